@@ -1,0 +1,164 @@
+"""What a booking's calendar event looks like, which id it has, and what to do about events already there."""
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.digests import digest
+from reconciler.domain.gaps import Cause
+from reconciler.domain.intents import Intent
+from reconciler.domain.judging import judge_ledger
+from reconciler.domain.policies import DeletedByHand, EventPolicy
+from reconciler.domain.verdicts import Refusal, Standing, Verdict, refused
+
+ID_PREFIX = "rcl"
+LONGEST_TITLE = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBody:
+    """An event as it should be. Times are instants of the venue's zone; the description is safe HTML."""
+
+    id: str
+    title: str = field(repr=False)
+    description: str = field(repr=False)
+    starts_at: datetime
+    ends_at: datetime
+    zone: str
+    booking: BookingId
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEvent:
+    """An event as the calendar has it. ``live`` is ``False`` for a tombstone: deleting keeps the id."""
+
+    id: str
+    live: bool
+    title: str = field(repr=False)
+    starts_at: datetime | None
+    recurring: bool
+    marker: str | None
+    """The booking id in our private property, ``None`` without one. A hint, never a proof of ownership."""
+
+
+def event_id(installation: str, booking: BookingId, generation: int) -> str:
+    """The id under which a repeat collides, recomputable from the ledger.
+
+    Google allows ``a-v0-9``, 5 to 1024 characters (Calendar API, Event.id: base32hex).
+    """
+    hashed = hashlib.sha256(f"{installation}:{booking}:{generation}".encode()).digest()
+    return ID_PREFIX + base64.b32hexencode(hashed).decode().rstrip("=").lower()
+
+
+def body(booking: Booking, policy: EventPolicy, installation: str, generation: int) -> EventBody:
+    """The event of a booking that has a date. No part depends on the time of writing: a repeat is the same event."""
+    starts_at, ends_at = times(booking, policy)
+    status = booking.status.upper()
+    name = _CONTROL.sub(" ", booking.name).strip() or "Booking"
+    title = f"[{status}] - {booking.reference} - {name}"
+    lines = [f"Booking {booking.reference}", name]
+    lines += [f"Guests: {booking.guests}"] if booking.guests is not None else []
+    lines += [f"Occasion: {_CONTROL.sub(' ', booking.occasion)}"] if booking.occasion else []
+    return EventBody(
+        id=event_id(installation, booking.id, generation),
+        title=title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…",
+        description="<br>".join(html.escape(line) for line in lines),
+        starts_at=starts_at.astimezone(policy.zone),
+        ends_at=ends_at.astimezone(policy.zone),
+        zone=policy.zone.key,
+        booking=booking.id,
+        generation=generation,
+    )
+
+
+def times(booking: Booking, policy: EventPolicy) -> tuple[datetime, datetime]:
+    """Start and end as instants; the default length counts in elapsed time, also across a DST change."""
+    if booking.starts_at is None:
+        raise ValueError("a booking without a date has no event")
+    return booking.starts_at, booking.ends_at or booking.starts_at + policy.default_length
+
+
+def subject(booking: Booking, policy: EventPolicy) -> str:
+    """Digest of what a refusal was about: where the event stands, and what we would do about a deleted one."""
+    starts_at = booking.starts_at.isoformat() if booking.starts_at else ""
+    ends_at = booking.ends_at.isoformat() if booking.ends_at else ""
+    return digest(starts_at, ends_at, policy.deleted_by_hand)
+
+
+def judge_event(booking: Booking, last: Intent | None, policy: EventPolicy, now: datetime) -> Verdict:
+    """The verdict of a booking without an event id: the first refusal, else the first hold, else repair."""
+    from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now)
+    if from_ledger:
+        return from_ledger
+    if booking.starts_at is None:
+        return refused(Refusal.NO_DATE)
+    if booking.ends_at is not None and booking.ends_at <= booking.starts_at:
+        return refused(Refusal.ENDS_BEFORE_START)
+    return Verdict(standing=Standing.REPAIR, cause=Cause.NEVER_CREATED)
+
+
+def candidates(booking: Booking, events: Sequence[CalendarEvent]) -> list[CalendarEvent]:
+    """Events, live or deleted, that the application made for this booking and lost the id of.
+
+    The reference stands as its own field of the title, the start is the booking's, it is single, and carries nobody
+    else's marker. Our own events are not candidates: their id says whose they are.
+    """
+    return [
+        event
+        for event in events
+        if not event.recurring
+        and event.starts_at == booking.starts_at
+        and event.marker in (None, booking.id)
+        and not event.id.startswith(ID_PREFIX)
+        and booking.reference in _fields(event.title)
+    ]
+
+
+def _fields(title: str) -> list[str]:
+    return [part.strip() for part in title.split(" - ")]
+
+
+class Adoption:
+    """What the candidates ask for. One of the classes below; a closed set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt(Adoption):
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Insert(Adoption):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAlone(Adoption):
+    refusal: Refusal
+
+
+def adoption(found: Sequence[CalendarEvent], policy: EventPolicy) -> Adoption:
+    """Adopt the one live event; several are a person's business; a deleted one was deleted by a person.
+
+    The application deletes event and id together, and only when the booking ends or loses its date: a tombstone at
+    the very start the booking has now is somebody's decision. ``restore`` makes a new event instead.
+    """
+    live = [event for event in found if event.live]
+    if len(live) == 1:
+        return Adopt(live[0].id)
+    if live:
+        return LeaveAlone(Refusal.SEVERAL_CANDIDATES)
+    if found and policy.deleted_by_hand is DeletedByHand.REPORT:
+        return LeaveAlone(Refusal.DELETED_BY_HAND)
+    return Insert()
+
+
+ADOPTION_WINDOW = timedelta(days=1)
+"""How far around the booking's start the calendar is searched for an event to adopt."""

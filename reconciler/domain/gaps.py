@@ -1,0 +1,81 @@
+"""Gaps: what kinds there are, and the closed list of their causes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.domain.bookings import BookingId
+
+
+class Effect(StrEnum):
+    """What a repair leaves in the world."""
+
+    TEXT = "text"
+    EVENT = "event"
+
+
+class GapKind(StrEnum):
+    """Stable names: tags in Sentry, labels in metrics, rules in cron.yaml."""
+
+    SMS_MISSING = "sms.missing"
+    CALENDAR_MISSING = "calendar.missing"
+    CALENDAR_DUPLICATE = "calendar.duplicate"
+    INTEGRATION_SCHEMA = "integration.schema"
+    INTEGRATION_DATABASE = "integration.database"
+    INTEGRATION_TWILIO = "integration.twilio"
+    INTEGRATION_GOOGLE = "integration.google"
+
+    @property
+    def is_integration(self) -> bool:
+        return self.startswith("integration.")
+
+
+class Cause(StrEnum):
+    """Why a gap is there. An exception's or a provider's free text is never a cause."""
+
+    NEVER_QUEUED = "never_queued"
+    NEVER_CREATED = "never_created"
+    APP_FAILED = "app_failed"
+    BLOCKED = "blocked"
+    GIVEN_UP = "given_up"
+    BREAKER = "breaker"
+    UNUSABLE_DATA = "unusable_data"
+    REFUSED_RECIPIENT = "refused_recipient"
+    TOO_LATE = "too_late"
+    DELETED_BY_HAND = "deleted_by_hand"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+    @property
+    def is_systemic(self) -> bool:
+        """Systemic causes may page somebody; individual ones never do."""
+        return self in _SYSTEMIC
+
+
+_SYSTEMIC = frozenset(
+    {Cause.NEVER_QUEUED, Cause.NEVER_CREATED, Cause.APP_FAILED, Cause.BLOCKED, Cause.GIVEN_UP, Cause.BREAKER}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """An open gap as our ledger holds it. ``booking`` is ``None`` for ``integration.*``."""
+
+    kind: GapKind
+    booking: BookingId | None
+    cause: Cause
+    reason: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrationFault:
+    """A broken integration: what was seen (codes and names, nothing personal) and the exact remedy.
+
+    ``overridable`` is ``False`` where no ``--max`` may continue (nothing visible, rows hidden from us).
+    """
+
+    kind: GapKind
+    code: str
+    seen: str
+    remedy: str
+    sql: str = ""

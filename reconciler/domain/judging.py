@@ -1,0 +1,30 @@
+"""What our own ledger says about a broken rule: the part of the verdict that texts and events share."""
+
+from datetime import datetime
+
+from reconciler.domain.gaps import Cause
+from reconciler.domain.intents import Intent, State
+from reconciler.domain.verdicts import Hold, Refusal, Verdict, held, refused
+
+
+def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime) -> Verdict | None:
+    """The verdict that the newest intent of the booking imposes, ``None`` if it imposes none.
+
+    An *unknown* outcome is never tried again blindly. A refusal holds as long as what was refused (``subject``) is
+    the same. A *done* intent is the caller's business: what a vanished effect means differs between texts and events.
+    """
+    if last is None:
+        return None
+    match last.state:
+        case State.UNKNOWN:
+            return refused(Refusal.UNKNOWN)
+        case State.NEEDS_HUMAN:
+            return refused(Refusal.GIVEN_UP)
+        case State.SENDING:
+            return held(Hold.IN_FLIGHT, cause)
+        case State.REFUSED if last.subject == subject:
+            return refused(Refusal.REFUSED_BY_PROVIDER, last.cause)
+        case State.PLANNED if last.not_before is not None and last.not_before > now:
+            return held(Hold.BACKOFF, last.cause or cause)
+        case _:
+            return None

@@ -1,0 +1,93 @@
+"""The plan of a pass: a verdict for every gap and a count for everything else; shown, counted, refused or applied."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.domain.bookings import Booking
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.policies import Breaker
+from reconciler.domain.texts import Draft
+from reconciler.domain.verdicts import Condition, Hold, Standing, Verdict, held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look saw: how many bookings, how many by first failing condition, and those with the rule broken.
+
+    ``by_condition`` counts by condition and label (the booking's status where that is what failed).
+    """
+
+    looked_at: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    broken: Sequence[Booking]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to become of one gap. ``is_new`` says that no intent of an earlier pass stands for it already."""
+
+    booking: Booking
+    verdict: Verdict
+    trigger: str
+    subject: str
+    is_new: bool
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    kind: GapKind
+    looked_at: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    decisions: Sequence[Decision]
+
+    @property
+    def repairs(self) -> list[Decision]:
+        return [d for d in self.decisions if d.verdict.standing is Standing.REPAIR]
+
+    @property
+    def new_repairs(self) -> int:
+        return sum(d.is_new for d in self.repairs)
+
+    def tally(self) -> Counter[tuple[Standing, str]]:
+        """How many stand where and why; the values add up to ``looked_at``."""
+        counts: Counter[tuple[Standing, str]] = Counter()
+        for (condition, label), number in self.by_condition.items():
+            counts[condition.standing_if_failed, label or condition] += number
+        for decision in self.decisions:
+            counts[decision.verdict.standing, decision.verdict.reason] += 1
+        return counts
+
+    def holding(self, hold: Hold) -> "Plan":
+        """The same plan with every repair held back for one reason."""
+        return replace(
+            self,
+            decisions=[
+                replace(d, verdict=held(hold, d.verdict.cause))
+                if d.verdict.standing is Standing.REPAIR and d.verdict.cause
+                else d
+                for d in self.decisions
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tripped:
+    """The breaker's refusal, with its numbers."""
+
+    found: int
+    looked_at: int
+    allowed: int
+
+
+def trips(plan: Plan, breaker: Breaker, ceiling: int | None) -> Tripped | None:
+    """Whether the plan is suspiciously large. ``ceiling`` (``--max``) replaces the breaker for one run."""
+    found = plan.new_repairs
+    if ceiling is not None:
+        return Tripped(found=found, looked_at=plan.looked_at, allowed=ceiling) if found > ceiling else None
+    if found <= breaker.floor or plan.looked_at < breaker.ratio_from:
+        return None
+    if found <= breaker.ratio * plan.looked_at:
+        return None
+    return Tripped(found=found, looked_at=plan.looked_at, allowed=breaker.floor)

@@ -1,0 +1,105 @@
+"""How far we may go: the operator's choices as plain data. Values and their defaults are ``settings``' business."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+
+class Policy(StrEnum):
+    """What a rule (or the whole installation) may do about a gap."""
+
+    REPAIR = "repair"
+    REPORT = "report"
+    OFF = "off"
+
+
+class DeletedByHand(StrEnum):
+    """What to do when a person deleted the event of a live booking."""
+
+    REPORT = "report"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """Civil time of the venue in which nothing leaves. ``starts`` > ``ends`` spans midnight; equal means never."""
+
+    starts: time
+    ends: time
+    zone: ZoneInfo
+
+    def holds(self, now: datetime) -> bool:
+        """Whether ``now`` lies in the quiet hours (the start belongs to them, the end does not)."""
+        wall = now.astimezone(self.zone).time().replace(tzinfo=None)
+        if self.starts <= self.ends:
+            return self.starts <= wall < self.ends
+        return wall >= self.starts or wall < self.ends
+
+    def next_start(self, now: datetime) -> datetime | None:
+        """The next instant at which quiet hours begin, ``None`` if they never do.
+
+        Counted on the wall clock, so that a DST change between now and then does not shift it.
+        """
+        if self.starts == self.ends:
+            return None
+        local = now.astimezone(self.zone)
+        today = datetime.combine(local.date(), self.starts, tzinfo=self.zone)
+        if today.astimezone(now.tzinfo) <= now:
+            return datetime.combine(local.date() + timedelta(days=1), self.starts, tzinfo=self.zone)
+        return today
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientLimit:
+    """At most ``count`` texts to one number within ``period``, the application's own counted."""
+
+    count: int
+    period: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPolicy:
+    policy: Policy
+    zone: ZoneInfo
+    quiet_hours: QuietHours | None
+    stale_after: timedelta
+    min_notice: timedelta
+    per_recipient: RecipientLimit
+    triggers: Mapping[str, str]
+    """Status of the booking -> trigger of the text we queue for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPolicy:
+    policy: Policy
+    zone: ZoneInfo
+    deleted_by_hand: DeletedByHand
+    default_length: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """Refuses a plan with more new repairs than ``floor`` that are also more than ``ratio`` of what was looked at.
+
+    The ratio says nothing about a handful of bookings: below ``ratio_from`` looked at, it does not count.
+    """
+
+    floor: int
+    ratio: float
+    ratio_from: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Caps of one pass for one effect, and the durations of a repair."""
+
+    repairs: int
+    budget: timedelta
+    breaker: Breaker
+    interval: timedelta
+    """Between two calls, over all processes (the ``rate`` of cron.yaml)."""
+    attempts: int
+    lease: timedelta
+    call_timeout: timedelta

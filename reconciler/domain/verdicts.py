@@ -1,0 +1,173 @@
+"""Three named lists, one verdict: the first failing condition, else the first refusal, else the first hold, else repair.
+
+Conditions are SQL (``store.rules``); here stand their names and what it means when one fails. Refusals and holds are
+decided by ``domain.texts`` and ``domain.events``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.domain.bookings import Booking
+from reconciler.domain.gaps import Cause, GapKind
+
+
+class Standing(StrEnum):
+    """Where a booking stands under a rule: the columns of the operator's table, in this order."""
+
+    FINE = "fine"
+    NOT_ASKED = "not asked"
+    WAITING = "waiting"
+    REFUSED = "refused"
+    REPAIR = "GAPS"
+
+
+class Condition(StrEnum):
+    """Named facts of rows and a bound ``now`` which must all hold for a rule to be broken."""
+
+    STATUS = "status"
+    SINCE = "since"
+    GRACE = "grace"
+    AHEAD = "ahead"
+    DATE_SET = "date_set"
+    PHONE = "phone"
+    NO_TEXT = "no_text"
+    UNDECIDED = "undecided"
+    NO_EVENT = "no_event"
+
+    @property
+    def standing_if_failed(self) -> Standing:
+        match self:
+            case Condition.NO_TEXT | Condition.NO_EVENT:
+                return Standing.FINE
+            case Condition.GRACE:
+                return Standing.WAITING
+            case _:
+                return Standing.NOT_ASKED
+
+
+_COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
+
+CONDITIONS: dict[GapKind, tuple[Condition, ...]] = {
+    GapKind.SMS_MISSING: (*_COMMON, Condition.PHONE, Condition.NO_TEXT, Condition.UNDECIDED),
+    GapKind.CALENDAR_MISSING: (*_COMMON, Condition.NO_EVENT),
+}
+"""The conditions of each rule, in the order in which the first failing one names the verdict."""
+
+
+class Refusal(StrEnum):
+    """Why a gap may not be mended by us. It stays a gap and is told."""
+
+    NO_DATE = "no_date"
+    ENDS_BEFORE_START = "ends_before_start"
+    PHONE_UNUSABLE = "phone_unusable"
+    OPTED_OUT = "opted_out"
+    MAY_HAVE_LEFT = "may_have_left"
+    OLD = "old"
+    TOO_SOON = "too_soon"
+    TEXT_UNWRITABLE = "text_unwritable"
+    DELETED_BY_HAND = "deleted_by_hand"
+    SEVERAL_CANDIDATES = "several_candidates"
+    UNKNOWN = "unknown"
+    REFUSED_BY_PROVIDER = "refused_by_provider"
+    GIVEN_UP = "given_up"
+
+
+class Hold(StrEnum):
+    """Why not now. The intent stays planned; the gap is recorded."""
+
+    POLICY = "policy"
+    INTEGRATION = "integration"
+    BREAKER = "breaker"
+    IN_FLIGHT = "in_flight"
+    BACKOFF = "backoff"
+    QUIET_HOURS = "quiet_hours"
+    PER_RECIPIENT = "per_recipient"
+    BUSY = "busy"
+
+
+CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
+    Refusal.NO_DATE: Cause.UNUSABLE_DATA,
+    Refusal.ENDS_BEFORE_START: Cause.UNUSABLE_DATA,
+    Refusal.PHONE_UNUSABLE: Cause.UNUSABLE_DATA,
+    Refusal.OPTED_OUT: Cause.REFUSED_RECIPIENT,
+    Refusal.MAY_HAVE_LEFT: Cause.UNKNOWN_OUTCOME,
+    Refusal.OLD: Cause.TOO_LATE,
+    Refusal.TOO_SOON: Cause.TOO_LATE,
+    Refusal.TEXT_UNWRITABLE: Cause.UNUSABLE_DATA,
+    Refusal.DELETED_BY_HAND: Cause.DELETED_BY_HAND,
+    Refusal.SEVERAL_CANDIDATES: Cause.UNUSABLE_DATA,
+    Refusal.UNKNOWN: Cause.UNKNOWN_OUTCOME,
+    Refusal.REFUSED_BY_PROVIDER: Cause.UNUSABLE_DATA,
+    Refusal.GIVEN_UP: Cause.GIVEN_UP,
+}
+
+LABELS: dict[str, str] = {
+    Condition.STATUS: "not in a status we look after",
+    Condition.SINCE: "before since",
+    Condition.GRACE: "made a moment ago",
+    Condition.AHEAD: "past",
+    Condition.DATE_SET: "date to be confirmed",
+    Condition.PHONE: "no phone",
+    Condition.NO_TEXT: "text queued or sent",
+    Condition.UNDECIDED: "rejected by a person",
+    Condition.NO_EVENT: "event in place",
+    Refusal.NO_DATE: "no date",
+    Refusal.ENDS_BEFORE_START: "ends before start",
+    Refusal.PHONE_UNUSABLE: "phone unusable",
+    Refusal.OPTED_OUT: "opted out",
+    Refusal.MAY_HAVE_LEFT: "the application's attempt may have left",
+    Refusal.OLD: "made too long ago",
+    Refusal.TOO_SOON: "party too soon",
+    Refusal.TEXT_UNWRITABLE: "text cannot be written",
+    Refusal.DELETED_BY_HAND: "a person deleted it",
+    Refusal.SEVERAL_CANDIDATES: "several events carry its reference",
+    Refusal.UNKNOWN: "outcome unknown",
+    Refusal.REFUSED_BY_PROVIDER: "the provider refused it",
+    Refusal.GIVEN_UP: "attempts used up",
+    Hold.POLICY: "policy: report",
+    Hold.INTEGRATION: "integration broken",
+    Hold.BREAKER: "breaker",
+    Hold.IN_FLIGHT: "being repaired",
+    Hold.BACKOFF: "tried a moment ago",
+    Hold.QUIET_HOURS: "quiet hours",
+    Hold.PER_RECIPIENT: "enough texts to this number for now",
+    Hold.BUSY: "the application is writing it",
+}
+"""How a person reads each name: one wording for terminal, report and page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Where the booking stands, and the name (of a condition, refusal or hold) that decided it; '' for repair."""
+
+    standing: Standing
+    reason: str = ""
+    cause: Cause | None = None
+    """Set for every gap (refused, held, to be repaired), ``None`` where nothing is missing."""
+
+    @property
+    def is_gap(self) -> bool:
+        return self.cause is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What the look says about one booking under one rule: ``failed`` is the first failing condition, or ``None``."""
+
+    booking: Booking
+    failed: Condition | None
+
+
+def failed_condition(condition: Condition) -> Verdict:
+    """The verdict of a booking whose first failing condition is ``condition``: no gap."""
+    return Verdict(standing=condition.standing_if_failed, reason=condition)
+
+
+def refused(refusal: Refusal, cause: Cause | None = None) -> Verdict:
+    """The verdict of a gap we may not mend; ``cause`` where the refusal alone does not name it."""
+    return Verdict(standing=Standing.REFUSED, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])
+
+
+def held(hold: Hold, cause: Cause) -> Verdict:
+    """The verdict of a gap that is not mended now."""
+    return Verdict(standing=Standing.WAITING, reason=hold, cause=cause)

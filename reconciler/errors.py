@@ -1,0 +1,51 @@
+"""What can go wrong in a way a person meets: each error says what was seen, the remedy, and the exit code.
+
+Floor 0: imports nothing of ours. Errors of a provider's call are not here: they are answers, and answers are data
+(``domain.intents.Outcome``).
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes every command keeps to."""
+
+    AS_DESIRED = 0
+    BUG = 1
+    CONFIGURATION = 2
+    WORK_LEFT = 3
+    REFUSED_AS_UNSAFE = 4
+    NEEDS_A_HUMAN = 5
+
+
+class ReconcilerError(Exception):
+    """An error a person can act on: ``str()`` says place and finding, ``advice`` the remedy."""
+
+    exit_code: Exit = Exit.BUG
+
+    def __init__(self, seen: str, advice: str) -> None:
+        super().__init__(seen)
+        self.advice = advice
+
+
+class ConfigurationError(ReconcilerError):
+    """Something in cron.yaml, the environment or the command line that can be known without the database."""
+
+    exit_code = Exit.CONFIGURATION
+
+    def __init__(self, mistakes: Sequence[str], advice: str) -> None:
+        super().__init__("\n".join(mistakes), advice)
+        self.mistakes = tuple(mistakes)
+
+
+class DatabaseUnreachable(ReconcilerError):
+    """No connection to PostgreSQL, or it went away in the middle. Try later."""
+
+    exit_code = Exit.WORK_LEFT
+
+
+class DatabaseDisagrees(ReconcilerError):
+    """The database answers, but not as the mapping needs it (a table, a column, a right, our own schema)."""
+
+    exit_code = Exit.NEEDS_A_HUMAN
