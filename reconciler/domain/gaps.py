@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.domain.bookings import BookingId
-
 
 class Effect(StrEnum):
     """What a repair leaves in the world."""
@@ -58,24 +56,27 @@ _SYSTEMIC = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """An open gap as our ledger holds it. ``booking`` is ``None`` for ``integration.*``."""
+    """An open gap as our ledger holds it. ``about`` is a booking's id; for ``integration.*`` the effect it blocks."""
 
     kind: GapKind
-    booking: BookingId | None
+    about: str
     cause: Cause
     reason: str
+    """The refusal or hold that keeps it open; '' if the next pass will mend it."""
     opened_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationFault:
-    """A broken integration: what was seen (codes and names, nothing personal) and the exact remedy.
-
-    ``overridable`` is ``False`` where no ``--max`` may continue (nothing visible, rows hidden from us).
-    """
+    """A broken integration: what was seen (codes and names, nothing personal) and the exact remedy."""
 
     kind: GapKind
     code: str
     seen: str
     remedy: str
     sql: str = ""
+    """Statements for the owner of the tables, where SQL is the remedy."""
+    blinds: bool = False
+    """The look itself cannot be done or trusted: something is not there, or rows are hidden from us."""
+    transient: bool = False
+    """The provider could not be asked; it may be well again at the next pass."""

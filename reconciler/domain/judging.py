@@ -23,8 +23,16 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
         case State.SENDING:
             return held(Hold.IN_FLIGHT, cause)
         case State.REFUSED if last.subject == subject:
-            return refused(Refusal.REFUSED_BY_PROVIDER, last.cause)
+            return refused(_named(last.code), last.cause)
         case State.PLANNED if last.not_before is not None and last.not_before > now:
-            return held(Hold.BACKOFF, last.cause or cause)
+            # Some refusals are looked at again after a while: a person may have put things right.
+            return refused(_named(last.code)) if last.code in _REFUSALS else held(Hold.BACKOFF, last.cause or cause)
         case _:
             return None
+
+
+_REFUSALS = frozenset(Refusal)
+
+
+def _named(code: str) -> Refusal:
+    return Refusal(code) if code in _REFUSALS else Refusal.REFUSED_BY_PROVIDER

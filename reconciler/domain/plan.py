@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.domain.bookings import Booking
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.policies import Breaker
 from reconciler.domain.texts import Draft
 from reconciler.domain.verdicts import Condition, Hold, Standing, Verdict, held
@@ -59,17 +59,16 @@ class Plan:
             counts[decision.verdict.standing, decision.verdict.reason] += 1
         return counts
 
-    def holding(self, hold: Hold) -> "Plan":
-        """The same plan with every repair held back for one reason."""
-        return replace(
-            self,
-            decisions=[
-                replace(d, verdict=held(hold, d.verdict.cause))
-                if d.verdict.standing is Standing.REPAIR and d.verdict.cause
-                else d
-                for d in self.decisions
-            ],
-        )
+    def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
+        """The same plan with every repair held back for one reason, and ``cause`` as what keeps the gap open."""
+        return replace(self, decisions=[_holding(d, hold, cause) for d in self.decisions])
+
+
+def _holding(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
+    verdict = decision.verdict
+    if verdict.standing is not Standing.REPAIR or verdict.cause is None:
+        return decision
+    return replace(decision, verdict=held(hold, cause or verdict.cause))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

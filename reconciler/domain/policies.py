@@ -100,6 +100,7 @@ class Limits:
     breaker: Breaker
     interval: timedelta
     """Between two calls, over all processes (the ``rate`` of cron.yaml)."""
-    attempts: int
+    generations: int
+    """So many times one effect of one booking is begun anew; then a person is asked."""
     lease: timedelta
     call_timeout: timedelta

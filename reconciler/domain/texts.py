@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from reconciler.domain.bookings import AppFailure, Booking
 from reconciler.domain.digests import digest
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import Intent
+from reconciler.domain.intents import Intent, State
 from reconciler.domain.judging import judge_ledger
 from reconciler.domain.policies import TextPolicy
-from reconciler.domain.verdicts import Hold, Refusal, Standing, Verdict, held, refused
+from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, Verdict, failed_condition, held, refused
 
 LONGEST_VALIDITY = timedelta(hours=4)
 SHORTEST_VALIDITY = timedelta(seconds=60)
@@ -65,6 +65,9 @@ class TextFacts:
 def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
     cause = Cause.APP_FAILED if booking.app_failure else Cause.NEVER_QUEUED
+    if facts.last and facts.last.state is State.DONE:
+        # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
+        return failed_condition(Condition.NO_TEXT)
     from_ledger = judge_ledger(facts.last, facts.subject, cause, now)
     if from_ledger:
         return from_ledger

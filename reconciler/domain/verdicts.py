@@ -1,4 +1,4 @@
-"""Three named lists, one verdict: the first failing condition, else the first refusal, else the first hold, else repair.
+"""Three named lists, one verdict: first failing condition, else first refusal, else first hold, else repair.
 
 Conditions are SQL (``store.rules``); here stand their names and what it means when one fails. Refusals and holds are
 decided by ``domain.texts`` and ``domain.events``.

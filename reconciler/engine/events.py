@@ -1,0 +1,229 @@
+"""Repairing an event: look for it, adopt or insert it, and write its id back by compare-and-set.
+
+An insert may be repeated: its id is derived from booking and generation, so a repeat collides instead of doubling.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.domain import events
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.events import Adopt, Adoption, CalendarEvent, LeaveAlone
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.intents import EVENT_TRIGGER, Intent, Outcome, Result, State
+from reconciler.domain.plan import Decision
+from reconciler.domain.policies import Limits, Policy
+from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Refusal, Standing, refused
+from reconciler.engine.mender import Scope, recheck
+from reconciler.engine.outcomes import ended, record
+from reconciler.engine.results import Became, Mended
+from reconciler.engine.write_back import WriteBack
+from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, Transaction
+
+PROBES = 5
+"""So many event ids stored most recently are asked for; if the calendar knows none of them, it is the wrong one."""
+LOOK_AGAIN = timedelta(hours=1)
+"""After several events were found for one booking: a person may have removed one meanwhile."""
+TOMBSTONE = "tombstone"
+_SLOT = "google"
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    services: Services
+    kind = GapKind.CALENDAR_MISSING
+    effect = Effect.EVENT
+    integration = GapKind.INTEGRATION_GOOGLE
+
+    @property
+    def policy(self) -> Policy:
+        return self.services.events.policy
+
+    @property
+    def limits(self) -> Limits:
+        return self.services.event_limits
+
+    def decide(
+        self,
+        tx: Transaction,
+        scope: Scope,
+        broken: Sequence[Booking],
+        intents: Mapping[BookingId, Intent],
+        now: datetime,
+    ) -> list[Decision]:
+        return [self._decision(booking, intents.get(booking.id), now) for booking in broken]
+
+    def _decision(self, booking: Booking, last: Intent | None, now: datetime) -> Decision:
+        verdict = events.judge_event(booking, last, self.services.events, now)
+        begun_anew_too_often = last and last.state.is_final and last.generation >= self.limits.generations
+        if verdict.standing is Standing.REPAIR and begun_anew_too_often:
+            verdict = refused(Refusal.GIVEN_UP)
+        return Decision(
+            booking=booking,
+            verdict=verdict,
+            trigger=EVENT_TRIGGER,
+            subject=events.subject(booking, self.services.events),
+            is_new=last is None or last.state.is_final,
+        )
+
+    def check(self) -> IntegrationFault | None:
+        fault = self._calendar().check()
+        if fault:
+            return fault
+        with self.services.store.reading() as tx:
+            known = tx.bookings.recent_event_ids(PROBES)
+        if not known or any(self._calendar().get(event_id) for event_id in known):
+            return None
+        return IntegrationFault(
+            kind=self.integration,
+            code="wrong_calendar",
+            seen=f"none of the {len(known)} event ids stored last is in the calendar of GOOGLE_CALENDAR_ID",
+            remedy="set GOOGLE_CALENDAR_ID to the calendar the application writes to",
+        )
+
+    def settle(self, scope: Scope) -> None:
+        """Ask for each event of unknown outcome by its id: the calendar's answer is certain, live, deleted or never."""
+        with self.services.store.reading() as tx:
+            unknown = tx.ledger.in_state(self.effect, State.UNKNOWN)
+        for intent in unknown:
+            event_id = events.event_id(scope.installation, intent.booking, intent.generation)
+            found = self._calendar().get(event_id)
+            now = self.services.clock.now()
+            with self.services.store.writing() as tx:
+                if found is None:
+                    tx.ledger.move(intent, State.PLANNED, code="absent", now=now)
+                elif found.live:
+                    tx.ledger.move(intent, State.DONE, code="found", now=now, provider_id=event_id)
+                else:
+                    tx.ledger.move(intent, State.DROPPED, code=TOMBSTONE, now=now)
+
+    def finish(self, intent: Intent, scope: Scope) -> None:
+        """Nothing: an event that the booking does not name is a gap, and mended as one."""
+
+    def mend(self, intent: Intent, scope: Scope) -> Mended:
+        try:
+            return self._mend(intent, scope)
+        except ProviderFailure as failure:
+            # Only reads raise, and they come before anything was sent.
+            now = self.services.clock.now()
+            with self.services.store.writing() as tx:
+                tx.ledger.release(intent, failure.outcome.code, now)
+            became = Became.BROKEN if failure.outcome.result is Result.BROKEN else Became.HELD
+            return Mended(became=became, reason=failure.outcome.code, outcome=failure.outcome)
+
+    def _mend(self, intent: Intent, scope: Scope) -> Mended:
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            earlier = tx.ledger.done(self.effect, intent.booking)
+        if isinstance(decision, Mended):
+            return decision
+        if earlier and earlier.provider_id and self._is_live(earlier.provider_id):
+            # Made by us before, and the booking lost the id: nothing new is needed but the id.
+            return self._take(intent, earlier.provider_id, scope, already_ours=True)
+        match self._found(decision.booking):
+            case Adopt(event_id=event_id):
+                return self._take(intent, event_id, scope, already_ours=False)
+            case LeaveAlone(refusal=refusal):
+                return self._leave_alone(intent, refusal, scope)
+            case _:
+                return self._insert(intent, scope)
+
+    def _found(self, booking: Booking) -> Adoption:
+        """What the calendar holds for this booking that nobody else names."""
+        assert booking.starts_at is not None
+        around = self._calendar().around(booking.starts_at, events.ADOPTION_WINDOW)
+        found = events.candidates(booking, around)
+        with self.services.store.reading() as tx:
+            free = [event for event in found if not _taken(tx, event, booking.id)]
+        return events.adoption(free, self.services.events)
+
+    def _take(self, intent: Intent, event_id: str, scope: Scope, *, already_ours: bool) -> Mended:
+        """Write the id of an event that is there already: no call, so ledger and booking change together."""
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            if isinstance(decision, Mended):
+                return decision
+            if not tx.bookings.store_event_id(intent.booking, decision.booking.event_id, event_id):
+                tx.ledger.release(intent, "busy", now)
+                return Mended(became=Became.HELD, reason="busy")
+            if already_ours:
+                tx.ledger.move(intent, State.DROPPED, code="written_back", now=now)
+            else:
+                sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.limits.lease)
+                if sending:
+                    tx.ledger.move(sending, State.DONE, code="adopted", now=now, provider_id=event_id)
+            tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
+        return Mended(became=Became.WRITTEN_BACK if already_ours else Became.ADOPTED)
+
+    def _leave_alone(self, intent: Intent, refusal: Refusal, scope: Scope) -> Mended:
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            if isinstance(decision, Mended):
+                return decision
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.limits.lease)
+            if sending and refusal is Refusal.SEVERAL_CANDIDATES:
+                again = now + LOOK_AGAIN
+                tx.ledger.move(sending, State.PLANNED, code=refusal, now=now, not_before=again, counts=False)
+                cause = CAUSE_OF_REFUSAL[refusal]
+                tx.ledger.record_gap(GapKind.CALENDAR_DUPLICATE, intent.booking, cause, refusal, now)
+            elif sending:
+                cause = CAUSE_OF_REFUSAL[refusal]
+                tx.ledger.move(sending, State.REFUSED, code=refusal, now=now, cause=cause)
+            tx.ledger.record_gap(self.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
+        return Mended(became=Became.REFUSED, reason=refusal)
+
+    def _insert(self, intent: Intent, scope: Scope) -> Mended:
+        self._wait_for_slot()
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            if isinstance(decision, Mended):
+                return decision
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.limits.lease)
+            if sending is None:
+                return Mended(became=Became.HELD, reason="claimed_elsewhere")
+        body = events.body(decision.booking, self.services.events, scope.installation, intent.generation)
+        outcome = self._calendar().insert(body)
+        if outcome.result is Result.REFUSED and outcome.code == DUPLICATE:
+            outcome = self._what_is_there(body.id)
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            moved = record(tx, self.kind, sending, outcome, now)
+            if moved and outcome.code == TOMBSTONE:
+                tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now)
+        if outcome.result is not Result.DONE:
+            return ended(outcome, Became.CREATED)
+        return WriteBack(self.services, self._calendar(), self.kind).run(intent.booking, body.id)
+
+    def _what_is_there(self, event_id: str) -> Outcome:
+        """Our id is taken: by our own live event, or by the tombstone of one that the application removed."""
+        try:
+            found = self._calendar().get(event_id)
+        except ProviderFailure as failure:
+            return Outcome(result=Result.UNKNOWN, code=failure.outcome.code, stops_pass=failure.outcome.stops_pass)
+        if found and found.live:
+            return Outcome(result=Result.DONE, code="already_there", provider_id=event_id)
+        return Outcome(result=Result.UNKNOWN, code=TOMBSTONE if found else "absent")
+
+    def _is_live(self, event_id: str) -> bool:
+        found = self._calendar().get(event_id)
+        return found is not None and found.live
+
+    def _wait_for_slot(self) -> None:
+        with self.services.store.writing() as tx:
+            wait = tx.ledger.reserve_slot(_SLOT, self.limits.interval)
+        if wait:
+            self.services.clock.pause(wait)
+
+    def _calendar(self) -> Calendar:
+        if self.services.calendar is None:
+            raise RuntimeError("a pass that may not write asked for the calendar")
+        return self.services.calendar
+
+
+def _taken(tx: Transaction, event: CalendarEvent, booking: BookingId) -> bool:
+    return tx.bookings.names_event(event.id, booking) or tx.ledger.names_event(event.id, booking)

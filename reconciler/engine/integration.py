@@ -1,0 +1,49 @@
+"""Causes are systemic before they are single: is the provider there at all, and what is broken if not?"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
+from reconciler.engine.mender import Mender
+from reconciler.engine.results import Mended
+from reconciler.ports import ProviderFailure, Transaction
+
+
+def fault_of(mender: Mender) -> IntegrationFault | None:
+    """What would break every repair of this effect; also if the provider could not be asked."""
+    try:
+        return mender.check()
+    except ProviderFailure as failure:
+        return unreachable(mender, failure)
+
+
+def unreachable(mender: Mender, failure: ProviderFailure) -> IntegrationFault:
+    return IntegrationFault(
+        kind=mender.integration,
+        code=failure.outcome.code,
+        seen=f"the provider could not be asked ({failure.outcome.code})",
+        remedy="nothing was sent; the next pass tries again",
+        transient=True,
+    )
+
+
+def diagnosis(mender: Mender, end: Mended) -> IntegrationFault:
+    """Why a repair ended *broken*, as precisely as the provider's own check can say it."""
+    return fault_of(mender) or IntegrationFault(
+        kind=mender.integration,
+        code=end.reason,
+        seen=f"the provider refuses what we ask ({end.reason})",
+        remedy="look the code up in the provider's documentation; no other booking would fare better",
+    )
+
+
+def record_faults(
+    tx: Transaction, mender: Mender, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
+) -> None:
+    """One gap per broken integration and effect; a kind that was ``checked`` and is well closes its own."""
+    found = {fault.kind for fault in faults}
+    for kind in checked:
+        if kind not in found:
+            tx.ledger.close_gap(kind, mender.effect, "well", now)
+    for fault in faults:
+        tx.ledger.record_gap(fault.kind, mender.effect, Cause.BLOCKED, fault.code, now)

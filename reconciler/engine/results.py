@@ -1,0 +1,107 @@
+"""What a pass answers: plain data for the terminal, the report and the exit code."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.intents import Outcome
+from reconciler.domain.plan import Plan, Tripped
+from reconciler.domain.verdicts import Hold, Standing
+from reconciler.errors import Exit
+
+
+class Became(StrEnum):
+    """What became of one claimed intent."""
+
+    SENT = "sent"
+    CREATED = "created"
+    ADOPTED = "adopted"
+    WRITTEN_BACK = "written back"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    BROKEN = "broken"
+
+    @property
+    def is_repaired(self) -> bool:
+        return self in (Became.SENT, Became.CREATED, Became.ADOPTED, Became.WRITTEN_BACK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """The end of one attempt. ``outcome`` is set where the provider had a say."""
+
+    became: Became
+    reason: str = ""
+    outcome: Outcome | None = None
+
+    @property
+    def stops_pass(self) -> bool:
+        return self.outcome is not None and (self.outcome.stops_pass or self.became is Became.BROKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult:
+    job: str
+    kind: GapKind
+    effect: Effect
+    plan: Plan | None
+    """``None``: the database could not be looked at (see ``faults``)."""
+    faults: tuple[IntegrationFault, ...] = ()
+    tripped: Tripped | None = None
+    full_look: bool = False
+    acted: bool = False
+    mended: Counter[tuple[Became, str]] = field(default_factory=Counter)
+    """How many claimed intents became what, and why."""
+
+    def count(self, *became: Became) -> int:
+        return sum(number for (what, _), number in self.mended.items() if what in became)
+
+    @property
+    def repaired(self) -> int:
+        return sum(number for (what, _), number in self.mended.items() if what.is_repaired)
+
+    @property
+    def left(self) -> int:
+        """Gaps that a later pass may mend without a person's help."""
+        if self.plan is None:
+            return 0
+        settled = self.repaired + self.count(Became.DROPPED, Became.REFUSED, Became.UNKNOWN)
+        return max(0, len(self.plan.repairs) - settled) + self._held(by_a_person=False)
+
+    @property
+    def told(self) -> int:
+        """Gaps that wait for a person: refused, of unknown outcome, or held because somebody said *report*."""
+        if self.plan is None:
+            return 0
+        refused = sum(d.verdict.standing is Standing.REFUSED for d in self.plan.decisions)
+        return refused + self.count(Became.REFUSED, Became.UNKNOWN) + self._held(by_a_person=True)
+
+    def _held(self, *, by_a_person: bool) -> int:
+        assert self.plan is not None
+        waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.standing is Standing.WAITING]
+        return sum((reason == Hold.POLICY) == by_a_person for reason in waiting)
+
+    @property
+    def exit_code(self) -> Exit:
+        """The most urgent answer: broken, refused as unsafe, work left, a person's turn, as desired."""
+        if any(not fault.transient for fault in self.faults):
+            return Exit.NEEDS_A_HUMAN
+        if self.tripped:
+            return Exit.REFUSED_AS_UNSAFE
+        if self.left or self.faults:
+            return Exit.WORK_LEFT
+        return Exit.NEEDS_A_HUMAN if self.told else Exit.AS_DESIRED
+
+    def counts(self) -> dict[str, int]:
+        """The numbers of the ledger's row of this pass."""
+        numbers = {"left": self.left, "told": self.told, "repaired": self.repaired}
+        if self.plan:
+            numbers["looked_at"] = self.plan.looked_at
+            for (standing, _), number in self.plan.tally().items():
+                numbers[standing.name.lower()] = numbers.get(standing.name.lower(), 0) + number
+        for (became, _), number in self.mended.items():
+            numbers[became.name.lower()] = numbers.get(became.name.lower(), 0) + number
+        return numbers

@@ -1,0 +1,212 @@
+"""Repairing a text: claim, two re-checks, one POST, and the row in the application's queue that says so.
+
+Order matters more than anything here. The ledger says *sending* before the call and *done* before the queue row says
+*sent*: whatever dies in between, no text is sent twice and none is forgotten.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.intents import Intent, Outcome, Result, State
+from reconciler.domain.plan import Decision
+from reconciler.domain.policies import Limits, Policy
+from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
+from reconciler.domain.verdicts import Refusal, Standing, refused
+from reconciler.engine.mender import Scope, recheck
+from reconciler.engine.outcomes import ended, record
+from reconciler.engine.results import Became, Mended
+from reconciler.ports import OutgoingText, QueueRow, Services, SmsGateway, Transaction, Unwritable
+
+TEMPLATE = "reconciler"
+"""What stands as the template's name in our queue rows."""
+_ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
+_SLOT = "twilio"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    services: Services
+    kind = GapKind.SMS_MISSING
+    effect = Effect.TEXT
+    integration = GapKind.INTEGRATION_TWILIO
+
+    @property
+    def policy(self) -> Policy:
+        return self.services.texts.policy
+
+    @property
+    def limits(self) -> Limits:
+        return self.services.text_limits
+
+    def decide(
+        self,
+        tx: Transaction,
+        scope: Scope,
+        broken: Sequence[Booking],
+        intents: Mapping[BookingId, Intent],
+        now: datetime,
+    ) -> list[Decision]:
+        numbers = {booking.id: self._number(booking) for booking in broken}
+        spelled = {number: self.services.phones.spellings(number) for number in numbers.values() if number}
+        every_spelling = frozenset().union(*spelled.values())
+        opted_out = tx.bookings.opted_out(every_spelling)
+        recent = tx.bookings.texts_since(every_spelling, now - self.services.texts.per_recipient.period)
+        decisions = []
+        for booking in broken:
+            number = numbers[booking.id]
+            spellings = spelled.get(number or "", frozenset())
+            draft = self._draft(booking, number)
+            facts = TextFacts(
+                number=number,
+                opted_out=bool(spellings & opted_out),
+                draft=draft,
+                recent=sum(recent.get(spelling, 0) for spelling in spellings),
+                last=intents.get(booking.id),
+                subject=draft.subject(scope.installation) if draft else "",
+            )
+            decisions.append(self._decision(booking, facts, now))
+        return decisions
+
+    def _decision(self, booking: Booking, facts: TextFacts, now: datetime) -> Decision:
+        verdict = judge_text(booking, facts, self.services.texts, now)
+        last = facts.last
+        begun_anew_too_often = last and last.state.is_final and last.generation >= self.limits.generations
+        if verdict.standing is Standing.REPAIR and begun_anew_too_often:
+            verdict = refused(Refusal.GIVEN_UP)
+        return Decision(
+            booking=booking,
+            verdict=verdict,
+            trigger=facts.draft.trigger if facts.draft else "",
+            subject=facts.subject,
+            is_new=last is None or last.state.is_final,
+            draft=facts.draft,
+        )
+
+    def _number(self, booking: Booking) -> str | None:
+        """The first usable number of the first place that has one: a typo there is not healed by another person's."""
+        return self.services.phones.e164(booking.phones[0]) if booking.phones else None
+
+    def _draft(self, booking: Booking, number: str | None) -> Draft | None:
+        if number is None or booking.starts_at is None:
+            return None
+        try:
+            return self.services.wording.write(booking, number)
+        except Unwritable:
+            return None
+
+    def check(self) -> IntegrationFault | None:
+        return self._gateway().check()
+
+    def settle(self, scope: Scope) -> None:
+        """Nothing: whether a text of unknown outcome left cannot be known by asking once. It is told instead."""
+
+    def finish(self, intent: Intent, scope: Scope) -> None:
+        with self.services.store.writing() as tx:
+            tx.bookings.mark_queue_row(
+                _row_id(scope, intent),
+                status="sent",
+                error=None,
+                provider_id=intent.provider_id,
+                at=self.services.clock.now(),
+            )
+
+    def mend(self, intent: Intent, scope: Scope) -> Mended:
+        stopped = self._put_row(intent, scope)
+        if stopped:
+            return stopped
+        self._wait_for_slot()
+        sending = self._begin_sending(intent, scope)
+        if isinstance(sending, Mended):
+            return sending
+        intent, text = sending
+        with self.services.store.reading() as tx:
+            left = tx.ledger.lease_left(intent)
+        if left < self.limits.call_timeout:
+            # We were frozen or slow. Nothing has left yet, and nothing will: the answer might come after our lease.
+            outcome = Outcome(result=Result.LATER, code="lease_too_short")
+        else:
+            outcome = self._gateway().send(text)
+        return self._conclude(intent, outcome, scope)
+
+    def _put_row(self, intent: Intent, scope: Scope) -> Mended | None:
+        """First re-check; our queue row stands before anything may leave."""
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            if isinstance(decision, Mended):
+                return decision
+            assert decision.draft is not None
+            tx.bookings.insert_queue_row(
+                QueueRow(
+                    id=_row_id(scope, intent),
+                    intent=intent.id,
+                    booking=decision.booking,
+                    draft=decision.draft,
+                    template=TEMPLATE,
+                    at=now,
+                )
+            )
+        return None
+
+    def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingText] | Mended:
+        """Second re-check: the application's insert, which our first lock kept waiting, is there now if it comes."""
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            if isinstance(decision, Mended):
+                if decision.became is not Became.HELD:
+                    self._cancel_row(tx, intent, scope, decision.reason, now)
+                return decision
+            assert decision.draft is not None
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.limits.lease)
+            if sending is None:
+                return Mended(became=Became.HELD, reason="claimed_elsewhere")
+        text = OutgoingText(
+            number=decision.draft.number,
+            body=decision.draft.body,
+            validity=validity(decision.booking, self.services.texts, now),
+        )
+        return sending, text
+
+    def _conclude(self, intent: Intent, outcome: Outcome, scope: Scope) -> Mended:
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            record(tx, self.kind, intent, outcome, now)
+            if outcome.result is Result.DONE:
+                tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
+        # A transaction of its own: whatever the application's table answers, our ledger knows what happened.
+        with self.services.store.writing() as tx:
+            done = outcome.result is Result.DONE
+            tx.bookings.mark_queue_row(
+                _row_id(scope, intent),
+                status="sent" if done else "failed",
+                error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
+                provider_id=outcome.provider_id,
+                at=now,
+            )
+        return ended(outcome, Became.SENT)
+
+    def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
+        row = _row_id(scope, intent)
+        tx.bookings.mark_queue_row(row, status="cancelled", error=f"not sent, {reason}", provider_id=None, at=now)
+
+    def _wait_for_slot(self) -> None:
+        with self.services.store.writing() as tx:
+            wait = tx.ledger.reserve_slot(_SLOT, self.limits.interval)
+        if wait:
+            self.services.clock.pause(wait)
+
+    def _gateway(self) -> SmsGateway:
+        if self.services.sms is None:
+            raise RuntimeError("a pass that may not send asked for the gateway")
+        return self.services.sms
+
+
+def _row_id(scope: Scope, intent: Intent) -> str:
+    """Derived, so that a repeat meets its own row."""
+    name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}"
+    return str(uuid.uuid5(_ROW_IDS, name))

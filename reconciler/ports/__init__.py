@@ -1,0 +1,52 @@
+"""What the engine needs of the world, as Protocols; ``bootstrap`` decides who answers.
+
+Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure`` for a provider); provider writes
+*return* an ``Outcome``, because what became of a write is data to be recorded, not an exception to be lost.
+"""
+
+from reconciler.ports.providers import (
+    DUPLICATE,
+    Calendar,
+    OutgoingText,
+    PhoneNumbers,
+    ProviderFailure,
+    SmsGateway,
+    Unwritable,
+    Wording,
+)
+from reconciler.ports.services import Clock, Mandate, Services, Window
+from reconciler.ports.store import (
+    Bookings,
+    Installation,
+    Ledger,
+    Lock,
+    NewIntent,
+    QueueRow,
+    Store,
+    StoredEvent,
+    Transaction,
+)
+
+__all__ = [
+    "DUPLICATE",
+    "Bookings",
+    "Calendar",
+    "Clock",
+    "Installation",
+    "Ledger",
+    "Lock",
+    "Mandate",
+    "NewIntent",
+    "OutgoingText",
+    "PhoneNumbers",
+    "ProviderFailure",
+    "QueueRow",
+    "Services",
+    "SmsGateway",
+    "Store",
+    "StoredEvent",
+    "Transaction",
+    "Unwritable",
+    "Window",
+    "Wording",
+]

@@ -1,0 +1,105 @@
+"""Who answers for the outside world: Twilio, Google Calendar, phone numbers, wording."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from reconciler.domain.bookings import Booking
+from reconciler.domain.events import CalendarEvent, EventBody
+from reconciler.domain.gaps import IntegrationFault
+from reconciler.domain.intents import Outcome
+from reconciler.domain.texts import Draft
+
+
+class PhoneNumbers(Protocol):
+    def e164(self, written: str) -> str | None:
+        """The number in E.164 if a text can be sent to it, else ``None``. Never raises for bad input."""
+        ...
+
+    def spellings(self, e164: str) -> frozenset[str]:
+        """Every way a customer row may hold this number, stripped to digits and a leading plus."""
+        ...
+
+
+class Unwritable(Exception):
+    """The template cannot be filled for this booking; ``args[0]`` names the variable, never a value."""
+
+
+class Wording(Protocol):
+    def write(self, booking: Booking, number: str) -> Draft:
+        """The text for the booking's status, to ``number`` (E.164).
+
+        Raises:
+            Unwritable: the status has no message, a variable is missing, or the text would be too long.
+        """
+        ...
+
+
+class ProviderFailure(Exception):
+    """A read at a provider failed. ``outcome`` says how, as for a write; ``args`` hold its code only."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.code)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingText:
+    number: str = field(repr=False)
+    body: str = field(repr=False)
+    validity: timedelta
+
+
+class SmsGateway(Protocol):
+    def check(self) -> IntegrationFault | None:
+        """What would break every send (credentials, account, sender), ``None`` if nothing does.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        ...
+
+    def send(self, text: OutgoingText) -> Outcome:
+        """Send once, never repeat. ``provider_id`` is the message SID of a *done* outcome."""
+        ...
+
+
+class Calendar(Protocol):
+    """One calendar. Not safe to share between threads."""
+
+    def check(self) -> IntegrationFault | None:
+        """What would break every write (token, calendar, role), ``None`` if nothing does.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        ...
+
+    def get(self, event_id: str) -> CalendarEvent | None:
+        """The event, live or tombstone; ``None`` if the calendar never had it.
+
+        Raises:
+            ProviderFailure: the answer says nothing about the event.
+        """
+        ...
+
+    def around(self, starts_at: datetime, window: timedelta) -> Sequence[CalendarEvent]:
+        """Every event, live or deleted, within ``window`` of ``starts_at``, all pages read.
+
+        Raises:
+            ProviderFailure: the list could not be read to its end.
+        """
+        ...
+
+    def insert(self, event: EventBody) -> Outcome:
+        """Insert under our own id. *refused* with ``DUPLICATE``: the id exists, live or deleted."""
+        ...
+
+    def delete(self, event_id: str) -> Outcome:
+        """Delete an event of ours. Already deleted counts as *done*."""
+        ...
+
+
+DUPLICATE = "google:duplicate"
+"""The code of the one refusal that says something about the event and not about us: its id is taken."""

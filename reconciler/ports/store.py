@@ -1,0 +1,240 @@
+"""Who answers for the database: the application's bookings, and our ledger.
+
+A transaction is short; a provider is never called inside one. Every method may raise ``DatabaseUnreachable`` (no
+connection, or it went away) and ``DatabaseDisagrees`` (it answers, but not as the mapping needs it).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
+from reconciler.domain.intents import Intent, IntentId, State
+from reconciler.domain.plan import Look
+from reconciler.domain.texts import Draft
+from reconciler.domain.verdicts import Finding
+
+
+class Lock(StrEnum):
+    HELD = "held"
+    BUSY = "busy"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    id: str
+    since: datetime
+    """When the first ``migrate`` ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """What the booking says about its event right now."""
+
+    event_id: str | None
+    eligible: bool
+    """Whether the booking's status is one we look after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewIntent:
+    booking: BookingId
+    effect: Effect
+    trigger: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """Our row in the application's text queue, as claimed: legal, never better than what we know."""
+
+    id: str
+    intent: IntentId
+    booking: Booking
+    draft: Draft
+    template: str
+    at: datetime
+
+
+class Bookings(Protocol):
+    """The application's tables, through the mapping of cron.yaml."""
+
+    def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
+        """What in the database would break this effect's look or, if ``writing``, its repairs."""
+        ...
+
+    def look(self, kind: GapKind, now: datetime, oldest: datetime) -> Look:
+        """Bookings made since ``oldest``, classified; the broken ones in full."""
+        ...
+
+    def findings(
+        self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
+    ) -> Mapping[BookingId, Finding]:
+        """The same classification by id, whatever their age. A booking that is gone is absent.
+
+        ``oldest`` is what the condition *since* is held against.
+        """
+        ...
+
+    def opted_out(self, spellings: Collection[str]) -> frozenset[str]:
+        """Those spellings that stand at a customer who opted out or is not active."""
+        ...
+
+    def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
+        """How many texts were sent to each spelling since then, whoever sent them."""
+        ...
+
+    def recent_event_ids(self, limit: int) -> Sequence[str]:
+        """Event ids of the bookings that were made most recently, of those that have one."""
+        ...
+
+    def names_event(self, event_id: str, besides: BookingId) -> bool:
+        """Whether another booking stores this event id."""
+        ...
+
+    def lock(self, booking: BookingId) -> Lock:
+        """Lock the booking's row without waiting. Look at it in a *later* statement: this one's snapshot is older."""
+        ...
+
+    def insert_queue_row(self, row: QueueRow) -> None:
+        """Insert our row as *failed, in flight*; the same row again changes nothing."""
+        ...
+
+    def mark_queue_row(
+        self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
+    ) -> bool:
+        """Write what became of our row. ``False`` if it is not there, not ours any more, or says so already."""
+        ...
+
+    def stored_event(self, booking: BookingId) -> StoredEvent | None:
+        """``None`` if the booking is gone."""
+        ...
+
+    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> bool:
+        """Compare-and-set on the value seen (NULL and '' are the same), only while the booking is eligible."""
+        ...
+
+
+class Ledger(Protocol):
+    """Our schema ``reconciler``. Nothing but ``exists`` may be asked while it does not exist."""
+
+    def exists(self) -> bool: ...
+
+    def installation(self) -> Installation: ...
+
+    def now(self) -> datetime:
+        """The database's clock, not the transaction's: leases go by it."""
+        ...
+
+    def open_gaps(self, kind: GapKind) -> Sequence[Gap]: ...
+
+    def record_gap(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
+        """Open the gap, or note that it is still there and why."""
+        ...
+
+    def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
+        """Close it by a statement about it (``by``: a condition, ``repaired``, ``gone``)."""
+        ...
+
+    def last_intents(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, Intent]:
+        """Per booking the intent that matters most: one that blocks, else a planned one, else the newest."""
+        ...
+
+    def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
+        """Intents in ``state``, least recently examined first."""
+        ...
+
+    def done(self, effect: Effect, booking: BookingId) -> Intent | None:
+        """The newest *done* intent of the booking."""
+        ...
+
+    def names_event(self, event_id: str, besides: BookingId) -> bool:
+        """Whether an intent of another booking names this event."""
+        ...
+
+    def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
+        """Write the intents that do not stand yet: next generation where the last is final.
+
+        A planned intent of the same booking and effect under another trigger is dropped.
+        """
+        ...
+
+    def generations(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, int]:
+        """The highest generation that stands for each booking, over all triggers."""
+        ...
+
+    def drop_planned(self, effect: Effect, booking: BookingId, code: str, now: datetime) -> None: ...
+
+    def abandon_expired(self, effect: Effect, now: datetime) -> None:
+        """*sending* with a lease that ran out becomes *unknown*: whoever held it died, or cannot be trusted."""
+        ...
+
+    def claim(
+        self,
+        effect: Effect,
+        bookings: Collection[BookingId],
+        examined_before: datetime,
+        lease: timedelta,
+        now: datetime,
+    ) -> Intent | None:
+        """Take one planned intent of these bookings, the least recently examined, for as long as the lease."""
+        ...
+
+    def move(
+        self,
+        intent: Intent,
+        to: State,
+        *,
+        code: str,
+        now: datetime,
+        cause: Cause | None = None,
+        provider_id: str | None = None,
+        lease: timedelta | None = None,
+        not_before: datetime | None = None,
+        counts: bool = True,
+    ) -> Intent | None:
+        """Move it, if the claim is still ours and the move legal; ``None`` if somebody else has it now.
+
+        Moving to *sending* counts an attempt and starts ``lease``; ``counts=False`` on the way back to *planned*
+        takes the attempt back (certainly nothing left the machine, or the provider certainly did nothing).
+        """
+        ...
+
+    def release(self, intent: Intent, code: str, now: datetime) -> None:
+        """Give the claim back untouched: not now."""
+        ...
+
+    def lease_left(self, intent: Intent) -> timedelta:
+        """By the database's clock; zero or less if the claim is not ours any more."""
+        ...
+
+    def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
+        """Reserve the next call of ``name`` among all processes; how long to wait for it."""
+        ...
+
+    def had_full_look(self, job: str, since: datetime) -> bool: ...
+
+    def start_run(self, job: str, now: datetime, *, full: bool) -> int: ...
+
+    def finish_run(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    bookings: Bookings
+    ledger: Ledger
+
+
+class Store(Protocol):
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """One consistent, read-only look: every statement sees the same snapshot."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """One short transaction, committed at the end: every statement sees what is committed by then."""
+        ...

@@ -1,0 +1,144 @@
+"""What PostgreSQL's catalogue says about one table: columns, rights, value checks, row security."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from reconciler.store.app_tables import Mapped
+
+_COLUMNS = text("""
+    SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS required,
+           a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS has_default,
+           t.typtype = 'e' AS is_enum, a.atttypid AS type_oid, a.attnum AS number
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+""")
+_CHECKS = text("""
+    SELECT pg_get_expr(conbin, conrelid) AS expression FROM pg_constraint
+    WHERE conrelid = :oid AND contype = 'c' AND conkey = ARRAY[CAST(:number AS int2)]
+""")
+_LABELS = text("SELECT enumlabel FROM pg_enum WHERE enumtypid = :type_oid")
+_POLICIES = text("""
+    SELECT polpermissive AS permissive, polcmd AS command,
+           pg_get_expr(polqual, polrelid) AS shows, pg_get_expr(polwithcheck, polrelid) AS accepts
+    FROM pg_policy
+    WHERE polrelid = :oid
+      AND EXISTS (SELECT FROM unnest(polroles) AS role
+                  WHERE role = 0 OR pg_has_role(current_user, role, 'USAGE'))
+""")
+_COMMAND = {"SELECT": "r", "INSERT": "a", "UPDATE": "w"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogColumn:
+    name: str
+    type: str
+    required: bool
+    has_default: bool
+    is_enum: bool
+    type_oid: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogTable:
+    """A table that is there. Every method reads the catalogue, none reads the table's rows but ``is_empty``."""
+
+    connection: Connection
+    oid: int
+    quoted: str
+    """The table's name as SQL."""
+    role: str
+    """Our role's name as SQL."""
+    columns: Mapping[str, CatalogColumn]
+
+    @classmethod
+    def find(cls, connection: Connection, mapped: Mapped) -> "CatalogTable | None":
+        """The table or view of that name, ``None`` if there is none that we may see."""
+        found = connection.execute(
+            text("""
+                SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
+                       quote_ident(current_user) AS role
+                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            """),
+            {"schema": mapped.schema, "name": mapped.name},
+        ).first()
+        if found is None:
+            return None
+        rows = connection.execute(_COLUMNS, {"oid": found.oid}).mappings()
+        columns = {row["name"]: CatalogColumn(**row) for row in rows}
+        return cls(connection=connection, oid=found.oid, quoted=found.quoted, role=found.role, columns=columns)
+
+    def lacks(self, privilege: str, columns: Iterable[str]) -> Sequence[str]:
+        """Those of ``columns`` for which our role lacks ``privilege``."""
+        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:number AS int2), :privilege)")
+        return [
+            name
+            for name in columns
+            if not self.connection.scalar(
+                asked, {"oid": self.oid, "number": self.columns[name].number, "privilege": privilege}
+            )
+        ]
+
+    def may_lock(self) -> bool:
+        """Whether our role may ``SELECT .. FOR UPDATE``: PostgreSQL wants UPDATE on at least one column for it."""
+        asked = text("SELECT has_any_column_privilege(CAST(:oid AS oid), 'UPDATE')")
+        return bool(self.connection.scalar(asked, {"oid": self.oid}))
+
+    def forbids(self, column: str, values: Iterable[str]) -> Sequence[str]:
+        """Those of ``values`` that the column's enum or its own CHECK would not take.
+
+        PostgreSQL itself evaluates the CHECK, on the value alone: whatever way it is written, the answer is right.
+        """
+        seen = self.columns[column]
+        if seen.is_enum:
+            labels = set(self.connection.scalars(_LABELS, {"type_oid": seen.type_oid}))
+            return [value for value in values if value not in labels]
+        checks = self.connection.scalars(_CHECKS, {"oid": self.oid, "number": seen.number}).all()
+        return [value for value in values if not all(self._takes(seen, check, value) for check in checks)]
+
+    def _takes(self, column: CatalogColumn, check: str, value: str) -> bool:
+        quoted = '"' + column.name.replace('"', '""') + '"'
+        expression = check.replace(":", r"\:")
+        # The expression is the catalogue's own, written by the table's owner; the value is bound.
+        statement = f"SELECT coalesce({expression}, true) FROM (SELECT CAST(:value AS {column.type}) AS {quoted}) one"
+        return bool(self.connection.scalar(text(statement), {"value": value}))
+
+    def hides_rows(self) -> bool:
+        """Whether row-level security applies to our role at all."""
+        return bool(self.connection.scalar(text("SELECT row_security_active(CAST(:oid AS oid))"), {"oid": self.oid}))
+
+    def policies_let_everything(self, command: str) -> bool:
+        """Whether the policies for our role let it use ``command`` on every row."""
+        policies = [
+            row
+            for row in self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
+            if row["command"] in ("*", _COMMAND[command])
+        ]
+        open_ = [_lets_everything(row, command) for row in policies if row["permissive"]]
+        narrowing = [row for row in policies if not row["permissive"] and not _lets_everything(row, command)]
+        return any(open_) and not narrowing
+
+    def estimate(self) -> int:
+        """Rows by the table's own statistics, 0 or less if it has none."""
+        found = self.connection.scalar(
+            text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = :oid"), {"oid": self.oid}
+        )
+        return int(found or 0)
+
+    def shows_no_row(self) -> bool:
+        statement = f"SELECT NOT EXISTS (SELECT FROM {self.quoted})"
+        return bool(self.connection.scalar(text(statement.replace(":", r"\:"))))
+
+
+def _lets_everything(policy: Mapping[Any, Any], command: str) -> bool:
+    """USING decides what is seen; WITH CHECK what may be written, and defaults to USING."""
+    shows, accepts = policy["shows"], policy["accepts"]
+    if command == "SELECT":
+        return bool(shows == "true")
+    if command == "INSERT":
+        return bool((accepts if accepts is not None else shows) == "true")
+    return bool(shows == "true" and accepts in (None, "true"))

@@ -1,0 +1,215 @@
+"""``integration.schema`` and row-level security: what in the database would make a look lie or a repair fail.
+
+Every check names the SQL that mends it. We never write a thinner row to fit a broken schema.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.store.app_tables import Application, Mapped
+from reconciler.store.catalog import CatalogTable
+
+EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
+    "created_at": ("timestamp with time zone",),
+    "date": ("date",),
+    "start_time": ("time without time zone",),
+    "end_time": ("time without time zone",),
+    "end_next_day": ("boolean",),
+    "date_tbd": ("boolean",),
+    "opt_in": ("boolean",),
+    "sent_at": ("timestamp with time zone",),
+    "scheduled_for": ("timestamp with time zone",),
+}
+"""Types the statements rely on; elsewhere any text-like type will do. The first is what the remedy adds."""
+UPDATED_IN_QUEUE = ("status", "provider_id", "sent_at", "error")
+WRITTEN_STATUSES = ("failed", "sent", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Need:
+    """What one effect needs of one table, in our names."""
+
+    mapped: Mapped
+    inserts: frozenset[str] = frozenset()
+    updates: frozenset[str] = frozenset()
+    locks: bool = False
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values that must be legal in a column."""
+
+
+def faults(
+    connection: Connection, application: Application, effect: Effect, *, writing: bool
+) -> Sequence[IntegrationFault]:
+    """Evidence tables first: hidden queue rows make every booking look like a gap."""
+    found: list[IntegrationFault] = []
+    for need in _needs(application, effect):
+        found += _check(connection, need, writing=writing)
+    return found
+
+
+def _needs(application: Application, effect: Effect) -> list[_Need]:
+    statuses = {"status": application.statuses}
+    events_only = frozenset({"event_id"}) if effect is Effect.EVENT else frozenset()
+    bookings = _Need(mapped=application.bookings, locks=True, updates=events_only, values=statuses)
+    needs = [bookings]
+    if application.customers:
+        needs.insert(0, _Need(mapped=application.customers))
+    if effect is Effect.TEXT and application.queue:
+        queue = _Need(
+            mapped=application.queue,
+            inserts=frozenset(application.queue.columns) - {"approved_by", "sent_at", "provider_id"},
+            updates=frozenset(UPDATED_IN_QUEUE) & frozenset(application.queue.columns),
+            values={"status": WRITTEN_STATUSES, "trigger": application.triggers},
+        )
+        needs.insert(0, queue)
+    return needs
+
+
+def _check(connection: Connection, need: _Need, *, writing: bool) -> list[IntegrationFault]:
+    table = CatalogTable.find(connection, need.mapped)
+    if table is None:
+        return [_missing_table(need.mapped)]
+    columns = _columns(table, need.mapped)
+    if columns:
+        return columns
+    found = [*_unreadable(table, need), *_hidden(table, need, writing=writing)]
+    found += _unknown_values(table, need)
+    if writing:
+        found += [*_unwritable(table, need), *_unfilled(table, need)]
+    return found
+
+
+def _missing_table(mapped: Mapped) -> IntegrationFault:
+    return _fault(
+        "table_missing",
+        f"{mapped.label} is not there, or our role may not see its schema",
+        "correct the name in cron.yaml, or grant USAGE on its schema to the role of DATABASE_URL",
+        blinds=True,
+    )
+
+
+def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
+    missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
+    found = []
+    if missing:
+        added = ", ".join(f'ADD COLUMN "{theirs}" {_type(ours)}' for ours, theirs in missing.items())
+        fault = _fault(
+            "columns_missing",
+            f"{mapped.label} lacks {_columns_named(missing.values())}",
+            "add them, or map their real names in cron.yaml",
+            sql=f"ALTER TABLE {table.quoted} {added};",
+            blinds=True,
+        )
+        found.append(fault)
+    for ours, expected in EXPECTED_TYPES.items():
+        seen = table.columns.get(mapped.columns.get(ours, ""))
+        if seen and seen.type not in expected:
+            seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
+            found.append(_fault("column_type", seen_type, "map a column of that type in cron.yaml", blinds=True))
+    return found
+
+
+def _type(ours: str) -> str:
+    return EXPECTED_TYPES.get(ours, ("text",))[0]
+
+
+def _unreadable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+    refused = table.lacks("SELECT", need.mapped.columns.values())
+    if not refused:
+        return []
+    sql = f"GRANT SELECT ON {table.quoted} TO {table.role};"
+    return [_right("SELECT", need.mapped, refused, sql, blinds=True)]
+
+
+def _unwritable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+    found = []
+    inserts = table.lacks("INSERT", _theirs(need, need.inserts))
+    if inserts:
+        sql = f"GRANT INSERT ON {table.quoted} TO {table.role};"
+        found.append(_right("INSERT", need.mapped, inserts, sql))
+    updates = table.lacks("UPDATE", _theirs(need, need.updates))
+    if updates:
+        columns = ", ".join(f'"{name}"' for name in updates)
+        sql = f"GRANT UPDATE ({columns}) ON {table.quoted} TO {table.role};"
+        found.append(_right("UPDATE", need.mapped, updates, sql))
+    if need.locks and not updates and not table.may_lock():
+        seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which wants UPDATE on one column"
+        column = need.mapped.columns.get("event_id", need.mapped.columns["status"])
+        sql = f'GRANT UPDATE ("{column}") ON {table.quoted} TO {table.role};'
+        found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
+    return found
+
+
+def _hidden(table: CatalogTable, need: _Need, *, writing: bool) -> list[IntegrationFault]:
+    found = []
+    if table.hides_rows():
+        used = ["SELECT"]
+        used += ["INSERT"] if writing and need.inserts else []
+        used += ["UPDATE"] if writing and (need.updates or need.locks) else []
+        found = [_policy(table, need.mapped, command) for command in used if not table.policies_let_everything(command)]
+    if not found and table.shows_no_row() and table.estimate() > 0:
+        seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
+        remedy = "find out who hides or deleted them; after a real clean-out run ANALYZE on it"
+        found.append(_fault("no_rows", seen, remedy, sql=f"ANALYZE {table.quoted};", blinds=True))
+    return found
+
+
+def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault:
+    clause = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "USING (true) WITH CHECK (true)"}
+    name = f"reconciler_{command.lower()}"
+    sql = f"CREATE POLICY {name} ON {table.quoted} FOR {command} TO {table.role} {clause[command]};"
+    return _fault(
+        "row_security",
+        f"row-level security of {mapped.label} does not let our role {command} every row",
+        "add a policy for the role of DATABASE_URL",
+        sql=sql,
+        blinds=True,
+    )
+
+
+def _unknown_values(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+    found = []
+    for ours, values in need.values.items():
+        theirs = need.mapped.columns[ours]
+        forbidden = table.forbids(theirs, values)
+        if forbidden:
+            seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
+            found.append(_fault("value_forbidden", seen, "extend its CHECK or enum, or correct the names in cron.yaml"))
+    return found
+
+
+def _unfilled(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+    if not need.inserts:
+        return []
+    filled = set(_theirs(need, need.inserts))
+    empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
+    if not empty:
+        return []
+    seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
+    sql = f"ALTER TABLE {table.quoted} " + ", ".join(f'ALTER COLUMN "{name}" DROP NOT NULL' for name in empty) + ";"
+    return [_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql)]
+
+
+def _right(
+    privilege: str, mapped: Mapped, columns: Sequence[str], sql: str, *, blinds: bool = False
+) -> IntegrationFault:
+    seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"
+    return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=blinds)
+
+
+def _theirs(need: _Need, ours: Iterable[str]) -> list[str]:
+    return [need.mapped.columns[name] for name in sorted(ours)]
+
+
+def _columns_named(columns: Iterable[str]) -> str:
+    names = list(columns)
+    return f"{len(names)} column{'s' if len(names) > 1 else ''}: {', '.join(names)}"
+
+
+def _fault(code: str, seen: str, remedy: str, sql: str = "", *, blinds: bool = False) -> IntegrationFault:
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_SCHEMA, code=code, seen=seen, remedy=remedy, sql=sql, blinds=blinds
+    )

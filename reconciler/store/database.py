@@ -1,0 +1,139 @@
+"""The connection: short transactions with timeouts of their own, and a database's errors in our words.
+
+Everything holds through a transaction-mode pooler: no session state, no prepared statements, no advisory session lock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from psycopg import errors as pg
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Transaction
+from reconciler.store.app_tables import Application
+from reconciler.store.bookings import PostgresBookings
+from reconciler.store.ledger import PostgresLedger
+from reconciler.store.rules import Tables
+
+CONNECT_TIMEOUT = 10
+"""Seconds; a database that does not answer by then is told, and asked again by the next pass."""
+_READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+
+class Database:
+    """One database and how long a statement or a lock may take there."""
+
+    def __init__(self, url: str, *, statement_timeout: timedelta, lock_timeout: timedelta) -> None:
+        self._statement_timeout = statement_timeout
+        self._lock_timeout = lock_timeout
+        self._engine: Engine = create_engine(
+            url,
+            poolclass=NullPool,
+            connect_args={
+                "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
+                "connect_timeout": CONNECT_TIMEOUT,
+                "application_name": "reconciler",
+            },
+        )
+
+    @contextmanager
+    def transaction(self, mode: str = _WRITE) -> Iterator[Connection]:
+        """A transaction that begins with ``mode`` and is committed at the end, rolled back on any error.
+
+        Raises:
+            DatabaseUnreachable: no connection, or it went away.
+            DatabaseDisagrees: the database refuses a statement.
+        """
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                connection.execute(text(mode))
+                connection.execute(
+                    text(
+                        "SELECT set_config('TimeZone', 'UTC', true),"
+                        " set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
+                    ),
+                    {"statement": _milliseconds(self._statement_timeout), "lock": _milliseconds(self._lock_timeout)},
+                )
+                yield connection
+        except DBAPIError as error:
+            raise _told(error) from None
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresStore:
+    """``ports.Store``."""
+
+    database: Database
+    application: Application
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self.database.transaction(_READ) as connection:
+            yield self._transaction(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        with self.database.transaction() as connection:
+            yield self._transaction(connection)
+
+    def _transaction(self, connection: Connection) -> Transaction:
+        bookings = PostgresBookings(connection, Tables.of(self.application))
+        return Transaction(bookings=bookings, ledger=PostgresLedger(connection))
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return str(max(1, round(duration.total_seconds() * 1000)))
+
+
+_GONE = (
+    pg.AdminShutdown,
+    pg.CrashShutdown,
+    pg.CannotConnectNow,
+    pg.TooManyConnections,
+    pg.ConnectionFailure,
+    pg.ConnectionException,
+    pg.IdleInTransactionSessionTimeout,
+)
+_REFUSED = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
+
+
+def _told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
+    """Names and SQLSTATE only: a database's own message may quote a row."""
+    cause = error.orig
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(cause, _REFUSED):
+        return DatabaseUnreachable(
+            f"PostgreSQL refuses the connection of DATABASE_URL (SQLSTATE {state})",
+            "check user, password and database name in DATABASE_URL",
+        )
+    if state is None or isinstance(cause, _GONE):
+        return DatabaseUnreachable(
+            f"PostgreSQL at DATABASE_URL cannot be reached ({type(cause).__name__})",
+            "check that it runs and that host and port in DATABASE_URL are right; nothing is lost, try again",
+        )
+    if isinstance(cause, pg.QueryCanceled | pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
+        return DatabaseUnreachable(
+            f"PostgreSQL took too long ({type(cause).__name__}, SQLSTATE {state})",
+            "try again; if it stays, raise limits.timeouts.sql or find what holds the lock",
+        )
+    return DatabaseDisagrees(
+        f"PostgreSQL refused a statement: {type(cause).__name__}, SQLSTATE {state}{_where(cause)}",
+        "compare the mapping in cron.yaml and the rights of the role of DATABASE_URL with the database",
+    )
+
+
+def _where(cause: object) -> str:
+    """Names of the things concerned, as far as the server gave them; never values."""
+    diagnosis = getattr(cause, "diag", None)
+    names = [getattr(diagnosis, part, None) for part in ("schema_name", "table_name", "column_name", "constraint_name")]
+    known = ".".join(name for name in names if name)
+    return f" ({known})" if known else ""

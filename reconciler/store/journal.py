@@ -1,0 +1,97 @@
+"""The rest of the ledger: the installation, gaps, runs, and the rates that all processes share."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from reconciler.domain.gaps import Cause, Gap, GapKind
+from reconciler.ports import Installation
+
+_EXISTS = text("SELECT to_regclass('reconciler.intent') IS NOT NULL AND has_schema_privilege('reconciler', 'USAGE')")
+_OPEN = text("""
+    SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
+    WHERE kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
+""")
+_RECORD = text("""
+    INSERT INTO reconciler.gap (kind, about, cause, reason, opened_at, seen_at)
+    VALUES (:kind, :about, :cause, :reason, :now, :now)
+    ON CONFLICT (kind, about) WHERE closed_at IS NULL
+    DO UPDATE SET cause = excluded.cause, reason = excluded.reason, seen_at = excluded.seen_at
+""")
+_CLOSE = text("""
+    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
+    WHERE kind = :kind AND about = :about AND closed_at IS NULL
+""")
+_HAD_FULL = text("""
+    SELECT EXISTS (SELECT FROM reconciler.run
+                   WHERE job = :job AND full_look AND finished_at IS NOT NULL AND started_at >= :since)
+""")
+_START = text("""
+    INSERT INTO reconciler.run (job, started_at, full_look) VALUES (:job, :now, :full) RETURNING id
+""")
+_FINISH = text("""
+    UPDATE reconciler.run SET finished_at = :now, result = :result, counts = CAST(:counts AS jsonb) WHERE id = :run
+""")
+# One statement for all processes: the slot after the last one reserved, or the present moment if that is past.
+_SLOT = text("""
+    INSERT INTO reconciler.rate AS rate (name, next_at) VALUES (:name, clock_timestamp() + CAST(:interval AS interval))
+    ON CONFLICT (name) DO UPDATE
+    SET next_at = greatest(rate.next_at, clock_timestamp()) + CAST(:interval AS interval)
+    RETURNING next_at - CAST(:interval AS interval) - clock_timestamp()
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The part of ``ports.Ledger`` that is not about intents."""
+
+    connection: Connection
+
+    def exists(self) -> bool:
+        return bool(self.connection.scalar(_EXISTS))
+
+    def installation(self) -> Installation:
+        row = self.connection.execute(text("SELECT id::text, since FROM reconciler.installation")).one()
+        return Installation(id=row[0], since=row[1])
+
+    def now(self) -> datetime:
+        now: datetime = self.connection.scalar(text("SELECT clock_timestamp()"))
+        return now
+
+    def open_gaps(self, kind: GapKind) -> Sequence[Gap]:
+        rows = self.connection.execute(_OPEN, {"kind": kind}).mappings()
+        return [
+            Gap(
+                kind=GapKind(row["kind"]),
+                about=row["about"],
+                cause=Cause(row["cause"]),
+                reason=row["reason"],
+                opened_at=row["opened_at"],
+            )
+            for row in rows
+        ]
+
+    def record_gap(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
+        values = {"kind": kind, "about": about, "cause": cause, "reason": reason, "now": now}
+        self.connection.execute(_RECORD, values)
+
+    def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
+        self.connection.execute(_CLOSE, {"kind": kind, "about": about, "by": by, "now": now})
+
+    def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
+        wait: timedelta = self.connection.scalar(_SLOT, {"name": name, "interval": interval})
+        return max(wait, timedelta(0))
+
+    def had_full_look(self, job: str, since: datetime) -> bool:
+        return bool(self.connection.scalar(_HAD_FULL, {"job": job, "since": since}))
+
+    def start_run(self, job: str, now: datetime, *, full: bool) -> int:
+        run: int = self.connection.scalar(_START, {"job": job, "now": now, "full": full})
+        return run
+
+    def finish_run(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None:
+        values = {"run": run, "now": now, "result": result, "counts": json.dumps(counts)}
+        self.connection.execute(_FINISH, values)

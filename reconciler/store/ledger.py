@@ -1,0 +1,226 @@
+"""Our ledger: intents and their moves (gaps, runs and rates: ``journal``).
+
+Every move is one UPDATE guarded by the claim and by the domain's table of legal moves; a count other than one means
+that somebody else has the intent.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.gaps import Cause, Effect
+from reconciler.domain.intents import LEGAL_MOVES, Intent, IntentId, State
+from reconciler.ports import NewIntent
+from reconciler.store.journal import Journal
+
+_COLUMNS = (
+    "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
+    "not_before, claim::text AS claim"
+)
+_FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
+
+_LAST = text(f"""
+    SELECT DISTINCT ON (booking) {_COLUMNS} FROM reconciler.intent
+    WHERE effect = :effect AND booking = ANY(:bookings)
+    ORDER BY booking,
+             CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0 WHEN state = 'planned' THEN 1 ELSE 2 END,
+             created_at DESC, generation DESC
+""")
+_IN_STATE = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent WHERE effect = :effect AND state = :state
+    ORDER BY coalesce(examined_at, created_at), id
+""")
+_DONE = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent WHERE effect = :effect AND booking = :booking AND state = 'done'
+    ORDER BY generation DESC LIMIT 1
+""")
+_NAMES_EVENT = text("""
+    SELECT EXISTS (SELECT FROM reconciler.intent
+                   WHERE effect = 'event' AND provider_id = :event AND booking <> :booking)
+""")
+_DROP_OTHER_TRIGGERS = text(f"""
+    UPDATE reconciler.intent SET state = 'dropped', code = 'superseded', updated_at = :now
+    WHERE booking = :booking AND effect = :effect AND trigger <> :trigger AND state = 'planned' AND {_FREE}
+""")
+_PLAN = text("""
+    INSERT INTO reconciler.intent (id, booking, effect, trigger, generation, state, subject, created_at, updated_at)
+    SELECT CAST(:id AS uuid), CAST(:booking AS text), CAST(:effect AS text), CAST(:trigger AS text),
+           coalesce(max(generation), 0) + 1, 'planned',
+           CAST(:subject AS text), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+    FROM reconciler.intent WHERE booking = :booking AND effect = :effect AND trigger = :trigger
+    ON CONFLICT DO NOTHING
+""")
+_REFRESH = text("""
+    UPDATE reconciler.intent SET subject = :subject, updated_at = :now
+    WHERE booking = :booking AND effect = :effect AND trigger = :trigger AND state = 'planned' AND subject <> :subject
+""")
+_GENERATIONS = text("""
+    SELECT booking, max(generation) FROM reconciler.intent
+    WHERE effect = :effect AND booking = ANY(:bookings) GROUP BY booking
+""")
+_DROP_PLANNED = text(f"""
+    UPDATE reconciler.intent SET state = 'dropped', code = :code, updated_at = :now
+    WHERE booking = :booking AND effect = :effect AND state = 'planned' AND {_FREE}
+""")
+# The claim token stays: whoever held the lease may still come back with the provider's answer and prove it.
+_ABANDON = text("""
+    UPDATE reconciler.intent SET state = 'unknown', code = 'lease_ran_out', updated_at = :now
+    WHERE effect = :effect AND state = 'sending' AND leased_until < clock_timestamp()
+""")
+_CLAIM = text(f"""
+    UPDATE reconciler.intent
+    SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
+    WHERE id = (SELECT id FROM reconciler.intent
+                WHERE effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {_FREE}
+                  AND (not_before IS NULL OR not_before <= :now)
+                  AND (examined_at IS NULL OR examined_at < :examined_before)
+                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING {_COLUMNS}
+""")
+_MOVE = text(f"""
+    UPDATE reconciler.intent
+    SET state = :to, code = :code, cause = :cause, not_before = :not_before, updated_at = :now,
+        provider_id = coalesce(:provider_id, provider_id),
+        attempts = attempts + :attempts,
+        leased_until = clock_timestamp() + CAST(:lease AS interval)  -- NULL without a lease
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
+    RETURNING {_COLUMNS}
+""")
+_RELEASE = text("""
+    UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'planned'
+""")
+_LEASE_LEFT = text("""
+    SELECT leased_until - clock_timestamp() FROM reconciler.intent
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'sending'
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresLedger(Journal):
+    """``ports.Ledger`` over one connection in one transaction."""
+
+    def last_intents(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, Intent]:
+        rows = self._rows(_LAST, effect=effect, bookings=sorted(bookings))
+        return {intent.booking: intent for intent in map(_intent, rows)}
+
+    def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_IN_STATE, effect=effect, state=state)]
+
+    def done(self, effect: Effect, booking: BookingId) -> Intent | None:
+        return self._one(_DONE, effect=effect, booking=booking)
+
+    def names_event(self, event_id: str, besides: BookingId) -> bool:
+        return bool(self.connection.scalar(_NAMES_EVENT, {"event": event_id, "booking": besides}))
+
+    def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
+        for new in intents:
+            values = {
+                "id": str(uuid.uuid4()),
+                "booking": new.booking,
+                "effect": new.effect,
+                "trigger": new.trigger,
+                "subject": new.subject,
+                "now": now,
+            }
+            for statement in (_DROP_OTHER_TRIGGERS, _REFRESH, _PLAN):
+                self.connection.execute(statement, values)
+
+    def generations(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, int]:
+        rows = self.connection.execute(_GENERATIONS, {"effect": effect, "bookings": sorted(bookings)})
+        return {BookingId(booking): generation for booking, generation in rows}
+
+    def drop_planned(self, effect: Effect, booking: BookingId, code: str, now: datetime) -> None:
+        self.connection.execute(_DROP_PLANNED, {"effect": effect, "booking": booking, "code": code, "now": now})
+
+    def abandon_expired(self, effect: Effect, now: datetime) -> None:
+        self.connection.execute(_ABANDON, {"effect": effect, "now": now})
+
+    def claim(
+        self,
+        effect: Effect,
+        bookings: Collection[BookingId],
+        examined_before: datetime,
+        lease: timedelta,
+        now: datetime,
+    ) -> Intent | None:
+        return self._one(
+            _CLAIM,
+            effect=effect,
+            bookings=sorted(bookings),
+            examined_before=examined_before,
+            lease=lease,
+            now=now,
+            claim=str(uuid.uuid4()),
+        )
+
+    def move(
+        self,
+        intent: Intent,
+        to: State,
+        *,
+        code: str,
+        now: datetime,
+        cause: Cause | None = None,
+        provider_id: str | None = None,
+        lease: timedelta | None = None,
+        not_before: datetime | None = None,
+        counts: bool = True,
+    ) -> Intent | None:
+        return self._one(
+            _MOVE,
+            id=intent.id,
+            claim=intent.claim,
+            to=to,
+            code=code,
+            cause=cause,
+            provider_id=provider_id,
+            not_before=not_before,
+            now=now,
+            lease=lease,
+            attempts=_attempts(to, counts=counts),
+            **{"from": [state for state, moves in LEGAL_MOVES.items() if to in moves]},
+        )
+
+    def release(self, intent: Intent, code: str, now: datetime) -> None:
+        self.connection.execute(_RELEASE, {"id": intent.id, "claim": intent.claim, "code": code, "now": now})
+
+    def lease_left(self, intent: Intent) -> timedelta:
+        left: timedelta | None = self.connection.scalar(_LEASE_LEFT, {"id": intent.id, "claim": intent.claim})
+        return left if left is not None else timedelta(0)
+
+    def _rows(self, statement: Any, **values: object) -> Sequence[RowMapping]:
+        return self.connection.execute(statement, values).mappings().all()
+
+    def _one(self, statement: Any, **values: object) -> Intent | None:
+        row = self.connection.execute(statement, values).mappings().first()
+        return _intent(row) if row else None
+
+
+def _attempts(to: State, *, counts: bool) -> int:
+    if to is State.SENDING:
+        return 1
+    return -1 if to is State.PLANNED and not counts else 0
+
+
+def _intent(row: RowMapping) -> Intent:
+    return Intent(
+        id=IntentId(row["id"]),
+        booking=BookingId(row["booking"]),
+        effect=Effect(row["effect"]),
+        trigger=row["trigger"],
+        generation=row["generation"],
+        state=State(row["state"]),
+        attempts=row["attempts"],
+        subject=row["subject"],
+        code=row["code"],
+        cause=Cause(row["cause"]) if row["cause"] else None,
+        provider_id=row["provider_id"],
+        not_before=row["not_before"],
+        claim=row["claim"],
+    )

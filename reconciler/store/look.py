@@ -1,0 +1,149 @@
+"""Statements that find and classify bookings, and how a row of theirs becomes a ``Booking``."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    true,
+)
+
+from reconciler.domain.bookings import AppFailure, Booking, BookingId
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.plan import Look
+from reconciler.domain.verdicts import Condition, Finding
+from reconciler.store.rules import Tables, app_failure, conditions, ends_at, first_failing, phones, starts_at
+
+CHUNK = 500
+"""Ids per statement: enough to be quick, few enough to plan well."""
+
+
+def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime) -> Look:
+    """Bookings made since ``oldest``: the broken ones in full, all others counted by first failing condition."""
+    held = conditions(kind, tables, now, oldest)
+    window = and_(held[Condition.SINCE], tables.mine())
+    broken = _full(tables, kind).where(window, *held.values())
+    found = [booking(row) for row in connection.execute(broken.order_by(tables.booking.c.created_at)).mappings()]
+    failing = first_failing(held).label("failing")
+    label = case((~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()).label("label")
+    classified = select(failing, label).select_from(tables.from_clause()).where(window).subquery()
+    counted = connection.execute(
+        select(classified.c.failing, classified.c.label, func.count()).group_by(
+            classified.c.failing, classified.c.label
+        )
+    ).all()
+    return Look(
+        looked_at=sum(number for _, _, number in counted),
+        by_condition={(Condition(name), label or ""): number for name, label, number in counted if name},
+        broken=found,
+    )
+
+
+def findings(
+    connection: Connection,
+    tables: Tables,
+    kind: GapKind,
+    now: datetime,
+    oldest: datetime,
+    bookings: Collection[BookingId],
+) -> dict[BookingId, Finding]:
+    """The classification of these bookings, whatever their age; one that is gone is absent."""
+    failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
+    statement = _full(tables, kind).add_columns(failing)
+    found = {}
+    for some in chunks(sorted(bookings)):
+        rows = connection.execute(statement.where(tables.booking.c.id.in_(some), tables.mine())).mappings()
+        for row in rows:
+            seen = booking(row)
+            found[seen.id] = Finding(booking=seen, failed=Condition(row["failing"]) if row["failing"] else None)
+    return found
+
+
+def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+
+
+def _full(tables: Tables, kind: GapKind) -> Select[Any]:
+    source = tables.from_clause()
+    failure: dict[str, Any] = {"there": false(), "provider_id": null(), "message": null()}
+    if kind is GapKind.SMS_MISSING:
+        lateral = app_failure(tables)
+        source = _lateral(source, lateral)
+        failure = {name: lateral.c[name] for name in failure}
+    own, mobile_e164, mobile_number = phones(tables)
+    return select(
+        cast(tables.booking.c.id, Text).label("id"),
+        cast(tables.booking.c.status, Text).label("status"),
+        tables.booking.c.created_at.label("created_at"),
+        starts_at(tables).label("starts_at"),
+        ends_at(tables).label("ends_at"),
+        cast(tables.field("event_id"), Text).label("event_id"),
+        cast(tables.field("first_name"), Text).label("first_name"),
+        cast(tables.booking.c.name, Text).label("name"),
+        cast(own, Text).label("phone"),
+        cast(mobile_e164, Text).label("mobile_e164"),
+        cast(mobile_number, Text).label("mobile_number"),
+        refusing_customer(tables).label("customer_refuses"),
+        tables.field("guests").label("guests"),
+        cast(tables.field("occasion"), Text).label("occasion"),
+        *(column.label(f"failure_{name}") for name, column in failure.items()),
+    ).select_from(source)
+
+
+def _lateral(source: FromClause, lateral: FromClause) -> FromClause:
+    return source.outerjoin(lateral, true())
+
+
+def refusing_customer(tables: Tables) -> Any:
+    """Whether the joined customer opted out or is not active; no customer, no refusal."""
+    if tables.customer is None or "customer_id" not in tables.booking.c:
+        return false()
+    return and_(tables.customer.c.id.is_not(None), refuses_texts(tables))
+
+
+def refuses_texts(tables: Tables) -> Any:
+    """A customer row that does not plainly allow texts refuses them: NULL is not consent."""
+    if tables.customer is None:
+        return false()
+    refusals: list[ColumnElement[bool]] = []
+    if "opt_in" in tables.customer.c:
+        refusals.append(tables.customer.c.opt_in.is_not(True))
+    if "status" in tables.customer.c:
+        status = cast(tables.customer.c.status, Text)
+        refusals.append(func.coalesce(status != tables.application.active_customer, True))
+    return or_(false(), *refusals)
+
+
+def booking(row: RowMapping) -> Booking:
+    """A row of ``_full`` as the domain knows it."""
+    written = (row["phone"], row["mobile_e164"], row["mobile_number"])
+    failure = AppFailure(provider_id=row["failure_provider_id"], message=row["failure_message"])
+    return Booking(
+        id=BookingId(row["id"]),
+        status=row["status"],
+        created_at=row["created_at"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        event_id=(row["event_id"] or "").strip() or None,
+        first_name=row["first_name"] or "",
+        name=row["name"] or "",
+        phones=tuple(phone.strip() for phone in written if phone and phone.strip()),
+        customer_refuses=row["customer_refuses"],
+        guests=row["guests"],
+        occasion=row["occasion"],
+        app_failure=failure if row["failure_there"] else None,
+    )

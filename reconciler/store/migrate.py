@@ -1,0 +1,58 @@
+"""Bring our schema up to date, or say the SQL that would."""
+
+import io
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from reconciler.store.database import Database
+
+SCHEMA = "reconciler"
+_HEAD = "head"
+_LOCK = 0x7265636F6E63  # any constant of our own
+
+
+def _config(output: io.StringIO | None = None) -> Config:
+    config = Config(output_buffer=output)
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def newest() -> str:
+    """The revision this version of the product wants."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision the database has, ``None`` before the first ``migrate``."""
+    if not connection.scalar(text("SELECT to_regclass('reconciler.alembic_version') IS NOT NULL")):
+        return None
+    return MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Run what is missing, in one transaction; the revision before and after.
+
+    Raises:
+        DatabaseUnreachable: no connection.
+        DatabaseDisagrees: our role may not create the schema or its tables.
+    """
+    with database.transaction() as connection:
+        # Two at once: the second waits, then finds nothing to do. A lock of the transaction is safe behind a pooler.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        before = revision(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, _HEAD)
+    return before, newest()
+
+
+def script() -> str:
+    """Everything as SQL, from nothing to the newest revision: for whoever owns the database."""
+    output = io.StringIO()
+    command.upgrade(_config(output), _HEAD, sql=True)
+    return output.getvalue()

@@ -1,0 +1,1 @@
+"""The ledger's schema, step by step, under Alembic. A step that was released is never edited."""

@@ -1,0 +1,191 @@
+"""The conditions of each rule as SQL: facts of rows and a bound ``now``, never NULL. One definition for every use.
+
+The scan ANDs them, counts group by the first that fails, a re-read by id names it: all three from ``conditions``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
+
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.verdicts import CONDITIONS, Condition
+from reconciler.store.app_tables import Application
+
+OURS = "reconciler: "
+"""What the error text of our own queue rows begins with while nothing was sent: such a row is no evidence."""
+
+QUEUED_OR_SENT = ("pending", "approved", "sent")
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one statement."""
+
+    application: Application
+    booking: Table
+    customer: Table | None
+    queue: Table | None
+
+    @classmethod
+    def of(cls, application: Application) -> "Tables":
+        return cls(
+            application=application,
+            booking=application.bookings.table(),
+            customer=application.customers.table() if application.customers else None,
+            queue=application.queue.table() if application.queue else None,
+        )
+
+    def field(self, name: str) -> ColumnElement[Any]:
+        """A booking's column by our name; NULL where the application has no such column."""
+        return self.booking.c[name] if name in self.booking.c else null()
+
+    def from_clause(self) -> FromClause:
+        """Bookings, each with its customer where there is one."""
+        if self.customer is None or "customer_id" not in self.booking.c:
+            return self.booking
+        return self.booking.outerjoin(self.customer, self.customer.c.id == self.booking.c.customer_id)
+
+    def customer_field(self, name: str) -> ColumnElement[Any]:
+        if self.customer is None or "customer_id" not in self.booking.c or name not in self.customer.c:
+            return null()
+        return self.customer.c[name]
+
+    def mine(self) -> ColumnElement[bool]:
+        """``bookings.only``: the bookings this installation looks after."""
+        columns: list[ColumnElement[bool]] = [
+            _column(self.booking, theirs) == value for theirs, value in self.application.only.items()
+        ]
+        return and_(true(), *columns)
+
+
+def _column(table: Table, theirs: str) -> ColumnElement[Any]:
+    mapped = [column for column in table.c if column.name == theirs]
+    return mapped[0] if mapped else ColumnClause(theirs, _selectable=table)
+
+
+def starts_at(tables: Tables) -> ColumnElement[Any]:
+    """The instant at which the party begins; NULL without a date. PostgreSQL resolves DST as its zone rules say."""
+    local = tables.booking.c.date + tables.booking.c.start_time
+    return func.timezone(tables.application.zone.key, local)
+
+
+def ends_at(tables: Tables) -> ColumnElement[Any]:
+    """The instant at which it ends, on the next day where the booking says so; NULL without an end."""
+    if "end_time" not in tables.booking.c:
+        return null()
+    days: ColumnElement[int] = literal(0)
+    if "end_next_day" in tables.booking.c:
+        days = case((func.coalesce(tables.booking.c.end_next_day, False), 1), else_=0)
+    return func.timezone(tables.application.zone.key, tables.booking.c.date + days + tables.booking.c.end_time)
+
+
+def phones(tables: Tables) -> list[ColumnElement[Any]]:
+    """Where a number may stand, in the order of preference."""
+    return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
+
+
+def conditions(
+    kind: GapKind, tables: Tables, now: datetime, oldest: datetime
+) -> Mapping[Condition, ColumnElement[bool]]:
+    """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
+    everything = {
+        Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
+        Condition.SINCE: _true_if(tables.booking.c.created_at >= oldest),
+        Condition.GRACE: _true_if(tables.booking.c.created_at <= now - tables.application.grace),
+        # A booking without a date is nobody's past: it stays in and is refused with its reason.
+        Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
+        Condition.DATE_SET: _date_set(tables),
+        Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
+        Condition.NO_EVENT: ~_filled(tables.field("event_id")),
+    }
+    if kind is GapKind.SMS_MISSING:
+        everything |= {Condition.NO_TEXT: _no_text(tables), Condition.UNDECIDED: _undecided(tables)}
+    return {condition: everything[condition] for condition in CONDITIONS[kind]}
+
+
+def first_failing(held: Mapping[Condition, ColumnElement[bool]]) -> ColumnElement[str | None]:
+    """The name of the first condition that fails, NULL if all hold."""
+    return case(*((~holds, literal(str(name))) for name, holds in held.items()), else_=null())
+
+
+def _true_if(fact: ColumnElement[bool]) -> ColumnElement[bool]:
+    return func.coalesce(fact, False, type_=Boolean())
+
+
+def _filled(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.coalesce(func.btrim(cast(column, Text)) != "", False, type_=Boolean())
+
+
+def _date_set(tables: Tables) -> ColumnElement[bool]:
+    to_be_confirmed: list[ColumnElement[bool]] = []
+    if "date_tbd" in tables.booking.c:
+        to_be_confirmed.append(_true_if(tables.booking.c.date_tbd))
+    if "notes" in tables.booking.c and tables.application.date_tbd_note:
+        note = tables.booking.c.notes.icontains(tables.application.date_tbd_note, autoescape=True)
+        to_be_confirmed.append(_true_if(note))
+    return and_(true(), *(~fact for fact in to_be_confirmed))
+
+
+def _no_text(tables: Tables) -> ColumnElement[bool]:
+    queue = _queue(tables)
+    row = queue.c.booking_id == tables.booking.c.id
+    queued_or_sent = cast(queue.c.status, Text).in_(QUEUED_OR_SENT)
+    if tables.application.satisfied_by is None:
+        return ~exists().where(row, queued_or_sent)
+    right_kind = cast(queue.c.trigger, Text).in_(tables.application.satisfied_by)
+    return ~exists().where(row, queued_or_sent, right_kind)
+
+
+def _undecided(tables: Tables) -> ColumnElement[bool]:
+    queue = _queue(tables)
+    if "approved_by" not in queue.c:
+        return true()
+    cancelled = cast(queue.c.status, Text) == "cancelled"
+    return ~exists().where(queue.c.booking_id == tables.booking.c.id, cancelled, queue.c.approved_by.is_not(None))
+
+
+def app_failure(tables: Tables) -> FromClause:
+    """The application's newest ``failed`` row of each booking, to be joined LATERAL; our own rows do not count."""
+    queue = _queue(tables)
+    newest = queue.c.created_at.desc() if "created_at" in queue.c else queue.c.id.desc()
+    return (
+        select(
+            true().label("there"),
+            cast(queue.c.provider_id, Text).label("provider_id"),
+            cast(queue.c.error, Text).label("message"),
+        )
+        .where(
+            queue.c.booking_id == tables.booking.c.id,
+            cast(queue.c.status, Text) == "failed",
+            ~func.coalesce(queue.c.error.startswith(OURS), False),
+        )
+        .order_by(newest)
+        .limit(1)
+        .lateral("app_failure")
+    )
+
+
+def _queue(tables: Tables) -> Table:
+    if tables.queue is None:
+        raise ValueError("this rule needs the text queue, and the mapping has none")
+    return tables.queue
