@@ -6,6 +6,7 @@ from dataclasses import replace
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.domain.plan import Plan
+from reconciler.domain.policies import Policy
 from reconciler.domain.verdicts import Hold, Standing
 from reconciler.engine.integration import diagnosis, fault_of, record_faults, unreachable
 from reconciler.engine.mender import Mender, Scope
@@ -23,6 +24,8 @@ def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
         DatabaseUnreachable: no connection, or it went away; what was done is recorded, the rest waits.
         DatabaseDisagrees: the database refused a statement that concerns all bookings.
     """
+    if Policy.OFF in (mender.policy, services.repairs):
+        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None)
     if services.mandate.act:
         return _act(job, mender, services)
     with services.store.reading() as tx:

@@ -48,7 +48,7 @@ class PassResult:
     kind: GapKind
     effect: Effect
     plan: Plan | None
-    """``None``: the database could not be looked at (see ``faults``)."""
+    """``None``: the rule is off, or the database could not be looked at (see ``faults``)."""
     faults: tuple[IntegrationFault, ...] = ()
     tripped: Tripped | None = None
     full_look: bool = False

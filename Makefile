@@ -1,0 +1,42 @@
+# Everything here needs Python 3.11 or newer with pip and venv, and make; `make test-system` also PostgreSQL's binaries.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-system check benchmark lock clean
+
+help:  ## Show what there is.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("reconciler needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)  ## A broken week of bookings, found and repaired before your eyes.
+	@$(BIN)/reconciler demo
+
+test: $(READY)  ## The tests; those that need packages of the operating system are deselected, and counted.
+	$(BIN)/pytest -n 2 -m 'not system'
+
+test-system: $(READY)  ## The tests that need PostgreSQL 15 from Debian's packages.
+	$(BIN)/pytest -m system
+
+check: $(READY)  ## Lint, formatting, types, import contracts.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(READY)  ## How long --help takes, against a floor in the same run.
+	$(BIN)/python -m tests.benchmarks.help_speed
+
+lock: $(READY)  ## Pin every version anew, with hashes.
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --extra sandbox --generate-hashes --allow-unsafe --strip-extras \
+	  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+
+clean:  ## Remove what make made.
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

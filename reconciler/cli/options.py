@@ -1,0 +1,10 @@
+"""Options that several commands share."""
+
+import click
+
+config_option = click.option(
+    "--config",
+    metavar="FILE",
+    envvar="RECONCILER_CONFIG",
+    help="Where cron.yaml is (default: RECONCILER_CONFIG, else ./cron.yaml, else all defaults).",
+)

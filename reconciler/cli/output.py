@@ -1,0 +1,140 @@
+"""How results look on a terminal: one table, and under it what a person would ask next."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from reconciler.domain.gaps import Effect, IntegrationFault
+from reconciler.domain.plan import Decision
+from reconciler.domain.verdicts import LABELS, Standing
+from reconciler.engine.results import Became, PassResult
+from reconciler.ports import Services
+
+NARROWEST = 100
+NOUN = {Effect.TEXT: "texts", Effect.EVENT: "events"}
+REPAIRED = {
+    Became.SENT: "sent",
+    Became.CREATED: "created",
+    Became.ADOPTED: "adopted (were there, id was lost)",
+    Became.WRITTEN_BACK: "written back (ours, id was lost)",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal as wide as the table needs; plain where it is not a terminal."""
+    wide = Console(stderr=stderr, highlight=False)
+    return wide if wide.width >= NARROWEST else Console(stderr=stderr, highlight=False, width=NARROWEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Shows results of hand-run passes."""
+
+    services: Services
+
+    def show(self, results: Sequence[PassResult]) -> None:
+        out = console()
+        if any(result.plan for result in results):
+            out.print(verdict_table(results))
+        for result in results:
+            for line in self._lines(result):
+                out.print(line, soft_wrap=True, markup=False)
+        if not self.services.mandate.act:
+            out.print(f"would: {would(results)}; nothing was written", soft_wrap=True, markup=False)
+
+    def _lines(self, result: PassResult) -> Iterable[str]:
+        yield from reasons(result)
+        yield from mended(result)
+        for fault in result.faults:
+            yield from fault_lines(fault)
+        if result.plan is None and not result.faults:
+            yield f"{result.kind}: off"
+        if result.tripped:
+            tripped = result.tripped
+            yield (
+                f"REFUSED  {NOUN[result.effect]}: {tripped.found} new repairs of {tripped.looked_at} looked at, "
+                f"{tripped.allowed} allowed; nothing was done"
+            )
+            yield f"      to go on for one run: reconciler once {result.job} --do --max {tripped.found}"
+        elif result.acted and result.plan and result.left:
+            done, planned = result.repaired, len(result.plan.repairs)
+            yield f"{NOUN[result.effect]}: {done} of {planned} done, {result.left} left for a later pass"
+
+
+def verdict_table(results: Iterable[PassResult]) -> Table:
+    """The operator's table: a row per rule, a column per standing; the columns add up to *looked at*."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("rule")
+    for title in ("looked at", *(standing.value for standing in Standing)):
+        table.add_column(title, justify="right", no_wrap=True)
+    for result in results:
+        if result.plan is None:
+            continue
+        counts: Counter[Standing] = Counter()
+        for (standing, _), number in result.plan.tally().items():
+            counts[standing] += number
+        numbers = [result.plan.looked_at, *(counts[standing] for standing in Standing)]
+        table.add_row(str(result.kind), *map(str, numbers))
+    return table
+
+
+def reasons(result: PassResult) -> Iterable[str]:
+    """Why bookings are not asked for, wait or are refused, with counts."""
+    if result.plan is None:
+        return
+    tally = result.plan.tally()
+    for standing in (Standing.NOT_ASKED, Standing.WAITING, Standing.REFUSED):
+        said = [
+            f"{number} {LABELS.get(reason, reason)}"
+            for (where, reason), number in sorted(tally.items(), key=lambda item: (-item[1], item[0][1]))
+            if where is standing
+        ]
+        if said:
+            verb = "not asked for" if standing is Standing.NOT_ASKED else standing.value
+            yield f"{NOUN[result.effect]} {verb}: {' · '.join(said)}"
+
+
+def mended(result: PassResult) -> Iterable[str]:
+    """What was repaired, and what was not and why."""
+    noun = NOUN[result.effect]
+    said = [f"{number} {REPAIRED[became]}" for (became, _), number in result.mended.items() if became.is_repaired]
+    if said:
+        yield f"{noun} repaired: {', '.join(said)}"
+    for (became, reason), number in result.mended.items():
+        if not became.is_repaired:
+            yield f"{noun} {became}: {number} {LABELS.get(reason, reason)}"
+
+
+def fault_lines(fault: IntegrationFault) -> Iterable[str]:
+    yield f"FAIL  {fault.kind}  {fault.seen}"
+    yield f"      remedy: {fault.remedy}"
+    if fault.sql:
+        yield f"      {fault.sql}"
+
+
+def would(results: Iterable[PassResult]) -> str:
+    """One line: what ``--do`` would do now."""
+    parts = []
+    for result in results:
+        repairs = result.plan.repairs if result.plan else []
+        if result.effect is Effect.TEXT:
+            parts.append(_texts(repairs))
+        else:
+            parts.append(_counted(len(repairs), "event"))
+    return ", ".join(parts)
+
+
+def _texts(repairs: Sequence[Decision]) -> str:
+    drafts = [decision.draft for decision in repairs if decision.draft]
+    people = len({draft.number for draft in drafts})
+    if not drafts:
+        return _counted(0, "text")
+    segments = _counted(sum(draft.segments for draft in drafts), "segment")
+    return f"{_counted(len(drafts), 'text')} to {people} {'person' if people == 1 else 'people'} ({segments})"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,100 @@
+"""``reconciler status``: the last passes and what is open."""
+
+import json
+from datetime import datetime, timedelta
+
+import click
+
+from reconciler import bootstrap
+from reconciler.cli.options import config_option
+from reconciler.cli.output import console
+from reconciler.domain.verdicts import LABELS
+from reconciler.errors import Exit
+from reconciler.store.overview import LastRun, Overview, Turn, overview
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@config_option
+def command(as_json: bool, config: str | None) -> int:
+    """Show what the last pass of each job found, and which gaps are open and whose turn it is."""
+    seen = overview(bootstrap.database(bootstrap.settings(config, database_only=True)))
+    if as_json:
+        click.echo(json.dumps(as_data(seen), indent=2))
+    else:
+        _show(seen)
+    return exit_code(seen)
+
+
+def exit_code(seen: Overview) -> Exit:
+    if seen.number(Turn.REFUSED):
+        return Exit.NEEDS_A_HUMAN
+    open_work = seen.number(Turn.REPAIRABLE) + seen.number(Turn.WAITING)
+    return Exit.WORK_LEFT if open_work or not seen.runs else Exit.AS_DESIRED
+
+
+def as_data(seen: Overview) -> dict[str, object]:
+    """The overview for scripts: stable names, times in ISO 8601, UTC."""
+    return {
+        "at": seen.at.isoformat(),
+        "jobs": [
+            {
+                "job": run.job,
+                "started_at": run.started_at.isoformat(),
+                "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+                "result": run.result,
+                "counts": run.counts,
+            }
+            for run in seen.runs
+        ],
+        "open": {turn.value: seen.number(turn) for turn in Turn},
+        "gaps": [
+            {
+                "kind": gaps.kind.value,
+                "cause": gaps.cause.value,
+                "reason": gaps.reason,
+                "turn": gaps.turn.value,
+                "count": gaps.number,
+                "oldest": gaps.oldest.isoformat(),
+            }
+            for gaps in seen.gaps
+        ],
+    }
+
+
+def _show(seen: Overview) -> None:
+    out = console()
+    if not seen.runs:
+        out.print("no pass has run yet: reconciler once --do")
+    for run in seen.runs:
+        out.print(f"{run.job:<16} {_when(run, seen.at):<24} {_found(run)}", markup=False, soft_wrap=True)
+    for gaps in seen.gaps:
+        why = LABELS.get(gaps.reason, gaps.reason)
+        named = f"{gaps.kind} / {gaps.cause}"
+        age = ago(seen.at - gaps.oldest)
+        out.print(
+            f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True
+        )
+    out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in Turn), markup=False)
+
+
+def _when(run: LastRun, at: datetime) -> str:
+    if run.finished_at is None:
+        return f"UNFINISHED, began {ago(at - run.started_at)} ago"
+    return f"{ago(at - run.finished_at)} ago"
+
+
+def _found(run: LastRun) -> str:
+    if run.result is None:
+        return "it is running, or it died: the next pass picks up what it left"
+    numbers = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in ("repaired", "left", "told"))
+    return f"{run.result.replace('_', ' ')}: {numbers}"
+
+
+def ago(duration: timedelta) -> str:
+    """A duration as people say it, in its largest unit."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

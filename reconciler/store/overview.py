@@ -1,0 +1,112 @@
+"""What the ledger says about the last passes and what is open: counts only, nothing personal."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, text
+
+from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.verdicts import Hold, Refusal
+from reconciler.errors import DatabaseDisagrees
+from reconciler.store import migrate
+from reconciler.store.database import Database
+
+_RUNS = text("""
+    SELECT DISTINCT ON (job) job, started_at, finished_at, result, counts
+    FROM reconciler.run ORDER BY job, started_at DESC, id DESC
+""")
+_GAPS = text("""
+    SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest
+    FROM reconciler.gap WHERE closed_at IS NULL GROUP BY kind, cause, reason ORDER BY kind, cause, reason
+""")
+
+
+class Turn(StrEnum):
+    """Whose turn it is with an open gap."""
+
+    REPAIRABLE = "repairable"
+    """Ours: the next pass mends it."""
+    WAITING = "waiting"
+    """Nobody's for now: held back, and looked at again by every pass."""
+    REFUSED = "refused"
+    """A person's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    job: str
+    started_at: datetime
+    finished_at: datetime | None
+    """``None``: it is running, or it died."""
+    result: str | None
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenGaps:
+    """Open gaps of one kind, cause and reason."""
+
+    kind: GapKind
+    cause: Cause
+    reason: str
+    number: int
+    oldest: datetime
+
+    @property
+    def turn(self) -> Turn:
+        if self.kind.is_integration or self.reason in frozenset(Refusal) or self.reason == Hold.POLICY:
+            return Turn.REFUSED
+        return Turn.WAITING if self.reason in frozenset(Hold) else Turn.REPAIRABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    at: datetime
+    """The database's clock."""
+    runs: tuple[LastRun, ...]
+    gaps: tuple[OpenGaps, ...]
+
+    def number(self, turn: Turn) -> int:
+        return sum(gaps.number for gaps in self.gaps if gaps.turn is turn)
+
+
+def overview(database: Database) -> Overview:
+    """The state of the ledger.
+
+    Raises:
+        DatabaseUnreachable: no connection.
+        DatabaseDisagrees: our schema is not there, or not the one this version wants.
+    """
+    with database.transaction() as connection:
+        require_ledger(connection)
+        return Overview(
+            at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+            runs=tuple(LastRun(**row) for row in connection.execute(_RUNS).mappings()),
+            gaps=tuple(
+                OpenGaps(
+                    kind=GapKind(row["kind"]),
+                    cause=Cause(row["cause"]),
+                    reason=row["reason"],
+                    number=row["number"],
+                    oldest=row["oldest"],
+                )
+                for row in connection.execute(_GAPS).mappings()
+            ),
+        )
+
+
+def require_ledger(connection: Connection) -> None:
+    """Raises:
+    DatabaseDisagrees: our schema is not there, or not the one this version wants.
+    """
+    found, wanted = migrate.revision(connection), migrate.newest()
+    if found is None:
+        raise DatabaseDisagrees(
+            "our schema `reconciler` is not in the database of DATABASE_URL yet; looking works without it",
+            "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
+        )
+    if found != wanted:
+        raise DatabaseDisagrees(
+            f"our schema `reconciler` is at revision {found}, and this version wants {wanted}", "reconciler migrate"
+        )
