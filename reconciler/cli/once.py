@@ -9,18 +9,25 @@ import click
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import Report
+from reconciler.domain.gaps import GapKind
 from reconciler.engine.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 
+ORDER = tuple(GapKind)
 URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_DESIRED)
 
 
 @click.command("once")
 @click.argument("jobs", nargs=-1, metavar="[JOB]...")
 @click.option("--do", "act", is_flag=True, help="Repair. Without it nothing is written anywhere.")
-@click.option("--max", "ceiling", type=click.IntRange(min=0), metavar="N", help="Go on for one run although the "
-              "breaker refuses, but refuse again if more than N new repairs are found.")
+@click.option(
+    "--max",
+    "ceiling",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Go on for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
+)
 @config_option
 def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, config: str | None) -> int:
     """Run the jobs named, or all of them, once: look, decide and show; with --do also record and repair.
@@ -37,7 +44,7 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, config: str |
 def run_jobs(names: Sequence[str], services: Services) -> list[PassResult]:
     """One pass per job; the results in the order of the operator's table, texts first."""
     results: list[PassResult] = [importlib.import_module(f"jobs.{name}").run(services) for name in names]
-    return sorted(results, key=lambda result: list(type(result.kind)).index(result.kind))
+    return sorted(results, key=lambda result: ORDER.index(result.kind))
 
 
 def available() -> list[str]:

@@ -72,9 +72,7 @@ def _show(seen: Overview) -> None:
         why = LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
-        out.print(
-            f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True
-        )
+        out.print(f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
     out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in Turn), markup=False)
 
 

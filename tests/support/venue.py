@@ -1,0 +1,108 @@
+"""The application as the tests play it: bookings, customers and texts, written with the application's own role."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg import sql
+
+from reconciler.domain.bookings import BookingId
+from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.store import migrate
+from reconciler.store.database import Database
+
+LONDON = ZoneInfo("Europe/London")
+NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
+"""A Wednesday; the tests' usual now."""
+ANA = "+447700900101"
+TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
+
+
+@dataclass
+class Venue:
+    postgres: EmbeddedPostgres
+    name: str
+    now: datetime = field(default=NOON)
+
+    def url(self, role: str = "reconciler_job") -> str:
+        return self.postgres.url(role, self.name)
+
+    def database(self, role: str = "reconciler_job") -> Database:
+        return Database(self.url(role), statement_timeout=timedelta(seconds=30), lock_timeout=timedelta(seconds=2))
+
+    def migrate(self) -> None:
+        migrate.upgrade(self.database())
+
+    def customer(self, **values: Any) -> str:
+        row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}
+        return self.insert("customers", row)
+
+    def booking(self, **values: Any) -> BookingId:
+        """A booking that lacks text and event and has nothing else wrong: made an hour ago, for a week from now."""
+        row = {
+            "id": str(uuid.uuid4()),
+            "customer_name": "Ana Lima",
+            "customer_first_name": "Ana",
+            "contact_phone": ANA,
+            "event_date": (self.now + timedelta(days=7)).date(),
+            "start_time": "19:30",
+            "end_time": "23:00",
+            "status": "confirmed",
+            "created_at": self.now - timedelta(hours=1),
+            "updated_at": self.now - timedelta(hours=1),
+            **values,
+        }
+        return BookingId(self.insert("private_bookings", row))
+
+    def text(self, booking: str, **values: Any) -> str:
+        """A row of the application's queue, sent unless told otherwise."""
+        row = {
+            "id": str(uuid.uuid4()),
+            "booking_id": booking,
+            "trigger_type": "booking_confirmed",
+            "template_key": "confirmed",
+            "scheduled_for": self.now - timedelta(minutes=50),
+            "message_body": "Hi",
+            "customer_phone": ANA,
+            "customer_name": "Ana Lima",
+            "status": "sent",
+            "sent_at": self.now - timedelta(minutes=50),
+            "twilio_message_sid": None,
+            "created_at": self.now - timedelta(minutes=50),
+            **values,
+        }
+        return self.insert("private_booking_sms_queue", row)
+
+    def insert(self, table: str, row: dict[str, Any]) -> str:
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id::text").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, row)),
+            sql.SQL(", ").join(sql.Placeholder() for _ in row),
+        )
+        ((found,),) = self.sql(statement, *row.values(), role="venue_app")
+        return str(found)
+
+    def sql(self, statement: Any, *values: Any, role: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement by itself; its rows, if it has any."""
+        with self.postgres.connect(self.name, role) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """A whole table, each row as a dictionary, by id."""
+        query = sql.SQL("SELECT to_jsonb(t) FROM {} t ORDER BY 1").format(sql.Identifier(*table.split(".")))
+        return [row for (row,) in self.sql(query)]
+
+    def checksum(self) -> str:
+        """Changes with any write to the application's tables, also one that writes the same values again."""
+        parts = []
+        for table in TABLES:
+            query = sql.SQL("SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t")
+            parts += [str(value) for (value,) in self.sql(query.format(sql.Identifier(table)))]
+        return "-".join(parts)
+
+    def stored_event(self, booking: str) -> str | None:
+        ((found,),) = self.sql("SELECT calendar_event_id FROM private_bookings WHERE id = %s", booking)
+        return found
