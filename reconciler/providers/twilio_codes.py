@@ -1,0 +1,71 @@
+"""What Twilio's error codes mean for a text (Twilio error dictionary, www.twilio.com/docs/errors/<code>)."""
+
+from datetime import timedelta
+
+from reconciler.domain.gaps import Cause
+from reconciler.domain.intents import Outcome, Result
+
+_HOUR = timedelta(hours=1)
+
+RECIPIENT = {
+    21211: "the number is not a phone number",
+    21604: "no number was given",
+    21612: "the number cannot be reached from this sender",
+    21614: "the number is not a mobile",
+    21602: "the text is empty",
+    21619: "the text is empty",
+    21617: "the text is longer than 1600 characters",
+    20404: "there is no such resource",
+    35111: "a scheduled text lacks its time",
+    35114: "a scheduled text lies too near or too far",
+}
+"""Permanent, about this one text: it would be refused again as it is."""
+
+CONFIGURATION = {
+    20003: "account SID or token is wrong, revoked or of another region",
+    21212: "the sender is not a phone number",
+    21603: "no sender was given",
+    21606: "the sender is not ours or cannot text",
+    21608: "a trial account texts verified numbers only",
+    21701: "the messaging service does not exist",
+    21703: "the messaging service has no usable sender",
+    21704: "the messaging service has no sender",
+    21705: "the messaging service's SID is wrong",
+    35118: "scheduling needs a messaging service",
+}
+"""No other text would fare better: the integration is broken."""
+
+LATER = {
+    20429: Outcome(result=Result.LATER, code="twilio:20429", stops_pass=True),
+    21408: Outcome(result=Result.LATER, code="twilio:21408", retry_after=_HOUR, cause=Cause.BLOCKED),
+    21611: Outcome(result=Result.LATER, code="twilio:21611", retry_after=_HOUR, stops_pass=True),
+    35125: Outcome(result=Result.LATER, code="twilio:35125", retry_after=_HOUR, stops_pass=True),
+    63038: Outcome(result=Result.LATER, code="twilio:63038", retry_after=_HOUR, stops_pass=True),
+}
+"""Certainly not sent; so many requests (20429), a country switched off in the console (21408: the others go on), the
+sender's queue full (21611), too many scheduled (35125), the day's limit reached (63038)."""
+
+STOPPED = 21610
+"""The person answered STOP. Only they can undo it."""
+
+
+def outcome(status: int, code: int | None) -> Outcome:
+    """What a refused create (HTTP ``status``, Twilio's ``code`` if the body had one) means.
+
+    Codes that are not listed go by the status: 429 was never processed; 401 and 403 are about us; any other 4xx is
+    about this text; 5xx may have been accepted (error 20500's page: a create is not idempotent).
+    """
+    name = f"twilio:{code}" if code else f"http:{status}"
+    if status >= 500:
+        return Outcome(result=Result.UNKNOWN, code=name, stops_pass=True)
+    if code == STOPPED:
+        return Outcome(result=Result.REFUSED, code=name, cause=Cause.REFUSED_RECIPIENT)
+    if code in LATER:
+        return LATER[code]
+    if status == 429:
+        return Outcome(result=Result.LATER, code=name, stops_pass=True)
+    if code in CONFIGURATION or status in (401, 403):
+        return Outcome(result=Result.BROKEN, code=name, stops_pass=True)
+    if 400 <= status < 500:
+        return Outcome(result=Result.REFUSED, code=name, cause=Cause.UNUSABLE_DATA)
+    return Outcome(result=Result.UNKNOWN, code=name, stops_pass=True)

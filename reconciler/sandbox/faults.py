@@ -1,0 +1,91 @@
+"""Misbehaviour on request: what a stand-in does wrong, next, always, or by a seed that replays it."""
+
+import random
+import threading
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Misbehaviour(StrEnum):
+    """What happens to a call. The first three and *slow* happen after the call took effect."""
+
+    LOSE = "lose"
+    """It takes effect, and the connection is reset instead of an answer."""
+    FAIL_AFTER = "fail_after"
+    """It takes effect, and the answer is a server error."""
+    EMPTY = "empty"
+    """It takes effect, and the answer is a success without a body."""
+    SLOW = "slow"
+    """It takes effect, and the answer comes after ``seconds``."""
+    DROP = "drop"
+    """The connection is closed before anything happened."""
+    HANG = "hang"
+    """Nothing happens and nothing is said for ``seconds``; then the connection is closed."""
+    STATUS = "status"
+    """Nothing happens, and the answer is ``status`` with ``body``."""
+    HTML = "html"
+    """Nothing happens, and the answer is a proxy's HTML page with ``status``."""
+
+    @property
+    def takes_effect(self) -> bool:
+        return self in (Misbehaviour.LOSE, Misbehaviour.FAIL_AFTER, Misbehaviour.EMPTY, Misbehaviour.SLOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    kind: Misbehaviour
+    status: int = 503
+    body: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.5
+
+
+class Faults:
+    """Which calls go wrong. An operation is what a stand-in calls its endpoints; '' means any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next: dict[str, deque[Fault]] = {}
+        self._always: dict[str, Fault] = {}
+        self._seeded: tuple[random.Random, float, Sequence[Misbehaviour], Collection[str]] | None = None
+
+    def next_calls(self, operation: str, *faults: Fault) -> None:
+        """One fault for each of the next calls of ``operation``."""
+        with self._lock:
+            self._next.setdefault(operation, deque()).extend(faults)
+
+    def always(self, operation: str, fault: Fault) -> None:
+        with self._lock:
+            self._always[operation] = fault
+
+    def by_seed(self, seed: int, rate: float, kinds: Sequence[Misbehaviour], operations: Collection[str] = ()) -> None:
+        """Let a share ``rate`` of the calls (of ``operations``, or all) go wrong; the same seed does the same again."""
+        with self._lock:
+            self._seeded = (random.Random(seed), rate, tuple(kinds), frozenset(operations))  # noqa: S311 - for replay
+
+    def clear(self) -> None:
+        with self._lock:
+            self._next.clear()
+            self._always.clear()
+            self._seeded = None
+
+    def take(self, operation: str) -> Fault | None:
+        """What goes wrong with this call, ``None`` if nothing does."""
+        with self._lock:
+            for name in (operation, ""):
+                if self._next.get(name):
+                    return self._next[name].popleft()
+            for name in (operation, ""):
+                if name in self._always:
+                    return self._always[name]
+            return self._draw(operation)
+
+    def _draw(self, operation: str) -> Fault | None:
+        if self._seeded is None:
+            return None
+        chance, rate, kinds, operations = self._seeded
+        if operations and operation not in operations:
+            return None
+        return Fault(kind=chance.choice(kinds)) if chance.random() < rate else None
