@@ -1,0 +1,226 @@
+"""Google Calendar v3 through the real client: every call with a timeout, every answer as an outcome of ours.
+
+httplib2 sends a request again, POST included, when the server closes the connection without answering. Our own ids
+make that harmless: the second insert collides with the first.
+"""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from reconciler.domain.events import CalendarEvent, EventBody
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import ProviderFailure
+from reconciler.providers import google_errors
+from reconciler.providers.google_credentials import credentials
+
+MARKER = "reconciler_booking"
+GENERATION = "reconciler_generation"
+CAN_WRITE = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
+_PAGE = 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogleCalendar:
+    """``ports.Calendar`` for one calendar and one service account. Not safe to share between threads."""
+
+    service_account: Mapping[str, Any] = field(repr=False)
+    calendar_id: str
+    delegate: str | None
+    timeout: timedelta
+    api_url: str | None
+    token_url: str | None
+
+    def check(self) -> IntegrationFault | None:
+        def ask() -> Outcome:
+            answer = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
+            return Outcome(result=Result.DONE, code=str(answer.execute().get("accessRole")))
+
+        seen = _outcome_of(ask)
+        if seen.result is Result.DONE:
+            return None if seen.code in CAN_WRITE else self._cannot_write(seen.code)
+        if seen.result is Result.BROKEN and seen.code != "no_connection":
+            return self._explained(seen.code)
+        raise ProviderFailure(seen)
+
+    def get(self, event_id: str) -> CalendarEvent | None:
+        found: list[CalendarEvent] = []
+
+        def ask() -> Outcome:
+            found.append(_event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute()))
+            return Outcome(result=Result.DONE, code="found")
+
+        # 404 may also mean the calendar: the caller has checked that first, one look tells both apart for a pass.
+        seen = _outcome_of(ask)
+        if seen.code in ("google:notFound", "http:404", "google:deleted", "http:410"):
+            return None
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        return found[0]
+
+    def around(self, starts_at: datetime, window: timedelta) -> Sequence[CalendarEvent]:
+        found: list[CalendarEvent] = []
+
+        def ask() -> Outcome:
+            request = self._events.list(
+                calendarId=self.calendar_id,
+                timeMin=_rfc3339(starts_at - window),
+                timeMax=_rfc3339(starts_at + window),
+                showDeleted=True,
+                singleEvents=False,  # a series shows as itself, so that it can be told from a single event
+                maxResults=_PAGE,
+            )
+            while request is not None:
+                page = request.execute()
+                found.extend(_event(item) for item in page.get("items", ()))
+                request = self._events.list_next(request, page)
+            return Outcome(result=Result.DONE, code="read")
+
+        seen = _outcome_of(ask)
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        return found
+
+    def insert(self, event: EventBody) -> Outcome:
+        body = {
+            "id": event.id,
+            "summary": event.title,
+            "description": event.description,
+            "start": {"dateTime": event.starts_at.isoformat(), "timeZone": event.zone},
+            "end": {"dateTime": event.ends_at.isoformat(), "timeZone": event.zone},
+            "extendedProperties": {"private": {MARKER: event.booking, GENERATION: str(event.generation)}},
+        }
+
+        def ask() -> Outcome:
+            request = self._events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
+            made = request.execute()
+            if not isinstance(made, dict) or made.get("id") != event.id:
+                return _UNREADABLE
+            return Outcome(result=Result.DONE, code="created", provider_id=event.id)
+
+        return _outcome_of(ask)
+
+    def delete(self, event_id: str) -> Outcome:
+        def ask() -> Outcome:
+            self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none").execute()
+            return Outcome(result=Result.DONE, code="deleted")
+
+        seen = _outcome_of(ask)
+        if seen.code in ("google:deleted", "http:410", "google:notFound", "http:404"):
+            return Outcome(result=Result.DONE, code="already_gone")
+        return seen
+
+    @cached_property
+    def _events(self) -> Any:
+        # Imported here: the SDK takes most of a second, and `--help` needs none of it.
+        import httplib2
+        from google_auth_httplib2 import AuthorizedHttp
+        from googleapiclient.discovery import build
+
+        authorized = AuthorizedHttp(
+            credentials(self.service_account, self.delegate, self.token_url),
+            http=httplib2.Http(timeout=self.timeout.total_seconds()),
+        )
+        elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
+        service = build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
+        return service.events()
+
+    @property
+    def _account(self) -> str:
+        return str(self.service_account.get("client_email", "the service account"))
+
+    def _cannot_write(self, role: str) -> IntegrationFault:
+        remedy = f'share it with {self._account}, "Make changes to events"'
+        return _fault(f"role_{role}", f"the calendar is visible, role {role}: it cannot be written", remedy)
+
+    def _explained(self, code: str) -> IntegrationFault:
+        seen, remedy = _EXPLAINED.get(
+            code, (f"Google refuses ({code})", "look the reason up in Google Calendar's guide to API errors")
+        )
+        return _fault(code, seen, remedy.format(account=self._account))
+
+
+_EXPLAINED = {
+    "google:notFound": (
+        "the calendar of GOOGLE_CALENDAR_ID is not there, or not shared with us",
+        'correct GOOGLE_CALENDAR_ID, or share the calendar with {account}, "Make changes to events"',
+    ),
+    "google:accessNotConfigured": (
+        "the Google Calendar API is switched off in the service account's project",
+        "enable it in the Google Cloud console, APIs and services",
+    ),
+    "google:authError": ("Google does not accept our token", "create a new key for {account} and set it"),
+    "token:invalid_grant": (
+        "Google issues no token: the key was deleted, the machine's clock is wrong, or the delegate is not allowed",
+        "compare the clock; else create a new key for {account}; check GOOGLE_CALENDAR_DELEGATE_EMAIL",
+    ),
+    "token:unusable_key": (
+        "the private key in GOOGLE_SERVICE_ACCOUNT_KEY cannot be read",
+        "set GOOGLE_SERVICE_ACCOUNT_KEY to the key file's text, exactly as downloaded",
+    ),
+}
+
+_UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
+_NO_CONNECTION = Outcome(result=Result.BROKEN, code="no_connection", stops_pass=True)
+_NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
+"""The socket was never opened: nothing can have left."""
+
+
+def _outcome_of(call: Callable[[], Outcome]) -> Outcome:
+    """Run ``call``; every way it can fail as an outcome. The SDK's messages hold URLs and titles: dropped here."""
+    import httplib2
+    from google.auth.exceptions import GoogleAuthError
+    from googleapiclient.errors import Error, HttpError
+
+    try:
+        return call()
+    except HttpError as error:
+        return google_errors.outcome(int(error.resp.status), error.content, error.resp.get("retry-after"))
+    except GoogleAuthError as error:
+        return _token_failure(error)
+    except (*_NEVER_OPENED, httplib2.ServerNotFoundError):
+        return _NO_CONNECTION
+    except TimeoutError:
+        return Outcome(result=Result.UNKNOWN, code="timeout", stops_pass=True)
+    except (OSError, http.client.HTTPException, httplib2.HttpLib2Error):
+        return Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
+    except (Error, ValueError):
+        # A success whose body is not what it should be; ValueError also where it is not JSON.
+        return _UNREADABLE
+
+
+def _token_failure(error: Any) -> Outcome:
+    """No token, no call: certainly nothing happened. google-auth has tried a wobbling endpoint three times already."""
+    said = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
+    name = said.get("error")
+    if isinstance(name, str) and name.replace("_", "").isalpha() and not error.retryable:
+        return Outcome(result=Result.BROKEN, code=f"token:{name}", stops_pass=True)
+    if isinstance(error, ValueError):
+        return Outcome(result=Result.BROKEN, code="token:unusable_key", stops_pass=True)
+    return Outcome(result=Result.LATER, code="token:unavailable", stops_pass=True)
+
+
+def _event(item: Mapping[str, Any]) -> CalendarEvent:
+    starts_at = item.get("start", {}).get("dateTime")
+    return CalendarEvent(
+        id=str(item["id"]),
+        live=item.get("status") != "cancelled",
+        title=str(item.get("summary", "")),
+        starts_at=datetime.fromisoformat(starts_at) if starts_at else None,
+        recurring="recurrence" in item or "recurringEventId" in item,
+        marker=item.get("extendedProperties", {}).get("private", {}).get(MARKER),
+    )
+
+
+def _rfc3339(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_GOOGLE, code=code, seen=seen, remedy=remedy)

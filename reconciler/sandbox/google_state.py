@@ -1,0 +1,126 @@
+"""One calendar as Google keeps it: events with ids that outlive them, and the rules about who may change what."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+ID_ALPHABET = frozenset("abcdefghijklmnopqrstuv0123456789")
+WRITERS = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
+READERS = WRITERS | {"reader"}
+Event = dict[str, Any]
+
+
+class GoogleError(Exception):
+    """An answer that is an error: HTTP status and Calendar's reason."""
+
+    def __init__(self, status: int, reason: str, message: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.message = message or reason
+
+
+class CalendarState:
+    """Events of one calendar (Calendar API v3, Events). Raises ``GoogleError`` where Google answers with one."""
+
+    def __init__(self, now: Callable[[], datetime], zone: str) -> None:
+        self._now = now
+        self.zone = zone
+        self.events: dict[str, Event] = {}
+
+    def insert(self, body: Mapping[str, Any]) -> Event:
+        event_id = body.get("id") or secrets.token_hex(13).translate(str.maketrans("wxyz", "0123"))
+        if not 5 <= len(event_id) <= 1024 or not ID_ALPHABET.issuperset(event_id):
+            raise GoogleError(400, "invalid", "Invalid resource id value.")
+        if event_id in self.events:
+            # Deleting does not free an id.
+            raise GoogleError(409, "duplicate", "The requested identifier already exists.")
+        _check_times(body)
+        event = {**body, "id": event_id, "status": body.get("status", "confirmed"), "kind": "calendar#event"}
+        event |= {"iCalUID": f"{event_id}@google.com", "created": self._stamp()}
+        return self._keep(event)
+
+    def get(self, event_id: str) -> Event:
+        """Live or cancelled: the get method returns both."""
+        if event_id not in self.events:
+            raise GoogleError(404, "notFound", "Not Found")
+        return self.events[event_id]
+
+    def patch(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
+        return self._change(event_id, {**self.get(event_id), **body, "id": event_id}, etag)
+
+    def update(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
+        """A full replacement: what is not in the body is gone, private properties included."""
+        old = self.get(event_id)
+        kept = {name: old[name] for name in ("id", "kind", "iCalUID", "created")}
+        return self._change(event_id, {"status": "confirmed", **body, **kept}, etag)
+
+    def delete(self, event_id: str, etag: str | None) -> None:
+        event = self.get(event_id)
+        if event["status"] == "cancelled":
+            raise GoogleError(410, "deleted", "Resource has been deleted")
+        self._match(event, etag)
+        self._keep({**event, "status": "cancelled"})
+
+    def list(self, query: Mapping[str, str]) -> list[Event]:
+        """timeMin bounds the event's end, timeMax its start, both exclusively."""
+        found = [event for event in self.events.values() if _within(event, query)]
+        if query.get("showDeleted") != "true":
+            found = [event for event in found if event["status"] != "cancelled"]
+        if "privateExtendedProperty" in query:
+            name, _, value = query["privateExtendedProperty"].partition("=")
+            found = [event for event in found if _private(event).get(name) == value]
+        if "iCalUID" in query:
+            found = [event for event in found if event["iCalUID"] == query["iCalUID"]]
+        return sorted(found, key=lambda event: event["id"])
+
+    def _change(self, event_id: str, event: Event, etag: str | None) -> Event:
+        self._match(self.get(event_id), etag)
+        if self.events[event_id]["status"] == "cancelled":
+            # Reported for cancelled events of service accounts (google-api-python-client #846).
+            raise GoogleError(403, "forbidden", "Forbidden")
+        _check_times(event)
+        return self._keep(event)
+
+    def _match(self, event: Event, etag: str | None) -> None:
+        if etag is not None and etag != event["etag"]:
+            raise GoogleError(412, "conditionNotMet", "Precondition Failed")
+
+    def _keep(self, event: Event) -> Event:
+        event = {**event, "etag": f'"{secrets.randbits(48)}"', "updated": self._stamp()}
+        self.events[event["id"]] = event
+        return event
+
+    def _stamp(self) -> str:
+        return f"{self._now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+
+
+def _check_times(body: Mapping[str, Any]) -> None:
+    try:
+        start, end = (moment(body[edge]) for edge in ("start", "end"))
+    except (KeyError, ValueError, TypeError) as error:
+        raise GoogleError(400, "required", "Missing or malformed start or end time.") from error
+    if end <= start:
+        raise GoogleError(400, "timeRangeEmpty", "The specified time range is empty.")
+
+
+def moment(edge: Mapping[str, str]) -> datetime:
+    """The instant of an event's start or end; an all-day date counts from midnight UTC here."""
+    if "date" in edge:
+        return datetime.fromisoformat(edge["date"]).replace(tzinfo=UTC)
+    found = datetime.fromisoformat(edge["dateTime"])
+    if found.tzinfo is None:
+        raise ValueError("a dateTime of the stand-in needs an offset")
+    return found
+
+
+def _within(event: Event, query: Mapping[str, str]) -> bool:
+    if "timeMin" in query and moment(event["end"]) <= datetime.fromisoformat(query["timeMin"]):
+        return False
+    return "timeMax" not in query or moment(event["start"]) < datetime.fromisoformat(query["timeMax"])
+
+
+def _private(event: Event) -> Mapping[str, str]:
+    found: Mapping[str, str] = event.get("extendedProperties", {}).get("private", {})
+    return found

@@ -1,0 +1,161 @@
+"""The sandbox as a whole: a venue's database with demo data, the three stand-ins, and what an operator would export."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from psycopg import Connection, sql
+
+from reconciler.sandbox.bookings import demo_bookings
+from reconciler.sandbox.cast import ZONE, DemoBooking, Row
+from reconciler.sandbox.google import GoogleStandIn
+from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.sentry import SentryStandIn
+from reconciler.sandbox.twilio import TwilioStandIn
+
+DATABASE = "venue"
+JOB, READER, APPLICATION = "reconciler_job", "reconciler_reader", "venue_app"
+TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
+QUIET_FROM_NOW = timedelta(hours=10)
+QUIET_FOR = timedelta(hours=2)
+
+_CRON_YAML = """\
+# The sandbox's own: quiet hours begin ten hours from its start, so that now is never one of them.
+version: 1
+timezone: {zone}
+bookings:
+  since: {since}
+rules:
+  sms.missing:
+    quiet_hours: {quiet}
+limits:
+  rate: {{texts: 200/s, events: 200/s}}
+"""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sandbox:
+    """A context manager; leaving it stops every server and removes every file. Not migrated: that is the operator's.
+
+    ``postgres`` may be shared (then ``database`` in it holds the reference schema already); ``now`` is when the demo's
+    bookings take place.
+    """
+
+    def __init__(
+        self,
+        *,
+        postgres: EmbeddedPostgres | None = None,
+        database: str = DATABASE,
+        now: Callable[[], datetime] = _utc_now,
+        bookings: Sequence[DemoBooking] | None = None,
+    ) -> None:
+        self._now = now
+        self._shared = postgres
+        self._database = database
+        self._stack = ExitStack()
+        self.began = now()
+        self.bookings = list(demo_bookings(self.began) if bookings is None else bookings)
+        self.twilio = TwilioStandIn(now)
+        self.google = GoogleStandIn(now, ZONE.key)
+        self.sentry = SentryStandIn()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.postgres = self._shared or stack.enter_context(EmbeddedPostgres())
+            if not self._shared:
+                self.postgres.create_application(self._database)
+            for stand_in in (self.twilio, self.google, self.sentry):
+                stack.enter_context(stand_in)
+            self._folder = Path(tempfile.mkdtemp(prefix="reconciler-sandbox-"))
+            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            self.cron_yaml.write_text(self._settings())
+            self._seed()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def cron_yaml(self) -> Path:
+        return self._folder / "cron.yaml"
+
+    @property
+    def reader_url(self) -> str:
+        """DATABASE_URL of a role that may SELECT and nothing else."""
+        return self.postgres.url(READER, self._database)
+
+    def environment(self) -> dict[str, str]:
+        """What an operator would export; complete, and pointing at nothing outside this machine."""
+        return {
+            "DATABASE_URL": self.postgres.url(JOB, self._database),
+            "TWILIO_ACCOUNT_SID": self.twilio.account_sid,
+            "TWILIO_AUTH_TOKEN": self.twilio.auth_token,
+            "TWILIO_PHONE_NUMBER": self.twilio.phone_number,
+            "TWILIO_API_URL": self.twilio.url,
+            "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(self.google.service_account_info()),
+            "GOOGLE_CALENDAR_ID": self.google.calendar_id,
+            "GOOGLE_API_URL": self.google.api_url,
+            "GOOGLE_TOKEN_URL": self.google.token_url,
+            "SENTRY_DSN": self.sentry.dsn,
+            "SENTRY_ENVIRONMENT": "sandbox",
+            "RECONCILER_CONFIG": str(self.cron_yaml),
+        }
+
+    def writes(self) -> dict[str, int]:
+        """Accepted calls that changed something, per stand-in."""
+        return {"Twilio": self.twilio.writes, "Google": self.google.writes}
+
+    def checksum(self) -> dict[str, str]:
+        """Per table of the application's; any write changes it, also one of the same values (xmin counts)."""
+        sums = {}
+        for table in TABLES:
+            query = sql.SQL("SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t")
+            ((found,),) = self.rows(query.format(sql.Identifier(table)))
+            sums[table] = str(found)
+        return sums
+
+    def rows(self, query: str | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query, seen by the server's superuser."""
+        with self.postgres.connect(self._database) as connection:
+            return connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]  # our own constants
+
+    def _settings(self) -> str:
+        starts = (self.began + QUIET_FROM_NOW).astimezone(ZONE)
+        ends = (self.began + QUIET_FROM_NOW + QUIET_FOR).astimezone(ZONE)
+        since = (self.began - timedelta(days=30)).astimezone(ZONE).date()
+        return _CRON_YAML.format(zone=ZONE.key, since=since, quiet=f"{starts:%H:%M}-{ends:%H:%M}")
+
+    def _seed(self) -> None:
+        with self.postgres.connect(self._database, APPLICATION) as connection, connection.transaction():
+            for booking in self.bookings:
+                for customer in booking.customers:
+                    _insert(connection, "customers", customer)
+                _insert(connection, "private_bookings", dict(booking.row))
+                for row in booking.texts:
+                    _insert(connection, "private_booking_sms_queue", row)
+        with self.postgres.connect(self._database) as connection:
+            connection.execute("ANALYZE")
+        for booking in self.bookings:
+            if booking.event:
+                event = booking.event
+                self.google.put(event.title, event.starts_at, event.ends_at, id=event.id)
+                if event.deleted:
+                    self.google.delete_by_hand(event.id)
+
+
+def _insert(connection: Connection[Any], table: str, row: Row) -> None:
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(sql.Placeholder() for _ in row),
+    )
+    connection.execute(statement, list(row.values()))
