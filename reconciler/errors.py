@@ -49,3 +49,8 @@ class DatabaseDisagrees(ReconcilerError):
     """The database answers, but not as the mapping needs it (a table, a column, a right, our own schema)."""
 
     exit_code = Exit.NEEDS_A_HUMAN
+
+    def __init__(self, seen: str, advice: str, code: str = "database") -> None:
+        super().__init__(seen, advice)
+        self.code = code
+        """A short stable name for counts and the ledger, such as ``sqlstate:23514``."""

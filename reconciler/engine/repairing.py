@@ -10,8 +10,6 @@ from reconciler.engine.results import Became, Mended
 from reconciler.errors import DatabaseDisagrees
 from reconciler.ports import Services
 
-_DATABASE = "database"
-
 
 def repairs(mender: Mender, services: Services, plan: Plan, scope: Scope) -> Iterator[Mended]:
     """The end of each attempt, in the order in which they happened.
@@ -39,10 +37,10 @@ def repairs(mender: Mender, services: Services, plan: Plan, scope: Scope) -> Ite
 def _mend(mender: Mender, services: Services, intent: Intent, scope: Scope) -> Mended:
     try:
         return mender.mend(intent, scope)
-    except DatabaseDisagrees:
+    except DatabaseDisagrees as error:
         # One booking's row that the database will not have (a trigger, a constraint) must not stop the others.
         now = services.clock.now()
         with services.store.writing() as tx:
-            tx.ledger.release(intent, _DATABASE, now)
-            tx.ledger.record_gap(mender.kind, intent.booking, Cause.BLOCKED, _DATABASE, now)
-        return Mended(became=Became.HELD, reason=_DATABASE)
+            tx.ledger.release(intent, error.code, now)
+            tx.ledger.record_gap(mender.kind, intent.booking, Cause.BLOCKED, error.code, now)
+        return Mended(became=Became.HELD, reason=error.code)

@@ -126,7 +126,7 @@ class Sandbox:
     def rows(self, query: str | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query, seen by the server's superuser."""
         with self.postgres.connect(self._database) as connection:
-            return connection.execute(query, values or None).fetchall()  # type: ignore[arg-type]  # our own constants
+            return connection.execute(query, values or None).fetchall()
 
     def _settings(self) -> str:
         starts = (self.began + QUIET_FROM_NOW).astimezone(ZONE)

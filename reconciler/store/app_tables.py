@@ -8,6 +8,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+
+class AsStored(UserDefinedType[Any]):
+    """Whatever type the application's column has: values are bound without a cast, PostgreSQL infers their type.
+
+    So an id may be a uuid, a number or a text, and the index on it is used.
+    """
+
+    cache_ok = True
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +40,7 @@ class Mapped:
 
     def table(self) -> Table:
         columns: list[Column[Any]] = [
-            Column(quoted_name(theirs, quote=True), key=ours) for ours, theirs in self.columns.items()
+            Column(quoted_name(theirs, quote=True), AsStored(), key=ours) for ours, theirs in self.columns.items()
         ]
         return Table(
             quoted_name(self.name, quote=True), MetaData(), *columns, schema=quoted_name(self.schema, quote=True)

@@ -128,6 +128,7 @@ def _told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     return DatabaseDisagrees(
         f"PostgreSQL refused a statement: {type(cause).__name__}, SQLSTATE {state}{_where(cause)}",
         "compare the mapping in cron.yaml and the rights of the role of DATABASE_URL with the database",
+        code=f"sqlstate:{state}",
     )
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.verdicts import CONDITIONS, Condition
-from reconciler.store.app_tables import Application
+from reconciler.store.app_tables import Application, AsStored
 
 OURS = "reconciler: "
 """What the error text of our own queue rows begins with while nothing was sent: such a row is no evidence."""
@@ -80,7 +80,7 @@ class Tables:
 
 def _column(table: Table, theirs: str) -> ColumnElement[Any]:
     mapped = [column for column in table.c if column.name == theirs]
-    return mapped[0] if mapped else ColumnClause(theirs, _selectable=table)
+    return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
 
 
 def starts_at(tables: Tables) -> ColumnElement[Any]:
