@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,18 +56,18 @@ def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> 
         DatabaseUnreachable: no connection.
         DatabaseDisagrees: the run may act, and our schema is missing or old.
     """
-    connected = database(chosen)
-    if mandate.act:
-        with connected.transaction() as connection:
-            require_ledger(connection)
-    try:
+    with ExitStack() as stack:
+        connected = stack.enter_context(database(chosen))
+        if mandate.act:
+            with connected.transaction() as connection:
+                require_ledger(connection)
         yield Services(
             store=PostgresStore(connected, application(chosen)),
             clock=clock or SystemClock(),
             phones=Phones(chosen.file.rules.sms_missing.region),
             wording=Templates(chosen.wordings(), chosen.file.timezone),
-            sms=_gateway(chosen),
-            calendar=_calendar(chosen),
+            sms=_gateway(chosen, stack),
+            calendar=_calendar(chosen, stack),
             texts=chosen.text_policy(),
             events=chosen.event_policy(),
             text_limits=chosen.text_limits(),
@@ -76,8 +76,6 @@ def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> 
             mandate=mandate,
             repairs=chosen.file.repairs,
         )
-    finally:
-        connected.close()
 
 
 def application(chosen: Settings) -> Application:
@@ -106,11 +104,11 @@ def _mapped(table: TableName, columns: BaseModel) -> Mapped:
     return Mapped(schema=table.schema, name=table.name, columns=named)
 
 
-def _gateway(chosen: Settings) -> SmsGateway | None:
+def _gateway(chosen: Settings, stack: ExitStack) -> SmsGateway | None:
     twilio = chosen.environment.twilio
     if twilio is None:
         return None
-    return TwilioGateway(
+    gateway = TwilioGateway(
         account_sid=twilio.account_sid,
         auth_token=twilio.auth_token,
         sender=twilio.phone_number,
@@ -118,13 +116,14 @@ def _gateway(chosen: Settings) -> SmsGateway | None:
         timeout=chosen.file.limits.timeouts.twilio,
         api_url=twilio.api_url,
     )
+    return stack.enter_context(closing(gateway))
 
 
-def _calendar(chosen: Settings) -> Calendar | None:
+def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
     google = chosen.environment.google
     if google is None:
         return None
-    return GoogleCalendar(
+    calendar = GoogleCalendar(
         service_account=google.service_account,
         calendar_id=google.calendar_id,
         delegate=google.delegate,
@@ -132,3 +131,4 @@ def _calendar(chosen: Settings) -> Calendar | None:
         api_url=google.api_url,
         token_url=google.token_url,
     )
+    return stack.enter_context(closing(calendar))

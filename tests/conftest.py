@@ -10,7 +10,10 @@ import pytest
 from hypothesis import settings
 
 from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.world import Sandbox
+from tests.support.clock import StandingClock
 from tests.support.venue import Venue
+from tests.support.world import World
 
 settings.register_profile("reconciler", deadline=None, print_blob=True)
 settings.load_profile("reconciler")
@@ -84,3 +87,11 @@ def _fresh(postgres: EmbeddedPostgres, template: str) -> Iterator[Venue]:
     postgres.create_database(name, template)
     yield Venue(postgres, name)
     postgres.drop_database(name)
+
+
+@pytest.fixture
+def world(venue: Venue) -> Iterator[World]:
+    """An empty venue with its ledger and the three stand-ins, on a Wednesday at noon."""
+    clock = StandingClock(venue.now)
+    with Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now, bookings=()) as sandbox:
+        yield World(venue, sandbox, clock)

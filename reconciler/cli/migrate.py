@@ -19,7 +19,8 @@ def command(sql: bool, config: str | None) -> None:
     if sql:
         click.echo(migrate.script(), nl=False)
         return
-    before, after = migrate.upgrade(bootstrap.database(bootstrap.settings(config, database_only=True)))
+    with bootstrap.database(bootstrap.settings(config, database_only=True)) as database:
+        before, after = migrate.upgrade(database)
     if before == after:
         click.echo(f"schema reconciler is up to date ({after})")
     else:

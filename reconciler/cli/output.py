@@ -59,9 +59,10 @@ class Report:
                 f"{tripped.allowed} allowed; nothing was done"
             )
             yield f"      to go on for one run: reconciler once {result.job} --do --max {tripped.found}"
-        elif result.acted and result.plan and result.left:
-            done, planned = result.repaired, len(result.plan.repairs)
-            yield f"{NOUN[result.effect]}: {done} of {planned} done, {result.left} left for a later pass"
+        elif result.acted and result.plan and result.unfinished:
+            planned = len(result.plan.repairs)
+            done = planned - result.unfinished
+            yield f"{NOUN[result.effect]}: {done} of {planned} done, the rest waits for a later pass"
 
 
 def verdict_table(results: Iterable[PassResult]) -> Table:

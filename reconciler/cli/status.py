@@ -18,7 +18,8 @@ from reconciler.store.overview import LastRun, Overview, Turn, overview
 @config_option
 def command(as_json: bool, config: str | None) -> int:
     """Show what the last pass of each job found, and which gaps are open and whose turn it is."""
-    seen = overview(bootstrap.database(bootstrap.settings(config, database_only=True)))
+    with bootstrap.database(bootstrap.settings(config, database_only=True)) as database:
+        seen = overview(database)
     if as_json:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:

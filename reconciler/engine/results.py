@@ -64,12 +64,17 @@ class PassResult:
         return sum(number for (what, _), number in self.mended.items() if what.is_repaired)
 
     @property
-    def left(self) -> int:
-        """Gaps that a later pass may mend without a person's help."""
+    def unfinished(self) -> int:
+        """Repairs of the plan that came to no end in this pass: the cap, the budget, a provider or a lock."""
         if self.plan is None:
             return 0
         settled = self.repaired + self.count(Became.DROPPED, Became.REFUSED, Became.UNKNOWN)
-        return max(0, len(self.plan.repairs) - settled) + self._held(by_a_person=False)
+        return max(0, len(self.plan.repairs) - settled)
+
+    @property
+    def left(self) -> int:
+        """Gaps that a later pass may mend without a person's help."""
+        return self.unfinished + (self._held(by_a_person=False) if self.plan else 0)
 
     @property
     def told(self) -> int:

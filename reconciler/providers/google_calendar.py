@@ -116,8 +116,17 @@ class GoogleCalendar:
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
 
-    @cached_property
+    def close(self) -> None:
+        """Close what connections there are."""
+        if "_service" in self.__dict__:
+            self._service.close()
+
+    @property
     def _events(self) -> Any:
+        return self._service.events()
+
+    @cached_property
+    def _service(self) -> Any:
         # Imported here: the SDK takes most of a second, and `--help` needs none of it.
         import httplib2
         from google_auth_httplib2 import AuthorizedHttp
@@ -128,8 +137,7 @@ class GoogleCalendar:
             http=httplib2.Http(timeout=self.timeout.total_seconds()),
         )
         elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
-        service = build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
-        return service.events()
+        return build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
 
     @property
     def _account(self) -> str:

@@ -69,6 +69,11 @@ class TwilioGateway:
             return self._fault(f"account_{account.code}", seen, remedy)
         return self._check_number() or self._check_service()
 
+    def close(self) -> None:
+        """Close what connections there are."""
+        if "_client" in self.__dict__:
+            self._client.http_client.session.close()
+
     def _account(self) -> Outcome:
         """The account's status as the code of a *done* outcome. The object itself holds the token: it stays here."""
         from twilio.base.exceptions import TwilioRestException

@@ -39,8 +39,8 @@ class _World:
         self.sent = [message.body for message in sandbox.twilio.messages]
         self.live = {event["id"]: event for event in sandbox.google.live()}
         self.stored = dict(sandbox.rows("SELECT id::text, calendar_event_id FROM private_bookings"))
-        sent = "SELECT booking_id::text FROM private_booking_sms_queue WHERE status = 'sent' AND twilio_message_sid ~ 'SM'"
-        self.marked = [booking for (booking,) in sandbox.rows(sent)]
+        sent = "SELECT booking_id::text FROM private_booking_sms_queue WHERE twilio_message_sid IS NOT NULL"
+        self.marked = [booking for (booking,) in sandbox.rows(f"{sent} AND status = 'sent'")]
         gaps = sandbox.rows("SELECT about, kind, reason FROM reconciler.gap WHERE closed_at IS NULL")
         self.open = {(about, SEEN_AS[kind]) for about, kind, _ in gaps if kind in SEEN_AS}
         self.told = [row for row in gaps if row[2] and row[2] not in ("per_recipient", "quiet_hours")]

@@ -116,6 +116,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one packet per answer
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
@@ -177,6 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(response.body)
+            self.wfile.flush()
         except OSError:
             self.close_connection = True  # the client did not wait
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Transaction
@@ -27,14 +27,16 @@ _WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Database:
-    """One database and how long a statement or a lock may take there."""
+    """One database and how long a statement or a lock may take there. Leaving it closes its connections."""
 
     def __init__(self, url: str, *, statement_timeout: timedelta, lock_timeout: timedelta) -> None:
         self._statement_timeout = statement_timeout
         self._lock_timeout = lock_timeout
         self._engine: Engine = create_engine(
             url,
-            poolclass=NullPool,
+            pool_size=1,  # one pass, one connection; a second only while the first is in a transaction
+            max_overflow=1,
+            pool_pre_ping=True,  # the database may have been restarted between two passes
             connect_args={
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
                 "connect_timeout": CONNECT_TIMEOUT,
@@ -64,7 +66,10 @@ class Database:
         except DBAPIError as error:
             raise _told(error) from None
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._engine.dispose()
 
 

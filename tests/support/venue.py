@@ -33,7 +33,8 @@ class Venue:
         return Database(self.url(role), statement_timeout=timedelta(seconds=30), lock_timeout=timedelta(seconds=2))
 
     def migrate(self) -> None:
-        migrate.upgrade(self.database())
+        with self.database() as database:
+            migrate.upgrade(database)
 
     def customer(self, **values: Any) -> str:
         row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}

@@ -1,0 +1,56 @@
+"""The demo's bookings end as their authors wrote down, at any hour and on the days the clocks change."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reconciler import bootstrap
+from reconciler.cli.once import available, run_jobs
+from reconciler.engine.results import PassResult
+from reconciler.ports import Mandate
+from reconciler.sandbox import judgement
+from reconciler.sandbox.world import Sandbox
+from reconciler.settings import Settings, load
+from tests.support.clock import StandingClock
+from tests.support.venue import Venue
+
+LONDON = ZoneInfo("Europe/London")
+MOMENTS = {
+    "at night": datetime(2026, 6, 10, 3, 0, tzinfo=LONDON),
+    "at noon": datetime(2026, 6, 10, 12, 0, tzinfo=LONDON),
+    "just before midnight": datetime(2026, 12, 31, 23, 59, tzinfo=LONDON),
+    "the day the clocks go forward": datetime(2027, 3, 28, 0, 30, tzinfo=LONDON),
+    "after they went forward": datetime(2027, 3, 28, 12, 0, tzinfo=LONDON),
+    "the hour that comes twice, first": datetime(2026, 10, 25, 1, 30, tzinfo=LONDON),
+    "the hour that comes twice, second": datetime(2026, 10, 25, 1, 30, fold=1, tzinfo=LONDON),
+}
+
+
+def passes(settings: Settings, clock: StandingClock) -> list[PassResult]:
+    with bootstrap.services(settings, Mandate(act=True), clock) as services:
+        return run_jobs(available(), services)
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+def test_the_demo_ends_as_expected_and_a_second_pass_writes_nothing(venue: Venue, moment: datetime) -> None:
+    clock = StandingClock(moment)
+    with Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now) as sandbox:
+        settings = load(sandbox.cron_yaml, sandbox.environment())
+        first = passes(settings, clock)
+        assert judgement.surprises(sandbox) == []
+        for result in first:
+            assert result.plan is not None
+            assert sum(result.plan.tally().values()) == result.plan.looked_at == len(sandbox.bookings)
+        rows, calls = sandbox.checksum(), sandbox.writes()
+        second = passes(settings, clock)
+        assert (sandbox.checksum(), sandbox.writes()) == (rows, calls)
+        assert [result.repaired for result in second] == [0, 0]
+
+
+def test_a_missing_effect_is_a_surprise(venue: Venue) -> None:
+    """The judgement itself can fail: without a pass, everything that is missing is silent."""
+    with Sandbox(postgres=venue.postgres, database=venue.name) as sandbox:
+        silent = {surprise.reference for surprise in judgement.surprises(sandbox) if surprise.silent}
+        missing = {b.reference for b in sandbox.bookings if b.text == "sent" or b.calendar == "created"}
+        assert missing <= silent

@@ -1,0 +1,80 @@
+"""A sandbox on the tests' PostgreSQL, and passes over it with a clock that stands still."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from reconciler import bootstrap
+from reconciler.cli.once import available, run_jobs
+from reconciler.domain.gaps import GapKind
+from reconciler.engine.results import PassResult
+from reconciler.ports import Mandate, Services
+from reconciler.sandbox.world import Sandbox
+from reconciler.settings import load
+from tests.support.clock import StandingClock
+from tests.support.venue import Venue
+
+CRON_YAML = """\
+bookings: {{since: 2026-01-01{bookings}}}
+rules:
+  sms.missing: {{quiet_hours: {quiet}{texts}}}
+  calendar.missing: {{policy: repair{events}}}
+limits: {{rate: {{texts: 500/s, events: 500/s}}{limits}}}
+{more}
+"""
+
+
+@dataclass
+class World:
+    """A venue with stand-ins, at the venue's own ``now``, and the product's settings for it."""
+
+    venue: Venue
+    sandbox: Sandbox
+    clock: StandingClock
+    edits: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def configure(self, **edits: str) -> None:
+        """Further keys for cron.yaml, by section: bookings, texts, events, limits, quiet, more."""
+        self.edits |= edits
+
+    @contextmanager
+    def services(self, *, act: bool = True, ceiling: int | None = None) -> Iterator[Services]:
+        empty = {"bookings": "", "texts": "", "events": "", "limits": "", "more": "", "quiet": "21:00-09:00"}
+        self.sandbox.cron_yaml.write_text(CRON_YAML.format(**(empty | self.edits)))
+        settings = load(self.sandbox.cron_yaml, self.sandbox.environment() | self.environment)
+        with bootstrap.services(settings, Mandate(act=act, ceiling=ceiling), self.clock) as services:
+            yield services
+
+    def once(self, *, act: bool = True, ceiling: int | None = None) -> dict[GapKind, PassResult]:
+        """What ``reconciler once`` does, in this process."""
+        with self.services(act=act, ceiling=ceiling) as services:
+            return {result.kind: result for result in run_jobs(available(), services)}
+
+    def texts(self, **options: bool) -> PassResult:
+        return self.once(**options)[GapKind.SMS_MISSING]
+
+    def events(self, **options: bool) -> PassResult:
+        return self.once(**options)[GapKind.CALENDAR_MISSING]
+
+    def sent_to(self) -> list[str]:
+        """Numbers Twilio accepted a text for, in order."""
+        return [message.to for message in self.sandbox.twilio.messages]
+
+    def gaps(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """Open gaps: (kind, about) -> (cause, reason)."""
+        rows = self.venue.sql("SELECT kind, about, cause, reason FROM reconciler.gap WHERE closed_at IS NULL")
+        return {(kind, about): (cause, reason) for kind, about, cause, reason in rows}
+
+    def intents(self) -> list[tuple[str, str, int, str, str]]:
+        """(booking, trigger, generation, state, code), oldest first."""
+        query = (
+            "SELECT booking, trigger, generation, state, code FROM reconciler.intent ORDER BY created_at, generation"
+        )
+        return [tuple(row) for row in self.venue.sql(query)]  # type: ignore[misc]  # five columns by the query
+
+    def later(self, **duration: float) -> None:
+        """Time passes, for the product and for the next bookings."""
+        self.clock.moment += timedelta(**duration)
+        self.venue.now = self.clock.moment
