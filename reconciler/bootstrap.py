@@ -19,6 +19,7 @@ from reconciler.settings.values import TableName
 from reconciler.store.app_tables import Application, Mapped
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.overview import require_ledger
+from reconciler.store.rules import Tables
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 
@@ -62,11 +63,11 @@ def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> 
             with connected.transaction() as connection:
                 require_ledger(connection)
         yield Services(
-            store=PostgresStore(connected, application(chosen)),
+            store=PostgresStore(connected, Tables.of(application(chosen))),
             clock=clock or SystemClock(),
             phones=Phones(chosen.file.rules.sms_missing.region),
             wording=Templates(chosen.wordings(), chosen.file.timezone),
-            sms=_gateway(chosen, stack),
+            sms=_gateway(chosen),
             calendar=_calendar(chosen, stack),
             texts=chosen.text_policy(),
             events=chosen.event_policy(),
@@ -104,11 +105,11 @@ def _mapped(table: TableName, columns: BaseModel) -> Mapped:
     return Mapped(schema=table.schema, name=table.name, columns=named)
 
 
-def _gateway(chosen: Settings, stack: ExitStack) -> SmsGateway | None:
+def _gateway(chosen: Settings) -> SmsGateway | None:
     twilio = chosen.environment.twilio
     if twilio is None:
         return None
-    gateway = TwilioGateway(
+    return TwilioGateway(
         account_sid=twilio.account_sid,
         auth_token=twilio.auth_token,
         sender=twilio.phone_number,
@@ -116,7 +117,6 @@ def _gateway(chosen: Settings, stack: ExitStack) -> SmsGateway | None:
         timeout=chosen.file.limits.timeouts.twilio,
         api_url=twilio.api_url,
     )
-    return stack.enter_context(closing(gateway))
 
 
 def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:

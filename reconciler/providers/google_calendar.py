@@ -121,7 +121,7 @@ class GoogleCalendar:
         if "_service" in self.__dict__:
             self._service.close()
 
-    @property
+    @cached_property
     def _events(self) -> Any:
         return self._service.events()
 

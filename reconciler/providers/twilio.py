@@ -10,21 +10,21 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
-
-from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import OutgoingText, ProviderFailure
 from reconciler.providers import twilio_codes
+from reconciler.providers.twilio_errors import UNREADABLE, outcome_of
 
 if TYPE_CHECKING:
     from twilio.rest import Client
 
-# At INFO this logger writes whole URLs, and a list's URL holds the phone number.
+# Both write whole URLs (the first at INFO, the second at DEBUG), and a list's URL holds the phone number.
 logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 _NO_SID = Outcome(result=Result.UNKNOWN, code="no_sid", stops_pass=True)
+_NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ class TwilioGateway:
     sender: str | None = field(repr=False)
     service_sid: str | None
     timeout: timedelta
+    """For connecting, and again for each wait on the answer."""
     api_url: str | None
 
     def send(self, text: OutgoingText) -> Outcome:
@@ -48,31 +49,28 @@ class TwilioGateway:
             )
             if not message.sid:
                 return _NO_SID
-            if message.status in ("failed", "undelivered") and message.error_code:
-                return twilio_codes.outcome(400, int(message.error_code))
+            if message.status in _NOT_LEAVING:
+                return _dead_on_arrival(message.error_code)
             return Outcome(result=Result.DONE, code=str(message.status), provider_id=message.sid)
 
-        return _outcome_of(create)
+        return outcome_of(create)
 
     def check(self) -> IntegrationFault | None:
-        account = _outcome_of(self._account)
-        if account.result is Result.BROKEN and account.code not in _NOT_ABOUT_CREDENTIALS:
-            return self._fault(
-                account.code,
-                f"Twilio does not accept the credentials ({account.code})",
+        return self._check_account() or self._check_number() or self._check_service()
+
+    def _check_account(self) -> IntegrationFault | None:
+        seen = outcome_of(self._account)
+        if _may_not(seen):
+            return _fault(
+                seen.code,
+                f"Twilio does not accept the credentials ({seen.code})",
                 "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to the pair shown in Twilio's console",
             )
-        if account.result is not Result.DONE:
-            raise ProviderFailure(account)
-        if account.code != "active":
-            seen, remedy = f"the Twilio account is {account.code}", "see to it in Twilio's console, Billing"
-            return self._fault(f"account_{account.code}", seen, remedy)
-        return self._check_number() or self._check_service()
-
-    def close(self) -> None:
-        """Close what connections there are."""
-        if "_client" in self.__dict__:
-            self._client.http_client.session.close()
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        if seen.code == "active":
+            return None
+        return _fault(f"account_{seen.code}", f"the Twilio account is {seen.code}", "see Twilio's console, Billing")
 
     def _account(self) -> Outcome:
         """The account's status as the code of a *done* outcome. The object itself holds the token: it stays here."""
@@ -86,52 +84,49 @@ class TwilioGateway:
             # A restricted API key may send and may not see the account: what it may list proves the credentials.
             self._client.messages.list(limit=1, page_size=1)
             status = "active"
-        return Outcome(result=Result.DONE, code=str(status))
+        return _seen(status) if status else UNREADABLE
 
     def _check_number(self) -> IntegrationFault | None:
         if not self.sender:
             return None
 
-        def capable() -> Outcome:
+        def capability() -> Outcome:
             numbers = self._client.incoming_phone_numbers.list(phone_number=self.sender or "", limit=1, page_size=1)
-            can_text = bool(numbers and (numbers[0].capabilities or {}).get("sms"))
-            return Outcome(result=Result.DONE, code="capable" if can_text else "incapable" if numbers else "not_ours")
+            if not numbers:
+                return _seen("not_ours")
+            return _seen("capable" if (numbers[0].capabilities or {}).get("sms") else "incapable")
 
-        seen = self._asked(capable)
-        if seen.code == "capable":
+        seen = _looked(capability)
+        if seen in ("capable", None):
             return None
-        why = "cannot send texts" if seen.code == "incapable" else "does not belong to the account"
+        why = "cannot send texts" if seen == "incapable" else "does not belong to the account"
         remedy = "set TWILIO_PHONE_NUMBER to a number of this account that can send SMS"
-        return self._fault(f"sender_{seen.code}", f"the number of TWILIO_PHONE_NUMBER {why}", remedy)
+        return _fault(f"sender_{seen}", f"the number of TWILIO_PHONE_NUMBER {why}", remedy)
 
     def _check_service(self) -> IntegrationFault | None:
         if not self.service_sid:
             return None
-        service = self.service_sid
+        service = self._client.messaging.v1.services(self.service_sid)
 
         def pool() -> Outcome:
-            numbers = self._client.messaging.v1.services(service).phone_numbers.list(limit=1, page_size=1)
-            return Outcome(result=Result.DONE, code="filled" if numbers else "empty")
+            from twilio.base.exceptions import TwilioRestException
 
-        seen = _outcome_of(pool)
-        if seen.result is Result.DONE and seen.code == "filled":
-            return None
-        if seen.result is Result.DONE:
-            remedy = "add a sender to it in Twilio's console, Messaging > Services > Sender Pool"
-            return self._fault("service_empty", "the messaging service has no sender", remedy)
-        if seen.code in ("twilio:20404", "http:404"):
-            remedy = "set TWILIO_MESSAGING_SERVICE_SID to a service of this account"
-            return self._fault(seen.code, "the messaging service does not exist", remedy)
-        raise ProviderFailure(seen)
+            try:
+                service.fetch()
+            except TwilioRestException as error:
+                if error.code != twilio_codes.NO_SUCH_THING:
+                    raise
+                return _seen("missing")
+            return _seen("filled" if service.phone_numbers.list(limit=1, page_size=1) else "empty")
 
-    def _asked(self, call: Callable[[], Outcome]) -> Outcome:
-        answer = _outcome_of(call)
-        if answer.result is not Result.DONE:
-            raise ProviderFailure(answer)
-        return answer
-
-    def _fault(self, code: str, seen: str, remedy: str) -> IntegrationFault:
-        return IntegrationFault(kind=GapKind.INTEGRATION_TWILIO, code=code, seen=seen, remedy=remedy)
+        match _looked(pool):
+            case "missing":
+                remedy = "set TWILIO_MESSAGING_SERVICE_SID to a service of this account"
+                return _fault("service_missing", "the messaging service does not exist", remedy)
+            case "empty":
+                remedy = "add a sender to it in Twilio's console, Messaging > Services > Sender Pool"
+                return _fault("service_empty", "the messaging service has no sender", remedy)
+        return None
 
     def _from(self) -> dict[str, str]:
         both = {"from_": self.sender, "messaging_service_sid": self.service_sid}
@@ -143,66 +138,45 @@ class TwilioGateway:
         from twilio.http.http_client import TwilioHttpClient
         from twilio.rest import Client
 
+        # A connection per call: one that was kept alive may be cut while idle, and the next text would be *unknown*.
+        http = TwilioHttpClient(timeout=self.timeout.total_seconds(), pool_connections=False)
         # The environment is given as empty-but-there: the SDK would otherwise read region and edge behind our back.
-        client = Client(
-            self.account_sid,
-            self.auth_token,
-            http_client=TwilioHttpClient(timeout=self.timeout.total_seconds()),
-            environment={"-": ""},
-        )
+        client = Client(self.account_sid, self.auth_token, http_client=http, environment={"-": ""})
         if self.api_url:
             client.api.base_url = self.api_url.rstrip("/")
             client.messaging.base_url = self.api_url.rstrip("/")
         return client
 
 
-_NOT_ABOUT_CREDENTIALS = frozenset({"no_connection"})
+def _dead_on_arrival(error_code: object) -> Outcome:
+    """The message was made and will not leave."""
+    if error_code:
+        return twilio_codes.outcome(400, int(str(error_code)))
+    return Outcome(result=Result.REFUSED, code="not_leaving", cause=Cause.UNUSABLE_DATA)
 
 
-def _outcome_of(call: Callable[[], Outcome]) -> Outcome:
-    """Run ``call``; every way it can fail as an outcome. Messages of the SDK hold numbers and are dropped here."""
-    from twilio.base.exceptions import (
-        TwilioException,
-        TwilioRestException,
-        TwilioServiceException,
-    )
-
-    try:
-        return call()
-    except TwilioRestException as error:
-        return _refused(error.status, error.code)
-    except TwilioServiceException as error:
-        return _refused(error.status, error.code)
-    except TwilioException as error:
-        # A page that could not be read: the response is the second argument, nothing else says what happened.
-        response = error.args[1] if len(error.args) > 1 else None
-        return _refused(getattr(response, "status_code", 0), None)
-    except requests.exceptions.ConnectTimeout:
-        return _no_connection()
-    except requests.exceptions.Timeout:
-        return Outcome(result=Result.UNKNOWN, code="timeout", stops_pass=True)
-    except requests.exceptions.ConnectionError as error:
-        return _no_connection() if _never_connected(error) else _cut()
-    except (requests.exceptions.RequestException, ValueError):
-        # ValueError: a success whose body is not JSON.
-        return _NO_SID
+def _seen(word: str) -> Outcome:
+    return Outcome(result=Result.DONE, code=word)
 
 
-def _refused(status: int, code: object) -> Outcome:
-    """Without a JSON body the SDK passes the HTTP status off as Twilio's code: those have five digits."""
-    known = int(code) if isinstance(code, int) and code >= 10_000 else None
-    return twilio_codes.outcome(int(status), known)
+def _may_not(seen: Outcome) -> bool:
+    """Twilio itself turned us away, not somebody on the way to it."""
+    return seen.result is Result.BROKEN and (seen.code.startswith("twilio:") or seen.code in ("http:401", "http:403"))
 
 
-def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Only where the socket was never opened is it certain that nothing left."""
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+def _looked(look: Callable[[], Outcome]) -> str | None:
+    """What a look showed; ``None`` if these credentials, which are good, may not look there: sending will tell.
+
+    Raises:
+        ProviderFailure: nobody answered.
+    """
+    seen = outcome_of(look)
+    if seen.result is Result.DONE:
+        return seen.code
+    if _may_not(seen):
+        return None
+    raise ProviderFailure(seen)
 
 
-def _no_connection() -> Outcome:
-    return Outcome(result=Result.BROKEN, code="no_connection", stops_pass=True)
-
-
-def _cut() -> Outcome:
-    return Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
+def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_TWILIO, code=code, seen=seen, remedy=remedy)

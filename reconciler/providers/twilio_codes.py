@@ -6,6 +6,7 @@ from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Outcome, Result
 
 _HOUR = timedelta(hours=1)
+NO_SUCH_THING = 20404
 
 RECIPIENT = {
     21211: "the number is not a phone number",
@@ -15,7 +16,6 @@ RECIPIENT = {
     21602: "the text is empty",
     21619: "the text is empty",
     21617: "the text is longer than 1600 characters",
-    20404: "there is no such resource",
     35111: "a scheduled text lacks its time",
     35114: "a scheduled text lies too near or too far",
 }
@@ -23,6 +23,7 @@ RECIPIENT = {
 
 CONFIGURATION = {
     20003: "account SID or token is wrong, revoked or of another region",
+    NO_SUCH_THING: "there is no such account to create a message in",
     21212: "the sender is not a phone number",
     21603: "no sender was given",
     21606: "the sender is not ours or cannot text",
@@ -53,10 +54,11 @@ def outcome(status: int, code: int | None) -> Outcome:
     """What a refused create (HTTP ``status``, Twilio's ``code`` if the body had one) means.
 
     Codes that are not listed go by the status: 429 was never processed; 401 and 403 are about us; any other 4xx is
-    about this text; 5xx may have been accepted (error 20500's page: a create is not idempotent).
+    about this text; 5xx may have been accepted (error 20500's page: a create is not idempotent). A 4xx without a code
+    is not Twilio's, but of something on the way: it says nothing about the text, so it refuses none.
     """
     name = f"twilio:{code}" if code else f"http:{status}"
-    if status >= 500:
+    if not 400 <= status < 500 or (status == 408 and not code):
         return Outcome(result=Result.UNKNOWN, code=name, stops_pass=True)
     if code == STOPPED:
         return Outcome(result=Result.REFUSED, code=name, cause=Cause.REFUSED_RECIPIENT)
@@ -64,8 +66,6 @@ def outcome(status: int, code: int | None) -> Outcome:
         return LATER[code]
     if status == 429:
         return Outcome(result=Result.LATER, code=name, stops_pass=True)
-    if code in CONFIGURATION or status in (401, 403):
+    if code in CONFIGURATION or code is None or status in (401, 403):
         return Outcome(result=Result.BROKEN, code=name, stops_pass=True)
-    if 400 <= status < 500:
-        return Outcome(result=Result.REFUSED, code=name, cause=Cause.UNUSABLE_DATA)
-    return Outcome(result=Result.UNKNOWN, code=name, stops_pass=True)
+    return Outcome(result=Result.REFUSED, code=name, cause=Cause.UNUSABLE_DATA)

@@ -1,6 +1,7 @@
 """A stand-in for Sentry: its envelope endpoint, and what came through it."""
 
 import gzip
+import importlib
 import json
 import zlib
 from collections.abc import Iterator
@@ -50,9 +51,9 @@ class SentryStandIn(StandIn):
             return Response.of(404, {"detail": "not found"})
         if f"sentry_key={PUBLIC_KEY}" not in request.headers.get("x-sentry-auth", ""):
             return Response.of(403, {"detail": "bad sentry DSN public key"})
-        text = _decoded(request).decode()
-        self.raw.append(text)
-        header, *rest = text.split("\n")
+        envelope = _decoded(request)
+        header, _, rest = envelope.partition(b"\n")
+        self.raw.append(envelope.decode(errors="replace"))
         self.items += _items(rest)
         self.writes += 1
         return Response.of(200, {"id": json.loads(header).get("event_id")})
@@ -64,13 +65,20 @@ def _decoded(request: Request) -> bytes:
             return gzip.decompress(request.body)
         case "deflate":
             return zlib.decompress(request.body)
+        case "br":
+            # The SDK chooses Brotli wherever the package can be imported; it is no dependency of ours.
+            decoded: bytes = importlib.import_module("brotli").decompress(request.body)
+            return decoded
         case _:
             return request.body
 
 
-def _items(lines: list[str]) -> Iterator[Item]:
-    """Pairs of a header line and a payload line; the SDK writes JSON payloads without line breaks."""
-    for header, payload in zip(lines[::2], lines[1::2], strict=False):
-        if header.strip():
-            parsed = json.loads(payload) if payload.startswith("{") else {}
-            yield Item(json.loads(header)["type"], parsed)
+def _items(rest: bytes) -> Iterator[Item]:
+    """Each item is a line of JSON, then ``length`` bytes of payload; without ``length`` the payload is one line."""
+    while rest.strip():
+        line, _, rest = rest.lstrip(b"\n").partition(b"\n")
+        header = json.loads(line)
+        length = header.get("length", rest.find(b"\n") if b"\n" in rest else len(rest))
+        payload, rest = rest[:length], rest[length:]
+        parsed = json.loads(payload) if payload.startswith(b"{") else {}
+        yield Item(header["type"], parsed)

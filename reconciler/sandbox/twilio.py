@@ -20,6 +20,7 @@ PHONE_NUMBER = "+447700900000"
 SERVICE_SID = "MG" + "5a4d" * 8
 LONGEST_BODY = 1600
 LARGEST_PAGE = 1000
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
 _MEANING = {
@@ -69,7 +70,9 @@ class TwilioStandIn(StandIn):
         self.list_lag = timedelta(0)
         """A message shows up in lists only so much later."""
         self.redacts = False
-        """Lists show neither bodies nor the last digits of numbers."""
+        """What was accepted shows neither body nor the number's last digits, and no look-up finds it by them."""
+        self.trial = False
+        """A trial account: every text begins with a sentence of Twilio's."""
 
     def refuse(self, to: str, status: int, code: int) -> None:
         """Answer every create to this number with an error, as Twilio does (REST errors 21xxx with HTTP 400)."""
@@ -121,7 +124,8 @@ class TwilioStandIn(StandIn):
         if form["To"] in self._refused:
             return _error(*self._refused[form["To"]])
         self.writes += 1
-        return Response.of(201, self._shown(self._add(form["To"], form["Body"], form, self._now())))
+        body = f"{TRIAL_PREFIX}{form['Body']}" if self.trial else form["Body"]
+        return Response.of(201, _resource(self._add(form["To"], body, form, self._now())))
 
     def _add(self, to: str, body: str, form: dict[str, str], created: datetime) -> Message:
         message = Message(
@@ -164,7 +168,7 @@ class TwilioStandIn(StandIn):
             query = {**request.query, "Page": str(page + 1), "PageSize": str(size)}
             following = f"{_MESSAGES}.json?{urlencode(query)}"
         body = {
-            "messages": [self._shown(message) for message in shown],
+            "messages": [_resource(self._seen(message)) for message in shown],
             "page": page,
             "page_size": size,
             "next_page_uri": following,
@@ -177,7 +181,7 @@ class TwilioStandIn(StandIn):
         query = request.query
         found = [m for m in self.messages if m.date_created + self.list_lag <= self._now()]
         if "To" in query:
-            found = [m for m in found if m.to == query["To"]]
+            found = [m for m in found if self._seen(m).to == query["To"]]
         if "From" in query:
             found = [m for m in found if m.from_ == query["From"]]
         for name, holds in _BY_DAY.items():
@@ -188,40 +192,18 @@ class TwilioStandIn(StandIn):
 
     def _fetch(self, sid: str) -> Response:
         found = next((message for message in self.messages if message.sid == sid), None)
-        return Response.of(200, self._shown(found)) if found else _error(404, 20404)
+        return Response.of(200, _resource(self._seen(found))) if found else _error(404, 20404)
 
-    def _shown(self, message: Message) -> dict[str, Any]:
-        if self.redacts:
-            message = replace(message, to=f"{message.to[:-4]}XXXX", body="")
-        return {
-            "sid": message.sid,
-            "account_sid": ACCOUNT_SID,
-            "messaging_service_sid": message.service,
-            "to": message.to,
-            "from": message.from_,
-            "body": message.body,
-            "status": message.status,
-            "direction": "outbound-api",
-            "num_segments": "1" if message.from_ else "0",
-            "num_media": "0",
-            "error_code": None,
-            "error_message": None,
-            "price": None,
-            "price_unit": "GBP",
-            "api_version": "2010-04-01",
-            "date_created": format_datetime(message.date_created.astimezone(UTC)),
-            "date_updated": format_datetime(message.date_created.astimezone(UTC)),
-            "date_sent": format_datetime(message.date_sent.astimezone(UTC)) if message.date_sent else None,
-            "subresource_uris": {},
-            "uri": f"{_MESSAGES}/{message.sid}.json",
-        }
+    def _seen(self, message: Message) -> Message:
+        """As somebody sees it who looks it up."""
+        return replace(message, to=f"{message.to[:-4]}XXXX", body="") if self.redacts else message
 
     def _account(self) -> dict[str, Any]:
         return {
             "sid": ACCOUNT_SID,
             "friendly_name": "Sandbox",
             "status": self.account_status,
-            "type": "Full",
+            "type": "Trial" if self.trial else "Full",
             "auth_token": AUTH_TOKEN,
             "owner_account_sid": ACCOUNT_SID,
         }
@@ -240,16 +222,17 @@ class TwilioStandIn(StandIn):
         return Response.of(200, {"incoming_phone_numbers": numbers, "page": 0, "page_size": 50, "next_page_uri": None})
 
     def _service(self, path: str) -> Response:
-        if not path.startswith(f"/v1/Services/{SERVICE_SID}"):
+        service = f"/v1/Services/{SERVICE_SID}"
+        if path == service:
+            return Response.of(200, {"sid": SERVICE_SID, "account_sid": ACCOUNT_SID, "friendly_name": "Sandbox"})
+        if path != f"{service}/PhoneNumbers":
             return _error(404, 20404)
-        if path.endswith("/PhoneNumbers"):
-            numbers = [
-                {"sid": f"PN{index:032x}", "service_sid": SERVICE_SID, "phone_number": number, "capabilities": ["SMS"]}
-                for index, number in enumerate(self.pool)
-            ]
-            meta = {"key": "phone_numbers", "page": 0, "page_size": 50, "next_page_url": None, "url": path}
-            return Response.of(200, {"phone_numbers": numbers, "meta": meta})
-        return Response.of(200, {"sid": SERVICE_SID, "account_sid": ACCOUNT_SID, "friendly_name": "Sandbox"})
+        numbers = [
+            {"sid": f"PN{index:032x}", "service_sid": SERVICE_SID, "phone_number": number, "capabilities": ["SMS"]}
+            for index, number in enumerate(self.pool)
+        ]
+        meta = {"key": "phone_numbers", "page": 0, "page_size": 50, "next_page_url": None, "url": path}
+        return Response.of(200, {"phone_numbers": numbers, "meta": meta})
 
 
 _BY_DAY: dict[str, Callable[[str, str], bool]] = {
@@ -261,6 +244,32 @@ _BY_DAY: dict[str, Callable[[str, str], bool]] = {
 
 def _day(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def _resource(message: Message) -> dict[str, Any]:
+    """The Message resource."""
+    return {
+        "sid": message.sid,
+        "account_sid": ACCOUNT_SID,
+        "messaging_service_sid": message.service,
+        "to": message.to,
+        "from": message.from_,
+        "body": message.body,
+        "status": message.status,
+        "direction": "outbound-api",
+        "num_segments": "1" if message.from_ else "0",
+        "num_media": "0",
+        "error_code": None,
+        "error_message": None,
+        "price": None,
+        "price_unit": "GBP",
+        "api_version": "2010-04-01",
+        "date_created": format_datetime(message.date_created.astimezone(UTC)),
+        "date_updated": format_datetime(message.date_created.astimezone(UTC)),
+        "date_sent": format_datetime(message.date_sent.astimezone(UTC)) if message.date_sent else None,
+        "subresource_uris": {},
+        "uri": f"{_MESSAGES}/{message.sid}.json",
+    }
 
 
 def twilio_error(status: int, code: int) -> str:

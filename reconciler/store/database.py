@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Transaction
-from reconciler.store.app_tables import Application
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import PostgresLedger
 from reconciler.store.rules import Tables
@@ -78,7 +77,8 @@ class PostgresStore:
     """``ports.Store``."""
 
     database: Database
-    application: Application
+    tables: Tables
+    """Built once: SQLAlchemy keeps a statement's SQL as long as its tables stay the same."""
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -91,7 +91,7 @@ class PostgresStore:
             yield self._transaction(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
-        bookings = PostgresBookings(connection, Tables.of(self.application))
+        bookings = PostgresBookings(connection, self.tables)
         return Transaction(bookings=bookings, ledger=PostgresLedger(connection))
 
 
