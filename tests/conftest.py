@@ -73,20 +73,31 @@ def migrated(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 def bare_venue(postgres: EmbeddedPostgres) -> Iterator[Venue]:
     """The application's database before ``reconciler migrate``."""
-    yield from _fresh(postgres, TEMPLATE)
+    yield from _lent(postgres, TEMPLATE)
 
 
 @pytest.fixture
 def venue(postgres: EmbeddedPostgres, migrated: str) -> Iterator[Venue]:
     """The application's database with our ledger."""
-    yield from _fresh(postgres, migrated)
+    yield from _lent(postgres, migrated)
 
 
-def _fresh(postgres: EmbeddedPostgres, template: str) -> Iterator[Venue]:
-    name = f"venue_{next(_numbers)}"
-    postgres.create_database(name, template)
-    yield Venue(postgres, name)
-    postgres.drop_database(name)
+_clean: dict[str, str] = {}
+
+
+def _lent(postgres: EmbeddedPostgres, template: str) -> Iterator[Venue]:
+    """A database like new. Making one takes half a second, emptying one a tenth of that; an altered one is dropped."""
+    name = _clean.pop(template, None)
+    if name is None:
+        name = f"venue_{next(_numbers)}"
+        postgres.create_database(name, template)
+    venue = Venue(postgres, name)
+    yield venue
+    if venue.altered:
+        postgres.drop_database(name)
+    else:
+        venue.empty()
+        _clean[template] = name
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from reconciler.sandbox.faults import Fault, Faults, Misbehaviour
 
 MARK = ("X-Reconciler-Sandbox", "stand-in")
 """Every answer carries it: nobody can mistake a stand-in for the real thing."""
+_POLL = 0.01
+"""Seconds: how long ``stop`` may take."""
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>upstream proxy</p></body></html>"
 
 
@@ -71,7 +73,7 @@ class StandIn(ABC):
         self.stop()
 
     def start(self) -> None:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True).start()
 
     def stop(self) -> None:
         self._server.shutdown()

@@ -75,8 +75,10 @@ def _check(connection: Connection, need: _Need, *, writing: bool) -> list[Integr
     columns = _columns(table, need.mapped)
     if columns:
         return columns
-    found = [*_unreadable(table, need), *_hidden(table, need, writing=writing)]
-    found += _unknown_values(table, need)
+    unreadable = _unreadable(table, need)
+    if unreadable:
+        return unreadable
+    found = [*_hidden(table, need, writing=writing), *_unknown_values(table, need)]
     if writing:
         found += [*_unwritable(table, need), *_unfilled(table, need)]
     return found

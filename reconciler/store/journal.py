@@ -10,7 +10,12 @@ from sqlalchemy import Connection, text
 from reconciler.domain.gaps import Cause, Gap, GapKind
 from reconciler.ports import Installation
 
-_EXISTS = text("SELECT to_regclass('reconciler.intent') IS NOT NULL AND has_schema_privilege('reconciler', 'USAGE')")
+# A role that may not see it looks as if there were none: to_regclass would raise instead.
+_EXISTS = text("""
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE n.nspname = 'reconciler' AND c.relname = 'intent'
+                     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+""")
 _OPEN = text("""
     SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
     WHERE kind = :kind AND closed_at IS NULL ORDER BY opened_at, about

@@ -13,6 +13,11 @@ from reconciler.store.database import Database
 
 SCHEMA = "reconciler"
 _HEAD = "head"
+_VERSIONED = text("""
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE n.nspname = 'reconciler' AND c.relname = 'alembic_version'
+                     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+""")
 _LOCK = 0x7265636F6E63  # any constant of our own
 
 
@@ -29,7 +34,7 @@ def newest() -> str:
 
 def revision(connection: Connection) -> str | None:
     """The revision the database has, ``None`` before the first ``migrate``."""
-    if not connection.scalar(text("SELECT to_regclass('reconciler.alembic_version') IS NOT NULL")):
+    if not connection.scalar(_VERSIONED):
         return None
     return MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
 

@@ -79,7 +79,7 @@ def test_an_application_failure_that_certainly_reached_nobody_is_repaired(world:
 
 
 def test_a_booking_without_a_date_is_refused_and_not_dropped_in_silence(world: World) -> None:
-    world.venue.sql("ALTER TABLE private_bookings ALTER COLUMN event_date DROP NOT NULL")
+    world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN event_date DROP NOT NULL")
     world.venue.booking(event_date=None)
     for result in world.once().values():
         assert result.plan is not None

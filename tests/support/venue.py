@@ -25,6 +25,8 @@ class Venue:
     postgres: EmbeddedPostgres
     name: str
     now: datetime = field(default=NOON)
+    altered: bool = False
+    """A test changed more than rows."""
 
     def url(self, role: str = "reconciler_job") -> str:
         return self.postgres.url(role, self.name)
@@ -33,6 +35,7 @@ class Venue:
         return Database(self.url(role), statement_timeout=timedelta(seconds=30), lock_timeout=timedelta(seconds=2))
 
     def migrate(self) -> None:
+        self.altered = True
         with self.database() as database:
             migrate.upgrade(database)
 
@@ -90,6 +93,17 @@ class Venue:
         with self.postgres.connect(self.name, role) as connection:
             cursor = connection.execute(statement, values or None)
             return cursor.fetchall() if cursor.description else []
+
+    def alter(self, statement: str) -> None:
+        """Change the schema, its rights or its statistics; this database is not used again."""
+        self.altered = True
+        self.sql(statement)
+
+    def empty(self) -> None:
+        """Remove every row but the ledger's own identity."""
+        ours = self.sql("SELECT oid FROM pg_class WHERE oid = to_regclass('reconciler.intent')")
+        ledger = ", reconciler.gap, reconciler.intent, reconciler.run, reconciler.rate" if ours else ""
+        self.sql(f"TRUNCATE {', '.join(TABLES)}{ledger}")
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A whole table, each row as a dictionary, by id."""

@@ -1,5 +1,6 @@
 """A sandbox on the tests' PostgreSQL, and passes over it with a clock that stands still."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,3 +79,11 @@ class World:
         """Time passes, for the product and for the next bookings."""
         self.clock.moment += timedelta(**duration)
         self.venue.now = self.clock.moment
+
+    def wait_for_event(self, event_id: str, seconds: float = 10) -> None:
+        """Until Google has the event: our side has not seen its answer yet if that is slow."""
+        ends = time.monotonic() + seconds
+        while event_id not in self.sandbox.google.calendar.events:
+            if time.monotonic() > ends:
+                raise AssertionError("the event never came")
+            time.sleep(0.01)

@@ -1,0 +1,23 @@
+"""A look with SELECT rights only, as an operator's first one."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler import bootstrap
+from reconciler.cli.once import available, run_jobs
+from reconciler.engine.results import PassResult
+from reconciler.ports import Mandate
+from reconciler.settings import load
+from tests.support.clock import StandingClock
+from tests.support.venue import Venue
+
+
+def look_as_reader(venue: Venue) -> list[PassResult]:
+    clock = StandingClock(venue.now)
+    environment = {"DATABASE_URL": venue.url("reconciler_reader")}
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "cron.yaml"
+        file.write_text("repairs: report\n")
+        settings = load(file, environment)
+    with bootstrap.services(settings, Mandate(act=False), clock) as services:
+        return run_jobs(available(), services)
