@@ -287,13 +287,10 @@ def one_call_per_connection() -> Iterator[str]:
                 connection.sendall(answer)
                 connection.recv(65536)
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=serve, args=(listener,))
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 # Certainly nothing left
@@ -344,10 +341,10 @@ def impostor(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
                 return  # the client went, as it should
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
         thread.start()
         yield f"https://127.0.0.1:{listener.getsockname()[1]}", heard
-        thread.join()
+        thread.join(5)
 
 
 def self_signed(folder: Path) -> Path:
@@ -455,6 +452,7 @@ UNANSWERED = [
     (Fault(kind=Misbehaviour.HTML, status=404), "http:404"),
     (Fault(kind=Misbehaviour.HTML, status=200), "unreadable"),
     (Fault(kind=Misbehaviour.EMPTY), "unreadable"),
+    (Fault(kind=Misbehaviour.STATUS, status=200, body="{}"), "unreadable"),
     (Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429)), "twilio:20429"),
     (Fault(kind=Misbehaviour.HANG, seconds=0.6), "timeout"),
     (Fault(kind=Misbehaviour.DROP), "reset"),

@@ -197,6 +197,7 @@ def test_the_newest_come_first(client: Client, clock: Clock) -> None:
 def test_pages_are_read_to_the_end(client: Client) -> None:
     for number in range(7):
         create(client, body=str(number))
+        create(client, body="for somebody else", to=BEN)
 
     assert {found.body for found in client.messages.list(to=ANA, page_size=3)} == set("0123456")
     assert len(client.messages.list(limit=4, page_size=3)) == 4
