@@ -3,15 +3,16 @@
 import itertools
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.support.clock import StandingClock
+from tests.support.debian import DebianPostgres
 from tests.support.venue import Venue
 from tests.support.world import World
 
@@ -55,15 +56,17 @@ def _no_environment() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres() as server:
+@pytest.fixture(scope="session", params=["embedded", pytest.param("debian", marks=pytest.mark.system)])
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """Every test of a database runs on both: on the sandbox's PostgreSQL, and (`make test-system`) on Debian's."""
+    with EmbeddedPostgres() if request.param == "embedded" else DebianPostgres() as server:
         server.create_application(TEMPLATE)
         yield server
+    _clean.clear()
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres: EmbeddedPostgres) -> str:
+def migrated(postgres: PostgresServer) -> str:
     """A template with the ledger in it."""
     postgres.create_database(MIGRATED, TEMPLATE)
     Venue(postgres, MIGRATED).migrate()
@@ -71,13 +74,13 @@ def migrated(postgres: EmbeddedPostgres) -> str:
 
 
 @pytest.fixture
-def bare_venue(postgres: EmbeddedPostgres) -> Iterator[Venue]:
+def bare_venue(postgres: PostgresServer) -> Iterator[Venue]:
     """The application's database before ``reconciler migrate``."""
     yield from _lent(postgres, TEMPLATE)
 
 
 @pytest.fixture
-def venue(postgres: EmbeddedPostgres, migrated: str) -> Iterator[Venue]:
+def venue(postgres: PostgresServer, migrated: str) -> Iterator[Venue]:
     """The application's database with our ledger."""
     yield from _lent(postgres, migrated)
 
@@ -85,7 +88,7 @@ def venue(postgres: EmbeddedPostgres, migrated: str) -> Iterator[Venue]:
 _clean: dict[str, str] = {}
 
 
-def _lent(postgres: EmbeddedPostgres, template: str) -> Iterator[Venue]:
+def _lent(postgres: PostgresServer, template: str) -> Iterator[Venue]:
     """A database like new. Making one takes half a second, emptying one a tenth of that; an altered one is dropped."""
     name = _clean.pop(template, None)
     if name is None:
@@ -106,3 +109,35 @@ def world(venue: Venue) -> Iterator[World]:
     clock = StandingClock(venue.now)
     with Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now, bookings=()) as sandbox:
         yield World(venue, sandbox, clock)
+
+
+# How many tests were left out by their marker: every worker knows, only the terminal of the first process is seen.
+_LEFT_OUT = "left_out"
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    left_out = [item for item in items if item.get_closest_marker("system")]
+    if left_out:
+        output = getattr(items[0].config, "workeroutput", None)
+        counts = output if output is not None else items[0].config.stash.setdefault(_counts, {})
+        counts[_LEFT_OUT] = counts.get(_LEFT_OUT, 0) + len(left_out)
+
+
+_counts = pytest.StashKey[dict[str, int]]()
+
+
+class _Tell:
+    """Says it at the end of a run with several workers, which all leave out the same tests."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        node.config.stash[_counts] = {_LEFT_OUT: getattr(node, "workeroutput", {}).get(_LEFT_OUT, 0)}
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        left_out = config.stash.get(_counts, {}).get(_LEFT_OUT)
+        if left_out:
+            terminalreporter.write_line(f"{left_out} system tests deselected: `make test-system` runs them")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Tell())

@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 from reconciler.sandbox.bookings import demo_bookings
 from reconciler.sandbox.cast import ZONE, DemoBooking, Row
 from reconciler.sandbox.google import GoogleStandIn
-from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 from reconciler.sandbox.sentry import SentryStandIn
 from reconciler.sandbox.twilio import TwilioStandIn
 
@@ -52,7 +52,7 @@ class Sandbox:
     def __init__(
         self,
         *,
-        postgres: EmbeddedPostgres | None = None,
+        postgres: PostgresServer | None = None,
         database: str = DATABASE,
         now: Callable[[], datetime] = _utc_now,
         bookings: Sequence[DemoBooking] | None = None,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from reconciler.domain.bookings import BookingId
-from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.postgres import PostgresServer
 from reconciler.store import migrate
 from reconciler.store.database import Database
 
@@ -22,7 +22,7 @@ TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
 
 @dataclass
 class Venue:
-    postgres: EmbeddedPostgres
+    postgres: PostgresServer
     name: str
     now: datetime = field(default=NOON)
     altered: bool = False

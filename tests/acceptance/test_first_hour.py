@@ -1,0 +1,103 @@
+"""An operator's first hour in the sandbox, typed as a person types it: real commands, real exit codes."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import requests
+
+from reconciler.errors import Exit
+from tests.support.command import reconciler, sandbox
+from tests.support.venue import TABLES
+
+LEDGER = ("gap", "intent", "run", "rate")
+
+
+def connect(exported: dict[str, str]) -> psycopg.Connection[Any]:
+    """As the server's superuser: nothing is hidden from it."""
+    url = exported["DATABASE_URL"].replace("+psycopg", "").replace("reconciler_job@", "postgres@")
+    return psycopg.connect(url, autocommit=True)
+
+
+def rows(exported: dict[str, str]) -> list[Any]:
+    """The application's rows with their ``xmin``: any write shows, also one of the same values."""
+    query = "SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t"
+    with connect(exported) as connection:
+        return [connection.execute(query.format(table)).fetchone() for table in TABLES]  # type: ignore[arg-type]
+
+
+def ledger(exported: dict[str, str]) -> list[Any]:
+    with connect(exported) as connection:
+        there = connection.execute("SELECT to_regclass('reconciler.intent')").fetchone() != (None,)
+        tables = LEDGER if there else ()
+        return [connection.execute(f"SELECT count(*) FROM reconciler.{table}").fetchone() for table in tables]  # type: ignore[arg-type]
+
+
+def writes(exported: dict[str, str]) -> list[int]:
+    hosts = (exported["TWILIO_API_URL"], exported["GOOGLE_API_URL"].removesuffix("/calendar/v3/"))
+    return [requests.get(f"{host}/_sandbox/state", timeout=5).json()["writes"] for host in hosts]
+
+
+def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
+    with sandbox(tmp_path) as exported:
+        reader = exported | {"DATABASE_URL": exported["READER_DATABASE_URL"]}
+        before = rows(exported), writes(exported)
+        for variables in (reader, exported):
+            looked = reconciler("once", folder=tmp_path, **variables)
+            assert (looked.code, looked.err) == (Exit.WORK_LEFT, "")
+            assert re.search(r"^would: \d+ texts to \d+ people \(\d+ segments\), \d+ events; nothing was written$",
+                             looked.out, re.MULTILINE)  # fmt: skip
+        assert ((rows(exported), writes(exported)), ledger(exported)) == (before, [])
+
+        unmigrated = reconciler("once", "--do", folder=tmp_path, **exported)
+        assert (unmigrated.code, "remedy: reconciler migrate" in unmigrated.err) == (Exit.NEEDS_A_HUMAN, True)
+        assert reconciler("status", folder=tmp_path, **exported).code == Exit.NEEDS_A_HUMAN
+        assert (rows(exported), writes(exported)) == before
+
+        migrated = reconciler("migrate", folder=tmp_path, **exported)
+        assert (migrated.code, migrated.out) == (0, "schema reconciler: nothing -> 0001\n")
+        assert reconciler("migrate", folder=tmp_path, **exported).out == "schema reconciler is up to date (0001)\n"
+        empty = ledger(exported)
+        assert reconciler("once", folder=tmp_path, **exported).code == Exit.WORK_LEFT
+        assert (rows(exported), writes(exported), ledger(exported)) == (*before, empty), "looking writes nothing"
+
+        first = reconciler("once", "--do", folder=tmp_path, **exported)
+        assert re.search(r"^texts repaired: \d\d sent$", first.out, re.MULTILINE)
+        assert all(now > then for now, then in zip(writes(exported), before[1], strict=True))
+
+        after = rows(exported), writes(exported)
+        second = reconciler("once", "--do", folder=tmp_path, **exported)
+        assert "repaired" not in second.out
+        assert (rows(exported), writes(exported)) == after, "a second pass writes nothing"
+
+        status = reconciler("status", "--json", folder=tmp_path, **exported)
+        seen = json.loads(status.out)
+        assert (status.code, seen["open"]["repairable"]) == (Exit.NEEDS_A_HUMAN, 0)
+        assert {run["job"] for run in seen["jobs"]} == {"missing_sms", "missing_events"}
+        readable = reconciler("status", folder=tmp_path, **exported)
+        assert "0 repairable" in readable.out
+        everything = "".join(ran.out + ran.err for ran in (looked, first, second, status, readable))
+        assert not re.search(r"\+?\d{10,}|Ana|Lima|Noah", everything), "no phone and no name on the terminal"
+
+
+def test_the_sandbox_leaves_nothing_behind(tmp_path: Path) -> None:
+    with sandbox(tmp_path) as exported:
+        folder = Path(exported["RECONCILER_CONFIG"]).parent
+        assert folder.exists()
+    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demo(tmp_path: Path) -> None:
+    shown = reconciler("demo", folder=tmp_path)
+    assert (shown.code, shown.err) == (0, "")
+    last = shown.out.rstrip().splitlines()[-1]
+    numbers = re.fullmatch(r"demo: (\d+) repaired, (\d+) told, 0 silent, second pass 0 writes", last)
+    assert numbers
+    sent, placed = (int(n) for n in re.findall(r"^ +\w+ +(\d+) (?:sent|in place)", shown.out, re.MULTILINE))
+    assert sent + placed == int(numbers[1]) > 30
+    assert int(re.findall(r"^(\d+) bookings", shown.out, re.MULTILINE)[0]) >= 40
+    assert "nothing written" in shown.out
+    assert list(tmp_path.iterdir()) == []
