@@ -15,6 +15,7 @@ from reconciler.domain.intents import EVENT_TRIGGER, Intent, Outcome, Result, St
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
 from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Refusal, Standing, refused
+from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
 from reconciler.engine.results import Became, Mended
@@ -191,10 +192,13 @@ class Events:
         if outcome.result is Result.REFUSED and outcome.code == DUPLICATE:
             outcome = self._what_is_there(body.id)
         now = self.services.clock.now()
-        with self.services.store.writing() as tx:
+
+        def know(tx: Transaction) -> None:
             moved = record(tx, self.kind, sending, outcome, now)
             if moved and outcome.code == TOMBSTONE:
                 tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now)
+
+        insist(self.services, know)
         if outcome.result is not Result.DONE:
             return ended(outcome, Became.CREATED)
         return WriteBack(self.services, self._calendar(), self.kind).run(intent.booking, body.id)

@@ -14,6 +14,7 @@ from reconciler.engine.recording import record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
 from reconciler.engine.survey import Survey, may_repair, survey
+from reconciler.errors import DatabaseDisagrees
 from reconciler.ports import ProviderFailure, Services
 
 
@@ -81,7 +82,7 @@ def _repair(
     broken: list[IntegrationFault] = []
     if seen.plan is None:
         return mended, broken
-    _finish(mender, seen, seen.plan)
+    mended.update(_finish(mender, seen, seen.plan))
     for end in repairs(mender, services, seen.plan, seen.scope):
         mended[end.became, end.reason if not end.became.is_repaired else ""] += 1
         if end.became is Became.BROKEN:
@@ -89,12 +90,20 @@ def _repair(
     return mended, broken
 
 
-def _finish(mender: Mender, seen: Survey, plan: Plan) -> None:
-    """Effects that our ledger proves and the application's tables do not show yet: we died in between."""
+def _finish(mender: Mender, seen: Survey, plan: Plan) -> Counter[tuple[Became, str]]:
+    """Effects that our ledger proves and the application's tables do not show yet: we died in between.
+
+    A row that the database will not have as it should be stops no other; it is counted, and tried by the next pass.
+    """
+    refused: Counter[tuple[Became, str]] = Counter()
     for decision in plan.decisions:
         last = seen.intents.get(decision.booking.id)
         if decision.verdict.standing is Standing.FINE and last and last.state is State.DONE:
-            mender.finish(last, seen.scope)
+            try:
+                mender.finish(last, seen.scope)
+            except DatabaseDisagrees as error:
+                refused[Became.HELD, error.code] += 1
+    return refused
 
 
 def _result(job: str, mender: Mender, seen: Survey) -> PassResult:

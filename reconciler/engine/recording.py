@@ -1,5 +1,9 @@
-"""The plan into the ledger, before anything happens outside: gaps opened and closed, intents planned and dropped."""
+"""The plan into the ledger, before anything happens outside: gaps opened and closed, intents planned and dropped.
 
+Intents come before gaps, as in every transaction that writes both: no two of them wait for each other.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.domain.intents import State
@@ -11,29 +15,29 @@ from reconciler.ports import NewIntent, Transaction
 
 
 def record_plan(tx: Transaction, mender: Mender, seen: Survey, now: datetime) -> None:
-    for booking, by in seen.mended_otherwise.items():
-        tx.ledger.close_gap(mender.kind, booking, by, now)
-        tx.ledger.drop_planned(mender.effect, booking, by, now)
-    if seen.plan is None:
-        return
-    for decision in seen.plan.decisions:
-        _record_decision(tx, mender, seen, decision, now)
+    decisions = _still_true(tx, mender, seen)
+    repairs = [decision for decision in decisions if decision.verdict.standing is Standing.REPAIR]
     tx.ledger.plan(
-        [
-            NewIntent(booking=d.booking.id, effect=mender.effect, trigger=d.trigger, subject=d.subject)
-            for d in seen.plan.repairs
-        ],
+        [NewIntent(booking=d.booking.id, effect=mender.effect, trigger=d.trigger, subject=d.subject) for d in repairs],
         now,
     )
+    dropped = {d.booking.id: d.verdict.reason for d in decisions if _drops_planned(d, seen)}
+    tx.ledger.drop_planned(mender.effect, {**seen.mended_otherwise, **dropped}, now)
+    over = {d.booking.id: d.verdict.reason for d in decisions if d.verdict.cause is None}
+    tx.ledger.close_gaps(mender.kind, {**seen.mended_otherwise, **over}, now)
+    found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in decisions if d.verdict.cause}
+    tx.ledger.record_gaps(mender.kind, found, now)
 
 
-def _record_decision(tx: Transaction, mender: Mender, seen: Survey, decision: Decision, now: datetime) -> None:
-    verdict, booking = decision.verdict, decision.booking.id
-    if verdict.cause is None:
-        tx.ledger.close_gap(mender.kind, booking, verdict.reason, now)
-        return
-    tx.ledger.record_gap(mender.kind, booking, verdict.cause, verdict.reason, now)
-    last = seen.intents.get(booking)
-    waits_for_another_look = last is not None and last.state is State.PLANNED and last.code == verdict.reason
-    if verdict.standing is Standing.REFUSED and not waits_for_another_look:
-        tx.ledger.drop_planned(mender.effect, booking, verdict.reason, now)
+def _still_true(tx: Transaction, mender: Mender, seen: Survey) -> Sequence[Decision]:
+    """What another pass has not acted upon since we looked: its word is newer, and the next look sees it."""
+    decisions = seen.plan.decisions if seen.plan else ()
+    last = tx.ledger.last_intents(mender.effect, [decision.booking.id for decision in decisions])
+    return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
+
+
+def _drops_planned(decision: Decision, seen: Survey) -> bool:
+    """A refusal drops what was planned, unless the plan itself says when to look at that refusal again."""
+    last = seen.intents.get(decision.booking.id)
+    looked_at_again = last is not None and last.state is State.PLANNED and last.code == decision.verdict.reason
+    return decision.verdict.standing is Standing.REFUSED and not looked_at_again

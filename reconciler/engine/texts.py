@@ -16,6 +16,7 @@ from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
 from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
 from reconciler.domain.verdicts import Refusal, Standing, refused
+from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
 from reconciler.engine.results import Became, Mended
@@ -174,13 +175,14 @@ class Texts:
 
     def _conclude(self, intent: Intent, outcome: Outcome, scope: Scope) -> Mended:
         now = self.services.clock.now()
-        with self.services.store.writing() as tx:
+        done = outcome.result is Result.DONE
+
+        def know(tx: Transaction) -> None:
             record(tx, self.kind, intent, outcome, now)
-            if outcome.result is Result.DONE:
+            if done:
                 tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
-        # A transaction of its own: whatever the application's table answers, our ledger knows what happened.
-        with self.services.store.writing() as tx:
-            done = outcome.result is Result.DONE
+
+        def say(tx: Transaction) -> None:
             tx.bookings.mark_queue_row(
                 _row_id(scope, intent),
                 status="sent" if done else "failed",
@@ -188,6 +190,10 @@ class Texts:
                 provider_id=outcome.provider_id,
                 at=now,
             )
+
+        # Two transactions: whatever the application's table answers, our ledger knows what happened.
+        insist(self.services, know)
+        insist(self.services, say)
         return ended(outcome, Became.SENT)
 
     def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:

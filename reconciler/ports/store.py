@@ -137,12 +137,23 @@ class Ledger(Protocol):
         """Open the gap, or note that it is still there and why."""
         ...
 
+    def record_gaps(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
+        """The same for many: booking -> cause and reason."""
+        ...
+
     def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         """Close it by a statement about it (``by``: a condition, ``repaired``, ``gone``)."""
         ...
 
+    def close_gaps(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
+        """The same for many: booking -> by what."""
+        ...
+
     def last_intents(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, Intent]:
-        """Per booking the intent that matters most: one that blocks, else a planned one, else the newest."""
+        """Per booking the intent that matters most: one that blocks, else a planned one, else the newest.
+
+        A text that is *done* comes before a planned one: it is never sent again, whoever planned it.
+        """
         ...
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
@@ -164,11 +175,9 @@ class Ledger(Protocol):
         """
         ...
 
-    def generations(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, int]:
-        """The highest generation that stands for each booking, over all triggers."""
+    def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
+        """Drop what is planned for these bookings and claimed by nobody: booking -> why."""
         ...
-
-    def drop_planned(self, effect: Effect, booking: BookingId, code: str, now: datetime) -> None: ...
 
     def abandon_expired(self, effect: Effect, now: datetime) -> None:
         """*sending* with a lease that ran out becomes *unknown*: whoever held it died, or cannot be trusted."""

@@ -4,11 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Gap, GapKind
 from reconciler.ports import Installation
+
+T = TypeVar("T")
 
 # A role that may not see it looks as if there were none: to_regclass would raise instead.
 _EXISTS = text("""
@@ -49,6 +53,11 @@ _SLOT = text("""
 """)
 
 
+def in_lock_order(rows: Mapping[BookingId, T]) -> list[tuple[BookingId, T]]:
+    """Two passes at once must lock rows in the same order, or one of them is a deadlock's victim."""
+    return sorted(rows.items(), key=lambda row: row[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Journal:
     """The part of ``ports.Ledger`` that is not about intents."""
@@ -83,8 +92,21 @@ class Journal:
         values = {"kind": kind, "about": about, "cause": cause, "reason": reason, "now": now}
         self.connection.execute(_RECORD, values)
 
+    def record_gaps(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
+        many = [
+            {"kind": kind, "about": about, "cause": cause, "reason": reason, "now": now}
+            for about, (cause, reason) in in_lock_order(gaps)
+        ]
+        if many:
+            self.connection.execute(_RECORD, many)
+
     def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         self.connection.execute(_CLOSE, {"kind": kind, "about": about, "by": by, "now": now})
+
+    def close_gaps(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
+        many = [{"kind": kind, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)]
+        if many:
+            self.connection.execute(_CLOSE, many)
 
     def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
         wait: timedelta = self.connection.scalar(_SLOT, {"name": name, "interval": interval})

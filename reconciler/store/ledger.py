@@ -16,7 +16,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import LEGAL_MOVES, Intent, IntentId, State
 from reconciler.ports import NewIntent
-from reconciler.store.journal import Journal
+from reconciler.store.journal import Journal, in_lock_order
 
 _COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
@@ -28,7 +28,9 @@ _LAST = text(f"""
     SELECT DISTINCT ON (booking) {_COLUMNS} FROM reconciler.intent
     WHERE effect = :effect AND booking = ANY(:bookings)
     ORDER BY booking,
-             CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0 WHEN state = 'planned' THEN 1 ELSE 2 END,
+             CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
+                  WHEN state = 'done' AND effect = 'text' THEN 1
+                  WHEN state = 'planned' THEN 2 ELSE 3 END,
              created_at DESC, generation DESC
 """)
 _IN_STATE = text(f"""
@@ -58,10 +60,6 @@ _PLAN = text("""
 _REFRESH = text("""
     UPDATE reconciler.intent SET subject = :subject, updated_at = :now
     WHERE booking = :booking AND effect = :effect AND trigger = :trigger AND state = 'planned' AND subject <> :subject
-""")
-_GENERATIONS = text("""
-    SELECT booking, max(generation) FROM reconciler.intent
-    WHERE effect = :effect AND booking = ANY(:bookings) GROUP BY booking
 """)
 _DROP_PLANNED = text(f"""
     UPDATE reconciler.intent SET state = 'dropped', code = :code, updated_at = :now
@@ -119,8 +117,8 @@ class PostgresLedger(Journal):
         return bool(self.connection.scalar(_NAMES_EVENT, {"event": event_id, "booking": besides}))
 
     def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
-        for new in intents:
-            values = {
+        many = [
+            {
                 "id": str(uuid.uuid4()),
                 "booking": new.booking,
                 "effect": new.effect,
@@ -128,15 +126,19 @@ class PostgresLedger(Journal):
                 "subject": new.subject,
                 "now": now,
             }
+            for _, new in in_lock_order({new.booking: new for new in intents})
+        ]
+        if many:
             for statement in (_DROP_OTHER_TRIGGERS, _REFRESH, _PLAN):
-                self.connection.execute(statement, values)
+                self.connection.execute(statement, many)
 
-    def generations(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, int]:
-        rows = self.connection.execute(_GENERATIONS, {"effect": effect, "bookings": sorted(bookings)})
-        return {BookingId(booking): generation for booking, generation in rows}
-
-    def drop_planned(self, effect: Effect, booking: BookingId, code: str, now: datetime) -> None:
-        self.connection.execute(_DROP_PLANNED, {"effect": effect, "booking": booking, "code": code, "now": now})
+    def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
+        many = [
+            {"effect": effect, "booking": booking, "code": code, "now": now}
+            for booking, code in in_lock_order(bookings)
+        ]
+        if many:
+            self.connection.execute(_DROP_PLANNED, many)
 
     def abandon_expired(self, effect: Effect, now: datetime) -> None:
         self.connection.execute(_ABANDON, {"effect": effect, "now": now})

@@ -1,0 +1,271 @@
+"""A pass as a whole: how far it looks back, how much it does, when it refuses, and what its row in the ledger says."""
+
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.plan import Tripped
+from reconciler.domain.verdicts import Hold, Standing
+from reconciler.engine.results import PassResult
+from reconciler.errors import Exit
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.google import google_error
+from reconciler.sandbox.twilio import twilio_error
+from tests.support.venue import ANA, Venue
+from tests.support.world import World
+
+SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
+
+
+def old_booking(venue: Venue, days: int) -> str:
+    return venue.booking(created_at=venue.now - timedelta(days=days), event_date="2026-09-01")
+
+
+def many(venue: Venue, number: int) -> None:
+    for index in range(number):
+        venue.booking(contact_phone=f"+4477009001{index:02d}")
+
+
+def looked_at(result: PassResult) -> int:
+    assert result.plan is not None
+    return result.plan.looked_at
+
+
+def test_the_first_pass_of_a_day_goes_back_to_since_and_the_next_only_through_lookback(world: World) -> None:
+    old_booking(world.venue, days=40)
+    first = world.events()
+    assert (looked_at(first), first.full_look, first.repaired) == (1, True, 1)
+    old_booking(world.venue, days=15)
+    recent = world.venue.booking()
+    second = world.events()
+    assert (looked_at(second), second.full_look, second.repaired) == (1, False, 1)
+    assert world.venue.stored_event(recent)
+    world.later(hours=13)
+    world.configure(quiet="off")
+    next_day = world.events()
+    assert (looked_at(next_day), next_day.full_look, next_day.repaired) == (3, True, 1)
+
+
+def test_an_open_gap_is_looked_at_by_id_when_it_is_older_than_lookback(world: World) -> None:
+    booking = world.venue.booking(contact_phone="07700", calendar_event_id="there", event_date="2026-09-01")
+    world.texts()
+    world.later(days=20)
+    assert world.texts().full_look
+    again = world.texts()
+    assert (again.full_look, looked_at(again), again.told) == (False, 1, 1)
+    assert (SMS, booking) in world.gaps()
+
+
+def test_a_gap_closes_by_a_statement_about_its_booking(world: World) -> None:
+    """Sent by somebody else, cancelled, deleted: each closes it, and says which."""
+    world.configure(texts=", policy: report")
+    texted, cancelled, deleted = (world.venue.booking(calendar_event_id=f"there{n}") for n in range(3))
+    world.texts()
+    world.venue.text(texted)
+    world.venue.sql("UPDATE private_bookings SET status = 'cancelled' WHERE id = %s", cancelled)
+    world.venue.sql("DELETE FROM private_bookings WHERE id = %s", deleted)
+    world.later(minutes=10)
+    world.texts()
+    closed = dict(world.venue.sql("SELECT about, closed_by FROM reconciler.gap WHERE closed_at IS NOT NULL"))
+    assert closed == {texted: "no_text", cancelled: "status", deleted: "gone"}
+    assert world.gaps() == {}
+
+
+def test_the_breaker_refuses_with_its_numbers_and_touches_nothing(world: World) -> None:
+    world.configure(limits=", breaker: {texts: 3, events: 200}")
+    many(world.venue, 5)
+    for act in (False, True):
+        result = world.texts(act=act)
+        assert result.tripped == Tripped(found=5, looked_at=5, allowed=3)
+        assert (result.exit_code, result.repaired) == (Exit.REFUSED_AS_UNSAFE, 0)
+    assert world.sent_to() == []
+    assert {gap for (kind, _), gap in world.gaps().items() if kind == SMS} == {("breaker", Hold.BREAKER)}
+    assert sum(bool(world.venue.stored_event(row["id"])) for row in world.venue.rows("private_bookings")) == 5
+
+
+@pytest.mark.parametrize(("ceiling", "sent"), [(5, 5), (4, 0)])
+def test_max_continues_for_one_run_and_refuses_again_beyond_it(world: World, ceiling: int, sent: int) -> None:
+    world.configure(limits=", breaker: {texts: 3, events: 200}")
+    many(world.venue, 5)
+    assert (world.texts(ceiling=ceiling).repaired, len(world.sent_to())) == (sent, sent)
+
+
+def test_max_overrides_neither_hidden_rows_nor_an_empty_table(world: World) -> None:
+    many(world.venue, 2)
+    world.venue.alter("DROP POLICY reconciler_select ON private_booking_sms_queue")
+    assert world.texts(ceiling=100).exit_code == Exit.NEEDS_A_HUMAN
+    assert world.sent_to() == []
+
+
+def test_intents_planned_earlier_do_not_trip_the_breaker_again(world: World) -> None:
+    world.configure(limits=", breaker: {texts: 3, events: 200}, pass: 2")
+    many(world.venue, 5)
+    assert world.texts(ceiling=5).repaired == 2
+    assert world.texts().repaired == 2, "the person said yes to these five"
+
+
+def test_a_pass_does_at_most_so_much_and_says_so(world: World) -> None:
+    world.configure(limits=", pass: 2")
+    many(world.venue, 5)
+    done = [world.texts() for _ in range(3)]
+    assert [(result.repaired, result.unfinished) for result in done] == [(2, 3), (2, 1), (1, 0)]
+    assert [result.exit_code for result in done] == [Exit.WORK_LEFT, Exit.WORK_LEFT, Exit.AS_DESIRED]
+    assert len(set(world.sent_to())) == 5
+
+
+def test_a_pass_ends_when_its_time_is_up(world: World) -> None:
+    many(world.venue, 3)
+    world.configure(limits=", pass_budget: 1ms")
+    world.clock.step = timedelta(milliseconds=1)
+    result = world.texts()
+    assert (result.repaired, result.unfinished) == (0, 3)
+    world.configure(limits="")
+    assert world.texts().repaired == 3
+
+
+def test_what_was_never_examined_comes_before_what_was_put_back(world: World) -> None:
+    world.configure(limits=", pass: 1")
+    many(world.venue, 2)
+    first, second = (row["contact_phone"] for row in world.venue.rows("private_bookings"))
+    world.sandbox.twilio.refuse(first, 400, 21408)
+    world.sandbox.twilio.refuse(second, 400, 21408)
+    for _ in range(2):
+        world.texts()
+    assert sorted(state for _, trigger, _, state, _ in world.intents() if trigger != "event") == ["planned"] * 2
+    examined = world.venue.sql("SELECT count(*) FROM reconciler.intent WHERE effect = 'text' AND examined_at IS NULL")
+    assert examined == [(0,)], "the second was not starved by the first"
+
+
+STOPS = {
+    "wrong token": (401, 20003),
+    "too many requests": (429, 20429),
+    "server error": (500, 20500),
+}
+
+
+@pytest.mark.parametrize(("status", "code"), STOPS.values(), ids=STOPS.keys())
+def test_a_provider_that_is_unwell_is_asked_once_and_the_other_effect_goes_on(
+    world: World, status: int, code: int
+) -> None:
+    many(world.venue, 4)
+    fault = Fault(kind=Misbehaviour.STATUS, status=status, body=twilio_error(status, code))
+    world.sandbox.twilio.faults.always("messages.create", fault)
+    results = world.once()
+    assert sum(number for (became, _), number in results[SMS].mended.items() if became != "dropped") == 1
+    assert results[CALENDAR].repaired == 4
+    attempts = world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'text'")
+    assert attempts == [(1 if status == 500 else 0,)], "only a call that may have done something is an attempt"
+
+
+def test_what_was_certainly_not_sent_is_sent_when_twilio_is_well_again(world: World) -> None:
+    many(world.venue, 3)
+    broken = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
+    world.sandbox.twilio.faults.always("messages.create", broken)
+    assert world.texts().exit_code == Exit.NEEDS_A_HUMAN
+    world.sandbox.twilio.faults.clear()
+    world.later(minutes=10)
+    assert world.texts().repaired == 3
+    assert world.gaps() == {}
+
+
+def test_google_s_hours_long_limit_stops_events_only(world: World) -> None:
+    many(world.venue, 3)
+    limit = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "quotaExceeded"))
+    world.sandbox.google.faults.always("events.insert", limit)
+    results = world.once()
+    assert (results[SMS].repaired, results[CALENDAR].repaired, results[CALENDAR].left) == (3, 0, 3)
+    world.sandbox.google.faults.clear()
+    world.later(hours=1, minutes=1)
+    assert world.events().repaired == 3
+
+
+def test_two_passes_at_once_repair_each_booking_once(world: World) -> None:
+    many(world.venue, 12)
+    world.once(act=False)
+    passes = [Thread(target=world.once) for _ in range(3)]
+    for thread in passes:
+        thread.start()
+    for thread in passes:
+        thread.join()
+    world.once()
+    assert len(world.sent_to()) == len(set(world.sent_to())) == 12
+    events = [event["id"] for event in world.sandbox.google.live()]
+    stored = [row["calendar_event_id"] for row in world.venue.rows("private_bookings")]
+    assert sorted(events) == sorted(stored)
+    assert world.gaps() == {}
+
+
+def test_the_application_s_insert_that_waits_for_our_lock_is_seen_before_the_call(world: World) -> None:
+    """It blocks on the booking we lock, commits between our two re-checks, and ours becomes cancelled."""
+    booking = world.venue.booking(calendar_event_id="there")
+    world.venue.alter(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.error_message LIKE 'reconciler:%' THEN PERFORM pg_sleep(0.5); END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER slow BEFORE INSERT ON private_booking_sms_queue FOR EACH ROW EXECUTE FUNCTION slow()"
+    )
+
+    def application() -> None:
+        world.wait_for(lambda: bool(world.venue.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")))
+        world.venue.text(booking, status="pending", sent_at=None)
+
+    inserting = Thread(target=application)
+    inserting.start()
+    result = world.texts()
+    inserting.join()
+    assert result.mended == {("dropped", "no_text"): 1}
+    assert world.sent_to() == []
+    assert sorted(row["status"] for row in world.venue.rows("private_booking_sms_queue")) == ["cancelled", "pending"]
+    assert world.gaps() == {}
+
+
+def test_a_pass_leaves_a_row_with_its_counts(world: World) -> None:
+    many(world.venue, 2)
+    world.venue.booking(status="cancelled")
+    world.texts()
+    ((result, counts, finished),) = world.venue.sql(
+        "SELECT result, counts, finished_at IS NOT NULL FROM reconciler.run WHERE job = 'missing_sms'"
+    )
+    assert (result, finished) == ("as_desired", True)
+    assert counts == {"looked_at": 3, "not_asked": 1, "repair": 2, "repaired": 2, "sent": 2, "left": 0, "told": 0}
+
+
+def test_a_rule_that_is_off_looks_at_nothing(world: World) -> None:
+    many(world.venue, 1)
+    world.configure(texts=", policy: off", event_policy="off")
+    results = world.once()
+    assert [result.plan for result in results.values()] == [None, None]
+    assert (world.sent_to(), world.sandbox.google.writes) == ([], 0)
+
+
+def test_our_queue_row_says_what_was_sent(world: World) -> None:
+    booking = world.venue.booking()
+    world.texts()
+    (row,) = world.venue.rows("private_booking_sms_queue")
+    (message,) = world.sandbox.twilio.messages
+    assert (row["booking_id"], row["trigger_type"], row["status"]) == (booking, "booking_confirmed", "sent")
+    assert (row["twilio_message_sid"], row["error_message"]) == (message.sid, None)
+    assert (row["customer_phone"], row["recipient_phone"], row["customer_name"]) == (ANA, ANA, "Ana Lima")
+    assert row["message_body"] == message.body
+    assert booking[:8] in message.body
+    assert row["created_at"] == row["scheduled_for"] == "2026-06-10T11:00:00+00:00"
+
+
+def test_a_marker_that_could_not_be_written_is_written_by_the_next_pass_and_nothing_is_sent_again(world: World) -> None:
+    """The row that says *sent* is written by itself: if the table will not have it, the ledger still knows."""
+    world.venue.booking()
+    world.venue.alter(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.status = 'sent' THEN RAISE EXCEPTION 'not today'; END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER no BEFORE UPDATE ON private_booking_sms_queue FOR EACH ROW EXECUTE FUNCTION no()"
+    )
+    world.texts()
+    assert world.sent_to() == [ANA]
+    again = world.texts()
+    assert again.plan is not None
+    assert [d.verdict.standing for d in again.plan.decisions] == [Standing.FINE]
+    world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
+    world.texts()
+    assert world.sent_to() == [ANA]
+    assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["sent"]
