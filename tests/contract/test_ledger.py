@@ -1,0 +1,281 @@
+"""``ports.Ledger`` over PostgreSQL: claims, leases and moves, and that the database holds the drawing too."""
+
+import itertools
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.gaps import Cause, Effect, GapKind
+from reconciler.domain.intents import LEGAL_MOVES, Intent, State
+from reconciler.ports import NewIntent, Store
+from tests.support.venue import NOON
+from tests.support.world import World
+
+ONE, TWO = BookingId(str(uuid.UUID(int=1))), BookingId(str(uuid.UUID(int=2)))
+SOON = timedelta(minutes=5)
+TEXT, EVENT = Effect.TEXT, Effect.EVENT
+LATER = NOON + timedelta(days=4000)
+"""After anything that the database's own clock may say."""
+
+
+@pytest.fixture
+def store(world: World) -> Iterator[Store]:
+    with world.services() as services:
+        yield services.store
+
+
+def plan(store: Store, booking: BookingId = ONE, effect: Effect = TEXT, trigger: str = "booking_confirmed") -> None:
+    with store.writing() as tx:
+        tx.ledger.plan([NewIntent(booking=booking, effect=effect, trigger=trigger, subject="s")], NOON)
+
+
+def claim(store: Store, *bookings: BookingId, effect: Effect = TEXT, lease: timedelta = SOON) -> Intent | None:
+    with store.writing() as tx:
+        return tx.ledger.claim(effect, bookings or (ONE,), LATER, lease, NOON)
+
+
+def claimed(store: Store, lease: timedelta = SOON) -> Intent:
+    plan(store)
+    intent = claim(store, lease=lease)
+    assert intent is not None
+    return intent
+
+
+def move(store: Store, intent: Intent, to: State, **more: object) -> Intent | None:
+    options = {"code": "", "now": NOON, "provider_id": "SM1" if to is State.DONE else None}
+    lease = SOON if to is State.SENDING else None
+    with store.writing() as tx:
+        return tx.ledger.move(intent, to, **{**options, "lease": lease, **more})  # type: ignore[arg-type]
+
+
+def last(store: Store, booking: BookingId = ONE, effect: Effect = TEXT) -> Intent | None:
+    with store.reading() as tx:
+        return tx.ledger.last_intents(effect, [booking]).get(booking)
+
+
+# Planning
+
+
+def test_planning_twice_is_planning_once(store: Store, world: World) -> None:
+    plan(store)
+    plan(store)
+    assert [(trigger, generation, state) for _, trigger, generation, state, _ in world.intents()] == [
+        ("booking_confirmed", 1, "planned")
+    ]
+
+
+def test_another_trigger_takes_the_place_of_one_that_nobody_has_claimed(store: Store, world: World) -> None:
+    plan(store, trigger="booking_created")
+    plan(store, trigger="booking_confirmed")
+    assert [(trigger, state) for _, trigger, _, state, _ in world.intents()] == [
+        ("booking_created", "dropped"),
+        ("booking_confirmed", "planned"),
+    ]
+
+
+def test_a_new_generation_only_after_a_final_state(store: Store, world: World) -> None:
+    intent = claimed(store)
+    plan(store)
+    sending = move(store, intent, State.SENDING)
+    assert sending
+    plan(store)
+    assert move(store, sending, State.REFUSED)
+    plan(store)
+    assert [(generation, state) for _, _, generation, state, _ in world.intents()] == [(1, "refused"), (2, "planned")]
+
+
+# Which intent speaks for a booking
+
+
+def final(store: Store, state: State) -> None:
+    intent = claimed(store)
+    sending = move(store, intent, State.SENDING)
+    assert sending
+    assert move(store, sending, state)
+
+
+def test_a_text_that_was_sent_speaks_louder_than_one_planned_after_it(store: Store) -> None:
+    """Whatever planned it, a second text must never look due."""
+    final(store, State.DONE)
+    plan(store, trigger="booking_created")
+    seen = last(store)
+    assert seen is not None
+    assert seen.state is State.DONE
+
+
+def test_a_planned_text_speaks_louder_than_an_older_refusal(store: Store) -> None:
+    final(store, State.REFUSED)
+    plan(store)
+    seen = last(store)
+    assert seen is not None
+    assert (seen.state, seen.generation) == (State.PLANNED, 2)
+
+
+def test_what_is_unknown_speaks_loudest(store: Store) -> None:
+    intent = claimed(store)
+    sending = move(store, intent, State.SENDING)
+    assert sending
+    assert move(store, sending, State.UNKNOWN)
+    plan(store, trigger="booking_created")
+    seen = last(store)
+    assert seen is not None
+    assert seen.state is State.UNKNOWN
+
+
+# Claims
+
+
+def test_a_claim_is_exclusive_until_its_lease_ends(store: Store) -> None:
+    plan(store)
+    first = claim(store, lease=timedelta(milliseconds=200))
+    assert first is not None
+    assert claim(store) is None
+    time.sleep(0.25)
+    second = claim(store)
+    assert second is not None
+    assert second.claim != first.claim
+    assert move(store, first, State.SENDING) is None, "the old claim moves nothing any more"
+    assert move(store, second, State.SENDING) is not None
+
+
+def test_the_least_recently_examined_comes_first(store: Store) -> None:
+    plan(store, ONE)
+    plan(store, TWO)
+    order = []
+    for _ in range(4):
+        intent = claim(store, ONE, TWO)
+        assert intent is not None
+        order.append(intent.booking)
+        with store.writing() as tx:
+            tx.ledger.release(intent, "busy", NOON)
+    assert order in ([ONE, TWO, ONE, TWO], [TWO, ONE, TWO, ONE])
+
+
+def test_a_released_claim_costs_no_attempt(store: Store) -> None:
+    intent = claimed(store)
+    with store.writing() as tx:
+        tx.ledger.release(intent, "busy", NOON)
+    seen = last(store)
+    assert seen is not None
+    assert (seen.state, seen.attempts, seen.code) == (State.PLANNED, 0, "busy")
+
+
+def test_not_before_is_kept(store: Store) -> None:
+    intent = claimed(store)
+    sending = move(store, intent, State.SENDING)
+    assert sending
+    assert move(store, sending, State.PLANNED, not_before=NOON + SOON, counts=False)
+    with store.writing() as tx:
+        assert tx.ledger.claim(TEXT, [ONE], LATER, SOON, NOON + SOON - timedelta(seconds=1)) is None
+        found = tx.ledger.claim(TEXT, [ONE], LATER, SOON, NOON + SOON)
+    assert found is not None
+    assert found.attempts == 0, "certainly not done: the attempt was taken back"
+
+
+def test_a_sender_that_died_leaves_an_unknown_outcome(store: Store) -> None:
+    intent = claimed(store)
+    sending = move(store, intent, State.SENDING, lease=timedelta(milliseconds=50))
+    assert sending
+    with store.writing() as tx:
+        assert timedelta(0) < tx.ledger.lease_left(sending) <= timedelta(milliseconds=50)
+    time.sleep(0.1)
+    with store.writing() as tx:
+        assert tx.ledger.lease_left(sending) <= timedelta(0)
+        tx.ledger.abandon_expired(TEXT, NOON)
+        assert [found.code for found in tx.ledger.in_state(TEXT, State.UNKNOWN)] == ["lease_ran_out"]
+
+
+def test_a_sender_that_comes_back_with_the_answer_after_its_lease_is_believed(store: Store) -> None:
+    intent = claimed(store)
+    sending = move(store, intent, State.SENDING, lease=timedelta(milliseconds=1))
+    assert sending
+    time.sleep(0.02)
+    with store.writing() as tx:
+        tx.ledger.abandon_expired(TEXT, NOON)
+    done = move(store, sending, State.DONE)
+    assert done is not None
+    assert (done.state, done.provider_id) == (State.DONE, "SM1")
+
+
+# Moves: the domain's table and the database's own rule are the same
+
+
+@pytest.mark.parametrize(("was", "becomes"), list(itertools.product(State, State)), ids=str)
+def test_a_move_is_legal_for_both_or_for_neither(store: Store, world: World, was: State, becomes: State) -> None:
+    legal = becomes in LEGAL_MOVES[was] or was is becomes
+    assert world.venue.sql("SELECT reconciler.legal_move(%s, %s)", was, becomes) == [(legal,)]
+
+
+@pytest.mark.parametrize("becomes", [State.PLANNED, State.SENDING])
+def test_the_database_refuses_what_the_table_does_not_list(store: Store, world: World, becomes: State) -> None:
+    final(store, State.DONE)
+    with pytest.raises(psycopg.errors.CheckViolation, match="may not move from done"):
+        world.venue.sql("UPDATE reconciler.intent SET state = %s", becomes)
+
+
+def test_no_state_beyond_the_table(store: Store, world: World) -> None:
+    plan(store)
+    ((check,),) = world.venue.sql("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'intent_state'")
+    assert {state for state in State if f"'{state}'" in check} == set(State)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        world.venue.sql("UPDATE reconciler.intent SET state = 'lost'")
+
+
+def test_a_move_needs_the_claim_and_the_right_state(store: Store) -> None:
+    intent = claimed(store)
+    stranger = replace(intent, claim=str(uuid.uuid4()))
+    assert move(store, stranger, State.SENDING) is None
+    assert move(store, intent, State.DONE) is None, "done without sending"
+    seen = last(store)
+    assert seen is not None
+    assert seen.state is State.PLANNED
+
+
+def test_one_provider_id_belongs_to_one_intent(store: Store, world: World) -> None:
+    final(store, State.DONE)
+    plan(store, TWO)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        world.venue.sql("UPDATE reconciler.intent SET provider_id = 'SM1' WHERE booking = %s", TWO)
+
+
+# Gaps and rates
+
+
+def test_a_gap_is_opened_once_and_closed_once(store: Store, world: World) -> None:
+    for minutes in (0, 10):
+        with store.writing() as tx:
+            at = NOON + timedelta(minutes=minutes)
+            tx.ledger.record_gap(GapKind.SMS_MISSING, ONE, Cause.NEVER_QUEUED, "", at)
+    with store.writing() as tx:
+        (gap,) = tx.ledger.open_gaps(GapKind.SMS_MISSING)
+        assert gap.opened_at == NOON
+        tx.ledger.close_gaps(GapKind.SMS_MISSING, {ONE: "repaired", TWO: "repaired"}, NOON)
+        assert tx.ledger.open_gaps(GapKind.SMS_MISSING) == []
+        tx.ledger.record_gaps(GapKind.SMS_MISSING, {ONE: (Cause.APP_FAILED, "")}, NOON)
+    assert world.venue.sql("SELECT count(*)::int, count(closed_at)::int FROM reconciler.gap") == [(2, 1)]
+
+
+def test_slots_of_one_rate_are_handed_out_one_after_the_other(store: Store) -> None:
+    with store.writing() as tx:
+        waits = [tx.ledger.reserve_slot("twilio", timedelta(seconds=10)) for _ in range(3)]
+        other = tx.ledger.reserve_slot("google", timedelta(seconds=10))
+    assert [round(wait.total_seconds(), 0) for wait in waits] == [0, 10, 20]
+    assert other == timedelta(0)
+
+
+def test_nobody_sees_half_of_a_transaction(store: Store) -> None:
+    def half() -> None:
+        with store.writing() as tx:
+            tx.ledger.record_gap(GapKind.SMS_MISSING, ONE, Cause.NEVER_QUEUED, "", NOON)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    with store.reading() as tx:
+        assert tx.ledger.open_gaps(GapKind.SMS_MISSING) == []
