@@ -76,6 +76,7 @@ def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> 
             window=chosen.window(),
             mandate=mandate,
             repairs=chosen.file.repairs,
+            suspended=chosen.environment.suspended,
         )
 
 

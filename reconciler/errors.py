@@ -45,6 +45,14 @@ class DatabaseUnreachable(ReconcilerError):
     exit_code = Exit.WORK_LEFT
 
 
+class DatabaseBusy(DatabaseUnreachable):
+    """It is there, and a lock or a statement took too long, or a deadlock was broken at our cost."""
+
+
+SQLSTATE = "sqlstate:"
+"""What the code of a refusal by the database begins with; then the five characters of PostgreSQL's appendix A."""
+
+
 class DatabaseDisagrees(ReconcilerError):
     """The database answers, but not as the mapping needs it (a table, a column, a right, our own schema)."""
 

@@ -28,10 +28,12 @@ def command(as_json: bool, config: str | None) -> int:
 
 
 def exit_code(seen: Overview) -> Exit:
-    if seen.number(Turn.REFUSED):
+    """The same order as ``once``: something broken, work left for us, a person's turn."""
+    if any(gaps.kind.is_integration for gaps in seen.gaps):
         return Exit.NEEDS_A_HUMAN
-    open_work = seen.number(Turn.REPAIRABLE) + seen.number(Turn.WAITING)
-    return Exit.WORK_LEFT if open_work or not seen.runs else Exit.AS_DESIRED
+    if not seen.runs or seen.number(Turn.REPAIRABLE) or seen.number(Turn.WAITING):
+        return Exit.WORK_LEFT
+    return Exit.NEEDS_A_HUMAN if seen.gaps or seen.unsettled else Exit.AS_DESIRED
 
 
 def as_data(seen: Overview) -> dict[str, object]:
@@ -49,6 +51,7 @@ def as_data(seen: Overview) -> dict[str, object]:
             for run in seen.runs
         ],
         "open": {turn.value: seen.number(turn) for turn in Turn},
+        "unsettled": dict(seen.unsettled),
         "gaps": [
             {
                 "kind": gaps.kind.value,
@@ -74,6 +77,8 @@ def _show(seen: Overview) -> None:
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+    for what, number in seen.unsettled.items():
+        out.print(f"unsettled  {number:>4}  {what}: whether it was done is not known", markup=False, soft_wrap=True)
     out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in Turn), markup=False)
 
 

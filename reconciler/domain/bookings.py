@@ -17,7 +17,7 @@ def reference(booking: BookingId) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppFailure:
-    """The application's own newest ``failed`` queue row of a booking."""
+    """A ``failed`` queue row of the application's own."""
 
     provider_id: str | None
     message: str | None = field(repr=False)
@@ -42,7 +42,7 @@ class Booking:
     """The booking's own customer opted out of texts or is not active."""
     guests: int | None = None
     occasion: str | None = field(default=None, repr=False)
-    app_failure: AppFailure | None = None
+    app_failures: tuple[AppFailure, ...] = ()
 
     @property
     def reference(self) -> str:

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.digests import digest
@@ -82,14 +82,14 @@ def times(booking: Booking, policy: EventPolicy) -> tuple[datetime, datetime]:
     """Start and end as instants; the default length counts in elapsed time, also across a DST change."""
     if booking.starts_at is None:
         raise ValueError("a booking without a date has no event")
-    return booking.starts_at, booking.ends_at or booking.starts_at + policy.default_length
+    return booking.starts_at, booking.ends_at or booking.starts_at.astimezone(UTC) + policy.default_length
 
 
 def subject(booking: Booking, policy: EventPolicy) -> str:
-    """Digest of what a refusal was about: where the event stands, and what we would do about a deleted one."""
-    starts_at = booking.starts_at.isoformat() if booking.starts_at else ""
-    ends_at = booking.ends_at.isoformat() if booking.ends_at else ""
-    return digest(starts_at, ends_at, policy.deleted_by_hand)
+    """Digest of what a refusal was about: what the event says, and what we would do about a deleted one."""
+    times = (moment.isoformat() if moment else "" for moment in (booking.starts_at, booking.ends_at))
+    said = (booking.status, booking.name, str(booking.guests), booking.occasion or "")
+    return digest(*times, *said, policy.deleted_by_hand)
 
 
 def judge_event(booking: Booking, last: Intent | None, policy: EventPolicy, now: datetime) -> Verdict:
@@ -108,7 +108,8 @@ def candidates(booking: Booking, events: Sequence[CalendarEvent]) -> list[Calend
     """Events, live or deleted, that the application made for this booking and lost the id of.
 
     The reference stands as its own field of the title, the start is the booking's, it is single, and carries nobody
-    else's marker. Our own events are not candidates: their id says whose they are.
+    else's marker. A live event of ours that the ledger has lost may be one; a deleted one of ours was the
+    application's doing.
     """
     return [
         event
@@ -116,7 +117,7 @@ def candidates(booking: Booking, events: Sequence[CalendarEvent]) -> list[Calend
         if not event.recurring
         and event.starts_at == booking.starts_at
         and event.marker in (None, booking.id)
-        and not event.id.startswith(ID_PREFIX)
+        and (event.live or not event.id.startswith(ID_PREFIX))
         and booking.reference in _fields(event.title)
     ]
 

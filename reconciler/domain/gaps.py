@@ -28,6 +28,12 @@ class GapKind(StrEnum):
         return self.startswith("integration.")
 
 
+CLOSES_WITH: dict[GapKind, tuple[GapKind, ...]] = {
+    GapKind.CALENDAR_MISSING: (GapKind.CALENDAR_MISSING, GapKind.CALENDAR_DUPLICATE)
+}
+"""Once a booking's event is in place (or no longer wanted), nothing is left of the several that kept it from that."""
+
+
 class Cause(StrEnum):
     """Why a gap is there. An exception's or a provider's free text is never a cause."""
 

@@ -26,6 +26,10 @@ EVENT_TRIGGER = "event"
 """Events have no trigger of the application's; the ledger's column is NOT NULL."""
 
 
+SUBJECT_PARTS = ":"
+"""Between the parts of a subject; the first names the recipient."""
+
+
 class State(StrEnum):
     PLANNED = "planned"
     SENDING = "sending"
@@ -64,7 +68,7 @@ class Intent:
     state: State
     attempts: int
     subject: str
-    """Digest of what is to be sent (number, or times and title): a refusal holds only for the same subject."""
+    """Digests of what is to be sent (number and text, or the event): a refusal holds only for the same subject."""
     code: str
     """Why it is in this state: a provider's code or one of our names."""
     cause: Cause | None

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import Intent, State
+from reconciler.domain.intents import SUBJECT_PARTS, Intent, State
 from reconciler.domain.verdicts import Hold, Refusal, Verdict, held, refused
 
 
@@ -22,13 +22,20 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
             return refused(Refusal.GIVEN_UP)
         case State.SENDING:
             return held(Hold.IN_FLIGHT, cause)
-        case State.REFUSED if last.subject == subject:
+        case State.REFUSED if _same_subject(last, subject):
             return refused(_named(last.code), last.cause)
         case State.PLANNED if last.not_before is not None and last.not_before > now:
             # Some refusals are looked at again after a while: a person may have put things right.
             return refused(_named(last.code)) if last.code in _REFUSALS else held(Hold.BACKOFF, last.cause or cause)
         case _:
             return None
+
+
+def _same_subject(last: Intent, subject: str) -> bool:
+    """A recipient who said no is not asked again in other words; anything else may fare better when it has changed."""
+    if last.cause is Cause.REFUSED_RECIPIENT:
+        return last.subject.partition(SUBJECT_PARTS)[0] == subject.partition(SUBJECT_PARTS)[0]
+    return last.subject == subject
 
 
 _REFUSALS = frozenset(Refusal)

@@ -1,8 +1,7 @@
 """How far we may go: the operator's choices as plain data. Values and their defaults are ``settings``' business."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -38,17 +37,20 @@ class QuietHours:
         return wall >= self.starts or wall < self.ends
 
     def next_start(self, now: datetime) -> datetime | None:
-        """The next instant at which quiet hours begin, ``None`` if they never do.
+        """The next instant (in UTC) at which quiet hours begin, ``None`` if they never do.
 
-        Counted on the wall clock, so that a DST change between now and then does not shift it.
+        Counted on the wall clock, so that a DST change between now and then does not shift it. An hour that the
+        clocks repeat begins them twice.
         """
         if self.starts == self.ends:
             return None
-        local = now.astimezone(self.zone)
-        today = datetime.combine(local.date(), self.starts, tzinfo=self.zone)
-        if today.astimezone(now.tzinfo) <= now:
-            return datetime.combine(local.date() + timedelta(days=1), self.starts, tzinfo=self.zone)
-        return today
+        today = now.astimezone(self.zone).date()
+        begins = (
+            datetime.combine(today + timedelta(days=days), self.starts.replace(fold=fold), tzinfo=self.zone)
+            for days in (0, 1)
+            for fold in (0, 1)
+        )
+        return min(instant for instant in (begin.astimezone(UTC) for begin in begins) if instant > now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,11 @@ class TextPolicy:
     stale_after: timedelta
     min_notice: timedelta
     per_recipient: RecipientLimit
-    triggers: Mapping[str, str]
-    """Status of the booking -> trigger of the text we queue for it."""
+    satisfied_by: tuple[str, ...] | None
+    """Triggers of the texts that satisfy the rule; ``None``: any."""
+
+    def is_satisfied_by(self, trigger: str) -> bool:
+        return self.satisfied_by is None or trigger in self.satisfied_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from reconciler.domain.bookings import AppFailure, Booking
 from reconciler.domain.digests import digest
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import Intent, State
+from reconciler.domain.intents import SUBJECT_PARTS, Intent, State
 from reconciler.domain.judging import judge_ledger
 from reconciler.domain.policies import TextPolicy
 from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, Verdict, failed_condition, held, refused
@@ -21,13 +21,18 @@ SHORTEST_VALIDITY = timedelta(seconds=60)
 likely to expire there (Twilio advises more than 5 s, and counts whole seconds: Message resource, ValidityPeriod)."""
 
 _NEVER_LEFT = re.compile(
-    r"\b(?:21\d{3}|2000[34])\b"  # Twilio refused at create: REST errors 21xxx, 20003, 20004
-    r"|\b(?:HTTP|status)(?: code)?[ :=]*4(?!08|09|29)\d\d\b"
+    # Twilio refused at create: REST errors 21xxx, 20003, 20004; not some other number, such as 21000 milliseconds
+    r"(?:^|[\[(]|\b(?:twilio|error|code)\b\D{0,12})\b(?:21\d{3}|2000[34])\b(?! *(?:m?s|milli|sec))"
+    r"|\b(?:HTTP|status)(?: code)?[ :=]*4(?!08|09|29|99)\d\d\b"
     r"|\b(?:22|23|42)[0-9A-Z]{3}\b(?=.*\bSQLSTATE\b)|\bSQLSTATE\b.{0,3}\b(?:22|23|42)[0-9A-Z]{3}\b"
     r"|violates (?:check|not-null|foreign key|unique) constraint|column .* does not exist"
     r"|invalid (?:phone|number)|missing (?:phone|number)|validation failed",
     re.IGNORECASE,
 )
+_UNANSWERED = re.compile(
+    r"time[ -]?d?[ -]?out|ECONN|socket|\breset\b|abort|\b(?:HTTP|status)(?: code)?[ :=]*5\d\d\b", re.IGNORECASE
+)
+"""A call whose end nobody saw, whatever else the message says."""
 _STOPPED = re.compile(r"\b21610\b")
 _CLAIMED = "dispatching:"
 
@@ -42,8 +47,8 @@ class Draft:
     segments: int
 
     def subject(self, installation: str) -> str:
-        """A digest of the recipient: a provider's refusal of a number holds as long as the number does."""
-        return digest(installation, self.number)
+        """Digests of recipient and text: a refusal holds as long as what was refused is the same."""
+        return f"{digest(installation, self.number)}{SUBJECT_PARTS}{digest(installation, self.body)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,8 @@ class TextFacts:
 
 def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
-    cause = Cause.APP_FAILED if booking.app_failure else Cause.NEVER_QUEUED
-    if facts.last and facts.last.state is State.DONE:
+    cause = Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
+    if facts.last and facts.last.state is State.DONE and policy.is_satisfied_by(facts.last.trigger):
         # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
         return failed_condition(Condition.NO_TEXT)
     from_ledger = judge_ledger(facts.last, facts.subject, cause, now)
@@ -88,15 +93,17 @@ def _refusal(booking: Booking, facts: TextFacts, policy: TextPolicy, now: dateti
         return refused(Refusal.NO_DATE)
     if booking.ends_at is not None and booking.ends_at <= booking.starts_at:
         return refused(Refusal.ENDS_BEFORE_START)
-    if booking.customer_refuses or facts.opted_out or _stopped(booking.app_failure):
+    if booking.customer_refuses or facts.opted_out or any(map(_stopped, booking.app_failures)):
         return refused(Refusal.OPTED_OUT)
     if facts.number is None:
         return refused(Refusal.PHONE_UNUSABLE)
-    if booking.app_failure and not nothing_left(booking.app_failure):
+    if not all(map(nothing_left, booking.app_failures)):
         return refused(Refusal.MAY_HAVE_LEFT)
-    if now - booking.created_at > policy.stale_after:
+    # In its last minute a text would expire on its way: it is too late already.
+    latest = now + SHORTEST_VALIDITY
+    if booking.created_at + policy.stale_after < latest:
         return refused(Refusal.OLD)
-    if booking.starts_at - now < policy.min_notice:
+    if booking.starts_at - policy.min_notice < latest:
         return refused(Refusal.TOO_SOON)
     if facts.draft is None:
         return refused(Refusal.TEXT_UNWRITABLE)
@@ -122,8 +129,8 @@ def nothing_left(failure: AppFailure) -> bool:
     message = failure.message or ""
     if failure.provider_id or message.startswith(_CLAIMED):
         return False
-    return bool(_NEVER_LEFT.search(message))
+    return bool(_NEVER_LEFT.search(message)) and not _UNANSWERED.search(message)
 
 
-def _stopped(failure: AppFailure | None) -> bool:
-    return bool(failure and _STOPPED.search(failure.message or ""))
+def _stopped(failure: AppFailure) -> bool:
+    return bool(_STOPPED.search(failure.message or ""))

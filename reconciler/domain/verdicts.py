@@ -76,6 +76,7 @@ class Hold(StrEnum):
     """Why not now. The intent stays planned; the gap is recorded."""
 
     POLICY = "policy"
+    SUSPENDED = "suspended"
     INTEGRATION = "integration"
     BREAKER = "breaker"
     IN_FLIGHT = "in_flight"
@@ -84,6 +85,9 @@ class Hold(StrEnum):
     PER_RECIPIENT = "per_recipient"
     BUSY = "busy"
 
+
+HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
+"""Only whoever said so can end them."""
 
 CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.NO_DATE: Cause.UNUSABLE_DATA,
@@ -111,7 +115,7 @@ LABELS: dict[str, str] = {
     Condition.NO_TEXT: "text queued or sent",
     Condition.UNDECIDED: "rejected by a person",
     Condition.NO_EVENT: "event in place",
-    Refusal.NO_DATE: "no date",
+    Refusal.NO_DATE: "no usable date",
     Refusal.ENDS_BEFORE_START: "ends before start",
     Refusal.PHONE_UNUSABLE: "phone unusable",
     Refusal.OPTED_OUT: "opted out",
@@ -125,6 +129,7 @@ LABELS: dict[str, str] = {
     Refusal.REFUSED_BY_PROVIDER: "the provider refused it",
     Refusal.GIVEN_UP: "attempts used up",
     Hold.POLICY: "policy: report",
+    Hold.SUSPENDED: "suspended by SUSPEND_ALL_*",
     Hold.INTEGRATION: "integration broken",
     Hold.BREAKER: "breaker",
     Hold.IN_FLIGHT: "being repaired",

@@ -3,7 +3,7 @@
 An insert may be repeated: its id is derived from booking and generation, so a repeat collides instead of doubling.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
 from reconciler.engine.results import Became, Mended
 from reconciler.engine.write_back import WriteBack
-from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, Transaction
+from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, StoredEvent, Transaction
 
 PROBES = 5
 """So many event ids stored most recently are asked for; if the calendar knows none of them, it is the wrong one."""
@@ -83,21 +83,43 @@ class Events:
             remedy="set GOOGLE_CALENDAR_ID to the calendar the application writes to",
         )
 
-    def settle(self, scope: Scope) -> None:
-        """Ask for each event of unknown outcome by its id: the calendar's answer is certain, live, deleted or never."""
-        with self.services.store.reading() as tx:
-            unknown = tx.ledger.in_state(self.effect, State.UNKNOWN)
-        for intent in unknown:
+    @property
+    def final_triggers(self) -> Collection[str] | None:
+        """None of them: an event that was made may vanish, and is made again."""
+        return ()
+
+    def unsettled(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+        """Events of unknown outcome, and events of ours that their booking has no use for."""
+        made = [intent for intent in tx.ledger.done_since(self.effect, since) if _is_ours(intent, scope)]
+        stored = tx.bookings.stored_events([intent.booking for intent in made])
+        strays = [intent for intent in made if _is_stray(intent, stored.get(intent.booking))]
+        return [*tx.ledger.in_state(self.effect, State.UNKNOWN), *strays]
+
+    def settle(self, intents: Sequence[Intent], scope: Scope) -> None:
+        """Ask for each event by its id: the calendar's answer is certain, live, deleted or never."""
+        for intent in intents:
             event_id = events.event_id(scope.installation, intent.booking, intent.generation)
             found = self._calendar().get(event_id)
-            now = self.services.clock.now()
-            with self.services.store.writing() as tx:
-                if found is None:
-                    tx.ledger.move(intent, State.PLANNED, code="absent", now=now)
-                elif found.live:
-                    tx.ledger.move(intent, State.DONE, code="found", now=now, provider_id=event_id)
-                else:
-                    tx.ledger.move(intent, State.DROPPED, code=TOMBSTONE, now=now)
+            if intent.state is State.UNKNOWN:
+                intent = self._settled(intent, event_id, found) or intent
+            elif found is None or not found.live:
+                self._forget(intent)
+                continue
+            if intent.state is State.DONE:
+                self._write_back(intent)
+
+    def _settled(self, intent: Intent, event_id: str, found: CalendarEvent | None) -> Intent | None:
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            if found is None:
+                return tx.ledger.move(intent, State.PLANNED, code="absent", now=now)
+            if found.live:
+                return tx.ledger.move(intent, State.DONE, code="found", now=now, provider_id=event_id)
+            return tx.ledger.move(intent, State.DROPPED, code=TOMBSTONE, now=now)
+
+    def _forget(self, intent: Intent) -> None:
+        with self.services.store.writing() as tx:
+            tx.ledger.undone(intent, TOMBSTONE, self.services.clock.now())
 
     def finish(self, intent: Intent, scope: Scope) -> None:
         """Nothing: an event that the booking does not name is a gap, and mended as one."""
@@ -120,9 +142,14 @@ class Events:
             earlier = tx.ledger.done(self.effect, intent.booking)
         if isinstance(decision, Mended):
             return decision
-        if earlier and earlier.provider_id and self._is_live(earlier.provider_id):
-            # Made by us before, and the booking lost the id: nothing new is needed but the id.
-            return self._take(intent, earlier.provider_id, scope, already_ours=True)
+        if earlier and earlier.provider_id:
+            found = self._calendar().get(earlier.provider_id)
+            if found and found.live and (found.starts_at == decision.booking.starts_at or not _is_ours(earlier, scope)):
+                # Made by us before, and the booking lost the id: nothing new is needed but the id.
+                return self._take(intent, earlier.provider_id, scope, already_ours=True)
+            if found and found.live:
+                # The party moved before the id was written: that event would stand on the wrong day.
+                WriteBack(self.services, self._calendar(), self.kind).remove(earlier, "moved")
         match self._found(decision.booking):
             case Adopt(event_id=event_id):
                 return self._take(intent, event_id, scope, already_ours=False)
@@ -138,7 +165,8 @@ class Events:
         found = events.candidates(booking, around)
         with self.services.store.reading() as tx:
             free = [event for event in found if not _taken(tx, event, booking.id)]
-        return events.adoption(free, self.services.events)
+            ambiguous = bool(free) and tx.bookings.shares_reference(booking.id)
+        return LeaveAlone(Refusal.SEVERAL_CANDIDATES) if ambiguous else events.adoption(free, self.services.events)
 
     def _take(self, intent: Intent, event_id: str, scope: Scope, *, already_ours: bool) -> Mended:
         """Write the id of an event that is there already: no call, so ledger and booking change together."""
@@ -184,7 +212,10 @@ class Events:
             decision = recheck(self, tx, intent, scope, now)
             if isinstance(decision, Mended):
                 return decision
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.limits.lease)
+            event_id = events.event_id(scope.installation, intent.booking, intent.generation)
+            tx.bookings.rehearse_event_id(intent.booking, decision.booking.event_id, event_id)
+            lease = self.limits.lease
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=lease, subject=decision.subject)
             if sending is None:
                 return Mended(became=Became.HELD, reason="claimed_elsewhere")
         body = events.body(decision.booking, self.services.events, scope.installation, intent.generation)
@@ -193,15 +224,19 @@ class Events:
             outcome = self._what_is_there(body.id)
         now = self.services.clock.now()
 
-        def know(tx: Transaction) -> None:
+        def know(tx: Transaction) -> Intent | None:
             moved = record(tx, self.kind, sending, outcome, now)
             if moved and outcome.code == TOMBSTONE:
-                tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now)
+                return tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now)
+            return moved
 
-        insist(self.services, know)
-        if outcome.result is not Result.DONE:
+        known = insist(self.services, know)
+        if outcome.result is not Result.DONE or known is None:
             return ended(outcome, Became.CREATED)
-        return WriteBack(self.services, self._calendar(), self.kind).run(intent.booking, body.id)
+        return self._write_back(known)
+
+    def _write_back(self, done: Intent) -> Mended:
+        return WriteBack(self.services, self._calendar(), self.kind).run(done)
 
     def _what_is_there(self, event_id: str) -> Outcome:
         """Our id is taken: by our own live event, or by the tombstone of one that the application removed."""
@@ -213,10 +248,6 @@ class Events:
             return Outcome(result=Result.DONE, code="already_there", provider_id=event_id)
         return Outcome(result=Result.UNKNOWN, code=TOMBSTONE if found else "absent")
 
-    def _is_live(self, event_id: str) -> bool:
-        found = self._calendar().get(event_id)
-        return found is not None and found.live
-
     def _wait_for_slot(self) -> None:
         with self.services.store.writing() as tx:
             wait = tx.ledger.reserve_slot(_SLOT, self.limits.interval)
@@ -227,6 +258,18 @@ class Events:
         if self.services.calendar is None:
             raise RuntimeError("a pass that may not write asked for the calendar")
         return self.services.calendar
+
+
+def _is_ours(intent: Intent, scope: Scope) -> bool:
+    """Only an id that recomputes from the ledger is ours to delete; an adopted event never is."""
+    return intent.provider_id == events.event_id(scope.installation, intent.booking, intent.generation)
+
+
+def _is_stray(intent: Intent, stored: StoredEvent | None) -> bool:
+    """An eligible booking that stores nothing is a gap, and mended as one."""
+    if stored is None or not stored.eligible:
+        return stored is None or stored.event_id != intent.provider_id
+    return stored.event_id not in (None, intent.provider_id)
 
 
 def _taken(tx: Transaction, event: CalendarEvent, booking: BookingId) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.engine.mender import Mender
 from reconciler.engine.results import Mended
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Transaction
 
 
@@ -24,6 +25,19 @@ def unreachable(mender: Mender, failure: ProviderFailure) -> IntegrationFault:
         seen=f"the provider could not be asked ({failure.outcome.code})",
         remedy="nothing was sent; the next pass tries again",
         transient=True,
+    )
+
+
+def disagreement(error: DatabaseDisagrees) -> IntegrationFault:
+    """The database refused the look itself: nothing that follows from it can be trusted."""
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_SCHEMA, code=error.code, seen=str(error), remedy=error.advice, blinds=True
+    )
+
+
+def unreachable_database(error: DatabaseUnreachable) -> IntegrationFault:
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_DATABASE, code="unreachable", seen=str(error), remedy=error.advice, transient=True
     )
 
 

@@ -1,6 +1,6 @@
 """What a pass needs to know about one effect, and what both effects do alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -37,6 +37,11 @@ class Mender(Protocol):
     @property
     def limits(self) -> Limits: ...
 
+    @property
+    def final_triggers(self) -> Collection[str] | None:
+        """Triggers (``None``: all) whose *done* ends the matter, whatever the application's tables say."""
+        ...
+
     def decide(
         self,
         tx: Transaction,
@@ -56,8 +61,12 @@ class Mender(Protocol):
         """
         ...
 
-    def settle(self, scope: Scope) -> None:
-        """Before the look: find out what became of intents of unknown outcome, where that can be known for certain.
+    def unsettled(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+        """Intents, touched since then, of which a provider can say for certain what became of them."""
+        ...
+
+    def settle(self, intents: Sequence[Intent], scope: Scope) -> None:
+        """Before the look: find out what became of them, and put it right.
 
         Raises:
             ProviderFailure: the provider could not be asked.
@@ -90,7 +99,7 @@ def recheck(mender: Mender, tx: Transaction, intent: Intent, scope: Scope, now: 
         return _not_now(tx, intent, "locked_out", now)
     if finding.failed:
         return _no_more(mender, tx, intent, finding.failed, now)
-    last = tx.ledger.last_intents(intent.effect, [intent.booking])
+    last = tx.ledger.last_intents(intent.effect, [intent.booking], mender.final_triggers)
     (decision,) = mender.decide(tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
     match verdict.standing:

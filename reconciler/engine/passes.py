@@ -2,92 +2,130 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.domain.plan import Plan
 from reconciler.domain.policies import Policy
 from reconciler.domain.verdicts import Hold, Standing
-from reconciler.engine.integration import diagnosis, fault_of, record_faults, unreachable
+from reconciler.engine.integration import (
+    diagnosis,
+    disagreement,
+    fault_of,
+    record_faults,
+    unreachable,
+    unreachable_database,
+)
 from reconciler.engine.mender import Mender, Scope
 from reconciler.engine.recording import record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
-from reconciler.engine.survey import Survey, may_repair, survey
-from reconciler.errors import DatabaseDisagrees
+from reconciler.engine.survey import Survey, blind, may_repair, survey
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services
 
 
 def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
     """Execute one pass; without the mandate to act, look and decide only.
 
+    A database that cannot be reached, or that refuses the look, is a fault in the result; what was done is recorded.
+
     Raises:
-        DatabaseUnreachable: no connection, or it went away; what was done is recorded, the rest waits.
-        DatabaseDisagrees: the database refused a statement that concerns all bookings.
+        Exception: a bug met one of the bookings; all others were done before it is raised.
     """
+    try:
+        return _run(job, mender, services)
+    except DatabaseUnreachable as error:
+        faults = (unreachable_database(error),)
+        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None, faults=faults)
+
+
+def _run(job: str, mender: Mender, services: Services) -> PassResult:
+    act = services.mandate.act
     if Policy.OFF in (mender.policy, services.repairs):
+        if act:
+            with services.store.writing() as tx:
+                tx.ledger.close_all_gaps(mender.kind, "off", services.clock.now())
         return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None)
-    if services.mandate.act:
+    if act:
         return _act(job, mender, services)
-    with services.store.reading() as tx:
-        seen = survey(tx, job, mender, services, services.clock.now())
-    return _result(job, mender, seen)
+    return _result(job, mender, _look(job, mender, services, services.clock.now()))
+
+
+def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey:
+    try:
+        with services.store.reading() as tx:
+            return survey(tx, job, mender, services, now)
+    except DatabaseDisagrees as error:
+        return blind(disagreement(error), now)
 
 
 def _act(job: str, mender: Mender, services: Services) -> PassResult:
     in_the_way = _settle(mender, services)
     now = services.clock.now()
+    seen = _look(job, mender, services, now)
     with services.store.reading() as tx:
-        seen = survey(tx, job, mender, services, now)
         was_broken = any(gap.about == mender.effect for gap in tx.ledger.open_gaps(mender.integration))
     asks = may_repair(mender, services) and (was_broken or bool(seen.plan and seen.plan.repairs))
     in_the_way = in_the_way or (fault_of(mender) if asks else None)
     if in_the_way and seen.plan:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
     faults = [*seen.faults, *([in_the_way] if in_the_way else [])]
-    checked = [GapKind.INTEGRATION_SCHEMA, *([mender.integration] if asks else [])]
+    # Nothing is asked of a provider that nothing may be sent to: then it cannot be in the way either.
+    provider_is_known = asks or not may_repair(mender, services)
+    checked = [GapKind.INTEGRATION_SCHEMA, *([mender.integration] if provider_is_known else [])]
     with services.store.writing() as tx:
-        run = tx.ledger.start_run(job, now, full=seen.full)
+        run = tx.ledger.start_run(job, now, full=seen.full and seen.plan is not None)
         record_faults(tx, mender, faults, checked, now)
         record_plan(tx, mender, seen, now)
-    mended, broken = _repair(mender, services, seen)
+    mended, broken, crash = _repair(mender, services, seen)
     result = replace(_result(job, mender, seen), acted=True, faults=(*faults, *broken), mended=mended)
+    said = "crashed" if crash else result.exit_code.name.lower()
     with services.store.writing() as tx:
         record_faults(tx, mender, broken, [], now)
-        tx.ledger.finish_run(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+        tx.ledger.finish_run(run, services.clock.now(), said, result.counts())
+    if crash:
+        raise crash
     return result
 
 
 def _settle(mender: Mender, services: Services) -> IntegrationFault | None:
-    """Unknown outcomes first, so that the look sees what became of them; or why nobody could be asked."""
+    """What became of earlier calls first, so that the look sees it; or why nobody could be asked."""
+    now = services.clock.now()
     with services.store.writing() as tx:
-        tx.ledger.abandon_expired(mender.effect, services.clock.now())
-        unknown = tx.ledger.in_state(mender.effect, State.UNKNOWN)
-        scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
-    if not unknown or not may_repair(mender, services):
+        tx.ledger.abandon_expired(mender.effect, now)
+        scope = Scope(since=now, installation=tx.ledger.installation().id)
+    if not may_repair(mender, services):
         return None
-    fault = fault_of(mender)
-    if fault is None:
-        try:
-            mender.settle(scope)
-        except ProviderFailure as failure:
-            return unreachable(mender, failure)
+    try:
+        with services.store.reading() as tx:
+            unsettled = mender.unsettled(tx, scope, now - services.window.lookback)
+        fault = fault_of(mender) if unsettled else None
+        if unsettled and fault is None:
+            mender.settle(unsettled, scope)
+    except ProviderFailure as failure:
+        return unreachable(mender, failure)
+    except DatabaseDisagrees:
+        return None  # the look that follows says what is wrong
     return fault
 
 
 def _repair(
     mender: Mender, services: Services, seen: Survey
-) -> tuple[Counter[tuple[Became, str]], list[IntegrationFault]]:
+) -> tuple[Counter[tuple[Became, str]], list[IntegrationFault], Exception | None]:
     mended: Counter[tuple[Became, str]] = Counter()
     broken: list[IntegrationFault] = []
+    crash: Exception | None = None
     if seen.plan is None:
-        return mended, broken
+        return mended, broken, crash
     mended.update(_finish(mender, seen, seen.plan))
     for end in repairs(mender, services, seen.plan, seen.scope):
         mended[end.became, end.reason if not end.became.is_repaired else ""] += 1
         if end.became is Became.BROKEN:
             broken.append(diagnosis(mender, end))
-    return mended, broken
+        crash = crash or end.crash
+    return mended, broken, crash
 
 
 def _finish(mender: Mender, seen: Survey, plan: Plan) -> Counter[tuple[Became, str]]:
@@ -102,7 +140,7 @@ def _finish(mender: Mender, seen: Survey, plan: Plan) -> Counter[tuple[Became, s
             try:
                 mender.finish(last, seen.scope)
             except DatabaseDisagrees as error:
-                refused[Became.HELD, error.code] += 1
+                refused[Became.BLOCKED, error.code] += 1
     return refused
 
 

@@ -32,7 +32,8 @@ def record_plan(tx: Transaction, mender: Mender, seen: Survey, now: datetime) ->
 def _still_true(tx: Transaction, mender: Mender, seen: Survey) -> Sequence[Decision]:
     """What another pass has not acted upon since we looked: its word is newer, and the next look sees it."""
     decisions = seen.plan.decisions if seen.plan else ()
-    last = tx.ledger.last_intents(mender.effect, [decision.booking.id for decision in decisions])
+    looked_at = [decision.booking.id for decision in decisions]
+    last = tx.ledger.last_intents(mender.effect, looked_at, mender.final_triggers)
     return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
 
 

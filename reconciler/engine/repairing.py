@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Intent
 from reconciler.domain.plan import Plan
+from reconciler.domain.verdicts import Hold
 from reconciler.engine.mender import Mender, Scope
 from reconciler.engine.results import Became, Mended
-from reconciler.errors import DatabaseDisagrees
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 
 
@@ -35,12 +36,20 @@ def repairs(mender: Mender, services: Services, plan: Plan, scope: Scope) -> Ite
 
 
 def _mend(mender: Mender, services: Services, intent: Intent, scope: Scope) -> Mended:
+    """One booking must not stop the others: a row that the database will not have, a lock held too long, a bug."""
     try:
         return mender.mend(intent, scope)
+    except DatabaseBusy:
+        end = Mended(became=Became.HELD, reason=Hold.BUSY)
     except DatabaseDisagrees as error:
-        # One booking's row that the database will not have (a trigger, a constraint) must not stop the others.
-        now = services.clock.now()
-        with services.store.writing() as tx:
-            tx.ledger.release(intent, error.code, now)
-            tx.ledger.record_gap(mender.kind, intent.booking, Cause.BLOCKED, error.code, now)
-        return Mended(became=Became.HELD, reason=error.code)
+        end = Mended(became=Became.BLOCKED, reason=error.code)
+    except DatabaseUnreachable:
+        raise
+    except Exception as error:  # noqa: BLE001 - not hidden: the pass raises it once the other bookings are done
+        end = Mended(became=Became.CRASHED, reason=type(error).__name__, crash=error)
+    now = services.clock.now()
+    with services.store.writing() as tx:
+        tx.ledger.release(intent, end.reason, now)
+        if end.became is not Became.HELD:
+            tx.ledger.record_gap(mender.kind, intent.booking, Cause.BLOCKED, end.reason, now)
+    return end

@@ -7,7 +7,7 @@ from enum import StrEnum
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome
 from reconciler.domain.plan import Plan, Tripped
-from reconciler.domain.verdicts import Hold, Standing
+from reconciler.domain.verdicts import HOLDS_BY_A_PERSON, Standing
 from reconciler.errors import Exit
 
 
@@ -23,6 +23,10 @@ class Became(StrEnum):
     HELD = "held"
     UNKNOWN = "unknown"
     BROKEN = "broken"
+    BLOCKED = "blocked"
+    """The application's table will not have its row: a person has to see why, and every pass tries again."""
+    CRASHED = "crashed"
+    """A bug met this booking; the others went on, and the error comes out at the end of the pass."""
 
     @property
     def is_repaired(self) -> bool:
@@ -36,6 +40,7 @@ class Mended:
     became: Became
     reason: str = ""
     outcome: Outcome | None = None
+    crash: Exception | None = None
 
     @property
     def stops_pass(self) -> bool:
@@ -68,7 +73,7 @@ class PassResult:
         """Repairs of the plan that came to no end in this pass: the cap, the budget, a provider or a lock."""
         if self.plan is None:
             return 0
-        settled = self.repaired + self.count(Became.DROPPED, Became.REFUSED, Became.UNKNOWN)
+        settled = self.repaired + self.count(Became.DROPPED, Became.REFUSED, Became.UNKNOWN, Became.BLOCKED)
         return max(0, len(self.plan.repairs) - settled)
 
     @property
@@ -78,16 +83,17 @@ class PassResult:
 
     @property
     def told(self) -> int:
-        """Gaps that wait for a person: refused, of unknown outcome, or held because somebody said *report*."""
+        """Gaps that wait for a person: refused, blocked, of unknown outcome, or held because somebody said *report*."""
         if self.plan is None:
             return 0
         refused = sum(d.verdict.standing is Standing.REFUSED for d in self.plan.decisions)
-        return refused + self.count(Became.REFUSED, Became.UNKNOWN) + self._held(by_a_person=True)
+        ended = self.count(Became.REFUSED, Became.UNKNOWN, Became.BLOCKED)
+        return refused + ended + self._held(by_a_person=True)
 
     def _held(self, *, by_a_person: bool) -> int:
         assert self.plan is not None
         waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.standing is Standing.WAITING]
-        return sum((reason == Hold.POLICY) == by_a_person for reason in waiting)
+        return sum((reason in HOLDS_BY_A_PERSON) == by_a_person for reason in waiting)
 
     @property
     def exit_code(self) -> Exit:

@@ -42,7 +42,8 @@ def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: d
     findings = tx.bookings.findings(mender.kind, now, scope.since, again)
     broken = [*seen.broken, *(finding.booking for finding in findings.values() if finding.failed is None)]
     has_ledger = tx.ledger.exists()
-    intents = tx.ledger.last_intents(mender.effect, [b.id for b in broken]) if has_ledger else {}
+    ids = [booking.id for booking in broken]
+    intents = tx.ledger.last_intents(mender.effect, ids, mender.final_triggers) if has_ledger else {}
     looked_at, by_condition = _with_older(seen, findings, oldest)
     plan = Plan(
         kind=mender.kind,
@@ -60,6 +61,12 @@ def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: d
         intents=intents,
         mended_otherwise={id_: _why(findings.get(id_)) for id_ in again if _is_over(findings.get(id_))},
     )
+
+
+def blind(fault: IntegrationFault, now: datetime) -> Survey:
+    """What is left of a look that the database refused."""
+    scope = Scope(since=now, installation="")
+    return Survey(scope=scope, full=False, faults=(fault,), plan=None, intents={}, mended_otherwise={})
 
 
 def may_repair(mender: Mender, services: Services) -> bool:
@@ -113,6 +120,8 @@ def _held_back(
     """The holds that stop a whole plan, the most fundamental first."""
     if not may_repair(mender, services):
         return plan.holding(Hold.POLICY), None
+    if mender.effect in services.suspended:
+        return plan.holding(Hold.SUSPENDED), None
     if faults:
         return plan.holding(Hold.INTEGRATION, Cause.BLOCKED), None
     tripped = trips(plan, mender.limits.breaker, services.mandate.ceiling)

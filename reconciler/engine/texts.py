@@ -5,8 +5,8 @@ Order matters more than anything here. The ledger says *sending* before the call
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -15,7 +15,7 @@ from reconciler.domain.intents import Intent, Outcome, Result, State
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
 from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
-from reconciler.domain.verdicts import Refusal, Standing, refused
+from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
@@ -54,7 +54,8 @@ class Texts:
         numbers = {booking.id: self._number(booking) for booking in broken}
         spelled = {number: self.services.phones.spellings(number) for number in numbers.values() if number}
         every_spelling = frozenset().union(*spelled.values())
-        opted_out = tx.bookings.opted_out(every_spelling)
+        significant = {number: self.services.phones.significant(number) for number in spelled}
+        opted_out = tx.bookings.opted_out(frozenset(significant.values()))
         recent = tx.bookings.texts_since(every_spelling, now - self.services.texts.per_recipient.period)
         decisions = []
         for booking in broken:
@@ -63,7 +64,7 @@ class Texts:
             draft = self._draft(booking, number)
             facts = TextFacts(
                 number=number,
-                opted_out=bool(spellings & opted_out),
+                opted_out=significant.get(number or "") in opted_out,
                 draft=draft,
                 recent=sum(recent.get(spelling, 0) for spelling in spellings),
                 last=intents.get(booking.id),
@@ -102,8 +103,16 @@ class Texts:
     def check(self) -> IntegrationFault | None:
         return self._gateway().check()
 
-    def settle(self, scope: Scope) -> None:
-        """Nothing: whether a text of unknown outcome left cannot be known by asking once. It is told instead."""
+    @property
+    def final_triggers(self) -> Collection[str] | None:
+        return self.services.texts.satisfied_by
+
+    def unsettled(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+        """None: whether a text of unknown outcome left cannot be known by asking once. It is told instead."""
+        return ()
+
+    def settle(self, intents: Sequence[Intent], scope: Scope) -> None:
+        """Nothing to settle."""
 
     def finish(self, intent: Intent, scope: Scope) -> None:
         with self.services.store.writing() as tx:
@@ -116,11 +125,11 @@ class Texts:
             )
 
     def mend(self, intent: Intent, scope: Scope) -> Mended:
-        stopped = self._put_row(intent, scope)
-        if stopped:
-            return stopped
+        put = self._put_row(intent, scope)
+        if isinstance(put, Mended):
+            return put
         self._wait_for_slot()
-        sending = self._begin_sending(intent, scope)
+        sending = self._begin_sending(put, scope)
         if isinstance(sending, Mended):
             return sending
         intent, text = sending
@@ -133,17 +142,19 @@ class Texts:
             outcome = self._gateway().send(text)
         return self._conclude(intent, outcome, scope)
 
-    def _put_row(self, intent: Intent, scope: Scope) -> Mended | None:
-        """First re-check; our queue row stands before anything may leave."""
+    def _put_row(self, intent: Intent, scope: Scope) -> Intent | Mended:
+        """First re-check; our queue row stands before anything may leave. The intent as the row is derived from it."""
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
             if isinstance(decision, Mended):
                 return decision
             assert decision.draft is not None
+            intent = replace(intent, subject=decision.subject)
+            row_id = _row_id(scope, intent)
             tx.bookings.insert_queue_row(
                 QueueRow(
-                    id=_row_id(scope, intent),
+                    id=row_id,
                     intent=intent.id,
                     booking=decision.booking,
                     draft=decision.draft,
@@ -151,7 +162,8 @@ class Texts:
                     at=now,
                 )
             )
-        return None
+            tx.bookings.rehearse_sent(row_id, now)
+        return intent
 
     def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingText] | Mended:
         """Second re-check: the application's insert, which our first lock kept waiting, is there now if it comes."""
@@ -163,7 +175,13 @@ class Texts:
                     self._cancel_row(tx, intent, scope, decision.reason, now)
                 return decision
             assert decision.draft is not None
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.limits.lease)
+            if decision.subject != intent.subject:
+                # The booking changed between the two looks: the row in the queue says something else by now.
+                self._cancel_row(tx, intent, scope, "changed", now)
+                tx.ledger.release(intent, Hold.BUSY, now)
+                return Mended(became=Became.HELD, reason=Hold.BUSY)
+            lease = self.limits.lease
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=lease, subject=intent.subject)
             if sending is None:
                 return Mended(became=Became.HELD, reason="claimed_elsewhere")
         text = OutgoingText(
@@ -213,6 +231,6 @@ class Texts:
 
 
 def _row_id(scope: Scope, intent: Intent) -> str:
-    """Derived, so that a repeat meets its own row."""
-    name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}"
+    """Derived, so that a repeat meets its own row, and another text or number gets another."""
+    name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}:{intent.subject}"
     return str(uuid.uuid5(_ROW_IDS, name))

@@ -17,6 +17,10 @@ class PhoneNumbers(Protocol):
         """The number in E.164 if a text can be sent to it, else ``None``. Never raises for bad input."""
         ...
 
+    def significant(self, e164: str) -> str:
+        """The digits that every way to write this number has in common: without country code and trunk prefix."""
+        ...
+
     def spellings(self, e164: str) -> frozenset[str]:
         """Every way a customer row may hold this number, stripped to digits and a leading plus."""
         ...

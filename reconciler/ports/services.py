@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from reconciler.domain.gaps import Effect
 from reconciler.domain.policies import EventPolicy, Limits, Policy, TextPolicy
 from reconciler.ports.providers import Calendar, PhoneNumbers, SmsGateway, Wording
 from reconciler.ports.store import Store
@@ -52,3 +53,5 @@ class Services:
     window: Window
     mandate: Mandate
     repairs: Policy
+    suspended: frozenset[Effect] = frozenset()
+    """Effects that the operator's kill switch forbids."""

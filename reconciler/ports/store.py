@@ -81,8 +81,8 @@ class Bookings(Protocol):
         """
         ...
 
-    def opted_out(self, spellings: Collection[str]) -> frozenset[str]:
-        """Those spellings that stand at a customer who opted out or is not active."""
+    def opted_out(self, significant: Collection[str]) -> frozenset[str]:
+        """Those significant numbers that stand, however written, at a customer who opted out or is not active."""
         ...
 
     def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
@@ -97,6 +97,14 @@ class Bookings(Protocol):
         """Whether another booking stores this event id."""
         ...
 
+    def shares_reference(self, booking: BookingId) -> bool:
+        """Whether another booking's id begins like this one's: then the reference in a title proves nothing."""
+        ...
+
+    def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
+        """What these bookings say about their events; one that is gone is absent."""
+        ...
+
     def lock(self, booking: BookingId) -> Lock:
         """Lock the booking's row without waiting. Look at it in a *later* statement: this one's snapshot is older."""
         ...
@@ -105,14 +113,18 @@ class Bookings(Protocol):
         """Insert our row as *failed, in flight*; the same row again changes nothing."""
         ...
 
+    def rehearse_sent(self, row_id: str, at: datetime) -> None:
+        """Write *sent* into our row and roll it back: what the table will not have, it shall say before the call."""
+        ...
+
     def mark_queue_row(
         self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
         """Write what became of our row. ``False`` if it is not there, not ours any more, or says so already."""
         ...
 
-    def stored_event(self, booking: BookingId) -> StoredEvent | None:
-        """``None`` if the booking is gone."""
+    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> None:
+        """Store the id and roll it back: what the table will not have, it shall say before the event is made."""
         ...
 
     def store_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> bool:
@@ -149,10 +161,17 @@ class Ledger(Protocol):
         """The same for many: booking -> by what."""
         ...
 
-    def last_intents(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, Intent]:
+    def close_all_gaps(self, kind: GapKind, by: str, now: datetime) -> None:
+        """Close every gap of this kind: nobody asks for it any more."""
+        ...
+
+    def last_intents(
+        self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
+    ) -> Mapping[BookingId, Intent]:
         """Per booking the intent that matters most: one that blocks, else a planned one, else the newest.
 
-        A text that is *done* comes before a planned one: it is never sent again, whoever planned it.
+        ``final`` names triggers (``None``: all) whose *done* is for ever: it comes before a planned one, whoever
+        planned that.
         """
         ...
 
@@ -162,6 +181,14 @@ class Ledger(Protocol):
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
         """The newest *done* intent of the booking."""
+        ...
+
+    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        """Intents that were *done* since then and whose effect, as far as we know, still stands."""
+        ...
+
+    def undone(self, intent: Intent, code: str, now: datetime) -> None:
+        """The effect of a *done* intent was taken back: ``done_since`` does not name it again."""
         ...
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
@@ -206,11 +233,13 @@ class Ledger(Protocol):
         lease: timedelta | None = None,
         not_before: datetime | None = None,
         counts: bool = True,
+        subject: str | None = None,
     ) -> Intent | None:
         """Move it, if the claim is still ours and the move legal; ``None`` if somebody else has it now.
 
         Moving to *sending* counts an attempt and starts ``lease``; ``counts=False`` on the way back to *planned*
         takes the attempt back (certainly nothing left the machine, or the provider certainly did nothing).
+        ``subject`` replaces the intent's, where what is sent has changed since it was planned.
         """
         ...
 

@@ -5,6 +5,7 @@ make that harmless: the second insert collides with the first.
 """
 
 import http.client
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +21,16 @@ from reconciler.ports import ProviderFailure
 from reconciler.providers import google_errors
 from reconciler.providers.google_credentials import credentials
 
+# Of a 403 it writes at WARNING what was answered, whole if it has no reason to it: that may quote the event.
+logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
+
 MARKER = "reconciler_booking"
 GENERATION = "reconciler_generation"
 CAN_WRITE = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
 _PAGE = 250
+_PAGE_KIND = "calendar#events"
+_GONE = ("google:notFound", "google:deleted")
+"""Calendar's own words about an event. A 404 or 410 without them comes of something on the way and proves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +46,13 @@ class GoogleCalendar:
 
     def check(self) -> IntegrationFault | None:
         def ask() -> Outcome:
-            answer = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
-            return Outcome(result=Result.DONE, code=str(answer.execute().get("accessRole")))
+            request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
+            return Outcome(result=Result.DONE, code=str(request.execute()["accessRole"]))
 
         seen = _outcome_of(ask)
         if seen.result is Result.DONE:
             return None if seen.code in CAN_WRITE else self._cannot_write(seen.code)
-        if seen.result is Result.BROKEN and seen.code != "no_connection":
+        if seen.result is Result.BROKEN and seen.code.startswith(("google:", "token:")):
             return self._explained(seen.code)
         raise ProviderFailure(seen)
 
@@ -53,13 +60,16 @@ class GoogleCalendar:
         found: list[CalendarEvent] = []
 
         def ask() -> Outcome:
-            found.append(_event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute()))
+            event = _event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute())
+            if event.id != event_id:
+                return _UNREADABLE
+            found.append(event)
             return Outcome(result=Result.DONE, code="found")
 
         # 404 may also mean the calendar: the caller has checked that first, one look tells both apart for a pass.
         seen = _outcome_of(ask)
-        if seen.code in ("google:notFound", "http:404", "google:deleted", "http:410"):
-            return None
+        if seen.code in _GONE or seen.result is Result.REFUSED:
+            return None  # refused: what is no id of Google's, some application's own perhaps, names no event here
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found[0]
@@ -78,6 +88,8 @@ class GoogleCalendar:
             )
             while request is not None:
                 page = request.execute()
+                if page["kind"] != _PAGE_KIND:
+                    return _UNREADABLE
                 found.extend(_event(item) for item in page.get("items", ()))
                 request = self._events.list_next(request, page)
             return Outcome(result=Result.DONE, code="read")
@@ -99,8 +111,7 @@ class GoogleCalendar:
 
         def ask() -> Outcome:
             request = self._events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
-            made = request.execute()
-            if not isinstance(made, dict) or made.get("id") != event.id:
+            if request.execute()["id"] != event.id:
                 return _UNREADABLE
             return Outcome(result=Result.DONE, code="created", provider_id=event.id)
 
@@ -108,11 +119,13 @@ class GoogleCalendar:
 
     def delete(self, event_id: str) -> Outcome:
         def ask() -> Outcome:
-            self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none").execute()
+            request = self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none")
+            if request.execute():
+                return _UNREADABLE  # Calendar answers without a body
             return Outcome(result=Result.DONE, code="deleted")
 
         seen = _outcome_of(ask)
-        if seen.code in ("google:deleted", "http:410", "google:notFound", "http:404"):
+        if seen.code in _GONE:
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
 
@@ -175,6 +188,8 @@ _EXPLAINED = {
 }
 
 _UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
+"""A success whose body is not what Calendar answers: a proxy's page, nothing at all, another event."""
+_RESET = Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
 _NO_CONNECTION = Outcome(result=Result.BROKEN, code="no_connection", stops_pass=True)
 _NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 """The socket was never opened: nothing can have left."""
@@ -192,14 +207,15 @@ def _outcome_of(call: Callable[[], Outcome]) -> Outcome:
         return google_errors.outcome(int(error.resp.status), error.content, error.resp.get("retry-after"))
     except GoogleAuthError as error:
         return _token_failure(error)
-    except (*_NEVER_OPENED, httplib2.ServerNotFoundError):
-        return _NO_CONNECTION
+    except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:
+        # httplib2 opens a second connection where one was closed without an answer: it may have left by the first.
+        return _RESET if isinstance(error.__context__, http.client.HTTPException) else _NO_CONNECTION
     except TimeoutError:
         return Outcome(result=Result.UNKNOWN, code="timeout", stops_pass=True)
-    except (OSError, http.client.HTTPException, httplib2.HttpLib2Error):
-        return Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
-    except (Error, ValueError):
-        # A success whose body is not what it should be; ValueError also where it is not JSON.
+    except (OSError, http.client.HTTPException):
+        return _RESET
+    except (Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
+        # The SDK hands over whatever came, text or list, as if it were the object, and trips over some of it itself.
         return _UNREADABLE
 
 

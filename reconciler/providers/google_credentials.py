@@ -19,20 +19,24 @@ def credentials(service_account: Mapping[str, Any], delegate: str | None, token_
         google.auth.exceptions.MalformedError: the private key cannot be read.
     """
     # Imported here: with its crypto it takes a while, and `--help` needs none of it.
-    from google.auth.exceptions import MalformedError
+    from google.auth.exceptions import MalformedError, TransportError
     from google.oauth2 import credentials as oauth2
     from google.oauth2 import service_account as accounts
 
     info = {**service_account, **({"token_uri": token_url} if token_url else {})}
     try:
         account = accounts.Credentials.from_service_account_info(info, scopes=SCOPES, subject=delegate)
-    except ValueError:
-        # The library's message may quote the key.
+    except (ValueError, TypeError):
+        # TypeError: a key that asks for a password. The library's message may quote the key.
         raise MalformedError("the private key cannot be read") from None
 
     def mint(request: Any, scopes: Sequence[str]) -> tuple[str, datetime]:
         minted = account.with_scopes(scopes)
-        minted.refresh(request)
+        try:
+            minted.refresh(request)
+        except (OSError, ValueError, TypeError):
+            # google-auth lets the connection's failures through, and takes whatever was answered for an object.
+            raise TransportError("no token") from None
         return minted.token, minted.expiry
 
     return oauth2.Credentials(token=None, scopes=SCOPES, refresh_handler=mint)

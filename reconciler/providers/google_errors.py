@@ -1,6 +1,7 @@
 """What Google's errors mean (Calendar API, Handle API errors; Manage quotas)."""
 
 import json
+import re
 from datetime import timedelta
 
 from reconciler.domain.gaps import Cause
@@ -8,15 +9,21 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE
 
 _HOUR = timedelta(hours=1)
-SECONDS_LONG = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
-HOURS_LONG = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded", "usageLimits"})
+SECONDS_LONG = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
+"""The windows of these quotas are a minute long."""
+HOURS_LONG = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded"})
 ABOUT_THE_EVENT = frozenset({400, 410})
 """Repeating the same call would be refused again, and another booking may fare better."""
 ABOUT_US = frozenset({401, 403, 404})
+UNCLEAR = frozenset({408, 409, 412})
+"""It may have happened, now or before. Ours can be asked for by its id."""
 
 
 def outcome(status: int, content: bytes, retry_after: str | None = None) -> Outcome:
-    """What an error answer means for a write. 404 is the calendar: an insert has no other thing to miss."""
+    """What an error answer means for a write. 404 is the calendar: an insert has no other thing to miss.
+
+    An answer without a reason is not Calendar's, but of something on the way: it says nothing about the event.
+    """
     reason = reason_of(content)
     code = f"google:{reason}" if reason else f"http:{status}"
     if status == 429 or (status == 403 and reason in SECONDS_LONG):
@@ -25,12 +32,11 @@ def outcome(status: int, content: bytes, retry_after: str | None = None) -> Outc
         return Outcome(result=Result.LATER, code=code, stops_pass=True, retry_after=_HOUR)
     if code == DUPLICATE and status == 409:
         return Outcome(result=Result.REFUSED, code=DUPLICATE)
-    if status in ABOUT_US:
+    if status in ABOUT_US or (reason is None and 400 <= status < 500 and status not in UNCLEAR):
         return Outcome(result=Result.BROKEN, code=code, stops_pass=True)
     if status in ABOUT_THE_EVENT:
         return Outcome(result=Result.REFUSED, code=code, cause=Cause.UNUSABLE_DATA)
-    # 408, 409 that is no duplicate, 412 and whatever is new: it may have happened. Ours can be asked for by its id.
-    return Outcome(result=Result.UNKNOWN, code=code, stops_pass=status >= 500 or status == 408)
+    return Outcome(result=Result.UNKNOWN, code=code, stops_pass=reason is None or status >= 500 or status == 408)
 
 
 def reason_of(content: bytes) -> str | None:
@@ -43,4 +49,5 @@ def reason_of(content: bytes) -> str | None:
 
 
 def _seconds(header: str | None) -> timedelta | None:
-    return timedelta(seconds=int(header)) if header and header.isdigit() else None
+    """The delay if it is given in seconds; a date is not, and more than eleven days is nonsense."""
+    return timedelta(seconds=int(header)) if header and re.fullmatch("[0-9]{1,6}", header) else None

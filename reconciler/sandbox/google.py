@@ -112,16 +112,21 @@ class GoogleStandIn(StandIn):
             )
 
     def _api(self, request: Request) -> Response:
-        if request.headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or token not in self._tokens:
             raise GoogleError(401, "authError", "Invalid Credentials")
         parts = [unquote(part) for part in request.path.removeprefix(f"{_API}/").split("/")]
-        if parts[0] == "users":
-            raise GoogleError(404, "notFound", "Not Found")  # a service account has no list of calendars by itself
-        if parts[:1] != ["calendars"] or parts[1:2] != [CALENDAR_ID] or self.role == "none":
+        # The list of calendars is not here either: a service account has none by itself.
+        if parts[:2] != ["calendars", CALENDAR_ID] or self.role == "none":
             raise GoogleError(404, "notFound", "Not Found")
-        if len(parts) == 2:
-            return Response.of(200, {"id": CALENDAR_ID, "summary": "Venue", "timeZone": self.calendar.zone})
-        return self._events(request, parts[3] if len(parts) > 3 else None)
+        match request.method, parts[2:]:
+            case "GET", []:
+                return Response.of(200, {"id": CALENDAR_ID, "summary": "Venue", "timeZone": self.calendar.zone})
+            case "GET" | "POST", ["events"]:
+                return self._events(request, None)
+            case "GET" | "PUT" | "PATCH" | "DELETE", ["events", event_id]:
+                return self._events(request, event_id)
+        raise GoogleError(404, "notFound", "Not Found")
 
     def _events(self, request: Request, event_id: str | None) -> Response:
         if request.method == "GET":

@@ -38,7 +38,7 @@ class CalendarState:
             raise GoogleError(409, "duplicate", "The requested identifier already exists.")
         _check_times(body)
         event = {**body, "id": event_id, "status": body.get("status", "confirmed"), "kind": "calendar#event"}
-        event |= {"iCalUID": f"{event_id}@google.com", "created": self._stamp()}
+        event |= {"iCalUID": body.get("iCalUID", f"{event_id}@google.com"), "created": self._stamp()}
         return self._keep(event)
 
     def get(self, event_id: str) -> Event:
@@ -48,7 +48,8 @@ class CalendarState:
         return self.events[event_id]
 
     def patch(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
-        return self._change(event_id, {**self.get(event_id), **body, "id": event_id}, etag)
+        """What the body does not name stays, also inside of objects."""
+        return self._change(event_id, {**_merged(self.get(event_id), body), "id": event_id}, etag)
 
     def update(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
         """A full replacement: what is not in the body is gone, private properties included."""
@@ -65,7 +66,8 @@ class CalendarState:
 
     def list(self, query: Mapping[str, str]) -> list[Event]:
         """timeMin bounds the event's end, timeMax its start, both exclusively."""
-        found = [event for event in self.events.values() if _within(event, query)]
+        earliest, latest = _bound(query, "timeMin"), _bound(query, "timeMax")
+        found = [event for event in self.events.values() if _within(event, earliest, latest)]
         if query.get("showDeleted") != "true":
             found = [event for event in found if event["status"] != "cancelled"]
         if "privateExtendedProperty" in query:
@@ -115,10 +117,31 @@ def moment(edge: Mapping[str, str]) -> datetime:
     return found
 
 
-def _within(event: Event, query: Mapping[str, str]) -> bool:
-    if "timeMin" in query and moment(event["end"]) <= datetime.fromisoformat(query["timeMin"]):
+def _bound(query: Mapping[str, str], name: str) -> datetime | None:
+    """A time of a query, whose offset is mandatory."""
+    if name not in query:
+        return None
+    try:
+        return moment({"dateTime": query[name]})
+    except ValueError as error:
+        raise GoogleError(400, "badRequest", "Bad Request") from error
+
+
+def _within(event: Event, earliest: datetime | None, latest: datetime | None) -> bool:
+    if earliest is not None and moment(event["end"]) <= earliest:
         return False
-    return "timeMax" not in query or moment(event["start"]) < datetime.fromisoformat(query["timeMax"])
+    return latest is None or moment(event["start"]) < latest
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event:
+    """A merge patch (RFC 7396): objects merge, null removes, everything else replaces."""
+    merged = dict(old)
+    for name, value in new.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(old.get(name) or {}, value) if isinstance(value, dict) else value
+    return merged
 
 
 def _private(event: Event) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 from reconciler.domain.policies import Breaker, EventPolicy, Limits, Policy, QuietHours, RecipientLimit, TextPolicy
 from reconciler.errors import ConfigurationError
@@ -11,7 +12,7 @@ from reconciler.ports import Window
 from reconciler.settings import environment, source
 from reconciler.settings.model import CronFile
 from reconciler.settings.source import Source
-from reconciler.settings.values import Per
+from reconciler.settings.values import Per, write_duration
 from reconciler.text.templates import Wording, check_template
 
 DEFAULT_FILE = Path("cron.yaml")
@@ -36,7 +37,7 @@ class Settings:
             stale_after=rule.stale_after,
             min_notice=rule.min_notice,
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
-            triggers={status: message.trigger for status, message in rule.messages.items()},
+            satisfied_by=rule.satisfied_by,
         )
 
     def event_policy(self) -> EventPolicy:
@@ -93,12 +94,10 @@ def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool =
     mistakes += found
     if file:
         mistakes += list(_contradictions(read, file))
-    wanted = file or CronFile()
-    repairing = wanted.repairs is Policy.REPAIR and not database_only
     parsed, missing = environment.read(
         environ,
-        texts=repairing and wanted.rules.sms_missing.policy is Policy.REPAIR,
-        events=repairing and wanted.rules.calendar_missing.policy is Policy.REPAIR,
+        texts=not database_only and _repairs(read, "sms.missing"),
+        events=not database_only and _repairs(read, "calendar.missing"),
     )
     mistakes += missing
     if mistakes or file is None or parsed is None:
@@ -107,25 +106,56 @@ def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool =
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[str]]:
-    named = path or (Path(environ["RECONCILER_CONFIG"]) if environ.get("RECONCILER_CONFIG") else None)
+    variable = environ.get("RECONCILER_CONFIG", "").strip()
+    named = path or (Path(variable) if variable else None)
     if named is None and not DEFAULT_FILE.exists():
         return Source(DEFAULT_FILE.name, None), []
     return source.read(named or DEFAULT_FILE)
+
+
+def _repairs(read: Source, rule: str) -> bool:
+    """Whether the rule's provider is needed. Asked of the raw file: a mistake elsewhere in it changes no answer."""
+    return not any(
+        word in (Policy.REPORT, Policy.OFF, False)
+        for word in (_at(read.data, "repairs"), _at(read.data, "rules", rule, "policy"))
+    )
+
+
+def _at(data: Any, *path: str) -> Any:
+    for step in path:
+        data = data.get(step) if isinstance(data, Mapping) else None
+    return data
 
 
 def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     """What each key allows and all of them together do not."""
     rule, limits = file.rules.sms_missing, file.limits
     at = ("rules", "sms.missing", "messages")
-    if rule.policy is not Policy.OFF:
-        for status in file.bookings.statuses:
-            if status not in rule.messages:
-                yield read.mistake(at, f"no message for status {status}, which bookings.statuses lists")
-        for status, message in rule.messages.items():
-            for problem in check_template(message.template):
-                yield read.mistake((*at, status, "template"), problem)
-    longest = max(limits.timeouts.twilio, limits.timeouts.google)
+    for number, status in enumerate(file.bookings.statuses):
+        if status not in rule.messages and rule.policy is not Policy.OFF:
+            listed = ("bookings", "statuses", number)
+            yield read.mistake(at, f"no message for status {status}, which bookings.statuses lists", listed)
+    for status, message in rule.messages.items():
+        for problem in check_template(message.template):
+            yield read.mistake((*at, status, "template"), problem)
+    unsatisfying = _unsatisfying(file)
+    if unsatisfying:
+        what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
+        yield read.mistake(("rules", "sms.missing", "satisfied_by"), what, at)
+    slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
+    longest: timedelta = getattr(limits.timeouts, slowest)
+    lease = write_duration(limits.lease)
     if limits.lease <= 2 * longest:
-        yield read.mistake(("limits", "lease"), "must be longer than twice the longest provider timeout")
+        timeout = ("limits", "timeouts", slowest)
+        needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
+        yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
     if limits.settle < limits.lease:
-        yield read.mistake(("limits", "settle"), "must not be shorter than limits.lease")
+        settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
+        yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))
+
+
+def _unsatisfying(file: CronFile) -> list[str]:
+    """Triggers that we would send and that would not count as the text that was missing."""
+    rule = file.rules.sms_missing
+    sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
+    return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 from reconciler.domain.policies import DeletedByHand, Policy
 from reconciler.settings.values import (
@@ -13,7 +13,10 @@ from reconciler.settings.values import (
     Per,
     PerPeriod,
     QuietHoursValue,
+    Region,
     Since,
+    Some,
+    Span,
     Table,
     TableName,
     Zone,
@@ -22,12 +25,15 @@ from reconciler.settings.values import (
 )
 
 PolicyWord = Annotated[Policy, OffWord]
+Column = Annotated[str, Field(min_length=1)]
+Whole = Annotated[int, Strict()]
+"""Not ``true``, which counts as 1 elsewhere."""
 
 
 class Section(BaseModel):
     """A part of the file; a key it does not know is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 def _minutes(number: float) -> timedelta:
@@ -35,54 +41,54 @@ def _minutes(number: float) -> timedelta:
 
 
 class BookingColumns(Section):
-    """What the application calls the columns; the optional ones may be null: there is no such column."""
+    """What the application calls the columns, where that differs. An optional one may be null: there is none."""
 
-    id: str = "id"
-    status: str = "status"
-    created_at: str = "created_at"
-    date: str = "event_date"
-    start_time: str = "start_time"
-    name: str = "customer_name"
-    event_id: str = "calendar_event_id"
-    end_time: str | None = "end_time"
-    end_next_day: str | None = "end_time_next_day"
-    customer_id: str | None = "customer_id"
-    first_name: str | None = "customer_first_name"
-    phone: str | None = "contact_phone"
-    date_tbd: str | None = "date_tbd"
-    notes: str | None = "internal_notes"
-    guests: str | None = "guest_count"
-    occasion: str | None = "event_type"
+    id: Column = Field("id", description="the booking's id; texts and titles carry its first eight characters")
+    status: Column = Field("status", description="compared with `bookings.statuses`")
+    created_at: Column = Field("created_at", description="when it was booked")
+    date: Column = Field("event_date", description="the day of the party, in the venue's time")
+    start_time: Column = Field("start_time", description="when it begins, in the venue's time")
+    name: Column = Field("customer_name", description="the customer's whole name")
+    event_id: Column = Field("calendar_event_id", description="the id of its calendar event; we write it")
+    end_time: Column | None = Field("end_time", description="optional: when it ends")
+    end_next_day: Column | None = Field("end_time_next_day", description="optional: true where it ends after midnight")
+    customer_id: Column | None = Field("customer_id", description="optional: leads to the customers' table")
+    first_name: Column | None = Field("customer_first_name", description="optional: how the text greets")
+    phone: Column | None = Field("contact_phone", description="optional: the booking's own number")
+    date_tbd: Column | None = Field("date_tbd", description="optional: true where the date is only a placeholder")
+    notes: Column | None = Field("internal_notes", description="optional: where `bookings.date_tbd_note` may stand")
+    guests: Column | None = Field("guest_count", description="optional: for texts and events")
+    occasion: Column | None = Field("event_type", description="optional: for texts and events")
 
 
 class CustomerColumns(Section):
-    """Columns of the customers' table."""
+    """The same for the customers' table."""
 
-    id: str = "id"
-    mobile_e164: str | None = "mobile_e164"
-    mobile_number: str | None = "mobile_number"
-    opt_in: str | None = "sms_opt_in"
-    status: str | None = "sms_status"
+    id: Column = Field("id", description="what `bookings.columns.customer_id` holds")
+    mobile_e164: Column | None = Field("mobile_e164", description="optional: a number to fall back to")
+    mobile_number: Column | None = Field("mobile_number", description="optional: the next number to fall back to")
+    opt_in: Column | None = Field("sms_opt_in", description="optional: texts only where it is true")
+    status: Column | None = Field("sms_status", description="optional: texts only where it holds what `active` names")
 
 
 class QueueColumns(Section):
-    """Columns of the queue of texts."""
+    """The same for the queue of texts."""
 
-    id: str = "id"
-    booking_id: str = "booking_id"
-    trigger: str = "trigger_type"
-    body: str = "message_body"
-    status: str = "status"
-    provider_id: str = "twilio_message_sid"
-    error: str = "error_message"
-    template: str | None = "template_key"
-    scheduled_for: str | None = "scheduled_for"
-    customer_phone: str | None = "customer_phone"
-    customer_name: str | None = "customer_name"
-    recipient_phone: str | None = "recipient_phone"
-    approved_by: str | None = "approved_by"
-    sent_at: str | None = "sent_at"
-    created_at: str | None = "created_at"
+    id: Column = Field("id", description="the row's id; ours is derived from the booking, so that a repeat collides")
+    booking_id: Column = Field("booking_id", description="whose text it is")
+    trigger: Column = Field("trigger_type", description="what kind of text it is")
+    body: Column = Field("message_body", description="the text")
+    status: Column = Field("status", description="pending, approved, sent, cancelled or failed")
+    provider_id: Column = Field("twilio_message_sid", description="Twilio's SID")
+    error: Column = Field("error_message", description="why it failed; our rows in flight say so here")
+    template: Column | None = Field("template_key", description="optional: we write `reconciler`")
+    scheduled_for: Column | None = Field("scheduled_for", description="optional: we write now")
+    customer_phone: Column | None = Field("customer_phone", description="optional: we write E.164")
+    customer_name: Column | None = Field("customer_name", description="optional: we write the booking's name")
+    recipient_phone: Column | None = Field("recipient_phone", description="optional: we write E.164")
+    approved_by: Column | None = Field("approved_by", description="optional: a cancelled row with it is a decision")
+    sent_at: Column | None = Field("sent_at", description="optional: when Twilio accepted it")
+    created_at: Column | None = Field("created_at", description="optional: tells which failed row is the newest")
 
 
 def _table_alone(value: Any) -> Any:
@@ -90,22 +96,24 @@ def _table_alone(value: Any) -> Any:
     return {"table": value} if isinstance(value, str | TableName) else value
 
 
-def _table_or_off(value: Any) -> Any:
-    return None if value in (False, "off") else _table_alone(value)
+def _text_or_number(value: Any) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    raise ValueError("a text or a whole number belongs here")
 
 
 class Customers(Section):
     """The customers' table: the number to fall back to, and consent. Its name alone will do."""
 
-    table: Table = TableName("public", "customers")
+    table: Table = Field(TableName("public", "customers"), description="schema.table")
     columns: CustomerColumns = Field(default_factory=CustomerColumns, description="only what differs")
-    active: str = Field("active", description="the one value of `status` that allows texts")
+    active: Column = Field("active", description="the one value of `status` that allows texts")
 
 
 class Queue(Section):
     """The application's queue of texts. Its name alone will do."""
 
-    table: Table = TableName("public", "private_booking_sms_queue")
+    table: Table = Field(TableName("public", "private_booking_sms_queue"), description="schema.table")
     columns: QueueColumns = Field(default_factory=QueueColumns, description="only what differs")
 
 
@@ -114,18 +122,16 @@ class Bookings(Section):
 
     table: Table = Field(TableName("public", "private_bookings"), description="schema.table")
     columns: BookingColumns = Field(default_factory=BookingColumns, description="only what differs")
-    customers: Annotated[Customers | None, BeforeValidator(_table_or_off)] = Field(
+    customers: Annotated[Customers | None, BeforeValidator(_table_alone), NoneFor("off"), OffWord] = Field(
         default_factory=Customers, description="fallback phone and consent; off: there is no such table"
     )
-    statuses: tuple[str, ...] = Field(
-        ("draft", "confirmed"), min_length=1, description="an allow-list: any other status is not asked for"
-    )
-    only: dict[str, str | int] = Field(
+    statuses: Some = Field(("draft", "confirmed"), description="an allow-list: any other status is not asked for")
+    only: dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]] = Field(
         default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"
     )
     since: Since = Field(None, description="the first `reconciler migrate`, or a date; what is older is for a backfill")
     grace: Duration = Field(_minutes(10), description="the application's own time to do it, its retries included")
-    lookback: Duration = Field(
+    lookback: Span = Field(
         timedelta(days=14), description="each pass; the first of each day goes back to `since` instead"
     )
     date_tbd_note: str = Field(
@@ -161,15 +167,15 @@ class SmsMissing(Section):
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: TWILIO_* not wanted)")
     queue: Annotated[Queue, BeforeValidator(_table_alone)] = Field(default_factory=Queue, description="schema.table")
-    satisfied_by: Annotated[tuple[str, ...] | None, NoneFor("any")] = Field(
+    satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
         None, description="any queued or sent row, or a list of triggers that count"
     )
     deliver: Literal["reconciler"] = Field("reconciler", description="reconciler: we post to Twilio")
-    region: str = Field("GB", pattern="^[A-Z]{2}$", description="how to read 07700 900123")
+    region: Region = Field("GB", description="how to read 07700 900123")
     quiet_hours: QuietHoursValue = Field(
         parse_hours("21:00-09:00"), description="nothing leaves, and nothing may still wait at Twilio; off: never"
     )
-    stale_after: Duration = Field(timedelta(hours=72), description="made longer ago: told, not sent")
+    stale_after: Span = Field(timedelta(hours=72), description="made longer ago: told, not sent")
     min_notice: Duration = Field(timedelta(hours=2), description="party sooner than this: told, not sent")
     messages: dict[str, Message] = Field(default_factory=_messages, description="status: {trigger, template}")
 
@@ -188,10 +194,12 @@ class CalendarMissing(Section):
     deleted_by_hand: DeletedByHand = Field(
         DeletedByHand.REPORT, description="report | restore: a person deleted the event of a live booking"
     )
-    default_length: Duration = Field(timedelta(hours=3), description="where the booking has no end")
+    default_length: Span = Field(timedelta(hours=3), description="where the booking has no end")
 
 
 class Rules(Section):
+    """What must be true of a booking."""
+
     sms_missing: SmsMissing = Field(default_factory=SmsMissing, alias="sms.missing")
     sms_stuck: SmsReport = Field(default_factory=SmsReport, alias="sms.stuck")
     sms_unproven: SmsReport = Field(default_factory=lambda: SmsReport(after=timedelta(hours=2)), alias="sms.unproven")
@@ -201,10 +209,10 @@ class Rules(Section):
 class BreakerLimits(Section):
     """A plan beyond a floor and beyond the ratio is refused: so many gaps at once are rather a mistake of ours."""
 
-    texts: int = Field(25, ge=0, description="new texts that never trip it: a person reads that many replies")
-    events: int = Field(200, ge=0, description="new events that never trip it: they disturb nobody")
-    ratio: float = Field(0.5, ge=0, le=1, description="of the bookings looked at")
-    ratio_from: int = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
+    texts: Whole = Field(25, ge=0, description="new texts that never trip it: a person reads that many replies")
+    events: Whole = Field(200, ge=0, description="new events that never trip it: they disturb nobody")
+    ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings looked at")
+    ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
 
 
 class Rates(Section):
@@ -217,49 +225,53 @@ class Rates(Section):
 class Timeouts(Section):
     """How long one call may take."""
 
-    twilio: Duration = timedelta(seconds=10)
-    google: Duration = timedelta(seconds=15)
-    sql: Duration = timedelta(seconds=30)
-    lock: Duration = timedelta(seconds=2)
+    twilio: Span = Field(timedelta(seconds=10), description="one call of Twilio")
+    google: Span = Field(timedelta(seconds=15), description="one call of Google Calendar")
+    sql: Span = Field(timedelta(seconds=30), description="one statement")
+    lock: Span = Field(timedelta(seconds=2), description="waiting for a row the application is writing")
 
 
 class LimitSettings(Section):
     """How far one pass may go."""
 
-    per_pass: int = Field(50, ge=1, alias="pass", description="repairs per pass and effect; the rest wait for the next")
-    pass_budget: Duration = Field(_minutes(4), description="less than the interval between two passes")
+    per_pass: Whole = Field(
+        50, ge=1, alias="pass", description="repairs per pass and effect; the rest wait for the next"
+    )
+    pass_budget: Span = Field(_minutes(4), description="less than the interval between two passes")
     breaker: BreakerLimits = Field(default_factory=BreakerLimits)
     rate: Rates = Field(default_factory=Rates)
     per_recipient: PerPeriod = Field(
         Per(3, timedelta(hours=24)), description="texts by E.164 number, the application's own counted"
     )
-    attempts: int = Field(6, ge=1, description="takes effect with the settling of unknown outcomes that comes later")
+    attempts: Whole = Field(6, ge=1, description="takes effect with the settling of unknown outcomes that comes later")
     timeouts: Timeouts = Field(default_factory=Timeouts)
     lease: Duration = Field(_minutes(5), description="a claim lasts this long; longer than two provider timeouts")
     settle: Duration = Field(_minutes(5), description="takes effect later; at least `lease`")
-    settle_tries: int = Field(6, ge=1, description="takes effect later")
-    generations: int = Field(5, ge=1, description="one effect of one booking is begun anew at most so often")
+    settle_tries: Whole = Field(6, ge=1, description="takes effect later")
+    generations: Whole = Field(5, ge=1, description="one effect of one booking is begun anew at most so often")
 
 
 class Reporting(Section):
     """Takes effect with the reporting to Sentry that comes later."""
 
-    deadline: Duration = timedelta(hours=1)
-    page_after: Duration = timedelta(hours=4)
-    remind_every: Duration = timedelta(hours=24)
-    settled_after: Duration = timedelta(hours=1)
-    monitors: Annotated[Literal["one", "each", "off"], OffWord] = "one"
-    fallback_after: Duration = _minutes(15)
-    oncall: tuple[str, ...] = ()
+    deadline: Duration = Field(timedelta(hours=1), description="a gap open this long is an error")
+    page_after: Duration = Field(timedelta(hours=4), description="a systemic cause open this long pages somebody")
+    remind_every: Span = Field(timedelta(hours=24), description="an open gap is told again")
+    settled_after: Duration = Field(timedelta(hours=1), description="this long without a new gap ends the episode")
+    monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
+        "one", description="one | each | off: Sentry's cron monitors; its plans include one"
+    )
+    fallback_after: Duration = Field(_minutes(15), description="Sentry out of reach this long: the on-call routes")
+    oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes")
 
 
 class Job(Section):
     """When a job runs; takes effect with the scheduler that comes later."""
 
-    every: Duration | None = None
-    cron: str | None = None
-    at_start: bool = True
-    keep: Duration | None = None
+    every: Span | None = Field(None, description="the time between two passes")
+    cron: str | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
+    at_start: bool = Field(True, description="also once when the scheduler starts")
+    keep: Span | None = Field(None, description="for a job that tidies up: what is younger stays")
 
 
 class CronFile(Section):

@@ -6,14 +6,30 @@ from datetime import date, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+)\s*(ms|s|m|h|d)")
-_PER = re.compile(r"(\d+)\s*/\s*(\d*\s*(?:ms|s|m|h|d))")
-_QUIET = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+from reconciler.text.phones import REGIONS
+
+LONGEST = timedelta(days=3650)
+"""More is a slip of the pen, and reaches back to before the calendar begins."""
+_UNITS = {
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+    "ms": timedelta(milliseconds=1),
+}
+_DURATION = re.compile(r"([0-9]{1,12})\s*(ms|s|m|h|d)")
+_PER = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{0,12})\s*(ms|s|m|h|d)")
+_QUIET = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
+_DATE = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _TABLE = re.compile(r'(?:("(?:[^"]|"")+"|[^."\s]+)\.)?("(?:[^"]|"")+"|[^."\s]+)')
+
+
+def _written(value: Any) -> str:
+    """What a person wrote; '' for what is no text, and no way of writing matches that."""
+    return value.strip() if isinstance(value, str) else ""
 
 
 def parse_duration(value: Any) -> timedelta:
@@ -24,22 +40,29 @@ def parse_duration(value: Any) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    found = _DURATION.fullmatch(str(value).strip())
-    if not found:
-        raise ValueError("a duration is written as 90s, 10m, 72h or 14d")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    found = _DURATION.fullmatch(_written(value))
+    if not found or int(found[1]) > LONGEST / _UNITS[found[2]]:
+        raise ValueError(f"a duration is written as 90s, 10m, 72h or 14d, and is at most {LONGEST.days}d")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def write_duration(value: timedelta) -> str:
-    """The shortest way to write it that ``parse_duration`` reads back."""
-    seconds = value.total_seconds()
-    for unit in ("d", "h", "m", "s"):
-        if seconds and seconds % _UNITS[unit] == 0 and (unit != "d" or seconds >= 14 * 86400):
-            return f"{int(seconds / _UNITS[unit])}{unit}"
-    return f"{round(seconds * 1000)}ms"
+    """As ``parse_duration`` reads it back: in the largest unit that holds it, days from a fortnight on."""
+    for name, unit in _UNITS.items():
+        if value and not value % unit and (name != "d" or value >= timedelta(days=14)):
+            return f"{value // unit}{name}"
+    return f"{value // _UNITS['ms']}ms"
+
+
+def _not_nothing(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than nothing")
+    return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
+Span = Annotated[Duration, AfterValidator(_not_nothing)]
+"""A duration where none at all would stop the product, or take a limit away (a timeout of 0 is none to PostgreSQL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +89,11 @@ def parse_per(value: Any) -> Per:
     """
     if isinstance(value, Per):
         return value
-    found = _PER.fullmatch(str(value).strip())
-    if not found or int(found[1]) == 0:
+    found = _PER.fullmatch(_written(value))
+    per = Per(int(found[1]), parse_duration(f"{found[2] or 1}{found[3]}")) if found else None
+    if per is None or not per.count or not per.period:
         raise ValueError("a rate is written as 1/s, 30/m or 3/24h")
-    period = found[2].replace(" ", "")
-    return Per(int(found[1]), parse_duration(period if period[0].isdigit() else f"1{period}"))
+    return per
 
 
 PerPeriod = Annotated[Per, BeforeValidator(parse_per), PlainSerializer(str)]
@@ -88,16 +111,16 @@ class Hours:
 
 
 def parse_hours(value: Any) -> Hours | None:
-    """``21:00-09:00`` or ``off``.
+    """``21:00-09:00``, over midnight where the first is later, or ``off``.
 
     Raises:
-        ValueError: anything else, or hours of no length.
+        ValueError: anything else, hours of no length, or nothing: an emptied key must not switch them off.
     """
-    if value is None or isinstance(value, Hours):
+    if isinstance(value, Hours):
         return value
-    if str(value).strip() == "off":
+    if _written(value) == "off":
         return None
-    found = _QUIET.fullmatch(str(value).strip())
+    found = _QUIET.fullmatch(_written(value))
     if not found or int(found[1]) > 23 or int(found[3]) > 23 or int(found[2]) > 59 or int(found[4]) > 59:
         raise ValueError("quiet hours are written as 21:00-09:00, or off")
     hours = Hours(time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4])))
@@ -106,8 +129,14 @@ def parse_hours(value: Any) -> Hours | None:
     return hours
 
 
+def _off(value: Any) -> Any:
+    """YAML 1.2 reads ``off`` as text; a person may also have meant ``false``."""
+    return "off" if value is False else value
+
+
+OffWord = BeforeValidator(_off)
 QuietHoursValue = Annotated[
-    Hours | None, BeforeValidator(parse_hours), PlainSerializer(lambda hours: str(hours) if hours else "off")
+    Hours | None, BeforeValidator(parse_hours), OffWord, PlainSerializer(lambda hours: str(hours) if hours else "off")
 ]
 
 
@@ -117,10 +146,8 @@ class TableName:
     name: str
 
     def __str__(self) -> str:
-        return ".".join(part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else _quoted(part) for part in self._parts())
-
-    def _parts(self) -> tuple[str, str]:
-        return self.schema, self.name
+        parts = (self.schema, self.name)
+        return ".".join(part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else _quoted(part) for part in parts)
 
 
 def _quoted(part: str) -> str:
@@ -135,7 +162,7 @@ def parse_table(value: Any) -> TableName:
     """
     if isinstance(value, TableName):
         return value
-    found = _TABLE.fullmatch(str(value).strip())
+    found = _TABLE.fullmatch(_written(value))
     if not found:
         raise ValueError('a table is written as schema.table, with quotes as in SQL: public."Booking"')
     return TableName(_unquoted(found[1] or "public"), _unquoted(found[2]))
@@ -149,16 +176,16 @@ Table = Annotated[TableName, BeforeValidator(parse_table), PlainSerializer(str)]
 
 
 def parse_zone(value: Any) -> ZoneInfo:
-    """An IANA zone name.
+    """``Europe/London``, or any other IANA name.
 
     Raises:
         ValueError: no such zone.
     """
     if isinstance(value, ZoneInfo):
         return value
-    if str(value) not in available_timezones():
+    if _written(value) not in available_timezones():
         raise ValueError("not a time zone; write an IANA name such as Europe/London")
-    return ZoneInfo(str(value))
+    return ZoneInfo(_written(value))
 
 
 Zone = Annotated[ZoneInfo, BeforeValidator(parse_zone), PlainSerializer(lambda zone: zone.key)]
@@ -166,12 +193,14 @@ Zone = Annotated[ZoneInfo, BeforeValidator(parse_zone), PlainSerializer(lambda z
 
 @dataclass(frozen=True, slots=True)
 class NoneFor:
-    """A word of cron.yaml that stands for ``None``, read and written."""
+    """A word of cron.yaml that stands for ``None``, read and written. An emptied key is not that word."""
 
     word: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def read(value: Any) -> Any:
+            if value is None:
+                raise ValueError(f"nothing stands here; write {self.word}, or leave the key out")
             return None if value == self.word else value
 
         def write(value: Any) -> Any:
@@ -182,10 +211,45 @@ class NoneFor:
         )
 
 
-def _off(value: Any) -> Any:
-    """YAML 1.2 reads ``off`` as text; a person may also have meant ``false``."""
-    return "off" if value is False else value
+def parse_since(value: Any) -> date | None:
+    """``2026-05-01``, or ``installed``.
+
+    Raises:
+        ValueError: anything else; a number is no date, whatever it may mean elsewhere.
+    """
+    if isinstance(value, date):
+        return value
+    if _written(value) == "installed":
+        return None
+    if not _DATE.fullmatch(_written(value)):
+        raise ValueError("a date is written as 2026-05-01; or write installed")
+    return date.fromisoformat(_written(value))
 
 
-OffWord = BeforeValidator(_off)
-Since = Annotated[date | None, NoneFor("installed")]
+Since = Annotated[
+    date | None, BeforeValidator(parse_since), PlainSerializer(lambda day: day.isoformat() if day else "installed")
+]
+
+
+def parse_region(value: Any) -> str:
+    """``GB``, ``IE``, ``FR``: a region of the telephone numbering plan.
+
+    Raises:
+        ValueError: anything else. ``UK`` is none, and no national number could be read with it.
+    """
+    if _written(value) not in REGIONS:
+        raise ValueError("not a region; write two capitals such as GB (which is the United Kingdom), IE or FR")
+    return _written(value)
+
+
+Region = Annotated[str, BeforeValidator(parse_region)]
+
+
+def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("at least one belongs here")
+    return values
+
+
+Some = Annotated[tuple[str, ...], AfterValidator(_some)]
+"""A list of words; an empty one would quietly mean nothing, or everything."""

@@ -56,13 +56,16 @@ class CatalogTable:
 
     @classmethod
     def find(cls, connection: Connection, mapped: Mapped) -> "CatalogTable | None":
-        """The table or view of that name, ``None`` if there is none that we may see."""
+        """The table of that name, ``None`` if there is none that we may see.
+
+        A view is none: what row-level security hides behind it cannot be seen from here.
+        """
         found = connection.execute(
             text("""
                 SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
                        quote_ident(current_user) AS role
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
             """),
             {"schema": mapped.schema, "name": mapped.name},
         ).first()

@@ -38,6 +38,8 @@ class _Need:
     locks: bool = False
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Values that must be legal in a column."""
+    selects_by: tuple[str, ...] = ()
+    """Their names of further columns that the statements compare."""
 
 
 def faults(
@@ -53,7 +55,13 @@ def faults(
 def _needs(application: Application, effect: Effect) -> list[_Need]:
     statuses = {"status": application.statuses}
     events_only = frozenset({"event_id"}) if effect is Effect.EVENT else frozenset()
-    bookings = _Need(mapped=application.bookings, locks=True, updates=events_only, values=statuses)
+    bookings = _Need(
+        mapped=application.bookings,
+        locks=True,
+        updates=events_only,
+        values=statuses,
+        selects_by=tuple(application.only),
+    )
     needs = [bookings]
     if application.customers:
         needs.insert(0, _Need(mapped=application.customers))
@@ -72,7 +80,7 @@ def _check(connection: Connection, need: _Need, *, writing: bool) -> list[Integr
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
-    columns = _columns(table, need.mapped)
+    columns = [*_columns(table, need.mapped), *_unknown_columns(table, need)]
     if columns:
         return columns
     unreadable = _unreadable(table, need)
@@ -87,8 +95,9 @@ def _check(connection: Connection, need: _Need, *, writing: bool) -> list[Integr
 def _missing_table(mapped: Mapped) -> IntegrationFault:
     return _fault(
         "table_missing",
-        f"{mapped.label} is not there, or our role may not see its schema",
-        "correct the name in cron.yaml, or grant USAGE on its schema to the role of DATABASE_URL",
+        f"there is no table {mapped.label}, or our role may not see its schema",
+        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or grant USAGE on its "
+        "schema to the role of DATABASE_URL",
         blinds=True,
     )
 
@@ -114,12 +123,20 @@ def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
     return found
 
 
+def _unknown_columns(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+    unknown = [name for name in need.selects_by if name not in table.columns]
+    if not unknown:
+        return []
+    seen = f"{need.mapped.label} has no {_columns_named(unknown)}"
+    return [_fault("columns_missing", seen, "correct bookings.only in cron.yaml", blinds=True)]
+
+
 def _type(ours: str) -> str:
     return EXPECTED_TYPES.get(ours, ("text",))[0]
 
 
 def _unreadable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
-    refused = table.lacks("SELECT", need.mapped.columns.values())
+    refused = table.lacks("SELECT", [*need.mapped.columns.values(), *need.selects_by])
     if not refused:
         return []
     sql = f"GRANT SELECT ON {table.quoted} TO {table.role};"

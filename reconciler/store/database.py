@@ -11,9 +11,9 @@ from typing import Self
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Transaction
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import PostgresLedger
@@ -120,20 +120,20 @@ def _told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
             f"PostgreSQL refuses the connection of DATABASE_URL (SQLSTATE {state})",
             "check user, password and database name in DATABASE_URL",
         )
-    if state is None or isinstance(cause, _GONE):
+    if isinstance(cause, _GONE) or (state is None and not isinstance(error, DataError | ProgrammingError)):
         return DatabaseUnreachable(
             f"PostgreSQL at DATABASE_URL cannot be reached ({type(cause).__name__})",
             "check that it runs and that host and port in DATABASE_URL are right; nothing is lost, try again",
         )
     if isinstance(cause, pg.QueryCanceled | pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
-        return DatabaseUnreachable(
+        return DatabaseBusy(
             f"PostgreSQL took too long ({type(cause).__name__}, SQLSTATE {state})",
             "try again; if it stays, raise limits.timeouts.sql or find what holds the lock",
         )
     return DatabaseDisagrees(
-        f"PostgreSQL refused a statement: {type(cause).__name__}, SQLSTATE {state}{_where(cause)}",
+        f"PostgreSQL and we disagree about a statement: {type(cause).__name__}, SQLSTATE {state}{_where(cause)}",
         "compare the mapping in cron.yaml and the rights of the role of DATABASE_URL with the database",
-        code=f"sqlstate:{state}",
+        code=f"{SQLSTATE}{state}",
     )
 
 

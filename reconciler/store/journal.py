@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import Cause, Gap, GapKind
+from reconciler.domain.gaps import CLOSES_WITH, Cause, Gap, GapKind
 from reconciler.ports import Installation
 
 T = TypeVar("T")
@@ -32,7 +32,10 @@ _RECORD = text("""
 """)
 _CLOSE = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
-    WHERE kind = :kind AND about = :about AND closed_at IS NULL
+    WHERE kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
+""")
+_CLOSE_KIND = text("""
+    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by WHERE kind = :kind AND closed_at IS NULL
 """)
 _HAD_FULL = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
@@ -56,6 +59,10 @@ _SLOT = text("""
 def in_lock_order(rows: Mapping[BookingId, T]) -> list[tuple[BookingId, T]]:
     """Two passes at once must lock rows in the same order, or one of them is a deadlock's victim."""
     return sorted(rows.items(), key=lambda row: row[0])
+
+
+def _closing(kind: GapKind) -> list[str]:
+    return list(CLOSES_WITH.get(kind, (kind,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +108,16 @@ class Journal:
             self.connection.execute(_RECORD, many)
 
     def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
-        self.connection.execute(_CLOSE, {"kind": kind, "about": about, "by": by, "now": now})
+        self.connection.execute(_CLOSE, {"kinds": _closing(kind), "about": about, "by": by, "now": now})
 
     def close_gaps(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
-        many = [{"kind": kind, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)]
+        kinds = _closing(kind)
+        many = [{"kinds": kinds, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)]
         if many:
             self.connection.execute(_CLOSE, many)
+
+    def close_all_gaps(self, kind: GapKind, by: str, now: datetime) -> None:
+        self.connection.execute(_CLOSE_KIND, {"kind": kind, "by": by, "now": now})
 
     def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
         wait: timedelta = self.connection.scalar(_SLOT, {"name": name, "interval": interval})

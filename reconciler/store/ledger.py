@@ -22,6 +22,8 @@ _COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
     "not_before, claim::text AS claim"
 )
+_UNDONE = "undone "
+"""What the code of a *done* intent begins with once its effect was taken back."""
 _FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
 
 _LAST = text(f"""
@@ -29,7 +31,7 @@ _LAST = text(f"""
     WHERE effect = :effect AND booking = ANY(:bookings)
     ORDER BY booking,
              CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
-                  WHEN state = 'done' AND effect = 'text' THEN 1
+                  WHEN state = 'done' AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
                   WHEN state = 'planned' THEN 2 ELSE 3 END,
              created_at DESC, generation DESC
 """)
@@ -40,6 +42,14 @@ _IN_STATE = text(f"""
 _DONE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent WHERE effect = :effect AND booking = :booking AND state = 'done'
     ORDER BY generation DESC LIMIT 1
+""")
+_DONE_SINCE = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent
+    WHERE effect = :effect AND state = 'done' AND updated_at >= :since AND NOT starts_with(code, '{_UNDONE}')
+    ORDER BY updated_at, id
+""")
+_UNDO = text("""
+    UPDATE reconciler.intent SET code = :code, updated_at = :now WHERE id = CAST(:id AS uuid) AND state = 'done'
 """)
 _NAMES_EVENT = text("""
     SELECT EXISTS (SELECT FROM reconciler.intent
@@ -84,6 +94,7 @@ _MOVE = text(f"""
     UPDATE reconciler.intent
     SET state = :to, code = :code, cause = :cause, not_before = :not_before, updated_at = :now,
         provider_id = coalesce(:provider_id, provider_id),
+        subject = coalesce(:subject, subject),
         attempts = attempts + :attempts,
         leased_until = clock_timestamp() + CAST(:lease AS interval)  -- NULL without a lease
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
@@ -103,8 +114,11 @@ _LEASE_LEFT = text("""
 class PostgresLedger(Journal):
     """``ports.Ledger`` over one connection in one transaction."""
 
-    def last_intents(self, effect: Effect, bookings: Collection[BookingId]) -> Mapping[BookingId, Intent]:
-        rows = self._rows(_LAST, effect=effect, bookings=sorted(bookings))
+    def last_intents(
+        self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
+    ) -> Mapping[BookingId, Intent]:
+        values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}
+        rows = self._rows(_LAST, **values)
         return {intent.booking: intent for intent in map(_intent, rows)}
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
@@ -112,6 +126,12 @@ class PostgresLedger(Journal):
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
         return self._one(_DONE, effect=effect, booking=booking)
+
+    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_DONE_SINCE, effect=effect, since=since)]
+
+    def undone(self, intent: Intent, code: str, now: datetime) -> None:
+        self.connection.execute(_UNDO, {"id": intent.id, "code": f"{_UNDONE}{code}", "now": now})
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
         return bool(self.connection.scalar(_NAMES_EVENT, {"event": event_id, "booking": besides}))
@@ -173,6 +193,7 @@ class PostgresLedger(Journal):
         lease: timedelta | None = None,
         not_before: datetime | None = None,
         counts: bool = True,
+        subject: str | None = None,
     ) -> Intent | None:
         return self._one(
             _MOVE,
@@ -185,6 +206,7 @@ class PostgresLedger(Journal):
             not_before=not_before,
             now=now,
             lease=lease,
+            subject=subject,
             attempts=_attempts(to, counts=counts),
             **{"from": [state for state, moves in LEGAL_MOVES.items() if to in moves]},
         )

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     RowMapping,
     Select,
     Text,
@@ -26,7 +25,17 @@ from reconciler.domain.bookings import AppFailure, Booking, BookingId
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.plan import Look
 from reconciler.domain.verdicts import Condition, Finding
-from reconciler.store.rules import Tables, app_failure, conditions, ends_at, first_failing, phones, starts_at
+from reconciler.store.rules import (
+    Tables,
+    app_failures,
+    conditions,
+    created_at,
+    ends_at,
+    first_failing,
+    phones,
+    starts_at,
+    within,
+)
 
 CHUNK = 500
 """Ids per statement: enough to be quick, few enough to plan well."""
@@ -35,7 +44,7 @@ CHUNK = 500
 def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime) -> Look:
     """Bookings made since ``oldest``: the broken ones in full, all others counted by first failing condition."""
     held = conditions(kind, tables, now, oldest)
-    window = and_(held[Condition.SINCE], tables.mine())
+    window = within(tables, oldest)
     broken = _full(tables, kind).where(window, *held.values())
     found = [booking(row) for row in connection.execute(broken.order_by(tables.booking.c.created_at)).mappings()]
     failing = first_failing(held).label("failing")
@@ -79,16 +88,16 @@ def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
 
 def _full(tables: Tables, kind: GapKind) -> Select[Any]:
     source = tables.from_clause()
-    failure: dict[str, Any] = {"there": false(), "provider_id": null(), "message": null()}
+    failures: ColumnElement[Any] = null()
     if kind is GapKind.SMS_MISSING:
-        lateral = app_failure(tables)
-        source = _lateral(source, lateral)
-        failure = {name: lateral.c[name] for name in failure}
+        lateral = app_failures(tables)
+        source = source.outerjoin(lateral, true())
+        failures = lateral.c.rows
     own, mobile_e164, mobile_number = phones(tables)
     return select(
         cast(tables.booking.c.id, Text).label("id"),
         cast(tables.booking.c.status, Text).label("status"),
-        tables.booking.c.created_at.label("created_at"),
+        created_at(tables).label("created_at"),
         starts_at(tables).label("starts_at"),
         ends_at(tables).label("ends_at"),
         cast(tables.field("event_id"), Text).label("event_id"),
@@ -100,12 +109,8 @@ def _full(tables: Tables, kind: GapKind) -> Select[Any]:
         refusing_customer(tables).label("customer_refuses"),
         tables.field("guests").label("guests"),
         cast(tables.field("occasion"), Text).label("occasion"),
-        *(column.label(f"failure_{name}") for name, column in failure.items()),
+        failures.label("failures"),
     ).select_from(source)
-
-
-def _lateral(source: FromClause, lateral: FromClause) -> FromClause:
-    return source.outerjoin(lateral, true())
 
 
 def refusing_customer(tables: Tables) -> Any:
@@ -131,7 +136,6 @@ def refuses_texts(tables: Tables) -> Any:
 def booking(row: RowMapping) -> Booking:
     """A row of ``_full`` as the domain knows it."""
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
-    failure = AppFailure(provider_id=row["failure_provider_id"], message=row["failure_message"])
     return Booking(
         id=BookingId(row["id"]),
         status=row["status"],
@@ -145,5 +149,5 @@ def booking(row: RowMapping) -> Booking:
         customer_refuses=row["customer_refuses"],
         guests=row["guests"],
         occasion=row["occasion"],
-        app_failure=failure if row["failure_there"] else None,
+        app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
     )

@@ -1,5 +1,6 @@
 """What the ledger says about the last passes and what is open: counts only, nothing personal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,8 +8,8 @@ from enum import StrEnum
 from sqlalchemy import Connection, text
 
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.verdicts import Hold, Refusal
-from reconciler.errors import DatabaseDisagrees
+from reconciler.domain.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
+from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.store import migrate
 from reconciler.store.database import Database
 
@@ -19,6 +20,12 @@ _RUNS = text("""
 _GAPS = text("""
     SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest
     FROM reconciler.gap WHERE closed_at IS NULL GROUP BY kind, cause, reason ORDER BY kind, cause, reason
+""")
+
+
+_UNSETTLED = text("""
+    SELECT effect, state, count(*) FROM reconciler.intent WHERE state IN ('unknown', 'needs_human')
+    GROUP BY effect, state ORDER BY effect, state
 """)
 
 
@@ -55,7 +62,8 @@ class OpenGaps:
 
     @property
     def turn(self) -> Turn:
-        if self.kind.is_integration or self.reason in frozenset(Refusal) or self.reason == Hold.POLICY:
+        blocked = self.kind.is_integration or self.reason.startswith(SQLSTATE)
+        if blocked or self.reason in frozenset(Refusal) or self.reason in HOLDS_BY_A_PERSON:
             return Turn.REFUSED
         return Turn.WAITING if self.reason in frozenset(Hold) else Turn.REPAIRABLE
 
@@ -66,6 +74,8 @@ class Overview:
     """The database's clock."""
     runs: tuple[LastRun, ...]
     gaps: tuple[OpenGaps, ...]
+    unsettled: Mapping[str, int]
+    """Repairs whose outcome is not known: how many per effect and state, their bookings' gaps open or not."""
 
     def number(self, turn: Turn) -> int:
         return sum(gaps.number for gaps in self.gaps if gaps.turn is turn)
@@ -80,7 +90,9 @@ def overview(database: Database) -> Overview:
     """
     with database.transaction() as connection:
         require_ledger(connection)
+        unsettled = connection.execute(_UNSETTLED)
         return Overview(
+            unsettled={f"{effect} {state}": number for effect, state, number in unsettled},
             at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
             runs=tuple(LastRun(**row) for row in connection.execute(_RUNS).mappings()),
             gaps=tuple(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     ColumnClause,
     ColumnElement,
+    DateTime,
     FromClause,
     Table,
     Text,
@@ -34,7 +35,13 @@ from reconciler.store.app_tables import Application, AsStored
 OURS = "reconciler: "
 """What the error text of our own queue rows begins with while nothing was sent: such a row is no evidence."""
 
-QUEUED_OR_SENT = ("pending", "approved", "sent")
+NO_TEXT_STATUSES = ("failed", "cancelled")
+"""A queue row in any other status, NULL and words we do not know included, counts as queued or sent: when in doubt, do
+not send."""
+EARLIEST, LATEST = "1900-01-01", "2999-12-31"
+"""Dates beyond are typing mistakes or placeholders; PostgreSQL holds them, Python and calendars do not."""
+LONGEST_MESSAGE = 2000
+"""Characters of an application's error message that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,25 @@ def _column(table: Table, theirs: str) -> ColumnElement[Any]:
 
 
 def starts_at(tables: Tables) -> ColumnElement[Any]:
-    """The instant at which the party begins; NULL without a date. PostgreSQL resolves DST as its zone rules say."""
-    local = tables.booking.c.date + tables.booking.c.start_time
-    return func.timezone(tables.application.zone.key, local)
+    """The instant at which the party begins; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
+    return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
+
+
+def _date(tables: Tables) -> ColumnElement[Any]:
+    return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
+
+
+def created_at(tables: Tables) -> ColumnElement[Any]:
+    """When the booking was made, within what Python can hold; unknown is long ago, so that no text is sent for it."""
+    known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
+    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
+    return func.least(func.greatest(known, earliest), latest)
+
+
+def within(tables: Tables, oldest: datetime) -> ColumnElement[bool]:
+    """The bookings of a look, in a form that an index on the column can serve."""
+    made = tables.booking.c.created_at
+    return and_(or_(made >= oldest, made.is_(None)), tables.mine())
 
 
 def ends_at(tables: Tables) -> ColumnElement[Any]:
@@ -96,7 +119,7 @@ def ends_at(tables: Tables) -> ColumnElement[Any]:
     days: ColumnElement[int] = literal(0)
     if "end_next_day" in tables.booking.c:
         days = case((func.coalesce(tables.booking.c.end_next_day, False), 1), else_=0)
-    return func.timezone(tables.application.zone.key, tables.booking.c.date + days + tables.booking.c.end_time)
+    return func.timezone(tables.application.zone.key, _date(tables) + days + tables.booking.c.end_time)
 
 
 def phones(tables: Tables) -> list[ColumnElement[Any]]:
@@ -110,8 +133,9 @@ def conditions(
     """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
     everything = {
         Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
-        Condition.SINCE: _true_if(tables.booking.c.created_at >= oldest),
-        Condition.GRACE: _true_if(tables.booking.c.created_at <= now - tables.application.grace),
+        # Not known when it was made: it is ours, it is old, and it will be told.
+        Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
+        Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
         # A booking without a date is nobody's past: it stays in and is refused with its reason.
         Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
         Condition.DATE_SET: _date_set(tables),
@@ -149,7 +173,10 @@ def _date_set(tables: Tables) -> ColumnElement[bool]:
 def _no_text(tables: Tables) -> ColumnElement[bool]:
     queue = _queue(tables)
     row = queue.c.booking_id == tables.booking.c.id
-    queued_or_sent = cast(queue.c.status, Text).in_(QUEUED_OR_SENT)
+    status = cast(queue.c.status, Text)
+    # A row that Twilio gave a SID was sent, whatever became of the row; a failed one is judged by its message.
+    sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
+    queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
     if tables.application.satisfied_by is None:
         return ~exists().where(row, queued_or_sent)
     right_kind = cast(queue.c.trigger, Text).in_(tables.application.satisfied_by)
@@ -164,24 +191,20 @@ def _undecided(tables: Tables) -> ColumnElement[bool]:
     return ~exists().where(queue.c.booking_id == tables.booking.c.id, cancelled, queue.c.approved_by.is_not(None))
 
 
-def app_failure(tables: Tables) -> FromClause:
-    """The application's newest ``failed`` row of each booking, to be joined LATERAL; our own rows do not count."""
+def app_failures(tables: Tables) -> FromClause:
+    """The application's ``failed`` rows of each booking as one array, to be joined LATERAL; ours do not count."""
     queue = _queue(tables)
-    newest = queue.c.created_at.desc() if "created_at" in queue.c else queue.c.id.desc()
+    row = func.json_build_object(
+        "provider_id", cast(queue.c.provider_id, Text), "message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)
+    )
     return (
-        select(
-            true().label("there"),
-            cast(queue.c.provider_id, Text).label("provider_id"),
-            cast(queue.c.error, Text).label("message"),
-        )
+        select(func.json_agg(row).label("rows"))
         .where(
             queue.c.booking_id == tables.booking.c.id,
             cast(queue.c.status, Text) == "failed",
             ~func.coalesce(queue.c.error.startswith(OURS), False),
         )
-        .order_by(newest)
-        .limit(1)
-        .lateral("app_failure")
+        .lateral("app_failures")
     )
 
 

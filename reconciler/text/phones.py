@@ -15,6 +15,10 @@ _CAN_BE_TEXTED = frozenset(
 _FICTION = re.compile(r"\+447700900\d{3}|\+33639980\d{3}")
 """Mobile numbers that Ofcom and ARCEP keep for fiction. libphonenumber calls them invalid; we take them, because they
 belong to nobody and every trial of this product, ours included, should use them."""
+REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
+"""The regions whose national numbers can be read: ISO 3166 codes."""
+_LETTER_BEHIND = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
+"""An extension, a remark, or a number spelled with letters, which the parser would turn into one of somebody else."""
 _LONGEST = 40
 """Characters; more is not a phone number, and the parser need not see it."""
 
@@ -26,7 +30,7 @@ class Phones:
         self._region = region
 
     def e164(self, written: str) -> str | None:
-        if len(written) > _LONGEST:
+        if len(written) > _LONGEST or _LETTER_BEHIND.search(written):
             return None
         try:
             number = phonenumbers.parse(written, self._region)
@@ -36,6 +40,9 @@ class Phones:
             return None
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
         return e164 if _FICTION.fullmatch(e164) or _can_be_texted(number) else None
+
+    def significant(self, e164: str) -> str:
+        return phonenumbers.national_significant_number(phonenumbers.parse(e164))
 
     def spellings(self, e164: str) -> frozenset[str]:
         number = phonenumbers.parse(e164)

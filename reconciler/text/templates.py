@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -26,8 +27,19 @@ MONTHS = (
 )  # fmt: skip
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
+
+def _plain(value: Any) -> Any:
+    """What a template may put into a text; anything else would come out as Python writes it."""
+    if isinstance(value, str | int | Undefined):
+        return value
+    raise TypeError(f"{type(value).__name__} is neither a text nor a number")
+
+
 # Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps a template from reaching into Python.
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
+_ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text is made of its booking
+_FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
+"""How filling a template can fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,9 @@ class Templates:
             raise Unwritable("status")
         trigger, template = self._messages[booking.status]
         body = _render(template, variables(booking, self._zone))
-        if not body or len(body) > LONGEST:
+        if not _carries(body, booking.reference):
+            raise Unwritable("ref")
+        if len(body) > LONGEST:
             raise Unwritable("length")
         return Draft(number=number, body=body, trigger=trigger, segments=segments(body))
 
@@ -89,6 +103,8 @@ def check_template(source: str) -> list[str]:
         template = _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
         return [f"line {error.lineno} of the template: {error.message}"]
+    except RecursionError:
+        return ["it is nested too deeply"]
     known = sorted(variables(_SAMPLE, ZoneInfo("UTC")))
     problems = [_unknown(name, known) for name in sorted(used - set(known))]
     if "ref" not in used:
@@ -96,11 +112,11 @@ def check_template(source: str) -> list[str]:
     if problems:
         return problems
     try:
-        body = _render(template, variables(_SAMPLE, ZoneInfo("UTC")))
-    except Unwritable as error:
-        return [f"it cannot be filled: {error.args[0]}"]
-    if _SAMPLE.reference not in body:
-        problems.append("the reference does not come out as it is: use {{ ref }} without a filter")
+        body = template.render(variables(_SAMPLE, ZoneInfo("UTC"))).strip()
+    except _FAILURES as error:
+        return [f"it cannot be filled: {error}"]
+    if not _carries(body, _SAMPLE.reference):
+        problems.append("the reference must come out as it is and stand by itself: {{ ref }} without a filter")
     if len(body) > LONGEST:
         problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {LONGEST}")
     return problems
@@ -109,9 +125,14 @@ def check_template(source: str) -> list[str]:
 def _render(template: Template, values: Mapping[str, str | int]) -> str:
     try:
         return template.render(values).strip()
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except _FAILURES as error:
         # The message may quote a value; its kind does not.
         raise Unwritable(type(error).__name__) from None
+
+
+def _carries(body: str, reference: str) -> bool:
+    """Whether the reference stands in the text as a whole word: the only way to find the text at the provider."""
+    return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", body) is not None
 
 
 def _unknown(name: str, known: list[str]) -> str:

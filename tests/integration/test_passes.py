@@ -252,20 +252,47 @@ def test_our_queue_row_says_what_was_sent(world: World) -> None:
     assert row["created_at"] == row["scheduled_for"] == "2026-06-10T11:00:00+00:00"
 
 
-def test_a_marker_that_could_not_be_written_is_written_by_the_next_pass_and_nothing_is_sent_again(world: World) -> None:
-    """The row that says *sent* is written by itself: if the table will not have it, the ledger still knows."""
+NO_SENT = (
+    "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    "IF NEW.status = 'sent' THEN RAISE EXCEPTION 'not today'; END IF; RETURN NEW; END $$; "
+    "CREATE TRIGGER no BEFORE UPDATE ON private_booking_sms_queue FOR EACH ROW EXECUTE FUNCTION no()"
+)
+
+
+def test_a_table_that_would_not_hold_the_marker_is_noticed_before_the_call(world: World) -> None:
+    booking = world.venue.booking()
+    world.venue.alter(NO_SENT)
+    result = world.texts()
+    assert (result.mended, result.exit_code) == ({("blocked", "sqlstate:P0001"): 1}, Exit.NEEDS_A_HUMAN)
+    assert world.sent_to() == []
+    assert world.gaps() == {(SMS, booking): ("blocked", "sqlstate:P0001")}
+    world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
+    assert world.texts().repaired == 1
+
+
+def test_a_column_too_short_for_our_event_ids_is_noticed_before_the_event_is_made(world: World) -> None:
     world.venue.booking()
-    world.venue.alter(
-        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF NEW.status = 'sent' THEN RAISE EXCEPTION 'not today'; END IF; RETURN NEW; END $$; "
-        "CREATE TRIGGER no BEFORE UPDATE ON private_booking_sms_queue FOR EACH ROW EXECUTE FUNCTION no()"
-    )
+    world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN calendar_event_id TYPE varchar(40)")
+    result = world.events()
+    assert (result.mended, world.sandbox.google.writes) == ({("blocked", "sqlstate:22001"): 1}, 0)
+
+
+def test_a_marker_that_could_not_be_written_is_written_by_a_later_pass_and_nothing_is_sent_again(world: World) -> None:
+    """The row that says *sent* is written by itself: if the table will not have it any more, the ledger still knows."""
+    world.venue.booking(calendar_event_id="there")
+    world.venue.altered = True
+    world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=0.5))
+    meanwhile = Thread(target=lambda: (world.wait_for(lambda: bool(world.sent_to())), world.venue.sql(NO_SENT)))
+    meanwhile.start()
     world.texts()
-    assert world.sent_to() == [ANA]
+    meanwhile.join()
+    assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["failed"]
     again = world.texts()
     assert again.plan is not None
     assert [d.verdict.standing for d in again.plan.decisions] == [Standing.FINE]
+    assert again.mended == {("blocked", "sqlstate:P0001"): 1}
     world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
     world.texts()
     assert world.sent_to() == [ANA]
     assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["sent"]
+    assert world.gaps() == {}

@@ -78,8 +78,9 @@ STATEMENTS = (
     CREATE FUNCTION reconciler.check_move() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF NOT reconciler.legal_move(OLD.state, NEW.state) THEN
-            RAISE EXCEPTION 'intent % may not move from % to %', OLD.id, OLD.state, NEW.state
-                USING ERRCODE = 'check_violation';
+            -- Put together by hand: in a script that is printed, a percent sign would come out twice.
+            RAISE EXCEPTION USING ERRCODE = 'check_violation',
+                MESSAGE = 'intent ' || OLD.id || ' may not move from ' || OLD.state || ' to ' || NEW.state;
         END IF;
         RETURN NEW;
     END
