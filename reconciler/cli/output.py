@@ -95,7 +95,19 @@ def reasons(result: PassResult) -> Iterable[str]:
         ]
         if said:
             verb = "not asked for" if standing is Standing.NOT_ASKED else standing.value
-            yield f"{NOUN[result.effect]} {verb}: {' · '.join(said)}"
+            yield from folded(f"{NOUN[result.effect]} {verb}: ", said)
+
+
+def folded(label: str, parts: Iterable[str]) -> Iterable[str]:
+    """``label`` and the parts, in lines that fit the narrowest terminal; never cut within a part."""
+    line = label
+    for number, part in enumerate(parts):
+        separator = " · " if number else ""
+        if len(line) + len(separator) + len(part) > NARROWEST - 4:
+            yield line + separator.rstrip()
+            line, separator = " " * len(label), ""
+        line += separator + part
+    yield line
 
 
 def mended(result: PassResult) -> Iterable[str]:

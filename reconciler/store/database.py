@@ -3,6 +3,7 @@
 Everything holds through a transaction-mode pooler: no session state, no prepared statements, no advisory session lock.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,15 +110,17 @@ _GONE = (
     pg.IdleInTransactionSessionTimeout,
 )
 _REFUSED = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
+_REFUSED_TO_CONNECT = re.compile(r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password)", re.DOTALL)
+"""While connecting, libpq passes on the server's words only, and no SQLSTATE."""
 
 
 def _told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     """Names and SQLSTATE only: a database's own message may quote a row."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None)
-    if isinstance(cause, _REFUSED):
+    if isinstance(cause, _REFUSED) or (state is None and _REFUSED_TO_CONNECT.search(str(cause))):
         return DatabaseUnreachable(
-            f"PostgreSQL refuses the connection of DATABASE_URL (SQLSTATE {state})",
+            "PostgreSQL answers, and refuses the connection of DATABASE_URL",
             "check user, password and database name in DATABASE_URL",
         )
     if isinstance(cause, _GONE) or (state is None and not isinstance(error, DataError | ProgrammingError)):
