@@ -1,0 +1,62 @@
+"""Documentation that says what the code says: the settings' page, and the example that is also the default."""
+
+from reconciler.settings import source
+from reconciler.settings.environment import VARIABLES
+from reconciler.settings.loading import load
+from reconciler.settings.model import CronFile
+from tests.repo.pages import ROOT, SETTINGS, parts, settings_page
+
+EXAMPLE = ROOT / "cron.yaml"
+
+
+def example() -> CronFile:
+    read, unreadable = source.read(EXAMPLE)
+    file, mistakes = source.check(read)
+    assert unreadable + mistakes == []
+    assert file is not None
+    return file
+
+
+def test_the_settings_page_is_the_one_the_program_writes() -> None:
+    assert SETTINGS.read_text(encoding="utf-8") == settings_page(), "run: python -m tests.repo.pages"
+
+
+def test_every_key_says_what_it_means() -> None:
+    keys = [key for part in parts(CronFile, CronFile().model_dump(mode="json", by_alias=True)) for key in part.keys]
+
+    assert [key.path for key in keys if not key.meaning] == []
+    # One from each depth, lest the page be shorter than what it is written from.
+    assert {"version", "bookings.columns.phone", "rules.sms.missing.messages.<status>.template"} < {
+        key.path for key in keys
+    }
+
+
+def test_every_variable_stands_on_the_page() -> None:
+    page = settings_page()
+
+    assert [name for name in VARIABLES if f"| `{name}` |" not in page] == []
+
+
+def test_the_example_states_the_defaults() -> None:
+    assert example().model_copy(update={"jobs": {}}) == CronFile()
+    assert example().running() == CronFile().running()
+
+
+def test_the_example_passes_every_check() -> None:
+    load(EXAMPLE, {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}, database_only=True)
+
+
+def test_the_example_leaves_nothing_out() -> None:
+    """But the names of the application's columns, and one note."""
+    file = example()
+    rules, limits = file.rules, file.limits
+    shown = [file, file.bookings, rules, rules.sms_missing, rules.sms_stuck, rules.sms_unproven, rules.calendar_missing]
+    shown += [limits, limits.breaker, limits.rate, limits.timeouts, file.reporting]
+
+    assert [name for part in shown for name in type(part).model_fields if name not in part.model_fields_set] == [
+        "date_tbd_note"
+    ]
+
+
+def test_the_example_runs_the_jobs_there_are() -> None:
+    assert set(example().jobs) == {path.stem for path in (ROOT / "jobs").glob("*.py")} - {"__init__"}

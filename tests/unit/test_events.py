@@ -1,0 +1,311 @@
+"""A booking's event: its id, its title and times, and what to do about events that are there already."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.events import (
+    Adopt,
+    Adoption,
+    CalendarEvent,
+    Insert,
+    LeaveAlone,
+    adoption,
+    body,
+    candidates,
+    event_id,
+    judge_event,
+    subject,
+    times,
+)
+from reconciler.domain.gaps import Cause, Effect
+from reconciler.domain.intents import EVENT_TRIGGER, Intent, IntentId, State
+from reconciler.domain.policies import DeletedByHand, EventPolicy, Policy
+from reconciler.domain.verdicts import Refusal, Standing
+
+LONDON = ZoneInfo("Europe/London")
+POLICY = EventPolicy(
+    policy=Policy.REPAIR, zone=LONDON, deleted_by_hand=DeletedByHand.REPORT, default_length=timedelta(hours=3)
+)
+RESTORE = replace(POLICY, deleted_by_hand=DeletedByHand.RESTORE)
+STARTS = datetime(2026, 6, 20, 18, 30, tzinfo=UTC)
+BOOKING = Booking(
+    id=BookingId("1a2b3c4d-0000-4000-8000-000000000000"),
+    status="confirmed",
+    created_at=datetime(2026, 6, 1, tzinfo=UTC),
+    starts_at=STARTS,
+    ends_at=STARTS + timedelta(hours=4),
+    event_id=None,
+    first_name="Ana",
+    name="Ana Lima",
+    phones=(),
+    guests=40,
+    occasion="Birthday",
+)
+
+
+# Ids
+
+
+def test_an_id_is_the_same_in_every_release() -> None:
+    """Written down once: an id that came out otherwise would disown every event made before."""
+    assert event_id("venue", BOOKING.id, 1) == "rclsp8mr9dd7oqb408cnd93fc683mi1vmn76qeukmje2ld4ju3sqb4g"
+
+
+@given(st.text(), st.text(), st.integers(1))
+def test_google_takes_every_id(installation: str, booking: str, generation: int) -> None:
+    """a to v and 0 to 9, 5 to 1024 characters: base32hex (Calendar API, Event.id)."""
+    assert re.fullmatch(r"rcl[a-v0-9]{2,1021}", event_id(installation, BookingId(booking), generation))
+
+
+def test_installations_bookings_and_generations_never_share_an_id() -> None:
+    ids = [
+        event_id(installation, BookingId(booking), generation)
+        for installation in ("venue", "venue2")
+        for booking in (BOOKING.id, "1a2b3c4d-0000-4000-8000-000000000001")
+        for generation in (1, 2, 11)
+    ]
+
+    assert len(set(ids)) == len(ids)
+
+
+# What an event says
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({}, "[CONFIRMED] - 1a2b3c4d - Ana Lima"),
+        ({"status": "draft"}, "[DRAFT] - 1a2b3c4d - Ana Lima"),
+        ({"name": ""}, "[CONFIRMED] - 1a2b3c4d - Booking"),
+        ({"name": " \t\n"}, "[CONFIRMED] - 1a2b3c4d - Booking"),
+        ({"name": "Ana\nLima"}, "[CONFIRMED] - 1a2b3c4d - Ana Lima"),
+        ({"name": "Ana\u202eamiL"}, "[CONFIRMED] - 1a2b3c4d - Ana amiL"),
+        ({"name": "Ana - Lima & <Sons>"}, "[CONFIRMED] - 1a2b3c4d - Ana - Lima & <Sons>"),
+        ({"name": "A" * 174}, "[CONFIRMED] - 1a2b3c4d - " + "A" * 174),
+        ({"name": "A" * 175}, "[CONFIRMED] - 1a2b3c4d - " + "A" * 175),
+        ({"name": "A" * 176}, "[CONFIRMED] - 1a2b3c4d - " + "A" * 174 + "…"),
+    ],
+    ids=range(10),
+)
+def test_a_title(changes: dict[str, Any], title: str) -> None:
+    written = body(replace(BOOKING, **changes), POLICY, "venue", 1).title
+
+    assert written == title
+    assert len(written) <= 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "description"),
+    [
+        ({}, "Booking 1a2b3c4d<br>Ana Lima<br>Guests: 40<br>Occasion: Birthday"),
+        ({"guests": None, "occasion": None}, "Booking 1a2b3c4d<br>Ana Lima"),
+        ({"guests": 0, "occasion": ""}, "Booking 1a2b3c4d<br>Ana Lima<br>Guests: 0"),
+        (
+            {"name": "<b>Ana</b>", "occasion": '"Tea" & <script>', "guests": None},
+            "Booking 1a2b3c4d<br>&lt;b&gt;Ana&lt;/b&gt;<br>Occasion: &quot;Tea&quot; &amp; &lt;script&gt;",
+        ),
+    ],
+)
+def test_a_description_is_safe_html(changes: dict[str, Any], description: str) -> None:
+    assert body(replace(BOOKING, **changes), POLICY, "venue", 1).description == description
+
+
+def test_nothing_personal_is_shown() -> None:
+    shown = repr((body(BOOKING, POLICY, "venue", 1), found()))
+
+    assert [word for word in ("Ana", "Lima", "Birthday") if word in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at", "wall"),
+    [
+        # where the booking has no end: three hours, as they pass
+        ("2026-06-20T18:30Z", None, ("2026-06-20T19:30+01:00", "2026-06-20T22:30+01:00")),
+        ("2026-06-20T21:30Z", None, ("2026-06-20T22:30+01:00", "2026-06-21T01:30+01:00")),
+        ("2026-03-29T00:30Z", None, ("2026-03-29T00:30+00:00", "2026-03-29T04:30+01:00")),
+        ("2026-10-24T23:30Z", None, ("2026-10-25T00:30+01:00", "2026-10-25T02:30+00:00")),
+        ("2026-10-25T00:30Z", None, ("2026-10-25T01:30+01:00", "2026-10-25T03:30+00:00")),
+        ("2026-10-25T01:30Z", None, ("2026-10-25T01:30+00:00", "2026-10-25T04:30+00:00")),
+        # an end of its own stays, after midnight and over the change too
+        ("2026-06-20T18:30Z", "2026-06-21T00:00Z", ("2026-06-20T19:30+01:00", "2026-06-21T01:00+01:00")),
+        ("2026-10-24T23:30Z", "2026-10-25T01:30Z", ("2026-10-25T00:30+01:00", "2026-10-25T01:30+00:00")),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London", "America/New_York"])
+def test_an_event_stands_where_the_venues_clocks_show_it(
+    starts_at: str, ends_at: str | None, wall: tuple[str, str], zone: str
+) -> None:
+    """In whichever zone the instants come from the database."""
+    instants = [datetime.fromisoformat(moment).astimezone(ZoneInfo(zone)) for moment in (starts_at, ends_at) if moment]
+    booking = replace(BOOKING, starts_at=instants[0], ends_at=instants[1] if ends_at else None)
+    event = body(booking, POLICY, "venue", 1)
+
+    assert (event.starts_at.isoformat(timespec="minutes"), event.ends_at.isoformat(timespec="minutes")) == wall
+    assert event.zone == "Europe/London"
+    assert [moment.astimezone(UTC) for moment in times(booking, POLICY)] == [
+        datetime.fromisoformat(moment).astimezone(UTC) for moment in wall
+    ]
+
+
+def test_without_a_date_there_is_no_event() -> None:
+    with pytest.raises(ValueError, match="without a date"):
+        times(replace(BOOKING, starts_at=None), POLICY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"ends_at": None}, ""),
+        ({"ends_at": STARTS}, Refusal.ENDS_BEFORE_START),
+        ({"ends_at": STARTS - timedelta(hours=1)}, Refusal.ENDS_BEFORE_START),
+        ({"starts_at": None}, Refusal.NO_DATE),
+    ],
+)
+def test_may_an_event_be_made(changes: dict[str, Any], reason: str) -> None:
+    verdict = judge_event(replace(BOOKING, **changes), None, POLICY, STARTS - timedelta(days=1))
+
+    assert verdict.reason == reason
+    assert verdict.standing is (Standing.REFUSED if reason else Standing.REPAIR)
+    assert verdict.cause is (Cause.UNUSABLE_DATA if reason else Cause.NEVER_CREATED)
+
+
+def test_an_event_whose_making_is_unclear_is_not_made_again() -> None:
+    last = Intent(
+        id=IntentId("1"),
+        booking=BOOKING.id,
+        effect=Effect.EVENT,
+        trigger=EVENT_TRIGGER,
+        generation=1,
+        state=State.UNKNOWN,
+        attempts=1,
+        subject=subject(BOOKING, POLICY),
+        code="timeout",
+        cause=None,
+        provider_id=None,
+        not_before=None,
+        claim=None,
+    )
+
+    assert judge_event(BOOKING, last, POLICY, STARTS - timedelta(days=1)).reason is Refusal.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"starts_at": STARTS + timedelta(minutes=1)},
+        {"ends_at": None},
+        {"status": "draft"},
+        {"name": "Ana Lopes"},
+        {"guests": None},
+        {"occasion": None},
+    ],
+)
+def test_a_refused_event_is_tried_again_when_it_would_say_something_else(changes: dict[str, Any]) -> None:
+    assert subject(replace(BOOKING, **changes), POLICY) != subject(BOOKING, POLICY)
+
+
+def test_or_when_another_policy_is_asked_for() -> None:
+    assert subject(BOOKING, RESTORE) != subject(BOOKING, POLICY)
+    assert subject(replace(BOOKING, created_at=STARTS, phones=("1",)), POLICY) == subject(BOOKING, POLICY)
+
+
+# Events that are there already
+
+
+def found(**changes: Any) -> CalendarEvent:
+    """As the application makes them."""
+    usual: dict[str, Any] = {
+        "id": "app1",
+        "live": True,
+        "title": "[CONFIRMED] - 1a2b3c4d - Ana Lima @ The Anchor",
+        "starts_at": STARTS,
+        "recurring": False,
+        "marker": None,
+    }
+    return CalendarEvent(**usual | changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"live": False},
+        {"title": "1a2b3c4d"},
+        {"title": "Private - 1a2b3c4d"},
+        {"title": "[DRAFT] -  1a2b3c4d  - somebody else's words"},
+        {"starts_at": STARTS.astimezone(LONDON)},
+        {"starts_at": datetime.fromisoformat("2026-06-20T14:30:00-04:00")},
+        {"marker": BOOKING.id},
+        # ours, and the ledger lost it
+        {"id": event_id("venue", BOOKING.id, 1)},
+    ],
+)
+def test_an_event_of_this_booking(changes: dict[str, Any]) -> None:
+    event = found(**changes)
+
+    assert candidates(BOOKING, [event]) == [event]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": ""},
+        {"title": "[CONFIRMED] - 1a2b3c4e - Ana Lima"},
+        {"title": "[CONFIRMED] - 1a2b3c4d5 - Ana Lima"},
+        {"title": "[CONFIRMED] - 1A2B3C4D - Ana Lima"},
+        {"title": "[CONFIRMED] 1a2b3c4d Ana Lima"},
+        {"title": "Call Ana about 1a2b3c4d - urgent"},
+        {"title": "[CONFIRMED]-1a2b3c4d-Ana Lima"},
+        {"starts_at": STARTS + timedelta(minutes=1)},
+        {"starts_at": STARTS - timedelta(days=7)},
+        {"starts_at": None},  # a whole day
+        {"recurring": True},
+        {"marker": "another"},
+        {"marker": ""},
+        {"id": event_id("venue", BOOKING.id, 1), "live": False},
+    ],
+)
+def test_not_an_event_of_this_booking(changes: dict[str, Any]) -> None:
+    """Whatever differs in one thing only is somebody else's, and is left alone."""
+    assert candidates(BOOKING, [found(**changes)]) == []
+
+
+def test_the_candidates_among_the_others() -> None:
+    first, other, second = found(), found(id="app2", recurring=True), found(id="app3", live=False)
+
+    assert candidates(BOOKING, [first, other, second]) == [first, second]
+
+
+ONE, TWO, GONE = found(), found(id="app2"), found(id="app3", live=False)
+
+
+@pytest.mark.parametrize(
+    ("there", "policy", "expected"),
+    [
+        ([], POLICY, Insert()),
+        ([ONE], POLICY, Adopt("app1")),
+        ([GONE, ONE], POLICY, Adopt("app1")),
+        ([ONE, TWO], POLICY, LeaveAlone(Refusal.SEVERAL_CANDIDATES)),
+        ([ONE, TWO, GONE], POLICY, LeaveAlone(Refusal.SEVERAL_CANDIDATES)),
+        ([GONE], POLICY, LeaveAlone(Refusal.DELETED_BY_HAND)),
+        ([GONE, GONE], POLICY, LeaveAlone(Refusal.DELETED_BY_HAND)),
+        # restore brings back what is gone, and changes nothing about what is there
+        ([], RESTORE, Insert()),
+        ([GONE], RESTORE, Insert()),
+        ([ONE], RESTORE, Adopt("app1")),
+        ([GONE, ONE], RESTORE, Adopt("app1")),
+        ([ONE, TWO], RESTORE, LeaveAlone(Refusal.SEVERAL_CANDIDATES)),
+    ],
+    ids=range(12),
+)
+def test_what_the_candidates_ask_for(there: list[CalendarEvent], policy: EventPolicy, expected: Adoption) -> None:
+    assert adoption(there, policy) == expected

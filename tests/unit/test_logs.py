@@ -1,0 +1,76 @@
+"""The log: JSON where nobody watches, no number, no exception's own words."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from reconciler.reporting import logs
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    logs.set_up(stream=stream)
+    yield stream
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(written: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+def test_one_json_object_per_line(written: io.StringIO) -> None:
+    structlog.get_logger().info("pass", job="missing_sms", repaired=8)
+    (line,) = lines(written)
+    assert {name: line[name] for name in ("event", "job", "level", "repaired")} == {
+        "event": "pass",
+        "job": "missing_sms",
+        "level": "info",
+        "repaired": 8,
+    }
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_numbers_are_masked_also_in_what_libraries_say(written: io.StringIO) -> None:
+    structlog.get_logger().info("pass", to="+447700900123")
+    logging.getLogger("some.library").warning("sending to %s", "07700 900123")
+    assert "900123" not in written.getvalue()
+    assert len(lines(written)) == 2
+
+
+def fail() -> None:
+    raise ValueError("Ana Lima cannot be reached")
+
+
+@pytest.mark.parametrize("name", ["twilio.http_client", "httplib2", "urllib3.connectionpool", "apscheduler.scheduler"])
+def test_libraries_that_write_urls_say_nothing_below_a_warning(written: io.StringIO, name: str) -> None:
+    logging.getLogger(name).info("GET /Messages.json?To=%2B447700900123")
+    assert written.getvalue() == ""
+
+
+def test_an_exception_shows_its_type_and_places_and_not_its_words(written: io.StringIO) -> None:
+    try:
+        fail()
+    except ValueError:
+        structlog.get_logger().exception("run_failed", job="missing_sms")
+    (line,) = lines(written)
+    assert line["error"] == "ValueError"
+    assert "test_logs.py" in str(line["places"])
+    assert "Ana" not in written.getvalue()
+
+
+def test_a_library_s_exception_shows_no_words_either(written: io.StringIO) -> None:
+    try:
+        fail()
+    except ValueError:
+        logging.getLogger("some.library").exception("it failed")
+    assert "Ana" not in written.getvalue()
+    assert lines(written)[0]["error"] == "ValueError"

@@ -1,0 +1,196 @@
+"""The plan of a pass: its counts add up, and it is refused when there is suspiciously much of it."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.plan import Decision, Plan, Tripped, trips
+from reconciler.domain.policies import Breaker
+from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, Verdict, held, refused
+
+BOOKING = Booking(
+    id=BookingId("1a2b3c4d-0000-4000-8000-000000000000"),
+    status="confirmed",
+    created_at=datetime(2026, 6, 1, tzinfo=UTC),
+    starts_at=None,
+    ends_at=None,
+    event_id=None,
+    first_name="Ana",
+    name="Ana Lima",
+    phones=(),
+)
+REPAIR = Verdict(standing=Standing.REPAIR, cause=Cause.NEVER_QUEUED)
+AGAIN = Verdict(standing=Standing.REPAIR, cause=Cause.APP_FAILED)
+
+
+def decision(verdict: Verdict, *, is_new: bool = True) -> Decision:
+    return Decision(booking=BOOKING, verdict=verdict, trigger="booking_confirmed", subject="", is_new=is_new)
+
+
+def plan(*decisions: Decision, fine: int = 0, by_condition: dict[tuple[Condition, str], int] | None = None) -> Plan:
+    counted = by_condition if by_condition is not None else {(Condition.NO_TEXT, ""): fine}
+    looked_at = sum(counted.values()) + len(decisions)
+    return Plan(kind=GapKind.SMS_MISSING, looked_at=looked_at, by_condition=counted, decisions=decisions)
+
+
+# Counts
+
+
+def test_where_everybody_stands() -> None:
+    counted = {
+        (Condition.STATUS, "cancelled"): 5,
+        (Condition.STATUS, "completed"): 2,
+        (Condition.GRACE, ""): 1,
+        (Condition.DATE_SET, ""): 3,
+        (Condition.NO_TEXT, ""): 14,
+    }
+    decisions = [
+        decision(REPAIR),
+        decision(AGAIN, is_new=False),
+        decision(refused(Refusal.OLD)),
+        decision(held(Hold.QUIET_HOURS, Cause.NEVER_QUEUED)),
+    ]
+
+    assert plan(*decisions, by_condition=counted).tally() == {
+        (Standing.NOT_ASKED, "cancelled"): 5,
+        (Standing.NOT_ASKED, "completed"): 2,
+        (Standing.WAITING, "grace"): 1,
+        (Standing.NOT_ASKED, "date_set"): 3,
+        (Standing.FINE, "no_text"): 14,
+        (Standing.REPAIR, ""): 2,
+        (Standing.REFUSED, "old"): 1,
+        (Standing.WAITING, "quiet_hours"): 1,
+    }
+
+
+labels = st.sampled_from(["", "cancelled", "old", "grace"])
+verdicts = st.one_of(
+    st.just(REPAIR),
+    st.sampled_from(Refusal).map(refused),
+    st.sampled_from(Hold).map(lambda hold: held(hold, Cause.NEVER_QUEUED)),
+)
+
+
+@given(
+    st.dictionaries(st.tuples(st.sampled_from(Condition), labels), st.integers(0, 1000)),
+    st.lists(verdicts, max_size=30),
+)
+def test_nobody_is_counted_twice_or_not_at_all(counted: dict[tuple[Condition, str], int], found: list[Verdict]) -> None:
+    """Also where a status is called as a reason of ours is."""
+    counts = plan(*map(decision, found), by_condition=counted).tally()
+    gaps = Counter(verdict.standing for verdict in found)
+    others = Counter({Standing.FINE: 0})
+    for (condition, _), number in counted.items():
+        others[STANDING.get(condition, Standing.NOT_ASKED)] += number
+
+    assert sum(counts.values()) == sum(counted.values()) + len(found)
+    for standing in Standing:
+        there = sum(number for (where, _), number in counts.items() if where is standing)
+        assert there == gaps[standing] + others[standing]
+
+
+STANDING = {
+    Condition.NO_TEXT: Standing.FINE,
+    Condition.NO_EVENT: Standing.FINE,
+    Condition.OVERDUE: Standing.FINE,
+    Condition.UNPROVEN: Standing.FINE,
+    Condition.GRACE: Standing.WAITING,
+}
+
+
+def test_what_is_to_be_done() -> None:
+    first, again = decision(REPAIR), decision(AGAIN, is_new=False)
+    made = plan(first, decision(refused(Refusal.OLD)), again, decision(held(Hold.BACKOFF, Cause.NEVER_QUEUED)))
+
+    assert made.repairs == [first, again]
+    assert made.new_repairs == 1
+
+
+def test_a_plan_that_is_held_back_does_nothing_and_forgets_nothing() -> None:
+    waiting = held(Hold.BACKOFF, Cause.BLOCKED)
+    made = plan(decision(REPAIR), decision(AGAIN), decision(refused(Refusal.OLD)), decision(waiting), fine=3)
+
+    kept = made.holding(Hold.INTEGRATION)
+    assert kept.repairs == []
+    assert [d.verdict for d in kept.decisions] == [
+        held(Hold.INTEGRATION, Cause.NEVER_QUEUED),
+        held(Hold.INTEGRATION, Cause.APP_FAILED),
+        refused(Refusal.OLD),
+        waiting,
+    ]
+    assert kept.tally().total() == made.looked_at
+
+    named = made.holding(Hold.BREAKER, Cause.BREAKER)
+    assert [d.verdict.cause for d in named.decisions] == [
+        Cause.BREAKER,
+        Cause.BREAKER,
+        Cause.TOO_LATE,
+        Cause.BLOCKED,
+    ]
+
+
+# The breaker
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "fine", "trips_it"),
+    [
+        # new repairs, those begun before, the others; floor 3, ratio 0.5 from 5 looked at
+        (0, 0, 0, False),
+        (3, 0, 0, False),  # the floor itself
+        (4, 0, 0, False),  # more than the floor, and too few looked at
+        (4, 0, 1, True),  # now they are enough
+        (4, 0, 3, True),  # 4 of 7
+        (4, 0, 4, False),  # half is not more than half
+        (5, 0, 4, True),
+        (3, 0, 2, False),  # more than half, and within the floor
+        (3, 9, 0, False),  # what was begun before is not held against the plan
+        (7, 9, 0, False),  # 7 of 16
+        (9, 8, 0, True),  # 9 of 17
+        (400, 0, 400, False),
+        (401, 0, 400, True),
+    ],
+)
+def test_the_breaker(new: int, old: int, fine: int, trips_it: bool) -> None:
+    made = plan(*[decision(REPAIR)] * new, *[decision(AGAIN, is_new=False)] * old, fine=fine)
+    refusal = Tripped(found=new, looked_at=new + old + fine, allowed=3)
+
+    assert trips(made, Breaker(floor=3, ratio=0.5, ratio_from=5), None) == (refusal if trips_it else None)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "new", "fine", "trips_it"),
+    [(0.0, 4, 1000, True), (1.0, 1000, 0, False), (0.25, 5, 15, False), (0.25, 5, 14, True)],
+)
+def test_the_ratio(ratio: float, new: int, fine: int, trips_it: bool) -> None:
+    made = plan(*[decision(REPAIR)] * new, fine=fine)
+
+    assert (trips(made, Breaker(floor=3, ratio=ratio, ratio_from=5), None) is not None) is trips_it
+
+
+def test_what_is_refused_or_waits_does_not_count() -> None:
+    made = plan(*[decision(refused(Refusal.OLD))] * 50, *[decision(held(Hold.BACKOFF, Cause.NEVER_QUEUED))] * 50)
+
+    assert trips(made, Breaker(floor=0, ratio=0, ratio_from=1), None) is None
+
+
+@pytest.mark.parametrize(
+    ("new", "ceiling", "trips_it"),
+    [
+        (400, 400, False),  # the breaker alone would refuse
+        (401, 400, True),
+        (0, 0, False),
+        (1, 0, True),  # the breaker alone would not
+        (2, 1, True),
+    ],
+)
+def test_a_ceiling_stands_in_for_the_breaker(new: int, ceiling: int, trips_it: bool) -> None:
+    made = plan(*[decision(REPAIR)] * new, decision(AGAIN, is_new=False))
+    refusal = Tripped(found=new, looked_at=new + 1, allowed=ceiling)
+
+    assert trips(made, Breaker(floor=3, ratio=0.5, ratio_from=5), ceiling) == (refusal if trips_it else None)
