@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect, GapKind
-from reconciler.domain.intents import LEGAL_MOVES, Intent, State
+from reconciler.domain.intents import HANDED_OVER, LEGAL_MOVES, Intent, State
 from reconciler.ports import NewIntent, Store
 from tests.support.venue import NOON
 from tests.support.world import World
@@ -112,6 +112,16 @@ def test_what_is_done_for_ever_speaks_louder_than_what_was_planned_after_it(
     seen = last(store, finally_done)
     assert seen is not None
     assert seen.state == state
+
+
+def test_a_text_that_was_only_handed_over_hides_nothing_that_was_planned_since(store: Store) -> None:
+    sending = move(store, claimed(store), State.SENDING)
+    assert sending is not None
+    move(store, sending, State.DONE, code=HANDED_OVER, provider_id="row")
+    handed_over = last(store, None)
+    plan(store)
+    seen = last(store, None)
+    assert (handed_over and handed_over.code, seen and (seen.state, seen.generation)) == (HANDED_OVER, (State.PLANNED, 2))
 
 
 def test_a_planned_text_speaks_louder_than_an_older_refusal(store: Store) -> None:

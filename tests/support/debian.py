@@ -25,7 +25,7 @@ class DebianPostgres(PostgresServer):
         if not (BINARIES / "initdb").exists():
             raise RuntimeError("PostgreSQL 15 is not installed: apt-get install postgresql-15 (.ci/run does it)")
         self._folder = Path(tempfile.mkdtemp(prefix="reconciler-pg15-"))
-        self._port = _free_port()
+        self._port = free_port()
         if os.geteuid() == 0:
             shutil.chown(self._folder, SYSTEM_USER)
         secret = self._folder / "password"
@@ -77,7 +77,7 @@ class DebianPostgres(PostgresServer):
             raise RuntimeError(f"{program} failed: {done.stderr}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -4,7 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler import bootstrap
-from reconciler.cli.once import available, run_jobs
+from reconciler.cli.once import run_jobs
+from reconciler.engine.jobs import available
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate
 from reconciler.settings import load

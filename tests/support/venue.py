@@ -18,6 +18,7 @@ NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
 """A Wednesday; the tests' usual now."""
 ANA = "+447700900101"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
+LEDGER = ("gap", "intent", "run", "episode", "rate")
 
 
 @dataclass
@@ -61,9 +62,10 @@ class Venue:
         return BookingId(self.insert("private_bookings", row))
 
     def text(self, booking: str, **values: Any) -> str:
-        """A row of the application's queue, sent unless told otherwise."""
+        """A row of the application's queue, sent (with its SID) unless told otherwise."""
+        own_id = uuid.uuid4()
         row = {
-            "id": str(uuid.uuid4()),
+            "id": str(own_id),
             "booking_id": booking,
             "trigger_type": "booking_confirmed",
             "template_key": "confirmed",
@@ -73,7 +75,7 @@ class Venue:
             "customer_name": "Ana Lima",
             "status": "sent",
             "sent_at": self.now - timedelta(minutes=50),
-            "twilio_message_sid": None,
+            "twilio_message_sid": f"SM{own_id.hex}" if values.get("status", "sent") == "sent" else None,
             "created_at": self.now - timedelta(minutes=50),
             **values,
         }
@@ -102,7 +104,7 @@ class Venue:
     def empty(self) -> None:
         """Remove every row but the ledger's own identity."""
         ours = self.sql("SELECT oid FROM pg_class WHERE oid = to_regclass('reconciler.intent')")
-        ledger = ", reconciler.gap, reconciler.intent, reconciler.run, reconciler.rate" if ours else ""
+        ledger = "".join(f", reconciler.{table}" for table in LEDGER) if ours else ""
         self.sql(f"TRUNCATE {', '.join(TABLES)}{ledger}")
 
     def rows(self, table: str) -> list[dict[str, Any]]:

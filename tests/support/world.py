@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler import bootstrap
-from reconciler.cli.once import available, run_jobs
+from reconciler.cli.once import run_jobs
 from reconciler.domain.gaps import GapKind
+from reconciler.engine.jobs import available
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.sandbox.world import Sandbox
@@ -22,6 +23,7 @@ bookings: {{since: 2026-01-01{bookings}}}
 rules:
   sms.missing: {{quiet_hours: {quiet}{texts}}}
   calendar.missing: {{policy: {event_policy}{events}}}
+{rules}
 limits: {{rate: {{texts: 500/s, events: 500/s}}{limits}}}
 {more}
 """
@@ -38,7 +40,7 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **edits: str) -> None:
-        """Further keys for cron.yaml, by section: bookings, texts, events, limits, quiet, event_policy, more."""
+        """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, quiet, event_policy, more."""
         self.edits |= edits
 
     @contextmanager
@@ -49,6 +51,7 @@ class World:
             "events": "",
             "limits": "",
             "more": "",
+            "rules": "",
             "quiet": "21:00-09:00",
             "event_policy": "repair",
         }
@@ -63,6 +66,11 @@ class World:
         """What ``reconciler once`` does, in this process."""
         with self.services(act=act, ceiling=ceiling) as services:
             return {result.kind: result for result in run_jobs(available(), services)}
+
+    def both(self, **options: Any) -> dict[GapKind, PassResult]:
+        """Of these the two that repair."""
+        results = self.once(**options)
+        return {kind: results[kind] for kind in (GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING)}
 
     def texts(self, **options: Any) -> PassResult:
         return self.once(**options)[GapKind.SMS_MISSING]

@@ -1,0 +1,68 @@
+"""``reconciler run``: the service."""
+
+import os
+import signal
+import threading
+import uuid
+from datetime import UTC, datetime
+
+import click
+
+from reconciler import bootstrap
+from reconciler.cli.options import config_option
+from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.reports import Level, Report
+from reconciler.engine.jobs import unknown
+from reconciler.errors import ConfigurationError
+from reconciler.reporting import logs
+from reconciler.service.keeper import Keeper
+from reconciler.settings import Settings
+from reconciler.settings.environment import read_sentry
+
+
+@click.command("run")
+@config_option
+def command(config: str | None) -> None:
+    """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
+
+    It starts without its database, says so, and keeps trying; only a configuration error ends it. Asked to stop, it
+    finishes the call in hand.
+    """
+    logs.set_up()
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    try:
+        settings = _checked(bootstrap.settings(config))
+    except ConfigurationError as error:
+        _tell(error)
+        raise
+    Keeper(settings=settings, stop=stop, reporter=bootstrap.reporter(settings.environment.sentry)).run()
+
+
+def _checked(settings: Settings) -> Settings:
+    mistakes = [settings.mistake(("jobs",), what) for what in unknown(settings.file.running())]
+    if mistakes:
+        raise ConfigurationError(mistakes, "correct the names; `reconciler once --help` and the folder jobs have them")
+    return settings
+
+
+def _tell(error: ConfigurationError) -> None:
+    """The mistakes hold names and lines, never a value of the environment."""
+    reporter = bootstrap.reporter(read_sentry(os.environ))
+    if reporter is None:
+        return
+    reporter.tell(
+        Report(
+            id=uuid.uuid4().hex,
+            kind=GapKind.INTEGRATION_SCHEDULER,
+            cause=Cause.BLOCKED,
+            level=Level.ERROR,
+            found=len(error.mistakes),
+            repaired=0,
+            oldest_at=datetime.now(UTC),
+            code="configuration",
+            seen="; ".join(error.mistakes),
+            remedy=error.advice,
+        )
+    )

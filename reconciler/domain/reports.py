@@ -1,0 +1,118 @@
+"""What people are told: one report when something of a kind and cause begins, and that the service is alive."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
+
+MOST_REFERENCES = 10
+
+
+class Level(StrEnum):
+    WARNING = "warning"
+    """Everything was mended; that it had to be is the news."""
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Gaps of one kind and cause: what is open now, and what was repaired since the pass began."""
+
+    kind: GapKind
+    cause: Cause
+    open: int
+    repaired: int
+    oldest_at: datetime
+    references: tuple[str, ...]
+    """Short booking references of some of them, oldest first; of an integration, which effects it blocks."""
+    code: str
+    """The reason of the oldest: a refusal, a hold, a provider's or the database's code; '' if none kept it open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One event for Sentry: codes, counts and references, nothing personal."""
+
+    id: str
+    """32 hexadecimal digits: the event's id, so that a repeat is the same event."""
+    kind: GapKind
+    cause: Cause
+    level: Level
+    found: int
+    repaired: int
+    oldest_at: datetime
+    references: tuple[str, ...] = ()
+    code: str = ""
+    seen: str = ""
+    remedy: str = ""
+    sql: str = field(default="", repr=False)
+
+    @property
+    def title(self) -> str:
+        """One line; identical reports have identical titles."""
+        if self.kind.is_integration:
+            return f"{self.kind}: {self.seen or self.code}"
+        return f"{self.kind} / {self.cause}: {self.found} found, {self.repaired} repaired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckIn:
+    """A sign of life. ``ok`` says how the service is, never how many gaps there are."""
+
+    monitor: str
+    ok: bool
+    every: timedelta | None = None
+    cron: str | None = None
+    """When the next one is due: one of the two."""
+    zone: str = "UTC"
+    longest: timedelta = timedelta(minutes=30)
+    """How long what it watches may take."""
+
+
+REMEDIES: dict[Cause, str] = {
+    Cause.NEVER_QUEUED: "the application queued no text for them: look for its errors at the time they were made",
+    Cause.NEVER_CREATED: "the application made no calendar event for them: look for its errors, its calendar variables "
+    "and permissions",
+    Cause.APP_FAILED: "the application tried and failed: its queue rows say why",
+    Cause.BLOCKED: "something keeps us from mending them; the code names it",
+    Cause.GIVEN_UP: "we tried as often as we may: look at them one by one",
+    Cause.BREAKER: "suspiciously many at once: look at some, then run `reconciler once --do --max N`",
+    Cause.UNUSABLE_DATA: "correct what is wrong with these bookings; the next pass mends them",
+    Cause.REFUSED_RECIPIENT: "these people do not want texts: confirm another way",
+    Cause.TOO_LATE: "a text would come too late: confirm another way",
+    Cause.DELETED_BY_HAND: "a person deleted the event of a live booking: restore it, or set deleted_by_hand: restore",
+    Cause.UNKNOWN_OUTCOME: "whether a text left is not known, and it is not sent again: ask the customer, or look in "
+    "the provider's log",
+}
+"""What a person can do, by cause; an integration's own fault says it better."""
+
+PARTICULAR: dict[tuple[GapKind, Cause], str] = {
+    (GapKind.SMS_STUCK, Cause.APP_FAILED): "these texts are queued and nobody sends them: press Send, or find out why "
+    "the application's sender stands still",
+    (GapKind.SMS_UNPROVEN, Cause.UNKNOWN_OUTCOME): "the application says sent and has no id to prove it: look in the "
+    "provider's log, or ask the customer",
+    (GapKind.SMS_MISSING, Cause.DELETED_BY_HAND): "we handed these texts to the application and somebody took them out "
+    "of its queue: if that was no decision, confirm another way",
+}
+"""The same where the kind makes a difference."""
+
+
+def report_of(group: Group, faults: Sequence[IntegrationFault], id_: str) -> Report:
+    """The report that a group opens with. ``faults`` are those of the pass that found it."""
+    fault = next((fault for fault in faults if fault.kind is group.kind), None)
+    return Report(
+        id=id_,
+        kind=group.kind,
+        cause=group.cause,
+        level=Level.ERROR if group.open else Level.WARNING,
+        found=group.open + group.repaired,
+        repaired=group.repaired,
+        oldest_at=group.oldest_at,
+        references=group.references[:MOST_REFERENCES],
+        code=group.code,
+        seen=fault.seen if fault else "",
+        remedy=fault.remedy if fault else PARTICULAR.get((group.kind, group.cause), REMEDIES[group.cause]),
+        sql=fault.sql if fault else "",
+    )

@@ -1,0 +1,15 @@
+"""Who tells people: what is sent is judged by the answer, never by having been handed over."""
+
+from typing import Protocol
+
+from reconciler.domain.reports import CheckIn, Report
+
+
+class Reporter(Protocol):
+    def tell(self, report: Report) -> bool:
+        """Whether the report was accepted. The same report again is the same event. Never raises for a dead sink."""
+        ...
+
+    def check_in(self, check_in: CheckIn) -> bool:
+        """Say that the service is alive, and how it is. Whether it was accepted."""
+        ...

@@ -1,0 +1,77 @@
+"""The log: constant event names and fields, pretty on a terminal, JSON elsewhere, to stderr; numbers masked.
+
+Libraries log through it too, from WARNING on: some of them write whole URLs and bodies at lower levels.
+"""
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from reconciler.reporting.redact import clean
+
+_LOUD = (
+    "alembic", "apscheduler", "google.auth", "googleapiclient", "httplib2", "twilio.http_client", "urllib3",
+    "urllib3.connectionpool",
+)  # fmt: skip
+
+
+def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Configure structlog and the standard library's logging for this process."""
+    out = stream or sys.stderr
+    ours: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _masked,
+    ]
+    rendering: list[Processor] = (
+        [structlog.dev.ConsoleRenderer()] if out.isatty() else [structlog.processors.JSONRenderer(sort_keys=True)]
+    )
+    structlog.configure(
+        processors=[*ours, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=ours,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _bare, *rendering],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # APScheduler says a second time, as an ERROR with the exception's text, what our listener tells.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+
+
+def _masked(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    cleaned: EventDict = {name: value if name == "exc_info" else clean(value) for name, value in event.items()}
+    return cleaned
+
+
+def _bare(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """An exception's own message may hold anything: its type and the places it came through are enough."""
+    failure = event.pop("exc_info", None)
+    if failure is True:
+        failure = sys.exc_info()
+    if isinstance(failure, BaseException):
+        failure = (type(failure), failure, failure.__traceback__)
+    if isinstance(failure, tuple) and failure[0] is not None:
+        event["error"] = failure[0].__name__
+        event["places"] = _places(failure[2])
+    return event
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]

@@ -1,0 +1,203 @@
+"""``reconciler run``: keeps time until it is told to stop. Only a configuration error ends it otherwise."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+import structlog
+
+from reconciler import bootstrap
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.reports import CheckIn
+from reconciler.engine.jobs import run_job
+from reconciler.engine.results import PassResult
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
+from reconciler.ports import Mandate, Reporter, Services
+from reconciler.schedule import GRACE, Schedule, Trouble
+from reconciler.service.health import JobState
+from reconciler.service.troubles import Troubles
+from reconciler.settings import Settings
+from reconciler.settings.model import Job
+
+MONITOR = "reconciler"
+"""Slug of the one monitor in Sentry; with ``monitors: each`` the jobs' names follow it."""
+BEAT = timedelta(minutes=5)
+TICK = 1.0
+"""Seconds between two looks at the clock and at the wish to stop."""
+JUMP = timedelta(seconds=30)
+"""So far may the wall clock and the monotonic one drift apart from one tick to the next."""
+_log = structlog.get_logger()
+
+
+@dataclass
+class Keeper:
+    """One process of the service."""
+
+    settings: Settings
+    stop: Event
+    reporter: Reporter | None
+    troubles: Troubles = field(init=False)
+    states: dict[str, JobState] = field(init=False)
+    schedule: Schedule = field(init=False)
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        self.troubles = Troubles(self.reporter)
+        self.states = {name: JobState() for name in self.jobs}
+        self.schedule = Schedule(self.jobs, self.settings.file.timezone, self._run, self._trouble)
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        return self.settings.file.running()
+
+    def run(self) -> None:
+        """Run until ``stop`` is set; then finish the calls in hand and return."""
+        _log.info("started", jobs=sorted(self.jobs), monitors=self.settings.file.reporting.monitors)
+        self.schedule.start()
+        clocks = _Clocks()
+        next_beat = time.monotonic()
+        while not self.stop.wait(TICK):
+            if clocks.jumped():
+                self._tell_of_jump()
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + BEAT.total_seconds()
+                self._beat()
+        _log.info("stopping")
+        self.schedule.stop()
+        self.troubles.deliver()
+        _log.info("stopped")
+
+    def _run(self, name: str) -> None:
+        state = self.states[name]
+        began = time.monotonic()
+        state.begin(datetime.now(UTC))
+        failed = True
+        try:
+            results = self._results(name, at_start=not state.succeeded)
+            failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+            _say(results, time.monotonic() - began)
+            self._database_seen(results)
+            if not failed:
+                self.troubles.over(GapKind.INTEGRATION_SCHEDULER, name)
+        except DatabaseUnreachable as error:
+            self._begin(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
+        except DatabaseDisagrees as error:
+            self._begin(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
+        except Exception as error:  # noqa: BLE001 - the border of a run: a bug is told, and the schedule goes on
+            _log.exception("run_failed", job=name)
+            self._scheduler_trouble(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
+        finally:
+            state.end(failed=failed)
+            self._check_in_job(name)
+
+    def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
+        with bootstrap.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
+            self.troubles.over(GapKind.INTEGRATION_SCHEMA, "ledger")
+            results = run_job(name, services)
+            self._compare_settings(services)
+        return results
+
+    def _compare_settings(self, services: Services) -> None:
+        """Two processes for the same bookings with different settings undo each other's work."""
+        about = f"settings {services.runner.scope}".rstrip()
+        with services.store.reading() as tx:
+            differ = tx.ledger.settings_differ(services.runner, max(self.began_at, services.clock.now() - BEAT))
+        if differ:
+            seen = "another process runs these jobs for the same bookings with other settings"
+            remedy = "give all of them the same cron.yaml and variables, or stop the older one"
+            now = services.clock.now()
+            self.troubles.begin(GapKind.INTEGRATION_SCHEDULER, about, "settings_differ", seen, remedy, now)
+        else:
+            self.troubles.over(GapKind.INTEGRATION_SCHEDULER, about)
+
+    def _database_seen(self, results: Sequence[PassResult]) -> None:
+        for fault in (fault for result in results for fault in result.faults):
+            if fault.kind is GapKind.INTEGRATION_DATABASE:
+                now = datetime.now(UTC)
+                self.troubles.begin(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
+                return
+        self.troubles.over(GapKind.INTEGRATION_DATABASE, "database")
+
+    def _begin(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
+        _log.error("run_failed", kind=kind.value, code=code, seen=str(error), remedy=error.advice)
+        self.troubles.begin(kind, about, code, str(error), error.advice, datetime.now(UTC))
+
+    def _trouble(self, name: str, trouble: Trouble) -> None:
+        _log.warning("run_skipped", job=name, trouble=trouble.value)
+        self._scheduler_trouble(name, trouble, f"a run of job {name} was {trouble}")
+
+    def _scheduler_trouble(self, name: str, trouble: Trouble, seen: str) -> None:
+        remedy = "read the log of that time; the next run does what this one did not"
+        now = datetime.now(UTC)
+        self.troubles.begin(GapKind.INTEGRATION_SCHEDULER, name, trouble.value, seen, remedy, now)
+
+    def _tell_of_jump(self) -> None:
+        _log.warning("clock_jumped")
+        seen, remedy = "the machine's clock jumped, or the machine slept", "keep its clock in step (NTP)"
+        now = datetime.now(UTC)
+        self.troubles.begin(GapKind.INTEGRATION_SCHEDULER, "clock", "clock_jumped", seen, remedy, now)
+        self.troubles.over(GapKind.INTEGRATION_SCHEDULER, "clock")
+        self.schedule.run_now()
+
+    def _beat(self) -> None:
+        self.troubles.deliver()
+        if self.settings.file.reporting.monitors != "one" or self.reporter is None:
+            return
+        ok = not any(self._is_unwell(name) for name in self.states)
+        self.reporter.check_in(CheckIn(monitor=MONITOR, ok=ok, every=BEAT, longest=self._longest))
+
+    def _check_in_job(self, name: str) -> None:
+        if self.settings.file.reporting.monitors != "each" or self.reporter is None:
+            return
+        job, zone = self.jobs[name], self.settings.file.timezone.key
+        self.reporter.check_in(
+            CheckIn(
+                monitor=f"{MONITOR}-{name.replace('_', '-')}",
+                ok=not self.states[name].failed,
+                every=job.every,
+                cron=job.cron,
+                zone=zone,
+                longest=self._longest,
+            )
+        )
+
+    def _is_unwell(self, name: str) -> bool:
+        state, due_at = self.states[name], self.schedule.next_run(name)
+        overdue = state.is_overdue(due_at, datetime.now(UTC), grace=GRACE, longest=self._longest)
+        return state.failed or overdue
+
+    @property
+    def _longest(self) -> timedelta:
+        """A pass ends with its budget; what it had begun by then may take as long as a lease."""
+        return self.settings.file.limits.pass_budget + self.settings.file.limits.lease
+
+
+class _Clocks:
+    """The wall clock beside one that only ever goes forward."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def jumped(self) -> bool:
+        """Whether the wall clock jumped since the last look."""
+        before, self._offset = self._offset, time.time() - time.monotonic()
+        return abs(self._offset - before) > JUMP.total_seconds()
+
+
+def _say(results: Sequence[PassResult], seconds: float) -> None:
+    """One wide line per pass."""
+    for result in results:
+        _log.info(
+            "pass",
+            job=result.job,
+            kind=result.kind.value,
+            run=result.run,
+            result=result.exit_code.name.lower(),
+            seconds=round(seconds, 3),
+            full_look=result.full_look,
+            **result.counts(),
+        )
+        for fault in result.faults:
+            _log.warning("integration_broken", kind=fault.kind.value, code=fault.code, seen=fault.seen)

@@ -1,0 +1,178 @@
+"""The service as a child process: it mends what is planted while it runs, outlives its database, and ends quietly."""
+
+import json
+import signal
+from collections import Counter
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Exit
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.world import Sandbox
+from tests.support.service import eventually, plant, present_day, running
+from tests.support.venue import ANA, Venue
+
+SOON = timedelta(seconds=15)
+
+
+def texts_and_events(sandbox: Sandbox) -> tuple[int, int]:
+    return len(sandbox.twilio.messages), len(sandbox.google.live())
+
+
+def assert_each_once(sandbox: Sandbox, venue: Venue, number: int) -> None:
+    recipients = Counter(message.to for message in sandbox.twilio.messages)
+    assert (len(recipients), set(recipients.values())) == (number, {1})
+    stored = [row["calendar_event_id"] for row in venue.rows("private_bookings")]
+    assert sorted(stored) == sorted(event["id"] for event in sandbox.google.live())
+    assert len(set(stored)) == number
+
+
+def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: Path) -> None:
+    old = venue.sql("SELECT now() - interval '20 days'")[0][0]
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        before_it_began = venue.booking(created_at=old, event_date="2999-01-01")
+        with running(tmp_path, variables) as service:
+            eventually(lambda: venue.stored_event(before_it_began) is not None, SOON)  # back to since, not lookback
+            plant(venue, 3)
+            eventually(lambda: texts_and_events(sandbox) == (3, 4), SOON)
+            eventually(lambda: bool(sandbox.sentry.check_ins), SOON)
+            assert service.stop() == 0
+        (check_in,) = {check_in["status"] for check_in in sandbox.sentry.check_ins}
+        assert check_in == "ok"
+        kinds = {(event["tags"]["kind"], event["tags"]["cause"]) for event in sandbox.sentry.events}
+        assert kinds >= {("sms.missing", "never_queued"), ("calendar.missing", "never_created")}
+        assert [service.said("started") != [], service.said("stopped") != []] == [True, True]
+        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+        assert {line["job"] for line in lines if line["event"] == "pass"} == {
+            "missing_sms", "missing_events", "sms_delivery"
+        }  # fmt: skip
+        assert not [secret for secret in (ANA, "Ana", "Lima", "7700900", "sandbox-token") if secret in str(lines)]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_finishes_the_call_in_hand_and_begins_no_other(
+    venue: Venue, tmp_path: Path, signum: signal.Signals
+) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        sandbox.twilio.faults.always("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=1.5))
+        plant(venue, 5)
+        with running(tmp_path, variables) as service:
+            eventually(lambda: len(sandbox.twilio.messages) == 1, SOON)
+            service.child.send_signal(signum)
+            assert service.child.wait(10) == 0
+        assert len(sandbox.twilio.messages) == 1
+        states = venue.sql(
+            "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'text' GROUP BY 1 ORDER BY 1"
+        )
+        assert states == [("done", 1), ("planned", 4)]
+        assert venue.sql("SELECT count(*)::int FROM private_booking_sms_queue WHERE status = 'sent'") == [(1,)]
+
+
+def test_three_replicas_share_five_hundred_gaps(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables), ExitStack() as stack:
+        plant(venue, 500)
+        services = [stack.enter_context(running(tmp_path, variables)) for _ in range(3)]
+        eventually(lambda: texts_and_events(sandbox) == (500, 500), timedelta(seconds=60))
+        eventually(lambda: venue.sql("SELECT 1 FROM reconciler.gap WHERE closed_at IS NULL") == [], SOON)
+        assert [service.stop() for service in services] == [0, 0, 0]
+        assert_each_once(sandbox, venue, 500)
+
+
+def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
+    with EmbeddedPostgres() as postgres:
+        postgres.create_application("venue")
+        venue = Venue(postgres, "venue")
+        venue.migrate()
+        with present_day(venue, tmp_path) as (sandbox, variables):
+            postgres.stop()
+            with running(tmp_path, variables) as service:
+                eventually(lambda: any("integration.database" in raw for raw in sandbox.sentry.raw), SOON)
+                postgres.start()
+                plant(venue, 2)
+                eventually(lambda: texts_and_events(sandbox) == (2, 2), SOON)
+                postgres.stop()
+                eventually(lambda: told_of_database(sandbox) == 2, SOON)
+                postgres.start()
+                venue.sql("UPDATE private_bookings SET calendar_event_id = NULL")
+                plant(venue, 3)
+                eventually(lambda: len(sandbox.twilio.messages) == 5, SOON)
+                assert service.stop() == 0
+            assert told_of_database(sandbox) == 2, "once each time it went, however often a job met it"
+
+
+def told_of_database(sandbox: Sandbox) -> int:
+    return sum(event["tags"]["kind"] == "integration.database" for event in sandbox.sentry.events)
+
+
+def test_a_schema_that_was_not_migrated_is_told_and_waited_for(bare_venue: Venue, tmp_path: Path) -> None:
+    with present_day(bare_venue, tmp_path) as (sandbox, variables):
+        with running(tmp_path, variables) as service:
+            eventually(lambda: bool(sandbox.sentry.events), SOON)
+            bare_venue.migrate()
+            plant(bare_venue, 1)
+            eventually(lambda: texts_and_events(sandbox) == (1, 1), SOON)
+            assert service.stop() == 0
+        (event,) = [event for event in sandbox.sentry.events if event["tags"]["kind"] == "integration.schema"]
+        assert "reconciler migrate" in event["contexts"]["reconciler"]["remedy"]
+
+
+def test_a_configuration_error_is_told_and_ends_it(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        mistakes = "jobs: {missing_smss: {every: 10m}, sms_delivery: {cron: 0 10 * * 1}}\nlimits: {pas: 3}\n"
+        (tmp_path / "cron.yaml").write_text(mistakes)
+        with running(tmp_path, variables) as service:
+            assert service.child.wait(20) == Exit.CONFIGURATION
+        assert "weekdays are written by name" in service.log.read_text()
+        (event,) = sandbox.sentry.events
+        assert event["tags"] == {"kind": "integration.scheduler", "cause": "blocked", "code": "configuration"}
+        assert "limits.pas: unknown key, did you mean pass?" in event["message"]
+        (tmp_path / "cron.yaml").write_text("jobs: {missing_smss: {every: 10m}}\n")
+        with running(tmp_path, variables) as service:
+            assert service.child.wait(20) == Exit.CONFIGURATION
+        assert "no such job: missing_smss, did you mean missing_sms?" in service.log.read_text()
+
+
+def test_a_dsn_with_a_typo_is_a_mistake_and_not_a_silence(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (_, variables):
+        with running(tmp_path, variables | {"SENTRY_DSN": "https://sentry.example/42"}) as service:
+            assert service.child.wait(20) == Exit.CONFIGURATION
+        assert "SENTRY_DSN: is no DSN" in service.log.read_text()
+
+
+def test_sentry_that_is_down_stops_nothing_and_is_told_later(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.STATUS, status=503))
+        plant(venue, 2)
+        with running(tmp_path, variables) as service:
+            eventually(lambda: texts_and_events(sandbox) == (2, 2), SOON)
+            assert sandbox.sentry.events == []
+            sandbox.sentry.faults.clear()
+            eventually(lambda: len(sandbox.sentry.events) == 2, SOON)
+            assert service.stop() == 0
+
+
+def test_two_services_with_different_settings_are_told(venue: Venue, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with present_day(venue, tmp_path) as (sandbox, variables), ExitStack() as stack:
+        (other / "cron.yaml").write_text((tmp_path / "cron.yaml").read_text().replace("grace: 1s", "grace: 2s"))
+        services = [stack.enter_context(running(folder, variables)) for folder in (tmp_path, other)]
+        eventually(lambda: any("other settings" in event["message"] for event in sandbox.sentry.events), SOON)
+        assert [service.stop() for service in services] == [0, 0]
+
+
+def test_a_provider_that_rejects_everything_leaves_the_other_effect_alone(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        plant(venue, 3)
+        with running(tmp_path, variables | {"TWILIO_AUTH_TOKEN": "revoked"}) as service:
+            eventually(lambda: len(sandbox.google.live()) == 3, SOON)
+            eventually(lambda: any("integration.twilio" in raw for raw in sandbox.sentry.raw), SOON)
+            assert service.stop() == 0
+        assert sandbox.twilio.messages == []
+        with running(tmp_path, variables) as service:
+            eventually(lambda: len(sandbox.twilio.messages) == 3, SOON)
+            assert service.stop() == 0

@@ -1,0 +1,157 @@
+"""``ports.Reporter`` over Sentry's SDK, against the stand-in: what arrives, and that an answer is what counts."""
+
+import json
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.reports import CheckIn, Level, Report
+from reconciler.reporting.sentry import SentryReporter
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.sentry import SentryStandIn
+
+NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
+REPORT = Report(
+    id="5a4d" * 8,
+    kind=GapKind.SMS_MISSING,
+    cause=Cause.NEVER_QUEUED,
+    level=Level.WARNING,
+    found=3,
+    repaired=3,
+    oldest_at=NOW,
+    references=("1a2b3c4d", "5e6f7a8b"),
+    remedy="look at the application's log",
+)
+
+
+@pytest.fixture
+def sentry() -> Iterator[SentryStandIn]:
+    with SentryStandIn() as stand_in:
+        yield stand_in
+
+
+def reporter(sentry: SentryStandIn, dsn: str | None = None) -> SentryReporter:
+    return SentryReporter(dsn or sentry.dsn, "venue", "reconciler@1.2.3", timeout=timedelta(seconds=0.3))
+
+
+def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
+    assert reporter(sentry).tell(REPORT)
+
+    (event,) = sentry.events
+    assert (event["event_id"], event["level"], event["environment"]) == (REPORT.id, "warning", "venue")
+    assert event["release"] == "reconciler@1.2.3"
+    assert event["message"] == "sms.missing / never_queued: 3 found, 3 repaired"
+    assert event["fingerprint"] == ["reconciler", "sms.missing", "never_queued"]
+    assert event["tags"] == {"kind": "sms.missing", "cause": "never_queued", "code": "none"}
+    assert event["contexts"]["reconciler"] == {
+        "found": 3,
+        "repaired": 3,
+        "oldest": NOW.isoformat(),
+        "references": ["1a2b3c4d", "5e6f7a8b"],
+        "remedy": "look at the application's log",
+    }
+
+
+def test_nothing_of_the_machine_goes_along(sentry: SentryStandIn) -> None:
+    reporter(sentry).tell(REPORT)
+
+    (envelope,) = sentry.raw
+    assert socket.gethostname() not in envelope
+    (event,) = sentry.events
+    assert not {"server_name", "breadcrumbs", "modules", "user", "extra"} & {k for k, v in event.items() if v}
+
+
+def test_an_integration_names_what_was_seen_and_the_sql(sentry: SentryStandIn) -> None:
+    broken = replace(REPORT, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen="queue lacks 1 column: a",
+                     sql="ALTER TABLE ..", references=("text",), code="columns_missing")  # fmt: skip
+    reporter(sentry).tell(broken)
+
+    (event,) = sentry.events
+    assert event["message"] == "integration.schema: queue lacks 1 column: a"
+    assert event["contexts"]["reconciler"]["sql"] == "ALTER TABLE .."
+
+
+def test_what_nobody_thought_of_is_masked(sentry: SentryStandIn) -> None:
+    slipped = replace(REPORT, remedy="call +44 7700 900123 or 07700 900123, see postgresql://job:s3cret@db/venue")
+    reporter(sentry).tell(slipped)
+
+    (envelope,) = sentry.raw
+    assert not [secret for secret in ("900123", "7700", "s3cret") if secret in envelope]
+
+
+REFUSED = {
+    "rate limited": Fault(kind=Misbehaviour.STATUS, status=429, headers=(("Retry-After", "3600"),)),
+    "wrong key": Fault(kind=Misbehaviour.STATUS, status=403),
+    "too large": Fault(kind=Misbehaviour.STATUS, status=413),
+    "unwell": Fault(kind=Misbehaviour.STATUS, status=503),
+    "a proxy's redirect": Fault(kind=Misbehaviour.STATUS, status=302, headers=(("Location", "/login"),)),
+    "cut off": Fault(kind=Misbehaviour.DROP),
+    "silent": Fault(kind=Misbehaviour.HANG, seconds=0.6),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_accepted_is_not_told(sentry: SentryStandIn, fault: Fault) -> None:
+    sentry.faults.always("envelope", fault)
+
+    assert not reporter(sentry).tell(REPORT)
+    assert sentry.items == []
+
+
+def test_nobody_listens(sentry: SentryStandIn) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://key@127.0.0.1:{listener.getsockname()[1]}/42"
+
+    assert not reporter(sentry, nobody).tell(REPORT)
+
+
+def test_told_again_it_is_the_same_event(sentry: SentryStandIn) -> None:
+    sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.LOSE))
+    telling = reporter(sentry)
+
+    assert [telling.tell(REPORT), telling.tell(REPORT)] == [False, True]
+    assert [event["event_id"] for event in sentry.events] == [REPORT.id] * 2, "Sentry keeps one of them"
+
+
+def test_a_limit_for_events_leaves_signs_of_life_alone(sentry: SentryStandIn) -> None:
+    limit = (("X-Sentry-Rate-Limits", "60:error;default:project"),)
+    sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.STATUS, status=429, headers=limit))
+    telling = reporter(sentry)
+
+    assert not telling.tell(REPORT)
+    assert not telling.tell(REPORT), "not even asked: the limit lasts a minute"
+    assert telling.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
+    assert (sentry.events, len(sentry.check_ins)) == ([], 1)
+
+
+def test_a_sign_of_life_makes_its_own_monitor(sentry: SentryStandIn) -> None:
+    reporter(sentry).check_in(CheckIn(monitor="reconciler", ok=False, every=timedelta(minutes=5)))
+
+    (check_in,) = sentry.check_ins
+    assert (check_in["monitor_slug"], check_in["status"], check_in["environment"]) == ("reconciler", "error", "venue")
+    config = check_in["monitor_config"]
+    assert config["schedule"] == {"type": "interval", "value": 5, "unit": "minute"}
+    assert (config["checkin_margin"], config["max_runtime"], config["timezone"]) == (5, 30, "UTC")
+    assert (config["failure_issue_threshold"], config["recovery_threshold"]) == (1, 1)
+
+
+def test_a_job_s_own_monitor_follows_its_crontab_line(sentry: SentryStandIn) -> None:
+    reporter(sentry).check_in(CheckIn(monitor="reconciler-a", ok=True, cron="0 10 * * mon", zone="Europe/London"))
+
+    (check_in,) = sentry.check_ins
+    assert check_in["monitor_config"]["schedule"] == {"type": "crontab", "value": "0 10 * * mon"}
+    assert check_in["monitor_config"]["timezone"] == "Europe/London"
+
+
+def test_the_log_says_codes_and_counts_only(sentry: SentryStandIn, caplog: pytest.LogCaptureFixture) -> None:
+    sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
+    with caplog.at_level(logging.DEBUG):
+        reporter(sentry).tell(replace(REPORT, remedy="secret words"))
+
+    assert "secret words" not in caplog.text
+    assert json.dumps(sentry.dsn) not in caplog.text

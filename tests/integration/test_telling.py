@@ -1,0 +1,219 @@
+"""Telling: one event when something begins, none while it goes on, another when it begins again; nothing personal."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from tests.support.venue import LONDON
+from tests.support.world import World
+
+
+def told(world: World) -> list[tuple[str, str, str]]:
+    """Kind, cause and level of each event that Sentry has, in order."""
+    events = world.sandbox.sentry.events
+    return [(event["tags"]["kind"], event["tags"]["cause"], event["level"]) for event in events]
+
+
+def details(world: World, kind: str, cause: str) -> dict[str, object]:
+    for event in world.sandbox.sentry.events:
+        if (event["tags"]["kind"], event["tags"]["cause"]) == (kind, cause):
+            found: dict[str, object] = event["contexts"]["reconciler"]
+            return found
+    raise AssertionError(f"nobody was told of {kind} / {cause}")
+
+
+def test_a_gap_that_was_mended_at_once_is_told_all_the_same(world: World) -> None:
+    booking = world.venue.booking()
+    world.once()
+    assert sorted(told(world)) == [
+        ("calendar.missing", "never_created", "warning"),
+        ("sms.missing", "never_queued", "warning"),
+    ]
+    seen = details(world, "sms.missing", "never_queued")
+    assert (seen["found"], seen["repaired"], seen["references"]) == (1, 1, [booking[:8]])
+    assert "application queued no text" in str(seen["remedy"])
+
+
+def test_a_gap_that_stays_open_is_an_error_and_is_told_once(world: World) -> None:
+    world.venue.booking(contact_phone="07700", calendar_event_id="there")
+    for _ in range(5):
+        world.once()
+        world.later(hours=1)
+    assert told(world) == [("sms.missing", "unusable_data", "error")]
+
+
+def test_ten_references_at_most_and_the_count_of_all(world: World) -> None:
+    for _ in range(14):
+        world.venue.booking(contact_phone="07700", calendar_event_id="there")
+    world.once()
+    seen = details(world, "sms.missing", "unusable_data")
+    assert (seen["found"], len(seen["references"])) == (14, 10)  # type: ignore[arg-type]
+
+
+def test_it_begins_again_after_a_quiet_while_and_not_before(world: World) -> None:
+    for number, pause in enumerate((timedelta(minutes=20), timedelta(minutes=50), timedelta(hours=2), timedelta(0))):
+        made = world.venue.now - timedelta(minutes=11)
+        world.venue.booking(calendar_event_id="there", created_at=made, contact_phone=f"0770090019{number}")
+        world.once()
+        world.later(seconds=pause.total_seconds())
+        world.once()
+    assert told(world) == [("sms.missing", "never_queued", "warning")] * 2
+
+
+def test_looking_tells_nobody(world: World) -> None:
+    world.venue.booking()
+    world.once(act=False)
+    assert (told(world), world.sandbox.sentry.writes) == ([], 0)
+
+
+def test_a_broken_integration_is_told_with_its_remedy(world: World) -> None:
+    world.venue.booking()
+    world.sandbox.google.role = "reader"
+    world.venue.alter("ALTER TABLE private_booking_sms_queue DROP COLUMN template_key")
+    world.once()
+    assert set(told(world)) == {
+        ("integration.google", "blocked", "error"),
+        ("calendar.missing", "blocked", "error"),
+        ("integration.schema", "blocked", "error"),
+    }
+    assert "Make changes to events" in str(details(world, "integration.google", "blocked")["remedy"])
+    assert 'ADD COLUMN "template_key" text' in str(details(world, "integration.schema", "blocked")["sql"])
+    world.once()
+    assert len(told(world)) == 3
+
+
+def test_what_sentry_did_not_accept_is_told_later_and_once(world: World) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.STATUS, status=503))
+    assert world.texts().repaired == 1, "the pass repairs all the same"
+    world.later(minutes=10)
+    world.once()
+    assert told(world) == []
+    world.sandbox.sentry.faults.clear()
+    for _ in range(3):
+        world.later(minutes=10)
+        world.once()
+    assert told(world) == [("sms.missing", "never_queued", "warning")]
+
+
+def test_a_lost_answer_makes_the_same_event_twice_which_sentry_keeps_once(world: World) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.sandbox.sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.LOSE))
+    for _ in range(3):
+        world.once()
+        world.later(minutes=10)
+    ids = [event["event_id"] for event in world.sandbox.sentry.events]
+    assert (len(ids), len(set(ids))) == (2, 1)
+
+
+def test_without_sentry_it_waits_until_somebody_listens(world: World) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.environment["SENTRY_DSN"] = ""
+    world.once()
+    assert told(world) == []
+    del world.environment["SENTRY_DSN"]
+    world.later(hours=5)
+    world.once()
+    assert told(world) == [("sms.missing", "never_queued", "warning")]
+
+
+PLANTED = {
+    "customer_name": "Wilhelmina Plantagenet",
+    "customer_first_name": "Wilhelmina",
+    "contact_phone": "+447700900177",
+    "contact_email": "wilhelmina@plantagenet.example",
+    "internal_notes": "call her on 07700 900178",
+    "event_type": "Coronation",
+}
+SECRETS = ("Wilhelmina", "Plantagenet", "900177", "900178", "Coronation")
+
+
+def test_nothing_planted_reaches_sentry_or_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Every way a booking can end, each with planted personal data."""
+    venue = world.venue
+    venue.booking(**PLANTED)
+    venue.booking(**PLANTED | {"contact_phone": "+44770090017"})
+    venue.text(venue.booking(**PLANTED), status="failed", error_message="to +447700900177: timeout")
+    venue.booking(**PLANTED, customer_id=venue.customer(sms_opt_in=False, first_name="Wilhelmina"))
+    venue.booking(**PLANTED, created_at=venue.now - timedelta(days=5))
+    refused = venue.booking(**PLANTED | {"contact_phone": "+447700900178"})
+    world.sandbox.twilio.refuse("+447700900178", 400, 21614)
+    assert refused
+    with caplog.at_level("DEBUG"):
+        world.once()
+        world.sandbox.twilio.faults.always("", Fault(kind=Misbehaviour.STATUS, status=401))
+        venue.booking(**PLANTED)
+        world.later(minutes=10)
+        world.once()
+    everything = "\n".join([*world.sandbox.sentry.raw, caplog.text])
+    tokens = (world.sandbox.twilio.auth_token, "PRIVATE KEY", *world.sandbox.google._tokens)
+    assert not [secret for secret in (*SECRETS, *tokens) if secret in everything]
+    assert len(told(world)) >= 6
+
+
+Change = Callable[[World], object]
+
+
+def a_gap(world: World) -> None:
+    world.venue.booking(created_at=world.venue.now - timedelta(minutes=30), event_date="2026-08-01")
+
+
+def reader_only(world: World) -> None:
+    world.sandbox.google.role = "reader"
+
+
+def writer_again(world: World) -> None:
+    world.sandbox.google.role = "writer"
+
+
+def wrong_number(world: World) -> None:
+    world.venue.booking(contact_phone="07700", calendar_event_id="there", event_date="2026-08-01",
+                        created_at=world.venue.now - timedelta(minutes=30))  # fmt: skip
+
+
+def put_right(world: World) -> None:
+    world.venue.sql("UPDATE private_bookings SET contact_phone = '07700900188' WHERE contact_phone = '07700'")
+
+
+def sink_away(world: World) -> None:
+    world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
+
+
+def sink_back(world: World) -> None:
+    world.sandbox.sentry.faults.clear()
+
+
+WEEK: list[tuple[int, Change, list[tuple[str, str]]]] = [
+    # hours since the beginning, what happens, which events it makes
+    (2, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
+    (3, a_gap, []),  # the same episode
+    (10, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
+    (24, wrong_number, [("sms.missing", "unusable_data")]),
+    (30, reader_only, []),  # nothing is asked of Google, nothing is missing
+    (31, a_gap, [("calendar.missing", "blocked"), ("integration.google", "blocked"), ("sms.missing", "never_queued")]),
+    (40, writer_again, [("calendar.missing", "never_created")]),  # mended now, and what it was missing for is told
+    (72, put_right, [("sms.missing", "never_queued")]),  # the same
+    (100, sink_away, []),
+    (101, a_gap, []),
+    (103, sink_back, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
+    (160, wrong_number, [("sms.missing", "unusable_data")]),
+]
+
+
+def test_a_week_of_simulated_time_tells_exactly_this(world: World) -> None:
+    world.clock.moment = world.venue.now = datetime(2026, 6, 8, 0, 5, tzinfo=LONDON)
+    world.configure(quiet="off")
+    happenings = {hour: (change, events) for hour, change, events in WEEK}
+    for hour in range(7 * 24):
+        before = len(told(world))
+        change, expected = happenings.get(hour, (None, []))
+        if change:
+            change(world)
+        world.once()
+        new = sorted((kind, cause) for kind, cause, _ in told(world)[before:])
+        assert new == sorted(expected), f"hour {hour}"
+        world.later(hours=1)
+    ids = [event["event_id"] for event in world.sandbox.sentry.events]
+    assert len(ids) == len(set(ids))

@@ -1,0 +1,87 @@
+"""``reconciler run`` as a child process beside the stand-ins: real time, real signals."""
+
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from reconciler.sandbox.world import Sandbox
+from tests.support.command import COMMAND, environment
+from tests.support.venue import Venue
+
+CRON_YAML = """\
+timezone: UTC
+bookings: {since: 2026-01-01, grace: 1s}
+rules: {sms.missing: {quiet_hours: off}}
+limits: {rate: {texts: 2000/s, events: 2000/s}, breaker: {texts: 5000, events: 5000}, pass: 1000, lease: 20s,
+         settle: 20s, per_recipient: 1000/24h, timeouts: {twilio: 3s, google: 3s}}
+jobs:
+  missing_sms: {every: 1s}
+  missing_events: {every: 1s}
+  sms_delivery: {every: 1s}
+"""
+
+
+@dataclass
+class Service:
+    """One process of the service."""
+
+    child: "subprocess.Popen[str]"
+    log: Path
+
+    def stop(self, seconds: float = 20) -> int:
+        """SIGTERM; its exit code."""
+        self.child.send_signal(signal.SIGTERM)
+        return self.child.wait(seconds)
+
+    def said(self, event: str) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if f'"event": "{event}"' in line]
+
+
+@contextmanager
+def running(folder: Path, variables: Mapping[str, str]) -> Iterator[Service]:
+    log = folder / f"{uuid.uuid4().hex}.log"
+    with log.open("w") as out:
+        child = subprocess.Popen(
+            [COMMAND, "run"], cwd=folder, env=environment(variables), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            text=True,
+        )  # fmt: skip
+    try:
+        yield Service(child, log)
+    finally:
+        child.kill()
+        child.wait()
+
+
+@contextmanager
+def present_day(venue: Venue, folder: Path) -> Iterator[tuple[Sandbox, dict[str, str]]]:
+    """The stand-ins in this process, by the real clock, and what the service needs to know of them."""
+    venue.now = datetime.now(UTC)
+    with Sandbox(postgres=venue.postgres, database=venue.name, bookings=()) as sandbox:
+        (folder / "cron.yaml").write_text(CRON_YAML)
+        variables = sandbox.environment()
+        del variables["RECONCILER_CONFIG"]
+        yield sandbox, variables
+
+
+def plant(venue: Venue, number: int) -> None:
+    """So many bookings at once, made a moment ago, that lack text and event; each with a number of its own."""
+    venue.sql(
+        "INSERT INTO private_bookings (customer_name, customer_first_name, contact_phone, event_date, start_time,"
+        " status, created_at, updated_at) SELECT 'Ana Lima', 'Ana', '+447700900' || lpad(i::text, 3, '0'),"
+        " current_date + 30, '19:30', 'confirmed', now() - interval '2 s', now() FROM generate_series(1, %s) i",
+        number,
+    )
+
+
+def eventually(happens: Callable[[], bool], within: timedelta) -> None:
+    ends = time.monotonic() + within.total_seconds()
+    while not happens():
+        if time.monotonic() > ends:
+            raise AssertionError(f"it did not happen within {within}")
+        time.sleep(0.05)
