@@ -1,22 +1,26 @@
 """From settings to services: the only place that names concrete parts."""
 
 import os
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from reconciler.domain.policies import Policy
-from reconciler.ports import Calendar, Clock, Mandate, Services, SmsGateway
+from reconciler.ports import Calendar, Clock, Mandate, Reporter, Services, SmsGateway
+from reconciler.providers import google_credentials
 from reconciler.providers.google_calendar import GoogleCalendar
 from reconciler.providers.twilio import TwilioGateway
+from reconciler.reporting.sentry import SentryReporter
 from reconciler.settings import Settings, load
+from reconciler.settings.environment import Google, Sentry, ServiceAccount
 from reconciler.settings.values import TableName
-from reconciler.store.app_tables import Application, Mapped
+from reconciler.store.app_tables import Application, Mapped, Watch
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.overview import require_ledger
 from reconciler.store.rules import Tables
@@ -26,13 +30,15 @@ from reconciler.text.templates import Templates
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """``ports.Clock`` of this machine."""
+    """``ports.Clock`` of this machine; a pause ends when somebody wants us to stop."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def pause(self, duration: timedelta) -> None:
-        time.sleep(duration.total_seconds())
+        self.stop.wait(duration.total_seconds())
 
 
 def settings(config: str | None, *, database_only: bool = False) -> Settings:
@@ -49,14 +55,31 @@ def database(chosen: Settings) -> Database:
     return Database(chosen.environment.database_url, statement_timeout=timeouts.sql, lock_timeout=timeouts.lock)
 
 
+def reporter(sentry: Sentry | None) -> Reporter | None:
+    """Who tells people, if anybody listens."""
+    if sentry is None:
+        return None
+    return SentryReporter(dsn=sentry.dsn, environment=sentry.environment, release=f"reconciler@{version('reconciler')}")
+
+
 @contextmanager
-def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> Iterator[Services]:
+def services(
+    chosen: Settings,
+    mandate: Mandate,
+    clock: Clock | None = None,
+    *,
+    stop: threading.Event | None = None,
+    at_start: bool = False,
+) -> Iterator[Services]:
     """Everything a pass needs, and the connections closed afterwards.
+
+    ``stop`` is set when the call in hand shall be the last; ``at_start`` marks the first pass of a process.
 
     Raises:
         DatabaseUnreachable: no connection.
         DatabaseDisagrees: the run may act, and our schema is missing or old.
     """
+    stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = stack.enter_context(database(chosen))
         if mandate.act:
@@ -64,7 +87,7 @@ def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> 
                 require_ledger(connection)
         yield Services(
             store=PostgresStore(connected, Tables.of(application(chosen))),
-            clock=clock or SystemClock(),
+            clock=clock or SystemClock(stop),
             phones=Phones(chosen.file.rules.sms_missing.region),
             wording=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
@@ -73,10 +96,17 @@ def services(chosen: Settings, mandate: Mandate, clock: Clock | None = None) -> 
             events=chosen.event_policy(),
             text_limits=chosen.text_limits(),
             event_limits=chosen.event_limits(),
-            window=chosen.window(),
+            window=replace(chosen.window(), at_start=at_start),
             mandate=mandate,
             repairs=chosen.file.repairs,
+            watched=frozenset(chosen.watches()),
             suspended=chosen.environment.suspended,
+            runner=chosen.runner(),
+            reporter=reporter(chosen.environment.sentry) if mandate.act else None,
+            settled_after=chosen.file.reporting.settled_after,
+            stopping=stop.is_set,
+            span=None,
+            progress=lambda *_: None,
         )
 
 
@@ -87,10 +117,11 @@ def application(chosen: Settings) -> Application:
     return Application(
         bookings=_mapped(bookings.table, bookings.columns),
         customers=_mapped(customers.table, customers.columns) if customers else None,
-        queue=_mapped(rule.queue.table, rule.queue.columns) if rule.policy is not Policy.OFF else None,
+        queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
         statuses=bookings.statuses,
         only=bookings.only,
+        asked_for=chosen.asked_for(),
         grace=bookings.grace,
         date_tbd_note=bookings.date_tbd_note,
         active_customer=customers.active if customers else "",
@@ -98,7 +129,13 @@ def application(chosen: Settings) -> Application:
         triggers=tuple(
             sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
         ),
+        deliver=rule.deliver,
+        watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.watches().items()},
     )
+
+
+def _needs_queue(chosen: Settings) -> bool:
+    return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.watches())
 
 
 def _mapped(table: TableName, columns: BaseModel) -> Mapped:
@@ -125,11 +162,21 @@ def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
     if google is None:
         return None
     calendar = GoogleCalendar(
-        service_account=google.service_account,
+        access=_google_access(google),
         calendar_id=google.calendar_id,
-        delegate=google.delegate,
         timeout=chosen.file.limits.timeouts.google,
         api_url=google.api_url,
-        token_url=google.token_url,
     )
     return stack.enter_context(closing(calendar))
+
+
+def _google_access(google: Google) -> google_credentials.Access:
+    access = google.access
+    if isinstance(access, ServiceAccount):
+        return google_credentials.ServiceAccount(key=access.key, delegate=access.delegate, token_url=google.token_url)
+    return google_credentials.OAuthClient(
+        client_id=access.client_id,
+        client_secret=access.client_secret,
+        refresh_token=access.refresh_token,
+        token_url=google.token_url,
+    )

@@ -3,7 +3,7 @@
 import itertools
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.support.clock import StandingClock
 from tests.support.debian import DebianPostgres
+from tests.support.pgbouncer import PooledPostgres
 from tests.support.venue import Venue
 from tests.support.world import World
 
@@ -56,10 +57,18 @@ def _no_environment() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", params=["embedded", pytest.param("debian", marks=pytest.mark.system)])
+SERVERS: dict[str, Callable[[], PostgresServer]] = {
+    "embedded": EmbeddedPostgres,
+    "debian": DebianPostgres,
+    "pooled": PooledPostgres,
+}
+_SYSTEM = [pytest.param(name, marks=pytest.mark.system) for name in ("debian", "pooled")]
+
+
+@pytest.fixture(scope="session", params=["embedded", *_SYSTEM])
 def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """Every test of a database runs on both: on the sandbox's PostgreSQL, and (`make test-system`) on Debian's."""
-    with EmbeddedPostgres() if request.param == "embedded" else DebianPostgres() as server:
+    """Every test of a database runs on each: the sandbox's; and (`make test-system`) Debian's, direct and pooled."""
+    with SERVERS[request.param]() as server:
         server.create_application(TEMPLATE)
         yield server
     _clean.clear()

@@ -1,18 +1,21 @@
 """``reconciler demo``: a broken week, found and repaired before your eyes."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 
 import click
 
 from reconciler import bootstrap
-from reconciler.cli.once import available, run_jobs
+from reconciler.cli.once import run_jobs
 from reconciler.cli.output import console, reasons, verdict_table
 from reconciler.domain.gaps import Effect
 from reconciler.domain.verdicts import LABELS
+from reconciler.engine.jobs import available
 from reconciler.engine.results import Became, PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate
+from reconciler.reporting import logs
 from reconciler.sandbox import judgement
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
@@ -25,6 +28,7 @@ def command() -> int:
 
     Needs nothing but this program, writes to temporary folders only, and leaves nothing behind.
     """
+    logs.set_up(logging.WARNING)
     out = console()
     out.print("[bold]reconciler demo[/] · embedded PostgreSQL, stand-ins on 127.0.0.1; nothing leaves this machine\n")
     with Sandbox() as sandbox:
@@ -33,6 +37,7 @@ def command() -> int:
         _look(sandbox, settings)
         repaired = _repair(sandbox, settings)
         writes = _again(sandbox, settings)
+        _told(sandbox)
         surprises = judgement.surprises(sandbox)
         told = judgement.told(sandbox)
     for surprise in surprises:
@@ -70,7 +75,10 @@ def _repair(sandbox: Sandbox, settings: Settings) -> int:
     out.print("[bold]2 REPAIR[/]  migrate, once --do")
     results = _passes(settings, act=True)
     for result in results:
-        if result.effect is Effect.TEXT:
+        if result.effect is None:
+            for line in reasons(result):
+                out.print(f"  told        {line}", soft_wrap=True)
+        elif result.effect is Effect.TEXT:
             out.print(f"  texts   {result.repaired:>3} sent        {_example(sandbox)}", soft_wrap=True)
         else:
             out.print(f"  events  {result.repaired:>3} in place    {_how(result.mended)}", soft_wrap=True)
@@ -104,3 +112,19 @@ def _again(sandbox: Sandbox, settings: Settings) -> int:
     counted = " · ".join(f"{name} {number}" for name, number in {"application": tables, **more}.items())
     console().print(f"[bold]3 AGAIN[/]   once --do      writes: {counted}\n")
     return tables + sum(more.values())
+
+
+def _told(sandbox: Sandbox) -> None:
+    """What Sentry has of it all, and that nothing personal went along."""
+    out = console()
+    out.print("[bold]4 TOLD[/]    Sentry received")
+    for event in sorted(sandbox.sentry.events, key=lambda event: (event["level"] == "error", event["message"])):
+        seen = event["contexts"]["reconciler"]
+        named = f"{event['tags']['kind']} / {event['tags']['cause']}"
+        still_open = seen["found"] - seen["repaired"]
+        counted = f"{seen['found']} found, {seen['repaired']} repaired" if seen["repaired"] else f"{still_open} open"
+        out.print(f"  {event['level']:<8} {named:<38} {counted}", markup=False)
+    found, planted = judgement.leaks(sandbox)
+    out.print(
+        f"  personal data in {len(sandbox.sentry.raw)} envelopes: {len(found) or 'none'} of {planted} planted values\n"
+    )

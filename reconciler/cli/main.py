@@ -24,8 +24,10 @@ COMMANDS = {
     "demo": _Entry("Try", "A broken week of bookings, found and repaired before your eyes."),
     "sandbox": _Entry("Try", "Start a database and stand-ins to play with; prints what to export."),
     "migrate": _Entry("Set up", "Create or update our own schema in the database."),
+    "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until asked to stop."),
     "status": _Entry("Every day", "What the last passes found, and what is open."),
     "once": _Entry("Morning after", "Run jobs once; looks only, unless --do."),
+    "backfill": _Entry("Morning after", "What a span of dates lacks, and its repair with --do."),
 }
 
 

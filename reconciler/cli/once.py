@@ -1,8 +1,9 @@
 """``reconciler once``: run jobs once, by hand."""
 
-import importlib
-import pkgutil
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 
 import click
 
@@ -10,9 +11,13 @@ from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import Report
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.reports import MONITOR, CheckIn
+from reconciler.engine.jobs import available, run_job, unknown
 from reconciler.engine.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
+from reconciler.reporting import logs
+from reconciler.settings import Settings
 
 ORDER = tuple(GapKind)
 URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_DESIRED)
@@ -28,29 +33,44 @@ URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_D
     metavar="N",
     help="Go on for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
 )
+@click.option("--scheduled", is_flag=True, help="With --do, under a scheduler such as Kubernetes': check in at Sentry.")
 @config_option
-def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, config: str | None) -> int:
-    """Run the jobs named, or all of them, once: look, decide and show; with --do also record and repair.
+def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bool, config: str | None) -> int:
+    """Run the jobs named, or all of them, once: look, decide and show; with --do also record, repair and tell.
 
-    Looking needs SELECT rights only and works before `reconciler migrate`.
+    Looking needs SELECT rights only and works before `reconciler migrate`. Run by hand it never checks in.
     """
     names = _checked(jobs)
-    with bootstrap.services(bootstrap.settings(config), Mandate(act=act, ceiling=ceiling)) as services:
-        results = run_jobs(names, services)
-    Report(services).show(results)
-    return exit_code(results)
+    if scheduled and not act:
+        raise click.UsageError("--scheduled goes with --do: looking is nobody's sign of life")
+    logs.set_up(logging.WARNING)
+    chosen = bootstrap.settings(config)
+    life: AbstractContextManager[list[PassResult]] = _sign_of_life(chosen) if scheduled else nullcontext([])
+    with life as done, bootstrap.services(chosen, Mandate(act=act, ceiling=ceiling)) as services:
+        done += run_jobs(names, services)
+    Report(services).show(done)
+    return exit_code(done)
+
+
+@contextmanager
+def _sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
+    """Check in once the jobs are done, or have failed: gaps are no failure, a database that is away is one."""
+    results: list[PassResult] = []
+    ok = False
+    try:
+        yield results
+        ok = not any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+    finally:
+        reporter = bootstrap.reporter(chosen.environment.sentry)
+        if reporter:
+            every = min((job.every for job in chosen.file.running().values() if job.every), default=None)
+            reporter.check_in(CheckIn(monitor=MONITOR, ok=ok, every=every or timedelta(minutes=10)))
 
 
 def run_jobs(names: Sequence[str], services: Services) -> list[PassResult]:
-    """One pass per job; the results in the order of the operator's table, texts first."""
-    results: list[PassResult] = [importlib.import_module(f"jobs.{name}").run(services) for name in names]
+    """One run per job; the results in the order of the operator's table, texts first."""
+    results = [result for name in names for result in run_job(name, services)]
     return sorted(results, key=lambda result: ORDER.index(result.kind))
-
-
-def available() -> list[str]:
-    """The jobs there are: the files of the folder ``jobs``."""
-    folder = importlib.import_module("jobs")
-    return sorted(module.name for module in pkgutil.iter_modules(folder.__path__))
 
 
 def exit_code(results: Sequence[PassResult]) -> Exit:
@@ -62,8 +82,7 @@ def exit_code(results: Sequence[PassResult]) -> Exit:
 
 
 def _checked(jobs: Sequence[str]) -> list[str]:
-    known = available()
-    unknown = [name for name in jobs if name not in known]
-    if unknown:
-        raise click.UsageError(f"no such job: {', '.join(unknown)}; there are: {', '.join(known)}")
-    return list(dict.fromkeys(jobs)) or known
+    mistakes = unknown(jobs)
+    if mistakes:
+        raise click.UsageError("; ".join(mistakes))
+    return list(dict.fromkeys(jobs)) or available()

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reconciler.domain.gaps import Effect, IntegrationFault
-from reconciler.domain.plan import Decision
+from reconciler.domain.plan import Decision, Tripped
 from reconciler.domain.verdicts import LABELS, Standing
 from reconciler.engine.results import Became, PassResult
 from reconciler.ports import Services
@@ -17,6 +17,7 @@ NARROWEST = 100
 NOUN = {Effect.TEXT: "texts", Effect.EVENT: "events"}
 REPAIRED = {
     Became.SENT: "sent",
+    Became.HANDED_OVER: "handed over (the application sends them)",
     Became.CREATED: "created",
     Became.ADOPTED: "adopted (were there, id was lost)",
     Became.WRITTEN_BACK: "written back (ours, id was lost)",
@@ -39,30 +40,26 @@ class Report:
         out = console()
         if any(result.plan for result in results):
             out.print(verdict_table(results))
-        for result in results:
-            for line in self._lines(result):
-                out.print(line, soft_wrap=True, markup=False)
+        lines = [line for result in results for line in self._lines(result)]
+        # What is broken for several rules is one thing to mend.
+        faults = dict.fromkeys(fault for result in results for fault in result.faults)
+        lines += [line for fault in faults for line in fault_lines(fault)]
+        for line in lines:
+            out.print(line, soft_wrap=True, markup=False)
         if not self.services.mandate.act:
             out.print(f"would: {would(results)}; nothing was written", soft_wrap=True, markup=False)
 
     def _lines(self, result: PassResult) -> Iterable[str]:
         yield from reasons(result)
         yield from mended(result)
-        for fault in result.faults:
-            yield from fault_lines(fault)
         if result.plan is None and not result.faults:
             yield f"{result.kind}: off"
         if result.tripped:
-            tripped = result.tripped
-            yield (
-                f"REFUSED  {NOUN[result.effect]}: {tripped.found} new repairs of {tripped.looked_at} looked at, "
-                f"{tripped.allowed} allowed; nothing was done"
-            )
-            yield f"      to go on for one run: reconciler once {result.job} --do --max {tripped.found}"
+            yield from refusal(result, result.tripped, f"reconciler once {result.job}")
         elif result.acted and result.plan and result.unfinished:
             planned = len(result.plan.repairs)
             done = planned - result.unfinished
-            yield f"{NOUN[result.effect]}: {done} of {planned} done, the rest waits for a later pass"
+            yield f"{noun(result)}: {done} of {planned} done, the rest waits for a later pass"
 
 
 def verdict_table(results: Iterable[PassResult]) -> Table:
@@ -82,12 +79,19 @@ def verdict_table(results: Iterable[PassResult]) -> Table:
     return table
 
 
+def noun(result: PassResult) -> str:
+    """What its numbers count: effects, or the gaps of a rule that only reports."""
+    return NOUN[result.effect] if result.effect else str(result.kind)
+
+
 def reasons(result: PassResult) -> Iterable[str]:
     """Why bookings are not asked for, wait or are refused, with counts."""
     if result.plan is None:
         return
     tally = result.plan.tally()
-    for standing in (Standing.NOT_ASKED, Standing.WAITING, Standing.REFUSED):
+    # Whom a rule that only reports does not look at is no news: the rules that repair say it already.
+    shown = (Standing.NOT_ASKED, Standing.WAITING, Standing.REFUSED) if result.effect else (Standing.REFUSED,)
+    for standing in shown:
         said = [
             f"{number} {LABELS.get(reason, reason)}"
             for (where, reason), number in sorted(tally.items(), key=lambda item: (-item[1], item[0][1]))
@@ -95,14 +99,14 @@ def reasons(result: PassResult) -> Iterable[str]:
         ]
         if said:
             verb = "not asked for" if standing is Standing.NOT_ASKED else standing.value
-            yield from folded(f"{NOUN[result.effect]} {verb}: ", said)
+            yield from folded(f"{noun(result)} {verb}: " if result.effect else f"{noun(result)}: ", said)
 
 
-def folded(label: str, parts: Iterable[str]) -> Iterable[str]:
+def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[str]:
     """``label`` and the parts, in lines that fit the narrowest terminal; never cut within a part."""
     line = label
     for number, part in enumerate(parts):
-        separator = " · " if number else ""
+        separator = between if number else ""
         if len(line) + len(separator) + len(part) > NARROWEST - 4:
             yield line + separator.rstrip()
             line, separator = " " * len(label), ""
@@ -112,13 +116,21 @@ def folded(label: str, parts: Iterable[str]) -> Iterable[str]:
 
 def mended(result: PassResult) -> Iterable[str]:
     """What was repaired, and what was not and why."""
-    noun = NOUN[result.effect]
     said = [f"{number} {REPAIRED[became]}" for (became, _), number in result.mended.items() if became.is_repaired]
     if said:
-        yield f"{noun} repaired: {', '.join(said)}"
+        yield f"{noun(result)} repaired: {', '.join(said)}"
     for (became, reason), number in result.mended.items():
         if not became.is_repaired:
-            yield f"{noun} {became}: {number} {LABELS.get(reason, reason)}"
+            yield f"{noun(result)} {became}: {number} {LABELS.get(reason, reason)}"
+
+
+def refusal(result: PassResult, tripped: Tripped, command: str) -> Iterable[str]:
+    """The breaker's numbers, and the line to copy."""
+    yield (
+        f"REFUSED  {noun(result)}: {tripped.found} new repairs of {tripped.looked_at} looked at, "
+        f"{tripped.allowed} allowed; nothing was done"
+    )
+    yield f"      to go on for one run: {command} --do --max {tripped.found}"
 
 
 def fault_lines(fault: IntegrationFault) -> Iterable[str]:
@@ -135,19 +147,19 @@ def would(results: Iterable[PassResult]) -> str:
         repairs = result.plan.repairs if result.plan else []
         if result.effect is Effect.TEXT:
             parts.append(_texts(repairs))
-        else:
-            parts.append(_counted(len(repairs), "event"))
-    return ", ".join(parts)
+        elif result.effect is Effect.EVENT:
+            parts.append(counted(len(repairs), "event"))
+    return ", ".join(parts) or "report only"
 
 
 def _texts(repairs: Sequence[Decision]) -> str:
     drafts = [decision.draft for decision in repairs if decision.draft]
     people = len({draft.number for draft in drafts})
     if not drafts:
-        return _counted(0, "text")
-    segments = _counted(sum(draft.segments for draft in drafts), "segment")
-    return f"{_counted(len(drafts), 'text')} to {people} {'person' if people == 1 else 'people'} ({segments})"
+        return counted(0, "text")
+    segments = counted(sum(draft.segments for draft in drafts), "segment")
+    return f"{counted(len(drafts), 'text')} to {people} {'person' if people == 1 else 'people'} ({segments})"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -19,6 +19,8 @@ def reference(booking: BookingId) -> str:
 class AppFailure:
     """A ``failed`` queue row of the application's own."""
 
+    row: str
+    """The row's id."""
     provider_id: str | None
     message: str | None = field(repr=False)
 

@@ -16,12 +16,15 @@ class GapKind(StrEnum):
     """Stable names: tags in Sentry, labels in metrics, rules in cron.yaml."""
 
     SMS_MISSING = "sms.missing"
+    SMS_STUCK = "sms.stuck"
+    SMS_UNPROVEN = "sms.unproven"
     CALENDAR_MISSING = "calendar.missing"
     CALENDAR_DUPLICATE = "calendar.duplicate"
     INTEGRATION_SCHEMA = "integration.schema"
     INTEGRATION_DATABASE = "integration.database"
     INTEGRATION_TWILIO = "integration.twilio"
     INTEGRATION_GOOGLE = "integration.google"
+    INTEGRATION_SCHEDULER = "integration.scheduler"
 
     @property
     def is_integration(self) -> bool:
@@ -62,7 +65,10 @@ _SYSTEMIC = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """An open gap as our ledger holds it. ``about`` is a booking's id; for ``integration.*`` the effect it blocks."""
+    """An open gap as our ledger holds it.
+
+    ``about`` is a booking's id; for ``integration.*`` the effect it blocks, or the job it blinds.
+    """
 
     kind: GapKind
     about: str

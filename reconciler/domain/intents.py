@@ -26,6 +26,10 @@ EVENT_TRIGGER = "event"
 """Events have no trigger of the application's; the ledger's column is NOT NULL."""
 
 
+HANDED_OVER = "handed_over"
+"""The code of a *done* text that the application is to send. Such a *done* ends nothing: whether it is sent stands in
+the application's queue, and only there."""
+
 SUBJECT_PARTS = ":"
 """Between the parts of a subject; the first names the recipient."""
 

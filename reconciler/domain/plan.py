@@ -3,12 +3,28 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from reconciler.domain.bookings import Booking
+from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.policies import Breaker
 from reconciler.domain.texts import Draft
 from reconciler.domain.verdicts import Condition, Hold, Standing, Verdict, held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which bookings a look is about. A backfill names its own; a pass looks at all since its ``lookback``."""
+
+    since: datetime | None = None
+    """Made then or later; ``None``: as far back as we are responsible."""
+    until: datetime | None = None
+    """Made before then; ``None``: up to now."""
+    bookings: frozenset[BookingId] | None = None
+    """These and no others; ``None``: any."""
+
+
+EVERYTHING = Span()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +57,8 @@ class Plan:
     looked_at: int
     by_condition: Mapping[tuple[Condition, str], int]
     decisions: Sequence[Decision]
+    past: int = 0
+    """In a backfill: of those that are not asked for, how many would be gaps if their party were not over."""
 
     @property
     def repairs(self) -> list[Decision]:

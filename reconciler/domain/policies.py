@@ -14,6 +14,14 @@ class Policy(StrEnum):
     OFF = "off"
 
 
+class Deliver(StrEnum):
+    """Who sends a text that we make."""
+
+    RECONCILER = "reconciler"
+    APPLICATION = "application"
+    """We put it into the application's queue, as approved, and the application sends it."""
+
+
 class DeletedByHand(StrEnum):
     """What to do when a person deleted the event of a live booking."""
 
@@ -42,15 +50,20 @@ class QuietHours:
         Counted on the wall clock, so that a DST change between now and then does not shift it. An hour that the
         clocks repeat begins them twice.
         """
-        if self.starts == self.ends:
-            return None
+        return None if self.starts == self.ends else self._next(self.starts, now)
+
+    def next_end(self, now: datetime) -> datetime | None:
+        """The next instant (in UTC) at which quiet hours are over, ``None`` if there are none."""
+        return None if self.starts == self.ends else self._next(self.ends, now)
+
+    def _next(self, wall: time, now: datetime) -> datetime:
         today = now.astimezone(self.zone).date()
-        begins = (
-            datetime.combine(today + timedelta(days=days), self.starts.replace(fold=fold), tzinfo=self.zone)
+        moments = (
+            datetime.combine(today + timedelta(days=days), wall.replace(fold=fold), tzinfo=self.zone)
             for days in (0, 1)
             for fold in (0, 1)
         )
-        return min(instant for instant in (begin.astimezone(UTC) for begin in begins) if instant > now)
+        return min(instant for instant in (moment.astimezone(UTC) for moment in moments) if instant > now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +84,7 @@ class TextPolicy:
     per_recipient: RecipientLimit
     satisfied_by: tuple[str, ...] | None
     """Triggers of the texts that satisfy the rule; ``None``: any."""
+    deliver: Deliver
 
     def is_satisfied_by(self, trigger: str) -> bool:
         return self.satisfied_by is None or trigger in self.satisfied_by

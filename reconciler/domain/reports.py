@@ -8,6 +8,8 @@ from enum import StrEnum
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 
 MOST_REFERENCES = 10
+MONITOR = "reconciler"
+"""Slug of the one monitor in Sentry; with ``monitors: each`` the jobs' names follow it."""
 
 
 class Level(StrEnum):

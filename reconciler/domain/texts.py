@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from reconciler.domain.bookings import AppFailure, Booking
 from reconciler.domain.digests import digest
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import SUBJECT_PARTS, Intent, State
+from reconciler.domain.intents import HANDED_OVER, SUBJECT_PARTS, Intent, State
 from reconciler.domain.judging import judge_ledger
-from reconciler.domain.policies import TextPolicy
+from reconciler.domain.policies import Deliver, TextPolicy
 from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, Verdict, failed_condition, held, refused
 
 LONGEST_VALIDITY = timedelta(hours=4)
@@ -71,8 +71,12 @@ def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: date
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
     cause = Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
     if facts.last and facts.last.state is State.DONE and policy.is_satisfied_by(facts.last.trigger):
-        # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
-        return failed_condition(Condition.NO_TEXT)
+        if facts.last.code != HANDED_OVER:
+            # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
+            return failed_condition(Condition.NO_TEXT)
+        if all(failure.row != facts.last.provider_id for failure in booking.app_failures):
+            # Neither queued nor sent nor failed: somebody took it out of the queue, which is a decision.
+            return refused(Refusal.TAKEN_BACK)
     from_ledger = judge_ledger(facts.last, facts.subject, cause, now)
     if from_ledger:
         return from_ledger
@@ -83,7 +87,7 @@ def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: date
         return held(Hold.QUIET_HOURS, cause)
     if facts.recent >= policy.per_recipient.count:
         return held(Hold.PER_RECIPIENT, cause)
-    if validity(booking, policy, now) < SHORTEST_VALIDITY:
+    if policy.deliver is Deliver.RECONCILER and validity(booking, policy, now) < SHORTEST_VALIDITY:
         return held(Hold.QUIET_HOURS, cause)
     return Verdict(standing=Standing.REPAIR, cause=cause)
 

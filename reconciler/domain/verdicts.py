@@ -25,6 +25,7 @@ class Condition(StrEnum):
     """Named facts of rows and a bound ``now`` which must all hold for a rule to be broken."""
 
     STATUS = "status"
+    ONLY = "only"
     SINCE = "since"
     GRACE = "grace"
     AHEAD = "ahead"
@@ -33,11 +34,13 @@ class Condition(StrEnum):
     NO_TEXT = "no_text"
     UNDECIDED = "undecided"
     NO_EVENT = "no_event"
+    OVERDUE = "overdue"
+    UNPROVEN = "unproven"
 
     @property
     def standing_if_failed(self) -> Standing:
         match self:
-            case Condition.NO_TEXT | Condition.NO_EVENT:
+            case Condition.NO_TEXT | Condition.NO_EVENT | Condition.OVERDUE | Condition.UNPROVEN:
                 return Standing.FINE
             case Condition.GRACE:
                 return Standing.WAITING
@@ -45,10 +48,14 @@ class Condition(StrEnum):
                 return Standing.NOT_ASKED
 
 
-_COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
+_WHOSE = (Condition.STATUS, Condition.ONLY, Condition.SINCE)
+_COMMON = (*_WHOSE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
+_WATCHED = (*_WHOSE, Condition.AHEAD)
 
 CONDITIONS: dict[GapKind, tuple[Condition, ...]] = {
     GapKind.SMS_MISSING: (*_COMMON, Condition.PHONE, Condition.NO_TEXT, Condition.UNDECIDED),
+    GapKind.SMS_STUCK: (*_WATCHED, Condition.OVERDUE),
+    GapKind.SMS_UNPROVEN: (*_WATCHED, Condition.UNPROVEN),
     GapKind.CALENDAR_MISSING: (*_COMMON, Condition.NO_EVENT),
 }
 """The conditions of each rule, in the order in which the first failing one names the verdict."""
@@ -70,6 +77,16 @@ class Refusal(StrEnum):
     UNKNOWN = "unknown"
     REFUSED_BY_PROVIDER = "refused_by_provider"
     GIVEN_UP = "given_up"
+    TAKEN_BACK = "taken_back"
+    NOT_SENT = "not_sent"
+    NO_PROOF = "no_proof"
+
+
+REPORTED: dict[GapKind, Refusal] = {
+    GapKind.SMS_STUCK: Refusal.NOT_SENT,
+    GapKind.SMS_UNPROVEN: Refusal.NO_PROOF,
+}
+"""The rules that only report, and why none of their gaps is ours to mend."""
 
 
 class Hold(StrEnum):
@@ -103,10 +120,14 @@ CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.UNKNOWN: Cause.UNKNOWN_OUTCOME,
     Refusal.REFUSED_BY_PROVIDER: Cause.UNUSABLE_DATA,
     Refusal.GIVEN_UP: Cause.GIVEN_UP,
+    Refusal.TAKEN_BACK: Cause.DELETED_BY_HAND,
+    Refusal.NOT_SENT: Cause.APP_FAILED,
+    Refusal.NO_PROOF: Cause.UNKNOWN_OUTCOME,
 }
 
 LABELS: dict[str, str] = {
     Condition.STATUS: "not in a status we look after",
+    Condition.ONLY: "not of those this rule asks for",
     Condition.SINCE: "before since",
     Condition.GRACE: "made a moment ago",
     Condition.AHEAD: "past",
@@ -115,6 +136,8 @@ LABELS: dict[str, str] = {
     Condition.NO_TEXT: "text queued or sent",
     Condition.UNDECIDED: "rejected by a person",
     Condition.NO_EVENT: "event in place",
+    Condition.OVERDUE: "no text overdue",
+    Condition.UNPROVEN: "no text sent without proof",
     Refusal.NO_DATE: "no usable date",
     Refusal.ENDS_BEFORE_START: "ends before start",
     Refusal.PHONE_UNUSABLE: "phone unusable",
@@ -128,6 +151,9 @@ LABELS: dict[str, str] = {
     Refusal.UNKNOWN: "outcome unknown",
     Refusal.REFUSED_BY_PROVIDER: "the provider refused it",
     Refusal.GIVEN_UP: "attempts used up",
+    Refusal.TAKEN_BACK: "handed over, and taken out of the queue",
+    Refusal.NOT_SENT: "queued, and not sent by the application",
+    Refusal.NO_PROOF: "marked as sent without the provider's id",
     Hold.POLICY: "policy: report",
     Hold.SUSPENDED: "suspended by SUSPEND_ALL_*",
     Hold.INTEGRATION: "integration broken",

@@ -7,7 +7,7 @@ from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.engine.mender import Mender
 from reconciler.engine.results import Mended
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ProviderFailure, Transaction
+from reconciler.ports import ProviderFailure, Services, Transaction
 
 
 def fault_of(mender: Mender) -> IntegrationFault | None:
@@ -51,13 +51,18 @@ def diagnosis(mender: Mender, end: Mended) -> IntegrationFault:
     )
 
 
+def subject_of(mender: Mender, services: Services) -> str:
+    """What an integration's gap is about: the effect it blocks, and for whom, if several share the database."""
+    return f"{mender.effect} {services.runner.scope}".rstrip()
+
+
 def record_faults(
-    tx: Transaction, mender: Mender, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
+    tx: Transaction, about: str, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
 ) -> None:
-    """One gap per broken integration and effect; a kind that was ``checked`` and is well closes its own."""
+    """One gap per broken integration and subject; a kind that was ``checked`` and is well closes its own."""
     found = {fault.kind for fault in faults}
     for kind in checked:
         if kind not in found:
-            tx.ledger.close_gap(kind, mender.effect, "well", now)
+            tx.ledger.close_gap(kind, about, "well", now)
     for fault in faults:
-        tx.ledger.record_gap(fault.kind, mender.effect, Cause.BLOCKED, fault.code, now)
+        tx.ledger.record_gap(fault.kind, about, Cause.BLOCKED, fault.code, now)

@@ -14,11 +14,12 @@ from reconciler.engine.integration import (
     disagreement,
     fault_of,
     record_faults,
+    subject_of,
     unreachable,
     unreachable_database,
 )
 from reconciler.engine.mender import Mender, Scope
-from reconciler.engine.recording import record_plan
+from reconciler.engine.recording import record_gaps, record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
 from reconciler.engine.survey import Survey, blind, may_repair, survey
@@ -44,13 +45,22 @@ def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
 def _run(job: str, mender: Mender, services: Services) -> PassResult:
     act = services.mandate.act
     if Policy.OFF in (mender.policy, services.repairs):
-        if act:
-            with services.store.writing() as tx:
-                tx.ledger.close_all_gaps(mender.kind, "off", services.clock.now())
-        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None)
+        began_at = _close_all(mender, services) if act else None
+        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None, began_at=began_at)
     if act:
         return _act(job, mender, services)
     return _result(job, mender, _look(job, mender, services, services.clock.now()))
+
+
+def _close_all(mender: Mender, services: Services) -> datetime:
+    """Nobody asks for these any more; other venues on the same database may ask for theirs. When that was."""
+    now, about = services.clock.now(), subject_of(mender, services)
+    with services.store.writing() as tx:
+        if not services.runner.scope:
+            tx.ledger.close_all_gaps(mender.kind, "off", now)
+        for kind in (GapKind.INTEGRATION_SCHEMA, mender.integration):
+            tx.ledger.close_gap(kind, about, "off", now)
+    return now
 
 
 def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey:
@@ -66,7 +76,8 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
     now = services.clock.now()
     seen = _look(job, mender, services, now)
     with services.store.reading() as tx:
-        was_broken = any(gap.about == mender.effect for gap in tx.ledger.open_gaps(mender.integration))
+        about = subject_of(mender, services)
+        was_broken = any(gap.about == about for gap in tx.ledger.open_gaps(mender.integration))
     asks = may_repair(mender, services) and (was_broken or bool(seen.plan and seen.plan.repairs))
     in_the_way = in_the_way or (fault_of(mender) if asks else None)
     if in_the_way and seen.plan:
@@ -76,14 +87,15 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
     provider_is_known = asks or not may_repair(mender, services)
     checked = [GapKind.INTEGRATION_SCHEMA, *([mender.integration] if provider_is_known else [])]
     with services.store.writing() as tx:
-        run = tx.ledger.start_run(job, now, full=seen.full and seen.plan is not None)
-        record_faults(tx, mender, faults, checked, now)
-        record_plan(tx, mender, seen, now)
+        run = tx.ledger.start_run(job, services.runner, now, full=seen.full and seen.plan is not None)
+        record_faults(tx, about, faults, checked, now)
+        record = record_gaps if services.span else record_plan
+        record(tx, mender, seen, now)
     mended, broken, crash = _repair(mender, services, seen)
-    result = replace(_result(job, mender, seen), acted=True, faults=(*faults, *broken), mended=mended)
+    result = replace(_result(job, mender, seen), began_at=now, run=run, faults=(*faults, *broken), mended=mended)
     said = "crashed" if crash else result.exit_code.name.lower()
     with services.store.writing() as tx:
-        record_faults(tx, mender, broken, [], now)
+        record_faults(tx, about, broken, [], now)
         tx.ledger.finish_run(run, services.clock.now(), said, result.counts())
     if crash:
         raise crash
@@ -120,7 +132,8 @@ def _repair(
     if seen.plan is None:
         return mended, broken, crash
     mended.update(_finish(mender, seen, seen.plan))
-    for end in repairs(mender, services, seen.plan, seen.scope):
+    for end in repairs(mender, services, seen.plan, seen):
+        services.progress(end.became.is_repaired, len(seen.plan.repairs))
         mended[end.became, end.reason if not end.became.is_repaired else ""] += 1
         if end.became is Became.BROKEN:
             broken.append(diagnosis(mender, end))

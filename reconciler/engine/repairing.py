@@ -1,38 +1,69 @@
 """Claim and mend, one after the other, until the plan is done or the cap, the budget or a provider says stop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Intent
-from reconciler.domain.plan import Plan
+from reconciler.domain.plan import Decision, Plan
 from reconciler.domain.verdicts import Hold
 from reconciler.engine.mender import Mender, Scope
+from reconciler.engine.recording import plan_repair
 from reconciler.engine.results import Became, Mended
+from reconciler.engine.survey import Survey
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 
 
-def repairs(mender: Mender, services: Services, plan: Plan, scope: Scope) -> Iterator[Mended]:
+def repairs(mender: Mender, services: Services, plan: Plan, seen: Survey) -> Iterator[Mended]:
     """The end of each attempt, in the order in which they happened.
 
     A booking that only looked repairable (it was mended, moved or locked meanwhile) costs nothing of the cap.
     """
-    wanted = [decision.booking.id for decision in plan.repairs]
     ends_at = services.clock.now() + mender.limits.budget
     with services.store.reading() as tx:
         begun_at = tx.ledger.now()
+    if services.span:
+        claims = _one_by_one(mender, services, seen, plan.repairs, begun_at)
+    else:
+        claims = _any(mender, services, [decision.booking.id for decision in plan.repairs], begun_at)
     acted = 0
-    while wanted and acted < mender.limits.repairs and services.clock.now() < ends_at:
+    while acted < mender.limits.repairs and services.clock.now() < ends_at and not services.stopping():
+        intent = next(claims, None)
+        if intent is None:
+            return
+        end = _mend(mender, services, intent, seen.scope)
+        yield end
+        acted += end.outcome is not None or end.became.is_repaired
+        if end.stops_pass:
+            return
+
+
+def _any(mender: Mender, services: Services, wanted: Sequence[BookingId], begun_at: datetime) -> Iterator[Intent]:
+    """A pass claims what was planned, whoever planned it, the least recently examined first: nothing starves."""
+    while wanted:
         now = services.clock.now()
         with services.store.writing() as tx:
             intent = tx.ledger.claim(mender.effect, wanted, begun_at, mender.limits.lease, now)
         if intent is None:
             return
-        end = _mend(mender, services, intent, scope)
-        yield end
-        acted += end.outcome is not None or end.became.is_repaired
-        if end.stops_pass:
+        yield intent
+
+
+def _one_by_one(
+    mender: Mender, services: Services, seen: Survey, wanted: Sequence[Decision], begun_at: datetime
+) -> Iterator[Intent]:
+    """A backfill goes from the oldest booking on; each is planned and claimed in one transaction, or is another's."""
+    for decision in wanted:
+        if services.stopping():
             return
+        now = services.clock.now()
+        with services.store.writing() as tx:
+            plan_repair(tx, mender, seen, decision, now)
+            intent = tx.ledger.claim(mender.effect, [decision.booking.id], begun_at, mender.limits.lease, now)
+        if intent:
+            yield intent
 
 
 def _mend(mender: Mender, services: Services, intent: Intent, scope: Scope) -> Mended:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
@@ -15,6 +16,7 @@ class Became(StrEnum):
     """What became of one claimed intent."""
 
     SENT = "sent"
+    HANDED_OVER = "handed over"
     CREATED = "created"
     ADOPTED = "adopted"
     WRITTEN_BACK = "written back"
@@ -30,7 +32,7 @@ class Became(StrEnum):
 
     @property
     def is_repaired(self) -> bool:
-        return self in (Became.SENT, Became.CREATED, Became.ADOPTED, Became.WRITTEN_BACK)
+        return self in (Became.SENT, Became.HANDED_OVER, Became.CREATED, Became.ADOPTED, Became.WRITTEN_BACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +53,23 @@ class Mended:
 class PassResult:
     job: str
     kind: GapKind
-    effect: Effect
+    effect: Effect | None
+    """``None``: the rule only reports."""
     plan: Plan | None
     """``None``: the rule is off, or the database could not be looked at (see ``faults``)."""
     faults: tuple[IntegrationFault, ...] = ()
     tripped: Tripped | None = None
     full_look: bool = False
-    acted: bool = False
+    began_at: datetime | None = None
+    """When the pass began; ``None`` if it only looked."""
+    run: int | None = None
+    """Its number in the ledger."""
     mended: Counter[tuple[Became, str]] = field(default_factory=Counter)
     """How many claimed intents became what, and why."""
+
+    @property
+    def acted(self) -> bool:
+        return self.began_at is not None
 
     def count(self, *became: Became) -> int:
         return sum(number for (what, _), number in self.mended.items() if what in became)

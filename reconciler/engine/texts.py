@@ -11,9 +11,9 @@ from datetime import datetime
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import Intent, Outcome, Result, State
+from reconciler.domain.intents import HANDED_OVER, Intent, Outcome, Result, State
 from reconciler.domain.plan import Decision
-from reconciler.domain.policies import Limits, Policy
+from reconciler.domain.policies import Deliver, Limits, Policy
 from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
 from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
@@ -101,7 +101,7 @@ class Texts:
             return None
 
     def check(self) -> IntegrationFault | None:
-        return self._gateway().check()
+        return None if self._hands_over else self._gateway().check()
 
     @property
     def final_triggers(self) -> Collection[str] | None:
@@ -125,6 +125,8 @@ class Texts:
             )
 
     def mend(self, intent: Intent, scope: Scope) -> Mended:
+        if self._hands_over:
+            return self._hand_over(intent, scope)
         put = self._put_row(intent, scope)
         if isinstance(put, Mended):
             return put
@@ -142,6 +144,30 @@ class Texts:
             outcome = self._gateway().send(text)
         return self._conclude(intent, outcome, scope)
 
+    @property
+    def _hands_over(self) -> bool:
+        return self.services.texts.deliver is Deliver.APPLICATION
+
+    def _hand_over(self, intent: Intent, scope: Scope) -> Mended:
+        """Queue row and ledger in one transaction, under the booking's lock: a kill leaves nothing of it, or all.
+
+        The row takes the intent's own id: no other row of ours can have it.
+        """
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self, tx, intent, scope, now)
+            if isinstance(decision, Mended):
+                return decision
+            lease = self.limits.lease
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=lease, subject=decision.subject)
+            if sending is None:
+                return Mended(became=Became.HELD, reason="claimed_elsewhere")
+            row = self._row(intent.id, intent, decision, now)
+            tx.bookings.hand_over(row)
+            tx.ledger.move(sending, State.DONE, code=HANDED_OVER, now=now, provider_id=row.id)
+            tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
+        return Mended(became=Became.HANDED_OVER)
+
     def _put_row(self, intent: Intent, scope: Scope) -> Intent | Mended:
         """First re-check; our queue row stands before anything may leave. The intent as the row is derived from it."""
         now = self.services.clock.now()
@@ -149,21 +175,17 @@ class Texts:
             decision = recheck(self, tx, intent, scope, now)
             if isinstance(decision, Mended):
                 return decision
-            assert decision.draft is not None
             intent = replace(intent, subject=decision.subject)
-            row_id = _row_id(scope, intent)
-            tx.bookings.insert_queue_row(
-                QueueRow(
-                    id=row_id,
-                    intent=intent.id,
-                    booking=decision.booking,
-                    draft=decision.draft,
-                    template=TEMPLATE,
-                    at=now,
-                )
-            )
-            tx.bookings.rehearse_sent(row_id, now)
+            row = self._row(_row_id(scope, intent), intent, decision, now)
+            tx.bookings.insert_queue_row(row)
+            tx.bookings.rehearse_sent(row.id, now)
         return intent
+
+    def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
+        assert decision.draft is not None
+        return QueueRow(
+            id=id_, intent=intent.id, booking=decision.booking, draft=decision.draft, template=TEMPLATE, at=now
+        )
 
     def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingText] | Mended:
         """Second re-check: the application's insert, which our first lock kept waiting, is there now if it comes."""

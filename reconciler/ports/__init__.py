@@ -14,14 +14,17 @@ from reconciler.ports.providers import (
     Unwritable,
     Wording,
 )
+from reconciler.ports.reporting import Reporter
 from reconciler.ports.services import Clock, Mandate, Services, Window
 from reconciler.ports.store import (
     Bookings,
+    Episodes,
     Installation,
     Ledger,
     Lock,
     NewIntent,
     QueueRow,
+    Runner,
     Store,
     StoredEvent,
     Transaction,
@@ -32,6 +35,7 @@ __all__ = [
     "Bookings",
     "Calendar",
     "Clock",
+    "Episodes",
     "Installation",
     "Ledger",
     "Lock",
@@ -41,6 +45,8 @@ __all__ = [
     "PhoneNumbers",
     "ProviderFailure",
     "QueueRow",
+    "Reporter",
+    "Runner",
     "Services",
     "SmsGateway",
     "Store",

@@ -1,13 +1,16 @@
 """The clock, what a run may do, and everything a pass needs in one place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from reconciler.domain.gaps import Effect
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.plan import Span
 from reconciler.domain.policies import EventPolicy, Limits, Policy, TextPolicy
 from reconciler.ports.providers import Calendar, PhoneNumbers, SmsGateway, Wording
-from reconciler.ports.store import Store
+from reconciler.ports.reporting import Reporter
+from reconciler.ports.store import Runner, Store
 
 
 class Clock(Protocol):
@@ -26,6 +29,8 @@ class Window:
 
     lookback: timedelta
     since: datetime | None
+    at_start: bool = False
+    """The first pass of a process goes back all the way, whatever others have looked at today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,5 +58,18 @@ class Services:
     window: Window
     mandate: Mandate
     repairs: Policy
-    suspended: frozenset[Effect] = frozenset()
+    watched: frozenset[GapKind]
+    """The rules that only report and are not off."""
+    suspended: frozenset[Effect]
     """Effects that the operator's kill switch forbids."""
+    runner: Runner
+    reporter: Reporter | None
+    """``None`` where nobody listens: what is to be told waits in the ledger."""
+    settled_after: timedelta
+    """This long without a gap of its kind and cause ends an episode."""
+    stopping: Callable[[], bool]
+    """Whether somebody waits for us to stop: the call in hand is finished, and no other begun."""
+    span: Span | None
+    """A backfill's bookings, and no others; ``None``: a pass looks at what ``window`` says."""
+    progress: Callable[[bool, int], None]
+    """Told after each attempt: whether it mended its booking, and how many repairs the plan has."""

@@ -14,7 +14,8 @@ from typing import Protocol
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, IntentId, State
-from reconciler.domain.plan import Look
+from reconciler.domain.plan import EVERYTHING, Look, Span
+from reconciler.domain.reports import Group, Report
 from reconciler.domain.texts import Draft
 from reconciler.domain.verdicts import Finding
 
@@ -30,6 +31,16 @@ class Installation:
     id: str
     since: datetime
     """When the first ``migrate`` ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Who runs a job: several may share one database."""
+
+    scope: str = ""
+    """Which bookings are theirs (``bookings.only``); '' for all."""
+    settings: str = ""
+    """A digest of what they run with; '' by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +62,7 @@ class NewIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
-    """Our row in the application's text queue, as claimed: legal, never better than what we know."""
+    """Our row in the application's text queue: legal, never better than what we know."""
 
     id: str
     intent: IntentId
@@ -68,8 +79,20 @@ class Bookings(Protocol):
         """What in the database would break this effect's look or, if ``writing``, its repairs."""
         ...
 
-    def look(self, kind: GapKind, now: datetime, oldest: datetime) -> Look:
-        """Bookings made since ``oldest``, classified; the broken ones in full."""
+    def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
+        """What in the database would make the look of a rule that only reports lie."""
+        ...
+
+    def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
+        """Bookings of the span made since ``oldest``, classified; the broken ones in full, oldest first."""
+        ...
+
+    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+        """How many of the same bookings would be broken if only their party were not over."""
+        ...
+
+    def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
+        """Ids, in order, that begin so, capitals or not."""
         ...
 
     def findings(
@@ -86,7 +109,7 @@ class Bookings(Protocol):
         ...
 
     def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        """How many texts were sent to each spelling since then, whoever sent them."""
+        """How many texts were sent, or are about to be, to each spelling since then, whoever sends them."""
         ...
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
@@ -111,6 +134,10 @@ class Bookings(Protocol):
 
     def insert_queue_row(self, row: QueueRow) -> None:
         """Insert our row as *failed, in flight*; the same row again changes nothing."""
+        ...
+
+    def hand_over(self, row: QueueRow) -> None:
+        """Insert the row as *approved*: from here on it is the application's, and the application sends it."""
         ...
 
     def rehearse_sent(self, row_id: str, at: datetime) -> None:
@@ -170,8 +197,8 @@ class Ledger(Protocol):
     ) -> Mapping[BookingId, Intent]:
         """Per booking the intent that matters most: one that blocks, else a planned one, else the newest.
 
-        ``final`` names triggers (``None``: all) whose *done* is for ever: it comes before a planned one, whoever
-        planned that.
+        ``final`` names triggers (``None``: all) whose *done* is for ever, unless it was only handed over: it comes
+        before a planned one, whoever planned that.
         """
         ...
 
@@ -255,17 +282,48 @@ class Ledger(Protocol):
         """Reserve the next call of ``name`` among all processes; how long to wait for it."""
         ...
 
-    def had_full_look(self, job: str, since: datetime) -> bool: ...
+    def had_full_look(self, job: str, scope: str, since: datetime) -> bool: ...
 
-    def start_run(self, job: str, now: datetime, *, full: bool) -> int: ...
+    def start_run(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
+
+    def settings_differ(self, runner: Runner, since: datetime) -> bool:
+        """Whether somebody with the same scope has run a job since then with other settings."""
+        ...
 
     def finish_run(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None: ...
+
+
+class Episodes(Protocol):
+    """What has begun, and whether somebody was told of it."""
+
+    def groups(self, kinds: Collection[GapKind], since: datetime) -> Sequence[Group]:
+        """Gaps by kind and cause: those open now, and those repaired since then."""
+        ...
+
+    def note(self, reports: Sequence[Report], now: datetime) -> None:
+        """Begin an episode for each report's kind and cause, or note that it goes on: then it keeps its report."""
+        ...
+
+    def end(self, kinds: Collection[GapKind], quiet_since: datetime, now: datetime) -> None:
+        """End the episodes of these kinds that nothing was seen of since then."""
+        ...
+
+    def claim_untold(self, lease: timedelta) -> Sequence[Report]:
+        """Reports that nobody was told yet, oldest first; nobody else gets them while the lease lasts."""
+        ...
+
+    def told(self, report: Report, now: datetime) -> None: ...
+
+    def kept(self, report: Report) -> None:
+        """It was not accepted: give the claim back, it is to be told later."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     bookings: Bookings
     ledger: Ledger
+    episodes: Episodes
 
 
 class Store(Protocol):

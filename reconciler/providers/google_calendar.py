@@ -9,17 +9,17 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from reconciler.domain.events import CalendarEvent, EventBody
-from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import ProviderFailure
-from reconciler.providers import google_errors
-from reconciler.providers.google_credentials import credentials
+from reconciler.providers import google_errors, google_faults
+from reconciler.providers.google_credentials import Access
 
 # Of a 403 it writes at WARNING what was answered, whole if it has no reason to it: that may quote the event.
 logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
@@ -35,14 +35,12 @@ _GONE = ("google:notFound", "google:deleted")
 
 @dataclass(frozen=True, kw_only=True)
 class GoogleCalendar:
-    """``ports.Calendar`` for one calendar and one service account. Not safe to share between threads."""
+    """``ports.Calendar`` for one calendar and one way to authenticate. Not safe to share between threads."""
 
-    service_account: Mapping[str, Any] = field(repr=False)
+    access: Access
     calendar_id: str
-    delegate: str | None
     timeout: timedelta
     api_url: str | None
-    token_url: str | None
 
     def check(self) -> IntegrationFault | None:
         def ask() -> Outcome:
@@ -51,9 +49,9 @@ class GoogleCalendar:
 
         seen = _outcome_of(ask)
         if seen.result is Result.DONE:
-            return None if seen.code in CAN_WRITE else self._cannot_write(seen.code)
+            return None if seen.code in CAN_WRITE else google_faults.cannot_write(seen.code, self.access)
         if seen.result is Result.BROKEN and seen.code.startswith(("google:", "token:")):
-            return self._explained(seen.code)
+            return google_faults.explained(seen.code, self.access)
         raise ProviderFailure(seen)
 
     def get(self, event_id: str) -> CalendarEvent | None:
@@ -146,46 +144,12 @@ class GoogleCalendar:
         from googleapiclient.discovery import build
 
         authorized = AuthorizedHttp(
-            credentials(self.service_account, self.delegate, self.token_url),
+            self.access.credentials(),
             http=httplib2.Http(timeout=self.timeout.total_seconds()),
         )
         elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
         return build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
 
-    @property
-    def _account(self) -> str:
-        return str(self.service_account.get("client_email", "the service account"))
-
-    def _cannot_write(self, role: str) -> IntegrationFault:
-        remedy = f'share it with {self._account}, "Make changes to events"'
-        return _fault(f"role_{role}", f"the calendar is visible, role {role}: it cannot be written", remedy)
-
-    def _explained(self, code: str) -> IntegrationFault:
-        seen, remedy = _EXPLAINED.get(
-            code, (f"Google refuses ({code})", "look the reason up in Google Calendar's guide to API errors")
-        )
-        return _fault(code, seen, remedy.format(account=self._account))
-
-
-_EXPLAINED = {
-    "google:notFound": (
-        "the calendar of GOOGLE_CALENDAR_ID is not there, or not shared with us",
-        'correct GOOGLE_CALENDAR_ID, or share the calendar with {account}, "Make changes to events"',
-    ),
-    "google:accessNotConfigured": (
-        "the Google Calendar API is switched off in the service account's project",
-        "enable it in the Google Cloud console, APIs and services",
-    ),
-    "google:authError": ("Google does not accept our token", "create a new key for {account} and set it"),
-    "token:invalid_grant": (
-        "Google issues no token: the key was deleted, the machine's clock is wrong, or the delegate is not allowed",
-        "compare the clock; else create a new key for {account}; check GOOGLE_CALENDAR_DELEGATE_EMAIL",
-    ),
-    "token:unusable_key": (
-        "the private key in GOOGLE_SERVICE_ACCOUNT_KEY cannot be read",
-        "set GOOGLE_SERVICE_ACCOUNT_KEY to the key file's text, exactly as downloaded",
-    ),
-}
 
 _UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
 """A success whose body is not what Calendar answers: a proxy's page, nothing at all, another event."""
@@ -244,7 +208,3 @@ def _event(item: Mapping[str, Any]) -> CalendarEvent:
 
 def _rfc3339(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
-    return IntegrationFault(kind=GapKind.INTEGRATION_GOOGLE, code=code, seen=seen, remedy=remedy)

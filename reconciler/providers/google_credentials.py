@@ -1,26 +1,74 @@
-"""Tokens for a service account, minted through the configured endpoint and nowhere else."""
+"""The two ways to authenticate at Google; tokens are minted through the configured endpoint and nowhere else.
+
+google-auth's own service-account credentials start a background call to iamcredentials.googleapis.com on first use
+(Regional Access Boundary), past every configured endpoint. Plain OAuth credentials do not, and take their token from a
+handler: ours asks the one token endpoint.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 SCOPES = ("https://www.googleapis.com/auth/calendar.events",)
 """The least that may write events and see the calendar's role."""
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+"""Google's own (Google Identity, Using OAuth 2.0 for web server applications)."""
+REAUTHENTICATION = "invalid_rapt"
+"""A Workspace that lets sessions end (Admin console, Google Cloud session control) ends refresh tokens with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccount:
+    """A service account's key. ``delegate``: whom it acts for (domain-wide delegation), else itself."""
+
+    key: Mapping[str, Any] = field(repr=False)
+    delegate: str | None = field(repr=False)
+    token_url: str | None
+    """Instead of the key file's own."""
+
+    def credentials(self) -> Any:
+        return credentials(self.key, self.delegate, self.token_url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OAuthClient:
+    """A refresh token, which a person consented to, and the client it was issued to."""
+
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    token_url: str | None
+    """Instead of Google's own."""
+
+    def credentials(self) -> Any:
+        """Credentials for google-auth's transports.
+
+        No scope is asked for: a token has those of its consent, and Google refuses a narrower one by another name.
+        """
+        from google.oauth2 import credentials as oauth2
+
+        consent = oauth2.Credentials(
+            token=None,
+            refresh_token=self.refresh_token,
+            token_uri=self.token_url or TOKEN_URL,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+        )
+        return _minting(lambda _: consent)
+
+
+Access = ServiceAccount | OAuthClient
 
 
 def credentials(service_account: Mapping[str, Any], delegate: str | None, token_url: str | None) -> Any:
     """Credentials for google-auth's transports.
 
-    google-auth's own service-account credentials start a background call to iamcredentials.googleapis.com on first
-    use (Regional Access Boundary), past every configured endpoint. Plain OAuth credentials do not, and take their
-    token from a handler: ours asks the service account's token endpoint.
-
     Raises:
         google.auth.exceptions.MalformedError: the private key cannot be read.
     """
     # Imported here: with its crypto it takes a while, and `--help` needs none of it.
-    from google.auth.exceptions import MalformedError, TransportError
-    from google.oauth2 import credentials as oauth2
+    from google.auth.exceptions import MalformedError
     from google.oauth2 import service_account as accounts
 
     info = {**service_account, **({"token_uri": token_url} if token_url else {})}
@@ -29,12 +77,23 @@ def credentials(service_account: Mapping[str, Any], delegate: str | None, token_
     except (ValueError, TypeError):
         # TypeError: a key that asks for a password. The library's message may quote the key.
         raise MalformedError("the private key cannot be read") from None
+    return _minting(account.with_scopes)
+
+
+def _minting(source: Any) -> Any:
+    """Credentials whose tokens come from google-auth's credentials that ``source`` has for some scopes."""
+    from google.auth.exceptions import RefreshError, TransportError
+    from google.oauth2 import credentials as oauth2
 
     def mint(request: Any, scopes: Sequence[str]) -> tuple[str, datetime]:
-        minted = account.with_scopes(scopes)
+        minted = source(scopes)
         try:
             minted.refresh(request)
-        except (OSError, ValueError, TypeError):
+        except RefreshError as error:
+            if "Reauthentication is needed" in str(error):  # all that the library keeps of this answer
+                raise RefreshError(REAUTHENTICATION, {"error": REAUTHENTICATION}) from None
+            raise
+        except (OSError, ValueError, TypeError, AttributeError):
             # google-auth lets the connection's failures through, and takes whatever was answered for an object.
             raise TransportError("no token") from None
         return minted.token, minted.expiry

@@ -16,6 +16,7 @@ from reconciler.sandbox.cast import (
     e164,
     event_id,
     phone,
+    sid,
 )
 
 NAMES = (
@@ -116,8 +117,10 @@ def _created_or_confirmed(status: str) -> str:
 
 def _filled(text_row: Row, booking: Row, index: int) -> Row:
     written = booking["contact_phone"] or phone(0)
+    own_id = booking_id(20_000 + int(booking["id"][:6], 16) * 4 + index)
     return {
-        "id": booking_id(20_000 + int(booking["id"][:6], 16) * 4 + index),
+        "id": own_id,
+        "twilio_message_sid": sid(own_id) if text_row["status"] == "sent" else None,
         "booking_id": booking["id"],
         "customer_name": booking["customer_name"],
         "customer_phone": written,
@@ -129,7 +132,8 @@ def _filled(text_row: Row, booking: Row, index: int) -> Row:
 def demo_bookings(now: datetime) -> list[DemoBooking]:
     """All of them, for the moment ``now``: the same stories at any hour, DST days included."""
     stories = Stories(now)
-    return [*_in_order(stories), *_missing(stories), *_not_asked(stories), *_delicate(stories), *_odd(stories)]
+    groups = (_in_order, _missing, _not_asked, _delicate, _odd, _unreliable)
+    return [booking for group in groups for booking in group(stories)]
 
 
 def _in_order(s: Stories) -> Iterator[DemoBooking]:
@@ -137,9 +141,9 @@ def _in_order(s: Stories) -> Iterator[DemoBooking]:
         yield s.tell("healthy", text="fine", calendar="fine", texted=True, event="stored", status=status)
     for trigger in ("booking_created", "deposit_received"):
         yield s.tell("another trigger", text="fine", calendar="fine", texted=trigger, event="stored")
-    for status in ("pending", "approved"):
-        row = s.queue_row(status=status)
-        yield s.tell("queued, not sent", text="fine", calendar="fine", queue=(row,), event="stored")
+    for status, due in (("pending", s.at.now + timedelta(days=1)), ("approved", s.at.ago(minutes=5))):
+        row = s.queue_row(status=status, scheduled_for=due)
+        yield s.tell("queued, not sent yet", text="fine", calendar="fine", queue=(row,), event="stored")
 
 
 def _missing(s: Stories) -> Iterator[DemoBooking]:
@@ -154,6 +158,16 @@ def _missing(s: Stories) -> Iterator[DemoBooking]:
     yield s.tell("application's failed row", text="sent", calendar="fine", queue=(failed,), event="stored")
     yield s.tell("event made, id lost", text="fine", calendar="adopted", texted=True, event="lost")
     yield s.tell("event made, id lost", text="sent", calendar="adopted", event="lost", status="draft")
+
+
+def _unreliable(s: Stories) -> Iterator[DemoBooking]:
+    """There is a text, so none is sent; but the application has not sent it, or cannot prove that it has."""
+    made = s.at.ago(hours=6)
+    queued = s.queue_row(status="approved", scheduled_for=s.at.ago(hours=5))
+    yield s.tell("queued and stuck", text="stuck", calendar="fine", queue=(queued,), event="stored", created_at=made)
+    unproven = s.queue_row(sent_at=s.at.ago(hours=5), twilio_message_sid=None)
+    yield s.tell("sent without SID", text="unproven", calendar="fine", queue=(unproven,), event="stored",
+                 created_at=made)  # fmt: skip
 
 
 def _not_asked(s: Stories) -> Iterator[DemoBooking]:

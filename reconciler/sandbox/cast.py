@@ -39,7 +39,7 @@ class DemoBooking:
     texts: tuple[Row, ...] = field(default=(), repr=False)
     event: SeedEvent | None = field(default=None, repr=False)
     text: str
-    """fine, not_asked, waiting, refused or sent."""
+    """fine, not_asked, waiting, refused or sent; stuck or unproven: there is one, and nobody can rely on it."""
     calendar: str
     """fine, not_asked, waiting, refused, created, adopted or left_alone."""
 
@@ -78,6 +78,11 @@ def _offset(day: date) -> timedelta:
 def booking_id(number: int) -> str:
     """A fixed id per number, whose first eight characters differ from all others'."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"demo booking {number}"))
+
+
+def sid(row_id: str) -> str:
+    """A message SID of the application's own account, one per queue row; the stand-in has never heard of it."""
+    return "SM" + hashlib.sha256(f"demo text {row_id}".encode()).hexdigest()[:32]
 
 
 def event_id(number: int) -> str:

@@ -3,37 +3,27 @@
 Written from Calendar's discovery document and error guide; see the contract tests for what the real client makes of it.
 """
 
-import base64
 import json
-import secrets
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
 from reconciler.sandbox.google_state import READERS, WRITERS, CalendarState, Event, GoogleError
+from reconciler.sandbox.google_tokens import GoogleTokens, private_key
 from reconciler.sandbox.server import Request, Response, StandIn
 
 CALENDAR_ID = "sandbox-venue@group.calendar.google.example"
 CLIENT_EMAIL = "reconciler@sandbox.iam.gserviceaccount.example"
 LARGEST_PAGE = 2500
 _API = "/calendar/v3"
-_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # the grant's public name
-
-
-@cache
-def _key() -> rsa.RSAPrivateKey:
-    """Made once per process: it takes a moment, and it opens nothing but the stand-in."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class GoogleStandIn(StandIn):
-    """One calendar, one service account. What the calendar holds stands in ``calendar.events``, deleted ones too."""
+    """One calendar, and a service account and an OAuth client that may use it.
+
+    What the calendar holds stands in ``calendar.events``, deleted ones too.
+    """
 
     calendar_id = CALENDAR_ID
 
@@ -43,7 +33,8 @@ class GoogleStandIn(StandIn):
         self.role = "writer"
         """What the calendar is shared as; 'none': not at all."""
         self.page_size = LARGEST_PAGE
-        self._tokens: set[str] = set()
+        self.tokens = GoogleTokens()
+        self._tokens = self.tokens.issued
 
     @property
     def api_url(self) -> str:
@@ -55,14 +46,11 @@ class GoogleStandIn(StandIn):
 
     def service_account_info(self) -> dict[str, str]:
         """A key file as Google issues it."""
-        pem = _key().private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         return {
             "type": "service_account",
             "project_id": "sandbox",
             "private_key_id": "5a4d" * 10,
-            "private_key": pem.decode(),
+            "private_key": private_key(),
             "client_email": CLIENT_EMAIL,
             "client_id": "5" * 21,
             "token_uri": self.token_url,
@@ -101,7 +89,7 @@ class GoogleStandIn(StandIn):
 
     def answer(self, request: Request) -> Response:
         if request.path == "/token":
-            return self._token(request)
+            return self.tokens.answer(request.form())
         try:
             return self._api(request)
         except GoogleError as error:
@@ -162,26 +150,6 @@ class GoogleStandIn(StandIn):
         if start + size < len(found):
             body["nextPageToken"] = str(start + size)
         return Response.of(200, body)
-
-    def _token(self, request: Request) -> Response:
-        form = request.form()
-        if form.get("grant_type") != _JWT_GRANT or not _is_signed_by_us(form.get("assertion", "")):
-            return Response.of(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
-        token = f"sandbox-{secrets.token_hex(16)}"
-        self._tokens.add(token)
-        return Response.of(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
-
-
-def _is_signed_by_us(assertion: str) -> bool:
-    signed, _, signature = assertion.rpartition(".")
-    padded = signature + "=" * (-len(signature) % 4)
-    try:
-        _key().public_key().verify(
-            base64.urlsafe_b64decode(padded), signed.encode(), padding.PKCS1v15(), hashes.SHA256()
-        )
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def google_error(status: int, reason: str, message: str = "") -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from reconciler.sandbox.cast import DemoBooking
 from reconciler.sandbox.world import Sandbox
 
-SEEN_AS = {"sms.missing": "text", "calendar.missing": "event"}
+SHORTEST_PLANTED = 5
+"""Characters; a shorter name stands in many a word."""
+SEEN_AS = {"sms.missing": "text", "sms.stuck": "stuck", "sms.unproven": "unproven", "calendar.missing": "event"}
+"""Gaps of a kind -> how the judgement speaks of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,16 @@ def told(sandbox: Sandbox) -> int:
     return len(_World(sandbox).told)
 
 
+def leaks(sandbox: Sandbox) -> tuple[list[str], int]:
+    """Names and numbers of the demo's people that stand in what Sentry received, and how many were looked for."""
+    columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
+    rows = [row for booking in sandbox.bookings for row in (booking.row, *booking.customers)]
+    written = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
+    planted = {value for value in written if len(value) > SHORTEST_PLANTED}
+    received = "\n".join(sandbox.sentry.raw)
+    return [value for value in planted if value in received], len(planted)
+
+
 class _World:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sent = [message.body for message in sandbox.twilio.messages]
@@ -48,14 +61,17 @@ class _World:
 
 def _text(world: _World, booking: DemoBooking) -> Iterator[Surprise]:
     accepted = sum(booking.reference in body for body in world.sent)
-    is_open = (booking.id, "text") in world.open
+    marked = world.marked.count(booking.id)
+    facts = [name for name in ("stuck", "unproven") if (booking.id, name) in world.open]
     if accepted:
-        marked = world.marked.count(booking.id)
-        seen = "sent" if accepted == marked == 1 else f"{accepted} sent, {marked} marked"
-    else:
-        seen = "told" if is_open else "nothing"
-    wanted = {"sent": "sent", "refused": "told", "waiting": seen if accepted == 0 else "nothing sent yet"}
-    if seen != wanted.get(booking.text, "nothing"):
+        facts.append("sent" if accepted == marked == 1 else f"{accepted} sent, {marked} marked")
+    elif (booking.id, "text") in world.open:
+        facts.append("told")
+    seen = ", ".join(facts) or "nothing"
+    wanted = {"refused": "told", "fine": "nothing", "not_asked": "nothing"}.get(booking.text, booking.text)
+    if booking.text == "waiting" and seen in ("nothing", "told"):
+        return
+    if seen != wanted:
         yield Surprise(booking.reference, "text", booking.text, seen)
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from reconciler import bootstrap
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.reports import CheckIn
+from reconciler.domain.reports import MONITOR, CheckIn
 from reconciler.engine.jobs import run_job
 from reconciler.engine.results import PassResult
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
@@ -21,8 +21,6 @@ from reconciler.service.troubles import Troubles
 from reconciler.settings import Settings
 from reconciler.settings.model import Job
 
-MONITOR = "reconciler"
-"""Slug of the one monitor in Sentry; with ``monitors: each`` the jobs' names follow it."""
 BEAT = timedelta(minutes=5)
 TICK = 1.0
 """Seconds between two looks at the clock and at the wish to stop."""

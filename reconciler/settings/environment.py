@@ -1,6 +1,5 @@
 """The environment as types: the names the application uses already, each also as ``NAME_FILE``."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.domain.gaps import Effect
+from reconciler.settings import service_account_key
+from reconciler.settings.private_key import UnusableKey
 
 _PLACEHOLDER = re.compile(r"(?i)^(?:<.*>|x{3,}|\.{3,}|changeme|change-me|todo|none|null|your[-_ ].*|.*-here)$")
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
@@ -29,12 +30,31 @@ class Twilio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Google:
-    service_account: Mapping[str, Any]
-    calendar_id: str
+class ServiceAccount:
+    key: Mapping[str, Any]
+    """The key file, repaired."""
     delegate: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OAuthClient:
+    client_id: str
+    client_secret: str
+    refresh_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Google:
+    access: ServiceAccount | OAuthClient
+    calendar_id: str
     api_url: str | None
     token_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Sentry:
+    dsn: str
+    environment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,6 +65,8 @@ class Environment:
     """For SQLAlchemy with psycopg; always ``postgresql+psycopg://``."""
     twilio: Twilio | None
     google: Google | None
+    sentry: Sentry | None
+    """``None``: nobody is told but whoever reads the log."""
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
 
@@ -56,11 +78,16 @@ VARIABLES = {
     "TWILIO_PHONE_NUMBER": "the sender, as +447700900321; or a messaging service, or both",
     "TWILIO_MESSAGING_SERVICE_SID": "MG and 32 hexadecimal digits",
     "TWILIO_API_URL": "optional: a proxy or stand-in instead of Twilio",
-    "GOOGLE_SERVICE_ACCOUNT_KEY": "the service account's key file: JSON",
-    "GOOGLE_CALENDAR_ID": "the calendar the application writes to",
+    "GOOGLE_SERVICE_ACCOUNT_KEY": "the service account's key file: JSON or base64 of it; or the next three instead",
+    "GOOGLE_CLIENT_ID": "an OAuth client's id, which ends in .apps.googleusercontent.com",
+    "GOOGLE_CLIENT_SECRET": "the same client's secret",
+    "GOOGLE_REFRESH_TOKEN": "what the same client got when somebody who may write the calendar consented, offline",
     "GOOGLE_CALENDAR_DELEGATE_EMAIL": "optional: whom the service account acts for (domain-wide delegation)",
+    "GOOGLE_CALENDAR_ID": "the calendar the application writes to",
     "GOOGLE_API_URL": "optional: a proxy or stand-in instead of Google's API",
     "GOOGLE_TOKEN_URL": "optional: the same for Google's tokens",
+    "SENTRY_DSN": "https://key@host/project; without it, what is to be told waits in our ledger",
+    "SENTRY_ENVIRONMENT": "optional: production unless it says otherwise",
     "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and told",
     "SUSPEND_ALL_EVENTS": "optional: true stops every change of the calendar at once",
     "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml, else all defaults",
@@ -93,6 +120,10 @@ class Reader:
             return None
         return value
 
+    def named(self, *names: str) -> list[str]:
+        """Which of these are set, each as it is set: by itself or as a file's name."""
+        return [each for name in names for each in (name, f"{name}_FILE") if self._environ.get(each, "").strip()]
+
     def _raw(self, name: str) -> str | None:
         """'' if it is not set, ``None`` if a mistake about it was noted."""
         value, file = self._environ.get(name, "").strip(), self._environ.get(f"{name}_FILE", "").strip()
@@ -118,10 +149,40 @@ def read(environ: Mapping[str, str], *, texts: bool, events: bool) -> tuple[Envi
     url = reader.take("DATABASE_URL", _database_problem)
     twilio = _twilio(reader) if texts else None
     google = _google(reader) if events else None
+    sentry = _sentry(reader)
     suspended = _suspended(reader)
     if reader.mistakes or url is None:
         return None, reader.mistakes
-    return Environment(database_url=_with_driver(url), twilio=twilio, google=google, suspended=suspended), []
+    url = _with_driver(url)
+    return Environment(database_url=url, twilio=twilio, google=google, sentry=sentry, suspended=suspended), []
+
+
+def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
+    """Where to tell, if that alone can be read: for telling what is wrong with the rest."""
+    reader = Reader(environ)
+    sentry = _sentry(reader)
+    return None if reader.mistakes else sentry
+
+
+def _sentry(reader: Reader) -> Sentry | None:
+    dsn = reader.take("SENTRY_DSN", _dsn_problem, wanted=False)
+    environment = reader.take("SENTRY_ENVIRONMENT", _matching(r"[^\s/]{1,64}", "SENTRY_ENVIRONMENT"), wanted=False)
+    return Sentry(dsn=dsn, environment=environment or "production") if dsn else None
+
+
+def _dsn_problem(value: str) -> str:
+    """Sentry's docs, Data Source Name: scheme://public key@host/path/project, the project a number."""
+    try:
+        parts = urlsplit(value)
+        key, host, _ = parts.username, parts.hostname, parts.port
+    except ValueError:
+        return f"not a URL; {VARIABLES['SENTRY_DSN']}"
+    project = parts.path.rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not host or not key or not project.isdecimal():
+        return f"is no DSN; {VARIABLES['SENTRY_DSN']}, as Sentry shows it in Settings, Client Keys"
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "plain http is accepted for loopback only; use https"
+    return ""
 
 
 def _suspended(reader: Reader) -> frozenset[Effect]:
@@ -177,58 +238,73 @@ def _twilio(reader: Reader) -> Twilio | None:
 
 
 def _google(reader: Reader) -> Google | None:
-    key = reader.take("GOOGLE_SERVICE_ACCOUNT_KEY", _key_problem)
+    access = _google_access(reader)
     calendar = reader.take("GOOGLE_CALENDAR_ID")
-    delegate = reader.take("GOOGLE_CALENDAR_DELEGATE_EMAIL", wanted=False)
     api_url = reader.take("GOOGLE_API_URL", _url_problem, wanted=False)
     token_url = reader.take("GOOGLE_TOKEN_URL", _url_problem, wanted=False)
-    if key is None or calendar is None:
+    if access is None or calendar is None:
         return None
-    return Google(
-        service_account=json.loads(key),
-        calendar_id=calendar,
-        delegate=delegate,
-        api_url=api_url,
-        token_url=token_url,
-    )
+    return Google(access=access, calendar_id=calendar, api_url=api_url, token_url=token_url)
 
 
-def _key_problem(value: str) -> str:
-    """What is wrong with a service-account key, without quoting any of it."""
+_KEY, _DELEGATE = "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_CALENDAR_DELEGATE_EMAIL"
+_CONSENT = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN")
+
+
+def _google_access(reader: Reader) -> ServiceAccount | OAuthClient | None:
+    """One of the two ways to authenticate: which of both is meant would be a guess."""
+    key, consent = reader.named(_KEY), reader.named(*_CONSENT)
+    if key and consent:
+        reader.mistakes.append(
+            f"{_KEY} or {', '.join(_CONSENT)}: both ways to authenticate are set; "
+            f"remove {' and '.join(key)}, or remove {' and '.join(consent)}"
+        )
+        return None
+    if not key and not consent:
+        reader.mistakes.append(
+            f"{_KEY} or {', '.join(_CONSENT)}: neither a service account's key nor an OAuth client with its refresh "
+            "token is set; one of the two ways is needed"
+        )
+        return None
+    return _service_account(reader) if key else _oauth_client(reader)
+
+
+def _service_account(reader: Reader) -> ServiceAccount | None:
+    value, delegate = reader.take(_KEY), reader.take(_DELEGATE, wanted=False)
+    if value is None:
+        return None
     try:
-        key = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        return f"not JSON: {_damage(value, error)}"
-    if isinstance(key, str):
-        return f"not JSON: {_QUOTED}"
-    if not isinstance(key, dict):
-        return "not a key file: it must be a JSON object"
-    if key.get("type") != "service_account":
-        return "not the key of a service account: its `type` must say service_account"
-    lacking = [name for name in ("client_email", "private_key", "token_uri") if not _is_filled(key.get(name))]
-    if lacking:
-        return f"the key lacks {', '.join(lacking)}"
-    if "\\n" in key["private_key"]:
-        return f"its line breaks were escaped twice, private_key holds \\n as two characters; {_AS_IT_IS}"
-    return ""
+        key = service_account_key.repaired(value)
+    except UnusableKey as problem:
+        reader.mistakes.append(f"{_KEY}: {problem}")
+        return None
+    problem_of_url = _url_problem(key["token_uri"])
+    if problem_of_url:
+        reader.mistakes.append(f"{_KEY}: its token_uri: {problem_of_url}")
+        return None
+    return ServiceAccount(key=key, delegate=delegate)
 
 
-_AS_IT_IS = "set the key file's text as it is"
-_QUOTED = f"it is wrapped in quotes; {_AS_IT_IS}"
+def _oauth_client(reader: Reader) -> OAuthClient | None:
+    client_id = reader.take("GOOGLE_CLIENT_ID", _matching(r"[\w.-]+\.apps\.googleusercontent\.com", "GOOGLE_CLIENT_ID"))
+    secret = reader.take("GOOGLE_CLIENT_SECRET", _matching(r"[!-~]+", "GOOGLE_CLIENT_SECRET"))
+    token = reader.take("GOOGLE_REFRESH_TOKEN", _refresh_token_problem)
+    for name in reader.named(_DELEGATE):
+        reader.mistakes.append(
+            f"{name}: only a service account acts for somebody else, a refresh token for whoever consented; remove it, "
+            f"or set {_KEY} instead of {', '.join(_CONSENT)}"
+        )
+    if client_id is None or secret is None or token is None:
+        return None
+    return OAuthClient(client_id=client_id, client_secret=secret, refresh_token=token)
 
 
-def _damage(value: str, error: Exception) -> str:
-    if value.startswith(("'", '"')):
-        return _QUOTED
-    if not value.startswith("{"):
-        return f"it does not begin with {{; {_AS_IT_IS}, not encoded and not the file's name"
-    if isinstance(error, json.JSONDecodeError) and error.msg.startswith("Invalid control character"):
-        return f"real line breaks inside private_key; {_AS_IT_IS}"
-    return f"cut off or altered on its way; {_AS_IT_IS}"
-
-
-def _is_filled(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+def _refresh_token_problem(value: str) -> str:
+    if value.startswith("ya29."):
+        return f"an access token, which lasts an hour; {VARIABLES['GOOGLE_REFRESH_TOKEN']}"
+    if value.startswith("4/"):
+        return f"a code to exchange once, not what it is exchanged for; {VARIABLES['GOOGLE_REFRESH_TOKEN']}"
+    return _matching(r"[!-~]+", "GOOGLE_REFRESH_TOKEN")(value)
 
 
 def _url_problem(value: str) -> str:

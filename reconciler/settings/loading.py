@@ -6,11 +6,22 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from reconciler.domain.policies import Breaker, EventPolicy, Limits, Policy, QuietHours, RecipientLimit, TextPolicy
+from reconciler.domain.digests import digest
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.policies import (
+    Breaker,
+    Deliver,
+    EventPolicy,
+    Limits,
+    Policy,
+    QuietHours,
+    RecipientLimit,
+    TextPolicy,
+)
 from reconciler.errors import ConfigurationError
-from reconciler.ports import Window
+from reconciler.ports import Runner, Window
 from reconciler.settings import environment, source
-from reconciler.settings.model import CronFile
+from reconciler.settings.model import CronFile, SmsStuck, SmsUnproven
 from reconciler.settings.source import Source
 from reconciler.settings.values import Per, write_duration
 from reconciler.text.templates import Wording, check_template
@@ -25,6 +36,12 @@ class Settings:
 
     file: CronFile
     environment: environment.Environment
+    source: Source
+    """The file as read: for a mistake that only shows when it is used."""
+
+    def mistake(self, path: tuple[str | int, ...], what: str) -> str:
+        """A mistake with its place in the file."""
+        return self.source.mistake(path, what)
 
     def text_policy(self) -> TextPolicy:
         rule, limits = self.file.rules.sms_missing, self.file.limits
@@ -38,6 +55,7 @@ class Settings:
             min_notice=rule.min_notice,
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
             satisfied_by=rule.satisfied_by,
+            deliver=rule.deliver,
         )
 
     def event_policy(self) -> EventPolicy:
@@ -49,6 +67,14 @@ class Settings:
             default_length=rule.default_length,
         )
 
+    def watches(self) -> dict[GapKind, SmsStuck | SmsUnproven]:
+        """The rules that only report and are not off."""
+        rules: dict[GapKind, SmsStuck | SmsUnproven] = {
+            GapKind.SMS_STUCK: self.file.rules.sms_stuck,
+            GapKind.SMS_UNPROVEN: self.file.rules.sms_unproven,
+        }
+        return {kind: rule for kind, rule in rules.items() if rule.policy is not Policy.OFF}
+
     def text_limits(self) -> Limits:
         limits = self.file.limits
         return self._limits(limits.breaker.texts, limits.rate.texts, limits.timeouts.twilio)
@@ -59,13 +85,33 @@ class Settings:
 
     def window(self) -> Window:
         since = self.file.bookings.since
-        return Window(lookback=self.file.bookings.lookback, since=self._midnight(since) if since else None)
+        return Window(lookback=self.file.bookings.lookback, since=self.midnight(since) if since else None)
+
+    def asked_for(self) -> dict[GapKind, dict[str, str | int]]:
+        """Rules that ask only for some of our bookings: kind -> column -> value."""
+        rules = self.file.rules
+        only = {
+            GapKind.SMS_MISSING: rules.sms_missing.only,
+            GapKind.SMS_STUCK: rules.sms_stuck.only,
+            GapKind.SMS_UNPROVEN: rules.sms_unproven.only,
+            GapKind.CALENDAR_MISSING: rules.calendar_missing.only,
+        }
+        return {kind: dict(columns) for kind, columns in only.items() if columns}
+
+    def runner(self) -> Runner:
+        """Who we are among those that share the database: the same bookings and settings make the same runner."""
+        scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
+        twilio, google = self.environment.twilio, self.environment.google
+        sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
+        calendar = (google.calendar_id,) if google else ()
+        return Runner(scope=scope, settings=digest(self.file.model_dump_json(), *sender, *calendar))
 
     def wordings(self) -> dict[str, Wording]:
         messages = self.file.rules.sms_missing.messages
         return {status: Wording(message.trigger, message.template) for status, message in messages.items()}
 
-    def _midnight(self, day: date) -> datetime:
+    def midnight(self, day: date) -> datetime:
+        """When that day begins at the venue."""
         return datetime.combine(day, time(), tzinfo=self.file.timezone)
 
     def _limits(self, floor: int, rate: Per, call_timeout: timedelta) -> Limits:
@@ -96,13 +142,13 @@ def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool =
         mistakes += list(_contradictions(read, file))
     parsed, missing = environment.read(
         environ,
-        texts=not database_only and _repairs(read, "sms.missing"),
+        texts=not database_only and _repairs(read, "sms.missing") and not _hands_over(read),
         events=not database_only and _repairs(read, "calendar.missing"),
     )
     mistakes += missing
     if mistakes or file is None or parsed is None:
         raise ConfigurationError(mistakes, ADVICE)
-    return Settings(file=file, environment=parsed)
+    return Settings(file=file, environment=parsed, source=read)
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[str]]:
@@ -119,6 +165,10 @@ def _repairs(read: Source, rule: str) -> bool:
         word in (Policy.REPORT, Policy.OFF, False)
         for word in (_at(read.data, "repairs"), _at(read.data, "rules", rule, "policy"))
     )
+
+
+def _hands_over(read: Source) -> bool:
+    return bool(_at(read.data, "rules", "sms.missing", "deliver") == Deliver.APPLICATION)
 
 
 def _at(data: Any, *path: str) -> Any:
@@ -142,6 +192,7 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     if unsatisfying:
         what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
         yield read.mistake(("rules", "sms.missing", "satisfied_by"), what, at)
+    yield from _unwatched(read, file)
     slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
     longest: timedelta = getattr(limits.timeouts, slowest)
     lease = write_duration(limits.lease)
@@ -159,3 +210,19 @@ def _unsatisfying(file: CronFile) -> list[str]:
     rule = file.rules.sms_missing
     sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
     return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
+
+
+def _unwatched(read: Source, file: CronFile) -> Iterator[str]:
+    """Rules that only report, and could not: then a text that is never sent would be missed by nobody."""
+    rules = file.rules
+    handed_over = rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION
+    if handed_over and rules.sms_stuck.policy is Policy.OFF:
+        off = "off, and nobody would notice that the application does not send what we hand over"
+        yield read.mistake(("rules", "sms.stuck", "policy"), off, ("rules", "sms.missing", "deliver"))
+    columns = rules.sms_missing.queue.columns
+    watching: dict[str, SmsStuck | SmsUnproven] = {"sms.stuck": rules.sms_stuck, "sms.unproven": rules.sms_unproven}
+    for name, rule in watching.items():
+        if rule.policy is not Policy.OFF and not any(getattr(columns, column) for column in rule.times):
+            at = ("rules", "sms.missing", "queue", "columns", rule.times[0])
+            needed = f"{name} goes by {' or '.join(rule.times)}, and there is neither; name one, or switch it off"
+            yield read.mistake(at, needed, ("rules", name))

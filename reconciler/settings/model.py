@@ -1,11 +1,12 @@
 """cron.yaml as types: every key, its meaning, its unit, its default, and why that default. Nowhere else."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
-from reconciler.domain.policies import DeletedByHand, Policy
+from reconciler.domain.policies import DeletedByHand, Deliver, Policy
+from reconciler.settings.crontab import Cron
 from reconciler.settings.values import (
     Duration,
     NoneFor,
@@ -117,6 +118,10 @@ class Queue(Section):
     columns: QueueColumns = Field(default_factory=QueueColumns, description="only what differs")
 
 
+Only = dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]]
+"""Columns of the bookings' table and the one value that is meant."""
+
+
 class Bookings(Section):
     """The application's bookings, and which of them we look after."""
 
@@ -126,7 +131,7 @@ class Bookings(Section):
         default_factory=Customers, description="fallback phone and consent; off: there is no such table"
     )
     statuses: Some = Field(("draft", "confirmed"), description="an allow-list: any other status is not asked for")
-    only: dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]] = Field(
+    only: Only = Field(
         default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"
     )
     since: Since = Field(None, description="the first `reconciler migrate`, or a date; what is older is for a backfill")
@@ -166,11 +171,15 @@ class SmsMissing(Section):
     """A booking has no text queued or sent."""
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: TWILIO_* not wanted)")
+    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
     queue: Annotated[Queue, BeforeValidator(_table_alone)] = Field(default_factory=Queue, description="schema.table")
     satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
         None, description="any queued or sent row, or a list of triggers that count"
     )
-    deliver: Literal["reconciler"] = Field("reconciler", description="reconciler: we post to Twilio")
+    deliver: Deliver = Field(
+        Deliver.RECONCILER,
+        description="reconciler: we post to Twilio | application: we queue, yours sends (TWILIO_* not wanted)",
+    )
     region: Region = Field("GB", description="how to read 07700 900123")
     quiet_hours: QuietHoursValue = Field(
         parse_hours("21:00-09:00"), description="nothing leaves, and nothing may still wait at Twilio; off: never"
@@ -180,17 +189,36 @@ class SmsMissing(Section):
     messages: dict[str, Message] = Field(default_factory=_messages, description="status: {trigger, template}")
 
 
-class SmsReport(Section):
-    """A rule that only reports; it takes effect with the reporting that comes later."""
+ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]
 
-    policy: Annotated[Literal["report", "off"], OffWord] = Field("report", description="report | off")
-    after: Duration = Field(timedelta(hours=1), description="this long: a gap")
+
+class SmsStuck(Section):
+    """A text is queued, and the application does not send it. This rule only reports."""
+
+    times: ClassVar = ("scheduled_for", "created_at")
+    """Since when it is due: the first of these columns that is there and filled."""
+    policy: ReportWord = Field(Policy.REPORT, description="report | off")
+    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
+    after: Duration = Field(
+        timedelta(hours=1), description="due this long ago: a gap; more where a person presses Send, nights included"
+    )
+
+
+class SmsUnproven(Section):
+    """A text is marked as sent, and Twilio's id is not there to prove it. This rule only reports."""
+
+    times: ClassVar = ("sent_at", "created_at")
+    """Since when it is marked: the same."""
+    policy: ReportWord = Field(Policy.REPORT, description="report | off")
+    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
+    after: Duration = Field(timedelta(hours=2), description="marked this long ago: a gap")
 
 
 class CalendarMissing(Section):
     """A booking names no calendar event."""
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: GOOGLE_* not wanted)")
+    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
     deleted_by_hand: DeletedByHand = Field(
         DeletedByHand.REPORT, description="report | restore: a person deleted the event of a live booking"
     )
@@ -201,8 +229,8 @@ class Rules(Section):
     """What must be true of a booking."""
 
     sms_missing: SmsMissing = Field(default_factory=SmsMissing, alias="sms.missing")
-    sms_stuck: SmsReport = Field(default_factory=SmsReport, alias="sms.stuck")
-    sms_unproven: SmsReport = Field(default_factory=lambda: SmsReport(after=timedelta(hours=2)), alias="sms.unproven")
+    sms_stuck: SmsStuck = Field(default_factory=SmsStuck, alias="sms.stuck")
+    sms_unproven: SmsUnproven = Field(default_factory=SmsUnproven, alias="sms.unproven")
     calendar_missing: CalendarMissing = Field(default_factory=CalendarMissing, alias="calendar.missing")
 
 
@@ -266,12 +294,22 @@ class Reporting(Section):
 
 
 class Job(Section):
-    """When a job runs; takes effect with the scheduler that comes later."""
+    """When a job runs: `every` or `cron`. `off` instead of a mapping: never."""
 
     every: Span | None = Field(None, description="the time between two passes")
-    cron: str | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
+    cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
     at_start: bool = Field(True, description="also once when the scheduler starts")
     keep: Span | None = Field(None, description="for a job that tidies up: what is younger stays")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Job":
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("write either every, such as 10m, or cron, such as 30 4 * * *")
+        return self
+
+
+DEFAULT_JOBS = {name: Job(every=_minutes(10)) for name in ("missing_sms", "missing_events", "sms_delivery")}
+"""What runs unless cron.yaml says otherwise, a job for a job."""
 
 
 class CronFile(Section):
@@ -288,4 +326,13 @@ class CronFile(Section):
     rules: Rules = Field(default_factory=Rules)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     reporting: Reporting = Field(default_factory=Reporting)
-    jobs: dict[str, Job] = Field(default_factory=dict, description="job: {every: 10m} or {cron: ..}")
+    jobs: dict[str, Annotated[Job | None, NoneFor("off"), OffWord]] = Field(
+        default_factory=dict,
+        description="job: {every: 10m}, {cron: ..} or off; a job that is left out runs every 10m, if it is one of "
+        + ", ".join(DEFAULT_JOBS),
+    )
+
+    def running(self) -> dict[str, Job]:
+        """The jobs that run, and when."""
+        wanted = {**DEFAULT_JOBS, **self.jobs}
+        return {name: job for name, job in wanted.items() if job is not None}

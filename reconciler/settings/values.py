@@ -60,6 +60,15 @@ def _not_nothing(value: timedelta) -> timedelta:
     return value
 
 
+def parse_span(value: Any) -> timedelta:
+    """As ``parse_duration``, and not nothing.
+
+    Raises:
+        ValueError: no duration, or none at all.
+    """
+    return _not_nothing(parse_duration(value))
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
 Span = Annotated[Duration, AfterValidator(_not_nothing)]
 """A duration where none at all would stop the product, or take a limit away (a timeout of 0 is none to PostgreSQL)."""
@@ -223,6 +232,17 @@ def parse_since(value: Any) -> date | None:
         return None
     if not _DATE.fullmatch(_written(value)):
         raise ValueError("a date is written as 2026-05-01; or write installed")
+    return date.fromisoformat(_written(value))
+
+
+def parse_date(value: Any) -> date:
+    """``2026-05-01``.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not _DATE.fullmatch(_written(value)):
+        raise ValueError("a date is written as 2026-05-01")
     return date.fromisoformat(_written(value))
 
 

@@ -10,6 +10,9 @@ from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.policies import Deliver
+
 
 class AsStored(UserDefinedType[Any]):
     """Whatever type the application's column has: values are bound without a cast, PostgreSQL infers their type.
@@ -48,6 +51,14 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How long a queue row may stand as it is, and which columns say since when: the first that is filled."""
+
+    after: timedelta
+    times: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """How the rules read the application's tables: cron.yaml, as far as SQL needs it."""
 
@@ -59,6 +70,8 @@ class Application:
     statuses: tuple[str, ...]
     only: Mapping[str, str | int]
     """Their column names -> the one value a booking of ours has."""
+    asked_for: Mapping[GapKind, Mapping[str, str | int]]
+    """The same, for a rule that asks only for some of them."""
     grace: timedelta
     date_tbd_note: str
     active_customer: str
@@ -66,3 +79,6 @@ class Application:
     """Triggers whose rows satisfy ``sms.missing``; ``None``: any."""
     triggers: tuple[str, ...]
     """Triggers that we write."""
+    deliver: Deliver
+    watches: Mapping[GapKind, Watch]
+    """The rules that only report."""

@@ -6,17 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Column, Connection, Text, cast, exists, func, literal, null, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Column, Connection, Text, cast, func, literal, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import Result
-from reconciler.domain.plan import Look
+from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Finding
 from reconciler.ports import Lock, QueueRow, StoredEvent
-from reconciler.store import checks, look
+from reconciler.store import checks, look, needs, recipients
 from reconciler.store.rules import OURS, Tables
 
 
@@ -28,10 +27,22 @@ class PostgresBookings:
     tables: Tables
 
     def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
-        return checks.faults(self.connection, self.tables.application, effect, writing=writing)
+        return checks.faults(self.connection, needs.of_effect(self.tables.application, effect), writing=writing)
 
-    def look(self, kind: GapKind, now: datetime, oldest: datetime) -> Look:
-        return look.look(self.connection, self.tables, kind, now, oldest)
+    def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
+        return checks.faults(self.connection, needs.of_watch(self.tables.application, kind), writing=False)
+
+    def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
+        return look.look(self.connection, self.tables, kind, now, oldest, span)
+
+    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+        return look.past(self.connection, self.tables, kind, now, oldest, span)
+
+    def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
+        key = cast(self.tables.booking.c.id, Text)
+        begins = func.lower(key).startswith(prefix.lower(), autoescape=True)
+        statement = select(key).where(begins, self.tables.mine()).order_by(key).limit(limit)
+        return [BookingId(found) for found in self.connection.scalars(statement)]
 
     def findings(
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
@@ -39,37 +50,16 @@ class PostgresBookings:
         return look.findings(self.connection, self.tables, kind, now, oldest, bookings)
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
-        customer = self.tables.customer
-        written = [
-            customer.c[name] for name in ("mobile_e164", "mobile_number") if customer is not None and name in customer.c
-        ]
-        if customer is None or not significant or not written:
+        statement = recipients.refusing(self.tables)
+        if statement is None or not significant:
             return frozenset()
-        asked = func.unnest(literal(sorted(significant), ARRAY(Text))).column_valued("asked")
-        # Anywhere in what stands there: two numbers in one field, an extension, any prefix. When in doubt, no text.
-        stands = or_(*(func.strpos(_digits(column), asked) > 0 for column in written))
-        refusing = exists().where(look.refuses_texts(self.tables), stands)
-        return frozenset(self.connection.scalars(select(asked).where(refusing)))
+        return frozenset(self.connection.scalars(statement, {"significant": sorted(significant)}))
 
     def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        queue = self.tables.queue
-        if queue is None or not spellings:
+        statement = recipients.texted(self.tables)
+        if statement is None or not spellings:
             return {}
-        when = [queue.c[name] for name in ("sent_at", "created_at") if name in queue.c]
-        to = [queue.c[name] for name in ("recipient_phone", "customer_phone") if name in queue.c]
-        if not when or not to:
-            return {}
-        filled = [func.nullif(func.btrim(cast(column, Text)), "") for column in to]
-        sent = (
-            select(_stripped(func.coalesce(*filled)).label("number"))
-            .where(
-                or_(cast(queue.c.status, Text) == "sent", queue.c.error.startswith(f"{OURS}{Result.UNKNOWN}")),
-                func.coalesce(*when) >= since,
-            )
-            .subquery()
-        )
-        counted = select(sent.c.number, func.count()).where(sent.c.number.in_(sorted(spellings)))
-        rows = self.connection.execute(counted.group_by(sent.c.number))
+        rows = self.connection.execute(statement, {"spellings": sorted(spellings), "since": since})
         return {row[0]: row[1] for row in rows}
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
@@ -101,6 +91,13 @@ class PostgresBookings:
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
+        values = self._columns(row, status="failed", error=f"{OURS}in flight {row.intent}")
+        self.connection.execute(insert(queue).values(values).on_conflict_do_nothing(index_elements=[queue.c.id]))
+
+    def hand_over(self, row: QueueRow) -> None:
+        self.connection.execute(insert(self._queue()).values(self._columns(row, status="approved", error=None)))
+
+    def _columns(self, row: QueueRow, *, status: str, error: str | None) -> dict[Column[Any], Any]:
         values = {
             "id": row.id,
             "booking_id": row.booking.id,
@@ -111,12 +108,12 @@ class PostgresBookings:
             "customer_phone": row.draft.number,
             "recipient_phone": row.draft.number,
             "customer_name": row.booking.name,
-            "status": "failed",
-            "error": f"{OURS}in flight {row.intent}",
+            "status": status,
+            "error": error,
             "created_at": row.at,
         }
-        known: dict[Column[Any], Any] = {queue.c[name]: value for name, value in values.items() if name in queue.c}
-        self.connection.execute(insert(queue).values(known).on_conflict_do_nothing(index_elements=[queue.c.id]))
+        queue = self._queue()
+        return {queue.c[name]: value for name, value in values.items() if name in queue.c}
 
     def rehearse_sent(self, row_id: str, at: datetime) -> None:
         trial = self.connection.begin_nested()
@@ -177,12 +174,3 @@ class PostgresBookings:
 def _changes(values: Mapping[Any, Any]) -> Any:
     """A row that says all this already is left alone: a second pass writes nothing."""
     return or_(*(column.is_distinct_from(value) for column, value in values.items() if column.key != "sent_at"))
-
-
-def _digits(column: Any) -> Any:
-    return func.regexp_replace(cast(column, Text), "[^0-9]", "", "g")
-
-
-def _stripped(column: Any) -> Any:
-    """Digits and plus signs only, as ``PhoneNumbers.spellings`` promises."""
-    return func.regexp_replace(cast(column, Text), "[^0-9+]", "", "g")

@@ -4,13 +4,13 @@ Every check names the SQL that mends it. We never write a thinner row to fit a b
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.store.app_tables import Application, Mapped
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.store.app_tables import Mapped
 from reconciler.store.catalog import CatalogTable
+from reconciler.store.needs import Need
 
 EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "created_at": ("timestamp with time zone",),
@@ -24,59 +24,14 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "scheduled_for": ("timestamp with time zone",),
 }
 """Types the statements rely on; elsewhere any text-like type will do. The first is what the remedy adds."""
-UPDATED_IN_QUEUE = ("status", "provider_id", "sent_at", "error")
-WRITTEN_STATUSES = ("failed", "sent", "cancelled")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Need:
-    """What one effect needs of one table, in our names."""
-
-    mapped: Mapped
-    inserts: frozenset[str] = frozenset()
-    updates: frozenset[str] = frozenset()
-    locks: bool = False
-    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Values that must be legal in a column."""
-    selects_by: tuple[str, ...] = ()
-    """Their names of further columns that the statements compare."""
+def faults(connection: Connection, wanted: Iterable[Need], *, writing: bool) -> Sequence[IntegrationFault]:
+    """Every need that the database does not meet."""
+    return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
 
 
-def faults(
-    connection: Connection, application: Application, effect: Effect, *, writing: bool
-) -> Sequence[IntegrationFault]:
-    """Evidence tables first: hidden queue rows make every booking look like a gap."""
-    found: list[IntegrationFault] = []
-    for need in _needs(application, effect):
-        found += _check(connection, need, writing=writing)
-    return found
-
-
-def _needs(application: Application, effect: Effect) -> list[_Need]:
-    statuses = {"status": application.statuses}
-    events_only = frozenset({"event_id"}) if effect is Effect.EVENT else frozenset()
-    bookings = _Need(
-        mapped=application.bookings,
-        locks=True,
-        updates=events_only,
-        values=statuses,
-        selects_by=tuple(application.only),
-    )
-    needs = [bookings]
-    if application.customers:
-        needs.insert(0, _Need(mapped=application.customers))
-    if effect is Effect.TEXT and application.queue:
-        queue = _Need(
-            mapped=application.queue,
-            inserts=frozenset(application.queue.columns) - {"approved_by", "sent_at", "provider_id"},
-            updates=frozenset(UPDATED_IN_QUEUE) & frozenset(application.queue.columns),
-            values={"status": WRITTEN_STATUSES, "trigger": application.triggers},
-        )
-        needs.insert(0, queue)
-    return needs
-
-
-def _check(connection: Connection, need: _Need, *, writing: bool) -> list[IntegrationFault]:
+def _check(connection: Connection, need: Need, *, writing: bool) -> list[IntegrationFault]:
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
@@ -96,8 +51,8 @@ def _missing_table(mapped: Mapped) -> IntegrationFault:
     return _fault(
         "table_missing",
         f"there is no table {mapped.label}, or our role may not see its schema",
-        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or grant USAGE on its "
-        "schema to the role of DATABASE_URL",
+        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), grant USAGE on its "
+        "schema to the role of DATABASE_URL, or switch off the rules that need it (policy: off)",
         blinds=True,
     )
 
@@ -123,7 +78,7 @@ def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
     return found
 
 
-def _unknown_columns(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     unknown = [name for name in need.selects_by if name not in table.columns]
     if not unknown:
         return []
@@ -135,7 +90,7 @@ def _type(ours: str) -> str:
     return EXPECTED_TYPES.get(ours, ("text",))[0]
 
 
-def _unreadable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+def _unreadable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     refused = table.lacks("SELECT", [*need.mapped.columns.values(), *need.selects_by])
     if not refused:
         return []
@@ -143,7 +98,7 @@ def _unreadable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
     return [_right("SELECT", need.mapped, refused, sql, blinds=True)]
 
 
-def _unwritable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     found = []
     inserts = table.lacks("INSERT", _theirs(need, need.inserts))
     if inserts:
@@ -162,7 +117,7 @@ def _unwritable(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
     return found
 
 
-def _hidden(table: CatalogTable, need: _Need, *, writing: bool) -> list[IntegrationFault]:
+def _hidden(table: CatalogTable, need: Need, *, writing: bool) -> list[IntegrationFault]:
     found = []
     if table.hides_rows():
         used = ["SELECT"]
@@ -189,7 +144,7 @@ def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFau
     )
 
 
-def _unknown_values(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     found = []
     for ours, values in need.values.items():
         theirs = need.mapped.columns[ours]
@@ -197,10 +152,16 @@ def _unknown_values(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
         if forbidden:
             seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
             found.append(_fault("value_forbidden", seen, "extend its CHECK or enum, or correct the names in cron.yaml"))
+    for ours, values in need.one_of.items():
+        theirs = need.mapped.columns[ours]
+        if len(table.forbids(theirs, values)) == len(values):
+            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: nothing would ever be found"
+            remedy = "extend its CHECK or enum, or switch this rule off in cron.yaml"
+            found.append(_fault("value_forbidden", seen, remedy, blinds=True))
     return found
 
 
-def _unfilled(table: CatalogTable, need: _Need) -> list[IntegrationFault]:
+def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     if not need.inserts:
         return []
     filled = set(_theirs(need, need.inserts))
@@ -219,7 +180,7 @@ def _right(
     return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=blinds)
 
 
-def _theirs(need: _Need, ours: Iterable[str]) -> list[str]:
+def _theirs(need: Need, ours: Iterable[str]) -> list[str]:
     return [need.mapped.columns[name] for name in sorted(ours)]
 
 

@@ -4,24 +4,29 @@ Everything holds through a transaction-mode pooler: no session state, no prepare
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from psycopg import errors as pg
-from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, ProgrammingError
 
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Transaction
 from reconciler.store.bookings import PostgresBookings
+from reconciler.store.episodes import PostgresEpisodes
 from reconciler.store.ledger import PostgresLedger
 from reconciler.store.rules import Tables
 
 CONNECT_TIMEOUT = 10
 """Seconds; a database that does not answer by then is told, and asked again by the next pass."""
+IDLE = 1.0
+"""Seconds after which a connection is asked whether it is still one."""
+_RETURNED = "returned_at"
 _READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
 
@@ -36,13 +41,23 @@ class Database:
             url,
             pool_size=1,  # one pass, one connection; a second only while the first is in a transaction
             max_overflow=1,
-            pool_pre_ping=True,  # the database may have been restarted between two passes
             connect_args={
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
                 "connect_timeout": CONNECT_TIMEOUT,
                 "application_name": "reconciler",
             },
         )
+        event.listen(self._engine, "checkout", self._ping_if_idle)
+        event.listen(self._engine, "checkin", _note_return)
+
+    def _ping_if_idle(self, connection: Any, record: Any, _: object) -> None:
+        """The database may have been restarted between two passes; a repair's next transaction need not ask."""
+        if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < IDLE:
+            return
+        try:
+            self._engine.dialect.do_ping(connection)
+        except pg.OperationalError as error:
+            raise DisconnectionError from error
 
     @contextmanager
     def transaction(self, mode: str = _WRITE) -> Iterator[Connection]:
@@ -54,13 +69,11 @@ class Database:
         """
         try:
             with self._engine.connect() as connection, connection.begin():
-                connection.execute(text(mode))
-                connection.execute(
-                    text(
-                        "SELECT set_config('TimeZone', 'UTC', true),"
-                        " set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
-                    ),
-                    {"statement": _milliseconds(self._statement_timeout), "lock": _milliseconds(self._lock_timeout)},
+                # One round trip: a repair has a dozen transactions.
+                connection.exec_driver_sql(
+                    f"{mode}; SET LOCAL TimeZone = 'UTC'; "
+                    f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
+                    f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}"
                 )
                 yield connection
         except DBAPIError as error:
@@ -93,11 +106,15 @@ class PostgresStore:
 
     def _transaction(self, connection: Connection) -> Transaction:
         bookings = PostgresBookings(connection, self.tables)
-        return Transaction(bookings=bookings, ledger=PostgresLedger(connection))
+        return Transaction(bookings=bookings, ledger=PostgresLedger(connection), episodes=PostgresEpisodes(connection))
 
 
-def _milliseconds(duration: timedelta) -> str:
-    return str(max(1, round(duration.total_seconds() * 1000)))
+def _note_return(_: object, record: Any) -> None:
+    record.info[_RETURNED] = time.monotonic()
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return max(1, round(duration.total_seconds() * 1000))
 
 
 _GONE = (

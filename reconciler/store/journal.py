@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import CLOSES_WITH, Cause, Gap, GapKind
-from reconciler.ports import Installation
+from reconciler.ports import Installation, Runner
 
 T = TypeVar("T")
 
@@ -39,10 +39,16 @@ _CLOSE_KIND = text("""
 """)
 _HAD_FULL = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
-                   WHERE job = :job AND full_look AND finished_at IS NOT NULL AND started_at >= :since)
+                   WHERE job = :job AND scope = :scope AND full_look
+                     AND finished_at IS NOT NULL AND started_at >= :since)
 """)
 _START = text("""
-    INSERT INTO reconciler.run (job, started_at, full_look) VALUES (:job, :now, :full) RETURNING id
+    INSERT INTO reconciler.run (job, scope, settings, started_at, full_look)
+    VALUES (:job, :scope, :settings, :now, :full) RETURNING id
+""")
+_DIFFER = text("""
+    SELECT EXISTS (SELECT FROM reconciler.run
+                   WHERE scope = :scope AND settings NOT IN ('', :settings) AND started_at >= :since)
 """)
 _FINISH = text("""
     UPDATE reconciler.run SET finished_at = :now, result = :result, counts = CAST(:counts AS jsonb) WHERE id = :run
@@ -123,12 +129,17 @@ class Journal:
         wait: timedelta = self.connection.scalar(_SLOT, {"name": name, "interval": interval})
         return max(wait, timedelta(0))
 
-    def had_full_look(self, job: str, since: datetime) -> bool:
-        return bool(self.connection.scalar(_HAD_FULL, {"job": job, "since": since}))
+    def had_full_look(self, job: str, scope: str, since: datetime) -> bool:
+        return bool(self.connection.scalar(_HAD_FULL, {"job": job, "scope": scope, "since": since}))
 
-    def start_run(self, job: str, now: datetime, *, full: bool) -> int:
-        run: int = self.connection.scalar(_START, {"job": job, "now": now, "full": full})
+    def start_run(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:
+        values = {"job": job, "scope": runner.scope, "settings": runner.settings, "now": now, "full": full}
+        run: int = self.connection.scalar(_START, values)
         return run
+
+    def settings_differ(self, runner: Runner, since: datetime) -> bool:
+        values = {"scope": runner.scope, "settings": runner.settings, "since": since}
+        return bool(self.connection.scalar(_DIFFER, values))
 
     def finish_run(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None:
         values = {"run": run, "now": now, "result": result, "counts": json.dumps(counts)}

@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
-from reconciler.domain.intents import LEGAL_MOVES, Intent, IntentId, State
+from reconciler.domain.intents import HANDED_OVER, LEGAL_MOVES, Intent, IntentId, State
 from reconciler.ports import NewIntent
 from reconciler.store.journal import Journal, in_lock_order
 
@@ -31,7 +31,8 @@ _LAST = text(f"""
     WHERE effect = :effect AND booking = ANY(:bookings)
     ORDER BY booking,
              CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
-                  WHEN state = 'done' AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
+                  WHEN state = 'done' AND code <> '{HANDED_OVER}'
+                       AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
                   WHEN state = 'planned' THEN 2 ELSE 3 END,
              created_at DESC, generation DESC
 """)

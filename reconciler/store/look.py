@@ -2,15 +2,18 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    DateTime,
     RowMapping,
     Select,
     Text,
     and_,
+    bindparam,
     case,
     cast,
     false,
@@ -23,7 +26,7 @@ from sqlalchemy import (
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.plan import Look
+from reconciler.domain.plan import Look, Span
 from reconciler.domain.verdicts import Condition, Finding
 from reconciler.store.rules import (
     Tables,
@@ -41,10 +44,10 @@ CHUNK = 500
 """Ids per statement: enough to be quick, few enough to plan well."""
 
 
-def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime) -> Look:
-    """Bookings made since ``oldest``: the broken ones in full, all others counted by first failing condition."""
+def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> Look:
+    """Bookings of the span made since ``oldest``: the broken ones in full, all others by first failing condition."""
     held = conditions(kind, tables, now, oldest)
-    window = within(tables, oldest)
+    window = within(tables, oldest, span)
     broken = _full(tables, kind).where(window, *held.values())
     found = [booking(row) for row in connection.execute(broken.order_by(tables.booking.c.created_at)).mappings()]
     failing = first_failing(held).label("failing")
@@ -62,6 +65,14 @@ def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, o
     )
 
 
+def past(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+    """How many of the look's bookings fail *ahead* and nothing else."""
+    held = dict(conditions(kind, tables, now, oldest))
+    over = ~held.pop(Condition.AHEAD)
+    statement = select(func.count()).select_from(tables.from_clause())
+    return connection.execute(statement.where(within(tables, oldest, span), over, *held.values())).scalar_one()
+
+
 def findings(
     connection: Connection,
     tables: Tables,
@@ -71,15 +82,22 @@ def findings(
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
     """The classification of these bookings, whatever their age; one that is gone is absent."""
-    failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
-    statement = _full(tables, kind).add_columns(failing)
-    found = {}
+    statement, found = _by_id(tables, kind), {}
     for some in chunks(sorted(bookings)):
-        rows = connection.execute(statement.where(tables.booking.c.id.in_(some), tables.mine())).mappings()
+        rows = connection.execute(statement, {"now": now, "oldest": oldest, "ids": some}).mappings()
         for row in rows:
             seen = booking(row)
             found[seen.id] = Finding(booking=seen, failed=Condition(row["failing"]) if row["failing"] else None)
     return found
+
+
+@lru_cache(maxsize=16)
+def _by_id(tables: Tables, kind: GapKind) -> Select[Any]:
+    """Built once: each repair asks it twice, and building it takes longer than its execution."""
+    now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
+    failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
+    wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
+    return _full(tables, kind).add_columns(failing).where(wanted, tables.mine())
 
 
 def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:

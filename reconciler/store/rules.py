@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     ColumnClause,
     ColumnElement,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.plan import Span
 from reconciler.domain.verdicts import CONDITIONS, Condition
 from reconciler.store.app_tables import Application, AsStored
 
@@ -38,15 +40,22 @@ OURS = "reconciler: "
 NO_TEXT_STATUSES = ("failed", "cancelled")
 """A queue row in any other status, NULL and words we do not know included, counts as queued or sent: when in doubt, do
 not send."""
+QUEUED_STATUSES = ("pending", "approved")
+SENT_STATUSES = ("sent",)
+WATCHED_STATUSES = {GapKind.SMS_STUCK: QUEUED_STATUSES, GapKind.SMS_UNPROVEN: SENT_STATUSES}
 EARLIEST, LATEST = "1900-01-01", "2999-12-31"
 """Dates beyond are typing mistakes or placeholders; PostgreSQL holds them, Python and calendars do not."""
 LONGEST_MESSAGE = 2000
 """Characters of an application's error message that are read."""
 
 
-@dataclass(frozen=True, slots=True)
+Moment = datetime | BindParameter[datetime]
+"""A moment, or the place where it is put in later."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """The tables of one statement."""
+    """The tables of one statement. Each is itself: statements are kept by it."""
 
     application: Application
     booking: Table
@@ -106,10 +115,16 @@ def created_at(tables: Tables) -> ColumnElement[Any]:
     return func.least(func.greatest(known, earliest), latest)
 
 
-def within(tables: Tables, oldest: datetime) -> ColumnElement[bool]:
-    """The bookings of a look, in a form that an index on the column can serve."""
+def within(tables: Tables, oldest: datetime, span: Span) -> ColumnElement[bool]:
+    """The bookings of a look, in a form that an index on the column can serve.
+
+    Of those that do not say when they were made, none is known to lie before an end.
+    """
     made = tables.booking.c.created_at
-    return and_(or_(made >= oldest, made.is_(None)), tables.mine())
+    bounds = [or_(made >= oldest, made.is_(None))]
+    bounds += [made < span.until] if span.until else []
+    bounds += [tables.booking.c.id.in_(sorted(span.bookings))] if span.bookings is not None else []
+    return and_(*bounds, tables.mine())
 
 
 def ends_at(tables: Tables) -> ColumnElement[Any]:
@@ -127,12 +142,11 @@ def phones(tables: Tables) -> list[ColumnElement[Any]]:
     return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
-def conditions(
-    kind: GapKind, tables: Tables, now: datetime, oldest: datetime
-) -> Mapping[Condition, ColumnElement[bool]]:
+def conditions(kind: GapKind, tables: Tables, now: Moment, oldest: Moment) -> Mapping[Condition, ColumnElement[bool]]:
     """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
     everything = {
         Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
+        Condition.ONLY: _asked_for(kind, tables),
         # Not known when it was made: it is ours, it is old, and it will be told.
         Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
         Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
@@ -144,7 +158,16 @@ def conditions(
     }
     if kind is GapKind.SMS_MISSING:
         everything |= {Condition.NO_TEXT: _no_text(tables), Condition.UNDECIDED: _undecided(tables)}
+    elif kind is GapKind.SMS_STUCK:
+        everything[Condition.OVERDUE] = _too_long(tables, kind, now, true())
+    elif kind is GapKind.SMS_UNPROVEN:
+        everything[Condition.UNPROVEN] = _too_long(tables, kind, now, ~_filled(_queue(tables).c.provider_id))
     return {condition: everything[condition] for condition in CONDITIONS[kind]}
+
+
+def _asked_for(kind: GapKind, tables: Tables) -> ColumnElement[bool]:
+    wanted = tables.application.asked_for.get(kind, {})
+    return and_(true(), *(_true_if(_column(tables.booking, theirs) == value) for theirs, value in wanted.items()))
 
 
 def first_failing(held: Mapping[Condition, ColumnElement[bool]]) -> ColumnElement[str | None]:
@@ -191,11 +214,24 @@ def _undecided(tables: Tables) -> ColumnElement[bool]:
     return ~exists().where(queue.c.booking_id == tables.booking.c.id, cancelled, queue.c.approved_by.is_not(None))
 
 
+def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A queue row of the booking has stood in such a status for longer than the rule allows."""
+    queue = _queue(tables)
+    watch = tables.application.watches[kind]
+    times = [queue.c[name] for name in watch.times if name in queue.c]
+    # Where nobody knows since when, it may be long ago, and is told.
+    too_long = func.coalesce(func.coalesce(*times) <= now - watch.after, True, type_=Boolean())
+    in_status = cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind])
+    return exists().where(queue.c.booking_id == tables.booking.c.id, in_status, more, too_long)
+
+
 def app_failures(tables: Tables) -> FromClause:
     """The application's ``failed`` rows of each booking as one array, to be joined LATERAL; ours do not count."""
     queue = _queue(tables)
     row = func.json_build_object(
-        "provider_id", cast(queue.c.provider_id, Text), "message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)
+        *("row", cast(queue.c.id, Text)),
+        *("provider_id", cast(queue.c.provider_id, Text)),
+        *("message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)),
     )
     return (
         select(func.json_agg(row).label("rows"))

@@ -75,7 +75,7 @@ def test_every_mistake_of_file_and_environment_at_once(tmp_path: Path, variables
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("once", "missing_text"), "no such job: missing_text; there are: missing_events, missing_sms"),
+        (("once", "missing_text"), "no such job: missing_text, did you mean missing_events?"),
         (("once", "--max", "-1"), "--max"),
         (("onec",), "No such command"),
         (("once", "--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),

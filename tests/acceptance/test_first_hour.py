@@ -10,9 +10,7 @@ import requests
 
 from reconciler.errors import Exit
 from tests.support.command import reconciler, sandbox
-from tests.support.venue import TABLES
-
-LEDGER = ("gap", "intent", "run", "rate")
+from tests.support.venue import LEDGER, TABLES
 
 
 def connect(exported: dict[str, str]) -> psycopg.Connection[Any]:
@@ -65,6 +63,7 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
 
         first = reconciler("once", "--do", folder=tmp_path, **exported)
         assert re.search(r"^texts repaired: \d\d sent$", first.out, re.MULTILINE)
+        assert "\nsms.stuck: 1 queued, and not sent by the application\nsms.unproven: 1 marked as sent" in first.out
         assert all(now > then for now, then in zip(writes(exported), before[1], strict=True))
 
         after = rows(exported), writes(exported)
@@ -75,7 +74,7 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
         status = reconciler("status", "--json", folder=tmp_path, **exported)
         seen = json.loads(status.out)
         assert (status.code, seen["open"]["repairable"]) == (second.code, 0) == (Exit.WORK_LEFT, 0)
-        assert {run["job"] for run in seen["jobs"]} == {"missing_sms", "missing_events"}
+        assert {run["job"] for run in seen["jobs"]} == {"missing_sms", "missing_events", "sms_delivery"}
         readable = reconciler("status", folder=tmp_path, **exported)
         assert "0 repairable" in readable.out
         everything = "".join(ran.out + ran.err for ran in (looked, first, second, status, readable))

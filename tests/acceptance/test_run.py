@@ -65,9 +65,8 @@ def test_asked_to_stop_it_finishes_the_call_in_hand_and_begins_no_other(
             service.child.send_signal(signum)
             assert service.child.wait(10) == 0
         assert len(sandbox.twilio.messages) == 1
-        states = venue.sql(
-            "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'text' GROUP BY 1 ORDER BY 1"
-        )
+        counted = "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'text' GROUP BY 1 ORDER BY 1"
+        states = venue.sql(counted)
         assert states == [("done", 1), ("planned", 4)]
         assert venue.sql("SELECT count(*)::int FROM private_booking_sms_queue WHERE status = 'sent'") == [(1,)]
 

@@ -30,6 +30,7 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, ProviderFailure
 from reconciler.providers.google_calendar import GoogleCalendar
+from reconciler.providers.google_credentials import ServiceAccount
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.google import CLIENT_EMAIL, GoogleStandIn, google_error
 from reconciler.sandbox.google_state import moment
@@ -77,16 +78,24 @@ def _key_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def opener(google: GoogleStandIn) -> Iterator[Open]:
     """Opens calendars, each to be closed in the end."""
-    usual: dict[str, Any] = {
-        "service_account": google.service_account_info(),
-        "calendar_id": google.calendar_id,
+    account: dict[str, Any] = {
+        "key": google.service_account_info(),
         "delegate": None,
-        "timeout": timedelta(seconds=5),
-        "api_url": google.api_url,
         "token_url": google.token_url,
     }
+    usual: dict[str, Any] = {
+        "calendar_id": google.calendar_id,
+        "timeout": timedelta(seconds=5),
+        "api_url": google.api_url,
+    }
     with ExitStack() as stack:
-        yield lambda **changes: stack.enter_context(closing(GoogleCalendar(**usual | changes)))
+
+        def open_(**changes: Any) -> GoogleCalendar:
+            """``changes``: of the service account or of the calendar."""
+            access = ServiceAccount(**account | {name: changes.pop(name) for name in account if name in changes})
+            return stack.enter_context(closing(GoogleCalendar(access=access, **usual | changes)))
+
+        yield open_
 
 
 @pytest.fixture
@@ -1192,7 +1201,7 @@ UNUSABLE: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("damage", UNUSABLE)
 def test_a_key_that_cannot_be_read(opened: Open, google: GoogleStandIn, damage: str) -> None:
-    calendar = opened(service_account=UNUSABLE[damage](google.service_account_info()))
+    calendar = opened(key=UNUSABLE[damage](google.service_account_info()))
 
     code, remedy = fault_of(calendar)
 
@@ -1205,7 +1214,7 @@ def test_a_key_that_cannot_be_read(opened: Open, google: GoogleStandIn, damage: 
 
 def test_a_key_that_was_deleted(opened: Open, google: GoogleStandIn) -> None:
     other = pem(rsa.generate_private_key(65537, 1024))
-    calendar = opened(service_account=google.service_account_info() | {"private_key": other})
+    calendar = opened(key=google.service_account_info() | {"private_key": other})
 
     code, remedy = fault_of(calendar)
 

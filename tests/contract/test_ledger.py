@@ -121,7 +121,9 @@ def test_a_text_that_was_only_handed_over_hides_nothing_that_was_planned_since(s
     handed_over = last(store, None)
     plan(store)
     seen = last(store, None)
-    assert (handed_over and handed_over.code, seen and (seen.state, seen.generation)) == (HANDED_OVER, (State.PLANNED, 2))
+    assert handed_over is not None
+    assert seen is not None
+    assert (handed_over.code, seen.state, seen.generation) == (HANDED_OVER, State.PLANNED, 2)
 
 
 def test_a_planned_text_speaks_louder_than_an_older_refusal(store: Store) -> None:

@@ -11,11 +11,33 @@ from tests.support.venue import Venue
 from tests.support.world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
+STUCK, UNPROVEN = GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN
 NOTE = "event DATE/time to be confirmed, ask on Monday"
 Fail = Callable[[Venue], object]
 
+
+def queued(venue: Venue, hours: float = 2, row: str = "pending", **booking: object) -> str:
+    """A text that was due so long ago, and is still queued."""
+    due = venue.now - timedelta(hours=hours)
+    return venue.text(venue.booking(**booking), status=row, scheduled_for=due, sent_at=None)
+
+
+def claimed(venue: Venue, hours: float = 3, sid: str | None = None, **booking: object) -> str:
+    """A text that was marked as sent so long ago."""
+    sent = venue.now - timedelta(hours=hours)
+    return venue.text(venue.booking(**booking), sent_at=sent, twilio_message_sid=sid)
+
+
+FAILS_NONE: dict[GapKind, Fail] = {
+    SMS: lambda v: v.booking(),
+    CALENDAR: lambda v: v.booking(),
+    STUCK: queued,
+    UNPROVEN: claimed,
+}
+OVER = {"event_date": "2026-06-10", "start_time": "11:59", "end_time": "23:00"}
 FAILS_ONLY: dict[tuple[GapKind, Condition], list[Fail]] = {
     (SMS, Condition.STATUS): [lambda v: v.booking(status="cancelled"), lambda v: v.booking(status="completed")],
+    (SMS, Condition.ONLY): [],  # see test_a_rule_that_asks_only_for_some
     (SMS, Condition.SINCE): [],  # a booking before `since` is not looked at; see test_before_since
     (SMS, Condition.GRACE): [lambda v: v.booking(created_at=v.now - timedelta(minutes=9, seconds=59))],
     (SMS, Condition.AHEAD): [lambda v: v.booking(event_date=v.now.date(), start_time="11:59", end_time="23:00")],
@@ -31,11 +53,34 @@ FAILS_ONLY: dict[tuple[GapKind, Condition], list[Fail]] = {
     ],
     (SMS, Condition.UNDECIDED): [lambda v: v.text(v.booking(), status="cancelled", approved_by=v.customer())],
     (CALENDAR, Condition.STATUS): [lambda v: v.booking(status="cancelled")],
+    (CALENDAR, Condition.ONLY): [],  # see test_a_rule_that_asks_only_for_some
     (CALENDAR, Condition.SINCE): [],
     (CALENDAR, Condition.GRACE): [lambda v: v.booking(created_at=v.now - timedelta(minutes=1))],
     (CALENDAR, Condition.AHEAD): [lambda v: v.booking(event_date=v.now.date() - timedelta(days=1))],
     (CALENDAR, Condition.DATE_SET): [lambda v: v.booking(date_tbd=True), lambda v: v.booking(internal_notes=NOTE)],
     (CALENDAR, Condition.NO_EVENT): [lambda v: v.booking(calendar_event_id="abc123")],
+    (STUCK, Condition.STATUS): [lambda v: queued(v, status="cancelled"), lambda v: queued(v, status="completed")],
+    (STUCK, Condition.ONLY): [],  # see test_a_rule_that_asks_only_for_some
+    (STUCK, Condition.SINCE): [],
+    (STUCK, Condition.AHEAD): [lambda v: queued(v, **OVER)],
+    (STUCK, Condition.OVERDUE): [
+        lambda v: v.booking(),
+        lambda v: queued(v, hours=1 - 1 / 3600),
+        lambda v: queued(v, hours=-20),
+        lambda v: queued(v, row="failed"),
+        lambda v: queued(v, row="cancelled"),
+        lambda v: claimed(v),
+    ],
+    (UNPROVEN, Condition.STATUS): [lambda v: claimed(v, status="cancelled")],
+    (UNPROVEN, Condition.ONLY): [],  # see test_a_rule_that_asks_only_for_some
+    (UNPROVEN, Condition.SINCE): [],
+    (UNPROVEN, Condition.AHEAD): [lambda v: claimed(v, **OVER)],
+    (UNPROVEN, Condition.UNPROVEN): [
+        lambda v: v.booking(),
+        lambda v: claimed(v, hours=2 - 1 / 3600),
+        lambda v: claimed(v, sid="SM" + "1" * 32),
+        lambda v: queued(v, hours=9),
+    ],
 }
 CASES = [(kind, condition, fail) for (kind, condition), fails in FAILS_ONLY.items() for fail in fails]
 
@@ -48,14 +93,14 @@ def test_every_condition_of_every_rule_is_listed_here() -> None:
     ("kind", "condition", "fail"), CASES, ids=[f"{k}-{c}-{i}" for i, (k, c, _) in enumerate(CASES)]
 )
 def test_a_booking_that_fails_only_this(world: World, kind: GapKind, condition: Condition, fail: Fail) -> None:
-    world.venue.booking()
+    FAILS_NONE[kind](world.venue)
     fail(world.venue)
     plan = world.once(act=False)[kind].plan
     assert plan is not None
     label = {"STATUS": None}.get(condition.name, condition)
     reasons = {reason for standing, reason in plan.tally() if standing is condition.standing_if_failed}
     assert plan.looked_at == 2
-    assert len(plan.repairs) == 1, "the booking beside it, which fails nothing, must be a gap"
+    assert len(plan.decisions) == 1, "the booking beside it, which fails nothing, must be a gap"
     assert reasons == ({label} if label else reasons & {"cancelled", "completed"})
 
 
@@ -65,6 +110,14 @@ def test_grace_ends_to_the_second(world: World, kind: GapKind) -> None:
     plan = world.once(act=False)[kind].plan
     assert plan is not None
     assert len(plan.repairs) == 1
+
+
+@pytest.mark.parametrize(("kind", "hours", "plant"), [(STUCK, 1, queued), (UNPROVEN, 2, claimed)])
+def test_a_watch_begins_to_the_second(world: World, kind: GapKind, hours: float, plant: Callable[..., str]) -> None:
+    plant(world.venue, hours)
+    plan = world.once(act=False)[kind].plan
+    assert plan is not None
+    assert len(plan.decisions) == 1
 
 
 def test_an_empty_event_id_is_no_event(world: World) -> None:
@@ -105,7 +158,25 @@ def test_only_one_venue_of_several(world: World) -> None:
     mine = world.venue.booking(source="mine")
     world.venue.booking(source="theirs")
     world.configure(bookings=", only: {source: mine}")
-    for result in world.once().values():
+    for result in world.both().values():
         assert result.plan is not None
         assert (result.plan.looked_at, [d.booking.id for d in result.plan.repairs]) == (1, [mine])
     assert len(world.sent_to()) == 1
+
+
+def test_a_rule_that_asks_only_for_some(world: World) -> None:
+    """The others are counted as not asked for, by this rule and by no other; an open gap among them closes."""
+    mine, other = (world.venue.booking(source=source, contact_phone="07700") for source in ("web", "manual"))
+    world.texts()
+    world.configure(texts=", only: {source: web}")
+    results = world.once()
+    plan = results[SMS].plan
+    assert plan is not None
+    assert plan.tally() == {(Standing.NOT_ASKED, Condition.ONLY): 1, (Standing.REFUSED, "phone_unusable"): 1}
+    assert {about for kind, about in world.gaps() if kind == SMS} == {mine}
+    assert world.venue.stored_event(other), "the other rule asks for all"
+
+
+def test_a_rule_that_asks_by_a_column_that_is_not_there(world: World) -> None:
+    world.configure(texts=", only: {venu_id: 7}")
+    assert [fault.code for fault in world.texts().faults] == ["columns_missing"]

@@ -234,7 +234,7 @@ def test_a_pass_leaves_a_row_with_its_counts(world: World) -> None:
 def test_a_rule_that_is_off_looks_at_nothing(world: World) -> None:
     many(world.venue, 1)
     world.configure(texts=", policy: off", event_policy="off")
-    results = world.once()
+    results = world.both()
     assert [result.plan for result in results.values()] == [None, None]
     assert (world.sent_to(), world.sandbox.google.writes) == ([], 0)
 

@@ -81,7 +81,7 @@ def test_an_application_failure_that_certainly_reached_nobody_is_repaired(world:
 def test_a_booking_without_a_date_is_refused_and_not_dropped_in_silence(world: World) -> None:
     world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN event_date DROP NOT NULL")
     world.venue.booking(event_date=None)
-    for result in world.once().values():
+    for result in world.both().values():
         assert result.plan is not None
         assert [d.verdict.reason for d in result.plan.decisions] == [Refusal.NO_DATE]
     assert {reason for _, reason in world.gaps().values()} == {Refusal.NO_DATE}
@@ -203,10 +203,10 @@ def test_a_booking_locked_by_the_application_waits_for_the_next_pass(world: Worl
     booking = world.venue.booking()
     with world.venue.postgres.connect(world.venue.name, "venue_app") as other, other.transaction():
         other.execute("UPDATE private_bookings SET guest_count = 9 WHERE id = %s", (booking,))
-        results = world.once()
+        results = world.both()
     assert [result.mended for result in results.values()] == [{("held", Hold.BUSY): 1}] * 2
     assert world.sent_to() == []
-    assert [result.repaired for result in world.once().values()] == [1, 1]
+    assert [result.repaired for result in world.both().values()] == [1, 1]
 
 
 def test_a_country_switched_off_at_twilio_holds_its_texts_only(world: World) -> None:

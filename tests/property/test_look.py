@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.verdicts import Condition
+from reconciler.domain.verdicts import CONDITIONS, Condition
 from tests.support.venue import LONDON, NOON, Venue
 from tests.support.world import World
 
 Row = dict[str, Any]
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
 SINCE = NOON - timedelta(days=30)
 BLANK_OR_NOT = [None, "", "  ", "x"]
 PHONES = [None, "", " ", "07700900101"]
@@ -29,6 +30,9 @@ texts = st.fixed_dictionaries(
         "twilio_message_sid": st.sampled_from([None, "", "SM1"]),
         "trigger_type": st.sampled_from(["booking_created", "booking_confirmed", "deposit_received"]),
         "approved_by": st.sampled_from([None, str(uuid.UUID(int=1))]),
+        "scheduled_for": st.sampled_from([NOON - HOUR, NOON - HOUR + SECOND, NOON + HOUR]),
+        "sent_at": st.sampled_from([None, NOON - 2 * HOUR, NOON - 2 * HOUR + SECOND]),
+        "created_at": st.sampled_from([NOON - 3 * HOUR, NOON - SECOND]),
     }
 )
 bookings = st.fixed_dictionaries(
@@ -56,6 +60,15 @@ def is_evidence(text: Row) -> bool:
     return text["status"] != "failed"
 
 
+def is_overdue(text: Row) -> bool:
+    return text["status"] in ("pending", "approved") and text["scheduled_for"] <= NOON - HOUR
+
+
+def is_unproven(text: Row) -> bool:
+    marked_at = text["sent_at"] or text["created_at"]
+    return text["status"] == "sent" and not text["twilio_message_sid"] and marked_at <= NOON - 2 * HOUR
+
+
 def fails(kind: GapKind, row: Row, satisfied_by: list[str] | None) -> Condition | None:
     """The first condition that the booking fails, by hand."""
     starts_at = datetime.fromisoformat(f"{row['event_date']}T{row['start_time']}").replace(tzinfo=LONDON)
@@ -70,11 +83,18 @@ def fails(kind: GapKind, row: Row, satisfied_by: list[str] | None) -> Condition 
         Condition.PHONE: not any((phone or "").strip() for phone in phones),
         Condition.NO_TEXT: any(is_evidence(text) for text in counted),
         Condition.UNDECIDED: any(t["status"] == "cancelled" and t["approved_by"] for t in row["texts"]),
+        Condition.OVERDUE: not any(is_overdue(text) for text in row["texts"]),
+        Condition.UNPROVEN: not any(is_unproven(text) for text in row["texts"]),
         Condition.NO_EVENT: bool((row["calendar_event_id"] or "").strip()),
     }
-    common = ["STATUS", "SINCE", "GRACE", "AHEAD", "DATE_SET"]
-    own = {"sms.missing": ["PHONE", "NO_TEXT", "UNDECIDED"], "calendar.missing": ["NO_EVENT"]}[kind]
-    return next((Condition[name] for name in [*common, *own] if failed[Condition[name]]), None)
+    missing = ["STATUS", "SINCE", "GRACE", "AHEAD", "DATE_SET"]
+    asked = {
+        "sms.missing": [*missing, "PHONE", "NO_TEXT", "UNDECIDED"],
+        "calendar.missing": [*missing, "NO_EVENT"],
+        "sms.stuck": ["STATUS", "SINCE", "AHEAD", "OVERDUE"],
+        "sms.unproven": ["STATUS", "SINCE", "AHEAD", "UNPROVEN"],
+    }[kind]
+    return next((Condition[name] for name in asked if failed[Condition[name]]), None)
 
 
 def plant(venue: Venue, row: Row) -> str:
@@ -99,7 +119,7 @@ def test_the_look_sees_what_a_plain_loop_sees(world: World, satisfied_by: list[s
     if satisfied_by:
         world.configure(texts=f", satisfied_by: {satisfied_by}")
     with world.services(act=False) as services, services.store.reading() as tx:
-        for kind in (GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING):
+        for kind in CONDITIONS:
             seen = tx.bookings.look(kind, NOON, SINCE)
             by_id = tx.bookings.findings(kind, NOON, SINCE, list(rows))  # type: ignore[arg-type]
             wanted = expected(kind, rows, satisfied_by)

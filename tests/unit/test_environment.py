@@ -1,6 +1,7 @@
 """The environment: every variable missing, left as a placeholder or damaged is named, and no value is ever quoted."""
 
 import base64
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -10,13 +11,21 @@ import pytest
 
 from reconciler.domain.gaps import Effect
 from reconciler.errors import ConfigurationError
+from reconciler.sandbox.google_tokens import private_key
 from reconciler.settings import load
-from reconciler.settings.environment import VARIABLES, Environment, read, read_sentry
+from reconciler.settings.environment import (
+    VARIABLES,
+    Environment,
+    OAuthClient,
+    ServiceAccount,
+    read,
+    read_sentry,
+)
 
 KEY = {
     "type": "service_account",
     "project_id": "venue",
-    "private_key": "-----BEGIN PRIVATE KEY-----\nc2VjcmV0a2V5\n-----END PRIVATE KEY-----\n",
+    "private_key": private_key(),
     "client_email": "booker@venue.iam.gserviceaccount.com",
     "token_uri": "https://oauth2.googleapis.com/token",
 }
@@ -28,13 +37,21 @@ COMPLETE = {
     "TWILIO_MESSAGING_SERVICE_SID": "MG" + "0b" * 16,
     "TWILIO_API_URL": "https://proxy.internal/twilio",
     "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(KEY),
-    "GOOGLE_CALENDAR_ID": "parties@group.calendar.google.com",
     "GOOGLE_CALENDAR_DELEGATE_EMAIL": "manager@venue.example",
+    "GOOGLE_CALENDAR_ID": "parties@group.calendar.google.com",
     "GOOGLE_API_URL": "https://proxy.internal/calendar",
     "GOOGLE_TOKEN_URL": "https://proxy.internal/token",
     "SENTRY_DSN": "https://0c0ffee0@sentry.internal/sub/42",
     "SENTRY_ENVIRONMENT": "staging-7",
 }
+KEY_NAME, DELEGATE = "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_CALENDAR_DELEGATE_EMAIL"
+CONSENT = {
+    "GOOGLE_CLIENT_ID": "123456789012-venue.apps.googleusercontent.com",
+    "GOOGLE_CLIENT_SECRET": "GOCSPX-0range",
+    "GOOGLE_REFRESH_TOKEN": "1//0g-mandarin_e",
+}
+"""The other way to authenticate at Google."""
+BY_CONSENT = {name: value for name, value in COMPLETE.items() if name not in (KEY_NAME, DELEGATE)} | CONSENT
 OPTIONAL = {
     "TWILIO_PHONE_NUMBER",
     "TWILIO_MESSAGING_SERVICE_SID",
@@ -77,9 +94,8 @@ def test_the_complete_environment() -> None:
     assert parsed.twilio.messaging_service_sid == COMPLETE["TWILIO_MESSAGING_SERVICE_SID"]
     assert parsed.twilio.api_url == "https://proxy.internal/twilio"
     assert parsed.google is not None
-    assert parsed.google.service_account == KEY
+    assert parsed.google.access == ServiceAccount(key=KEY, delegate="manager@venue.example")
     assert parsed.google.calendar_id == "parties@group.calendar.google.com"
-    assert parsed.google.delegate == "manager@venue.example"
     assert parsed.google.api_url == "https://proxy.internal/calendar"
     assert parsed.google.token_url == "https://proxy.internal/token"
     assert parsed.sentry is not None
@@ -87,7 +103,7 @@ def test_the_complete_environment() -> None:
 
 
 def test_the_complete_environment_is_every_variable_there_is() -> None:
-    assert {*COMPLETE, *SWITCHES, "RECONCILER_CONFIG"} == VARIABLES.keys()
+    assert {*COMPLETE, *CONSENT, *SWITCHES, "RECONCILER_CONFIG"} == VARIABLES.keys()
 
 
 def test_what_is_optional_may_be_missing() -> None:
@@ -98,7 +114,8 @@ def test_what_is_optional_may_be_missing() -> None:
     assert parsed.twilio is not None
     assert (parsed.twilio.messaging_service_sid, parsed.twilio.api_url) == (None, None)
     assert parsed.google is not None
-    assert (parsed.google.delegate, parsed.google.api_url, parsed.google.token_url) == (None, None, None)
+    assert parsed.google.access == ServiceAccount(key=KEY, delegate=None)
+    assert (parsed.google.api_url, parsed.google.token_url) == (None, None)
     assert parsed.sentry is None
 
 
@@ -137,7 +154,7 @@ def test_the_usual_names_of_the_database_all_get_our_driver(scheme: str) -> None
 # Each variable: missing, a placeholder, wrong
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", sorted({*NEEDED} - {KEY_NAME}))
 @pytest.mark.parametrize("value", ["", "  "])
 def test_a_variable_that_is_missing(name: str, value: str) -> None:
     assert mistakes(**{name: value}) == [f"{name}: not set; {VARIABLES[name]}"]
@@ -249,57 +266,144 @@ def test_a_switch_in_no_position(name: str, word: str) -> None:
     assert read(COMPLETE | {name: word}, texts=False, events=False)[1] == [f"{name}: must be true or false"]
 
 
-# The key of a service account, as it arrives
+# Two ways to authenticate at Google
 
+NEITHER = (
+    "GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_REFRESH_TOKEN: neither a service "
+    "account's key nor an OAuth client with its refresh token is set; one of the two ways is needed"
+)
+BOTH = (
+    "GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_REFRESH_TOKEN: both ways to "
+    "authenticate are set; remove {key}, or remove {consent}"
+)
 GOOD = json.dumps(KEY, indent=2)
-AS_IT_IS = "set the key file's text as it is"
 
 
-def changed(**changes: object) -> str:
-    return json.dumps(KEY | changes)
+def mistakes_by_consent(**changes: str) -> list[str]:
+    """What is wrong with the environment with a refresh token after these changes."""
+    parsed, found = read(BY_CONSENT | changes, texts=True, events=True)
+    assert (parsed is None) == bool(found)
+    return found
+
+
+def test_a_refresh_token_instead_of_a_key() -> None:
+    parsed = understood(BY_CONSENT)
+
+    assert parsed.google is not None
+    assert parsed.google.access == OAuthClient(
+        client_id=CONSENT["GOOGLE_CLIENT_ID"],
+        client_secret=CONSENT["GOOGLE_CLIENT_SECRET"],
+        refresh_token=CONSENT["GOOGLE_REFRESH_TOKEN"],
+    )
+    assert parsed.google.token_url == COMPLETE["GOOGLE_TOKEN_URL"]
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_neither_way_is_one_mistake(blank: str) -> None:
+    assert mistakes(GOOGLE_SERVICE_ACCOUNT_KEY=blank) == [NEITHER]
+    assert mistakes_by_consent(**dict.fromkeys(CONSENT, blank)) == [NEITHER]
+
+
+@pytest.mark.parametrize("names", [[*CONSENT], ["GOOGLE_CLIENT_ID"], ["GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN"]])
+def test_both_ways_are_one_mistake_that_says_what_to_remove(names: list[str]) -> None:
+    """Also where one is left from an example, or not whole: what matters is that one must go."""
+    expected = BOTH.format(key=KEY_NAME, consent=" and ".join(names))
+
+    assert mistakes(**{name: CONSENT[name] for name in names}) == [expected]
+    assert mistakes(**dict.fromkeys(names, "changeme")) == [expected]
+
+
+def test_both_ways_are_named_as_they_are_set(tmp_path: Path) -> None:
+    files = in_files(tmp_path, {KEY_NAME: GOOD, "GOOGLE_CLIENT_ID": CONSENT["GOOGLE_CLIENT_ID"]})
+
+    assert mistakes(GOOGLE_SERVICE_ACCOUNT_KEY="", **files) == [
+        BOTH.format(key=f"{KEY_NAME}_FILE", consent="GOOGLE_CLIENT_ID_FILE")
+    ]
+
+
+@pytest.mark.parametrize("missing", [*itertools.combinations(CONSENT, 1), *itertools.combinations(CONSENT, 2)])
+def test_each_part_that_is_missing_is_named(missing: tuple[str, ...]) -> None:
+    assert mistakes_by_consent(**dict.fromkeys(missing, "")) == [
+        f"{name}: not set; {VARIABLES[name]}" for name in missing
+    ]
+
+
+@pytest.mark.parametrize("name", CONSENT)
+def test_a_part_that_was_never_filled_in(name: str) -> None:
+    assert mistakes_by_consent(**{name: "changeme"}) == [f"{name}: still holds a placeholder; {VARIABLES[name]}"]
 
 
 @pytest.mark.parametrize(
-    ("key", "damage"),
+    ("name", "value", "problem"),
     [
-        (f"'{GOOD}'", f"not JSON: it is wrapped in quotes; {AS_IT_IS}"),
-        (f'"{GOOD}"', f"not JSON: it is wrapped in quotes; {AS_IT_IS}"),
-        (json.dumps(GOOD), f"not JSON: it is wrapped in quotes; {AS_IT_IS}"),
-        (
-            base64.b64encode(GOOD.encode()).decode(),
-            f"not JSON: it does not begin with {{; {AS_IT_IS}, not encoded and not the file's name",
-        ),
-        ("/run/key.json", f"not JSON: it does not begin with {{; {AS_IT_IS}, not encoded and not the file's name"),
-        (GOOD.replace("\\n", "\n"), f"not JSON: real line breaks inside private_key; {AS_IT_IS}"),
-        (
-            GOOD.replace("\\n", "\\\\n"),
-            f"its line breaks were escaped twice, private_key holds \\n as two characters; {AS_IT_IS}",
-        ),
-        (GOOD.replace("\n", "\\n"), f"not JSON: cut off or altered on its way; {AS_IT_IS}"),
-        (GOOD[:-20], f"not JSON: cut off or altered on its way; {AS_IT_IS}"),
-        (GOOD.replace('"', "'"), f"not JSON: cut off or altered on its way; {AS_IT_IS}"),
-        (GOOD.replace('"', '\\"'), f"not JSON: cut off or altered on its way; {AS_IT_IS}"),
-        ('{"a":' * 100_000, f"not JSON: cut off or altered on its way; {AS_IT_IS}"),
-        ('{"a":' + "9" * 5000 + "}", f"not JSON: cut off or altered on its way; {AS_IT_IS}"),
-        ("[]", "not a key file: it must be a JSON object"),
-        ("{}", "not the key of a service account: its `type` must say service_account"),
-        ('{"installed": {}}', "not the key of a service account: its `type` must say service_account"),
-        (changed(type="authorized_user"), "not the key of a service account: its `type` must say service_account"),
-        (changed(private_key=""), "the key lacks private_key"),
-        (changed(client_email=None, token_uri=" "), "the key lacks client_email, token_uri"),
-        (changed(private_key=["-----BEGIN"]), "the key lacks private_key"),
+        ("GOOGLE_CLIENT_ID", CONSENT["GOOGLE_CLIENT_SECRET"], LOOKS_WRONG),
+        ("GOOGLE_CLIENT_ID", "112233445566778899001", LOOKS_WRONG),
+        ("GOOGLE_CLIENT_ID", "x.apps.googleusercontent.com.example", LOOKS_WRONG),
+        ("GOOGLE_CLIENT_SECRET", "two words", LOOKS_WRONG),
+        ("GOOGLE_REFRESH_TOKEN", "two words", LOOKS_WRONG),
+        ("GOOGLE_REFRESH_TOKEN", "ya29.a0Af", "an access token, which lasts an hour; what the same client got"),
+        ("GOOGLE_REFRESH_TOKEN", "4/0Adeu5B", "a code to exchange once, not what it is exchanged for; what the same"),
     ],
-    ids=range(20),
 )
-def test_a_damaged_key_is_told_by_its_damage(key: str, damage: str) -> None:
-    assert mistakes(GOOGLE_SERVICE_ACCOUNT_KEY=key) == [f"GOOGLE_SERVICE_ACCOUNT_KEY: {damage}"]
+def test_a_part_that_is_wrong(name: str, value: str, problem: str) -> None:
+    (found,) = mistakes_by_consent(**{name: value})
+
+    assert found.startswith(f"{name}: {problem}")
+
+
+@pytest.mark.parametrize("value", ["manager@venue.example", "changeme"])
+def test_a_refresh_token_acts_for_nobody_else(value: str) -> None:
+    (found,) = mistakes_by_consent(GOOGLE_CALENDAR_DELEGATE_EMAIL=value)
+
+    assert found == (
+        "GOOGLE_CALENDAR_DELEGATE_EMAIL: only a service account acts for somebody else, a refresh token for whoever "
+        "consented; remove it, or set GOOGLE_SERVICE_ACCOUNT_KEY instead of GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, "
+        "GOOGLE_REFRESH_TOKEN"
+    )
+
+
+def test_a_delegate_in_a_file_is_named_so(tmp_path: Path) -> None:
+    (found,) = mistakes_by_consent(**in_files(tmp_path, {DELEGATE: "manager@venue.example"}))
+
+    assert found.startswith("GOOGLE_CALENDAR_DELEGATE_EMAIL_FILE: only a service account")
+
+
+@pytest.mark.parametrize("value", ["  {}\r\n", "{}"])
+def test_every_part_may_stand_in_a_file(tmp_path: Path, value: str) -> None:
+    written = {name: value.format(part) for name, part in BY_CONSENT.items()}
+
+    assert understood(in_files(tmp_path, written)) == understood(BY_CONSENT)
+
+
+# The key of a service account, as it arrives: test_service_account_key.py has every damage
 
 
 def test_the_key_file_as_it_is_downloaded() -> None:
-    parsed = understood(COMPLETE | {"GOOGLE_SERVICE_ACCOUNT_KEY": GOOD + "\n"})
+    parsed = understood(COMPLETE | {KEY_NAME: GOOD + "\n"})
 
-    assert parsed.google is not None
-    assert parsed.google.service_account["private_key"] == KEY["private_key"]
+    assert parsed == understood(COMPLETE)
+
+
+def test_a_damaged_key_is_repaired() -> None:
+    damaged = base64.b64encode(f"'{GOOD}'".replace("\\n", "\\\\n").encode()).decode()
+
+    assert understood(COMPLETE | {KEY_NAME: damaged}) == understood(COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        (GOOD[:-20], "not JSON: cut off"),
+        (json.dumps({"installed": {"client_id": "1"}}), "it is the file of an OAuth client"),
+        (json.dumps(KEY | {"private_key": KEY["private_key"][:300]}), "its private_key was cut off"),
+        (json.dumps(KEY | {"token_uri": "http://example.org/token"}), "its token_uri: plain http is accepted for"),
+        (json.dumps(KEY | {"token_uri": "example.org/token"}), "its token_uri: must be an http(s) URL"),
+    ],
+)
+def test_a_key_beyond_repair_is_named(key: str, problem: str) -> None:
+    (found,) = mistakes(GOOGLE_SERVICE_ACCOUNT_KEY=key)
+
+    assert found.startswith(f"GOOGLE_SERVICE_ACCOUNT_KEY: {problem}")
 
 
 # Files instead of values
@@ -374,7 +478,7 @@ def test_nothing_is_set() -> None:
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
         "TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID",
-        "GOOGLE_SERVICE_ACCOUNT_KEY",
+        "GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_REFRESH_TOKEN",
         "GOOGLE_CALENDAR_ID",
     ]
 
@@ -478,14 +582,26 @@ def test_no_mistake_quotes_a_value(name: str, value: str) -> None:
     assert SECRET not in "".join(found) + repr(parsed)
 
 
+@pytest.mark.parametrize("name", [*CONSENT, DELEGATE, KEY_NAME])
+@pytest.mark.parametrize("value", LEAKY, ids=range(len(LEAKY)))
+def test_no_mistake_about_a_refresh_token_quotes_it(name: str, value: str) -> None:
+    parsed, found = read(BY_CONSENT | {name: value}, texts=True, events=True)
+
+    assert SECRET not in "".join(found) + repr(parsed)
+
+
 def test_a_file_is_not_quoted_either(tmp_path: Path) -> None:
     """Its name may be the secret, where somebody took one variable for the other."""
     assert SECRET not in str(mistakes(TWILIO_AUTH_TOKEN="", TWILIO_AUTH_TOKEN_FILE=SECRET))
 
 
-def test_settings_do_not_show_what_they_hold(tmp_path: Path) -> None:
-    settings = load(Path(os.devnull), COMPLETE)
-    held = [*COMPLETE.values(), *KEY.values(), "hunter2", "db.internal"]
+@pytest.mark.parametrize("way", [KEY_NAME, "GOOGLE_REFRESH_TOKEN"])
+def test_settings_do_not_show_what_they_hold(way: str) -> None:
+    environ = COMPLETE if way == KEY_NAME else BY_CONSENT
+    settings = load(Path(os.devnull), environ)
+    google = settings.environment.google
+    assert google is not None
+    held = [*environ.values(), *KEY.values(), "hunter2", "db.internal"]
     shown = "".join(
         f"{part!r}{part}"
         for part in (
@@ -493,7 +609,8 @@ def test_settings_do_not_show_what_they_hold(tmp_path: Path) -> None:
             settings.environment,
             settings.environment.sentry,
             settings.environment.twilio,
-            settings.environment.google,
+            google,
+            google.access,
         )
     )
 

@@ -1,4 +1,4 @@
-"""The ledger: installation, gaps, intents, runs, rates."""
+"""The ledger: installation, gaps, intents, runs, episodes, rates."""
 
 from alembic import op
 
@@ -94,6 +94,8 @@ STATEMENTS = (
     CREATE TABLE reconciler.run (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         job text NOT NULL,
+        scope text NOT NULL,
+        settings text NOT NULL,
         started_at timestamptz NOT NULL,
         finished_at timestamptz,
         full_look boolean NOT NULL,
@@ -101,7 +103,22 @@ STATEMENTS = (
         counts jsonb NOT NULL DEFAULT '{}'
     )
     """,
-    "CREATE INDEX run_latest ON reconciler.run (job, started_at DESC)",
+    "CREATE INDEX run_latest ON reconciler.run (job, scope, started_at DESC)",
+    """
+    CREATE TABLE reconciler.episode (
+        id uuid PRIMARY KEY,
+        kind text NOT NULL,
+        cause text NOT NULL,
+        opened_at timestamptz NOT NULL,
+        seen_at timestamptz NOT NULL,
+        ended_at timestamptz,
+        report jsonb NOT NULL,
+        told_at timestamptz,
+        telling_until timestamptz
+    )
+    """,
+    "CREATE UNIQUE INDEX episode_open ON reconciler.episode (kind, cause) WHERE ended_at IS NULL",
+    "CREATE INDEX episode_untold ON reconciler.episode (opened_at) WHERE told_at IS NULL",
     "CREATE TABLE reconciler.rate (name text PRIMARY KEY, next_at timestamptz NOT NULL)",
     "INSERT INTO reconciler.installation (id, since) VALUES (gen_random_uuid(), clock_timestamp())",
 )
@@ -113,7 +130,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("rate", "run", "intent", "gap", "installation"):
+    for table in ("rate", "run", "episode", "intent", "gap", "installation"):
         op.execute(f"DROP TABLE reconciler.{table}")
     op.execute("DROP FUNCTION reconciler.check_move()")
     op.execute("DROP FUNCTION reconciler.legal_move(text, text)")

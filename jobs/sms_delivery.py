@@ -1,0 +1,12 @@
+"""Texts that the application queued and did not send, or says it sent without Twilio's word for it."""
+
+from collections.abc import Sequence
+
+from reconciler.domain.gaps import GapKind
+from reconciler.engine.results import PassResult
+from reconciler.engine.watching import watch
+from reconciler.ports import Services
+
+
+def run(services: Services) -> Sequence[PassResult]:
+    return watch("sms_delivery", [GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN], services)

@@ -1,0 +1,150 @@
+"""What ``reconciler backfill`` shows: the plan, what was done, what is left, and when to come back."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from reconciler.cli.output import NOUN, console, counted, fault_lines, folded, mended, refusal, would
+from reconciler.domain.gaps import Effect
+from reconciler.domain.plan import Decision, Plan
+from reconciler.domain.policies import Deliver
+from reconciler.domain.verdicts import LABELS, Hold, Refusal, Standing
+from reconciler.engine.backfilling import Widening
+from reconciler.engine.results import PassResult
+from reconciler.ports import Services
+from reconciler.settings import Settings
+from reconciler.settings.values import write_duration
+
+_INDENT = " " * 9
+_ENDED_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED, Hold.BREAKER})
+"""Holds that coming back later does not end; other lines say what does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Shows one backfill."""
+
+    settings: Settings
+    services: Services
+    limit: int | None
+
+    def show_plan(self, effect: Effect, seen: PassResult, wider: Widening | None) -> None:
+        for fault in seen.faults:
+            _print(fault_lines(fault))
+        if seen.plan:
+            _print(self._plan_lines(effect, seen, seen.plan, wider))
+        elif not seen.faults:
+            _print([f"{NOUN[effect]:<8} off"])
+
+    def _plan_lines(self, effect: Effect, seen: PassResult, plan: Plan, wider: Widening | None) -> Iterable[str]:
+        gaps = [decision for decision in plan.decisions if decision.verdict.is_gap]
+        possible = [decision for decision in gaps if _is_possible(decision)]
+        said = [f"{plan.past} past"] if plan.past else []
+        said += [*self._groups(gaps), f"{len(possible)} possible"]
+        *whole, last = folded(f"{NOUN[effect]:<8} {counted(plan.past + len(gaps), 'gap')}: ", said, ", ")
+        yield from whole
+        if wider:
+            last += f"   (--stale-after {wider.stale_after.days}d: {wider.more} more)"
+        yield from self._with_cost(last, effect, seen, possible)
+        if self.services.span and self.services.span.bookings and not gaps:
+            yield _INDENT + ", ".join(LABELS.get(reason, reason) for _, reason in plan.tally())
+
+    def _groups(self, decisions: Iterable[Decision]) -> list[str]:
+        """Why gaps are not mended, the most frequent reason first."""
+        reasons = Counter(d.verdict.reason for d in decisions if d.verdict.is_gap and not _is_possible(d))
+        return [f"{number} {self._label(reason)}" for reason, number in reasons.most_common()]
+
+    def _label(self, reason: str) -> str:
+        if reason == Refusal.OLD:
+            return f"older than {write_duration(self.services.texts.stale_after)}"
+        return LABELS.get(reason, reason)
+
+    def _with_cost(self, line: str, effect: Effect, seen: PassResult, possible: Sequence[Decision]) -> Iterable[str]:
+        rates = self.settings.file.limits.rate
+        rate = rates.texts if effect is Effect.TEXT else rates.events
+        wanted = possible[: self.limit]
+        # What is handed over needs no call: the application sends it at its own pace.
+        handed_over = effect is Effect.TEXT and self.services.texts.deliver is Deliver.APPLICATION
+        takes = "" if handed_over else f", {_about(len(wanted) * rate.interval)} at {rate}"
+        first = f"the oldest {len(wanted)} (--limit {self.limit}): " if len(wanted) < len(possible) else ""
+        if not wanted:
+            yield line
+        elif effect is Effect.EVENT and not first:
+            yield f"{line}{takes}"
+        else:
+            yield line
+            yield f"{_INDENT}{first}{would([_planning(seen, wanted)])}{takes}"
+
+    def show_refusals(self, results: Mapping[Effect, PassResult], again: Callable[[Effect], str]) -> None:
+        for effect, result in results.items():
+            if result.tripped:
+                _print(refusal(result, result.tripped, again(effect)))
+
+    def show_end(
+        self, done: Mapping[Effect, PassResult], left: Mapping[Effect, PassResult], *, interrupted: bool
+    ) -> None:
+        for result in done.values():
+            _print(mended(result))
+            for fault in result.faults:
+                _print(fault_lines(fault))
+        again: list[str] = []
+        for effect, result in left.items():
+            if result.plan:
+                _print(self._left(effect, result.plan))
+                again += self._again(effect, result.plan, at_once=interrupted or self.limit is not None)
+        _print(folded("run it again: ", again) if again else [])
+
+    def _left(self, effect: Effect, plan: Plan) -> Iterable[str]:
+        possible = sum(map(_is_possible, plan.decisions))
+        said = [*self._groups(plan.decisions), *([f"{possible} possible"] if possible else [])]
+        return folded(f"{NOUN[effect]} left: ", said or ["none"], ", ")
+
+    def _again(self, effect: Effect, plan: Plan, *, at_once: bool) -> Iterable[str]:
+        """How many are worth coming back for, and when; ``at_once`` if nothing but ourselves kept us from them."""
+        waiting = (Standing.REPAIR, Standing.WAITING)
+        reasons = Counter(
+            d.verdict.reason
+            for d in plan.decisions
+            if d.verdict.standing in waiting and d.verdict.reason not in _ENDED_BY_A_PERSON
+        )
+        for reason, number in reasons.items():
+            yield f"{counted(number, effect)} {self._when(reason, at_once=at_once)}"
+
+    def _when(self, reason: str, *, at_once: bool) -> str:
+        texts = self.services.texts
+        match reason:
+            case Hold.QUIET_HOURS if texts.quiet_hours:
+                ends = texts.quiet_hours.next_end(self.services.clock.now())
+                return f"after {ends.astimezone(texts.zone):%H:%M}, when quiet hours are over" if ends else "later"
+            case Hold.PER_RECIPIENT:
+                return f"in {write_duration(texts.per_recipient.period)} at the latest (enough to one number for now)"
+            case Hold.INTEGRATION:
+                return "when the integration is mended"
+            case "" if at_once:
+                return "at once"
+            case _:
+                return f"in {write_duration(self.services.text_limits.lease)} (somebody may have them in hand)"
+
+
+def _is_possible(decision: Decision) -> bool:
+    """Also if the breaker holds it: a person may say yes."""
+    return decision.verdict.standing is Standing.REPAIR or decision.verdict.reason == Hold.BREAKER
+
+
+def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
+    """The same result with these repairs for its plan."""
+    assert seen.plan is not None
+    repairs = [replace(d, verdict=replace(d.verdict, standing=Standing.REPAIR)) for d in wanted]
+    return replace(seen, plan=replace(seen.plan, decisions=repairs))
+
+
+def _about(duration: timedelta) -> str:
+    minutes = max(1, -(-duration // timedelta(minutes=1)))
+    return f"about {minutes} min" if minutes < 120 else f"about {-(-minutes // 60)} h"
+
+
+def _print(lines: Iterable[str]) -> None:
+    out = console()
+    for line in lines:
+        out.print(line, soft_wrap=True, markup=False)

@@ -1,0 +1,67 @@
+"""What each look and each repair needs of the application's tables, in our names; ``checks`` holds it against them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.policies import Deliver
+from reconciler.store.app_tables import Application, Mapped
+from reconciler.store.rules import WATCHED_STATUSES
+
+UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
+"""Of our own rows; one that was handed over is the application's."""
+WRITTEN_STATUSES = {Deliver.RECONCILER: ("failed", "sent", "cancelled"), Deliver.APPLICATION: ("approved",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What is needed of one table."""
+
+    mapped: Mapped
+    inserts: frozenset[str] = frozenset()
+    updates: frozenset[str] = frozenset()
+    locks: bool = False
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values that must be legal in a column."""
+    one_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values of which a column must be able to hold at least one: else nothing could ever be found."""
+    selects_by: tuple[str, ...] = ()
+    """Their names of further columns that the statements compare."""
+
+
+def of_effect(application: Application, effect: Effect) -> list[Need]:
+    """For the look and the repairs of one effect; evidence first: hidden queue rows make every booking a gap."""
+    events_only = frozenset({"event_id"}) if effect is Effect.EVENT else frozenset()
+    needs = [replace(_bookings(application), locks=True, updates=events_only)]
+    if application.customers:
+        needs.insert(0, Need(mapped=application.customers))
+    if effect is Effect.TEXT and application.queue:
+        queue = Need(
+            mapped=application.queue,
+            inserts=frozenset(application.queue.columns) - {"approved_by", "sent_at", "provider_id"},
+            updates=frozenset(UPDATED_IN_QUEUE[application.deliver]) & frozenset(application.queue.columns),
+            values={"status": WRITTEN_STATUSES[application.deliver], "trigger": application.triggers},
+        )
+        needs.insert(0, queue)
+    return needs
+
+
+def of_watch(application: Application, kind: GapKind) -> list[Need]:
+    """For the look of a rule that only reports: few columns of the queue, and no right to write."""
+    needs = [_bookings(application)]
+    if application.customers:
+        needs.insert(0, Need(mapped=application.customers))
+    if application.queue:
+        read = ("id", "booking_id", "status", "provider_id", *application.watches[kind].times)
+        columns = {ours: theirs for ours, theirs in application.queue.columns.items() if ours in read}
+        queue = replace(application.queue, columns=columns)
+        needs.insert(0, Need(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}))
+    return needs
+
+
+def _bookings(application: Application) -> Need:
+    return Need(
+        mapped=application.bookings,
+        values={"status": application.statuses},
+        selects_by=tuple({name for only in (application.only, *application.asked_for.values()) for name in only}),
+    )
