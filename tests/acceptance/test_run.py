@@ -13,6 +13,7 @@ from reconciler.errors import Exit
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
+from tests.support.command import reconciler
 from tests.support.service import eventually, plant, present_day, running
 from tests.support.venue import ANA, Venue
 
@@ -103,6 +104,26 @@ def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
             assert told_of_database(sandbox) == 2, "once each time it went, however often a job met it"
 
 
+def test_an_answer_that_came_while_the_database_was_away_is_not_lost(tmp_path: Path) -> None:
+    """It goes and comes back while Twilio thinks: what Twilio said is written down all the same."""
+    with EmbeddedPostgres() as postgres:
+        postgres.create_application("venue")
+        venue = Venue(postgres, "venue")
+        venue.migrate()
+        with present_day(venue, tmp_path) as (sandbox, variables):
+            sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=2.5))
+            plant(venue, 1)
+            with running(tmp_path, variables) as service:
+                eventually(lambda: len(sandbox.twilio.messages) == 1, SOON)
+                postgres.stop()
+                postgres.start()
+                sent = "SELECT 1 FROM private_booking_sms_queue WHERE status = 'sent'"
+                eventually(lambda: venue.sql(sent) != [], SOON)
+                assert service.stop() == 0
+            states = venue.sql("SELECT state FROM reconciler.intent WHERE effect = 'text'")
+            assert (states, len(sandbox.twilio.messages)) == ([("done",)], 1)
+
+
 def told_of_database(sandbox: Sandbox) -> int:
     return sum(event["tags"]["kind"] == "integration.database" for event in sandbox.sentry.events)
 
@@ -175,3 +196,18 @@ def test_a_provider_that_rejects_everything_leaves_the_other_effect_alone(venue:
         with running(tmp_path, variables) as service:
             eventually(lambda: len(sandbox.twilio.messages) == 3, SOON)
             assert service.stop() == 0
+
+
+def test_a_scheduler_of_another_kind_checks_in_and_a_person_does_not(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        plant(venue, 1)
+        for arguments in (("once",), ("once", "--do")):
+            reconciler(*arguments, folder=tmp_path, **variables)
+        assert sandbox.sentry.check_ins == []
+        assert len(sandbox.sentry.events) == 2, "by hand with --do gaps are told"
+        assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **variables).code == Exit.AS_DESIRED
+        assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok"]
+        nowhere = variables | {"DATABASE_URL": venue.url().replace(venue.name, "nowhere")}
+        assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **nowhere).code == Exit.WORK_LEFT
+        assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok", "error"]
+        assert reconciler("once", "--scheduled", folder=tmp_path, **variables).code == Exit.CONFIGURATION

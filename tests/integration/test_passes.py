@@ -170,6 +170,18 @@ def test_what_was_certainly_not_sent_is_sent_when_twilio_is_well_again(world: Wo
     assert world.gaps() == {}
 
 
+def test_an_hour_of_429_uses_up_no_attempt_and_loses_nothing(world: World) -> None:
+    many(world.venue, 4)
+    busy = Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429))
+    world.sandbox.twilio.faults.always("messages.create", busy)
+    for _ in range(7):
+        assert world.texts().repaired == 0
+        world.later(minutes=10)
+    assert world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'text'") == [(0,)]
+    world.sandbox.twilio.faults.clear()
+    assert world.texts().repaired == 4
+
+
 def test_google_s_hours_long_limit_stops_events_only(world: World) -> None:
     many(world.venue, 3)
     limit = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "quotaExceeded"))

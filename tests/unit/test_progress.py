@@ -36,9 +36,13 @@ def test_nothing_is_said_where_nothing_happened(capsys: pytest.CaptureFixture[st
 
 
 def test_how_far_it_came_is_said_also_when_it_ends_by_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(OSError, match="away"), followed(Effect.EVENT, limit=9) as tell:
-        tell(True, 2)
-        raise OSError("away")
+    def breaks_off() -> None:
+        with followed(Effect.EVENT, limit=9) as tell:
+            tell(True, 2)
+            raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        breaks_off()
     assert capsys.readouterr().err == "events: 1 of 2, 1 repaired\n"
 
 

@@ -1,0 +1,138 @@
+"""The schedule: runs at start or not, never twice at once, and every run that went wrong is said."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reconciler.schedule import GRACE, Schedule, Trouble
+from reconciler.service.health import JobState
+from reconciler.service.keeper import JUMP, _Clocks
+from reconciler.settings.model import Job
+
+UTC_ZONE = ZoneInfo("UTC")
+NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
+
+
+class Diary:
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.troubles: list[tuple[str, Trouble]] = []
+
+    def trouble(self, name: str, trouble: Trouble) -> None:
+        self.troubles.append((name, trouble))
+
+
+@contextmanager
+def scheduled(diary: Diary, run: Callable[[str], None], **jobs: Job) -> Iterator[Schedule]:
+    schedule = Schedule(jobs, UTC_ZONE, run, diary.trouble)
+    schedule.start()
+    yield schedule
+    schedule.stop()
+
+
+def until(happens: Callable[[], object]) -> None:
+    ends = time.monotonic() + 5
+    while not happens():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_a_job_runs_at_start_unless_told_otherwise() -> None:
+    diary = Diary()
+    hourly = timedelta(hours=1)
+    jobs = {"at_once": Job(every=hourly), "later": Job(every=hourly, at_start=False)}
+    with scheduled(diary, diary.ran.append, **jobs) as schedule:
+        until(lambda: diary.ran)
+        later = schedule.next_run("later")
+        assert later is not None
+        assert timedelta(minutes=59) < later - datetime.now(UTC) <= hourly
+    assert diary.ran == ["at_once"]
+
+
+def test_a_run_that_lasts_into_the_next_is_not_joined_by_it_and_that_is_said() -> None:
+    diary, finish = Diary(), Event()
+
+    def slow(name: str) -> None:
+        diary.ran.append(name)
+        finish.wait(5)
+
+    with scheduled(diary, slow, slow=Job(every=timedelta(milliseconds=100))):
+        until(lambda: diary.troubles)
+        finish.set()
+    assert diary.troubles[0] == ("slow", Trouble.OVERLAPPING)
+
+
+def test_a_run_that_fails_is_said_and_the_next_comes() -> None:
+    diary = Diary()
+
+    def fails(name: str) -> None:
+        diary.ran.append(name)
+        raise ValueError
+
+    with scheduled(diary, fails, fails=Job(every=timedelta(milliseconds=50))):
+        until(lambda: len(diary.ran) > 2)
+    assert set(diary.troubles) == {("fails", Trouble.FAILED)}
+
+
+def test_a_run_that_comes_much_too_late_is_skipped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a machine slept: the time of the run is long gone when the scheduler looks again."""
+    diary = Diary()
+    with scheduled(diary, diary.ran.append, job=Job(every=timedelta(hours=1), at_start=False)) as schedule:
+        long_ago = datetime.now(UTC) - GRACE - timedelta(minutes=1)
+        schedule._scheduler.modify_job("job", next_run_time=long_ago)
+        until(lambda: diary.troubles)
+    assert (diary.ran, diary.troubles) == ([], [("job", Trouble.MISSED)])
+
+
+def test_after_the_clock_jumped_everything_with_an_interval_runs_at_once() -> None:
+    diary = Diary()
+    jobs = {"often": Job(every=timedelta(hours=1), at_start=False), "at_ten": Job(cron="0 10 * * mon", at_start=False)}
+    with scheduled(diary, diary.ran.append, **jobs) as schedule:
+        schedule.run_now()
+        until(lambda: diary.ran)
+    assert diary.ran == ["often"]
+
+
+@pytest.mark.parametrize(("jump", "seen"), [(0, False), (JUMP.total_seconds() - 1, False), (3600, True), (-3600, True)])
+def test_a_clock_that_jumps_is_noticed_once(monkeypatch: pytest.MonkeyPatch, jump: float, seen: bool) -> None:
+    clocks = _Clocks()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+    assert [clocks.jumped(), clocks.jumped()] == [seen, False]
+
+
+LIMITS = {"grace": timedelta(minutes=5), "longest": timedelta(minutes=9)}
+
+
+@pytest.mark.parametrize(
+    ("running_for", "due_in", "overdue"),
+    [
+        (None, timedelta(minutes=10), False),
+        (None, timedelta(minutes=-4), False),
+        (None, timedelta(minutes=-6), True),
+        (None, None, True),
+        (timedelta(minutes=8), timedelta(minutes=-20), False),
+        (timedelta(minutes=10), timedelta(minutes=5), True),
+    ],
+)
+def test_when_a_job_is_overdue(running_for: timedelta | None, due_in: timedelta | None, overdue: bool) -> None:
+    state = JobState()
+    if running_for:
+        state.begin(NOW - running_for)
+    due_at = NOW + due_in if due_in is not None else None
+    assert state.is_overdue(due_at, NOW, **LIMITS) is overdue
+
+
+def test_a_failed_run_is_forgotten_by_the_next_good_one() -> None:
+    state = JobState()
+    seen = []
+    for failed in (True, False, True):
+        state.begin(NOW)
+        state.end(failed=failed)
+        seen.append((state.failed, state.succeeded))
+    assert seen == [(True, False), (False, True), (True, True)]
