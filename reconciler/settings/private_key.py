@@ -19,6 +19,7 @@ _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY")
 _RSA = bytes.fromhex("2a864886f70d010101")
 """rsaEncryption (RFC 8017, appendix C)."""
+_NULL = b"\x05\x00"
 _INTEGER, _OCTETS, _OBJECT_ID, _SEQUENCE = 0x02, 0x04, 0x06, 0x30
 
 
@@ -78,16 +79,17 @@ def _decoded(body: str) -> bytes:
 def _numbers(der: bytes, *, wrapped: bool) -> list[int]:
     """The integers of an RSAPrivateKey (RFC 8017, A.1.2), ``wrapped`` in a PrivateKeyInfo (RFC 5208, 5) or not."""
     if wrapped:
-        info, nothing = _value(der, _SEQUENCE)
-        _, rest = _value(info, _INTEGER)
+        info, after_info = _value(der, _SEQUENCE)
+        version, rest = _value(info, _INTEGER)
         algorithm, rest = _value(rest, _SEQUENCE)
-        if _value(algorithm, _OBJECT_ID)[0] != _RSA:
+        object_id, parameters = _value(algorithm, _OBJECT_ID)
+        if object_id != _RSA:
             raise UnusableKey(_OTHER_KIND)
-        der, _ = _value(rest, _OCTETS)
-        if nothing:
+        der, attributes = _value(rest, _OCTETS)
+        if (version, parameters, attributes, after_info) != (b"\0", _NULL, b"", b""):
             raise UnusableKey(_ALTERED)
-    rest, nothing = _value(der, _SEQUENCE)
-    if nothing:
+    rest, after = _value(der, _SEQUENCE)
+    if after:
         raise UnusableKey(_ALTERED)
     numbers = []
     while rest:

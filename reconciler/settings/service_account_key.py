@@ -47,16 +47,16 @@ def repaired(value: str) -> dict[str, Any]:
     Raises:
         UnusableKey: it is something else, or what is left of it is no key.
     """
-    file = _parsed(_unwrapped(value))
+    read = _parsed(_unwrapped(value))
+    # Only a private key has several lines; a break anywhere else is where a console wrapped its line.
+    file = {name: _CONTROL.sub("", text) if isinstance(text, str) else text for name, text in read.items()}
     _require_type(file)
     lacking = [name for name in NEEDED if not _is_filled(file.get(name))]
     if lacking:
         raise UnusableKey(f"the key lacks {', '.join(lacking)}; {AS_IT_IS}")
-    # Only a private key has several lines; a break anywhere else is where a console wrapped its line.
-    whole = {name: _CONTROL.sub("", text) if isinstance(text, str) else text for name, text in file.items()}
-    if not _ADDRESS.fullmatch(whole["client_email"]):
+    if not _ADDRESS.fullmatch(file["client_email"]):
         raise UnusableKey(f"its client_email is no address; {AS_IT_IS}")
-    return {**whole, "private_key": restored(file["private_key"])}
+    return {**file, "private_key": restored(read["private_key"])}
 
 
 def _unwrapped(value: str) -> str:
