@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-system check benchmark lock clean
+.PHONY: help demo test test-long test-system check benchmark lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,11 +19,14 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## A broken week of bookings, found and repaired before your eyes.
 	@$(BIN)/reconciler demo
 
-test: $(READY)  ## The tests; those that need packages of the operating system are deselected, and counted.
-	$(BIN)/pytest -n 2 -m 'not system'
+test: $(READY)  ## The tests; those below are deselected, and counted.
+	$(BIN)/pytest -n 2 -m 'not system and not long'
 
-test-system: $(READY)  ## The tests that need PostgreSQL 15 from Debian's packages.
-	$(BIN)/pytest -m system
+test-long: $(READY)  ## Those at full size, which have a short version in `make test`.
+	$(BIN)/pytest -n 2 -m 'long and not system'
+
+test-system: $(READY)  ## Those that need packages of the operating system (.ci/run installs them).
+	$(BIN)/pytest -n 2 -m 'system and not long'
 
 check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/ruff check .

@@ -62,12 +62,22 @@ SERVERS: dict[str, Callable[[], PostgresServer]] = {
     "debian": DebianPostgres,
     "pooled": PooledPostgres,
 }
-_SYSTEM = [pytest.param(name, marks=pytest.mark.system) for name in ("debian", "pooled")]
+THROUGH_THE_POOLER = ("test_events", "test_hard_cases", "test_ledger", "test_passes", "test_run")
+"""Modules that also go through the pooler: transactions, locks and claims of every kind. All would take minutes."""
 
 
-@pytest.fixture(scope="session", params=["embedded", *_SYSTEM])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of a database runs on the sandbox's; and (`make test-system`) on Debian's, some of them pooled."""
+    asked = any("postgres" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
+    if "postgres" in metafunc.fixturenames and not asked:
+        pooled = metafunc.module.__name__.rpartition(".")[2] in THROUGH_THE_POOLER
+        system = [pytest.param(name, marks=pytest.mark.system) for name in ("debian", *["pooled"] * pooled)]
+        metafunc.parametrize("postgres", ["embedded", *system], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """Every test of a database runs on each: the sandbox's; and (`make test-system`) Debian's, direct and pooled."""
+    """A server of the kind the test runs on."""
     with SERVERS[request.param]() as server:
         server.create_application(TEMPLATE)
         yield server
@@ -125,7 +135,7 @@ _LEFT_OUT = "left_out"
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    left_out = [item for item in items if item.get_closest_marker("system")]
+    left_out = [item for item in items if item.get_closest_marker("system") or item.get_closest_marker("long")]
     if left_out:
         output = getattr(items[0].config, "workeroutput", None)
         counts = output if output is not None else items[0].config.stash.setdefault(_counts, {})
@@ -145,7 +155,7 @@ class _Tell:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         left_out = config.stash.get(_counts, {}).get(_LEFT_OUT)
         if left_out:
-            terminalreporter.write_line(f"{left_out} system tests deselected: `make test-system` runs them")
+            terminalreporter.write_line(f"{left_out} deselected: `make test-system` and `make test-long` run them")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -125,6 +125,7 @@ _GONE = (
     pg.ConnectionFailure,
     pg.ConnectionException,
     pg.IdleInTransactionSessionTimeout,
+    pg.ProtocolViolation,  # PgBouncer says everything by it: the server is away, or no connection became free
 )
 _REFUSED = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
 _REFUSED_TO_CONNECT = re.compile(r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password)", re.DOTALL)

@@ -1,4 +1,7 @@
-"""A thousand bookings, mended by a command that is interrupted five times: each text and each event once, none lost."""
+"""Bookings mended by a command that is interrupted five times: each text and each event once, none lost.
+
+A hundred of them in `make test`, a thousand in `make test-long`.
+"""
 
 import signal
 import subprocess
@@ -16,9 +19,8 @@ from reconciler.sandbox.world import Sandbox
 from tests.support.command import COMMAND, Ran, environment, reconciler
 from tests.support.venue import Venue
 
-BOOKINGS = 1000
 LEASE = 5.0
-BACKFILL = ("backfill", "--since", "2026-01-01", "--do", "--max", str(BOOKINGS))
+BACKFILL = ("backfill", "--since", "2026-01-01", "--do", "--max", "1000")
 CRON_YAML = f"""\
 rules: {{sms.missing: {{quiet_hours: off}}}}
 limits:
@@ -40,8 +42,9 @@ FROM generate_series(1, %s) AS n
 
 @dataclass
 class Backlog:
-    """The venue with its thousand bookings, and the command as a child process."""
+    """The venue with its bookings, and the command as a child process."""
 
+    size: int
     venue: Venue
     sandbox: Sandbox
     folder: Path
@@ -113,23 +116,23 @@ class Backlog:
         return dict(rows)
 
 
-@pytest.fixture
-def backlog(venue: Venue, tmp_path: Path) -> Iterator[Backlog]:
+@pytest.fixture(params=[100, pytest.param(1000, marks=pytest.mark.long)])
+def backlog(request: pytest.FixtureRequest, venue: Venue, tmp_path: Path) -> Iterator[Backlog]:
     (tmp_path / "cron.yaml").write_text(CRON_YAML)
-    venue.sql(INSERT, BOOKINGS, role="venue_app")
+    venue.sql(INSERT, request.param, role="venue_app")
     with Sandbox(postgres=venue.postgres, database=venue.name, bookings=()) as sandbox:
-        yield Backlog(venue, sandbox, tmp_path)
+        yield Backlog(request.param, venue, sandbox, tmp_path)
 
 
 def test_a_backfill_interrupted_five_times_mends_each_booking_once(backlog: Backlog) -> None:
-    said = backlog.interrupted(signal.SIGINT, lambda: backlog.texts() >= 200)
+    said = backlog.interrupted(signal.SIGINT, lambda: backlog.texts() >= backlog.size * 2 // 10)
     assert "texts left: " in said
     assert "at once" in said
-    backlog.interrupted(signal.SIGKILL, backlog.in_flight("messages.create", backlog.texts, 500))
-    backlog.interrupted(signal.SIGINT, lambda: backlog.events() >= 100)
-    backlog.interrupted(signal.SIGKILL, backlog.in_flight("events.insert", backlog.events, 400))
+    backlog.interrupted(signal.SIGKILL, backlog.in_flight("messages.create", backlog.texts, backlog.size * 5 // 10))
+    backlog.interrupted(signal.SIGINT, lambda: backlog.events() >= backlog.size * 1 // 10)
+    backlog.interrupted(signal.SIGKILL, backlog.in_flight("events.insert", backlog.events, backlog.size * 4 // 10))
     lease_ends = time.monotonic() + LEASE
-    backlog.interrupted(signal.SIGINT, lambda: backlog.events() >= 700)
+    backlog.interrupted(signal.SIGINT, lambda: backlog.events() >= backlog.size * 7 // 10)
     backlog.assert_nothing_twice()
     time.sleep(max(0.0, lease_ends - time.monotonic()))
 
@@ -141,13 +144,13 @@ def test_a_backfill_interrupted_five_times_mends_each_booking_once(backlog: Back
     assert (last.code, "texts left: 1 outcome unknown" in last.out) == (Exit.NEEDS_A_HUMAN, True), last.out
 
     again = backlog.run()
-    assert (again.code, backlog.texts(), backlog.events()) == (Exit.NEEDS_A_HUMAN, BOOKINGS, BOOKINGS)
+    assert (again.code, backlog.texts(), backlog.events()) == (Exit.NEEDS_A_HUMAN, backlog.size, backlog.size)
 
 
 def assert_events_in_place(backlog: Backlog) -> None:
     stored = dict(backlog.venue.sql("SELECT id::text, calendar_event_id FROM private_bookings"))
     live = {event["id"]: event["summary"] for event in backlog.sandbox.google.live()}
-    assert len(live) == len(stored) == BOOKINGS
+    assert len(live) == len(stored) == backlog.size
     assert [booking for booking, event in stored.items() if booking[:8] not in live.get(event, "")] == []
     assert set(backlog.intents("event").values()) == {"done"}
 
@@ -155,12 +158,12 @@ def assert_events_in_place(backlog: Backlog) -> None:
 def assert_texts_accounted_for(backlog: Backlog) -> set[str]:
     """Every booking's text was sent once and is known to be, or is told; the bookings of the latter."""
     intents = backlog.intents("text")
-    assert len(intents) == BOOKINGS
+    assert len(intents) == backlog.size
     assert set(intents.values()) <= {"done", "unknown"}
     unknown = {booking for booking, state in intents.items() if state == "unknown"}
     told = "SELECT about FROM reconciler.gap WHERE kind = 'sms.missing' AND closed_at IS NULL"
     assert {about for (about,) in backlog.venue.sql(told)} == unknown
     marked = backlog.venue.sql("SELECT booking_id::text FROM private_booking_sms_queue WHERE status = 'sent'")
     assert {booking for (booking,) in marked} == intents.keys() - unknown
-    assert len(backlog.sandbox.twilio.messages) >= BOOKINGS - len(unknown)
+    assert len(backlog.sandbox.twilio.messages) >= backlog.size - len(unknown)
     return unknown

@@ -72,14 +72,15 @@ def test_asked_to_stop_it_finishes_the_call_in_hand_and_begins_no_other(
         assert venue.sql("SELECT count(*)::int FROM private_booking_sms_queue WHERE status = 'sent'") == [(1,)]
 
 
-def test_three_replicas_share_five_hundred_gaps(venue: Venue, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [60, pytest.param(500, marks=pytest.mark.long)])
+def test_three_replicas_share_the_gaps(venue: Venue, tmp_path: Path, number: int) -> None:
     with present_day(venue, tmp_path) as (sandbox, variables), ExitStack() as stack:
-        plant(venue, 500)
+        plant(venue, number)
         services = [stack.enter_context(running(tmp_path, variables)) for _ in range(3)]
-        eventually(lambda: texts_and_events(sandbox) == (500, 500), timedelta(seconds=60))
+        eventually(lambda: texts_and_events(sandbox) == (number, number), timedelta(seconds=60))
         eventually(lambda: venue.sql("SELECT 1 FROM reconciler.gap WHERE closed_at IS NULL") == [], SOON)
         assert [service.stop() for service in services] == [0, 0, 0]
-        assert_each_once(sandbox, venue, 500)
+        assert_each_once(sandbox, venue, number)
 
 
 def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
