@@ -280,7 +280,7 @@ class LimitSettings(Section):
 
 
 class Reporting(Section):
-    """How people are told. In effect: `settled_after` and `monitors`; deadlines, pages, reminders and routes come later."""
+    """How people are told. `settled_after` and `monitors` are in effect; deadlines, reminders and routes come later."""
 
     deadline: Duration = Field(timedelta(hours=1), description="a gap open this long is an error")
     page_after: Duration = Field(timedelta(hours=4), description="a systemic cause open this long pages somebody")

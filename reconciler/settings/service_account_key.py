@@ -98,9 +98,9 @@ def _string(value: str) -> str | None:
 
 def _from_base64(value: str) -> str:
     """Both alphabets, with or without padding, in one line or many."""
-    letters = re.sub(r"\\+[nr]|[\s=]", "", value).replace("-", "+").replace("_", "/")
+    letters = re.sub(r"\\+[nr]|\s", "", value).replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True).decode("utf-8-sig")
+        return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True).decode()
     except ValueError:
         raise UnusableKey(_NEITHER) from None
 

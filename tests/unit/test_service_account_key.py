@@ -88,6 +88,7 @@ WITHIN: dict[str, Damage] = {
     "real line breaks": lambda text: text.replace("\\n", "\n"),
     "real line breaks of Windows": lambda text: text.replace("\\n", "\r\n"),
     "escaped line breaks of Windows": lambda text: text.replace("\\n", "\\r\\n"),
+    "line breaks of Windows escaped twice": lambda text: text.replace("\\n", "\\\\r\\\\n"),
     "blanks instead of line breaks": lambda text: text.replace("\\n", " "),
     "indented": lambda text: text.replace("\\n", "\\n    "),
     "line breaks doubled": lambda text: text.replace("\\n", "\\n\\n"),
@@ -219,6 +220,45 @@ def test_a_file_that_was_cut_off_is_named(length: int) -> None:
 @given(st.integers(0, len(FILE["private_key"].strip()) - 1))
 def test_a_private_key_that_was_cut_off_is_named(length: int) -> None:
     assert problem(with_key(FILE["private_key"][:length]))
+
+
+def der(tag: int, content: bytes) -> bytes:
+    length = len(content).to_bytes(2)
+    return bytes([tag, 0x82, *length]) + content
+
+
+def older_form(numbers: list[int]) -> str:
+    """A PEM of these numbers, in the order of RFC 8017."""
+    integers = b"".join(der(2, number.to_bytes(number.bit_length() // 8 + 1)) for number in numbers)
+    body = base64.b64encode(der(0x30, integers)).decode()
+    return f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("which", range(9))
+def test_numbers_that_are_not_one_key(which: int) -> None:
+    held = rsa_key().private_numbers()
+    public, primes = held.public_numbers, (held.p, held.q)
+    numbers = [0, public.n, public.e, held.d, *primes, held.dmp1, held.dmq1, held.iqmp]
+    assert restored(older_form(numbers)), "as they are, they are one"
+
+    numbers[which] += 2
+    assert problem(with_key(older_form(numbers))).startswith("its private_key was altered")
+    assert problem(with_key(older_form([*numbers[:which], *numbers[which + 1 :]]))).startswith(
+        "its private_key was altered"
+    )
+
+
+def test_a_private_key_with_something_behind_it() -> None:
+    inner = rsa_key().private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    outer = rsa_key().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    for label, content in (("RSA PRIVATE KEY", inner), ("PRIVATE KEY", outer)):
+        for extra, whole in ((b"", True), (b"\0", False)):
+            body = base64.b64encode(content + extra).decode()
+            text = f"-----BEGIN {label}-----\n{body}\n-----END {label}-----"
+            if whole:
+                assert restored(text)
+            else:
+                assert problem(with_key(text)).startswith("its private_key was altered")
 
 
 def test_two_keys_are_one_too_many() -> None:
