@@ -18,7 +18,8 @@ from reconciler.providers.google_calendar import GoogleCalendar
 from reconciler.providers.twilio import TwilioGateway
 from reconciler.reporting.sentry import SentryReporter
 from reconciler.settings import Settings, load
-from reconciler.settings.environment import Google, Sentry, ServiceAccount
+from reconciler.settings.environment import Sentry
+from reconciler.settings.google_variables import Google, ServiceAccount
 from reconciler.settings.values import TableName
 from reconciler.store.app_tables import Application, Mapped, Watch
 from reconciler.store.database import Database, PostgresStore

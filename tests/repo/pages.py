@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from reconciler.settings import values
-from reconciler.settings.environment import VARIABLES
 from reconciler.settings.model import CronFile
+from reconciler.settings.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "docs" / "settings.md"

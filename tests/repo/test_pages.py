@@ -1,9 +1,9 @@
 """Documentation that says what the code says: the settings' page, and the example that is also the default."""
 
 from reconciler.settings import source
-from reconciler.settings.environment import VARIABLES
 from reconciler.settings.loading import load
 from reconciler.settings.model import CronFile
+from reconciler.settings.variables import VARIABLES
 from tests.repo.pages import ROOT, SETTINGS, parts, settings_page
 
 EXAMPLE = ROOT / "cron.yaml"

@@ -13,14 +13,9 @@ from reconciler.domain.gaps import Effect
 from reconciler.errors import ConfigurationError
 from reconciler.sandbox.google_tokens import private_key
 from reconciler.settings import load
-from reconciler.settings.environment import (
-    VARIABLES,
-    Environment,
-    OAuthClient,
-    ServiceAccount,
-    read,
-    read_sentry,
-)
+from reconciler.settings.environment import Environment, read, read_sentry
+from reconciler.settings.google_variables import OAuthClient, ServiceAccount
+from reconciler.settings.variables import VARIABLES
 
 KEY = {
     "type": "service_account",

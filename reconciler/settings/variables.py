@@ -1,0 +1,104 @@
+"""Every variable of the environment, and how one is taken from it: mistakes are gathered, values never quoted."""
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_PLACEHOLDER = re.compile(r"(?i)^(?:<.*>|x{3,}|\.{3,}|changeme|change-me|todo|none|null|your[-_ ].*|.*-here)$")
+
+VARIABLES = {
+    "DATABASE_URL": "postgresql://user:password@host/database; the role of our jobs",
+    "TWILIO_ACCOUNT_SID": "AC and 32 hexadecimal digits",
+    "TWILIO_AUTH_TOKEN": "the account's token",
+    "TWILIO_PHONE_NUMBER": "the sender, as +447700900321; or a messaging service, or both",
+    "TWILIO_MESSAGING_SERVICE_SID": "MG and 32 hexadecimal digits",
+    "TWILIO_API_URL": "optional: a proxy or stand-in instead of Twilio",
+    "GOOGLE_SERVICE_ACCOUNT_KEY": "the service account's key file: JSON or base64 of it; or the next three instead",
+    "GOOGLE_CLIENT_ID": "an OAuth client's id, which ends in .apps.googleusercontent.com",
+    "GOOGLE_CLIENT_SECRET": "the same client's secret",
+    "GOOGLE_REFRESH_TOKEN": "what the same client got when somebody who may write the calendar consented, offline",
+    "GOOGLE_CALENDAR_DELEGATE_EMAIL": "optional: whom the service account acts for (domain-wide delegation)",
+    "GOOGLE_CALENDAR_ID": "the calendar the application writes to",
+    "GOOGLE_API_URL": "optional: a proxy or stand-in instead of Google's API",
+    "GOOGLE_TOKEN_URL": "optional: the same for Google's tokens",
+    "SENTRY_DSN": "https://key@host/project; without it, what is to be told waits in our ledger",
+    "SENTRY_ENVIRONMENT": "optional: production unless it says otherwise",
+    "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and told",
+    "SUSPEND_ALL_EVENTS": "optional: true stops every change of the calendar at once",
+    "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml, else all defaults",
+}
+"""Every variable the product reads, and what stands in it."""
+
+
+class Reader:
+    """Takes variables and gathers every mistake; a value is never quoted, it may be a secret."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.mistakes: list[str] = []
+
+    def take(self, name: str, check: Callable[[str], str] | None = None, *, wanted: bool = True) -> str | None:
+        """The variable's value, stripped; ``None`` with a mistake noted if it is wanted and missing, or is wrong."""
+        value = self._raw(name)
+        if value is None:
+            return None
+        if not value:
+            if wanted:
+                self.mistakes.append(f"{name}: not set; {VARIABLES[name]}")
+            return None
+        if _PLACEHOLDER.match(value):
+            self.mistakes.append(f"{name}: still holds a placeholder; {VARIABLES[name]}")
+            return None
+        problem = check(value) if check else ""
+        if problem:
+            self.mistakes.append(f"{name}: {problem}")
+            return None
+        return value
+
+    def named(self, *names: str) -> list[str]:
+        """Which of these are set, each as it is set: by itself or as a file's name."""
+        return [each for name in names for each in (name, f"{name}_FILE") if self._environ.get(each, "").strip()]
+
+    def _raw(self, name: str) -> str | None:
+        """'' if it is not set, ``None`` if a mistake about it was noted."""
+        value, file = self._environ.get(name, "").strip(), self._environ.get(f"{name}_FILE", "").strip()
+        if value and file:
+            self.mistakes.append(f"{name}: set, and {name}_FILE too; keep one")
+            return None
+        if not file:
+            return value
+        try:
+            value = Path(file).read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError):
+            self.mistakes.append(f"{name}_FILE: the file it names cannot be read")
+            return None
+        if not value:
+            self.mistakes.append(f"{name}_FILE: the file it names is empty")
+            return None
+        return value
+
+
+def matching(pattern: str, name: str) -> Callable[[str], str]:
+    return lambda value: "" if re.fullmatch(pattern, value) else f"does not look right; {VARIABLES[name]}"
+
+
+def url_problem(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return "not a URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "must be an http(s) URL"
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        return "plain http is accepted for loopback only; use https"
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
