@@ -37,9 +37,14 @@ check: $(READY)  ## Lint, formatting, types, import contracts.
 benchmark: $(READY)  ## How long --help takes, against a floor in the same run.
 	$(BIN)/python -m tests.benchmarks.help_speed
 
-lock: $(READY)  ## Pin every version anew, with hashes.
-	$(BIN)/pip-compile --quiet --upgrade --extra dev --extra sandbox --generate-hashes --allow-unsafe --strip-extras \
-	  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
+  --no-emit-find-links --no-emit-trusted-host
+
+lock: $(READY)  ## Pin every version anew, with hashes: for development; for the image; and for building its wheel.
+	$(PIN) --upgrade --extra dev --extra sandbox -o requirements.lock pyproject.toml
+	$(PIN) --upgrade --constraint requirements.lock -o requirements-run.lock pyproject.toml
+	$(PIN) --upgrade --constraint requirements.lock --only-build-deps --build-deps-for wheel \
+	  -o requirements-build.lock pyproject.toml
 
 clean:  ## Remove what make made.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

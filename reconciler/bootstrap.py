@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,9 @@ class SystemClock:
 
     def pause(self, duration: timedelta) -> None:
         self.stop.wait(duration.total_seconds())
+
+    def sleep(self, duration: timedelta) -> None:
+        time.sleep(duration.total_seconds())
 
 
 def settings(config: str | None, *, database_only: bool = False) -> Settings:
@@ -87,7 +91,7 @@ def services(
             with connected.transaction() as connection:
                 require_ledger(connection)
         yield Services(
-            store=PostgresStore(connected, Tables.of(application(chosen))),
+            store=PostgresStore(connected, chosen.runner().scope, Tables.of(application(chosen))),
             clock=clock or SystemClock(stop),
             phones=Phones(chosen.file.rules.sms_missing.region),
             wording=Templates(chosen.wordings(), chosen.file.timezone),

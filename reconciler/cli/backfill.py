@@ -2,10 +2,8 @@
 
 import logging
 import shlex
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -17,10 +15,12 @@ from reconciler.cli.backfill_output import Backlog
 from reconciler.cli.once import exit_code
 from reconciler.cli.options import config_option
 from reconciler.cli.progress import followed
+from reconciler.cli.stopping import KILLED_BY, finishing
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Effect
 from reconciler.domain.plan import Span
 from reconciler.engine import backfilling
+from reconciler.engine.jobs import raise_crash
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
@@ -28,8 +28,6 @@ from reconciler.settings import Settings
 from reconciler.settings.values import parse_date, parse_span, write_duration
 
 ONLY = {"sms": Effect.TEXT, "calendar": Effect.EVENT}
-KILLED_BY = 128
-"""What a shell adds to a signal's number."""
 SHOWN = 5
 """So many ids are named where several begin alike."""
 
@@ -158,11 +156,12 @@ def _run(asked: Asked, backlog: Backlog, stop: threading.Event) -> int:
     if not services.mandate.act:
         backlog.show_refusals(planned, asked.again)
         return exit_code(list(planned.values()))
-    with _finishing(stop) as caught:
+    with finishing(stop) as caught:
         done = _repair(asked.effects, services, stop)
     left = {effect: backfilling.look(effect, services) for effect in asked.effects}
     backlog.show_end(done, left, interrupted=bool(caught))
     backlog.show_refusals(done, asked.again)
+    raise_crash(list(done.values()))
     ended = [_judged(left[effect], done.get(effect)) for effect in asked.effects]
     return KILLED_BY + caught[0] if caught else exit_code(ended)
 
@@ -180,20 +179,3 @@ def _repair(effects: Sequence[Effect], services: Services, stop: threading.Event
         with followed(effect, services.text_limits.repairs) as progress:
             done[effect] = backfilling.repair(effect, replace(services, progress=progress))
     return done
-
-
-@contextmanager
-def _finishing(stop: threading.Event) -> Iterator[list[int]]:
-    """Asked to stop, finish the call in hand: a text whose answer nobody waits for would be *unknown* for ever."""
-    caught: list[int] = []
-
-    def note(signum: int, _: object) -> None:
-        caught.append(signum)
-        stop.set()
-
-    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

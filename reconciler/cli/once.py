@@ -1,6 +1,7 @@
 """``reconciler once``: run jobs once, by hand."""
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -10,9 +11,10 @@ import click
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import Report
+from reconciler.cli.stopping import KILLED_BY, finishing
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.reports import MONITOR, CheckIn
-from reconciler.engine.jobs import available, run_job, unknown
+from reconciler.domain.reports import CheckIn, monitor_of
+from reconciler.engine.jobs import available, raise_crash, run_job, unknown
 from reconciler.engine.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
@@ -44,12 +46,16 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bo
     if scheduled and not act:
         raise click.UsageError("--scheduled goes with --do: looking is nobody's sign of life")
     logs.set_up(logging.WARNING)
-    chosen = bootstrap.settings(config)
-    life: AbstractContextManager[list[PassResult]] = _sign_of_life(chosen) if scheduled else nullcontext([])
-    with life as done, bootstrap.services(chosen, Mandate(act=act, ceiling=ceiling)) as services:
-        done += run_jobs(names, services)
-    Report(services).show(done)
-    return exit_code(done)
+    chosen, stop = bootstrap.settings(config), threading.Event()
+    signs: AbstractContextManager[list[PassResult]] = _sign_of_life(chosen) if scheduled else nullcontext([])
+    # Looking may be cut short at any moment; a repair is finished.
+    signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
+    services = bootstrap.services(chosen, Mandate(act=act, ceiling=ceiling), stop=stop)
+    with signals as caught, signs as done, services as parts:
+        done += run_jobs(names, parts)
+    Report(parts).show(done)
+    raise_crash(done)
+    return KILLED_BY + caught[0] if caught else exit_code(done)
 
 
 @contextmanager
@@ -59,17 +65,22 @@ def _sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
     ok = False
     try:
         yield results
-        ok = not any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+        away = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+        ok = not away and not any(result.crash for result in results)
     finally:
         reporter = bootstrap.reporter(chosen.environment.sentry)
-        if reporter:
+        if reporter and chosen.file.reporting.monitors != "off":
             every = min((job.every for job in chosen.file.running().values() if job.every), default=None)
-            reporter.check_in(CheckIn(monitor=MONITOR, ok=ok, every=every or timedelta(minutes=10)))
+            monitor = monitor_of(chosen.runner().scope)
+            reporter.check_in(CheckIn(monitor=monitor, ok=ok, every=every or timedelta(minutes=10)))
 
 
 def run_jobs(names: Sequence[str], services: Services) -> list[PassResult]:
     """One run per job; the results in the order of the operator's table, texts first."""
-    results = [result for name in names for result in run_job(name, services)]
+    results: list[PassResult] = []
+    for name in names:
+        if not services.stopping():
+            results += run_job(name, services)
     return sorted(results, key=lambda result: ORDER.index(result.kind))
 
 

@@ -1,5 +1,6 @@
 """``reconciler run``: the service."""
 
+import logging
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ from reconciler.cli.options import config_option
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.reports import Level, Report
 from reconciler.engine.jobs import unknown
-from reconciler.errors import ConfigurationError
+from reconciler.errors import ConfigurationError, Exit
 from reconciler.reporting import logs
 from reconciler.service.keeper import Keeper
 from reconciler.settings import Settings
@@ -37,7 +38,11 @@ def command(config: str | None) -> None:
     except ConfigurationError as error:
         _tell(error)
         raise
-    Keeper(settings=settings, stop=stop, reporter=bootstrap.reporter(settings.environment.sentry)).run()
+    keeper = Keeper(settings=settings, stop=stop, reporter=bootstrap.reporter(settings.environment.sentry))
+    if not keeper.run():
+        # A thread that hangs would keep the interpreter from ending; what it did is in the ledger.
+        logging.shutdown()
+        os._exit(Exit.WORK_LEFT)
 
 
 def _checked(settings: Settings) -> Settings:
@@ -54,7 +59,8 @@ def _tell(error: ConfigurationError) -> None:
         return
     reporter.tell(
         Report(
-            id=uuid.uuid4().hex,
+            # Restarted again and again, it is the same event all day.
+            id=uuid.uuid5(uuid.NAMESPACE_OID, f"{datetime.now(UTC).date()} {error}").hex,
             kind=GapKind.INTEGRATION_SCHEDULER,
             cause=Cause.BLOCKED,
             level=Level.ERROR,

@@ -10,21 +10,40 @@ from reconciler.cli.options import config_option
 from reconciler.cli.output import console
 from reconciler.domain.verdicts import LABELS
 from reconciler.errors import Exit
-from reconciler.store.overview import LastRun, Overview, Turn, overview
+from reconciler.service.lateness import expected, late
+from reconciler.settings import Settings
+from reconciler.store.database import Database
+from reconciler.store.overview import LastRun, Overview, Turn, last_finished, overview
 
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--healthy", is_flag=True, help="Only whether every job runs when it should: exit 0, or 3.")
 @config_option
-def command(as_json: bool, config: str | None) -> int:
+def command(as_json: bool, healthy: bool, config: str | None) -> int:
     """Show what the last pass of each job found, and which gaps are open and whose turn it is."""
-    with bootstrap.database(bootstrap.settings(config, database_only=True)) as database:
+    if as_json and healthy:
+        raise click.UsageError("--json and --healthy do not go together")
+    settings = bootstrap.settings(config, database_only=True)
+    with bootstrap.database(settings) as database:
+        if healthy:
+            return _tell_late(settings, database)
         seen = overview(database)
     if as_json:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
         _show(seen)
     return exit_code(seen)
+
+
+def _tell_late(settings: Settings, database: Database) -> Exit:
+    """A line for each job that is late; gaps are not asked for."""
+    finished, now = last_finished(database, expected(settings.file), settings.runner().scope)
+    found = late(settings.file, finished, now)
+    for one in found:
+        last = f"finished last {ago(now - one.finished_at)} ago" if one.finished_at else "has never finished"
+        click.echo(f"late: {one.job} {last}, wanted {one.wanted}")
+    return Exit.WORK_LEFT if found else Exit.AS_DESIRED
 
 
 def exit_code(seen: Overview) -> Exit:

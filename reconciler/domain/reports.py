@@ -1,11 +1,11 @@
 """What people are told: one report when something of a kind and cause begins, and that the service is alive."""
 
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, GapKind
 
 MOST_REFERENCES = 10
 MONITOR = "reconciler"
@@ -24,6 +24,8 @@ class Group:
 
     kind: GapKind
     cause: Cause
+    key: str
+    """What tells the faults of one integration apart; '' for bookings."""
     open: int
     repaired: int
     oldest_at: datetime
@@ -31,6 +33,10 @@ class Group:
     """Short booking references of some of them, oldest first; of an integration, which effects it blocks."""
     code: str
     """The reason of the oldest: a refusal, a hold, a provider's or the database's code; '' if none kept it open."""
+    seen: str = ""
+    remedy: str = ""
+    sql: str = ""
+    """Of an integration: what its faults say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,12 @@ class Report:
         if self.kind.is_integration:
             return f"{self.kind}: {self.seen or self.code}"
         return f"{self.kind} / {self.cause}: {self.found} found, {self.repaired} repaired"
+
+
+def monitor_of(scope: str, job: str = "") -> str:
+    """The slug of a monitor: letters, digits and hyphens (Sentry docs, Crons)."""
+    parts = re.sub("[^a-z0-9]+", "-", f"{MONITOR} {scope} {job}".lower())
+    return parts.strip("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +113,8 @@ PARTICULAR: dict[tuple[GapKind, Cause], str] = {
 """The same where the kind makes a difference."""
 
 
-def report_of(group: Group, faults: Sequence[IntegrationFault], id_: str) -> Report:
-    """The report that a group opens with. ``faults`` are those of the pass that found it."""
-    fault = next((fault for fault in faults if fault.kind is group.kind), None)
+def report_of(group: Group, id_: str) -> Report:
+    """The report that a group's episode begins with."""
     return Report(
         id=id_,
         kind=group.kind,
@@ -114,7 +125,17 @@ def report_of(group: Group, faults: Sequence[IntegrationFault], id_: str) -> Rep
         oldest_at=group.oldest_at,
         references=group.references[:MOST_REFERENCES],
         code=group.code,
-        seen=fault.seen if fault else "",
-        remedy=fault.remedy if fault else PARTICULAR.get((group.kind, group.cause), REMEDIES[group.cause]),
-        sql=fault.sql if fault else "",
+        seen=group.seen,
+        remedy=group.remedy or PARTICULAR.get((group.kind, group.cause), REMEDIES[group.cause]),
+        sql=group.sql,
     )
+
+
+class Told(StrEnum):
+    """What the sink said to a report."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """This one, and it will be again; another may fare better."""
+    UNREACHABLE = "unreachable"
+    """It cannot be asked now."""

@@ -18,6 +18,7 @@ from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Refusal, Standing, refu
 from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
+from reconciler.engine.pacing import wait_for_slot
 from reconciler.engine.results import Became, Mended
 from reconciler.engine.write_back import WriteBack
 from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, StoredEvent, Transaction
@@ -206,7 +207,9 @@ class Events:
         return Mended(became=Became.REFUSED, reason=refusal)
 
     def _insert(self, intent: Intent, scope: Scope) -> Mended:
-        self._wait_for_slot()
+        stopped = wait_for_slot(self.services, _SLOT, self.limits.interval, intent)
+        if stopped:
+            return stopped
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
@@ -247,12 +250,6 @@ class Events:
         if found and found.live:
             return Outcome(result=Result.DONE, code="already_there", provider_id=event_id)
         return Outcome(result=Result.UNKNOWN, code=TOMBSTONE if found else "absent")
-
-    def _wait_for_slot(self) -> None:
-        with self.services.store.writing() as tx:
-            wait = tx.ledger.reserve_slot(_SLOT, self.limits.interval)
-        if wait:
-            self.services.clock.pause(wait)
 
     def _calendar(self) -> Calendar:
         if self.services.calendar is None:

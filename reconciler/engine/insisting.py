@@ -25,6 +25,6 @@ def insist(services: Services, write: Callable[[Transaction], T]) -> T:
             with services.store.writing() as tx:
                 return write(tx)
         except DatabaseUnreachable:
-            services.clock.pause(pause)
+            services.clock.sleep(pause)
     with services.store.writing() as tx:
         return write(tx)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
+from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.mender import Mender
 from reconciler.engine.results import Mended
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
@@ -60,9 +60,9 @@ def record_faults(
     tx: Transaction, about: str, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
 ) -> None:
     """One gap per broken integration and subject; a kind that was ``checked`` and is well closes its own."""
-    found = {fault.kind for fault in faults}
+    found = {kind: [fault for fault in faults if fault.kind is kind] for kind in {fault.kind for fault in faults}}
     for kind in checked:
         if kind not in found:
             tx.ledger.close_gap(kind, about, "well", now)
-    for fault in faults:
-        tx.ledger.record_gap(fault.kind, about, Cause.BLOCKED, fault.code, now)
+    for kind in sorted(found):
+        tx.ledger.record_faults(kind, about, found[kind], now)

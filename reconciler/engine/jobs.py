@@ -28,11 +28,17 @@ def run_job(name: str, services: Services) -> Sequence[PassResult]:
 
     Raises:
         DatabaseDisagrees: our own schema is not as this version needs it.
-        Exception: a bug; what was done is recorded.
     """
     results: Sequence[PassResult] = importlib.import_module(f"{FOLDER}.{name}").run(services)
     telling.report(results, services)
     return results
+
+
+def raise_crash(results: Sequence[PassResult]) -> None:
+    """Let a bug that met a booking be seen, now that everything else is done and told."""
+    for result in results:
+        if result.crash:
+            raise result.crash
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -32,8 +32,7 @@ def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
 
     A database that cannot be reached, or that refuses the look, is a fault in the result; what was done is recorded.
 
-    Raises:
-        Exception: a bug met one of the bookings; all others were done before it is raised.
+    So is a bug that met one of the bookings: it is in the result, and all others were done.
     """
     try:
         return _run(job, mender, services)
@@ -53,11 +52,10 @@ def _run(job: str, mender: Mender, services: Services) -> PassResult:
 
 
 def _close_all(mender: Mender, services: Services) -> datetime:
-    """Nobody asks for these any more; other venues on the same database may ask for theirs. When that was."""
+    """Nobody asks for these any more. When that was."""
     now, about = services.clock.now(), subject_of(mender, services)
     with services.store.writing() as tx:
-        if not services.runner.scope:
-            tx.ledger.close_all_gaps(mender.kind, "off", now)
+        tx.ledger.close_all_gaps(mender.kind, "off", now)
         for kind in (GapKind.INTEGRATION_SCHEMA, mender.integration):
             tx.ledger.close_gap(kind, about, "off", now)
     return now
@@ -92,13 +90,12 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
         record = record_gaps if services.span else record_plan
         record(tx, mender, seen, now)
     mended, broken, crash = _repair(mender, services, seen)
-    result = replace(_result(job, mender, seen), began_at=now, run=run, faults=(*faults, *broken), mended=mended)
+    result = replace(_result(job, mender, seen), faults=(*faults, *broken), mended=mended)
+    result = replace(result, began_at=now, run=run, crash=crash)
     said = "crashed" if crash else result.exit_code.name.lower()
     with services.store.writing() as tx:
         record_faults(tx, about, broken, [], now)
         tx.ledger.finish_run(run, services.clock.now(), said, result.counts())
-    if crash:
-        raise crash
     return result
 
 
@@ -108,7 +105,7 @@ def _settle(mender: Mender, services: Services) -> IntegrationFault | None:
     with services.store.writing() as tx:
         tx.ledger.abandon_expired(mender.effect, now)
         scope = Scope(since=now, installation=tx.ledger.installation().id)
-    if not may_repair(mender, services):
+    if not may_repair(mender, services) or mender.effect in services.suspended:
         return None
     try:
         with services.store.reading() as tx:

@@ -62,6 +62,8 @@ class PassResult:
     full_look: bool = False
     began_at: datetime | None = None
     """When the pass began; ``None`` if it only looked."""
+    crash: Exception | None = None
+    """A bug that met one of the bookings: not hidden, whoever runs the pass raises it."""
     run: int | None = None
     """Its number in the ledger."""
     mended: Counter[tuple[Became, str]] = field(default_factory=Counter)

@@ -1,11 +1,11 @@
-"""The last step of a pass: what begins is written down, told once, and over when nothing was seen of it for a while."""
+"""The last step of a pass: what begins is written down, told once, and over when there was nothing new for a while."""
 
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
 from reconciler.domain.gaps import CLOSES_WITH, GapKind
-from reconciler.domain.reports import report_of
+from reconciler.domain.reports import Told, report_of
 from reconciler.engine.results import PassResult
 from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import Services
@@ -15,7 +15,7 @@ TELLING = timedelta(minutes=2)
 
 
 def report(results: Sequence[PassResult], services: Services) -> None:
-    """Note what the passes of a job found or mended, and tell what nobody was told yet.
+    """Note what is new since anybody noted it, and tell what nobody was told yet.
 
     A found gap is told even if it was mended at once: the application's own path is broken.
     """
@@ -26,22 +26,21 @@ def report(results: Sequence[PassResult], services: Services) -> None:
         _note(acted, services)
         deliver(services)
     except DatabaseUnreachable:
-        return  # nothing was lost: the gaps are in the ledger, and the next pass tells of them
+        return  # nothing is lost: a gap says by itself whether it was noted, and the next pass tells of it
 
 
 def _note(acted: Sequence[PassResult], services: Services) -> None:
     now = services.clock.now()
+    quiet_since = now - services.settled_after
     kinds = {kind for result in acted for kind in _kinds_of(result)}
-    began_at = min(result.began_at for result in acted if result.began_at)
-    faults = [fault for result in acted for fault in result.faults]
     with services.store.writing() as tx:
-        groups = tx.episodes.groups(kinds, began_at)
-        tx.episodes.note([report_of(group, faults, uuid.uuid4().hex) for group in groups], now)
-        tx.episodes.end(kinds, now - services.settled_after, now)
+        for group in tx.episodes.news(kinds, now):
+            tx.episodes.begin(report_of(group, uuid.uuid4().hex), group.key, quiet_since, now)
+        tx.episodes.end(kinds, quiet_since, now)
 
 
 def _kinds_of(result: PassResult) -> set[GapKind]:
-    """Its own, and every integration's: a pass that saw one well again is what ends its episode."""
+    """Its own, and every integration's."""
     return {result.kind, *CLOSES_WITH.get(result.kind, ()), *(kind for kind in GapKind if kind.is_integration)}
 
 
@@ -50,12 +49,18 @@ def deliver(services: Services) -> None:
     if services.reporter is None:
         return
     with services.store.writing() as tx:
-        untold = tx.episodes.claim_untold(TELLING)
-    for number, one in enumerate(untold):
-        if not services.reporter.tell(one):
+        untold = list(tx.episodes.claim_untold(TELLING))
+    kept = []
+    while untold and not services.stopping():
+        one = untold.pop(0)
+        told = services.reporter.tell(one)
+        if told is Told.ACCEPTED:
             with services.store.writing() as tx:
-                for kept in untold[number:]:
-                    tx.episodes.kept(kept)
-            return
-        with services.store.writing() as tx:
-            tx.episodes.told(one, services.clock.now())
+                tx.episodes.told(one, services.clock.now())
+            continue
+        kept.append(one)
+        if told is Told.UNREACHABLE:
+            break
+    with services.store.writing() as tx:
+        for one in (*kept, *untold):
+            tx.episodes.kept(one)

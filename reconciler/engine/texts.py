@@ -19,6 +19,7 @@ from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
+from reconciler.engine.pacing import wait_for_slot
 from reconciler.engine.results import Became, Mended
 from reconciler.ports import OutgoingText, QueueRow, Services, SmsGateway, Transaction, Unwritable
 
@@ -130,7 +131,9 @@ class Texts:
         put = self._put_row(intent, scope)
         if isinstance(put, Mended):
             return put
-        self._wait_for_slot()
+        stopped = wait_for_slot(self.services, _SLOT, self.limits.interval, put)
+        if stopped:
+            return stopped
         sending = self._begin_sending(put, scope)
         if isinstance(sending, Mended):
             return sending
@@ -239,12 +242,6 @@ class Texts:
     def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
         row = _row_id(scope, intent)
         tx.bookings.mark_queue_row(row, status="cancelled", error=f"not sent, {reason}", provider_id=None, at=now)
-
-    def _wait_for_slot(self) -> None:
-        with self.services.store.writing() as tx:
-            wait = tx.ledger.reserve_slot(_SLOT, self.limits.interval)
-        if wait:
-            self.services.clock.pause(wait)
 
     def _gateway(self) -> SmsGateway:
         if self.services.sms is None:

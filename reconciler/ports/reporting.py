@@ -2,12 +2,14 @@
 
 from typing import Protocol
 
-from reconciler.domain.reports import CheckIn, Report
+from reconciler.domain.reports import CheckIn, Report, Told
 
 
 class Reporter(Protocol):
-    def tell(self, report: Report) -> bool:
-        """Whether the report was accepted. The same report again is the same event. Never raises for a dead sink."""
+    """May be used by several threads."""
+
+    def tell(self, report: Report) -> Told:
+        """What became of it. The same report again is the same event. Never raises for a dead sink."""
         ...
 
     def check_in(self, check_in: CheckIn) -> bool:

@@ -19,7 +19,11 @@ class Clock(Protocol):
         ...
 
     def pause(self, duration: timedelta) -> None:
-        """Wait; pacing between two calls of one provider."""
+        """Wait, or until somebody wants us to stop: pacing between two calls of one provider."""
+        ...
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait, whatever anybody wants: before an answer is written down once more."""
         ...
 
 

@@ -180,6 +180,10 @@ class Ledger(Protocol):
         """The same for many: booking -> cause and reason."""
         ...
 
+    def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
+        """Open the gap of a broken integration, or note that it is still there and what is wrong by now."""
+        ...
+
     def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         """Close it by a statement about it (``by``: a condition, ``repaired``, ``gone``)."""
         ...
@@ -296,16 +300,16 @@ class Ledger(Protocol):
 class Episodes(Protocol):
     """What has begun, and whether somebody was told of it."""
 
-    def groups(self, kinds: Collection[GapKind], since: datetime) -> Sequence[Group]:
-        """Gaps by kind and cause: those open now, and those repaired since then."""
+    def news(self, kinds: Collection[GapKind], now: datetime) -> Sequence[Group]:
+        """Groups of gaps, open or repaired, in which something is new: nobody has noted it until this call."""
         ...
 
-    def note(self, reports: Sequence[Report], now: datetime) -> None:
-        """Begin an episode for each report's kind and cause, or note that it goes on: then it keeps its report."""
+    def begin(self, report: Report, key: str, quiet_since: datetime, now: datetime) -> None:
+        """Begin an episode with this report, unless one goes on that had something new since ``quiet_since``."""
         ...
 
     def end(self, kinds: Collection[GapKind], quiet_since: datetime, now: datetime) -> None:
-        """End the episodes of these kinds that nothing was seen of since then."""
+        """End the episodes of these kinds that have had nothing new since then, and of which nothing is open."""
         ...
 
     def claim_untold(self, lease: timedelta) -> Sequence[Report]:

@@ -1,14 +1,15 @@
 """Sentry: each report is one event, judged by the HTTP answer; the SDK builds it, and captures nothing by itself."""
 
+import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from reconciler.domain.reports import CheckIn, Report
+from reconciler.domain.reports import CheckIn, Report, Told
 from reconciler.reporting.redact import clean
 from reconciler.reporting.sentry_transport import JudgedTransport
 
@@ -24,16 +25,17 @@ _MARGIN = 5
 class SentryReporter:
     """``ports.Reporter`` over one DSN."""
 
-    dsn: str
+    dsn: str = field(repr=False)
     environment: str
     release: str
     timeout: timedelta = timedelta(seconds=10)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def tell(self, report: Report) -> bool:
-        accepted = self._send(_event(report), report.id)
-        say = _log.info if accepted else _log.error
+    def tell(self, report: Report) -> Told:
+        told = self._send(_event(report), report.id)
+        say = _log.info if told is Told.ACCEPTED else _log.error
         say(
-            "told" if accepted else "not_told",
+            "told" if told is Told.ACCEPTED else "not_told",
             kind=report.kind.value,
             cause=report.cause.value,
             level=report.level.value,
@@ -41,15 +43,16 @@ class SentryReporter:
             repaired=report.repaired,
             code=report.code,
         )
-        return accepted
+        return told
 
     def check_in(self, check_in: CheckIn) -> bool:
-        return self._send(_check_in(check_in), None)
+        return self._send(_check_in(check_in), None) is Told.ACCEPTED
 
-    def _send(self, event: dict[str, Any], id_: str | None) -> bool:
-        self._client.capture_event(event | ({"event_id": id_} if id_ else {}))  # type: ignore[arg-type]  # as it wants
-        transport = self._client.transport
-        return isinstance(transport, JudgedTransport) and transport.accepted_last()
+    def _send(self, event: dict[str, Any], id_: str | None) -> Told:
+        with self._lock:  # jobs tell from threads of their own, and the answer is the last envelope's
+            self._client.capture_event(event | ({"event_id": id_} if id_ else {}))  # type: ignore[arg-type]  # as it wants
+            transport = self._client.transport
+            return transport.became() if isinstance(transport, JudgedTransport) else Told.UNREACHABLE
 
     @cached_property
     def _client(self) -> "Client":

@@ -12,9 +12,14 @@ import requests
 import structlog
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
+from urllib3.exceptions import HTTPError
+
+from reconciler.domain.reports import Told
 
 _log = structlog.get_logger()
 _EVERYTHING = ""
+_ABOUT_THIS_ONE = frozenset({400, 413})
+"""Malformed or too large: another envelope may fare better."""
 _CATEGORY = {"event": "error", "check_in": "monitor"}
 _DEFAULT_LIMIT = 60
 """Seconds to keep quiet after a 429 that does not say how long (Sentry developer docs, Rate Limiting)."""
@@ -34,26 +39,26 @@ class JudgedTransport(Transport):
         super().__init__(options)
         self._session = requests.Session()
         self._quiet_until: dict[str, float] = {}
-        self._accepted = False
+        self._became = Told.UNREACHABLE
 
-    def accepted_last(self) -> bool:
-        """Whether Sentry accepted the last envelope (HTTP 2xx)."""
-        return self._accepted
+    def became(self) -> Told:
+        """What became of the last envelope."""
+        return self._became
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        self._accepted = False
+        self._became = Told.UNREACHABLE
         categories = {_CATEGORY.get(item.type or "", "default") for item in envelope.items} | {_EVERYTHING}
         if any(time.monotonic() < self._quiet_until.get(category, 0) for category in categories):
             _log.warning("sentry_rate_limited")
             return
-        self._accepted = self._post(envelope)
+        self._became = self._post(envelope)
 
     def kill(self) -> None:
         self._session.close()
 
-    def _post(self, envelope: Envelope) -> bool:
+    def _post(self, envelope: Envelope) -> Told:
         if self.parsed_dsn is None:
-            return False
+            return Told.UNREACHABLE
         auth = self.parsed_dsn.to_auth("reconciler")
         headers = {
             "X-Sentry-Auth": auth.to_header(),
@@ -68,13 +73,15 @@ class JudgedTransport(Transport):
                 timeout=self.timeout.total_seconds(),
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError, ValueError) as error:
+            # The last two: a host that cannot be one (urllib3, and the codec for names) is no RequestException.
             _log.warning("sentry_unreachable", error=type(error).__name__)
-            return False
+            return Told.UNREACHABLE
         self._heed(answer)
-        if not answer.ok:
-            _log.warning("sentry_refused", status=answer.status_code)
-        return answer.ok and not answer.is_redirect
+        if answer.ok and not answer.is_redirect:
+            return Told.ACCEPTED
+        _log.warning("sentry_refused", status=answer.status_code)
+        return Told.REFUSED if answer.status_code in _ABOUT_THIS_ONE else Told.UNREACHABLE
 
     def _heed(self, answer: requests.Response) -> None:
         """Rate limits: ``60:error;monitor:key, ..``, or a plain 429 with Retry-After."""

@@ -4,14 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from threading import Event, Thread
 
 import structlog
 
 from reconciler import bootstrap
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.reports import MONITOR, CheckIn
-from reconciler.engine.jobs import run_job
+from reconciler.domain.reports import CheckIn, monitor_of
+from reconciler.engine.jobs import raise_crash, run_job
 from reconciler.engine.results import PassResult
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
 from reconciler.ports import Mandate, Reporter, Services
@@ -24,6 +24,9 @@ from reconciler.settings.model import Job
 BEAT = timedelta(minutes=5)
 TICK = 1.0
 """Seconds between two looks at the clock and at the wish to stop."""
+PATIENCE = 25.0
+"""Seconds the calls in hand may take once we shall stop: more than any provider's timeout, less than Docker's patience.
+A database that went mute in the middle may keep one for ever; its lease runs out, and the next process sees to it."""
 JUMP = timedelta(seconds=30)
 """So far may the wall clock and the monotonic one drift apart from one tick to the next."""
 _log = structlog.get_logger()
@@ -42,7 +45,7 @@ class Keeper:
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.troubles = Troubles(self.reporter)
+        self.troubles = Troubles(self.reporter, self.settings.file.reporting.settled_after)
         self.states = {name: JobState() for name in self.jobs}
         self.schedule = Schedule(self.jobs, self.settings.file.timezone, self._run, self._trouble)
 
@@ -50,8 +53,8 @@ class Keeper:
     def jobs(self) -> dict[str, Job]:
         return self.settings.file.running()
 
-    def run(self) -> None:
-        """Run until ``stop`` is set; then finish the calls in hand and return."""
+    def run(self) -> bool:
+        """Run until ``stop`` is set, then finish the calls in hand. Whether they came to an end in time."""
         _log.info("started", jobs=sorted(self.jobs), monitors=self.settings.file.reporting.monitors)
         self.schedule.start()
         clocks = _Clocks()
@@ -63,9 +66,12 @@ class Keeper:
                 next_beat = time.monotonic() + BEAT.total_seconds()
                 self._beat()
         _log.info("stopping")
-        self.schedule.stop()
+        stopping = Thread(target=self.schedule.stop, daemon=True)
+        stopping.start()
+        stopping.join(PATIENCE)
         self.troubles.deliver()
-        _log.info("stopped")
+        _log.info("gave_up_waiting" if stopping.is_alive() else "stopped")
+        return not stopping.is_alive()
 
     def _run(self, name: str) -> None:
         state = self.states[name]
@@ -74,15 +80,14 @@ class Keeper:
         failed = True
         try:
             results = self._results(name, at_start=not state.succeeded)
-            failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
             _say(results, time.monotonic() - began)
-            self._database_seen(results)
-            if not failed:
-                self.troubles.over(GapKind.INTEGRATION_SCHEDULER, name)
+            self._tell_of_database(name, results)
+            raise_crash(results)
+            failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
         except DatabaseUnreachable as error:
-            self._begin(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
+            self._happened(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
         except DatabaseDisagrees as error:
-            self._begin(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
+            self._happened(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
         except Exception as error:  # noqa: BLE001 - the border of a run: a bug is told, and the schedule goes on
             _log.exception("run_failed", job=name)
             self._scheduler_trouble(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
@@ -92,35 +97,32 @@ class Keeper:
 
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with bootstrap.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
-            self.troubles.over(GapKind.INTEGRATION_SCHEMA, "ledger")
             results = run_job(name, services)
-            self._compare_settings(services)
+            if not any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults):
+                self._compare_settings(services)
         return results
 
     def _compare_settings(self, services: Services) -> None:
         """Two processes for the same bookings with different settings undo each other's work."""
-        about = f"settings {services.runner.scope}".rstrip()
+        since = max(self.began_at, services.clock.now() - self._longest_interval)
         with services.store.reading() as tx:
-            differ = tx.ledger.settings_differ(services.runner, max(self.began_at, services.clock.now() - BEAT))
+            differ = tx.ledger.settings_differ(services.runner, since)
         if differ:
+            about = f"settings {services.runner.scope}".rstrip()
             seen = "another process runs these jobs for the same bookings with other settings"
             remedy = "give all of them the same cron.yaml and variables, or stop the older one"
             now = services.clock.now()
-            self.troubles.begin(GapKind.INTEGRATION_SCHEDULER, about, "settings_differ", seen, remedy, now)
-        else:
-            self.troubles.over(GapKind.INTEGRATION_SCHEDULER, about)
+            self.troubles.happened(GapKind.INTEGRATION_SCHEDULER, about, "settings_differ", seen, remedy, now)
 
-    def _database_seen(self, results: Sequence[PassResult]) -> None:
+    def _tell_of_database(self, name: str, results: Sequence[PassResult]) -> None:
         for fault in (fault for result in results for fault in result.faults):
             if fault.kind is GapKind.INTEGRATION_DATABASE:
                 now = datetime.now(UTC)
-                self.troubles.begin(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
-                return
-        self.troubles.over(GapKind.INTEGRATION_DATABASE, "database")
+                self.troubles.happened(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
 
-    def _begin(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
+    def _happened(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
         _log.error("run_failed", kind=kind.value, code=code, seen=str(error), remedy=error.advice)
-        self.troubles.begin(kind, about, code, str(error), error.advice, datetime.now(UTC))
+        self.troubles.happened(kind, about, code, str(error), error.advice, datetime.now(UTC))
 
     def _trouble(self, name: str, trouble: Trouble) -> None:
         _log.warning("run_skipped", job=name, trouble=trouble.value)
@@ -129,14 +131,14 @@ class Keeper:
     def _scheduler_trouble(self, name: str, trouble: Trouble, seen: str) -> None:
         remedy = "read the log of that time; the next run does what this one did not"
         now = datetime.now(UTC)
-        self.troubles.begin(GapKind.INTEGRATION_SCHEDULER, name, trouble.value, seen, remedy, now)
+        about = f"{name} {trouble}"
+        self.troubles.happened(GapKind.INTEGRATION_SCHEDULER, about, trouble.value, seen, remedy, now)
 
     def _tell_of_jump(self) -> None:
         _log.warning("clock_jumped")
         seen, remedy = "the machine's clock jumped, or the machine slept", "keep its clock in step (NTP)"
         now = datetime.now(UTC)
-        self.troubles.begin(GapKind.INTEGRATION_SCHEDULER, "clock", "clock_jumped", seen, remedy, now)
-        self.troubles.over(GapKind.INTEGRATION_SCHEDULER, "clock")
+        self.troubles.happened(GapKind.INTEGRATION_SCHEDULER, "clock", "clock_jumped", seen, remedy, now)
         self.schedule.run_now()
 
     def _beat(self) -> None:
@@ -144,7 +146,8 @@ class Keeper:
         if self.settings.file.reporting.monitors != "one" or self.reporter is None:
             return
         ok = not any(self._is_unwell(name) for name in self.states)
-        self.reporter.check_in(CheckIn(monitor=MONITOR, ok=ok, every=BEAT, longest=self._longest))
+        monitor = monitor_of(self.settings.runner().scope)
+        self.reporter.check_in(CheckIn(monitor=monitor, ok=ok, every=BEAT, longest=self._longest))
 
     def _check_in_job(self, name: str) -> None:
         if self.settings.file.reporting.monitors != "each" or self.reporter is None:
@@ -152,7 +155,7 @@ class Keeper:
         job, zone = self.jobs[name], self.settings.file.timezone.key
         self.reporter.check_in(
             CheckIn(
-                monitor=f"{MONITOR}-{name.replace('_', '-')}",
+                monitor=monitor_of(self.settings.runner().scope, name),
                 ok=not self.states[name].failed,
                 every=job.every,
                 cron=job.cron,
@@ -165,6 +168,10 @@ class Keeper:
         state, due_at = self.states[name], self.schedule.next_run(name)
         overdue = state.is_overdue(due_at, datetime.now(UTC), grace=GRACE, longest=self._longest)
         return state.failed or overdue
+
+    @property
+    def _longest_interval(self) -> timedelta:
+        return max((job.every or timedelta(days=1) for job in self.jobs.values()), default=BEAT) + GRACE
 
     @property
     def _longest(self) -> timedelta:

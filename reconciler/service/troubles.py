@@ -2,57 +2,59 @@
 
 import threading
 import uuid
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import Level, Report
+from reconciler.domain.reports import Level, Report, Told
 from reconciler.ports import Reporter
+
+Key = tuple[GapKind, str]
 
 
 @dataclass(slots=True)
 class Troubles:
-    """Open troubles of this process. Jobs run in threads: every method may be called from any of them."""
+    """Troubles of this process, each for one subject (a job, the clock). Any thread may call every method.
+
+    A trouble that comes again within ``settled_after`` is the same one: it is not told again.
+    """
 
     reporter: Reporter | None
-    _open: dict[tuple[GapKind, str], Report] = field(default_factory=dict)
-    _untold: set[tuple[GapKind, str]] = field(default_factory=set)
+    settled_after: timedelta
+    _last: dict[Key, datetime] = field(default_factory=dict)
+    _untold: list[Report] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
-        """Tell it, unless it is open already."""
+    def happened(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
+        """Tell it, unless it is going on."""
         with self._lock:
-            if (kind, about) in self._open:
+            last = self._last.get((kind, about))
+            self._last[kind, about] = now
+            if last is not None and now - last < self.settled_after:
                 return
-            report = Report(
-                id=uuid.uuid4().hex,
-                kind=kind,
-                cause=Cause.BLOCKED,
-                level=Level.ERROR,
-                found=1,
-                repaired=0,
-                oldest_at=now,
-                references=(about,),
-                code=code,
-                seen=seen,
-                remedy=remedy,
+            self._untold.append(
+                Report(
+                    id=uuid.uuid4().hex,
+                    kind=kind,
+                    cause=Cause.BLOCKED,
+                    level=Level.ERROR,
+                    found=1,
+                    repaired=0,
+                    oldest_at=now,
+                    references=(about,),
+                    code=code,
+                    seen=seen,
+                    remedy=remedy,
+                )
             )
-            self._open[kind, about] = report
-            self._untold.add((kind, about))
         self.deliver()
 
-    def over(self, kind: GapKind, about: str) -> None:
-        """It is well again: the next time is a new one."""
-        with self._lock:
-            self._open.pop((kind, about), None)
-            self._untold.discard((kind, about))
-
     def deliver(self) -> None:
-        """Try to tell what was not accepted yet."""
+        """Tell what was not accepted yet; that it may be over by now does not matter."""
         if self.reporter is None:
             return
         with self._lock:
-            for key in sorted(self._untold):
-                if not self.reporter.tell(replace(self._open[key])):
+            while self._untold:
+                if self.reporter.tell(self._untold[0]) is Told.UNREACHABLE:
                     return
-                self._untold.discard(key)
+                self._untold.pop(0)

@@ -200,6 +200,7 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
         timeout = ("limits", "timeouts", slowest)
         needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
         yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
+    yield from _too_slow(read, file)
     if limits.settle < limits.lease:
         settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
         yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))
@@ -212,6 +213,20 @@ def _unsatisfying(file: CronFile) -> list[str]:
     return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
 
 
+def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
+    """A pass that could not end before the next begins, or not make a single call."""
+    limits = file.limits
+    budget = f"limits.pass_budget, {write_duration(limits.pass_budget)}"
+    for name, job in file.running().items():
+        if job.every and name in file.jobs and job.every < limits.pass_budget:
+            what = f"{write_duration(job.every)} is shorter than {budget}"
+            yield read.mistake(("jobs", name, "every"), what, ("limits", "pass_budget"))
+    for name, rate in (("texts", limits.rate.texts), ("events", limits.rate.events)):
+        if rate.interval > limits.pass_budget:
+            what = f"{rate}: the wait for one call is longer than {budget}"
+            yield read.mistake(("limits", "rate", name), what, ("limits", "pass_budget"))
+
+
 def _unwatched(read: Source, file: CronFile) -> Iterator[str]:
     """Rules that only report, and could not: then a text that is never sent would be missed by nobody."""
     rules = file.rules
@@ -219,6 +234,12 @@ def _unwatched(read: Source, file: CronFile) -> Iterator[str]:
     if handed_over and rules.sms_stuck.policy is Policy.OFF:
         off = "off, and nobody would notice that the application does not send what we hand over"
         yield read.mistake(("rules", "sms.stuck", "policy"), off, ("rules", "sms.missing", "deliver"))
+    if handed_over and "sms_delivery" not in file.running():
+        off = "off, and nobody would notice that the application does not send what we hand over"
+        yield read.mistake(("jobs", "sms_delivery"), off, ("rules", "sms.missing", "deliver"))
+    if handed_over and rules.sms_stuck.only not in ({}, rules.sms_missing.only):
+        narrow = "must ask for all bookings that sms.missing asks for, since the application sends what we hand over"
+        yield read.mistake(("rules", "sms.stuck", "only"), narrow, ("rules", "sms.missing", "deliver"))
     columns = rules.sms_missing.queue.columns
     watching: dict[str, SmsStuck | SmsUnproven] = {"sms.stuck": rules.sms_stuck, "sms.unproven": rules.sms_unproven}
     for name, rule in watching.items():

@@ -45,6 +45,11 @@ class Database:
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
                 "connect_timeout": CONNECT_TIMEOUT,
                 "application_name": "reconciler",
+                # A connection whose other end has vanished must not hold a pass, or whoever waits for us to stop.
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": round((statement_timeout.total_seconds() + 5) * 1000),
             },
         )
         event.listen(self._engine, "checkout", self._ping_if_idle)
@@ -91,6 +96,8 @@ class PostgresStore:
     """``ports.Store``."""
 
     database: Database
+    scope: str
+    """Whose part of the ledger, where several share the database."""
     tables: Tables
     """Built once: SQLAlchemy keeps a statement's SQL as long as its tables stay the same."""
 
@@ -106,7 +113,11 @@ class PostgresStore:
 
     def _transaction(self, connection: Connection) -> Transaction:
         bookings = PostgresBookings(connection, self.tables)
-        return Transaction(bookings=bookings, ledger=PostgresLedger(connection), episodes=PostgresEpisodes(connection))
+        return Transaction(
+            bookings=bookings,
+            ledger=PostgresLedger(connection, self.scope),
+            episodes=PostgresEpisodes(connection, self.scope),
+        )
 
 
 def _note_return(_: object, record: Any) -> None:

@@ -9,7 +9,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import CLOSES_WITH, Cause, Gap, GapKind
+from reconciler.domain.digests import digest
+from reconciler.domain.gaps import CLOSES_WITH, Cause, Gap, GapKind, IntegrationFault
 from reconciler.ports import Installation, Runner
 
 T = TypeVar("T")
@@ -22,20 +23,24 @@ _EXISTS = text("""
 """)
 _OPEN = text("""
     SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
-    WHERE kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
+    WHERE scope = :scope AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
 """)
 _RECORD = text("""
-    INSERT INTO reconciler.gap (kind, about, cause, reason, opened_at, seen_at)
-    VALUES (:kind, :about, :cause, :reason, :now, :now)
+    INSERT INTO reconciler.gap AS gap (scope, kind, about, cause, key, reason, detail, opened_at, seen_at)
+    VALUES (:scope, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now)
     ON CONFLICT (kind, about) WHERE closed_at IS NULL
-    DO UPDATE SET cause = excluded.cause, reason = excluded.reason, seen_at = excluded.seen_at
+    DO UPDATE SET cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
+                  seen_at = excluded.seen_at,
+                  -- Another cause, or another fault, is news: somebody is told of it.
+                  noted_at = CASE WHEN (gap.cause, gap.key) = (excluded.cause, excluded.key) THEN gap.noted_at END
 """)
 _CLOSE = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
     WHERE kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
 """)
 _CLOSE_KIND = text("""
-    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by WHERE kind = :kind AND closed_at IS NULL
+    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
+    WHERE scope = :scope AND kind = :kind AND closed_at IS NULL
 """)
 _HAD_FULL = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
@@ -67,6 +72,10 @@ def in_lock_order(rows: Mapping[BookingId, T]) -> list[tuple[BookingId, T]]:
     return sorted(rows.items(), key=lambda row: row[0])
 
 
+def _joined(faults: Sequence[IntegrationFault], name: str) -> str:
+    return "; ".join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
+
+
 def _closing(kind: GapKind) -> list[str]:
     return list(CLOSES_WITH.get(kind, (kind,)))
 
@@ -76,6 +85,8 @@ class Journal:
     """The part of ``ports.Ledger`` that is not about intents."""
 
     connection: Connection
+    scope: str
+    """Whose gaps and intents these are, where several share the database; '' for all."""
 
     def exists(self) -> bool:
         return bool(self.connection.scalar(_EXISTS))
@@ -89,7 +100,7 @@ class Journal:
         return now
 
     def open_gaps(self, kind: GapKind) -> Sequence[Gap]:
-        rows = self.connection.execute(_OPEN, {"kind": kind}).mappings()
+        rows = self.connection.execute(_OPEN, {"scope": self.scope, "kind": kind}).mappings()
         return [
             Gap(
                 kind=GapKind(row["kind"]),
@@ -102,16 +113,24 @@ class Journal:
         ]
 
     def record_gap(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
-        values = {"kind": kind, "about": about, "cause": cause, "reason": reason, "now": now}
-        self.connection.execute(_RECORD, values)
+        self.record_gaps(kind, {BookingId(about): (cause, reason)}, now)
 
     def record_gaps(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
         many = [
-            {"kind": kind, "about": about, "cause": cause, "reason": reason, "now": now}
+            {**self._gap(kind, about, now), "cause": cause, "reason": reason}
             for about, (cause, reason) in in_lock_order(gaps)
         ]
         if many:
             self.connection.execute(_RECORD, many)
+
+    def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
+        said = {name: _joined(faults, name) for name in ("seen", "remedy", "sql")}
+        key = "transient" if all(fault.transient for fault in faults) else digest(said["seen"])
+        values = {"cause": Cause.BLOCKED, "reason": faults[0].code, "key": key, "detail": json.dumps(said)}
+        self.connection.execute(_RECORD, {**self._gap(kind, about, now), **values})
+
+    def _gap(self, kind: GapKind, about: str, now: datetime) -> dict[str, object]:
+        return {"scope": self.scope, "kind": kind, "about": about, "key": "", "detail": "{}", "now": now}
 
     def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         self.connection.execute(_CLOSE, {"kinds": _closing(kind), "about": about, "by": by, "now": now})
@@ -123,7 +142,7 @@ class Journal:
             self.connection.execute(_CLOSE, many)
 
     def close_all_gaps(self, kind: GapKind, by: str, now: datetime) -> None:
-        self.connection.execute(_CLOSE_KIND, {"kind": kind, "by": by, "now": now})
+        self.connection.execute(_CLOSE_KIND, {"scope": self.scope, "kind": kind, "by": by, "now": now})
 
     def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
         wait: timedelta = self.connection.scalar(_SLOT, {"name": name, "interval": interval})

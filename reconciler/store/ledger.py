@@ -37,7 +37,7 @@ _LAST = text(f"""
              created_at DESC, generation DESC
 """)
 _IN_STATE = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent WHERE effect = :effect AND state = :state
+    SELECT {_COLUMNS} FROM reconciler.intent WHERE scope = :scope AND effect = :effect AND state = :state
     ORDER BY coalesce(examined_at, created_at), id
 """)
 _DONE = text(f"""
@@ -46,7 +46,8 @@ _DONE = text(f"""
 """)
 _DONE_SINCE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE effect = :effect AND state = 'done' AND updated_at >= :since AND NOT starts_with(code, '{_UNDONE}')
+    WHERE scope = :scope AND effect = :effect AND state = 'done' AND updated_at >= :since
+      AND NOT starts_with(code, '{_UNDONE}')
     ORDER BY updated_at, id
 """)
 _UNDO = text("""
@@ -61,9 +62,10 @@ _DROP_OTHER_TRIGGERS = text(f"""
     WHERE booking = :booking AND effect = :effect AND trigger <> :trigger AND state = 'planned' AND {_FREE}
 """)
 _PLAN = text("""
-    INSERT INTO reconciler.intent (id, booking, effect, trigger, generation, state, subject, created_at, updated_at)
-    SELECT CAST(:id AS uuid), CAST(:booking AS text), CAST(:effect AS text), CAST(:trigger AS text),
-           coalesce(max(generation), 0) + 1, 'planned',
+    INSERT INTO reconciler.intent
+        (id, scope, booking, effect, trigger, generation, state, subject, created_at, updated_at)
+    SELECT CAST(:id AS uuid), CAST(:scope AS text), CAST(:booking AS text), CAST(:effect AS text),
+           CAST(:trigger AS text), coalesce(max(generation), 0) + 1, 'planned',
            CAST(:subject AS text), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
     FROM reconciler.intent WHERE booking = :booking AND effect = :effect AND trigger = :trigger
     ON CONFLICT DO NOTHING
@@ -123,13 +125,13 @@ class PostgresLedger(Journal):
         return {intent.booking: intent for intent in map(_intent, rows)}
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_IN_STATE, effect=effect, state=state)]
+        return [_intent(row) for row in self._rows(_IN_STATE, scope=self.scope, effect=effect, state=state)]
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
         return self._one(_DONE, effect=effect, booking=booking)
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_DONE_SINCE, effect=effect, since=since)]
+        return [_intent(row) for row in self._rows(_DONE_SINCE, scope=self.scope, effect=effect, since=since)]
 
     def undone(self, intent: Intent, code: str, now: datetime) -> None:
         self.connection.execute(_UNDO, {"id": intent.id, "code": f"{_UNDONE}{code}", "now": now})
@@ -141,6 +143,7 @@ class PostgresLedger(Journal):
         many = [
             {
                 "id": str(uuid.uuid4()),
+                "scope": self.scope,
                 "booking": new.booking,
                 "effect": new.effect,
                 "trigger": new.trigger,

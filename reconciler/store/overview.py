@@ -1,6 +1,6 @@
 """What the ledger says about the last passes and what is open: counts only, nothing personal."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,13 @@ _GAPS = text("""
     FROM reconciler.gap WHERE closed_at IS NULL GROUP BY kind, cause, reason ORDER BY kind, cause, reason
 """)
 
+_FINISHED = text("""
+    SELECT job, finished_at FROM unnest(CAST(:jobs AS text[])) AS job, LATERAL (
+        SELECT finished_at FROM reconciler.run AS run
+        WHERE run.job = job.job AND run.scope = :scope AND finished_at IS NOT NULL
+        ORDER BY started_at DESC LIMIT 1
+    ) AS last
+""")
 
 _UNSETTLED = text("""
     SELECT effect, state, count(*) FROM reconciler.intent WHERE state IN ('unknown', 'needs_human')
@@ -106,6 +113,20 @@ def overview(database: Database) -> Overview:
                 for row in connection.execute(_GAPS).mappings()
             ),
         )
+
+
+def last_finished(database: Database, jobs: Collection[str], scope: str) -> tuple[Mapping[str, datetime], datetime]:
+    """When the last finished run of each of these jobs ended, where there is one; and the database's clock.
+
+    Raises:
+        DatabaseUnreachable: no connection.
+        DatabaseDisagrees: our schema is not there, or not the one this version wants.
+    """
+    with database.transaction() as connection:
+        require_ledger(connection)
+        rows = connection.execute(_FINISHED, {"jobs": list(jobs), "scope": scope})
+        finished = {row.job: row.finished_at for row in rows}
+        return finished, connection.execute(text("SELECT clock_timestamp()")).scalar_one()
 
 
 def require_ledger(connection: Connection) -> None:

@@ -2,10 +2,16 @@
 
 import json
 import signal
+import socket
+import subprocess
+import threading
+import time
 from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
+from urllib.parse import quote
 
 import pytest
 
@@ -13,7 +19,7 @@ from reconciler.errors import Exit
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
-from tests.support.command import reconciler
+from tests.support.command import COMMAND, environment, reconciler
 from tests.support.service import eventually, plant, present_day, running
 from tests.support.venue import ANA, Venue
 
@@ -22,6 +28,10 @@ SOON = timedelta(seconds=15)
 
 def texts_and_events(sandbox: Sandbox) -> tuple[int, int]:
     return len(sandbox.twilio.messages), len(sandbox.google.live())
+
+
+def told(sandbox: Sandbox) -> set[tuple[str, str]]:
+    return {(event["tags"]["kind"], event["tags"]["cause"]) for event in sandbox.sentry.events}
 
 
 def assert_each_once(sandbox: Sandbox, venue: Venue, number: int) -> None:
@@ -41,11 +51,11 @@ def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: P
             plant(venue, 3)
             eventually(lambda: texts_and_events(sandbox) == (3, 4), SOON)
             eventually(lambda: bool(sandbox.sentry.check_ins), SOON)
+            wanted = {("sms.missing", "never_queued"), ("calendar.missing", "never_created")}
+            eventually(lambda: told(sandbox) >= wanted, SOON)
             assert service.stop() == 0
         (check_in,) = {check_in["status"] for check_in in sandbox.sentry.check_ins}
         assert check_in == "ok"
-        kinds = {(event["tags"]["kind"], event["tags"]["cause"]) for event in sandbox.sentry.events}
-        assert kinds >= {("sms.missing", "never_queued"), ("calendar.missing", "never_created")}
         assert [service.said("started") != [], service.said("stopped") != []] == [True, True]
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert {line["job"] for line in lines if line["event"] == "pass"} == {
@@ -95,6 +105,7 @@ def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
                 postgres.start()
                 plant(venue, 2)
                 eventually(lambda: texts_and_events(sandbox) == (2, 2), SOON)
+                time.sleep(2.5)  # longer than settled_after: the next time is a new one
                 postgres.stop()
                 eventually(lambda: told_of_database(sandbox) == 2, SOON)
                 postgres.start()
@@ -212,3 +223,71 @@ def test_a_scheduler_of_another_kind_checks_in_and_a_person_does_not(venue: Venu
         assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **nowhere).code == Exit.WORK_LEFT
         assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok", "error"]
         assert reconciler("once", "--scheduled", folder=tmp_path, **variables).code == Exit.CONFIGURATION
+
+
+def test_once_asked_to_stop_writes_down_the_call_in_hand(venue: Venue, tmp_path: Path) -> None:
+    """As Kubernetes ends a job: the text that is on its way is not lost, and no other begins."""
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        sandbox.twilio.faults.always("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=1.5))
+        plant(venue, 3)
+        command = [COMMAND, "once", "missing_sms", "--do", "--scheduled"]
+        child = subprocess.Popen(
+            command, cwd=tmp_path, env=environment(variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        eventually(lambda: len(sandbox.twilio.messages) == 1, SOON)
+        child.terminate()
+        child.communicate(timeout=20)
+        assert child.returncode == 128 + signal.SIGTERM
+        counted = "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'text' GROUP BY 1 ORDER BY 1"
+        assert venue.sql(counted) == [("done", 1), ("planned", 2)]
+        assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok"]
+
+
+@pytest.mark.long
+def test_a_database_that_goes_mute_does_not_keep_it_from_stopping(venue: Venue, tmp_path: Path) -> None:
+    """The other end acknowledges what is sent and never answers: no timeout of the network's sees anything wrong."""
+    with present_day(venue, tmp_path) as (sandbox, variables), MuteProxy(venue.postgres.host, tmp_path) as proxy:
+        url = f"postgresql://reconciler_job@/{venue.name}?host={quote(str(tmp_path), safe='')}"
+        sandbox.twilio.faults.always("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=1))
+        plant(venue, 1)
+        with running(tmp_path, variables | {"DATABASE_URL": url}) as service:
+            eventually(lambda: len(sandbox.twilio.messages) == 1, SOON)
+            proxy.mute.set()
+            time.sleep(1.5)
+            assert service.stop(40) == Exit.WORK_LEFT
+        assert service.said("gave_up_waiting")
+
+
+class MuteProxy:
+    """A PostgreSQL's unix socket at another place, until it falls silent."""
+
+    def __init__(self, target: str, folder: Path) -> None:
+        self.mute = threading.Event()
+        self._target = f"{target}/.s.PGSQL.5432"
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"{folder}/.s.PGSQL.5432")
+        self._listener.listen()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._target)
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with source:
+            while data := source.recv(65536):
+                if not self.mute.is_set():
+                    sink.sendall(data)

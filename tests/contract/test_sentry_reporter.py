@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import CheckIn, Level, Report
+from reconciler.domain.reports import CheckIn, Level, Report, Told
 from reconciler.reporting.sentry import SentryReporter
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.sentry import SentryStandIn
@@ -40,7 +40,7 @@ def reporter(sentry: SentryStandIn, dsn: str | None = None) -> SentryReporter:
 
 
 def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
-    assert reporter(sentry).tell(REPORT)
+    assert reporter(sentry).tell(REPORT) is Told.ACCEPTED
 
     (event,) = sentry.events
     assert (event["event_id"], event["level"], event["environment"]) == (REPORT.id, "warning", "venue")
@@ -99,7 +99,8 @@ REFUSED = {
 def test_what_is_not_accepted_is_not_told(sentry: SentryStandIn, fault: Fault) -> None:
     sentry.faults.always("envelope", fault)
 
-    assert not reporter(sentry).tell(REPORT)
+    told = reporter(sentry).tell(REPORT)
+    assert told is (Told.REFUSED if fault.status == 413 else Told.UNREACHABLE)
     assert sentry.items == []
 
 
@@ -107,14 +108,20 @@ def test_nobody_listens(sentry: SentryStandIn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://key@127.0.0.1:{listener.getsockname()[1]}/42"
 
-    assert not reporter(sentry, nobody).tell(REPORT)
+    assert reporter(sentry, nobody).tell(REPORT) is Told.UNREACHABLE
+
+
+@pytest.mark.parametrize("host", ["sentry..example", "a" * 70 + ".example"])
+def test_a_host_that_cannot_be_one(sentry: SentryStandIn, host: str) -> None:
+    """Neither the SDK nor urllib3 calls this a failed request."""
+    assert reporter(sentry, f"https://key@{host}/42").tell(REPORT) is Told.UNREACHABLE
 
 
 def test_told_again_it_is_the_same_event(sentry: SentryStandIn) -> None:
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.LOSE))
     telling = reporter(sentry)
 
-    assert [telling.tell(REPORT), telling.tell(REPORT)] == [False, True]
+    assert [telling.tell(REPORT), telling.tell(REPORT)] == [Told.UNREACHABLE, Told.ACCEPTED]
     assert [event["event_id"] for event in sentry.events] == [REPORT.id] * 2, "Sentry keeps one of them"
 
 
@@ -123,8 +130,8 @@ def test_a_limit_for_events_leaves_signs_of_life_alone(sentry: SentryStandIn) ->
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.STATUS, status=429, headers=limit))
     telling = reporter(sentry)
 
-    assert not telling.tell(REPORT)
-    assert not telling.tell(REPORT), "not even asked: the limit lasts a minute"
+    assert telling.tell(REPORT) is Told.UNREACHABLE
+    assert telling.tell(REPORT) is Told.UNREACHABLE, "not even asked: the limit lasts a minute"
     assert telling.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
     assert (sentry.events, len(sentry.check_ins)) == ([], 1)
 

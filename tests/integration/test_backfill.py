@@ -100,8 +100,8 @@ def test_one_booking_and_no_other(world: World) -> None:
 
 
 def test_it_needs_neither_lookback_nor_cap_nor_budget_and_its_limit_takes_the_oldest(world: World) -> None:
-    world.configure(bookings=", lookback: 1d", limits=", pass: 1, pass_budget: 1ms")
-    world.clock.step = timedelta(milliseconds=1)
+    world.configure(bookings=", lookback: 1d", limits=", pass: 1, pass_budget: 5ms")
+    world.clock.step = timedelta(milliseconds=5)
     bookings = [made(world.venue, number, days=30 - number) for number in range(6)]
     limited = filled(world, limit=2)
     assert (limited.repaired, limited.left, limited.exit_code) == (2, 4, Exit.WORK_LEFT)

@@ -326,8 +326,8 @@ def test_handed_over_anew_it_is_planned_once_and_no_news_for_the_breaker(world: 
     world.venue.booking(calendar_event_id="there")
     texts(world)
     application_says(world, "failed", "HTTP 400 Bad Request")
-    world.configure(limits=", pass_budget: 1ms")
-    world.clock.step = timedelta(milliseconds=1)
+    world.configure(limits=", pass_budget: 5ms")
+    world.clock.step = timedelta(milliseconds=5)
     new = []
     for _ in range(2):
         plan = texts(world).plan

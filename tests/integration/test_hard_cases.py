@@ -87,6 +87,15 @@ def test_the_kill_switch_stops_texts_and_only_texts(world: World) -> None:
     assert world.texts().repaired == 1
 
 
+def test_the_kill_switch_stops_removals_too(world: World) -> None:
+    booking = world.venue.booking()
+    world.events()
+    world.venue.sql("UPDATE private_bookings SET status = 'cancelled', calendar_event_id = NULL WHERE id = %s", booking)
+    world.environment["SUSPEND_ALL_EVENTS"] = "true"
+    world.events()
+    assert len(world.sandbox.google.live()) == 1
+
+
 def test_the_kill_switch_for_events(world: World) -> None:
     world.venue.booking()
     world.environment["SUSPEND_ALL_EVENTS"] = "1"

@@ -117,8 +117,8 @@ def test_a_pass_does_at_most_so_much_and_says_so(world: World) -> None:
 
 def test_a_pass_ends_when_its_time_is_up(world: World) -> None:
     many(world.venue, 3)
-    world.configure(limits=", pass_budget: 1ms")
-    world.clock.step = timedelta(milliseconds=1)
+    world.configure(limits=", pass_budget: 5ms")
+    world.clock.step = timedelta(milliseconds=5)
     result = world.texts()
     assert (result.repaired, result.unfinished) == (0, 3)
     world.configure(limits="")

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from reconciler.domain import events
+from reconciler.engine import telling
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from tests.support.venue import LONDON
 from tests.support.world import World
@@ -217,3 +219,96 @@ def test_a_week_of_simulated_time_tells_exactly_this(world: World) -> None:
         world.later(hours=2)
     ids = [event["event_id"] for event in world.sandbox.sentry.events]
     assert len(ids) == len(set(ids))
+
+
+def test_a_revoked_token_is_told_although_a_hiccup_was_told_before(world: World) -> None:
+    world.venue.booking(calendar_event_id="there")
+    away = Fault(kind=Misbehaviour.STATUS, status=503)
+    world.sandbox.twilio.faults.always("account.fetch", away)
+    world.once()
+    world.later(minutes=10)
+    world.sandbox.twilio.faults.clear()
+    world.environment["TWILIO_AUTH_TOKEN"] = "revoked"
+    world.once()
+    broken = [e["message"] for e in world.sandbox.sentry.events if e["tags"]["kind"] == "integration.twilio"]
+    assert len(broken) == 2
+    assert "does not accept the credentials" in broken[1]
+
+
+def test_two_things_missing_are_both_named_and_what_stays_is_still_known(world: World) -> None:
+    """Texts lack both, events one of them: each effect's trouble is told, and mending half of it hides nothing."""
+    world.venue.booking(calendar_event_id="there")
+    world.venue.alter(
+        "ALTER TABLE private_booking_sms_queue DROP COLUMN template_key; ALTER TABLE customers DROP COLUMN sms_status"
+    )
+    world.once()
+    seen = [e["message"] for e in world.sandbox.sentry.events if e["tags"]["kind"] == "integration.schema"]
+    assert [("template_key" in message, "sms_status" in message) for message in seen] == [(False, True), (True, True)]
+    world.venue.sql("ALTER TABLE customers ADD COLUMN sms_status text")
+    world.later(minutes=10)
+    world.once()
+    last = [e for e in world.sandbox.sentry.events if e["tags"]["kind"] == "integration.schema"][-1]
+    assert ("template_key" in last["message"], "sms_status" in last["message"]) == (True, False)
+
+
+def test_a_second_wrong_number_weeks_later_is_news(world: World) -> None:
+    for _ in range(2):
+        world.venue.booking(contact_phone="07700", calendar_event_id="there", event_date="2026-12-01")
+        world.once()
+        world.later(days=10)
+    assert told(world) == [("sms.missing", "unusable_data", "error")] * 2
+
+
+def test_a_gap_a_day_is_an_event_a_day(world: World) -> None:
+    for number in range(4):
+        world.venue.booking(calendar_event_id="there", contact_phone=f"0770090019{number}")
+        world.once()
+        world.later(days=1)
+    assert told(world) == [("sms.missing", "never_queued", "warning")] * 4
+
+
+def test_what_was_mended_by_a_pass_that_died_before_it_could_tell_is_told_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.venue.booking(calendar_event_id="there")
+    with monkeypatch.context() as patch:
+        patch.setattr(telling, "report", lambda *_: None)
+        assert world.texts().repaired == 1
+    assert told(world) == []
+    world.later(minutes=10)
+    world.once()
+    assert told(world) == [("sms.missing", "never_queued", "warning")]
+
+
+def test_a_bug_that_meets_one_booking_does_not_keep_the_others_from_being_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.venue.booking(customer_name="Poison", calendar_event_id=None)
+    world.venue.booking()
+    right = events.body
+    wrong = lambda booking, *rest: 1 / 0 if booking.name == "Poison" else right(booking, *rest)  # noqa: E731
+    monkeypatch.setattr(events, "body", wrong)
+    with pytest.raises(ZeroDivisionError):
+        world.once()
+    assert {("calendar.missing", "never_created"), ("calendar.missing", "blocked")} <= {t[:2] for t in told(world)}
+    assert world.sent_to(), "and the other job ran"
+
+
+def test_venues_that_share_a_database_keep_to_themselves(world: World) -> None:
+    """Each tells of its own, closes its own, and leaves the other's events alone."""
+    mine = world.venue.booking(source="a", contact_phone="07700")
+    theirs = world.venue.booking(source="b", contact_phone="07700")
+    world.configure(bookings=", only: {source: b}")
+    world.once()
+    world.configure(bookings=", only: {source: a}")
+    world.sandbox.sentry.items.clear()
+    world.once()
+    assert details(world, "sms.missing", "unusable_data")["references"] == [mine[:8]]
+    assert {about for kind, about in world.gaps() if kind == "sms.missing"} == {mine, theirs}
+    world.venue.sql("UPDATE private_bookings SET status = 'cancelled', calendar_event_id = NULL WHERE id = %s", theirs)
+    world.later(minutes=10)
+    world.once()
+    assert len(world.sandbox.google.live()) == 2, "what became of the other's event is the other's business"
+    world.configure(bookings=", only: {source: b}")
+    world.once()
+    assert [event["summary"][14:22] for event in world.sandbox.google.live()] == [mine[:8]]

@@ -17,3 +17,5 @@ class StandingClock:
 
     def pause(self, duration: timedelta) -> None:
         time.sleep(duration.total_seconds())
+
+    sleep = pause

@@ -15,7 +15,7 @@ from reconciler.sandbox.postgres import SUPERUSER, PostgresServer
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 PASSWORD = "p@ss word/with:everything"
 SYSTEM_USER = "postgres"
-_SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+_SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 
 class DebianPostgres(PostgresServer):

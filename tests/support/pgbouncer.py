@@ -20,6 +20,8 @@ BINARY = Path("/usr/sbin/pgbouncer")
 CONSOLE = "pgbouncer"
 """The database by which its console is reached."""
 ROLES = (SUPERUSER, "venue_owner", "venue_app", "reconciler_job", "reconciler_reader")
+POOL_SIZE = 2
+"""Connections to the server, for each database and role."""
 _SETTINGS = """\
 [databases]
 * = host={host} port={port}
@@ -32,9 +34,11 @@ auth_type = scram-sha-256
 auth_file = {users}
 admin_users = {admin}
 pool_mode = transaction
-default_pool_size = 2
+default_pool_size = {pool_size}
 max_client_conn = 100
 server_reset_query =
+query_wait_timeout = 5
+server_login_retry = 1
 """
 
 
@@ -73,7 +77,9 @@ class Pooler:
         users.write_text("".join(f'"{role}" "{PASSWORD}"\n' for role in ROLES))
         settings = self._folder / "pgbouncer.ini"
         settings.write_text(
-            _SETTINGS.format(host=host, port=port, own_port=self.port, users=users, admin=SUPERUSER)
+            _SETTINGS.format(
+                host=host, port=port, own_port=self.port, pool_size=POOL_SIZE, users=users, admin=SUPERUSER
+            )
         )
         user = SYSTEM_USER if os.geteuid() == 0 else None
         if user:

@@ -18,8 +18,9 @@ CRON_YAML = """\
 timezone: UTC
 bookings: {since: 2026-01-01, grace: 1s}
 rules: {sms.missing: {quiet_hours: off}}
-limits: {rate: {texts: 2000/s, events: 2000/s}, breaker: {texts: 5000, events: 5000}, pass: 1000, lease: 20s,
-         settle: 20s, per_recipient: 1000/24h, timeouts: {twilio: 3s, google: 3s}}
+limits: {rate: {texts: 2000/s, events: 2000/s}, breaker: {texts: 5000, events: 5000}, pass: 1000, pass_budget: 900ms,
+         lease: 20s, settle: 20s, per_recipient: 1000/24h, timeouts: {twilio: 3s, google: 3s}}
+reporting: {settled_after: 2s}
 jobs:
   missing_sms: {every: 1s}
   missing_events: {every: 1s}

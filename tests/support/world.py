@@ -10,7 +10,7 @@ from typing import Any
 from reconciler import bootstrap
 from reconciler.cli.once import run_jobs
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.jobs import available
+from reconciler.engine.jobs import available, raise_crash
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.sandbox.world import Sandbox
@@ -65,7 +65,9 @@ class World:
     def once(self, *, act: bool = True, ceiling: int | None = None) -> dict[GapKind, PassResult]:
         """What ``reconciler once`` does, in this process."""
         with self.services(act=act, ceiling=ceiling) as services:
-            return {result.kind: result for result in run_jobs(available(), services)}
+            results = run_jobs(available(), services)
+        raise_crash(results)
+        return {result.kind: result for result in results}
 
     def both(self, **options: Any) -> dict[GapKind, PassResult]:
         """Of these the two that repair."""

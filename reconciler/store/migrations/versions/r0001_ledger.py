@@ -18,10 +18,14 @@ STATEMENTS = (
     """
     CREATE TABLE reconciler.gap (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        scope text NOT NULL,
         kind text NOT NULL,
         about text NOT NULL,
         cause text NOT NULL,
+        key text NOT NULL,
         reason text NOT NULL,
+        detail jsonb NOT NULL,
+        noted_at timestamptz,
         opened_at timestamptz NOT NULL,
         seen_at timestamptz NOT NULL,
         closed_at timestamptz,
@@ -30,9 +34,11 @@ STATEMENTS = (
     )
     """,
     "CREATE UNIQUE INDEX gap_open ON reconciler.gap (kind, about) WHERE closed_at IS NULL",
+    "CREATE INDEX gap_unnoted ON reconciler.gap (kind) WHERE noted_at IS NULL",
     """
     CREATE TABLE reconciler.intent (
         id uuid PRIMARY KEY,
+        scope text NOT NULL,
         booking text NOT NULL,
         effect text NOT NULL CHECK (effect IN ('text', 'event')),
         trigger text NOT NULL,
@@ -107,17 +113,19 @@ STATEMENTS = (
     """
     CREATE TABLE reconciler.episode (
         id uuid PRIMARY KEY,
+        scope text NOT NULL,
         kind text NOT NULL,
         cause text NOT NULL,
+        key text NOT NULL,
         opened_at timestamptz NOT NULL,
-        seen_at timestamptz NOT NULL,
+        newest_at timestamptz NOT NULL,
         ended_at timestamptz,
         report jsonb NOT NULL,
         told_at timestamptz,
         telling_until timestamptz
     )
     """,
-    "CREATE UNIQUE INDEX episode_open ON reconciler.episode (kind, cause) WHERE ended_at IS NULL",
+    "CREATE UNIQUE INDEX episode_open ON reconciler.episode (scope, kind, cause, key) WHERE ended_at IS NULL",
     "CREATE INDEX episode_untold ON reconciler.episode (opened_at) WHERE told_at IS NULL",
     "CREATE TABLE reconciler.rate (name text PRIMARY KEY, next_at timestamptz NOT NULL)",
     "INSERT INTO reconciler.installation (id, since) VALUES (gen_random_uuid(), clock_timestamp())",

@@ -1,0 +1,26 @@
+"""Asked to stop, finish the call in hand: a text whose answer nobody waits for would be *unknown* for ever."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+KILLED_BY = 128
+"""Exit code of a command that a signal ended, less the signal's number."""
+
+
+@contextmanager
+def finishing(stop: threading.Event) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM set ``stop``, and stand in the list."""
+    caught: list[int] = []
+
+    def note(signum: int, _: object) -> None:
+        caught.append(signum)
+        stop.set()
+
+    before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

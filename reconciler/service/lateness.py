@@ -1,0 +1,76 @@
+"""Whether the jobs run when they should, by what the ledger says. How many gaps there are does not come into it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from reconciler.domain.policies import Policy
+from reconciler.schedule import GRACE
+from reconciler.settings.model import CronFile, Job
+from reconciler.settings.values import write_duration
+
+_REPEATED = timedelta(hours=3)
+"""No change of the clocks repeats or leaves out more than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A job that should have finished a run by now and did not."""
+
+    job: str
+    finished_at: datetime | None
+    """When its last run did; ``None``: none ever."""
+    wanted: str
+    """Its schedule as cron.yaml has it."""
+
+
+def expected(file: CronFile) -> dict[str, Job]:
+    """The jobs that leave a trace in the ledger: one whose rules are all off looks at nothing."""
+    rules = file.rules
+    idle = {
+        "missing_sms": rules.sms_missing.policy is Policy.OFF,
+        "missing_events": rules.calendar_missing.policy is Policy.OFF,
+        "sms_delivery": rules.sms_stuck.policy is Policy.OFF and rules.sms_unproven.policy is Policy.OFF,
+    }
+    return {name: job for name, job in file.running().items() if not idle.get(name, False)}
+
+
+def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> list[Late]:
+    """Every job whose last finished run (``finished``, by job) is older than its schedule allows, by name.
+
+    A run may begin as late as the schedule's grace and take as long as a pass may. A job that never ran is late if it
+    also runs at start; otherwise nothing tells since when cron.yaml has it, and its first time may be to come.
+    """
+    allowed = GRACE + file.limits.pass_budget
+    return [
+        Late(job=name, finished_at=finished.get(name), wanted=_wanted(job))
+        for name, job in sorted(expected(file).items())
+        if _is_late(job, finished.get(name), now - allowed, file.timezone)
+    ]
+
+
+def _is_late(job: Job, finished_at: datetime | None, by: datetime, zone: ZoneInfo) -> bool:
+    if finished_at is None:
+        return job.at_start
+    if job.cron:
+        due_at = last_time(job.cron, by, zone)
+        return due_at is not None and finished_at < due_at
+    assert job.every is not None
+    # Without a run at start, a restart begins the interval anew.
+    return finished_at + (job.every if job.at_start else 2 * job.every) < by
+
+
+def last_time(line: str, by: datetime, zone: ZoneInfo) -> datetime | None:
+    """The last time at or before ``by`` that the line of crontab names."""
+    # CronSim goes back by the wall's clock, on which an hour may be repeated: so from after it, and compared in time.
+    for time in CronSim(line, (by + _REPEATED).astimezone(zone), reverse=True):
+        if time.timestamp() <= by.timestamp():
+            return time
+    return None
+
+
+def _wanted(job: Job) -> str:
+    return f"every {write_duration(job.every)}" if job.every else f"cron {job.cron}"

@@ -1,0 +1,70 @@
+"""The image without an engine: first stage played, then exactly its command, by a user without rights, elsewhere."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.support.image import healthcheck, play_first_stage, stages
+from tests.support.service import eventually, present_day
+from tests.support.venue import Venue
+
+pytestmark = [pytest.mark.system, pytest.mark.parametrize("postgres", ["pooled"], indirect=True)]
+FINAL = stages()[1]
+UNPRIVILEGED = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+SOON = timedelta(seconds=30)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A folder that every user may read; below it what the image has below /."""
+    root = Path(tempfile.mkdtemp(prefix="reconciler-image-"))
+    root.chmod(0o755)
+    play_first_stage(root)
+    yield root
+    shutil.rmtree(root)
+
+
+def start(arguments: list[str], place: Path, variables: Mapping[str, str], out: Path) -> "subprocess.Popen[bytes]":
+    """A process as the engine would start it: the image's environment and folder, and nothing of ours."""
+    own = {name: value.replace("/opt/", f"{place}/opt/") for name, value in FINAL.environment().items()}
+    own["PATH"] = own["PATH"].replace("$PATH", "/usr/bin:/bin")
+    with out.open("wb") as told:
+        return subprocess.Popen(
+            arguments,
+            cwd=place / "etc",
+            env=own | dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=told,
+            **UNPRIVILEGED,  # type: ignore[call-overload]  # a mapping of its own keywords
+        )
+
+
+def test_the_image_s_command_mends_says_that_it_is_healthy_and_stops(venue: Venue, place: Path, tmp_path: Path) -> None:
+    (place / "etc").mkdir(mode=0o755)
+    log, answer = tmp_path / "log", tmp_path / "answer"
+    ask = healthcheck(FINAL)[1].arguments()
+    with present_day(venue, place / "etc") as (sandbox, variables):
+        before = sorted(place.rglob("*"))
+        child = start(FINAL.last("ENTRYPOINT").arguments() + FINAL.last("CMD").arguments(), place, variables, log)
+        try:
+            eventually(lambda: '"event": "pass"' in log.read_text(), SOON)
+            booking = venue.booking(created_at=venue.now - timedelta(seconds=5), event_date="2999-01-01")
+            eventually(lambda: venue.stored_event(booking) is not None and bool(sandbox.twilio.messages), SOON)
+            assert start(ask, place, variables, answer).wait(30) == 0, answer.read_text()
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(20) == 0, log.read_text()
+        finally:
+            child.kill()
+            child.wait()
+        assert [event["id"] for event in sandbox.google.live()] == [venue.stored_event(booking)]
+        assert len(sandbox.twilio.messages) == 1
+        assert sorted(place.rglob("*")) == before, "it writes no file"
+        assert start(ask, place, variables | {"DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, answer).wait(30) == 3
