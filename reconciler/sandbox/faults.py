@@ -71,6 +71,11 @@ class Faults:
             self._always.clear()
             self._seeded = None
 
+    def pending(self, operation: str) -> int:
+        """How many of the ``next_calls`` are still to come."""
+        with self._lock:
+            return len(self._next.get(operation, ()))
+
     def take(self, operation: str) -> Fault | None:
         """What goes wrong with this call, ``None`` if nothing does."""
         with self._lock:

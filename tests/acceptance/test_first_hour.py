@@ -87,16 +87,3 @@ def test_the_sandbox_leaves_nothing_behind(tmp_path: Path) -> None:
         assert folder.exists()
     assert not folder.exists()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_demo(tmp_path: Path) -> None:
-    shown = reconciler("demo", folder=tmp_path)
-    assert (shown.code, shown.err) == (0, "")
-    last = shown.out.rstrip().splitlines()[-1]
-    numbers = re.fullmatch(r"demo: (\d+) repaired, (\d+) told, 0 silent, second pass 0 writes", last)
-    assert numbers
-    sent, placed = (int(n) for n in re.findall(r"^ +\w+ +(\d+) (?:sent|in place)", shown.out, re.MULTILINE))
-    assert sent + placed == int(numbers[1]) > 30
-    assert int(re.findall(r"^(\d+) bookings", shown.out, re.MULTILINE)[0]) >= 40
-    assert "nothing written" in shown.out
-    assert list(tmp_path.iterdir()) == []

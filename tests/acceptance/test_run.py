@@ -64,7 +64,7 @@ def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: P
         assert not [secret for secret in (ANA, "Ana", "Lima", "7700900", "sandbox-token") if secret in str(lines)]
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_asked_to_stop_it_finishes_the_call_in_hand_and_begins_no_other(
     venue: Venue, tmp_path: Path, signum: signal.Signals
 ) -> None:
@@ -82,7 +82,8 @@ def test_asked_to_stop_it_finishes_the_call_in_hand_and_begins_no_other(
         assert venue.sql("SELECT count(*)::int FROM private_booking_sms_queue WHERE status = 'sent'") == [(1,)]
 
 
-@pytest.mark.parametrize("number", [60, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [500])
 def test_three_replicas_share_the_gaps(venue: Venue, tmp_path: Path, number: int) -> None:
     with present_day(venue, tmp_path) as (sandbox, variables), ExitStack() as stack:
         plant(venue, number)
@@ -93,6 +94,7 @@ def test_three_replicas_share_the_gaps(venue: Venue, tmp_path: Path, number: int
         assert_each_once(sandbox, venue, number)
 
 
+@pytest.mark.long
 def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
     with EmbeddedPostgres() as postgres:
         postgres.create_application("venue")
@@ -116,6 +118,7 @@ def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
             assert told_of_database(sandbox) == 2, "once each time it went, however often a job met it"
 
 
+@pytest.mark.long
 def test_an_answer_that_came_while_the_database_was_away_is_not_lost(tmp_path: Path) -> None:
     """It goes and comes back while Twilio thinks: what Twilio said is written down all the same."""
     with EmbeddedPostgres() as postgres:
@@ -140,6 +143,7 @@ def told_of_database(sandbox: Sandbox) -> int:
     return sum(event["tags"]["kind"] == "integration.database" for event in sandbox.sentry.events)
 
 
+@pytest.mark.long
 def test_a_schema_that_was_not_migrated_is_told_and_waited_for(bare_venue: Venue, tmp_path: Path) -> None:
     with present_day(bare_venue, tmp_path) as (sandbox, variables):
         with running(tmp_path, variables) as service:
@@ -175,6 +179,7 @@ def test_a_dsn_with_a_typo_is_a_mistake_and_not_a_silence(venue: Venue, tmp_path
         assert "SENTRY_DSN: is no DSN" in service.log.read_text()
 
 
+@pytest.mark.long
 def test_sentry_that_is_down_stops_nothing_and_is_told_later(venue: Venue, tmp_path: Path) -> None:
     with present_day(venue, tmp_path) as (sandbox, variables):
         sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.STATUS, status=503))
@@ -187,6 +192,7 @@ def test_sentry_that_is_down_stops_nothing_and_is_told_later(venue: Venue, tmp_p
             assert service.stop() == 0
 
 
+@pytest.mark.long
 def test_two_services_with_different_settings_are_told(venue: Venue, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -197,6 +203,7 @@ def test_two_services_with_different_settings_are_told(venue: Venue, tmp_path: P
         assert [service.stop() for service in services] == [0, 0]
 
 
+@pytest.mark.long
 def test_a_provider_that_rejects_everything_leaves_the_other_effect_alone(venue: Venue, tmp_path: Path) -> None:
     with present_day(venue, tmp_path) as (sandbox, variables):
         plant(venue, 3)
@@ -210,6 +217,7 @@ def test_a_provider_that_rejects_everything_leaves_the_other_effect_alone(venue:
             assert service.stop() == 0
 
 
+@pytest.mark.long
 def test_a_scheduler_of_another_kind_checks_in_and_a_person_does_not(venue: Venue, tmp_path: Path) -> None:
     with present_day(venue, tmp_path) as (sandbox, variables):
         plant(venue, 1)

@@ -77,7 +77,7 @@ def test_the_breaker_refuses_with_its_numbers_and_touches_nothing(world: World) 
     world.configure(limits=", breaker: {texts: 3, events: 200}")
     many(world.venue, 5)
     for act in (False, True):
-        result = world.texts(act=act)
+        result = world.both(act=act)[SMS]
         assert result.tripped == Tripped(found=5, looked_at=5, allowed=3)
         assert (result.exit_code, result.repaired) == (Exit.REFUSED_AS_UNSAFE, 0)
     assert world.sent_to() == []

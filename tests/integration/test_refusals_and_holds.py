@@ -95,7 +95,7 @@ def test_a_provider_s_refusal_holds_as_long_as_the_number(world: World) -> None:
     again = world.texts()
     assert again.plan is not None
     assert [d.verdict.reason for d in again.plan.decisions] == [Refusal.REFUSED_BY_PROVIDER]
-    assert len(world.intents()) == 2, "one for the text, one for the event; refused is not planned again"
+    assert len(world.intents()) == 1, "refused is not planned again"
     world.venue.sql("UPDATE private_bookings SET contact_phone = '07700900102' WHERE id = %s", booking)
     world.later(minutes=10)
     assert world.texts().repaired == 1

@@ -213,7 +213,7 @@ def test_a_week_of_simulated_time_tells_exactly_this(world: World) -> None:
         change, expected = happenings.get(hour, (None, []))
         if change:
             change(world)
-        world.once()
+        world.both()
         new = sorted((kind, cause) for kind, cause, _ in told(world)[before:])
         assert new == sorted(expected), f"hour {hour}"
         world.later(hours=2)

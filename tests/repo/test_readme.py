@@ -24,7 +24,12 @@ def timeless(lines: list[str]) -> list[str]:
 
 def test_the_demo_prints_what_is_shown(tmp_path: Path) -> None:
     """Line by line and in this order; `..` stands for lines that the README leaves out."""
-    printed = iter(timeless(reconciler("demo", folder=tmp_path).out.rstrip().splitlines()))
+    ran = reconciler("demo", folder=tmp_path)
+    assert (ran.code, ran.err, list(tmp_path.iterdir())) == (0, "", [])
+    lines = ran.out.rstrip().splitlines()
+    assert re.fullmatch(r"demo: \d+ repaired, \d+ told, 0 silent, second pass 0 writes", lines[-1])
+    assert int(lines[2].split()[0]) >= 40
+    printed = iter(timeless(lines))
     for line in timeless(shown("make demo")):
         assert line.strip() == ".." or line in printed, f"the demo does not print, or not there: {line}"
 
