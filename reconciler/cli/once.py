@@ -47,7 +47,7 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bo
         raise click.UsageError("--scheduled goes with --do: looking is nobody's sign of life")
     logs.set_up(logging.WARNING)
     chosen, stop = bootstrap.settings(config), threading.Event()
-    signs: AbstractContextManager[list[PassResult]] = _sign_of_life(chosen) if scheduled else nullcontext([])
+    signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
     # Looking may be cut short at any moment; a repair is finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
     services = bootstrap.services(chosen, Mandate(act=act, ceiling=ceiling), stop=stop)
@@ -59,7 +59,7 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bo
 
 
 @contextmanager
-def _sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
+def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
     """Check in once the jobs are done, or have failed: gaps are no failure, a database that is away is one."""
     results: list[PassResult] = []
     ok = False

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from reconciler.cli.once import sign_of_life
 from reconciler.domain import events
 from reconciler.engine import telling
 from reconciler.sandbox.faults import Fault, Misbehaviour
@@ -213,12 +214,16 @@ def test_a_week_of_simulated_time_tells_exactly_this(world: World) -> None:
         change, expected = happenings.get(hour, (None, []))
         if change:
             change(world)
-        world.both()
+        with sign_of_life(world.settings()) as done:
+            done += world.both().values()
         new = sorted((kind, cause) for kind, cause, _ in told(world)[before:])
         assert new == sorted(expected), f"hour {hour}"
         world.later(hours=2)
     ids = [event["event_id"] for event in world.sandbox.sentry.events]
     assert len(ids) == len(set(ids))
+    beats = [(check_in["monitor_slug"], check_in["status"]) for check_in in world.sandbox.sentry.check_ins]
+    assert beats == [("reconciler", "ok")] * (7 * 12 - 2), "one a pass, red for no gap, but for the four hours away"
+    assert {item.type for item in world.sandbox.sentry.items} == {"event", "check_in"}
 
 
 def test_a_revoked_token_is_told_although_a_hiccup_was_told_before(world: World) -> None:

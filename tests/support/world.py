@@ -14,7 +14,7 @@ from reconciler.engine.jobs import available, raise_crash
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.sandbox.world import Sandbox
-from reconciler.settings import load
+from reconciler.settings import Settings, load
 from tests.support.clock import StandingClock
 from tests.support.venue import Venue
 
@@ -43,8 +43,7 @@ class World:
         """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, quiet, event_policy, more."""
         self.edits |= edits
 
-    @contextmanager
-    def services(self, *, act: bool = True, ceiling: int | None = None) -> Iterator[Services]:
+    def settings(self) -> Settings:
         empty = {
             "bookings": "",
             "texts": "",
@@ -58,8 +57,11 @@ class World:
         wanted = CRON_YAML.format(**(empty | self.edits))
         if self.sandbox.cron_yaml.read_text() != wanted:  # another pass may be reading it
             self.sandbox.cron_yaml.write_text(wanted)
-        settings = load(self.sandbox.cron_yaml, self.sandbox.environment() | self.environment)
-        with bootstrap.services(settings, Mandate(act=act, ceiling=ceiling), self.clock) as services:
+        return load(self.sandbox.cron_yaml, self.sandbox.environment() | self.environment)
+
+    @contextmanager
+    def services(self, *, act: bool = True, ceiling: int | None = None) -> Iterator[Services]:
+        with bootstrap.services(self.settings(), Mandate(act=act, ceiling=ceiling), self.clock) as services:
             yield services
 
     def once(
