@@ -30,6 +30,8 @@ from reconciler.sandbox.google_tokens import CLIENT_ID, CLIENT_SECRET, REFRESH_T
 from reconciler.sandbox.server import Request, Response
 from reconciler.settings.environment import read
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 EVENT = EventBody(
     id="rcl0123456789abcdefghijklmnopqrstuv",

@@ -22,6 +22,8 @@ from tests.support.command import Ran, reconciler
 from tests.support.venue import Venue
 from tests.support.world import World
 
+pytestmark = pytest.mark.long
+
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 LONG_AGO = datetime(2025, 5, 1, tzinfo=UTC)
 FAR_AHEAD = "2026-12-01"

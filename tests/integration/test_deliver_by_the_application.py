@@ -22,6 +22,8 @@ from tests.integration.test_refusals_and_holds import TEXT_REFUSALS, Story
 from tests.support.venue import ANA, LONDON
 from tests.support.world import World
 
+pytestmark = pytest.mark.long
+
 SMS, STUCK = GapKind.SMS_MISSING, GapKind.SMS_STUCK
 QUEUE = "private_booking_sms_queue"
 APPLICATION = ", deliver: application"

@@ -205,6 +205,7 @@ WEEK: list[tuple[int, Change, list[tuple[str, str]]]] = [
 ]
 
 
+@pytest.mark.long
 def test_a_week_of_simulated_time_tells_exactly_this(world: World) -> None:
     world.clock.moment = world.venue.now = datetime(2026, 6, 8, 0, 5, tzinfo=LONDON)
     world.configure(quiet="off", more="reporting: {settled_after: 3h}")
