@@ -214,7 +214,7 @@ def test_the_application_s_insert_that_waits_for_our_lock_is_seen_before_the_cal
     booking = world.venue.booking(calendar_event_id="there")
     world.venue.alter(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF NEW.error_message LIKE 'reconciler:%' THEN PERFORM pg_sleep(0.5); END IF; RETURN NEW; END $$; "
+        "IF NEW.error_message LIKE 'reconciler:%' THEN PERFORM pg_sleep(1.2); END IF; RETURN NEW; END $$; "
         "CREATE TRIGGER slow BEFORE INSERT ON private_booking_sms_queue FOR EACH ROW EXECUTE FUNCTION slow()"
     )
 
