@@ -4,7 +4,6 @@ import base64
 import json
 import logging
 import socket
-import ssl
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +17,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import crypt
 
 from reconciler.domain.bookings import BookingId
@@ -35,6 +32,7 @@ from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.google import CLIENT_EMAIL, GoogleStandIn, google_error
 from reconciler.sandbox.google_state import moment
 from reconciler.sandbox.server import Request, Response
+from tests.support.network import closed_port, impostor
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")
@@ -165,12 +163,6 @@ def always(google: GoogleStandIn, fault: Fault) -> None:
     """For every call about events, not for tokens."""
     for operation in OPERATIONS:
         google.faults.always(operation, fault)
-
-
-def closed_port() -> str:
-    """An address where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
 # Insert
@@ -914,45 +906,8 @@ def test_a_proxy_that_the_client_cannot_use(opened: Open, monkeypatch: pytest.Mo
 
 def test_a_certificate_nobody_vouches_for(opened: Open, tmp_path: Path) -> None:
     with impostor(tmp_path) as (url, heard):
-        assert opened(api_url=url).insert(EVENT) == NO_CONNECTION
+        assert opened(api_url=f"{url}/").insert(EVENT) == NO_CONNECTION
     assert heard == []
-
-
-@contextmanager
-def impostor(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Speaks TLS with a certificate of its own making; ``heard`` is what was said to it in confidence."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(folder))
-    heard: list[bytes] = []
-
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            try:
-                with context.wrap_socket(connection, server_side=True) as secured:
-                    heard.append(secured.recv(100))
-            except OSError:
-                return  # the client went, as it should
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}/", heard
-        thread.join(5)
-
-
-def self_signed(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.googleapis.com")])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "impostor.pem"
-    path.write_bytes(pem(key).encode() + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 def pem(key: Any, password: bytes | None = None) -> str:

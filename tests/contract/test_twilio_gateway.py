@@ -3,7 +3,6 @@
 import json
 import logging
 import socket
-import ssl
 import threading
 import traceback
 from collections.abc import Iterator
@@ -14,10 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Outcome, Result
@@ -25,6 +20,7 @@ from reconciler.ports import OutgoingText, ProviderFailure
 from reconciler.providers.twilio import TwilioGateway
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.twilio import TwilioStandIn, twilio_error
+from tests.support.network import closed_port, impostor
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 ANA = "+447700900101"
@@ -51,12 +47,6 @@ def gateway(twilio: TwilioStandIn, **changes: Any) -> TwilioGateway:
         "api_url": twilio.url,
     }
     return TwilioGateway(**usual | changes)
-
-
-def closed_port() -> str:
-    """An address where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 # Accepted
@@ -322,49 +312,6 @@ def test_a_certificate_nobody_vouches_for(twilio: TwilioStandIn, tmp_path: Path)
     with impostor(tmp_path) as (url, heard):
         assert gateway(twilio, api_url=url, timeout=timedelta(seconds=5)).send(TEXT) == NO_CONNECTION
     assert heard == []
-
-
-@contextmanager
-def impostor(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Speaks TLS with a certificate of its own making; ``heard`` is what was said to it in confidence."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(folder))
-    heard: list[bytes] = []
-
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection:
-            try:
-                with context.wrap_socket(connection, server_side=True) as secured:
-                    heard.append(secured.recv(100))
-            except OSError:
-                return  # the client went, as it should
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}", heard
-        thread.join(5)
-
-
-def self_signed(folder: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "api.twilio.com")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    clear = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, clear)
-    path = folder / "impostor.pem"
-    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 # The check before a pass
