@@ -196,8 +196,7 @@ class Texts:
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
             if isinstance(decision, Mended):
-                if decision.became is not Became.HELD:
-                    self._cancel_row(tx, intent, scope, decision.reason, now)
+                self._cancel_row(tx, intent, scope, decision.reason, now)
                 return decision
             assert decision.draft is not None
             if decision.subject != intent.subject:

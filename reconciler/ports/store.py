@@ -129,11 +129,14 @@ class Bookings(Protocol):
         ...
 
     def lock(self, booking: BookingId) -> Lock:
-        """Lock the booking's row without waiting. Look at it in a *later* statement: this one's snapshot is older."""
+        """Lock the booking's row without waiting. Look at it in a *later* statement: this one's snapshot is older.
+
+        *busy*: somebody has it, or has been waiting for it since before us and would write once we are gone.
+        """
         ...
 
     def insert_queue_row(self, row: QueueRow) -> None:
-        """Insert our row as *failed, in flight*; the same row again changes nothing."""
+        """Insert our row as *failed, in flight*; the same row again says so again, unless it says *sent*."""
         ...
 
     def hand_over(self, row: QueueRow) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Column, Connection, Text, cast, func, literal, null, or_, select, update
+from sqlalchemy import Column, Connection, Text, and_, cast, column, func, literal, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
@@ -17,6 +17,16 @@ from reconciler.domain.verdicts import Finding
 from reconciler.ports import Lock, QueueRow, StoredEvent
 from reconciler.store import checks, look, needs, recipients
 from reconciler.store.rules import OURS, Tables
+
+_SOMEBODY_WAITS = text("""
+    SELECT EXISTS (SELECT FROM pg_locks
+                   WHERE locktype = 'tuple' AND pid <> pg_backend_pid() AND relation = :table
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                     AND (page, tuple) = (split_part(btrim(:place, '()'), ',', 1)::integer,
+                                          split_part(btrim(:place, '()'), ',', 2)::smallint))
+""")
+"""Whether another backend stands in the queue for a row. PostgreSQL lets us past it: who waited for our last lock is
+waiting still (explicit locking, row-level locks)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +90,32 @@ class PostgresBookings:
 
     def lock(self, booking: BookingId) -> Lock:
         row = self.tables.booking
+        place: Any = select(column("tableoid"), cast(column("ctid"), Text)).select_from(row)
         try:
             with self.connection.begin_nested():
-                statement = select(row.c.id).where(row.c.id == booking).with_for_update(nowait=True)
-                return Lock.HELD if self.connection.execute(statement).first() else Lock.GONE
+                locked = self.connection.execute(
+                    place.where(row.c.id == booking).with_for_update(nowait=True, of=row)
+                ).first()
         except OperationalError as error:
             if isinstance(error.orig, LockNotAvailable):
                 return Lock.BUSY
             raise
+        if locked is None:
+            return Lock.GONE
+        somebody_waits = self.connection.scalar(_SOMEBODY_WAITS, {"table": locked[0], "place": locked[1]})
+        return Lock.BUSY if somebody_waits else Lock.HELD
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
         values = self._columns(row, status="failed", error=f"{OURS}in flight {row.intent}")
-        self.connection.execute(insert(queue).values(values).on_conflict_do_nothing(index_elements=[queue.c.id]))
+        again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
+        statement = insert(queue).values(values)
+        statement = statement.on_conflict_do_update(
+            index_elements=[queue.c.id],
+            set_=again,
+            where=and_(queue.c.error.startswith(OURS), _changes(again)),
+        )
+        self.connection.execute(statement)
 
     def hand_over(self, row: QueueRow) -> None:
         self.connection.execute(insert(self._queue()).values(self._columns(row, status="approved", error=None)))
