@@ -75,6 +75,8 @@ def _repair(sandbox: Sandbox, settings: Settings) -> int:
     out.print("[bold]2 REPAIR[/]  migrate, once --do")
     results = _passes(settings, act=True)
     for result in results:
+        if result.plan is None:
+            continue
         if result.effect is None:
             for line in reasons(result):
                 out.print(f"  told        {line}", soft_wrap=True)

@@ -52,7 +52,8 @@ class Report:
     def _lines(self, result: PassResult) -> Iterable[str]:
         yield from reasons(result)
         yield from mended(result)
-        if result.plan is None and not result.faults:
+        yield from settled(result)
+        if result.off:
             yield f"{result.kind}: off"
         if result.tripped:
             yield from refusal(result, result.tripped, f"reconciler once {result.job}")
@@ -124,6 +125,13 @@ def mended(result: PassResult) -> Iterable[str]:
             yield f"{noun(result)} {became}: {number} {LABELS.get(reason, reason)}"
 
 
+def settled(result: PassResult) -> Iterable[str]:
+    """What was found out about calls whose outcome was unknown."""
+    said = [f"{number} {settling}" for (settling, _), number in sorted(result.settled.items())]
+    if said:
+        yield from folded(f"{noun(result)} of unknown outcome: ", said)
+
+
 def refusal(result: PassResult, tripped: Tripped, command: str) -> Iterable[str]:
     """The breaker's numbers, and the line to copy."""
     yield (
@@ -143,7 +151,7 @@ def fault_lines(fault: IntegrationFault) -> Iterable[str]:
 def would(results: Iterable[PassResult]) -> str:
     """One line: what ``--do`` would do now."""
     parts = []
-    for result in results:
+    for result in (result for result in results if result.looks):
         repairs = result.plan.repairs if result.plan else []
         if result.effect is Effect.TEXT:
             parts.append(_texts(repairs))

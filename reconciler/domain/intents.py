@@ -30,6 +30,9 @@ HANDED_OVER = "handed_over"
 """The code of a *done* text that the application is to send. Such a *done* ends nothing: whether it is sent stands in
 the application's queue, and only there."""
 
+BY_A_PERSON = "by_a_person"
+"""The code of an intent that a person has settled; one that a person *dropped* is not begun anew."""
+
 SUBJECT_PARTS = ":"
 """Between the parts of a subject; the first names the recipient."""
 
@@ -79,6 +82,11 @@ class Intent:
     """What a refusal makes of the gap; ``None`` where nothing was refused."""
     provider_id: str | None
     not_before: datetime | None
+    """Not tried before then; while *unknown*: not asked for before then, by the database's clock."""
+    attempted_at: datetime | None
+    """When a call for it was first about to leave the machine."""
+    settle_tries: int
+    """How often the provider was asked what became of it, and could not tell."""
     claim: str | None
 
 

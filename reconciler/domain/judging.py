@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import SUBJECT_PARTS, Intent, State
-from reconciler.domain.verdicts import Hold, Refusal, Verdict, held, refused
+from reconciler.domain.intents import BY_A_PERSON, SUBJECT_PARTS, Intent, State
+from reconciler.domain.verdicts import Condition, Hold, Refusal, Verdict, failed_condition, held, refused
 
 
 def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime) -> Verdict | None:
@@ -19,7 +19,9 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
         case State.UNKNOWN:
             return refused(Refusal.UNKNOWN)
         case State.NEEDS_HUMAN:
-            return refused(Refusal.GIVEN_UP)
+            return refused(Refusal.NOT_PROVABLE if last.cause is Cause.UNKNOWN_OUTCOME else Refusal.GIVEN_UP)
+        case State.DROPPED if last.code == BY_A_PERSON:
+            return failed_condition(Condition.UNDECIDED)
         case State.SENDING:
             return held(Hold.IN_FLIGHT, cause)
         case State.REFUSED if _same_subject(last, subject):

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from reconciler.domain.backoff import Backoff
+
 
 class Policy(StrEnum):
     """What a rule (or the whole installation) may do about a gap."""
@@ -121,5 +123,11 @@ class Limits:
     """Between two calls, over all processes (the ``rate`` of cron.yaml)."""
     generations: int
     """So many times one effect of one booking is begun anew; then a person is asked."""
+    attempts: int
+    """So many calls may leave the machine for one intent; then a person is asked."""
+    backoff: Backoff
     lease: timedelta
+    settle: timedelta
+    """How long after an outcome became unknown its absence may be believed."""
+    settle_tries: int
     call_timeout: timedelta

@@ -48,7 +48,12 @@ class Draft:
 
     def subject(self, installation: str) -> str:
         """Digests of recipient and text: a refusal holds as long as what was refused is the same."""
-        return f"{digest(installation, self.number)}{SUBJECT_PARTS}{digest(installation, self.body)}"
+        return f"{recipient(installation, self.number)}{SUBJECT_PARTS}{digest(installation, self.body)}"
+
+
+def recipient(installation: str, number: str) -> str:
+    """The digest of a number (E.164): the first part of a text's subject."""
+    return digest(installation, number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,6 +77,7 @@ class Refusal(StrEnum):
     UNKNOWN = "unknown"
     REFUSED_BY_PROVIDER = "refused_by_provider"
     GIVEN_UP = "given_up"
+    NOT_PROVABLE = "not_provable"
     TAKEN_BACK = "taken_back"
     NOT_SENT = "not_sent"
     NO_PROOF = "no_proof"
@@ -120,6 +121,7 @@ CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.UNKNOWN: Cause.UNKNOWN_OUTCOME,
     Refusal.REFUSED_BY_PROVIDER: Cause.UNUSABLE_DATA,
     Refusal.GIVEN_UP: Cause.GIVEN_UP,
+    Refusal.NOT_PROVABLE: Cause.UNKNOWN_OUTCOME,
     Refusal.TAKEN_BACK: Cause.DELETED_BY_HAND,
     Refusal.NOT_SENT: Cause.APP_FAILED,
     Refusal.NO_PROOF: Cause.UNKNOWN_OUTCOME,
@@ -151,6 +153,7 @@ LABELS: dict[str, str] = {
     Refusal.UNKNOWN: "outcome unknown",
     Refusal.REFUSED_BY_PROVIDER: "the provider refused it",
     Refusal.GIVEN_UP: "attempts used up",
+    Refusal.NOT_PROVABLE: "whether it was done could not be found out",
     Refusal.TAKEN_BACK: "handed over, and taken out of the queue",
     Refusal.NOT_SENT: "queued, and not sent by the application",
     Refusal.NO_PROOF: "marked as sent without the provider's id",

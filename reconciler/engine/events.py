@@ -3,7 +3,7 @@
 An insert may be repeated: its id is derived from booking and generation, so a repeat collides instead of doubling.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent, Outcome, Result, State
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
+from reconciler.domain.settling import Found, Settled
 from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
@@ -37,6 +38,7 @@ class Events:
     kind = GapKind.CALENDAR_MISSING
     effect = Effect.EVENT
     integration = GapKind.INTEGRATION_GOOGLE
+    may_arrive_late = True
 
     @property
     def policy(self) -> Policy:
@@ -89,38 +91,42 @@ class Events:
         """None of them: an event that was made may vanish, and is made again."""
         return ()
 
-    def unsettled(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Events of unknown outcome, and events of ours that their booking has no use for."""
+    @property
+    def settle_after(self) -> timedelta:
+        """Not at all: the answer about an id is certain, and trying again collides with what arrives late."""
+        return timedelta(0)
+
+    def asker(self, scope: Scope) -> Callable[[Intent], Settled]:
+        return lambda intent: self._ask(intent, scope)
+
+    def _ask(self, intent: Intent, scope: Scope) -> Settled:
+        event_id = events.event_id(scope.installation, intent.booking, intent.generation)
+        found = self._calendar().get(event_id)
+        if found is None:
+            return Settled(found=Found.ABSENT, code="absent")
+        if found.live:
+            return Settled(found=Found.THERE, code="found", provider_id=event_id)
+        return Settled(found=Found.TAKEN_BACK, code=TOMBSTONE)
+
+    def conclude(self, done: Intent, scope: Scope) -> None:
+        self._write_back(done)
+
+    def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
+        """Nothing: the booking names no event of ours yet."""
+
+    def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         made = [intent for intent in tx.ledger.done_since(self.effect, since) if _is_ours(intent, scope)]
         stored = tx.bookings.stored_events([intent.booking for intent in made])
-        strays = [intent for intent in made if _is_stray(intent, stored.get(intent.booking))]
-        return [*tx.ledger.in_state(self.effect, State.UNKNOWN), *strays]
+        return [intent for intent in made if _is_stray(intent, stored.get(intent.booking))]
 
-    def settle(self, intents: Sequence[Intent], scope: Scope) -> None:
-        """Ask for each event by its id: the calendar's answer is certain, live, deleted or never."""
-        for intent in intents:
-            event_id = events.event_id(scope.installation, intent.booking, intent.generation)
-            found = self._calendar().get(event_id)
-            if intent.state is State.UNKNOWN:
-                intent = self._settled(intent, event_id, found) or intent
-            elif found is None or not found.live:
-                self._forget(intent)
-                continue
-            if intent.state is State.DONE:
-                self._write_back(intent)
-
-    def _settled(self, intent: Intent, event_id: str, found: CalendarEvent | None) -> Intent | None:
-        now = self.services.clock.now()
+    def sweep(self, stray: Intent, scope: Scope) -> None:
+        assert stray.provider_id is not None
+        found = self._calendar().get(stray.provider_id)
+        if found and found.live:
+            self._write_back(stray)
+            return
         with self.services.store.writing() as tx:
-            if found is None:
-                return tx.ledger.move(intent, State.PLANNED, code="absent", now=now)
-            if found.live:
-                return tx.ledger.move(intent, State.DONE, code="found", now=now, provider_id=event_id)
-            return tx.ledger.move(intent, State.DROPPED, code=TOMBSTONE, now=now)
-
-    def _forget(self, intent: Intent) -> None:
-        with self.services.store.writing() as tx:
-            tx.ledger.undone(intent, TOMBSTONE, self.services.clock.now())
+            tx.ledger.undone(stray, TOMBSTONE, self.services.clock.now())
 
     def finish(self, intent: Intent, scope: Scope) -> None:
         """Nothing: an event that the booking does not name is a gap, and mended as one."""
@@ -228,7 +234,7 @@ class Events:
         now = self.services.clock.now()
 
         def know(tx: Transaction) -> Intent | None:
-            moved = record(tx, self.kind, sending, outcome, now)
+            moved = record(tx, self, sending, outcome, now)
             if moved and outcome.code == TOMBSTONE:
                 return tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now)
             return moved

@@ -1,8 +1,8 @@
 """What a pass needs to know about one effect, and what both effects do alike."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -10,6 +10,7 @@ from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
+from reconciler.domain.settling import Settled
 from reconciler.domain.verdicts import Standing
 from reconciler.engine.results import Became, Mended
 from reconciler.ports import Lock, Transaction
@@ -61,12 +62,36 @@ class Mender(Protocol):
         """
         ...
 
-    def unsettled(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Intents, touched since then, of which a provider can say for certain what became of them."""
+    @property
+    def settle_after(self) -> timedelta:
+        """How long an unknown outcome is left alone before the provider is asked for it."""
         ...
 
-    def settle(self, intents: Sequence[Intent], scope: Scope) -> None:
-        """Before the look: find out what became of them, and put it right.
+    may_arrive_late: bool
+    """Whether a call that has vanished may still have its effect after the provider said that it has none."""
+
+    def asker(self, scope: Scope) -> Callable[[Intent], Settled]:
+        """Asks the provider what became of an intent of unknown outcome; what it has learnt serves the next ones.
+
+        Raises (the asker):
+            ProviderFailure: the provider could not be asked.
+        """
+        ...
+
+    def conclude(self, done: Intent, scope: Scope) -> None:
+        """The effect was found: bring the application's tables up to date, and close the gap."""
+        ...
+
+    def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
+        """The effect is not there and not wanted any more: the application's tables say so too."""
+        ...
+
+    def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+        """Intents *done* since then whose effect the booking has no use for."""
+        ...
+
+    def sweep(self, stray: Intent, scope: Scope) -> None:
+        """Put one of them right.
 
         Raises:
             ProviderFailure: the provider could not be asked.

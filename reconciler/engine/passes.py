@@ -22,6 +22,7 @@ from reconciler.engine.mender import Mender, Scope
 from reconciler.engine.recording import record_gaps, record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
+from reconciler.engine.settling import settle
 from reconciler.engine.survey import Survey, blind, may_repair, survey
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services
@@ -45,7 +46,7 @@ def _run(job: str, mender: Mender, services: Services) -> PassResult:
     act = services.mandate.act
     if Policy.OFF in (mender.policy, services.repairs):
         began_at = _close_all(mender, services) if act else None
-        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None, began_at=began_at)
+        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None, began_at=began_at, off=True)
     if act:
         return _act(job, mender, services)
     return _result(job, mender, _look(job, mender, services, services.clock.now()))
@@ -70,7 +71,8 @@ def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey
 
 
 def _act(job: str, mender: Mender, services: Services) -> PassResult:
-    in_the_way = _settle(mender, services)
+    answers = settle(mender, services)
+    in_the_way = answers.fault or _sweep(mender, services)
     now = services.clock.now()
     seen = _look(job, mender, services, now)
     with services.store.reading() as tx:
@@ -91,7 +93,7 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
         record(tx, mender, seen, now)
     mended, broken, crash = _repair(mender, services, seen)
     result = replace(_result(job, mender, seen), faults=(*faults, *broken), mended=mended)
-    result = replace(result, began_at=now, run=run, crash=crash)
+    result = replace(result, began_at=now, run=run, crash=crash, settled=answers.counts)
     said = "crashed" if crash else result.exit_code.name.lower()
     with services.store.writing() as tx:
         record_faults(tx, about, broken, [], now)
@@ -99,20 +101,17 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
     return result
 
 
-def _settle(mender: Mender, services: Services) -> IntegrationFault | None:
-    """What became of earlier calls first, so that the look sees it; or why nobody could be asked."""
-    now = services.clock.now()
-    with services.store.writing() as tx:
-        tx.ledger.abandon_expired(mender.effect, now)
-        scope = Scope(since=now, installation=tx.ledger.installation().id)
+def _sweep(mender: Mender, services: Services) -> IntegrationFault | None:
+    """What we made, and the booking has no use for; or why nobody could be asked."""
     if not may_repair(mender, services) or mender.effect in services.suspended:
         return None
     try:
         with services.store.reading() as tx:
-            unsettled = mender.unsettled(tx, scope, now - services.window.lookback)
-        fault = fault_of(mender) if unsettled else None
-        if unsettled and fault is None:
-            mender.settle(unsettled, scope)
+            scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
+            strays = mender.strays(tx, scope, services.clock.now() - services.window.lookback)
+        fault = fault_of(mender) if strays else None
+        for stray in strays if fault is None else ():
+            mender.sweep(stray, scope)
     except ProviderFailure as failure:
         return unreachable(mender, failure)
     except DatabaseDisagrees:

@@ -35,6 +35,17 @@ class Became(StrEnum):
         return self in (Became.SENT, Became.HANDED_OVER, Became.CREATED, Became.ADOPTED, Became.WRITTEN_BACK)
 
 
+class Settling(StrEnum):
+    """What became of one intent of unknown outcome."""
+
+    FOUND = "found"
+    ABSENT = "absent, planned again"
+    DROPPED = "absent, and not wanted any more"
+    UNDECIDED = "undecided, to be asked for again"
+    NEEDS_HUMAN = "waiting for a person"
+    ELSEWHERE = "answered meanwhile"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mended:
     """The end of one attempt. ``outcome`` is set where the provider had a say."""
@@ -68,6 +79,15 @@ class PassResult:
     """Its number in the ledger."""
     mended: Counter[tuple[Became, str]] = field(default_factory=Counter)
     """How many claimed intents became what, and why."""
+    settled: Counter[tuple[Settling, str]] = field(default_factory=Counter)
+    """How many calls of unknown outcome were found out to be what, and why."""
+    off: bool = False
+    """Nobody asks for this rule."""
+
+    @property
+    def looks(self) -> bool:
+        """Whether it is the result of a look at a rule; a job that settles or tidies up has no plan to show."""
+        return self.plan is not None or self.off or bool(self.faults)
 
     @property
     def acted(self) -> bool:
@@ -116,7 +136,8 @@ class PassResult:
             return Exit.REFUSED_AS_UNSAFE
         if self.left or self.faults:
             return Exit.WORK_LEFT
-        return Exit.NEEDS_A_HUMAN if self.told else Exit.AS_DESIRED
+        given_up = any(settling is Settling.NEEDS_HUMAN for settling, _ in self.settled)
+        return Exit.NEEDS_A_HUMAN if self.told or given_up else Exit.AS_DESIRED
 
     def counts(self) -> dict[str, int]:
         """The numbers of the ledger's row of this pass."""
@@ -127,4 +148,7 @@ class PassResult:
                 numbers[standing.name.lower()] = numbers.get(standing.name.lower(), 0) + number
         for (became, _), number in self.mended.items():
             numbers[became.name.lower()] = numbers.get(became.name.lower(), 0) + number
+        for (settling, _), number in self.settled.items():
+            name = f"settled_{settling.name.lower()}"
+            numbers[name] = numbers.get(name, 0) + number
         return numbers

@@ -4,10 +4,9 @@ Order matters more than anything here. The ledger says *sending* before the call
 *sent*: whatever dies in between, no text is sent twice and none is forgotten.
 """
 
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
@@ -21,11 +20,11 @@ from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
 from reconciler.engine.pacing import wait_for_slot
 from reconciler.engine.results import Became, Mended
+from reconciler.engine.text_evidence import TextAsker, row_id
 from reconciler.ports import OutgoingText, QueueRow, Services, SmsGateway, Transaction, Unwritable
 
 TEMPLATE = "reconciler"
 """What stands as the template's name in our queue rows."""
-_ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
 _SLOT = "twilio"
 
 
@@ -35,6 +34,7 @@ class Texts:
     kind = GapKind.SMS_MISSING
     effect = Effect.TEXT
     integration = GapKind.INTEGRATION_TWILIO
+    may_arrive_late = False  # it was left alone for longer than that
 
     @property
     def policy(self) -> Policy:
@@ -108,17 +108,32 @@ class Texts:
     def final_triggers(self) -> Collection[str] | None:
         return self.services.texts.satisfied_by
 
-    def unsettled(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """None: whether a text of unknown outcome left cannot be known by asking once. It is told instead."""
+    @property
+    def settle_after(self) -> timedelta:
+        return self.limits.settle
+
+    def asker(self, scope: Scope) -> TextAsker:
+        return TextAsker(self.services, self._gateway(), scope)
+
+    def conclude(self, done: Intent, scope: Scope) -> None:
+        self.finish(done, scope)
+        with self.services.store.writing() as tx:
+            tx.ledger.close_gap(self.kind, done.booking, "repaired", self.services.clock.now())
+
+    def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
+        self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
+
+    def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+        """None: a text that was sent stays sent."""
         return ()
 
-    def settle(self, intents: Sequence[Intent], scope: Scope) -> None:
-        """Nothing to settle."""
+    def sweep(self, stray: Intent, scope: Scope) -> None:
+        """Nothing to sweep."""
 
     def finish(self, intent: Intent, scope: Scope) -> None:
         with self.services.store.writing() as tx:
             tx.bookings.mark_queue_row(
-                _row_id(scope, intent),
+                row_id(scope, intent),
                 status="sent",
                 error=None,
                 provider_id=intent.provider_id,
@@ -179,7 +194,7 @@ class Texts:
             if isinstance(decision, Mended):
                 return decision
             intent = replace(intent, subject=decision.subject)
-            row = self._row(_row_id(scope, intent), intent, decision, now)
+            row = self._row(row_id(scope, intent), intent, decision, now)
             tx.bookings.insert_queue_row(row)
             tx.bookings.rehearse_sent(row.id, now)
         return intent
@@ -220,13 +235,13 @@ class Texts:
         done = outcome.result is Result.DONE
 
         def know(tx: Transaction) -> None:
-            record(tx, self.kind, intent, outcome, now)
+            record(tx, self, intent, outcome, now)
             if done:
                 tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
 
         def say(tx: Transaction) -> None:
             tx.bookings.mark_queue_row(
-                _row_id(scope, intent),
+                row_id(scope, intent),
                 status="sent" if done else "failed",
                 error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
                 provider_id=outcome.provider_id,
@@ -239,16 +254,10 @@ class Texts:
         return ended(outcome, Became.SENT)
 
     def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
-        row = _row_id(scope, intent)
+        row = row_id(scope, intent)
         tx.bookings.mark_queue_row(row, status="cancelled", error=f"not sent, {reason}", provider_id=None, at=now)
 
     def _gateway(self) -> SmsGateway:
         if self.services.sms is None:
             raise RuntimeError("a pass that may not send asked for the gateway")
         return self.services.sms
-
-
-def _row_id(scope: Scope, intent: Intent) -> str:
-    """Derived, so that a repeat meets its own row, and another text or number gets another."""
-    name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}:{intent.subject}"
-    return str(uuid.uuid5(_ROW_IDS, name))

@@ -63,7 +63,7 @@ def _survey(tx: Transaction, job: str, kind: GapKind, services: Services, now: d
 
 def _result(job: str, kind: GapKind, seen: Survey | None) -> PassResult:
     if seen is None:
-        return PassResult(job=job, kind=kind, effect=None, plan=None)
+        return PassResult(job=job, kind=kind, effect=None, plan=None, off=True)
     return PassResult(job=job, kind=kind, effect=None, plan=seen.plan, faults=seen.faults, full_look=seen.full)
 
 

@@ -9,6 +9,7 @@ from reconciler.domain.bookings import Booking
 from reconciler.domain.events import CalendarEvent, EventBody
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome
+from reconciler.domain.settling import SentText, Trail
 from reconciler.domain.texts import Draft
 
 
@@ -66,6 +67,22 @@ class SmsGateway(Protocol):
 
     def send(self, text: OutgoingText) -> Outcome:
         """Send once, never repeat. ``provider_id`` is the message SID of a *done* outcome."""
+        ...
+
+    def sent_to(self, number: str) -> Trail:
+        """The account's outbound messages to this number (E.164), whenever they were sent.
+
+        Raises:
+            ProviderFailure: the list could not be read.
+        """
+        ...
+
+    def recent(self) -> Sequence[SentText]:
+        """Outbound messages of the account, the newest ones.
+
+        Raises:
+            ProviderFailure: the list could not be read.
+        """
         ...
 
 

@@ -6,7 +6,7 @@ connection, or it went away) and ``DatabaseDisagrees`` (it answers, but not as t
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -72,6 +72,15 @@ class QueueRow:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OurRow:
+    """What our row in the queue says."""
+
+    number: str = field(repr=False)
+    """'' where the queue has no place for it."""
+    provider_id: str | None
+
+
 class Bookings(Protocol):
     """The application's tables, through the mapping of cron.yaml."""
 
@@ -133,6 +142,14 @@ class Bookings(Protocol):
 
         *busy*: somebody has it, or has been waiting for it since before us and would write once we are gone.
         """
+        ...
+
+    def queue_row(self, row_id: str) -> OurRow | None:
+        """Our own row as it stands, ``None`` if it is gone."""
+        ...
+
+    def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
+        """Those of these message ids that stand in the queue, in any row but ``besides``."""
         ...
 
     def insert_queue_row(self, row: QueueRow) -> None:
@@ -240,8 +257,41 @@ class Ledger(Protocol):
         """Drop what is planned for these bookings and claimed by nobody: booking -> why."""
         ...
 
-    def abandon_expired(self, effect: Effect, now: datetime) -> None:
-        """*sending* with a lease that ran out becomes *unknown*: whoever held it died, or cannot be trusted."""
+    def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:
+        """*sending* with a lease that ran out becomes *unknown*: whoever held it died, or cannot be trusted.
+
+        From then on ``settle`` has to pass before it is asked for.
+        """
+        ...
+
+    def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
+        """Take one *unknown* intent whose time to be asked for has come, the least recently examined."""
+        ...
+
+    def ask_again(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
+        """Nobody could tell what became of a claimed *unknown* intent: give it back, and ask once more after ``wait``.
+
+        Counts a settle try.
+        """
+        ...
+
+    def taken(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
+        """Those of these provider ids that an intent holds."""
+        ...
+
+    def needing_a_human(self) -> Sequence[Intent]:
+        """The intents that wait for a person's word, oldest first."""
+        ...
+
+    def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
+        """Intents whose id begins so."""
+        ...
+
+    def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
+        """A person's word about an intent that waits for it; *planned* begins with no attempt counted.
+
+        ``None``: it does not wait for a person's word (any more).
+        """
         ...
 
     def claim(
@@ -266,6 +316,7 @@ class Ledger(Protocol):
         provider_id: str | None = None,
         lease: timedelta | None = None,
         not_before: datetime | None = None,
+        settle: timedelta | None = None,
         counts: bool = True,
         subject: str | None = None,
     ) -> Intent | None:
@@ -273,7 +324,8 @@ class Ledger(Protocol):
 
         Moving to *sending* counts an attempt and starts ``lease``; ``counts=False`` on the way back to *planned*
         takes the attempt back (certainly nothing left the machine, or the provider certainly did nothing).
-        ``subject`` replaces the intent's, where what is sent has changed since it was planned.
+        ``settle`` is how long an *unknown* one is left alone. ``subject`` replaces the intent's, where what is sent has
+        changed since it was planned.
         """
         ...
 

@@ -1,12 +1,12 @@
 """What Google's errors mean (Calendar API, Handle API errors; Manage quotas)."""
 
 import json
-import re
 from datetime import timedelta
 
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE
+from reconciler.providers.retry_after import retry_after
 
 _HOUR = timedelta(hours=1)
 SECONDS_LONG = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
@@ -19,15 +19,17 @@ UNCLEAR = frozenset({408, 409, 412})
 """It may have happened, now or before. Ours can be asked for by its id."""
 
 
-def outcome(status: int, content: bytes, retry_after: str | None = None) -> Outcome:
-    """What an error answer means for a write. 404 is the calendar: an insert has no other thing to miss.
+def outcome(status: int, content: bytes, wait: str | None = None) -> Outcome:
+    """What an error answer (``wait``: its *Retry-After*) means for a write.
+
+    404 is the calendar: an insert has no other thing to miss.
 
     An answer without a reason is not Calendar's, but of something on the way: it says nothing about the event.
     """
     reason = reason_of(content)
     code = f"google:{reason}" if reason else f"http:{status}"
     if status == 429 or (status == 403 and reason in SECONDS_LONG):
-        return Outcome(result=Result.LATER, code=code, stops_pass=True, retry_after=_seconds(retry_after))
+        return Outcome(result=Result.LATER, code=code, stops_pass=True, retry_after=retry_after(wait))
     if status == 403 and reason in HOURS_LONG:
         return Outcome(result=Result.LATER, code=code, stops_pass=True, retry_after=_HOUR)
     if code == DUPLICATE and status == 409:
@@ -46,8 +48,3 @@ def reason_of(content: bytes) -> str | None:
     except (ValueError, LookupError, TypeError):
         return None
     return reason if isinstance(reason, str) and reason.isalnum() else None
-
-
-def _seconds(header: str | None) -> timedelta | None:
-    """The delay if it is given in seconds; a date is not, and more than eleven days is nonsense."""
-    return timedelta(seconds=int(header)) if header and re.fullmatch("[0-9]{1,6}", header) else None

@@ -4,16 +4,18 @@ Twilio has no idempotency key for messages, so what may have been accepted is *u
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
+from reconciler.domain.settling import SentText, Trail
 from reconciler.ports import OutgoingText, ProviderFailure
-from reconciler.providers import twilio_codes
+from reconciler.providers import twilio_codes, twilio_messages
+from reconciler.providers.retry_after import retry_after
 from reconciler.providers.twilio_errors import UNREADABLE, outcome_of
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 _NO_SID = Outcome(result=Result.UNKNOWN, code="no_sid", stops_pass=True)
-_NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +50,20 @@ class TwilioGateway:
             )
             if not message.sid:
                 return _NO_SID
-            if message.status in _NOT_LEAVING:
+            if message.status in twilio_messages.NOT_LEAVING:
                 return _dead_on_arrival(message.error_code)
             return Outcome(result=Result.DONE, code=str(message.status), provider_id=message.sid)
 
-        return outcome_of(create)
+        outcome = outcome_of(create)
+        if outcome.result is Result.LATER and outcome.retry_after is None:
+            return replace(outcome, retry_after=retry_after(self._http.wait))
+        return outcome
+
+    def sent_to(self, number: str) -> Trail:
+        return twilio_messages.sent_to(self._client, number)
+
+    def recent(self) -> Sequence[SentText]:
+        return twilio_messages.recent(self._client)
 
     def check(self) -> IntegrationFault | None:
         return self._check_account() or self._check_number() or self._check_service()
@@ -133,15 +143,19 @@ class TwilioGateway:
         return {name: value for name, value in both.items() if value}
 
     @cached_property
-    def _client(self) -> "Client":
+    def _http(self) -> Any:
         # Imported here: the SDK takes most of a second, and `--help` needs none of it.
-        from twilio.http.http_client import TwilioHttpClient
-        from twilio.rest import Client
+        from reconciler.providers.twilio_http import HttpClient
 
         # A connection per call: one that was kept alive may be cut while idle, and the next text would be *unknown*.
-        http = TwilioHttpClient(timeout=self.timeout.total_seconds(), pool_connections=False)
+        return HttpClient(timeout=self.timeout.total_seconds(), pool_connections=False)
+
+    @cached_property
+    def _client(self) -> "Client":
+        from twilio.rest import Client
+
         # The environment is given as empty-but-there: the SDK would otherwise read region and edge behind our back.
-        client = Client(self.account_sid, self.auth_token, http_client=http, environment={"-": ""})
+        client = Client(self.account_sid, self.auth_token, http_client=self._http, environment={"-": ""})
         if self.api_url:
             client.api.base_url = self.api_url.rstrip("/")
             client.messaging.base_url = self.api_url.rstrip("/")

@@ -34,6 +34,7 @@ def expected(file: CronFile) -> dict[str, Job]:
         "missing_sms": rules.sms_missing.policy is Policy.OFF,
         "missing_events": rules.calendar_missing.policy is Policy.OFF,
         "sms_delivery": rules.sms_stuck.policy is Policy.OFF and rules.sms_unproven.policy is Policy.OFF,
+        "unsettled_repairs": rules.sms_missing.policy is Policy.OFF and rules.calendar_missing.policy is Policy.OFF,
     }
     return {name: job for name, job in file.running().items() if not idle.get(name, False)}
 

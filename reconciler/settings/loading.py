@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from reconciler.domain.backoff import Backoff
 from reconciler.domain.digests import digest
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.policies import (
@@ -122,7 +123,11 @@ class Settings:
             breaker=Breaker(floor=floor, ratio=limits.breaker.ratio, ratio_from=limits.breaker.ratio_from),
             interval=rate.interval,
             generations=limits.generations,
+            attempts=limits.attempts,
+            backoff=Backoff(first=limits.backoff.first, longest=limits.backoff.longest),
             lease=limits.lease,
+            settle=limits.settle,
+            settle_tries=limits.settle_tries,
             call_timeout=call_timeout,
         )
 
@@ -204,6 +209,9 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     if limits.settle < limits.lease:
         settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
         yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))
+    if limits.backoff.longest < limits.backoff.first:
+        longest_pause = f"{write_duration(limits.backoff.longest)} must not be shorter than limits.backoff.first"
+        yield read.mistake(("limits", "backoff", "longest"), longest_pause, ("limits", "backoff", "first"))
 
 
 def _unsatisfying(file: CronFile) -> list[str]:

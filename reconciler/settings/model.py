@@ -259,6 +259,13 @@ class Timeouts(Section):
     lock: Span = Field(timedelta(seconds=2), description="waiting for a row the application is writing")
 
 
+class BackoffSettings(Section):
+    """Between two tries of one repair: doubling, and jittered down to the half."""
+
+    first: Span = Field(_minutes(1), description="after the first try; also where a provider asks for a pause")
+    longest: Span = Field(timedelta(hours=1), description="no pause is longer")
+
+
 class LimitSettings(Section):
     """How far one pass may go."""
 
@@ -271,11 +278,19 @@ class LimitSettings(Section):
     per_recipient: PerPeriod = Field(
         Per(3, timedelta(hours=24)), description="texts by E.164 number, the application's own counted"
     )
-    attempts: Whole = Field(6, ge=1, description="takes effect with the settling of unknown outcomes that comes later")
+    attempts: Whole = Field(
+        6, ge=1, description="calls for one repair that may have left the machine; then a person is asked"
+    )
+    backoff: BackoffSettings = Field(default_factory=BackoffSettings)
     timeouts: Timeouts = Field(default_factory=Timeouts)
     lease: Duration = Field(_minutes(5), description="a claim lasts this long; longer than two provider timeouts")
-    settle: Duration = Field(_minutes(5), description="takes effect later; at least `lease`")
-    settle_tries: Whole = Field(6, ge=1, description="takes effect later")
+    settle: Duration = Field(
+        _minutes(5),
+        description="an unknown outcome is asked for after this long; at least `lease`, longer than lists lag",
+    )
+    settle_tries: Whole = Field(
+        6, ge=1, description="questions without a certain answer, at doubling intervals; then a person is asked"
+    )
     generations: Whole = Field(5, ge=1, description="one effect of one booking is begun anew at most so often")
 
 
@@ -308,7 +323,10 @@ class Job(Section):
         return self
 
 
-DEFAULT_JOBS = {name: Job(every=_minutes(10)) for name in ("missing_sms", "missing_events", "sms_delivery")}
+DEFAULT_JOBS = {
+    **{name: Job(every=_minutes(10)) for name in ("missing_sms", "missing_events", "sms_delivery")},
+    "unsettled_repairs": Job(every=_minutes(5)),
+}
 """What runs unless cron.yaml says otherwise, a job for a job."""
 
 

@@ -14,7 +14,7 @@ from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Finding
-from reconciler.ports import Lock, QueueRow, StoredEvent
+from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
 from reconciler.store import checks, look, needs, recipients
 from reconciler.store.rules import OURS, Tables
 
@@ -104,6 +104,21 @@ class PostgresBookings:
             return Lock.GONE
         somebody_waits = self.connection.scalar(_SOMEBODY_WAITS, {"table": locked[0], "place": locked[1]})
         return Lock.BUSY if somebody_waits else Lock.HELD
+
+    def queue_row(self, row_id: str) -> OurRow | None:
+        queue = self._queue()
+        numbers = [cast(queue.c[name], Text) for name in ("recipient_phone", "customer_phone") if name in queue.c]
+        statement = select(cast(queue.c.provider_id, Text), func.coalesce(*numbers, "")).where(queue.c.id == row_id)
+        found = self.connection.execute(statement).first()
+        return OurRow(provider_id=found[0] or None, number=found[1]) if found else None
+
+    def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
+        if not provider_ids:
+            return frozenset()
+        queue = self._queue()
+        named = cast(queue.c.provider_id, Text)
+        statement = select(named).where(named.in_(sorted(provider_ids)), queue.c.id != besides)
+        return frozenset(self.connection.scalars(statement))
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()

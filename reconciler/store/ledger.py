@@ -14,13 +14,13 @@ from sqlalchemy import RowMapping, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
-from reconciler.domain.intents import HANDED_OVER, LEGAL_MOVES, Intent, IntentId, State
+from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, Intent, IntentId, State
 from reconciler.ports import NewIntent
 from reconciler.store.journal import Journal, in_lock_order
 
 _COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
-    "not_before, claim::text AS claim"
+    "not_before, attempted_at, settle_tries, claim::text AS claim"
 )
 _UNDONE = "undone "
 """What the code of a *done* intent begins with once its effect was taken back."""
@@ -80,7 +80,8 @@ _DROP_PLANNED = text(f"""
 """)
 # The claim token stays: whoever held the lease may still come back with the provider's answer and prove it.
 _ABANDON = text("""
-    UPDATE reconciler.intent SET state = 'unknown', code = 'lease_ran_out', updated_at = :now
+    UPDATE reconciler.intent
+    SET state = 'unknown', code = 'lease_ran_out', updated_at = :now, not_before = clock_timestamp() + :settle
     WHERE effect = :effect AND state = 'sending' AND leased_until < clock_timestamp()
 """)
 _CLAIM = text(f"""
@@ -93,9 +94,45 @@ _CLAIM = text(f"""
                 ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING {_COLUMNS}
 """)
+# By the database's clock alone: what was said too early by a clock that is wrong would be sent a second time.
+_CLAIM_UNSETTLED = text(f"""
+    UPDATE reconciler.intent
+    SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
+    WHERE id = (SELECT id FROM reconciler.intent
+                WHERE scope = :scope AND effect = :effect AND state = 'unknown' AND {_FREE}
+                  AND (not_before IS NULL OR not_before <= clock_timestamp())
+                  AND (examined_at IS NULL OR examined_at < :examined_before)
+                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING {_COLUMNS}
+""")
+_ASK_AGAIN = text("""
+    UPDATE reconciler.intent
+    SET leased_until = NULL, code = :code, updated_at = :now, settle_tries = settle_tries + 1,
+        not_before = clock_timestamp() + :wait
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
+""")
+_TAKEN = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
+_NEEDS_A_HUMAN = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent
+    WHERE scope = :scope AND state = 'needs_human' ORDER BY created_at, id
+""")
+_BEGINNING_WITH = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent
+    WHERE scope = :scope AND starts_with(id::text, :prefix) ORDER BY created_at, id LIMIT :limit
+""")
+_RESOLVE = text(f"""
+    UPDATE reconciler.intent
+    SET state = :to, code = :code, cause = NULL, updated_at = :now, provider_id = coalesce(:provider_id, provider_id),
+        attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
+        not_before = NULL, leased_until = NULL
+    WHERE id = CAST(:id AS uuid) AND state = 'needs_human'
+    RETURNING {_COLUMNS}
+""")
 _MOVE = text(f"""
     UPDATE reconciler.intent
-    SET state = :to, code = :code, cause = :cause, not_before = :not_before, updated_at = :now,
+    SET state = :to, code = :code, cause = :cause, updated_at = :now,
+        not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
+        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now) ELSE attempted_at END,
         provider_id = coalesce(:provider_id, provider_id),
         subject = coalesce(:subject, subject),
         attempts = attempts + :attempts,
@@ -105,7 +142,7 @@ _MOVE = text(f"""
 """)
 _RELEASE = text("""
     UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now
-    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'planned'
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state IN ('planned', 'unknown')
 """)
 _LEASE_LEFT = text("""
     SELECT leased_until - clock_timestamp() FROM reconciler.intent
@@ -164,8 +201,31 @@ class PostgresLedger(Journal):
         if many:
             self.connection.execute(_DROP_PLANNED, many)
 
-    def abandon_expired(self, effect: Effect, now: datetime) -> None:
-        self.connection.execute(_ABANDON, {"effect": effect, "now": now})
+    def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:
+        self.connection.execute(_ABANDON, {"effect": effect, "settle": settle, "now": now})
+
+    def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
+        claim = str(uuid.uuid4())
+        values = {"scope": self.scope, "effect": effect, "examined_before": examined_before, "lease": lease}
+        return self._one(_CLAIM_UNSETTLED, claim=claim, **values)
+
+    def ask_again(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
+        values = {"id": intent.id, "claim": intent.claim, "code": code, "wait": wait, "now": now}
+        self.connection.execute(_ASK_AGAIN, values)
+
+    def taken(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
+        values = {"effect": effect, "ids": sorted(provider_ids)}
+        return frozenset(self.connection.scalars(_TAKEN, values)) if provider_ids else frozenset()
+
+    def needing_a_human(self) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_NEEDS_A_HUMAN, scope=self.scope)]
+
+    def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
+        rows = self._rows(_BEGINNING_WITH, scope=self.scope, prefix=prefix.lower(), limit=limit)
+        return [_intent(row) for row in rows]
+
+    def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
+        return self._one(_RESOLVE, id=intent.id, to=to, code=BY_A_PERSON, now=now, provider_id=provider_id)
 
     def claim(
         self,
@@ -196,6 +256,7 @@ class PostgresLedger(Journal):
         provider_id: str | None = None,
         lease: timedelta | None = None,
         not_before: datetime | None = None,
+        settle: timedelta | None = None,
         counts: bool = True,
         subject: str | None = None,
     ) -> Intent | None:
@@ -208,6 +269,7 @@ class PostgresLedger(Journal):
             cause=cause,
             provider_id=provider_id,
             not_before=not_before,
+            settle=settle,
             now=now,
             lease=lease,
             subject=subject,
@@ -250,5 +312,7 @@ def _intent(row: RowMapping) -> Intent:
         cause=Cause(row["cause"]) if row["cause"] else None,
         provider_id=row["provider_id"],
         not_before=row["not_before"],
+        attempted_at=row["attempted_at"],
+        settle_tries=row["settle_tries"],
         claim=row["claim"],
     )

@@ -13,6 +13,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.settling import carries
 from reconciler.domain.texts import Draft
 from reconciler.ports import Unwritable
 from reconciler.text.segments import segments
@@ -65,7 +66,7 @@ class Templates:
             raise Unwritable("status")
         trigger, template = self._messages[booking.status]
         body = _render(template, variables(booking, self._zone))
-        if not _carries(body, booking.reference):
+        if not carries(body, booking.reference):
             raise Unwritable("ref")
         if len(body) > LONGEST:
             raise Unwritable("length")
@@ -115,7 +116,7 @@ def check_template(source: str) -> list[str]:
         body = template.render(variables(_SAMPLE, ZoneInfo("UTC"))).strip()
     except _FAILURES as error:
         return [f"it cannot be filled: {error}"]
-    if not _carries(body, _SAMPLE.reference):
+    if not carries(body, _SAMPLE.reference):
         problems.append("the reference must come out as it is and stand by itself: {{ ref }} without a filter")
     if len(body) > LONGEST:
         problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {LONGEST}")
@@ -128,11 +129,6 @@ def _render(template: Template, values: Mapping[str, str | int]) -> str:
     except _FAILURES as error:
         # The message may quote a value; its kind does not.
         raise Unwritable(type(error).__name__) from None
-
-
-def _carries(body: str, reference: str) -> bool:
-    """Whether the reference stands in the text as a whole word: the only way to find the text at the provider."""
-    return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", body) is not None
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -204,7 +204,7 @@ def test_a_sender_that_died_leaves_an_unknown_outcome(store: Store) -> None:
     time.sleep(0.1)
     with store.writing() as tx:
         assert tx.ledger.lease_left(sending) <= timedelta(0)
-        tx.ledger.abandon_expired(TEXT, NOON)
+        tx.ledger.abandon_expired(TEXT, SOON, NOON)
         assert [found.code for found in tx.ledger.in_state(TEXT, State.UNKNOWN)] == ["lease_ran_out"]
 
 
@@ -214,7 +214,7 @@ def test_a_sender_that_comes_back_with_the_answer_after_its_lease_is_believed(st
     assert sending
     time.sleep(0.02)
     with store.writing() as tx:
-        tx.ledger.abandon_expired(TEXT, NOON)
+        tx.ledger.abandon_expired(TEXT, SOON, NOON)
     done = move(store, sending, State.DONE)
     assert done is not None
     assert (done.state, done.provider_id) == (State.DONE, "SM1")

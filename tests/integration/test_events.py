@@ -170,6 +170,8 @@ def test_an_insert_that_timed_out_and_never_came_is_made_again(world: World) -> 
     world.sandbox.google.faults.next_calls("events.insert", Fault(kind=Misbehaviour.HANG, seconds=0.5))
     first = world.events()
     assert first.told == 1, "an unknown outcome is told"
+    assert world.events().left == 1, "provably not there, and planned again after a while"
+    world.later(minutes=2)
     assert world.events().repaired == 1
     assert world.venue.stored_event(booking)
     assert len(world.sandbox.google.live()) == 1

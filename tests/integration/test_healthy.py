@@ -13,7 +13,7 @@ from tests.support.venue import Venue
 from tests.support.world import World
 
 REJECTED = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
-JOBS = ("missing_sms", "missing_events", "sms_delivery")
+JOBS = ("missing_sms", "missing_events", "sms_delivery", "unsettled_repairs")
 
 
 class Asked:
@@ -67,6 +67,7 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
         [
             "late: missing_sms finished last 30 min ago, wanted every 10m",
             "late: sms_delivery has never finished, wanted every 10m",
+            "late: unsettled_repairs has never finished, wanted every 5m",
         ],
     )
 
@@ -74,7 +75,7 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
 def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, asked: Asked) -> None:
     ran(venue, "missing_sms", began=60 * 24 * 9)
     ran(venue, "missing_events", began=30)
-    jobs = "jobs: {{missing_sms: {}, missing_events: {{every: 1h}}, sms_delivery: off}}"
+    jobs = "jobs: {{missing_sms: {}, missing_events: {{every: 1h}}, sms_delivery: off, unsettled_repairs: off}}"
     assert asked(jobs.format("off")) == (Exit.AS_DESIRED, [])
     assert asked(jobs.format("{cron: 0 10 * * mon}")) == (
         Exit.WORK_LEFT,
@@ -83,7 +84,7 @@ def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, 
 
 
 def test_another_venue_s_runs_do_not_count(venue: Venue, asked: Asked) -> None:
-    jobs = "jobs: {missing_events: off, sms_delivery: off}"
+    jobs = "jobs: {missing_events: off, sms_delivery: off, unsettled_repairs: off}"
     ours = f"bookings: {{only: {{venue_id: 7, site: north}}}}\n{jobs}"
     ran(venue, "missing_sms", began=1, scope="venue_id=8")
     ran(venue, "missing_sms", began=1)

@@ -71,7 +71,11 @@ class World:
         with self.services(act=act, ceiling=ceiling) as services:
             results = run_jobs(jobs or available(), services)
         raise_crash(results)
-        return {result.kind: result for result in results}
+        # The job that settles answers for the same rules, after their own passes, which are meant here.
+        firsts: dict[GapKind, PassResult] = {}
+        for result in results:
+            firsts.setdefault(result.kind, result)
+        return firsts
 
     def both(self, **options: Any) -> dict[GapKind, PassResult]:
         """The two jobs that repair."""

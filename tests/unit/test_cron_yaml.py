@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from reconciler.domain.policies import Policy
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.settings import Settings, load
-from reconciler.settings.model import CronFile, Job
+from reconciler.settings.model import DEFAULT_JOBS, CronFile, Job
 from reconciler.settings.values import Hours, TableName
 
 DATABASE = {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}
@@ -353,7 +353,8 @@ def test_when_jobs_run() -> None:
         {"jobs": {"missing_sms": {"every": "5m"}, "missing_events": "off", "x": {"every": "1h"}}}
     )
 
-    assert {name: job.every for name, job in usual.items()} == dict.fromkeys(usual, timedelta(minutes=10))
+    assert usual == DEFAULT_JOBS
+    assert usual["missing_sms"].every == timedelta(minutes=10)
     assert file.running() == {
         **{name: job for name, job in usual.items() if name != "missing_events"},
         "missing_sms": Job(every=timedelta(minutes=5)),

@@ -192,6 +192,8 @@ def test_an_event_whose_making_is_unclear_is_not_made_again() -> None:
         cause=None,
         provider_id=None,
         not_before=None,
+        attempted_at=None,
+        settle_tries=0,
         claim=None,
     )
 

@@ -330,6 +330,8 @@ def intent(state: State, **changes: Any) -> Intent:
         "cause": None,
         "provider_id": None,
         "not_before": None,
+        "attempted_at": None,
+        "settle_tries": 0,
         "claim": None,
     }
     return Intent(**usual | changes)

@@ -21,7 +21,9 @@ STATEMENTS = (
         scope text NOT NULL,
         kind text NOT NULL,
         about text NOT NULL,
-        cause text NOT NULL,
+        cause text NOT NULL CONSTRAINT gap_cause CHECK (cause IN (
+            'never_queued', 'never_created', 'app_failed', 'blocked', 'given_up', 'breaker',
+            'unusable_data', 'refused_recipient', 'too_late', 'deleted_by_hand', 'unknown_outcome')),
         key text NOT NULL,
         reason text NOT NULL,
         detail jsonb NOT NULL,
@@ -48,18 +50,23 @@ STATEMENTS = (
         attempts integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
         subject text NOT NULL,
         code text NOT NULL DEFAULT '',
-        cause text,
+        cause text CONSTRAINT intent_cause CHECK (cause IN (
+            'never_queued', 'never_created', 'app_failed', 'blocked', 'given_up', 'breaker',
+            'unusable_data', 'refused_recipient', 'too_late', 'deleted_by_hand', 'unknown_outcome')),
         provider_id text,
         claim uuid,
         leased_until timestamptz,
         examined_at timestamptz,
         not_before timestamptz,
+        attempted_at timestamptz,
+        settle_tries integer NOT NULL DEFAULT 0 CHECK (settle_tries >= 0),
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL,
         UNIQUE (booking, effect, trigger, generation),
         UNIQUE (effect, provider_id),
         CHECK (state <> 'sending' OR (claim IS NOT NULL AND leased_until IS NOT NULL)),
-        CHECK (state <> 'done' OR provider_id IS NOT NULL)
+        CHECK (state <> 'done' OR provider_id IS NOT NULL),
+        CHECK (state NOT IN ('sending', 'unknown') OR attempted_at IS NOT NULL)
     )
     """,
     """
