@@ -1,0 +1,109 @@
+"""What became of a text whose outcome is unknown: by what the provider shows, never by what it does not show.
+
+Absence is a claim like any other: it counts only where the same question would have found a text that is there (the
+*control*). Everything else is undecided, and nothing is sent.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+SKEW = timedelta(minutes=5)
+"""How far the provider's clock may be from ours."""
+A_DAY = timedelta(days=1)
+_SHOWN_IN_FULL = re.compile(r"\+\d{7,15}")
+"""Redaction leaves the last digits out (Twilio: Message Redaction)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentText:
+    """An outbound message as the provider shows it."""
+
+    sid: str
+    number: str = field(repr=False)
+    body: str = field(repr=False)
+    by_api: bool
+    """Made by a request such as ours; not a reply, not a call's."""
+    made_at: datetime
+    status: str
+    leaves: bool
+    """Whether it left or may still leave."""
+
+    @property
+    def is_shown_in_full(self) -> bool:
+        return bool(self.body.strip()) and _SHOWN_IN_FULL.fullmatch(self.number) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """The messages to one number; ``complete``: every page was read to its end."""
+
+    texts: Sequence[SentText]
+    complete: bool
+
+
+class Found(StrEnum):
+    """What is known about an effect of unknown outcome."""
+
+    THERE = "there"
+    ABSENT = "absent"
+    UNDECIDED = "undecided"
+    TAKEN_BACK = "taken_back"
+    """It was there, and somebody has removed it."""
+    NOT_LEAVING = "not_leaving"
+    """The provider took it and could not send it: no second try without a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    found: Found
+    code: str
+    """Why, in our words."""
+    provider_id: str | None = None
+
+
+def control_of(recent: Sequence[SentText], now: datetime) -> SentText | None:
+    """The newest message of the account that can show whether lists find what is there.
+
+    ``None`` if there is none of the last day, or if one of that day is not shown in full: then ours may be there and
+    not be found.
+    """
+    lately = [text for text in recent if text.made_at >= now - A_DAY]
+    if not lately or not all(text.is_shown_in_full for text in lately):
+        return None
+    return max(lately, key=lambda text: text.made_at)
+
+
+def settle_text(
+    trail: Trail, *, reference: str, attempted_at: datetime, taken: Collection[str], controlled: bool
+) -> Settled:
+    """What became of a text that carries ``reference`` as a whole word and was first tried at ``attempted_at``.
+
+    ``taken`` are message ids that belong to other intents and to rows of the application's queue.
+    """
+    free = [text for text in trail.texts if text.by_api and text.sid not in taken]
+    named = [text for text in free if carries(text.body.lower(), reference.lower())]
+    if len(named) > 1:
+        return Settled(found=Found.UNDECIDED, code="several_candidates")
+    if named:
+        (one,) = named
+        if one.made_at < attempted_at - SKEW:
+            # Nobody knows of it, and it names the booking: one of the two clocks is wrong, or somebody else sent it.
+            return Settled(found=Found.UNDECIDED, code="older_than_the_attempt")
+        if not one.leaves:
+            return Settled(found=Found.NOT_LEAVING, code=f"found_{one.status}", provider_id=one.sid)
+        return Settled(found=Found.THERE, code="found", provider_id=one.sid)
+    if not trail.complete:
+        return Settled(found=Found.UNDECIDED, code="too_many_to_read")
+    if any(not text.body.strip() and text.made_at >= attempted_at - A_DAY for text in free):
+        return Settled(found=Found.UNDECIDED, code="body_not_shown")
+    if not controlled:
+        return Settled(found=Found.UNDECIDED, code="no_control")
+    return Settled(found=Found.ABSENT, code="absent")
+
+
+def carries(body: str, reference: str) -> bool:
+    """Whether the reference stands in the text as a whole word: the only way to find the text at the provider."""
+    return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", body) is not None
