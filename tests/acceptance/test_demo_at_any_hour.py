@@ -46,7 +46,7 @@ def test_the_demo_ends_as_expected_and_a_second_pass_writes_nothing(venue: Venue
         rows, calls = sandbox.checksum(), sandbox.writes()
         second = passes(settings, clock)
         assert (sandbox.checksum(), sandbox.writes()) == (rows, calls)
-        assert [result.repaired for result in second] == [0] * 4
+        assert sum(result.repaired for result in second) == 0
 
 
 def test_a_missing_effect_is_a_surprise(venue: Venue) -> None:
