@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler import bootstrap
 from reconciler.cli.once import run_jobs
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.jobs import available, raise_crash
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate, Services
@@ -102,6 +102,17 @@ class World:
             "SELECT booking, trigger, generation, state, code FROM reconciler.intent ORDER BY created_at, generation"
         )
         return [tuple(row) for row in self.venue.sql(query)]  # type: ignore[misc]  # five columns by the query
+
+    def states(self, effect: Effect = Effect.TEXT) -> dict[str, str]:
+        """Booking -> the state of its newest intent."""
+        rows = self.venue.sql(
+            "SELECT booking, state FROM reconciler.intent WHERE effect = %s ORDER BY created_at, generation", effect
+        )
+        return {booking: state for booking, state in rows}
+
+    def settle_time_is_over(self) -> None:
+        """For the database's clock, by which unknown outcomes wait."""
+        self.venue.sql("UPDATE reconciler.intent SET not_before = now() WHERE state = 'unknown'")
 
     def later(self, **duration: float) -> None:
         """Time passes, for the product and for the next bookings."""

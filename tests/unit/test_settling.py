@@ -1,0 +1,111 @@
+"""What a list of messages says about a text of unknown outcome: there, absent, or nobody can tell."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.domain.settling import Found, SentText, Trail, control_of, settle_text
+
+ATTEMPT = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
+OURS = SentText(
+    sid="SM1",
+    number="+447700900101",
+    body="Hi Ana, your party is confirmed. Ref 1a2b3c4d",
+    by_api=True,
+    made_at=ATTEMPT + timedelta(seconds=2),
+    status="sent",
+    leaves=True,
+)
+MINUTES = [timedelta(minutes=minutes) for minutes in range(11)]
+
+
+def settled(
+    *texts: SentText, taken: frozenset[str] = frozenset(), controlled: bool = True, complete: bool = True
+) -> tuple[str, str, str | None]:
+    trail = Trail(texts=texts, complete=complete)
+    seen = settle_text(trail, reference="1a2b3c4d", attempted_at=ATTEMPT, taken=taken, controlled=controlled)
+    return seen.found, seen.code, seen.provider_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OURS,
+        replace(OURS, body="Sent from your Twilio trial account - " + OURS.body),
+        replace(OURS, body=OURS.body.replace("party", "p'arty -")),  # smart encoding replaces characters of its own
+        replace(OURS, body="Hi Ana, see https://x.example/Ab3 (1A2B3C4D)."),
+        replace(OURS, made_at=ATTEMPT - MINUTES[4]),  # our clock is ahead of Twilio's
+        replace(OURS, made_at=ATTEMPT + timedelta(hours=3)),
+        replace(OURS, status="brandnew"),
+    ],
+)
+def test_ours_is_found_by_its_reference(text: SentText) -> None:
+    assert settled(text) == (Found.THERE, "found", "SM1")
+    assert settled(text, controlled=False) == (Found.THERE, "found", "SM1"), "what is seen needs no control"
+    assert settled(text, complete=False) == (Found.THERE, "found", "SM1")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(OURS, body="Hi Ana. Ref 9f9f9f9f"),  # another booking on the same phone
+        replace(OURS, body="Hi Ana. Ref 1a2b3c4d5"),  # not as a word
+        replace(OURS, by_api=False),  # a reply
+    ],
+)
+def test_another_message_is_not_ours(other: SentText) -> None:
+    assert settled(other) == (Found.ABSENT, "absent", None)
+    assert settled(other, controlled=False) == (Found.UNDECIDED, "no_control", None)
+
+
+def test_a_message_that_somebody_has_named_already_is_not_ours() -> None:
+    assert settled(OURS, taken=frozenset({"SM1"})) == (Found.ABSENT, "absent", None)
+    assert settled(OURS, replace(OURS, sid="SM2"), taken=frozenset({"SM1"})) == (Found.THERE, "found", "SM2")
+
+
+def test_nothing_at_all_is_absence_only_with_a_control_and_a_whole_list() -> None:
+    assert settled() == (Found.ABSENT, "absent", None)
+    assert settled(controlled=False) == (Found.UNDECIDED, "no_control", None)
+    assert settled(complete=False) == (Found.UNDECIDED, "too_many_to_read", None)
+
+
+def test_two_that_fit_are_nobody_s() -> None:
+    assert settled(OURS, replace(OURS, sid="SM2")) == (Found.UNDECIDED, "several_candidates", None)
+
+
+def test_one_that_is_too_old_by_its_date_is_never_taken_for_absence() -> None:
+    """A clock that jumped forward before the attempt makes our own text look older than the attempt."""
+    old = replace(OURS, made_at=ATTEMPT - timedelta(hours=1))
+    assert settled(old) == (Found.UNDECIDED, "older_than_the_attempt", None)
+
+
+def test_a_body_that_is_not_shown_may_be_ours() -> None:
+    hidden = replace(OURS, body="  ")
+    assert settled(hidden) == (Found.UNDECIDED, "body_not_shown", None)
+    assert settled(replace(hidden, made_at=ATTEMPT - timedelta(days=2))) == (Found.ABSENT, "absent", None)
+    assert settled(hidden, taken=frozenset({"SM1"})) == (Found.ABSENT, "absent", None)
+
+
+@pytest.mark.parametrize("status", ["failed", "undelivered", "canceled"])
+def test_one_that_does_not_arrive_is_a_person_s_business(status: str) -> None:
+    assert settled(replace(OURS, status=status, leaves=False)) == (Found.NOT_LEAVING, f"found_{status}", "SM1")
+
+
+def test_the_newest_message_shown_in_full_is_the_control() -> None:
+    older = replace(OURS, sid="SM0", made_at=ATTEMPT - timedelta(hours=2))
+    assert control_of([older, OURS], ATTEMPT + MINUTES[1]) == OURS
+
+
+@pytest.mark.parametrize(
+    "recent",
+    [
+        [],
+        [replace(OURS, made_at=ATTEMPT - timedelta(days=2))],  # whether lists are redacted may have changed since
+        [replace(OURS, number="+44770090XXXX")],
+        [replace(OURS, body="")],
+        [OURS, replace(OURS, sid="SM2", body="")],  # some are hidden: ours may be one of them
+    ],
+)
+def test_without_a_fresh_message_in_full_there_is_no_control(recent: list[SentText]) -> None:
+    assert control_of(recent, ATTEMPT + MINUTES[1]) is None
