@@ -8,6 +8,7 @@ import click
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console
+from reconciler.domain.intents import State
 from reconciler.domain.verdicts import LABELS
 from reconciler.errors import Exit
 from reconciler.service.lateness import expected, late
@@ -97,8 +98,14 @@ def _show(seen: Overview) -> None:
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
-        out.print(f"unsettled  {number:>4}  {what}: whether it was done is not known", markup=False, soft_wrap=True)
+        out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)
     out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in Turn), markup=False)
+
+
+def _unsettled(what: str) -> str:
+    if what.endswith(State.NEEDS_HUMAN):
+        return "whether it was done could not be found out: reconciler resolve"
+    return "whether it was done is not known yet, and is asked for"
 
 
 def _when(run: LastRun, at: datetime) -> str:

@@ -33,6 +33,8 @@ the application's queue, and only there."""
 BY_A_PERSON = "by_a_person"
 """The code of an intent that a person has settled; one that a person *dropped* is not begun anew."""
 
+_WORD = "person:"
+
 SUBJECT_PARTS = ":"
 """Between the parts of a subject; the first names the recipient."""
 
@@ -88,6 +90,16 @@ class Intent:
     settle_tries: int
     """How often the provider was asked what became of it, and could not tell."""
     claim: str | None
+
+    @property
+    def proof(self) -> str | None:
+        """The provider's id of the effect; ``None`` without one, or where a person's word stands for it."""
+        return None if self.provider_id is None or self.provider_id.startswith(_WORD) else self.provider_id
+
+
+def word_of_a_person(intent: IntentId) -> str:
+    """What stands in place of the provider's id where only a person says that the effect is there."""
+    return f"{_WORD}{intent}"
 
 
 class Result(StrEnum):

@@ -131,13 +131,12 @@ class Texts:
         """Nothing to sweep."""
 
     def finish(self, intent: Intent, scope: Scope) -> None:
+        # Without Twilio's id the row does not say *sent*: it is never better than what we know.
+        status, error = ("sent", None) if intent.proof else ("cancelled", "not by us, a person says it was sent")
+        now = self.services.clock.now()
         with self.services.store.writing() as tx:
             tx.bookings.mark_queue_row(
-                row_id(scope, intent),
-                status="sent",
-                error=None,
-                provider_id=intent.provider_id,
-                at=self.services.clock.now(),
+                row_id(scope, intent), status=status, error=error, provider_id=intent.proof, at=now
             )
 
     def mend(self, intent: Intent, scope: Scope) -> Mended:

@@ -10,12 +10,11 @@ from reconciler.domain.verdicts import Hold, Refusal
 from reconciler.engine.results import PassResult, Settling
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.twilio import twilio_error
-from tests.support.venue import ANA
+from tests.support.venue import ANA, BEA
 from tests.support.world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 QUEUE = "private_booking_sms_queue"
-BEA = "+447700900102"
 LOST, NEVER = Fault(kind=Misbehaviour.LOSE), Fault(kind=Misbehaviour.DROP)
 
 
@@ -154,9 +153,7 @@ def _deleted_row(world: World, booking: BookingId) -> None:
 
 
 @pytest.mark.parametrize("happened", [_changed_number, _deleted_row])
-def test_the_number_it_was_sent_to_is_remembered(
-    world: World, happened: Callable[[World, BookingId], None]
-) -> None:
+def test_the_number_it_was_sent_to_is_remembered(world: World, happened: Callable[[World, BookingId], None]) -> None:
     """In our row, and in the booking as long as its digest agrees: the ledger holds no number."""
     booking = lost(world)
     happened(world, booking)

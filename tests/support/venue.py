@@ -17,6 +17,7 @@ LONDON = ZoneInfo("Europe/London")
 NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
 """A Wednesday; the tests' usual now."""
 ANA = "+447700900101"
+BEA = "+447700900102"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
 LEDGER = ("gap", "intent", "run", "episode", "rate")
 

@@ -108,7 +108,7 @@ class World:
         rows = self.venue.sql(
             "SELECT booking, state FROM reconciler.intent WHERE effect = %s ORDER BY created_at, generation", effect
         )
-        return {booking: state for booking, state in rows}
+        return dict(rows)
 
     def settle_time_is_over(self) -> None:
         """For the database's clock, by which unknown outcomes wait."""

@@ -1,0 +1,92 @@
+"""``reconciler resolve``: a person's word about a repair whose outcome nobody could find out."""
+
+import click
+
+from reconciler import bootstrap
+from reconciler.cli.options import config_option
+from reconciler.cli.output import console
+from reconciler.domain.bookings import reference
+from reconciler.domain.gaps import Cause, Effect
+from reconciler.domain.intents import Intent, State
+from reconciler.domain.verdicts import LABELS, Refusal
+from reconciler.engine import resolving
+from reconciler.engine.resolving import Word
+from reconciler.errors import Exit
+from reconciler.ports import Mandate, Services
+
+FOLLOWS = {
+    Word.SENT: "it counts as done; nothing is sent",
+    Word.AGAIN: "the next pass repairs it, if its booking still asks for it",
+    Word.DROP: "nothing is sent, and nothing is begun anew for this booking",
+}
+
+
+@click.command("resolve")
+@click.argument("intent", required=False)
+@click.option("--sent", "word", flag_value=Word.SENT, type=Word, help="The effect is there.")
+@click.option("--again", "word", flag_value=Word.AGAIN, type=Word, help="It is not there: try again.")
+@click.option("--drop", "word", flag_value=Word.DROP, type=Word, help="Leave it as it is.")
+@click.option("--id", "provider_id", metavar="ID", help="With --sent: Twilio's SID, or the id of the event.")
+@click.option("--do", "act", is_flag=True, help="Write it down. Without it, only say what would follow.")
+@config_option
+def command(intent: str | None, word: Word | None, provider_id: str | None, act: bool, config: str | None) -> Exit:
+    """Say what became of a repair that nobody could find out; without INTENT, list those that wait for your word.
+
+    INTENT is its id, or the first characters of it. First look at the provider: Twilio's log by the number, the
+    calendar by the date.
+    """
+    if (intent is None) != (word is None):
+        raise click.UsageError(
+            "INTENT and one of --sent, --again, --drop go together; without both, those that wait are listed"
+        )
+    if provider_id and word is not Word.SENT:
+        raise click.UsageError("--id goes with --sent")
+    with bootstrap.services(bootstrap.settings(config), Mandate(act=True)) as services:
+        if intent is None or word is None:
+            return _list(services)
+        return _resolve(_one(intent, services), word, provider_id, services, act=act)
+
+
+def _list(services: Services) -> Exit:
+    waiting = resolving.waiting(services)
+    out = console()
+    for intent in waiting:
+        out.print(_line(intent), markup=False, soft_wrap=True)
+    if not waiting:
+        out.print("nothing waits for your word")
+        return Exit.AS_DESIRED
+    out.print("look at the provider, then: reconciler resolve INTENT --sent|--again|--drop --do", markup=False)
+    return Exit.NEEDS_A_HUMAN
+
+
+def _line(intent: Intent) -> str:
+    why = LABELS[Refusal.NOT_PROVABLE if intent.cause is Cause.UNKNOWN_OUTCOME else Refusal.GIVEN_UP]
+    tried = f", first tried {intent.attempted_at:%Y-%m-%d %H:%M} UTC" if intent.attempted_at else ""
+    return f"{intent.id}  {intent.effect} for {reference(intent.booking)}{tried}: {why} ({intent.code})"
+
+
+def _one(prefix: str, services: Services) -> Intent:
+    found = resolving.beginning_with(prefix, services)
+    if not found:
+        raise click.UsageError(f"no intent's id begins with {prefix}; those that wait: reconciler resolve")
+    if len(found) > 1:
+        raise click.UsageError(f"several intents' ids begin with {prefix}: give more of it")
+    (intent,) = found
+    if intent.state is not State.NEEDS_HUMAN:
+        raise click.UsageError(f"intent {intent.id} is {intent.state} ({intent.code}): it does not wait for your word")
+    return intent
+
+
+def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Services, *, act: bool) -> Exit:
+    if word is Word.SENT and intent.effect is Effect.EVENT and not (provider_id or intent.provider_id):
+        raise click.UsageError("for an event, --sent needs --id with the event's id")
+    if provider_id and provider_id != intent.provider_id and resolving.is_taken(intent.effect, provider_id, services):
+        raise click.UsageError(f"{provider_id} belongs to another intent already")
+    if not act:
+        click.echo(f"{_line(intent)}\nwould: {FOLLOWS[word]}. Nothing was written; add --do")
+        return Exit.WORK_LEFT
+    resolved = resolving.resolve(intent, word, provider_id, services)
+    if resolved is None:
+        raise click.UsageError(f"intent {intent.id} does not wait for your word any more")
+    click.echo(f"{resolved.effect} for {reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")
+    return Exit.AS_DESIRED
