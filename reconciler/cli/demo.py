@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from reconciler import bootstrap
+from reconciler.cli import demo_kill
 from reconciler.cli.once import run_jobs
 from reconciler.cli.output import console, reasons, verdict_table
 from reconciler.domain.gaps import Effect
@@ -37,6 +38,7 @@ def command() -> int:
         _look(sandbox, settings)
         repaired = _repair(sandbox, settings)
         writes = _again(sandbox, settings)
+        demo_kill.scene(sandbox)
         _told(sandbox)
         surprises = judgement.surprises(sandbox)
         told = judgement.told(sandbox)
@@ -119,7 +121,7 @@ def _again(sandbox: Sandbox, settings: Settings) -> int:
 def _told(sandbox: Sandbox) -> None:
     """What Sentry has of it all, and that nothing personal went along."""
     out = console()
-    out.print("[bold]4 TOLD[/]    Sentry received")
+    out.print("[bold]5 TOLD[/]    Sentry received")
     for event in sorted(sandbox.sentry.events, key=lambda event: (event["level"] == "error", event["message"])):
         seen = event["contexts"]["reconciler"]
         named = f"{event['tags']['kind']} / {event['tags']['cause']}"

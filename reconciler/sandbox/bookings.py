@@ -23,15 +23,17 @@ NAMES = (
     "Ana Lima", "Ben Okafor", "Chloe Martin", "Dev Patel", "Ella Novak", "Finn Byrne", "Grace Chen", "Hugo Weiss",
     "Ines Costa", "Jack Doyle", "Kira Sato", "Liam Walsh", "Mona Haddad", "Noah Berg", "Olga Petrova", "Pau Ferrer",
 )  # fmt: skip
+LATE = 900
+"""The number of the booking that is made late; far from all others'."""
 OLDER_NOTE = "Event date/time to be confirmed by customer"
 
 
 class Stories:
     """Builds bookings one after the other; each gets its own number, name, phone and party day."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, first: int = 1) -> None:
         self.at = Moments(now)
-        self._numbers = count(1)
+        self._numbers = count(first)
 
     def tell(
         self,
@@ -127,6 +129,11 @@ def _filled(text_row: Row, booking: Row, index: int) -> Row:
         "recipient_phone": written,
         **text_row,
     }
+
+
+def one_more(now: datetime) -> DemoBooking:
+    """Maya's, which the demo makes late."""
+    return Stories(now, first=LATE).tell("late", text="sent", calendar="created", customer_name="Maya Reyes")
 
 
 def demo_bookings(now: datetime) -> list[DemoBooking]:

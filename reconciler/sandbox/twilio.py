@@ -4,6 +4,7 @@ Written from Twilio's API description and error dictionary; see the contract tes
 """
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -129,7 +130,7 @@ class TwilioStandIn(StandIn):
 
     def _add(self, to: str, body: str, form: dict[str, str], created: datetime) -> Message:
         message = Message(
-            sid=f"SM{len(self.messages) + 1:032x}",
+            sid=_sid(len(self.messages)),
             to=to,
             from_=form.get("From"),
             body=body,
@@ -240,6 +241,11 @@ _BY_DAY: dict[str, Callable[[str, str], bool]] = {
     "DateSent<": lambda sent, day: sent <= day,
     "DateSent>": lambda sent, day: sent >= day,
 }
+
+
+def _sid(number: int) -> str:
+    """As Twilio's look: 32 hexadecimal digits; the same for the same message of a run."""
+    return "SM" + hashlib.sha256(f"sandbox message {number}".encode()).hexdigest()[:32]
 
 
 def _day(moment: datetime) -> str:

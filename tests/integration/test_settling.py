@@ -312,3 +312,104 @@ def test_an_event_of_unknown_outcome_is_asked_for_by_its_id_at_once(world: World
     assert world.once(jobs=("unsettled_repairs",))[CALENDAR].settled == {(Settling.FOUND, ""): 1}
     assert world.venue.stored_event(booking) == world.sandbox.google.live()[0]["id"]
     assert world.gaps() == {}
+
+
+# However a call goes wrong, there is one effect in the end
+
+
+def until_quiet(world: World) -> None:
+    for _ in range(6):
+        world.settle_time_is_over()
+        world.both()
+        world.later(hours=1)
+        known_message(world)
+
+
+WRONG = {
+    **{kind.value: Fault(kind=kind, seconds=0.6) for kind in Misbehaviour},
+    "429": Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(("Retry-After", "30"),)),
+    "no id": Fault(kind=Misbehaviour.STATUS, status=201, body='{"status": "queued"}'),
+    "a list": Fault(kind=Misbehaviour.STATUS, status=201, body="[]"),
+    "HTML, 200": Fault(kind=Misbehaviour.HTML, status=200),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
+    world.configure(limits=", timeouts: {twilio: 300ms}", event_policy="off")
+    known_message(world)
+    booking = world.venue.booking()
+    world.sandbox.twilio.faults.next_calls("messages.create", WRONG[name])
+    until_quiet(world)
+    assert (world.sent_to().count(ANA), world.states(), world.gaps()) == (1, {booking: "done"}, {})
+    (row,) = world.venue.rows(QUEUE)
+    assert row["status"] == "sent"
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_event_whatever_the_call_said(world: World, name: str) -> None:
+    world.configure(limits=", timeouts: {google: 300ms}", texts=", policy: off")
+    booking = world.venue.booking()
+    # Twice: httplib2 sends a request again by itself where the connection was closed without an answer.
+    world.sandbox.google.faults.next_calls("events.insert", *[WRONG[name]] * 2)
+    until_quiet(world)
+    assert [event["id"] for event in world.sandbox.google.live()] == [world.venue.stored_event(booking)]
+    assert (world.states(Effect.EVENT), world.gaps()) == ({booking: "done"}, {})
+
+
+def test_a_clock_that_jumps_back_doubles_nothing_and_loses_nothing(world: World) -> None:
+    known_message(world)
+    sent, unknown = world.venue.booking(contact_phone="+447700900103"), world.venue.booking()
+    world.sandbox.twilio.faults.next_calls("messages.create", LOST)
+    world.both()
+    noon = world.clock.now()
+    world.sandbox.twilio._now = lambda: max(noon, world.clock.now())  # Twilio's clock is right
+    world.later(hours=-26)
+    until_quiet(world)
+    world.later(hours=24)
+    until_quiet(world)
+    assert sorted(number for number in world.sent_to() if number != BEA) == [ANA, "+447700900103"]
+    assert world.states() == {sent: "done", unknown: "done"}
+
+
+def test_a_clock_that_jumped_forward_before_the_attempt_makes_nothing_absent(world: World) -> None:
+    """By its date our own text is older than the attempt: nobody knows whose it is, and nothing is sent."""
+    booking = world.venue.booking(event_date="2026-07-01", calendar_event_id="there")
+    twilio_clock = world.clock.now()
+    world.sandbox.twilio._now = lambda: twilio_clock
+    world.later(hours=3)
+    world.sandbox.twilio.faults.next_calls("messages.create", LOST)
+    world.texts()
+    world.later(hours=-3)
+    assert settle(world).settled == {(Settling.UNDECIDED, "older_than_the_attempt"): 1}
+    assert (world.sent_to(), world.states()) == ([ANA], {booking: "unknown"})
+
+
+# Rows of the ledger that we would not write
+
+
+ODD = {
+    "in flight until the year 2999": "state = 'sending', claim = gen_random_uuid(), leased_until = '2999-01-01'",
+    "of an attempt that is still to come": "state = 'unknown', attempted_at = '2999-01-01'",
+    "without a recipient": "state = 'unknown', subject = ''",
+    "without sense": "state = 'unknown', subject = ':::', code = E'\\u0001', attempts = 2000000000",
+    "tried very often": "state = 'planned', attempts = 99, settle_tries = 99",
+    "held by nobody": "state = 'planned', claim = NULL, leased_until = '1900-01-01', examined_at = '2999-01-01'",
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_row_stops_nothing_doubles_nothing_and_is_seen(world: World, odd: str) -> None:
+    booking, other = lost(world), world.venue.booking(contact_phone=BEA)
+    known_message(world)
+    usual = {"attempted_at": "now()"} if "attempted_at" not in ODD[odd] else {}
+    more = "".join(f", {name} = {value}" for name, value in usual.items())
+    world.venue.sql("ALTER TABLE reconciler.intent DISABLE TRIGGER intent_move")
+    world.venue.sql(f"UPDATE reconciler.intent SET {ODD[odd]}{more}")
+    world.venue.sql("ALTER TABLE reconciler.intent ENABLE TRIGGER intent_move")
+    world.settle_time_is_over()
+    world.both()
+    assert world.states()[other] == "done"
+    if ODD[odd].startswith("state = 'planned'"):
+        return  # as planned as any other
+    assert (world.sent_to().count(ANA), (SMS, booking) in world.gaps()) == (1, True)
