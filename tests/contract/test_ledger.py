@@ -1,6 +1,7 @@
 """``ports.Ledger`` over PostgreSQL: claims, leases and moves, and that the database holds the drawing too."""
 
 import itertools
+import re
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -296,3 +297,44 @@ def test_nobody_sees_half_of_a_transaction(store: Store) -> None:
         half()
     with store.reading() as tx:
         assert tx.ledger.open_gaps(GapKind.SMS_MISSING) == []
+
+
+# Rows that cannot be
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        "state = 'lost'",
+        "effect = 'call'",
+        "cause = 'because'",
+        "generation = 0",
+        "attempts = -1",
+        "settle_tries = -1",
+        "trigger = NULL",
+        "state = 'sending'",  # by nobody, and for ever
+        "state = 'sending', attempted_at = now(), claim = gen_random_uuid()",
+    ],
+)
+def test_the_database_refuses_a_row_that_cannot_be(store: Store, world: World, impossible: str) -> None:
+    plan(store)
+    with pytest.raises(psycopg.errors.IntegrityError):
+        world.venue.sql(f"UPDATE reconciler.intent SET {impossible}")
+
+
+@pytest.mark.parametrize("to", ["done", "unknown"])
+def test_the_database_refuses_an_end_without_a_proof_and_an_unknown_without_an_attempt(
+    store: Store, world: World, to: str
+) -> None:
+    sending = move(store, claimed(store), State.SENDING)
+    assert sending
+    without = {"done": "", "unknown": ", attempted_at = NULL"}[to]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        world.venue.sql(f"UPDATE reconciler.intent SET state = '{to}'{without}")
+
+
+@pytest.mark.parametrize("table", ["intent", "gap"])
+def test_the_causes_of_the_domain_are_those_of_the_database(store: Store, world: World, table: str) -> None:
+    query = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s"
+    ((check,),) = world.venue.sql(query, f"{table}_cause")
+    assert sorted(re.findall(r"'(\w+)'::text", check)) == sorted(Cause)

@@ -24,7 +24,7 @@ rules:
   sms.missing: {{quiet_hours: {quiet}{texts}}}
   calendar.missing: {{policy: {event_policy}{events}}}
 {rules}
-limits: {{rate: {{texts: 500/s, events: 500/s}}{limits}}}
+limits: {{rate: {{texts: {rate}, events: {rate}}}{limits}}}
 {more}
 """
 
@@ -40,7 +40,9 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **edits: str) -> None:
-        """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, quiet, event_policy, more."""
+        """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, rate, quiet, event_policy,
+        more.
+        """
         self.edits |= edits
 
     def settings(self) -> Settings:
@@ -52,6 +54,7 @@ class World:
             "more": "",
             "rules": "",
             "quiet": "21:00-09:00",
+            "rate": "500/s",
             "event_policy": "repair",
         }
         wanted = CRON_YAML.format(**(empty | self.edits))
