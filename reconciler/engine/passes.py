@@ -1,6 +1,7 @@
 """One pass: look, decide, record, repair, report. Level-based: missed, doubled or late, it does no harm."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from reconciler.engine.mender import Mender, Scope
 from reconciler.engine.recording import record_gaps, record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
-from reconciler.engine.settling import settle
+from reconciler.engine.settling import Answers, settle
 from reconciler.engine.survey import Survey, blind, may_repair, survey
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services
@@ -71,8 +72,8 @@ def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey
 
 
 def _act(job: str, mender: Mender, services: Services) -> PassResult:
-    answers = settle(mender, services)
-    in_the_way = answers.fault or _sweep(mender, services)
+    answers = _settle_and_sweep(mender, services)
+    in_the_way = answers.fault
     now = services.clock.now()
     seen = _look(job, mender, services, now)
     with services.store.reading() as tx:
@@ -101,6 +102,15 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
     return result
 
 
+def _settle_and_sweep(mender: Mender, services: Services) -> Answers:
+    """What became of earlier calls, and what we made that nobody has a use for, so that the look sees the answers."""
+    answers = Answers()
+    with suppress(DatabaseDisagrees):  # the look that follows says what is wrong
+        answers = settle(mender, services)
+        answers.fault = answers.fault or _sweep(mender, services)
+    return answers
+
+
 def _sweep(mender: Mender, services: Services) -> IntegrationFault | None:
     """What we made, and the booking has no use for; or why nobody could be asked."""
     if not may_repair(mender, services) or mender.effect in services.suspended:
@@ -114,8 +124,6 @@ def _sweep(mender: Mender, services: Services) -> IntegrationFault | None:
             mender.sweep(stray, scope)
     except ProviderFailure as failure:
         return unreachable(mender, failure)
-    except DatabaseDisagrees:
-        return None  # the look that follows says what is wrong
     return fault
 
 

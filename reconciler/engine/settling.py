@@ -6,7 +6,6 @@ sent here: an effect that is provably not there is *planned* again, and a pass r
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,7 +13,14 @@ from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.domain.settling import Found, Settled
 from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Refusal
-from reconciler.engine.integration import fault_of, record_faults, subject_of, unreachable, unreachable_database
+from reconciler.engine.integration import (
+    disagreement,
+    fault_of,
+    record_faults,
+    subject_of,
+    unreachable,
+    unreachable_database,
+)
 from reconciler.engine.mender import Mender, Scope
 from reconciler.engine.results import PassResult, Settling
 from reconciler.engine.survey import may_repair
@@ -53,7 +59,10 @@ def _run(job: str, menders: Sequence[Mender], services: Services) -> Sequence[Pa
         run = tx.ledger.start_run(job, services.runner, began_at, full=False)
     results = []
     for mender in menders:
-        answers = settle(mender, services)
+        try:
+            answers = settle(mender, services)
+        except DatabaseDisagrees as error:
+            answers = Answers(fault=disagreement(error))
         faults = (answers.fault,) if answers.fault else ()
         with services.store.writing() as tx:
             record_faults(tx, subject_of(mender, services), faults, [], services.clock.now())
@@ -82,14 +91,13 @@ def settle(mender: Mender, services: Services) -> Answers:
     """Settle what is due of this effect, at most a pass's number of them.
 
     Raises:
-        DatabaseUnreachable: what was settled until then is written down.
+        DatabaseUnreachable, DatabaseDisagrees: what was settled until then is written down.
     """
     answers = Answers()
     with services.store.writing() as tx:
         tx.ledger.abandon_expired(mender.effect, mender.settle_after, services.clock.now())
     if may_repair(mender, services) and mender.effect not in services.suspended:
-        with suppress(DatabaseDisagrees):  # the look that follows says what is wrong
-            _settle(mender, services, answers)
+        _settle(mender, services, answers)
     return answers
 
 

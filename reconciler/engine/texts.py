@@ -4,7 +4,7 @@ Order matters more than anything here. The ledger says *sending* before the call
 *sent*: whatever dies in between, no text is sent twice and none is forgotten.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import HANDED_OVER, Intent, Outcome, Result, State
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Deliver, Limits, Policy
+from reconciler.domain.settling import Found, Settled
 from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
 from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
@@ -112,8 +113,10 @@ class Texts:
     def settle_after(self) -> timedelta:
         return self.limits.settle
 
-    def asker(self, scope: Scope) -> TextAsker:
-        return TextAsker(self.services, self._gateway(), scope)
+    def asker(self, scope: Scope) -> Callable[[Intent], Settled]:
+        if self.services.sms is None:  # it was ours to send once, and is the application's by now
+            return lambda _: Settled(found=Found.UNDECIDED, code="no_provider")
+        return TextAsker(self.services, self.services.sms, scope)
 
     def conclude(self, done: Intent, scope: Scope) -> None:
         self.finish(done, scope)

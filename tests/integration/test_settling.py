@@ -275,6 +275,22 @@ def test_whoever_made_the_call_may_still_come_back_with_the_answer(world: World)
     assert world.intents() == [(booking, "booking_confirmed", 1, "done", "own_row")]
 
 
+def test_a_text_whose_sending_is_the_application_s_by_now_goes_to_a_person(world: World) -> None:
+    booking = lost(world)
+    world.configure(limits=", settle_tries: 1", texts=", deliver: application")
+    world.environment |= dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER"), "")
+    assert settle(world).settled == {(Settling.NEEDS_HUMAN, "no_provider"): 1}
+    assert world.states() == {booking: "needs_human"}
+
+
+def test_a_ledger_that_refuses_to_be_written_is_a_fault_of_the_job(world: World) -> None:
+    lost(world)
+    world.venue.alter("REVOKE UPDATE ON reconciler.intent FROM reconciler_job")
+    world.venue.sql("UPDATE reconciler.intent SET not_before = now()")
+    result = world.once(jobs=("unsettled_repairs",))[SMS]
+    assert [fault.code for fault in result.faults] == ["sqlstate:42501"]
+
+
 def test_two_that_settle_at_once_write_one_answer(world: World) -> None:
     from threading import Thread
 
