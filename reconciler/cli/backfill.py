@@ -21,6 +21,7 @@ from reconciler.domain.gaps import Effect
 from reconciler.domain.plan import Span
 from reconciler.engine import backfilling
 from reconciler.engine.jobs import raise_crash
+from reconciler.engine.mender import LONG_AGO
 from reconciler.engine.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
@@ -131,7 +132,7 @@ def _span(asked: Asked, settings: Settings, services: Services) -> Span:
     until = settings.midnight(asked.until) if asked.until else None
     if asked.booking is None:
         return Span(since=since, until=until)
-    return Span(since=since or backfilling.LONG_AGO, until=until, bookings=frozenset({_booking(asked, services)}))
+    return Span(since=since or LONG_AGO, until=until, bookings=frozenset({_booking(asked, services)}))
 
 
 def _booking(asked: Asked, services: Services) -> BookingId:

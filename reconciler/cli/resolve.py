@@ -1,19 +1,23 @@
 """``reconciler resolve``: a person's word about a repair whose outcome nobody could find out."""
 
+import re
+
 import click
 
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console
 from reconciler.domain.bookings import reference
-from reconciler.domain.gaps import Cause, Effect
+from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, State
-from reconciler.domain.verdicts import LABELS, Refusal
+from reconciler.domain.judging import why_a_person
+from reconciler.domain.verdicts import LABELS
 from reconciler.engine import resolving
 from reconciler.engine.resolving import Word
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 
+_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 FOLLOWS = {
     Word.SENT: "it counts as done; nothing is sent",
     Word.AGAIN: "the next pass repairs it, if its booking still asks for it",
@@ -48,19 +52,19 @@ def command(intent: str | None, word: Word | None, provider_id: str | None, act:
 
 
 def _list(services: Services) -> Exit:
-    waiting = resolving.waiting(services)
+    unsettled = resolving.unsettled(services)
     out = console()
-    for intent in waiting:
+    for intent in unsettled:
         out.print(_line(intent), markup=False, soft_wrap=True)
-    if not waiting:
+    if not unsettled:
         out.print("nothing waits for your word")
         return Exit.AS_DESIRED
     out.print("look at the provider, then: reconciler resolve INTENT --sent|--again|--drop --do", markup=False)
-    return Exit.NEEDS_A_HUMAN
+    return Exit.NEEDS_A_HUMAN if any(one.state is State.NEEDS_HUMAN for one in unsettled) else Exit.WORK_LEFT
 
 
 def _line(intent: Intent) -> str:
-    why = LABELS[Refusal.NOT_PROVABLE if intent.cause is Cause.UNKNOWN_OUTCOME else Refusal.GIVEN_UP]
+    why = LABELS[why_a_person(intent)] if intent.state is State.NEEDS_HUMAN else "still asked for"
     tried = f", first tried {intent.attempted_at:%Y-%m-%d %H:%M} UTC" if intent.attempted_at else ""
     return f"{intent.id}  {intent.effect} for {reference(intent.booking)}{tried}: {why} ({intent.code})"
 
@@ -72,7 +76,7 @@ def _one(prefix: str, services: Services) -> Intent:
     if len(found) > 1:
         raise click.UsageError(f"several intents' ids begin with {prefix}: give more of it")
     (intent,) = found
-    if intent.state is not State.NEEDS_HUMAN:
+    if intent.state not in (State.NEEDS_HUMAN, State.UNKNOWN):
         raise click.UsageError(f"intent {intent.id} is {intent.state} ({intent.code}): it does not wait for your word")
     return intent
 
@@ -80,13 +84,15 @@ def _one(prefix: str, services: Services) -> Intent:
 def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Services, *, act: bool) -> Exit:
     if word is Word.SENT and intent.effect is Effect.EVENT and not (provider_id or intent.provider_id):
         raise click.UsageError("for an event, --sent needs --id with the event's id")
-    if provider_id and provider_id != intent.provider_id and resolving.is_taken(intent.effect, provider_id, services):
-        raise click.UsageError(f"{provider_id} belongs to another intent already")
+    if provider_id and intent.effect is Effect.TEXT and not _SID.fullmatch(provider_id):
+        raise click.UsageError(f"{provider_id} is no SID of Twilio's: SM or MM and 32 hexadecimal digits")
+    if provider_id and resolving.is_taken(intent, provider_id, services):
+        raise click.UsageError(f"{provider_id} belongs to another text or event already")
     if not act:
         click.echo(f"{_line(intent)}\nwould: {FOLLOWS[word]}. Nothing was written; add --do")
         return Exit.WORK_LEFT
     resolved = resolving.resolve(intent, word, provider_id, services)
     if resolved is None:
-        raise click.UsageError(f"intent {intent.id} does not wait for your word any more")
+        raise click.UsageError(f"intent {intent.id} is settled by now, or somebody is asking for it: look again")
     click.echo(f"{resolved.effect} for {reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")
     return Exit.AS_DESIRED

@@ -16,7 +16,16 @@ class Backoff:
         The jitter comes from ``key`` and the number of tries: those that failed together come back one by one, and
         the same one always after the same time.
         """
-        doubled = self.first * 2 ** min(max(tries, 1) - 1, 30)
         seed = hashlib.blake2b(f"{key}:{tries}".encode(), digest_size=4).digest()
-        wait: timedelta = min(doubled, self.longest) * (0.5 + int.from_bytes(seed) / 2**33)
+        wait: timedelta = doubled(self.first, tries, self.longest) * (0.5 + int.from_bytes(seed) / 2**33)
         return wait
+
+
+def doubled(first: timedelta, tries: int, longest: timedelta) -> timedelta:
+    """``first`` after the first try, twice as much after each further one, never more than ``longest``."""
+    wait = min(first, longest)
+    for _ in range(1, tries):
+        if wait >= longest:
+            break
+        wait = min(wait * 2, longest)
+    return wait

@@ -33,6 +33,8 @@ the application's queue, and only there."""
 BY_A_PERSON = "by_a_person"
 """The code of an intent that a person has settled; one that a person *dropped* is not begun anew."""
 
+LONGEST_PAUSE = timedelta(days=2)
+"""No pause before a try is longer: what says so was written by a clock that was wrong."""
 _WORD = "person:"
 
 SUBJECT_PARTS = ":"
@@ -87,6 +89,8 @@ class Intent:
     """Not tried before then; while *unknown*: not asked for before then, by the database's clock."""
     attempted_at: datetime | None
     """When a call for it was first about to leave the machine."""
+    account: str
+    """Digest of the provider's account that the last call went to."""
     settle_tries: int
     """How often the provider was asked what became of it, and could not tell."""
     claim: str | None

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import BY_A_PERSON, SUBJECT_PARTS, Intent, State
+from reconciler.domain.intents import BY_A_PERSON, LONGEST_PAUSE, SUBJECT_PARTS, Intent, State
 from reconciler.domain.verdicts import Condition, Hold, Refusal, Verdict, failed_condition, held, refused
 
 
@@ -19,18 +19,24 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
         case State.UNKNOWN:
             return refused(Refusal.UNKNOWN)
         case State.NEEDS_HUMAN:
-            return refused(Refusal.NOT_PROVABLE if last.cause is Cause.UNKNOWN_OUTCOME else Refusal.GIVEN_UP)
+            return refused(why_a_person(last))
         case State.DROPPED if last.code == BY_A_PERSON:
             return failed_condition(Condition.UNDECIDED)
         case State.SENDING:
             return held(Hold.IN_FLIGHT, cause)
         case State.REFUSED if _same_subject(last, subject):
             return refused(_named(last.code), last.cause)
-        case State.PLANNED if last.not_before is not None and last.not_before > now:
+        case State.PLANNED if last.not_before is not None and now < last.not_before <= now + LONGEST_PAUSE:
             # Some refusals are looked at again after a while: a person may have put things right.
             return refused(_named(last.code)) if last.code in _REFUSALS else held(Hold.BACKOFF, last.cause or cause)
         case _:
             return None
+
+
+def why_a_person(last: Intent) -> Refusal:
+    """Why an intent waits for a person's word."""
+    known = {Cause.UNKNOWN_OUTCOME: Refusal.NOT_PROVABLE, Cause.UNUSABLE_DATA: Refusal.NOT_DELIVERED}
+    return known.get(last.cause, Refusal.GIVEN_UP) if last.cause else Refusal.GIVEN_UP
 
 
 def _same_subject(last: Intent, subject: str) -> bool:

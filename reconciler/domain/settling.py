@@ -5,6 +5,7 @@ Absence is a claim like any other: it counts only where the same question would 
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from enum import StrEnum
 SKEW = timedelta(minutes=5)
 """How far the provider's clock may be from ours."""
 A_DAY = timedelta(days=1)
+_LINK = re.compile(r"https?://\S+|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
+_WORD = re.compile(r"[a-z0-9]+")
 _SHOWN_IN_FULL = re.compile(r"\+\d{7,15}")
 """Redaction leaves the last digits out (Twilio: Message Redaction)."""
 
@@ -30,6 +33,8 @@ class SentText:
     status: str
     leaves: bool
     """Whether it left or may still leave."""
+    arrived: bool
+    """Whether it has reached its end: what redaction takes away is gone by then, and not before."""
 
     @property
     def is_shown_in_full(self) -> bool:
@@ -65,32 +70,38 @@ class Settled:
 
 
 def control_of(recent: Sequence[SentText], now: datetime) -> SentText | None:
-    """The newest message of the account that can show whether lists find what is there.
+    """The newest message that has arrived, to show whether lists find what is there.
 
-    ``None`` if there is none of the last day, or if one of that day is not shown in full: then ours may be there and
-    not be found.
+    ``None`` if none of the last day has, or if one of that day is not shown in full: then ours may be there and not be
+    found.
     """
     lately = [text for text in recent if text.made_at >= now - A_DAY]
-    if not lately or not all(text.is_shown_in_full for text in lately):
+    arrived = [text for text in lately if text.arrived]
+    if not arrived or not all(text.is_shown_in_full for text in lately):
         return None
-    return max(lately, key=lambda text: text.made_at)
+    return max(arrived, key=lambda text: text.made_at)
 
 
 def settle_text(
-    trail: Trail, *, reference: str, attempted_at: datetime, taken: Collection[str], controlled: bool
+    trail: Trail, *, reference: str, body: str | None, attempted_at: datetime, taken: Collection[str], controlled: bool
 ) -> Settled:
     """What became of a text that carries ``reference`` as a whole word and was first tried at ``attempted_at``.
 
-    ``taken`` are message ids that belong to other intents and to rows of the application's queue.
+    ``body`` is what it said, ``None`` if nobody knows any more; ``taken`` are message ids that belong to other intents
+    and to rows of the application's queue.
     """
     free = [text for text in trail.texts if text.by_api and text.sid not in taken]
     named = [text for text in free if carries(text.body.lower(), reference.lower())]
-    if len(named) > 1:
+    same = [text for text in named if body is not None and says_the_same(text.body, body)]
+    if len(same) > 1:
         return Settled(found=Found.UNDECIDED, code="several_candidates")
-    if named:
-        (one,) = named
+    if named and not same:
+        # Somebody else's text about the booking, or a short reference that stands for something else in it.
+        return Settled(found=Found.UNDECIDED, code="another_text")
+    if same:
+        (one,) = same
         if one.made_at < attempted_at - SKEW:
-            # Nobody knows of it, and it names the booking: one of the two clocks is wrong, or somebody else sent it.
+            # Nobody knows of it, and it says what ours says: one of the two clocks is wrong.
             return Settled(found=Found.UNDECIDED, code="older_than_the_attempt")
         if not one.leaves:
             return Settled(found=Found.NOT_LEAVING, code=f"found_{one.status}", provider_id=one.sid)
@@ -102,6 +113,21 @@ def settle_text(
     if not controlled:
         return Settled(found=Found.UNDECIDED, code="no_control")
     return Settled(found=Found.ABSENT, code="absent")
+
+
+def says_the_same(shown: str, body: str) -> bool:
+    """Whether Twilio shows our text: after its smart encoding, with its links shortened, behind a trial's first words.
+
+    (Smart encoding: Messaging Services, smart encoding; shortened links: Messaging, link shortening.)
+    """
+    ours = _essence(body)
+    return bool(ours) and _essence(shown).endswith(ours)
+
+
+def _essence(text: str) -> str:
+    """Letters and digits alone: a straight quote for a curly one makes no difference."""
+    folded = unicodedata.normalize("NFKD", _LINK.sub(" ", text)).encode("ascii", "ignore").decode()
+    return "".join(_WORD.findall(folded.lower()))
 
 
 def carries(body: str, reference: str) -> bool:

@@ -48,12 +48,12 @@ class Draft:
 
     def subject(self, installation: str) -> str:
         """Digests of recipient and text: a refusal holds as long as what was refused is the same."""
-        return f"{recipient(installation, self.number)}{SUBJECT_PARTS}{digest(installation, self.body)}"
+        return subject_of(installation, self.number, self.body)
 
 
-def recipient(installation: str, number: str) -> str:
-    """The digest of a number (E.164): the first part of a text's subject."""
-    return digest(installation, number)
+def subject_of(installation: str, number: str, body: str) -> str:
+    """What our ledger keeps of a text: two digests, so that number and wording can be compared and not read."""
+    return f"{digest(installation, number)}{SUBJECT_PARTS}{digest(installation, body)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

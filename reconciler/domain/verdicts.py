@@ -78,6 +78,7 @@ class Refusal(StrEnum):
     REFUSED_BY_PROVIDER = "refused_by_provider"
     GIVEN_UP = "given_up"
     NOT_PROVABLE = "not_provable"
+    NOT_DELIVERED = "not_delivered"
     TAKEN_BACK = "taken_back"
     NOT_SENT = "not_sent"
     NO_PROOF = "no_proof"
@@ -102,6 +103,7 @@ class Hold(StrEnum):
     QUIET_HOURS = "quiet_hours"
     PER_RECIPIENT = "per_recipient"
     BUSY = "busy"
+    PAUSED = "paused"
 
 
 HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
@@ -122,6 +124,7 @@ CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.REFUSED_BY_PROVIDER: Cause.UNUSABLE_DATA,
     Refusal.GIVEN_UP: Cause.GIVEN_UP,
     Refusal.NOT_PROVABLE: Cause.UNKNOWN_OUTCOME,
+    Refusal.NOT_DELIVERED: Cause.UNUSABLE_DATA,
     Refusal.TAKEN_BACK: Cause.DELETED_BY_HAND,
     Refusal.NOT_SENT: Cause.APP_FAILED,
     Refusal.NO_PROOF: Cause.UNKNOWN_OUTCOME,
@@ -153,6 +156,7 @@ LABELS: dict[str, str] = {
     Refusal.UNKNOWN: "outcome unknown",
     Refusal.REFUSED_BY_PROVIDER: "the provider refused it",
     Refusal.GIVEN_UP: "attempts used up",
+    Refusal.NOT_DELIVERED: "sent, and it did not arrive",
     Refusal.NOT_PROVABLE: "whether it was done could not be found out",
     Refusal.TAKEN_BACK: "handed over, and taken out of the queue",
     Refusal.NOT_SENT: "queued, and not sent by the application",
@@ -166,6 +170,7 @@ LABELS: dict[str, str] = {
     Hold.QUIET_HOURS: "quiet hours",
     Hold.PER_RECIPIENT: "enough texts to this number for now",
     Hold.BUSY: "the application is writing it",
+    Hold.PAUSED: "the provider asked for a pause",
 }
 """How a person reads each name: one wording for terminal, report and page."""
 

@@ -6,7 +6,7 @@ decides, records and repairs is the pass's own code.
 
 import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Effect
@@ -21,8 +21,6 @@ from reconciler.engine.results import PassResult
 from reconciler.engine.texts import Texts
 from reconciler.ports import Services
 
-LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
-"""As far back as any booking is known to have been made."""
 AS_LONG_AS_IT_TAKES = timedelta(days=365)
 WIDENINGS = tuple(timedelta(days=days) for days in (7, 14, 21, 30, 60, 90, 180, 365, 730, 1825, 3650))
 JOBS = {Effect.TEXT: "backfill_texts", Effect.EVENT: "backfill_events"}

@@ -19,7 +19,7 @@ from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Refusal, Standing, refu
 from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
-from reconciler.engine.pacing import wait_for_slot
+from reconciler.engine.pacing import obey, wait_for_slot
 from reconciler.engine.results import Became, Mended
 from reconciler.engine.write_back import WriteBack
 from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, StoredEvent, Transaction
@@ -235,6 +235,7 @@ class Events:
 
         def know(tx: Transaction) -> Intent | None:
             moved = record(tx, self, sending, outcome, now)
+            obey(tx, _SLOT, outcome)
             if moved and outcome.code == TOMBSTONE:
                 return tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now)
             return moved

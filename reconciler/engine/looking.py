@@ -10,7 +10,7 @@ from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Condition, Finding
-from reconciler.engine.mender import Scope
+from reconciler.engine.mender import LONG_AGO, Scope
 from reconciler.ports import Services, Transaction
 
 
@@ -46,7 +46,6 @@ def oldest_of(scope: Scope, services: Services, now: datetime, *, full: bool) ->
 def look(
     tx: Transaction,
     kind: GapKind,
-    since: datetime,
     oldest: datetime,
     known: Collection[BookingId],
     now: datetime,
@@ -55,7 +54,8 @@ def look(
     """Look at the span since ``oldest``, and at what is ``known`` by id whatever its age: no gap fades."""
     seen = tx.bookings.look(kind, now, oldest, span)
     again = sorted(set(known) - {booking.id for booking in seen.broken})
-    findings = tx.bookings.findings(kind, now, since, again)
+    # A gap or an intent that stands was somebody's wish, however old its booking: none fades by its age.
+    findings = tx.bookings.findings(kind, now, LONG_AGO, again)
     # There, and not found: it belongs to another installation on the same database, whose business it is.
     theirs = tx.bookings.stored_events([booking for booking in again if booking not in findings])
     looked_at, by_condition = _with_older(seen, findings, oldest)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -14,6 +14,9 @@ from reconciler.domain.settling import Settled
 from reconciler.domain.verdicts import Standing
 from reconciler.engine.results import Became, Mended
 from reconciler.ports import Lock, Transaction
+
+LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+"""As far back as any booking is known to have been made: an intent that stands is looked at whatever its age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,7 @@ def recheck(mender: Mender, tx: Transaction, intent: Intent, scope: Scope, now: 
     lock = tx.bookings.lock(intent.booking)
     if lock is Lock.BUSY:
         return _not_now(tx, intent, "busy", now)
-    finding = tx.bookings.findings(mender.kind, now, scope.since, [intent.booking]).get(intent.booking)
+    finding = tx.bookings.findings(mender.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     if finding is None:
         return _no_more(mender, tx, intent, "gone", now)
     if lock is Lock.GONE:

@@ -16,17 +16,17 @@ from reconciler.engine.integration import (
     fault_of,
     record_faults,
     subject_of,
-    unreachable,
     unreachable_database,
 )
-from reconciler.engine.mender import Mender, Scope
+from reconciler.engine.mender import Mender
 from reconciler.engine.recording import record_gaps, record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
 from reconciler.engine.settling import Answers, settle
 from reconciler.engine.survey import Survey, blind, may_repair, survey
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ProviderFailure, Services
+from reconciler.engine.sweeping import sweep
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Services
 
 
 def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
@@ -73,7 +73,7 @@ def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey
 
 def _act(job: str, mender: Mender, services: Services) -> PassResult:
     answers = _settle_and_sweep(mender, services)
-    in_the_way = answers.fault
+    in_the_way = next((fault for fault in answers.faults if fault.kind is mender.integration), None)
     now = services.clock.now()
     seen = _look(job, mender, services, now)
     with services.store.reading() as tx:
@@ -93,6 +93,7 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
         record = record_gaps if services.span else record_plan
         record(tx, mender, seen, now)
     mended, broken, crash = _repair(mender, services, seen)
+    crash = answers.crash or crash
     result = replace(_result(job, mender, seen), faults=(*faults, *broken), mended=mended)
     result = replace(result, began_at=now, run=run, crash=crash, settled=answers.counts)
     said = "crashed" if crash else result.exit_code.name.lower()
@@ -107,24 +108,9 @@ def _settle_and_sweep(mender: Mender, services: Services) -> Answers:
     answers = Answers()
     with suppress(DatabaseDisagrees):  # the look that follows says what is wrong
         answers = settle(mender, services)
-        answers.fault = answers.fault or _sweep(mender, services)
+        if not answers.faults:
+            answers.faults = sweep(mender, services)
     return answers
-
-
-def _sweep(mender: Mender, services: Services) -> IntegrationFault | None:
-    """What we made, and the booking has no use for; or why nobody could be asked."""
-    if not may_repair(mender, services) or mender.effect in services.suspended:
-        return None
-    try:
-        with services.store.reading() as tx:
-            scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
-            strays = mender.strays(tx, scope, services.clock.now() - services.window.lookback)
-        fault = fault_of(mender) if strays else None
-        for stray in strays if fault is None else ():
-            mender.sweep(stray, scope)
-    except ProviderFailure as failure:
-        return unreachable(mender, failure)
-    return fault
 
 
 def _repair(
@@ -156,6 +142,8 @@ def _finish(mender: Mender, seen: Survey, plan: Plan) -> Counter[tuple[Became, s
         if decision.verdict.standing is Standing.FINE and last and last.state is State.DONE:
             try:
                 mender.finish(last, seen.scope)
+            except DatabaseBusy:
+                refused[Became.HELD, Hold.BUSY] += 1
             except DatabaseDisagrees as error:
                 refused[Became.BLOCKED, error.code] += 1
     return refused

@@ -5,8 +5,10 @@ from enum import StrEnum
 
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import BY_A_PERSON, Intent, State, word_of_a_person
+from reconciler.domain.policies import Policy
 from reconciler.engine.events import Events
 from reconciler.engine.mender import Mender, Scope
+from reconciler.engine.text_evidence import row_id
 from reconciler.engine.texts import Texts
 from reconciler.ports import Services
 
@@ -23,10 +25,10 @@ class Word(StrEnum):
 BECOMES = {Word.SENT: State.DONE, Word.AGAIN: State.PLANNED, Word.DROP: State.DROPPED}
 
 
-def waiting(services: Services) -> Sequence[Intent]:
-    """The intents that wait for a person's word, oldest first."""
+def unsettled(services: Services) -> Sequence[Intent]:
+    """Those that wait for a person's word, and those that are still asked for; of every scope of the database."""
     with services.store.reading() as tx:
-        return tx.ledger.needing_a_human()
+        return tx.ledger.unsettled()
 
 
 def beginning_with(prefix: str, services: Services) -> Sequence[Intent]:
@@ -35,16 +37,21 @@ def beginning_with(prefix: str, services: Services) -> Sequence[Intent]:
         return tx.ledger.beginning_with(prefix, 2)
 
 
-def is_taken(effect: Effect, provider_id: str, services: Services) -> bool:
-    """Whether another intent has this provider's id."""
+def is_taken(intent: Intent, provider_id: str, services: Services) -> bool:
+    """Whether another intent, or a row of the application's, has this provider's id."""
+    if provider_id == intent.provider_id:
+        return False
     with services.store.reading() as tx:
-        return bool(tx.ledger.taken(effect, [provider_id]))
+        scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
+        named = intent.effect is Effect.TEXT and services.texts.policy is not Policy.OFF
+        rows = tx.bookings.queue_names([provider_id], row_id(scope, intent)) if named else ()
+        return bool(tx.ledger.taken(intent.effect, [provider_id]) or rows)
 
 
 def resolve(intent: Intent, word: Word, provider_id: str | None, services: Services) -> Intent | None:
     """Write the word down; ``provider_id`` (a SID, an event's id) is the proof that comes with *sent*.
 
-    ``None``: it does not wait for a person's word any more.
+    ``None``: it is settled by now, or somebody is asking for it at this moment.
     """
     now = services.clock.now()
     mender: Mender = Texts(services) if intent.effect is Effect.TEXT else Events(services)

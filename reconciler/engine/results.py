@@ -44,6 +44,7 @@ class Settling(StrEnum):
     UNDECIDED = "undecided, to be asked for again"
     NEEDS_HUMAN = "waiting for a person"
     ELSEWHERE = "answered meanwhile"
+    BUSY = "locked by the application, to be asked for again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +135,10 @@ class PassResult:
             return Exit.NEEDS_A_HUMAN
         if self.tripped:
             return Exit.REFUSED_AS_UNSAFE
-        if self.left or self.faults:
+        settled = {settling for settling, _ in self.settled}
+        if self.left or self.faults or (self.plan is None and settled & {Settling.UNDECIDED, Settling.BUSY}):
             return Exit.WORK_LEFT
-        given_up = any(settling is Settling.NEEDS_HUMAN for settling, _ in self.settled)
+        given_up = Settling.NEEDS_HUMAN in settled
         return Exit.NEEDS_A_HUMAN if self.told or given_up else Exit.AS_DESIRED
 
     def counts(self) -> dict[str, int]:

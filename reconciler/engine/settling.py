@@ -5,10 +5,12 @@ sent here: an effect that is provably not there is *planned* again, and a pass r
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from reconciler.domain.backoff import doubled
 from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.domain.settling import Found, Settled
@@ -18,13 +20,12 @@ from reconciler.engine.integration import (
     fault_of,
     record_faults,
     subject_of,
-    unreachable,
     unreachable_database,
 )
-from reconciler.engine.mender import Mender, Scope
+from reconciler.engine.mender import LONG_AGO, Mender, Scope
 from reconciler.engine.results import PassResult, Settling
 from reconciler.engine.survey import may_repair
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services, Transaction
 
 LONGEST_WAIT = timedelta(hours=4)
@@ -33,10 +34,11 @@ LONGEST_WAIT = timedelta(hours=4)
 
 @dataclass(slots=True)
 class Answers:
-    """What was found out in one go, and what kept us from asking on."""
+    """What was found out in one go, what kept us from asking on, and a bug that met one of the intents."""
 
     counts: Counter[tuple[Settling, str]] = field(default_factory=Counter)
-    fault: IntegrationFault | None = None
+    faults: tuple[IntegrationFault, ...] = ()
+    crash: Exception | None = None
 
 
 def run_settling(job: str, menders: Sequence[Mender], services: Services) -> Sequence[PassResult]:
@@ -62,20 +64,20 @@ def _run(job: str, menders: Sequence[Mender], services: Services) -> Sequence[Pa
         try:
             answers = settle(mender, services)
         except DatabaseDisagrees as error:
-            answers = Answers(fault=disagreement(error))
-        faults = (answers.fault,) if answers.fault else ()
+            answers = Answers(faults=(disagreement(error),))
         with services.store.writing() as tx:
-            record_faults(tx, subject_of(mender, services), faults, [], services.clock.now())
+            record_faults(tx, subject_of(mender, services), answers.faults, [], services.clock.now())
         results.append(
             PassResult(
                 job=job,
                 kind=mender.kind,
                 effect=mender.effect,
                 plan=None,
-                faults=faults,
+                faults=answers.faults,
                 began_at=began_at,
                 run=run,
                 settled=answers.counts,
+                crash=answers.crash,
             )
         )
     counts: Counter[str] = Counter()
@@ -114,17 +116,54 @@ def _settle(mender: Mender, services: Services, answers: Answers) -> None:
             intent = tx.ledger.claim_unsettled(mender.effect, begun_at, mender.limits.lease)
         if intent is None:
             return
-        try:
-            # First of all: a provider that is broken as a whole answers *not there* to everything.
-            answers.fault = None if answers.counts else fault_of(mender)
-            settled = None if answers.fault else ask(intent)
-        except ProviderFailure as failure:
-            settled, answers.fault = None, unreachable(mender, failure)
+        # First of all: what is broken as a whole, or hides its rows, answers *not there* to everything.
+        answers.faults = () if answers.counts else what_is_broken(mender, services)
+        settled = None if answers.faults else _asked(ask, mender, intent, answers)
         if settled is None:
             with services.store.writing() as tx:
                 tx.ledger.release(intent, intent.code, services.clock.now())  # not asked: no try is counted
             return
-        answers.counts[_write_down(mender, services, scope, intent, settled)] += 1
+        answers.counts[_settled(mender, services, scope, intent, settled, answers)] += 1
+
+
+def what_is_broken(mender: Mender, services: Services) -> tuple[IntegrationFault, ...]:
+    """What makes an answer about one booking worthless: the schema, hidden rows, the provider."""
+    with services.store.reading() as tx:
+        faults = tuple(tx.bookings.faults(mender.effect, writing=True))
+    if faults:
+        return faults
+    fault = fault_of(mender)
+    return (fault,) if fault else ()
+
+
+def _asked(ask: Callable[[Intent], Settled], mender: Mender, intent: Intent, answers: Answers) -> Settled | None:
+    """The answer; ``None`` if the provider as a whole is away. If it is there, one list that fails stops no other."""
+    try:
+        return ask(intent)
+    except ProviderFailure as failure:
+        fault = fault_of(mender)
+        if fault is None:
+            return Settled(found=Found.UNDECIDED, code=f"not_answered {failure.outcome.code}")
+        answers.faults = (fault,)
+        return None
+
+
+def _settled(
+    mender: Mender, services: Services, scope: Scope, intent: Intent, settled: Settled, answers: Answers
+) -> tuple[Settling, str]:
+    """Write it down. One booking must not stop the others: a row the database will not have, a lock, a bug."""
+    try:
+        return _write_down(mender, services, scope, intent, settled)
+    except DatabaseBusy:
+        return Settling.BUSY, ""  # it is claimed until its lease ends, and looked at again
+    except DatabaseDisagrees as error:
+        code = error.code
+    except DatabaseUnreachable:
+        raise
+    except Exception as error:  # noqa: BLE001 - not hidden: the pass raises it once the other intents are done
+        code, answers.crash = type(error).__name__, answers.crash or error
+    with services.store.writing() as tx:
+        return _undecided(tx, mender, services, intent, Settled(found=Found.UNDECIDED, code=code))
 
 
 def _write_down(
@@ -145,15 +184,15 @@ def _write_down(
                 return _undecided(tx, mender, services, intent, settled)
     if done is None:
         return Settling.ELSEWHERE, ""  # whoever made the call came back with the answer
-    mender.conclude(done, scope)
+    with suppress(DatabaseBusy, DatabaseDisagrees):  # the ledger knows; a pass says so to the application's tables
+        mender.conclude(done, scope)
     return Settling.FOUND, ""
 
 
 def _absent(tx: Transaction, mender: Mender, services: Services, scope: Scope, intent: Intent) -> tuple[Settling, str]:
     """It did not happen. Planned again, if it is still wanted and has tries left."""
     now = services.clock.now()
-    finding = tx.bookings.findings(mender.kind, now, scope.since, [intent.booking]).get(intent.booking)
-    unwanted = "gone" if finding is None else finding.failed
+    unwanted = _unwanted(tx, mender, intent, now)
     if unwanted and mender.may_arrive_late and intent.settle_tries == 0:
         # Nobody wants it, so nothing would collide with a call that arrives late: it is asked for once more.
         tx.ledger.ask_again(intent, "absent", mender.limits.settle, now)
@@ -174,17 +213,32 @@ def _absent(tx: Transaction, mender: Mender, services: Services, scope: Scope, i
     return Settling.NEEDS_HUMAN, Refusal.GIVEN_UP
 
 
+def _unwanted(tx: Transaction, mender: Mender, intent: Intent, now: datetime) -> str | None:
+    """Why the booking does not ask for it any more, ``None`` if it does. However old it is: somebody asked once."""
+    finding = tx.bookings.findings(mender.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
+    return "gone" if finding is None else finding.failed
+
+
 def _undecided(
     tx: Transaction, mender: Mender, services: Services, intent: Intent, settled: Settled
 ) -> tuple[Settling, str]:
     """Nobody can tell, or it cannot arrive. Asked again a few times; then it is a person's turn."""
     now, limits = services.clock.now(), mender.limits
-    cause = CAUSE_OF_REFUSAL[Refusal.NOT_PROVABLE]
-    if settled.found is Found.UNDECIDED and intent.settle_tries + 1 < limits.settle_tries:
-        wait = min(limits.settle * 2**intent.settle_tries, max(LONGEST_WAIT, limits.settle))
+    arrives = settled.found is not Found.NOT_LEAVING
+    last_try = intent.settle_tries + 1 >= limits.settle_tries
+    refusal = Refusal.NOT_DELIVERED if not arrives else Refusal.NOT_PROVABLE if last_try else Refusal.UNKNOWN
+    if arrives and not last_try:
+        wait = doubled(limits.settle, intent.settle_tries + 1, max(LONGEST_WAIT, limits.settle))
         tx.ledger.ask_again(intent, settled.code, wait, now)
-        tx.ledger.record_gap(mender.kind, intent.booking, cause, Refusal.UNKNOWN, now)
-        return Settling.UNDECIDED, settled.code
-    tx.ledger.move(intent, State.NEEDS_HUMAN, code=settled.code, now=now, cause=cause, provider_id=settled.provider_id)
-    tx.ledger.record_gap(mender.kind, intent.booking, cause, Refusal.NOT_PROVABLE, now)
-    return Settling.NEEDS_HUMAN, settled.code
+    else:
+        tx.ledger.move(
+            intent,
+            State.NEEDS_HUMAN,
+            code=settled.code,
+            now=now,
+            cause=CAUSE_OF_REFUSAL[refusal],
+            provider_id=settled.provider_id,
+        )
+    if _unwanted(tx, mender, intent, now) is None:
+        tx.ledger.record_gap(mender.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
+    return (Settling.UNDECIDED if refusal is Refusal.UNKNOWN else Settling.NEEDS_HUMAN), settled.code

@@ -38,7 +38,7 @@ def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: d
     has_ledger = tx.ledger.exists()
     known = _known(tx, mender) if has_ledger and services.span is None else []
     oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
-    seen = look(tx, mender.kind, scope.since, oldest, known, now, span)
+    seen = look(tx, mender.kind, oldest, known, now, span)
     ids = [booking.id for booking in seen.broken]
     intents = tx.ledger.last_intents(mender.effect, ids, mender.final_triggers) if has_ledger else {}
     plan = Plan(

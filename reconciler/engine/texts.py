@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import HANDED_OVER, Intent, Outcome, Result, State
+from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, Intent, Outcome, Result, State
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Deliver, Limits, Policy
 from reconciler.domain.settling import Found, Settled
@@ -19,9 +19,9 @@ from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
-from reconciler.engine.pacing import wait_for_slot
+from reconciler.engine.pacing import obey, wait_for_slot
 from reconciler.engine.results import Became, Mended
-from reconciler.engine.text_evidence import TextAsker, row_id
+from reconciler.engine.text_evidence import TextAsker, account_digest, row_id
 from reconciler.ports import OutgoingText, QueueRow, Services, SmsGateway, Transaction, Unwritable
 
 TEMPLATE = "reconciler"
@@ -124,7 +124,8 @@ class Texts:
             tx.ledger.close_gap(self.kind, done.booking, "repaired", self.services.clock.now())
 
     def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
-        self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
+        if self.policy is not Policy.OFF:  # then nobody knows the queue
+            self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
 
     def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         """None: a text that was sent stays sent."""
@@ -134,6 +135,8 @@ class Texts:
         """Nothing to sweep."""
 
     def finish(self, intent: Intent, scope: Scope) -> None:
+        if self.policy is Policy.OFF:
+            return
         # Without Twilio's id the row does not say *sent*: it is never better than what we know.
         status, error = ("sent", None) if intent.proof else ("cancelled", "not by us, a person says it was sent")
         now = self.services.clock.now()
@@ -222,7 +225,10 @@ class Texts:
                 tx.ledger.release(intent, Hold.BUSY, now)
                 return Mended(became=Became.HELD, reason=Hold.BUSY)
             lease = self.limits.lease
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=lease, subject=intent.subject)
+            account = account_digest(scope, self._gateway())
+            sending = tx.ledger.move(
+                intent, State.SENDING, code="", now=now, lease=lease, subject=intent.subject, account=account
+            )
             if sending is None:
                 return Mended(became=Became.HELD, reason="claimed_elsewhere")
         text = OutgoingText(
@@ -238,6 +244,7 @@ class Texts:
 
         def know(tx: Transaction) -> None:
             record(tx, self, intent, outcome, now)
+            obey(tx, _SLOT, outcome)
             if done:
                 tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
 
@@ -256,8 +263,9 @@ class Texts:
         return ended(outcome, Became.SENT)
 
     def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
+        error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"
         row = row_id(scope, intent)
-        tx.bookings.mark_queue_row(row, status="cancelled", error=f"not sent, {reason}", provider_id=None, at=now)
+        tx.bookings.mark_queue_row(row, status="cancelled", error=error, provider_id=None, at=now)
 
     def _gateway(self) -> SmsGateway:
         if self.services.sms is None:

@@ -69,6 +69,11 @@ class SmsGateway(Protocol):
         """Send once, never repeat. ``provider_id`` is the message SID of a *done* outcome."""
         ...
 
+    @property
+    def account(self) -> str:
+        """Whose messages these are: what was sent for another account is not in its lists."""
+        ...
+
     def sent_to(self, number: str) -> Trail:
         """The account's outbound messages to this number (E.164), whenever they were sent.
 

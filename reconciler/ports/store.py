@@ -78,6 +78,7 @@ class OurRow:
 
     number: str = field(repr=False)
     """'' where the queue has no place for it."""
+    body: str = field(repr=False)
     provider_id: str | None
 
 
@@ -279,18 +280,18 @@ class Ledger(Protocol):
         """Those of these provider ids that an intent holds."""
         ...
 
-    def needing_a_human(self) -> Sequence[Intent]:
-        """The intents that wait for a person's word, oldest first."""
+    def unsettled(self) -> Sequence[Intent]:
+        """Intents of any scope that wait for a person's word, and those of which nobody knows the outcome yet."""
         ...
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
-        """Intents whose id begins so."""
+        """Intents of any scope whose id begins so."""
         ...
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
-        """A person's word about an intent that waits for it; *planned* begins with no attempt counted.
+        """A person's word about an intent that is unsettled; *planned* begins with no attempt counted.
 
-        ``None``: it does not wait for a person's word (any more).
+        ``None``: it is not, not any more, or somebody has it in hand.
         """
         ...
 
@@ -319,13 +320,14 @@ class Ledger(Protocol):
         settle: timedelta | None = None,
         counts: bool = True,
         subject: str | None = None,
+        account: str | None = None,
     ) -> Intent | None:
         """Move it, if the claim is still ours and the move legal; ``None`` if somebody else has it now.
 
         Moving to *sending* counts an attempt and starts ``lease``; ``counts=False`` on the way back to *planned*
         takes the attempt back (certainly nothing left the machine, or the provider certainly did nothing).
         ``settle`` is how long an *unknown* one is left alone. ``subject`` replaces the intent's, where what is sent has
-        changed since it was planned.
+        changed since it was planned; ``account`` is where it is sent to.
         """
         ...
 
@@ -337,8 +339,15 @@ class Ledger(Protocol):
         """By the database's clock; zero or less if the claim is not ours any more."""
         ...
 
-    def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
-        """Reserve the next call of ``name`` among all processes; how long to wait for it."""
+    def reserve_slot(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
+        """Reserve the next call of ``name`` among all processes; how long to wait for it.
+
+        More than ``longest``: nothing was reserved.
+        """
+        ...
+
+    def pause(self, name: str, wait: timedelta) -> None:
+        """No slot of ``name`` before that, for any process."""
         ...
 
     def had_full_look(self, job: str, scope: str, since: datetime) -> bool: ...

@@ -59,6 +59,10 @@ class TwilioGateway:
             return replace(outcome, retry_after=retry_after(self._http.wait))
         return outcome
 
+    @property
+    def account(self) -> str:
+        return self.account_sid
+
     def sent_to(self, number: str) -> Trail:
         return twilio_messages.sent_to(self._client, number)
 

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 PAGE = 200
 MOST = 1000
 """Messages to one number that are read; a number with more is somebody's test phone, and stays undecided."""
-NEWEST = 50
+NEWEST = 200
+"""Messages, inbound ones too, among which a control is looked for."""
 NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
+_ARRIVED = frozenset({"delivered", "read", "undelivered", "failed"})
+_CHANNEL = ":"
+"""WhatsApp and the like write their addresses with it; their messages are no texts."""
 _OUTBOUND = "outbound"
 _BY_API = "outbound-api"
 
@@ -42,7 +46,7 @@ def recent(client: "Client") -> Sequence[SentText]:
     Raises:
         ProviderFailure: the page could not be read.
     """
-    return _outbound(_read(lambda: client.messages.page(page_size=NEWEST)))
+    return _outbound(_read(lambda: islice(client.messages.stream(page_size=PAGE), NEWEST)))
 
 
 def _read(ask: Callable[[], Iterable[Any]]) -> list[Any]:
@@ -50,7 +54,7 @@ def _read(ask: Callable[[], Iterable[Any]]) -> list[Any]:
 
     def read() -> Outcome:
         found.extend(ask())
-        if not all(message.sid and message.date_created and message.direction for message in found):
+        if not all(map(_is_readable, found)):
             return UNREADABLE
         return Outcome(result=Result.DONE, code="read")
 
@@ -58,6 +62,13 @@ def _read(ask: Callable[[], Iterable[Any]]) -> list[Any]:
     if seen.result is not Result.DONE:
         raise ProviderFailure(seen)
     return found
+
+
+def _is_readable(message: Any) -> bool:
+    words = (message.to, message.body)
+    return bool(message.sid and message.date_created and message.direction) and all(
+        word is None or isinstance(word, str) for word in words
+    )
 
 
 def _outbound(messages: Iterable[Any]) -> list[SentText]:
@@ -70,7 +81,8 @@ def _outbound(messages: Iterable[Any]) -> list[SentText]:
             made_at=message.date_created,
             status=str(message.status),
             leaves=message.status not in NOT_LEAVING,
+            arrived=message.status in _ARRIVED,
         )
         for message in messages
-        if str(message.direction).startswith(_OUTBOUND)
+        if str(message.direction).startswith(_OUTBOUND) and _CHANNEL not in (message.to or "")
     ]

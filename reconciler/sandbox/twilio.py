@@ -70,8 +70,10 @@ class TwilioStandIn(StandIn):
         self.owned: list[str] = [PHONE_NUMBER]
         self.list_lag = timedelta(0)
         """A message shows up in lists only so much later."""
+        self.transit = timedelta(seconds=1)
+        """So long a message is on its way."""
         self.redacts = False
-        """What was accepted shows neither body nor the number's last digits, and no look-up finds it by them."""
+        """What has arrived shows neither body nor the number's last digits, and no look-up finds it by them."""
         self.trial = False
         """A trial account: every text begins with a sentence of Twilio's."""
 
@@ -196,8 +198,11 @@ class TwilioStandIn(StandIn):
         return Response.of(200, _resource(self._seen(found))) if found else _error(404, 20404)
 
     def _seen(self, message: Message) -> Message:
-        """As somebody sees it who looks it up."""
-        return replace(message, to=f"{message.to[:-4]}XXXX", body="") if self.redacts else message
+        """As somebody sees it who looks it up: on its way for a while, and redacted only once it has arrived."""
+        if message.status not in ("queued", "accepted") or self._now() < message.date_created + self.transit:
+            return message
+        arrived = replace(message, status="delivered", date_sent=message.date_sent or message.date_created)
+        return replace(arrived, to=f"{message.to[:-4]}XXXX", body="") if self.redacts else arrived
 
     def _account(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Text, and_, cast, column, func, liter
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
-from reconciler.domain.bookings import BookingId, reference
+from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Finding
@@ -80,7 +80,10 @@ class PostgresBookings:
 
     def shares_reference(self, booking: BookingId) -> bool:
         key = cast(self.tables.booking.c.id, Text)
-        other = select(literal(1)).where(key.startswith(reference(booking), autoescape=True), key != booking).limit(1)
+        same = reference(booking)
+        # The first part can use an index; an id that is shorter than a reference is its own whole one.
+        alike = and_(key.startswith(same, autoescape=True), func.left(key, REFERENCE_LENGTH) == same)
+        other = select(literal(1)).where(alike, key != booking).limit(1)
         return self.connection.execute(other).first() is not None
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
@@ -108,9 +111,10 @@ class PostgresBookings:
     def queue_row(self, row_id: str) -> OurRow | None:
         queue = self._queue()
         numbers = [cast(queue.c[name], Text) for name in ("recipient_phone", "customer_phone") if name in queue.c]
-        statement = select(cast(queue.c.provider_id, Text), func.coalesce(*numbers, "")).where(queue.c.id == row_id)
-        found = self.connection.execute(statement).first()
-        return OurRow(provider_id=found[0] or None, number=found[1]) if found else None
+        body = func.coalesce(cast(queue.c.body, Text), "")
+        statement = select(cast(queue.c.provider_id, Text), func.coalesce(*numbers, ""), body)
+        found = self.connection.execute(statement.where(queue.c.id == row_id)).first()
+        return OurRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
 
     def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
         if not provider_ids:

@@ -67,6 +67,16 @@ _SLOT = text("""
 """)
 
 
+_TOO_LONG = text("""
+    SELECT next_at - clock_timestamp() FROM reconciler.rate
+    WHERE name = :name AND next_at > clock_timestamp() + CAST(:longest AS interval)
+""")
+_PAUSE = text("""
+    INSERT INTO reconciler.rate AS rate (name, next_at) VALUES (:name, clock_timestamp() + CAST(:wait AS interval))
+    ON CONFLICT (name) DO UPDATE SET next_at = greatest(rate.next_at, excluded.next_at)
+""")
+
+
 def in_lock_order(rows: Mapping[BookingId, T]) -> list[tuple[BookingId, T]]:
     """Two passes at once must lock rows in the same order, or one of them is a deadlock's victim."""
     return sorted(rows.items(), key=lambda row: row[0])
@@ -144,9 +154,15 @@ class Journal:
     def close_all_gaps(self, kind: GapKind, by: str, now: datetime) -> None:
         self.connection.execute(_CLOSE_KIND, {"scope": self.scope, "kind": kind, "by": by, "now": now})
 
-    def reserve_slot(self, name: str, interval: timedelta) -> timedelta:
+    def reserve_slot(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
+        too_long: timedelta | None = self.connection.scalar(_TOO_LONG, {"name": name, "longest": longest})
+        if too_long is not None:
+            return too_long
         wait: timedelta = self.connection.scalar(_SLOT, {"name": name, "interval": interval})
         return max(wait, timedelta(0))
+
+    def pause(self, name: str, wait: timedelta) -> None:
+        self.connection.execute(_PAUSE, {"name": name, "wait": wait})
 
     def had_full_look(self, job: str, scope: str, since: datetime) -> bool:
         return bool(self.connection.scalar(_HAD_FULL, {"job": job, "scope": scope, "since": since}))

@@ -14,13 +14,13 @@ from sqlalchemy import RowMapping, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
-from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, Intent, IntentId, State
+from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, LONGEST_PAUSE, Intent, IntentId, State
 from reconciler.ports import NewIntent
 from reconciler.store.journal import Journal, in_lock_order
 
 _COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
-    "not_before, attempted_at, settle_tries, claim::text AS claim"
+    "not_before, attempted_at, account, settle_tries, claim::text AS claim"
 )
 _UNDONE = "undone "
 """What the code of a *done* intent begins with once its effect was taken back."""
@@ -83,13 +83,15 @@ _ABANDON = text("""
     UPDATE reconciler.intent
     SET state = 'unknown', code = 'lease_ran_out', updated_at = :now, not_before = clock_timestamp() + :settle
     WHERE effect = :effect AND state = 'sending' AND leased_until < clock_timestamp()
+      -- Another's may have a longer time to settle. Who is gone for a day has changed its scope, or is no more.
+      AND (scope = :scope OR leased_until < clock_timestamp() - interval '1 day')
 """)
 _CLAIM = text(f"""
     UPDATE reconciler.intent
     SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
     WHERE id = (SELECT id FROM reconciler.intent
                 WHERE effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {_FREE}
-                  AND (not_before IS NULL OR not_before <= :now)
+                  AND (not_before IS NULL OR not_before <= :now OR not_before > :nonsense)
                   AND (examined_at IS NULL OR examined_at < :examined_before)
                 ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING {_COLUMNS}
@@ -112,27 +114,30 @@ _ASK_AGAIN = text("""
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
 """)
 _TAKEN = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
-_NEEDS_A_HUMAN = text(f"""
+_UNSETTLED = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE scope = :scope AND state = 'needs_human' ORDER BY created_at, id
+    WHERE state IN ('needs_human', 'unknown') ORDER BY state, created_at, id
 """)
 _BEGINNING_WITH = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE scope = :scope AND starts_with(id::text, :prefix) ORDER BY created_at, id LIMIT :limit
+    WHERE starts_with(id::text, :prefix) ORDER BY created_at, id LIMIT :limit
 """)
 _RESOLVE = text(f"""
     UPDATE reconciler.intent
     SET state = :to, code = :code, cause = NULL, updated_at = :now, provider_id = coalesce(:provider_id, provider_id),
         attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
         not_before = NULL, leased_until = NULL
-    WHERE id = CAST(:id AS uuid) AND state = 'needs_human'
+    WHERE id = CAST(:id AS uuid) AND state IN ('needs_human', 'unknown') AND {_FREE}
     RETURNING {_COLUMNS}
 """)
 _MOVE = text(f"""
     UPDATE reconciler.intent
     SET state = :to, code = :code, cause = :cause, updated_at = :now,
         not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
-        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now) ELSE attempted_at END,
+        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now)
+                            WHEN attempts + :attempts > 0 THEN attempted_at END,
+        account = coalesce(:account, account),
+        settle_tries = CASE WHEN :to = 'sending' THEN 0 ELSE settle_tries END,
         provider_id = coalesce(:provider_id, provider_id),
         subject = coalesce(:subject, subject),
         attempts = attempts + :attempts,
@@ -202,7 +207,7 @@ class PostgresLedger(Journal):
             self.connection.execute(_DROP_PLANNED, many)
 
     def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:
-        self.connection.execute(_ABANDON, {"effect": effect, "settle": settle, "now": now})
+        self.connection.execute(_ABANDON, {"scope": self.scope, "effect": effect, "settle": settle, "now": now})
 
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
         claim = str(uuid.uuid4())
@@ -217,11 +222,11 @@ class PostgresLedger(Journal):
         values = {"effect": effect, "ids": sorted(provider_ids)}
         return frozenset(self.connection.scalars(_TAKEN, values)) if provider_ids else frozenset()
 
-    def needing_a_human(self) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_NEEDS_A_HUMAN, scope=self.scope)]
+    def unsettled(self) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_UNSETTLED)]
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
-        rows = self._rows(_BEGINNING_WITH, scope=self.scope, prefix=prefix.lower(), limit=limit)
+        rows = self._rows(_BEGINNING_WITH, prefix=prefix.lower(), limit=limit)
         return [_intent(row) for row in rows]
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
@@ -242,6 +247,7 @@ class PostgresLedger(Journal):
             examined_before=examined_before,
             lease=lease,
             now=now,
+            nonsense=now + LONGEST_PAUSE,
             claim=str(uuid.uuid4()),
         )
 
@@ -259,6 +265,7 @@ class PostgresLedger(Journal):
         settle: timedelta | None = None,
         counts: bool = True,
         subject: str | None = None,
+        account: str | None = None,
     ) -> Intent | None:
         return self._one(
             _MOVE,
@@ -273,6 +280,7 @@ class PostgresLedger(Journal):
             now=now,
             lease=lease,
             subject=subject,
+            account=account,
             attempts=_attempts(to, counts=counts),
             **{"from": [state for state, moves in LEGAL_MOVES.items() if to in moves]},
         )
@@ -313,6 +321,7 @@ def _intent(row: RowMapping) -> Intent:
         provider_id=row["provider_id"],
         not_before=row["not_before"],
         attempted_at=row["attempted_at"],
+        account=row["account"],
         settle_tries=row["settle_tries"],
         claim=row["claim"],
     )

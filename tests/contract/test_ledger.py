@@ -281,10 +281,21 @@ def test_a_gap_is_opened_once_and_closed_once(store: Store, world: World) -> Non
 
 def test_slots_of_one_rate_are_handed_out_one_after_the_other(store: Store) -> None:
     with store.writing() as tx:
-        waits = [tx.ledger.reserve_slot("twilio", timedelta(seconds=10)) for _ in range(3)]
-        other = tx.ledger.reserve_slot("google", timedelta(seconds=10))
+        waits = [tx.ledger.reserve_slot("twilio", timedelta(seconds=10), SOON) for _ in range(3)]
+        other = tx.ledger.reserve_slot("google", timedelta(seconds=10), SOON)
     assert [round(wait.total_seconds(), 0) for wait in waits] == [0, 10, 20]
     assert other == timedelta(0)
+
+
+def test_a_pause_is_everybody_s_and_nothing_is_reserved_behind_it(store: Store) -> None:
+    def waits() -> int:
+        with store.writing() as tx:
+            return round(tx.ledger.reserve_slot("twilio", timedelta(seconds=10), SOON).total_seconds())
+
+    with store.writing() as tx:
+        tx.ledger.pause("twilio", timedelta(minutes=30))
+        tx.ledger.pause("twilio", timedelta(minutes=1))
+    assert [waits(), waits()] == [1800, 1800]
 
 
 def test_nobody_sees_half_of_a_transaction(store: Store) -> None:

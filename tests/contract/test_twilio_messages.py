@@ -39,7 +39,7 @@ def test_messages_to_one_number_and_no_other(twilio: TwilioStandIn) -> None:
     trail = gateway(twilio.url).sent_to(ANA)
     (text,) = trail.texts
     assert (trail.complete, text.sid, text.number, text.body) == (True, ours.sid, ANA, "Hi Ana")
-    assert (text.made_at, text.status, text.leaves, text.by_api) == (NOW - timedelta(days=40), "queued", True, True)
+    assert (text.made_at, text.status, text.leaves, text.by_api) == (NOW - timedelta(days=40), "delivered", True, True)
 
 
 def test_what_was_just_accepted_is_seen_although_it_has_no_date_of_sending(twilio: TwilioStandIn) -> None:
@@ -57,9 +57,23 @@ def test_every_page_is_read_up_to_a_limit(twilio: TwilioStandIn, number: int, co
 
 
 def test_the_newest_messages_of_the_account(twilio: TwilioStandIn) -> None:
-    for minutes in range(60):
+    for minutes in range(210):
         twilio.add_message(BEA, f"{minutes}", NOW - timedelta(minutes=minutes))
-    assert [text.body for text in gateway(twilio.url).recent()] == [str(minutes) for minutes in range(50)]
+    twilio.add_message(f"whatsapp:{ANA}", "another channel's", NOW)
+    seen = gateway(twilio.url).recent()
+    assert [text.body for text in seen] == [str(minutes) for minutes in range(199)]
+    assert [text.arrived for text in seen[:2]] == [False, True], "the newest is on its way"
+
+
+@pytest.mark.parametrize(
+    "message", ['{"sid": "SM1"}', '{"sid": "SM1", "body": 7, "direction": "outbound-api"}', "null"]
+)
+def test_a_message_that_is_none_is_no_answer(twilio: TwilioStandIn, message: str) -> None:
+    body = f'{{"messages": [{message}], "page": 0, "page_size": 200, "next_page_uri": null}}'
+    twilio.faults.always("messages.list", Fault(kind=Misbehaviour.STATUS, status=200, body=body))
+    for ask in (lambda: gateway(twilio.url).sent_to(ANA), gateway(twilio.url).recent):
+        with pytest.raises(ProviderFailure, match="unreadable"):
+            ask()
 
 
 @pytest.mark.parametrize(("status", "leaves"), [("delivered", True), ("brandnew", True), ("undelivered", False),

@@ -250,11 +250,16 @@ def test_a_list_may_lag(client: Client, twilio: TwilioStandIn, clock: Clock) -> 
     assert [found.sid for found in client.messages.list(page_size=10)] == [made.sid]
 
 
-def test_redaction_defeats_every_look_up(client: Client, twilio: TwilioStandIn) -> None:
+def test_redaction_defeats_every_look_up_once_a_message_has_arrived(
+    client: Client, twilio: TwilioStandIn, clock: Clock
+) -> None:
     twilio.redacts = True
     made = create(client)
 
     assert (made.to, made.body) == (ANA, "Hello")
+    assert [found.status for found in client.messages.list(to=ANA, page_size=10)] == ["queued"]
+    clock.now += timedelta(seconds=1)
+    assert [found.status for found in client.messages.list(page_size=10)] == ["delivered"]
     assert client.messages.list(to=ANA, page_size=10) == []
     for seen in (*client.messages.list(page_size=10), client.messages(made.sid).fetch()):
         assert (seen.to, seen.body) == ("+44770090XXXX", "")

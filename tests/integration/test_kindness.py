@@ -104,7 +104,7 @@ def test_pauses_double_up_to_the_longest_and_nobody_waits_alike() -> None:
 def test_the_pause_before_the_next_try_doubles(world: World) -> None:
     booking, seen = world.venue.booking(calendar_event_id="there"), []
     for _ in range(3):
-        world.sandbox.twilio.add_message(BEA, "Hi Bea", world.clock.now())
+        world.sandbox.twilio.add_message(BEA, "Hi Bea", world.clock.now() - timedelta(hours=1))
         world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.DROP))
         world.texts()
         world.settle_time_is_over()

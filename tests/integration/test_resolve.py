@@ -39,6 +39,7 @@ def stuck(world: World) -> BookingId:
     world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.LOSE))
     world.sandbox.twilio.redacts = True
     world.texts()
+    world.later(seconds=2)
     world.settle_time_is_over()
     world.texts()
     assert world.states() == {booking: "needs_human"}
@@ -100,7 +101,7 @@ def test_a_message_of_another_booking_is_no_proof(world: World, typed: Typed, st
     world.texts()
     other = world.sandbox.twilio.messages[-1].sid
     code, said = typed(intent(world), "--sent", "--id", other, "--do")
-    assert (code, "belongs to another intent" in said) == (Exit.CONFIGURATION, True)
+    assert (code, "belongs to another text or event" in said) == (Exit.CONFIGURATION, True)
     assert world.states()[stuck] == "needs_human"
 
 

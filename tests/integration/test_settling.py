@@ -1,6 +1,7 @@
 """Texts and events of unknown outcome: found, provably absent, or a person's business; never sent on suspicion."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -28,8 +29,8 @@ def lost(world: World, fault: Fault = LOST, **booking: object) -> BookingId:
 
 
 def known_message(world: World) -> None:
-    """A text the application sent to somebody else today: lists can be checked against it."""
-    world.sandbox.twilio.add_message(BEA, "Hi Bea", world.clock.now())
+    """A text the application sent to somebody else an hour ago: lists can be checked against it."""
+    world.sandbox.twilio.add_message(BEA, "Hi Bea", world.clock.now() - timedelta(hours=1))
 
 
 def settle(world: World) -> PassResult:
@@ -85,6 +86,7 @@ def test_what_cannot_be_proved_is_never_sent_again(world: World, fault: Fault, h
     if hidden == "redacted":
         known_message(world)
         world.sandbox.twilio.redacts = True
+        world.later(seconds=2)  # it has arrived
     elif hidden == "nothing of today" and fault is LOST:
         world.sandbox.twilio.messages.clear()  # it may be there, and lists show nothing at all
     elif hidden == "too many messages":
@@ -126,13 +128,25 @@ def test_the_questions_come_at_doubling_intervals(world: World) -> None:
 def test_twilio_out_of_reach_costs_no_try_and_the_other_effect_goes_on(world: World) -> None:
     lost(world)
     world.settle_time_is_over()
-    world.sandbox.twilio.faults.always("messages.list", Fault(kind=Misbehaviour.STATUS, status=503, body="{}"))
+    world.sandbox.twilio.faults.always("", Fault(kind=Misbehaviour.STATUS, status=503, body="{}"))
     results = world.once(jobs=("unsettled_repairs",))
     assert [fault.kind for fault in results[SMS].faults] == [GapKind.INTEGRATION_TWILIO]
     assert results[CALENDAR].faults == ()
     assert world.venue.sql("SELECT state, settle_tries FROM reconciler.intent") == [("unknown", 0)]
     world.sandbox.twilio.faults.clear()
     assert world.once(jobs=("unsettled_repairs",))[SMS].settled == {(Settling.FOUND, ""): 1}, "asked for at once"
+
+
+def test_a_list_that_cannot_be_read_stops_no_other_text(world: World) -> None:
+    """Twilio as a whole is well: it counts as a question without an answer, and everything else goes on."""
+    booking, other = lost(world), world.venue.booking(contact_phone=BEA)
+    world.sandbox.twilio.faults.always("messages.list", Fault(kind=Misbehaviour.STATUS, status=500, body="{}"))
+    for tries in range(6):
+        world.settle_time_is_over()
+        result = world.texts()
+        assert {code for _, code in result.settled} == {"not_answered http:500"}
+        assert world.states()[other] == "done", tries
+    assert world.states()[booking] == "needs_human"
 
 
 def test_a_revoked_token_answers_for_no_text(world: World) -> None:
@@ -203,17 +217,34 @@ def test_a_booking_that_was_deleted_stops_nothing(world: World) -> None:
 def test_the_application_s_own_text_is_nobody_else_s(world: World) -> None:
     """It carries the same reference, and its row names it: what is left over is ours, or ours is absent."""
     booking = lost(world, NEVER)
+    known_message(world)
     theirs = world.sandbox.twilio.add_message(ANA, f"Hi Ana, booked! {booking[:8]}", world.clock.now())
     world.venue.text(booking, twilio_message_sid=theirs.sid)
     ((what, why),) = settle(world).settled
     assert (what, why) == (Settling.DROPPED, "no_text"), "the application's text satisfies the rule"
-    assert world.sent_to() == [ANA]
+    assert world.sent_to() == [BEA, ANA]
 
 
-def test_a_text_of_the_application_that_no_row_names_leaves_it_undecided(world: World) -> None:
+def test_a_text_of_the_application_that_no_row_names_is_not_taken_for_ours(world: World) -> None:
+    booking = lost(world, NEVER)
+    known_message(world)
+    world.sandbox.twilio.add_message(ANA, f"Your deposit is due, {booking[:8]}", world.clock.now())
+    assert settle(world).settled == {(Settling.UNDECIDED, "another_text"): 1}
+
+
+def test_ours_is_found_beside_a_text_of_the_application_that_no_row_names(world: World) -> None:
     booking = lost(world)
-    world.sandbox.twilio.add_message(ANA, f"Hi Ana, booked! {booking[:8]}", world.clock.now())
-    assert settle(world).settled == {(Settling.UNDECIDED, "several_candidates"): 1}
+    world.sandbox.twilio.add_message(ANA, f"Your deposit is due, {booking[:8]}", world.clock.now())
+    assert settle(world).settled == {(Settling.FOUND, ""): 1}
+
+
+def test_another_account_knows_nothing_of_ours(world: World) -> None:
+    """Nothing is there, the control holds, and all that proves nothing."""
+    lost(world)
+    world.sandbox.twilio.messages.clear()
+    known_message(world)
+    world.venue.sql("UPDATE reconciler.intent SET account = 'of another'")
+    assert settle(world).settled == {(Settling.UNDECIDED, "another_account"): 1}
 
 
 def test_two_bookings_on_one_phone_are_told_apart(world: World) -> None:
@@ -223,14 +254,15 @@ def test_two_bookings_on_one_phone_are_told_apart(world: World) -> None:
     world.sandbox.twilio.faults.next_calls("messages.create", NEVER)
     world.texts()
     (message,) = world.sandbox.twilio.messages
+    known_message(world)
     first = arrived if arrived[:8] in message.body else did_not
     assert sum(settle(world).settled.values()) == 2
     assert world.states()[first] == "done"
     assert sorted(world.states().values()) == ["done", "planned"]
     world.later(minutes=2)
     world.texts()
-    assert {message.body[-8:] for message in world.sandbox.twilio.messages} == {arrived[:8], did_not[:8]}
-    assert len(world.sent_to()) == 2
+    ours = [message.body[-8:] for message in world.sandbox.twilio.messages if message.to == ANA]
+    assert sorted(ours) == sorted([arrived[:8], did_not[:8]])
 
 
 def test_attempts_are_counted_and_used_up(world: World) -> None:
@@ -259,7 +291,7 @@ def test_a_text_that_failed_on_its_way_is_a_person_s_business(world: World) -> N
     world.later(hours=2)
     world.texts()
     assert world.sent_to() == [ANA]
-    assert world.gaps()[SMS, booking] == ("unknown_outcome", Refusal.NOT_PROVABLE)
+    assert world.gaps()[SMS, booking] == ("unusable_data", Refusal.NOT_DELIVERED)
 
 
 def test_whoever_made_the_call_may_still_come_back_with_the_answer(world: World) -> None:

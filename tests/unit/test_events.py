@@ -193,6 +193,7 @@ def test_an_event_whose_making_is_unclear_is_not_made_again() -> None:
         provider_id=None,
         not_before=None,
         attempted_at=None,
+        account="",
         settle_tries=0,
         claim=None,
     )

@@ -16,15 +16,21 @@ OURS = SentText(
     made_at=ATTEMPT + timedelta(seconds=2),
     status="sent",
     leaves=True,
+    arrived=True,
 )
+SAID = OURS.body
 MINUTES = [timedelta(minutes=minutes) for minutes in range(11)]
 
 
 def settled(
-    *texts: SentText, taken: frozenset[str] = frozenset(), controlled: bool = True, complete: bool = True
+    *texts: SentText,
+    body: str | None = SAID,
+    taken: frozenset[str] = frozenset(),
+    controlled: bool = True,
+    complete: bool = True,
 ) -> tuple[str, str, str | None]:
     trail = Trail(texts=texts, complete=complete)
-    seen = settle_text(trail, reference="1a2b3c4d", attempted_at=ATTEMPT, taken=taken, controlled=controlled)
+    seen = settle_text(trail, reference="1a2b3c4d", body=body, attempted_at=ATTEMPT, taken=taken, controlled=controlled)
     return seen.found, seen.code, seen.provider_id
 
 
@@ -33,8 +39,7 @@ def settled(
     [
         OURS,
         replace(OURS, body="Sent from your Twilio trial account - " + OURS.body),
-        replace(OURS, body=OURS.body.replace("party", "p'arty -")),  # smart encoding replaces characters of its own
-        replace(OURS, body="Hi Ana, see https://x.example/Ab3 (1A2B3C4D)."),
+        replace(OURS, body=OURS.body.upper()),
         replace(OURS, made_at=ATTEMPT - MINUTES[4]),  # our clock is ahead of Twilio's
         replace(OURS, made_at=ATTEMPT + timedelta(hours=3)),
         replace(OURS, status="brandnew"),
@@ -68,6 +73,28 @@ def test_nothing_at_all_is_absence_only_with_a_control_and_a_whole_list() -> Non
     assert settled() == (Found.ABSENT, "absent", None)
     assert settled(controlled=False) == (Found.UNDECIDED, "no_control", None)
     assert settled(complete=False) == (Found.UNDECIDED, "too_many_to_read", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("“Ana’s” party – 19:30… Ref 1a2b3c4d", '"Ana\'s" party - 19:30... Ref 1a2b3c4d'),  # smart encoding
+        ("Zoë: https://venue.example/b/1?x=2 Ref 1a2b3c4d", "Zoë: https://twil.io/Ab3 Ref 1a2b3c4d"),  # shortened
+        ("see venue.example/b/1, Ref 1a2b3c4d", "see twil.io/Ab3 Ref 1a2b3c4d"),
+    ],
+)
+def test_what_twilio_makes_of_a_text_is_still_ours(said: str, shown: str) -> None:
+    assert settled(replace(OURS, body=shown), body=said) == (Found.THERE, "found", "SM1")
+
+
+@pytest.mark.parametrize("body", [None, "Hi Ana, your deposit is due. Ref 1a2b3c4d", "", "\u2026"])
+def test_another_text_about_the_booking_is_neither_ours_nor_absence(body: str | None) -> None:
+    assert settled(OURS, body=body) == (Found.UNDECIDED, "another_text", None)
+
+
+def test_of_several_the_one_that_says_the_same_is_ours() -> None:
+    reminder = replace(OURS, sid="SM2", body="See you on Saturday. Ref 1a2b3c4d")
+    assert settled(reminder, OURS) == (Found.THERE, "found", "SM1")
 
 
 def test_two_that_fit_are_nobody_s() -> None:
@@ -105,6 +132,7 @@ def test_the_newest_message_shown_in_full_is_the_control() -> None:
         [replace(OURS, number="+44770090XXXX")],
         [replace(OURS, body="")],
         [OURS, replace(OURS, sid="SM2", body="")],  # some are hidden: ours may be one of them
+        [replace(OURS, arrived=False)],  # what redaction takes away is gone only when it has arrived
     ],
 )
 def test_without_a_fresh_message_in_full_there_is_no_control(recent: list[SentText]) -> None:

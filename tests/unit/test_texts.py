@@ -331,6 +331,7 @@ def intent(state: State, **changes: Any) -> Intent:
         "provider_id": None,
         "not_before": None,
         "attempted_at": None,
+        "account": "",
         "settle_tries": 0,
         "claim": None,
     }

@@ -59,6 +59,7 @@ STATEMENTS = (
         examined_at timestamptz,
         not_before timestamptz,
         attempted_at timestamptz,
+        account text NOT NULL DEFAULT '',
         settle_tries integer NOT NULL DEFAULT 0 CHECK (settle_tries >= 0),
         created_at timestamptz NOT NULL,
         updated_at timestamptz NOT NULL,
