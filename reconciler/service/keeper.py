@@ -197,7 +197,7 @@ def _say(results: Sequence[PassResult], seconds: float) -> None:
         _log.info(
             "pass",
             job=result.job,
-            kind=result.kind.value,
+            **({"kind": result.kind.value} if result.kind else {}),
             run=result.run,
             result=result.exit_code.name.lower(),
             seconds=round(seconds, 3),
