@@ -41,7 +41,8 @@ _OLD = {
             WHERE later.job = old.job AND later.scope = old.scope
               AND (later.started_at, later.id) > (old.started_at, old.id)
               AND (later.finished_at IS NOT NULL) >= (old.finished_at IS NOT NULL)
-              AND (later.finished_at IS NOT NULL AND later.full_look) >= (old.finished_at IS NOT NULL AND old.full_look))
+              AND (later.finished_at IS NOT NULL AND later.full_look)
+                  >= (old.finished_at IS NOT NULL AND old.full_look))
     """,
     # What was repaired and not noted yet is still to be told; what is over for another reason never will be.
     Kept.GAPS: "closed_at < :before AND (noted_at IS NOT NULL OR closed_by <> 'repaired')",
