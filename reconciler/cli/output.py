@@ -11,6 +11,7 @@ from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.domain.plan import Decision, Tripped
 from reconciler.domain.verdicts import LABELS, Standing
 from reconciler.engine.results import Became, PassResult
+from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
@@ -137,7 +138,7 @@ def settled(result: PassResult) -> Iterable[str]:
 
 def removal(verb: str, removed: Mapping[str, int]) -> str:
     """What was removed from our ledger, and how much of it."""
-    said = [counted(number, what.removesuffix("s")) for what, number in removed.items() if number]
+    said = [counted(removed[what], what.removesuffix("s")) for what in REMOVABLE if removed.get(what)]
     return f"{verb} {', '.join(said) or 'nothing'}"
 
 
