@@ -1,4 +1,4 @@
-"""``ports.Retention`` over PostgreSQL. Each statement takes what it may from one index, oldest first."""
+"""``ports.Retention`` over PostgreSQL. Each statement finds what is old by an index, and takes the oldest first."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

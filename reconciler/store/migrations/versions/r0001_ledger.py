@@ -122,7 +122,6 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX run_latest ON reconciler.run (job, scope, started_at DESC)",
-    "CREATE INDEX run_by_age ON reconciler.run (scope, started_at)",
     """
     CREATE TABLE reconciler.episode (
         id uuid PRIMARY KEY,
