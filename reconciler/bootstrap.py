@@ -109,6 +109,7 @@ def services(
             runner=chosen.runner(),
             reporter=reporter(chosen.environment.sentry) if mandate.act else None,
             settled_after=chosen.file.reporting.settled_after,
+            keep=chosen.file.keep(),
             stopping=stop.is_set,
             span=None,
             progress=lambda *_: None,

@@ -76,12 +76,12 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
 
 
 def run_jobs(names: Sequence[str], services: Services) -> list[PassResult]:
-    """One run per job; the results in the order of the operator's table, texts first."""
+    """One run per job; the results in the order of the operator's table, texts first, our own ledger last."""
     results: list[PassResult] = []
     for name in names:
         if not services.stopping():
             results += run_job(name, services)
-    return sorted(results, key=lambda result: ORDER.index(result.kind))
+    return sorted(results, key=lambda result: ORDER.index(result.kind) if result.kind else len(ORDER))
 
 
 def exit_code(results: Sequence[PassResult]) -> Exit:

@@ -1,7 +1,7 @@
 """How results look on a terminal: one table, and under it what a person would ask next."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.domain.plan import Decision, Tripped
 from reconciler.domain.verdicts import LABELS, Standing
 from reconciler.engine.results import Became, PassResult
+from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
@@ -53,6 +54,9 @@ class Report:
         yield from reasons(result)
         yield from mended(result)
         yield from settled(result)
+        if result.removed is not None and result.acted:
+            rest = "; the rest is for its next run" if result.cut_short else ""
+            yield f"{result.job}  {removal('removed', result.removed)}{rest}"
         if result.off:
             yield f"{result.kind}: off"
         if result.tripped:
@@ -132,6 +136,12 @@ def settled(result: PassResult) -> Iterable[str]:
         yield from folded(f"{noun(result)} of unknown outcome: ", said)
 
 
+def removal(verb: str, removed: Mapping[str, int]) -> str:
+    """What was removed from our ledger, and how much of it."""
+    said = [counted(removed[what], what.removesuffix("s")) for what in REMOVABLE if removed.get(what)]
+    return f"{verb} {', '.join(said) or 'nothing'}"
+
+
 def refusal(result: PassResult, tripped: Tripped, command: str) -> Iterable[str]:
     """The breaker's numbers, and the line to copy."""
     yield (
@@ -148,15 +158,18 @@ def fault_lines(fault: IntegrationFault) -> Iterable[str]:
         yield f"      {fault.sql}"
 
 
-def would(results: Iterable[PassResult]) -> str:
+def would(results: Sequence[PassResult]) -> str:
     """One line: what ``--do`` would do now."""
     parts = []
+    forgetting = [result.removed for result in results if result.removed is not None]
     for result in (result for result in results if result.looks):
         repairs = result.plan.repairs if result.plan else []
         if result.effect is Effect.TEXT:
             parts.append(_texts(repairs))
         elif result.effect is Effect.EVENT:
             parts.append(counted(len(repairs), "event"))
+    only = len(forgetting) == len(results)
+    parts += [removal("remove", removed) for removed in forgetting if only or any(removed.values())]
     return ", ".join(parts) or "report only"
 
 

@@ -7,9 +7,10 @@ import click
 
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
-from reconciler.cli.output import console
+from reconciler.cli.output import console, removal
 from reconciler.domain.intents import State
 from reconciler.domain.verdicts import LABELS
+from reconciler.engine.results import REMOVED
 from reconciler.errors import Exit
 from reconciler.service.lateness import expected, late
 from reconciler.settings import Settings
@@ -91,7 +92,7 @@ def _show(seen: Overview) -> None:
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
     for run in seen.runs:
-        out.print(f"{run.job:<16} {_when(run, seen.at):<24} {_found(run)}", markup=False, soft_wrap=True)
+        out.print(f"{run.job:<18} {_when(run, seen.at):<24} {_found(run)}", markup=False, soft_wrap=True)
     for gaps in seen.gaps:
         why = LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
@@ -117,8 +118,12 @@ def _when(run: LastRun, at: datetime) -> str:
 def _found(run: LastRun) -> str:
     if run.result is None:
         return "it is running, or it died: the next pass picks up what it left"
+    said = run.result.replace("_", " ")
+    removed = {name.removeprefix(REMOVED): number for name, number in run.counts.items() if name.startswith(REMOVED)}
+    if removed:
+        return f"{said}: {removal('removed', removed)}"
     numbers = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in ("repaired", "left", "told"))
-    return f"{run.result.replace('_', ' ')}: {numbers}"
+    return f"{said}: {numbers}"
 
 
 def ago(duration: timedelta) -> str:

@@ -1,6 +1,7 @@
 """What a pass answers: plain data for the terminal, the report and the exit code."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +11,9 @@ from reconciler.domain.intents import Outcome
 from reconciler.domain.plan import Plan, Tripped
 from reconciler.domain.verdicts import HOLDS_BY_A_PERSON, Standing
 from reconciler.errors import Exit
+
+REMOVED = "removed_"
+"""What the names of such counts begin with."""
 
 
 class Became(StrEnum):
@@ -64,7 +68,8 @@ class Mended:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult:
     job: str
-    kind: GapKind
+    kind: GapKind | None
+    """``None``: it looks after our ledger and has no rule."""
     effect: Effect | None
     """``None``: the rule only reports."""
     plan: Plan | None
@@ -84,6 +89,10 @@ class PassResult:
     """How many calls of unknown outcome were found out to be what, and why."""
     off: bool = False
     """Nobody asks for this rule."""
+    removed: Mapping[str, int] | None = None
+    """What was removed from our ledger, or would be; ``None``: that is not its business."""
+    cut_short: bool = False
+    """Its time was over, or it was asked to stop: the rest of the removing is for its next run."""
 
     @property
     def looks(self) -> bool:
@@ -136,7 +145,8 @@ class PassResult:
         if self.tripped:
             return Exit.REFUSED_AS_UNSAFE
         settled = {settling for settling, _ in self.settled}
-        if self.left or self.faults or (self.plan is None and settled & {Settling.UNDECIDED, Settling.BUSY}):
+        asked_again = self.plan is None and bool(settled & {Settling.UNDECIDED, Settling.BUSY})
+        if self.left or self.faults or self.cut_short or asked_again:
             return Exit.WORK_LEFT
         given_up = Settling.NEEDS_HUMAN in settled
         return Exit.NEEDS_A_HUMAN if self.told or given_up else Exit.AS_DESIRED
@@ -148,6 +158,7 @@ class PassResult:
             numbers["looked_at"] = self.plan.looked_at
             for (standing, _), number in self.plan.tally().items():
                 numbers[standing.name.lower()] = numbers.get(standing.name.lower(), 0) + number
+        numbers |= {f"{REMOVED}{what}": number for what, number in (self.removed or {}).items()}
         for (became, _), number in self.mended.items():
             numbers[became.name.lower()] = numbers.get(became.name.lower(), 0) + number
         for (settling, _), number in self.settled.items():

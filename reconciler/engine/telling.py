@@ -41,7 +41,8 @@ def _note(acted: Sequence[PassResult], services: Services) -> None:
 
 def _kinds_of(result: PassResult) -> set[GapKind]:
     """Its own, and every integration's."""
-    return {result.kind, *CLOSES_WITH.get(result.kind, ()), *(kind for kind in GapKind if kind.is_integration)}
+    own = {result.kind, *CLOSES_WITH.get(result.kind, ())} if result.kind else set()
+    return own | {kind for kind in GapKind if kind.is_integration}
 
 
 def deliver(services: Services) -> None:

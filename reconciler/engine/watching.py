@@ -76,7 +76,7 @@ def _record(
     with services.store.writing() as tx:
         record_faults(tx, about, faults, [GapKind.INTEGRATION_SCHEMA], now)
         for result in results:
-            if result.kind not in seen:
+            if result.kind and result.kind not in seen:
                 tx.ledger.close_all_gaps(result.kind, "off", now)
         if not seen:
             return results

@@ -15,6 +15,7 @@ from reconciler.ports.providers import (
     Wording,
 )
 from reconciler.ports.reporting import Reporter
+from reconciler.ports.retention import Kept, Page, Place, Retention
 from reconciler.ports.services import Clock, Mandate, Services, Window
 from reconciler.ports.store import (
     Bookings,
@@ -38,16 +39,20 @@ __all__ = [
     "Clock",
     "Episodes",
     "Installation",
+    "Kept",
     "Ledger",
     "Lock",
     "Mandate",
     "NewIntent",
     "OurRow",
     "OutgoingText",
+    "Page",
     "PhoneNumbers",
+    "Place",
     "ProviderFailure",
     "QueueRow",
     "Reporter",
+    "Retention",
     "Runner",
     "Services",
     "SmsGateway",

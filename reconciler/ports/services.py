@@ -71,6 +71,8 @@ class Services:
     """``None`` where nobody listens: what is to be told waits in the ledger."""
     settled_after: timedelta
     """This long without a gap of its kind and cause ends an episode."""
+    keep: timedelta
+    """What is finished and younger stays in the ledger."""
     stopping: Callable[[], bool]
     """Whether somebody waits for us to stop: the call in hand is finished, and no other begun."""
     span: Span | None

@@ -18,6 +18,7 @@ from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.reports import Group, Report
 from reconciler.domain.texts import Draft
 from reconciler.domain.verdicts import Finding
+from reconciler.ports.retention import Retention
 
 
 class Lock(StrEnum):
@@ -392,6 +393,7 @@ class Transaction:
     bookings: Bookings
     ledger: Ledger
     episodes: Episodes
+    retention: Retention
 
 
 class Store(Protocol):

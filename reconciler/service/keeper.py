@@ -171,7 +171,7 @@ class Keeper:
 
     @property
     def _longest_interval(self) -> timedelta:
-        return max((job.every or timedelta(days=1) for job in self.jobs.values()), default=BEAT) + GRACE
+        return max((job.every for job in self.jobs.values() if job.every), default=timedelta(days=1)) + GRACE
 
     @property
     def _longest(self) -> timedelta:
@@ -197,7 +197,7 @@ def _say(results: Sequence[PassResult], seconds: float) -> None:
         _log.info(
             "pass",
             job=result.job,
-            kind=result.kind.value,
+            **({"kind": result.kind.value} if result.kind else {}),
             run=result.run,
             result=result.exit_code.name.lower(),
             seconds=round(seconds, 3),

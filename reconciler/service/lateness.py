@@ -10,7 +10,6 @@ from cronsim import CronSim
 from reconciler.domain.policies import Policy
 from reconciler.schedule import GRACE
 from reconciler.settings.model import CronFile, Job
-from reconciler.settings.values import write_duration
 
 _REPEATED = timedelta(hours=3)
 """No change of the clocks repeats or leaves out more than this."""
@@ -47,7 +46,7 @@ def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> lis
     """
     allowed = GRACE + file.limits.pass_budget
     return [
-        Late(job=name, finished_at=finished.get(name), wanted=_wanted(job))
+        Late(job=name, finished_at=finished.get(name), wanted=job.when)
         for name, job in sorted(expected(file).items())
         if _is_late(job, finished.get(name), now - allowed, file.timezone)
     ]
@@ -71,7 +70,3 @@ def last_time(line: str, by: datetime, zone: ZoneInfo) -> datetime | None:
         if time.timestamp() <= by.timestamp():
             return time
     return None
-
-
-def _wanted(job: Job) -> str:
-    return f"every {write_duration(job.every)}" if job.every else f"cron {job.cron}"

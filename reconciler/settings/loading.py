@@ -206,6 +206,7 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
         needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
         yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
     yield from _too_slow(read, file)
+    yield from _forgetful(read, file)
     if limits.settle < limits.lease:
         settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
         yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))
@@ -233,6 +234,22 @@ def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
         if rate.interval > limits.pass_budget:
             what = f"{rate}: the wait for one call is longer than {budget}"
             yield read.mistake(("limits", "rate", name), what, ("limits", "pass_budget"))
+
+
+def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
+    """A memory shorter than the time within which we still send: what was sent would be sent again."""
+    windows = {
+        ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
+        ("bookings", "lookback"): file.bookings.lookback,
+    }
+    longest = max(windows, key=lambda path: windows[path])
+    if "ledger_retention" in file.running() and file.keep() < windows[longest]:
+        window = write_duration(windows[longest])
+        what = (
+            f"{write_duration(file.keep())} must not be shorter than {'.'.join(longest)}, {window}: "
+            f"by what is kept we do nothing twice; write {window} or more"
+        )
+        yield read.mistake(("jobs", "ledger_retention", "keep"), what, longest)
 
 
 def _unwatched(read: Source, file: CronFile) -> Iterator[str]:

@@ -23,6 +23,7 @@ from reconciler.settings.values import (
     Zone,
     parse_hours,
     parse_zone,
+    write_duration,
 )
 
 PolicyWord = Annotated[Policy, OffWord]
@@ -314,7 +315,9 @@ class Job(Section):
     every: Span | None = Field(None, description="the time between two passes")
     cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
     at_start: bool = Field(True, description="also once when the scheduler starts")
-    keep: Span | None = Field(None, description="for a job that tidies up: what is younger stays")
+    keep: Span | None = Field(
+        None, description="for `ledger_retention`: what is finished and younger stays; 400d unless said"
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Job":
@@ -322,10 +325,18 @@ class Job(Section):
             raise ValueError("write either every, such as 10m, or cron, such as 30 4 * * *")
         return self
 
+    @property
+    def when(self) -> str:
+        """As cron.yaml has it."""
+        return f"every {write_duration(self.every)}" if self.every else f"cron {self.cron}"
 
+
+KEEP = timedelta(days=400)
+"""A year and a month: last year's same week can still be asked about."""
 DEFAULT_JOBS = {
     **{name: Job(every=_minutes(10)) for name in ("missing_sms", "missing_events", "sms_delivery")},
     "unsettled_repairs": Job(every=_minutes(5)),
+    "ledger_retention": Job(cron="30 4 * * *", at_start=False, keep=KEEP),
 }
 """What runs unless cron.yaml says otherwise, a job for a job."""
 
@@ -346,11 +357,16 @@ class CronFile(Section):
     reporting: Reporting = Field(default_factory=Reporting)
     jobs: dict[str, Annotated[Job | None, NoneFor("off"), OffWord]] = Field(
         default_factory=dict,
-        description="job: {every: 10m}, {cron: ..} or off; a job that is left out runs every 10m, if it is one of "
-        + ", ".join(DEFAULT_JOBS),
+        description="job: {every: 10m}, {cron: ..} or off; what is left out runs all the same: "
+        + ", ".join(f"{name} {job.when}" for name, job in DEFAULT_JOBS.items()),
     )
 
     def running(self) -> dict[str, Job]:
         """The jobs that run, and when."""
         wanted = {**DEFAULT_JOBS, **self.jobs}
         return {name: job for name, job in wanted.items() if job is not None}
+
+    def keep(self) -> timedelta:
+        """How long what is finished stays in the ledger."""
+        job = self.running().get("ledger_retention")
+        return (job and job.keep) or KEEP

@@ -20,6 +20,7 @@ from reconciler.ports import Transaction
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.episodes import PostgresEpisodes
 from reconciler.store.ledger import PostgresLedger
+from reconciler.store.retention import PostgresRetention
 from reconciler.store.rules import Tables
 
 CONNECT_TIMEOUT = 10
@@ -117,6 +118,7 @@ class PostgresStore:
             bookings=bookings,
             ledger=PostgresLedger(connection, self.scope),
             episodes=PostgresEpisodes(connection, self.scope),
+            retention=PostgresRetention(connection, self.scope, self.tables),
         )
 
 

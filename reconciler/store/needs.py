@@ -59,6 +59,13 @@ def of_watch(application: Application, kind: GapKind) -> list[Need]:
     return needs
 
 
+def of_dates(application: Application) -> Need:
+    """For telling whether a party is over; no right to write."""
+    read = ("id", "date", "start_time", "date_tbd", "notes")
+    columns = {ours: theirs for ours, theirs in application.bookings.columns.items() if ours in read}
+    return Need(mapped=replace(application.bookings, columns=columns))
+
+
 def _bookings(application: Application) -> Need:
     return Need(
         mapped=application.bookings,

@@ -104,6 +104,11 @@ def starts_at(tables: Tables) -> ColumnElement[Any]:
     return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
 
 
+def may_be_to_come(tables: Tables, moment: Moment) -> ColumnElement[bool]:
+    """Whether the party is not known to have been over by then: later, or without a date that means anything."""
+    return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
+
+
 def _date(tables: Tables) -> ColumnElement[Any]:
     return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
 

@@ -74,7 +74,7 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
         status = reconciler("status", "--json", folder=tmp_path, **exported)
         seen = json.loads(status.out)
         assert (status.code, seen["open"]["repairable"]) == (second.code, 0) == (Exit.WORK_LEFT, 0)
-        jobs = {"missing_sms", "missing_events", "sms_delivery", "unsettled_repairs"}
+        jobs = {"missing_sms", "missing_events", "sms_delivery", "unsettled_repairs", "ledger_retention"}
         assert {run["job"] for run in seen["jobs"]} == jobs
         readable = reconciler("status", folder=tmp_path, **exported)
         assert "0 repairable" in readable.out

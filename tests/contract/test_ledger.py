@@ -245,6 +245,14 @@ def test_no_state_beyond_the_table(store: Store, world: World) -> None:
         world.venue.sql("UPDATE reconciler.intent SET state = 'lost'")
 
 
+@pytest.mark.parametrize(
+    ("index", "final"), [("intent_not_final", False), ("intent_open", False), ("intent_final", True)]
+)
+def test_the_indexes_mean_the_same_by_final(store: Store, world: World, index: str, final: bool) -> None:
+    ((definition,),) = world.venue.sql("SELECT pg_get_indexdef(%s::regclass)", f"reconciler.{index}")
+    assert sorted(re.findall(r"'(\w+)'::text", definition)) == sorted(s for s in State if s.is_final is final)
+
+
 def test_a_move_needs_the_claim_and_the_right_state(store: Store) -> None:
     intent = claimed(store)
     stranger = replace(intent, claim=str(uuid.uuid4()))

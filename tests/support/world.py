@@ -74,10 +74,11 @@ class World:
         with self.services(act=act, ceiling=ceiling) as services:
             results = run_jobs(jobs or available(), services)
         raise_crash(results)
-        # The job that settles answers for the same rules, after their own passes, which are meant here.
+        # The job that settles answers for the same rules, after their own passes, which are meant here. One has none.
         firsts: dict[GapKind, PassResult] = {}
         for result in results:
-            firsts.setdefault(result.kind, result)
+            if result.kind:
+                firsts.setdefault(result.kind, result)
         return firsts
 
     def both(self, **options: Any) -> dict[GapKind, PassResult]:

@@ -405,6 +405,44 @@ def test_durations_that_contradict_each_other(written: Written, content: str, li
 
 
 @pytest.mark.parametrize(
+    ("content", "line", "mistake"),
+    [
+        (
+            "jobs:\n  ledger_retention: {every: 24h, keep: 13d}",
+            2,
+            "312h must not be shorter than bookings.lookback, 14d",
+        ),
+        ("bookings:\n  lookback: 500d", 2, "400d must not be shorter than bookings.lookback, 500d"),
+        (
+            "jobs: {ledger_retention: {every: 24h, keep: 20d}}\nrules: {sms.missing: {stale_after: 21d}}",
+            1,
+            "20d must not be shorter than rules.sms.missing.stale_after, 21d",
+        ),
+    ],
+    ids=range(3),
+)
+def test_a_memory_shorter_than_the_time_within_which_we_send(
+    written: Written, content: str, line: int, mistake: str
+) -> None:
+    (found,) = written.mistakes(content)
+    advice = f"by what is kept we do nothing twice; write {mistake.rpartition(' ')[2]} or more"
+    assert found == f"cron.yaml:{line}: jobs.ledger_retention.keep: {mistake}: {advice}"
+
+
+@pytest.mark.parametrize(
+    ("content", "days"),
+    [
+        ("", 400),
+        ("jobs: {ledger_retention: {cron: 0 5 * * *}}", 400),
+        ("jobs: {ledger_retention: {cron: 0 5 * * *, keep: 30d}}", 30),
+        ("jobs: {ledger_retention: off}", 400),
+    ],
+)
+def test_how_long_what_is_finished_is_kept(written: Written, content: str, days: int) -> None:
+    assert written.file(content).keep() == timedelta(days=days)
+
+
+@pytest.mark.parametrize(
     ("content", "line", "status"),
     [
         ("bookings:\n  statuses:\n  - draft\n  - held", 4, "held"),
@@ -476,6 +514,8 @@ def test_a_template_that_is_wrong(written: Written, template: str, problem: str)
         "rules: {sms.stuck: {policy: off}}",
         "rules: {sms.stuck: {policy: off}, sms.missing: {deliver: application, policy: report}}",
         "rules: {sms.missing: {queue: {columns: {created_at: null}}}}",
+        "jobs: {ledger_retention: {every: 24h, keep: 14d}}",
+        "jobs: {ledger_retention: off}\nbookings: {lookback: 500d}",
         "rules: {sms.missing: {queue: {columns: {created_at: null, sent_at: null}}}, sms.unproven: {policy: off}}",
     ],
 )

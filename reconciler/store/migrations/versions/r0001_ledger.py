@@ -36,6 +36,7 @@ STATEMENTS = (
     )
     """,
     "CREATE UNIQUE INDEX gap_open ON reconciler.gap (kind, about) WHERE closed_at IS NULL",
+    "CREATE INDEX gap_closed ON reconciler.gap (scope, closed_at) WHERE closed_at IS NOT NULL",
     "CREATE INDEX gap_unnoted ON reconciler.gap (kind) WHERE noted_at IS NULL",
     """
     CREATE TABLE reconciler.intent (
@@ -77,6 +78,10 @@ STATEMENTS = (
     """
     CREATE INDEX intent_open ON reconciler.intent (effect, state)
     WHERE state IN ('planned', 'sending', 'unknown', 'needs_human')
+    """,
+    """
+    CREATE INDEX intent_final ON reconciler.intent (scope, updated_at, id)
+    WHERE state IN ('done', 'refused', 'dropped')
     """,
     # The database holds the drawing too: a move that the domain's table does not list is refused whoever makes it.
     """
@@ -134,6 +139,7 @@ STATEMENTS = (
     )
     """,
     "CREATE UNIQUE INDEX episode_open ON reconciler.episode (scope, kind, cause, key) WHERE ended_at IS NULL",
+    "CREATE INDEX episode_ended ON reconciler.episode (scope, ended_at) WHERE ended_at IS NOT NULL",
     "CREATE INDEX episode_untold ON reconciler.episode (opened_at) WHERE told_at IS NULL",
     "CREATE TABLE reconciler.rate (name text PRIMARY KEY, next_at timestamptz NOT NULL)",
     "INSERT INTO reconciler.installation (id, since) VALUES (gen_random_uuid(), clock_timestamp())",

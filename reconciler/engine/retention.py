@@ -1,0 +1,134 @@
+"""Removing from our ledger what is finished and old: nothing that is open or untold, and nothing of a booking to come.
+
+In short transactions, oldest first: it may be killed anywhere, and run twice at once; the next run does the rest.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.intents import IntentId
+from reconciler.engine.integration import disagreement, record_faults, unreachable_database
+from reconciler.engine.results import PassResult
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Kept, Place, Services, Transaction
+
+RUNS_KEPT = timedelta(days=90)
+"""Long enough to compare with last month, and there are some hundred a day."""
+BATCH = 1000
+"""Rows per transaction."""
+INTENTS = "intents"
+REMOVABLE = (INTENTS, *(what.value for what in Kept))
+"""In the order in which a person reads them."""
+
+
+def tidy(job: str, services: Services) -> PassResult:
+    """Remove what may go; without the mandate to act, count it.
+
+    A database that cannot be reached, or that refuses, is a fault in the result; what was removed by then is gone.
+    """
+    try:
+        return _act(job, services) if services.mandate.act else _look(job, services)
+    except DatabaseUnreachable as error:
+        return replace(_result(job, Counter()), faults=(unreachable_database(error),))
+
+
+def _result(job: str, removed: Counter[str]) -> PassResult:
+    named = {what: removed[what] for what in REMOVABLE}
+    return PassResult(job=job, kind=None, effect=None, plan=None, removed=named)
+
+
+def _look(job: str, services: Services) -> PassResult:
+    counts: Counter[str] = Counter()
+    faults: tuple[IntegrationFault, ...] = ()
+    try:
+        with services.store.reading() as tx:
+            if tx.ledger.exists():
+                now = _now(tx, services)
+                counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Kept})
+                faults = tuple(tx.retention.blindness())
+                pages = [] if faults else _pages(tx, _before(INTENTS, services, now))
+                counts[INTENTS] = sum(map(len, pages))
+    except DatabaseDisagrees as error:
+        faults = (disagreement(error),)
+    return replace(_result(job, counts), faults=faults)
+
+
+def _pages(tx: Transaction, before: datetime) -> Iterator[list[IntentId]]:
+    page = tx.retention.old_intents(before, BATCH, None)
+    yield list(page.intents)
+    while page.last:
+        page = tx.retention.old_intents(before, BATCH, page.last)
+        yield list(page.intents)
+
+
+def _act(job: str, services: Services) -> PassResult:
+    began_at = services.clock.now()
+    with services.store.writing() as tx:
+        run = tx.ledger.start_run(job, services.runner, began_at, full=False)
+        now = _now(tx, services)
+    sweep = _Sweep(services=services, now=now, ends_at=began_at + services.event_limits.budget)
+    try:
+        sweep.run()
+    except DatabaseDisagrees as error:
+        sweep.faults = (disagreement(error),)
+    result = replace(_result(job, sweep.removed), faults=sweep.faults, cut_short=sweep.cut_short)
+    result = replace(result, began_at=began_at, run=run)
+    with services.store.writing() as tx:
+        about = f"{job} {services.runner.scope}".rstrip()
+        record_faults(tx, about, sweep.faults, [] if sweep.cut_short else [GapKind.INTEGRATION_SCHEMA], began_at)
+        tx.ledger.finish_run(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+    return result
+
+
+def _now(tx: Transaction, services: Services) -> datetime:
+    """The earlier of two clocks: one that is years ahead must not make us forget what we did last week."""
+    return min(services.clock.now(), tx.ledger.now())
+
+
+def _before(what: str, services: Services, now: datetime) -> datetime:
+    return now - (RUNS_KEPT if what == Kept.RUNS else services.keep)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sweep:
+    """One run, as far as it came. The intents are last: they alone need the application's tables."""
+
+    services: Services
+    now: datetime
+    ends_at: datetime
+    removed: Counter[str] = field(default_factory=Counter)
+    faults: tuple[IntegrationFault, ...] = ()
+    cut_short: bool = False
+
+    def run(self) -> None:
+        for what in Kept:
+            self._remove(what)
+        self._remove_intents()
+
+    def _is_over(self) -> bool:
+        self.cut_short = self.services.stopping() or self.services.clock.now() >= self.ends_at
+        return self.cut_short
+
+    def _remove(self, what: Kept) -> None:
+        gone = BATCH
+        while gone == BATCH and not self._is_over():
+            with self.services.store.writing() as tx:
+                gone = tx.retention.remove(what, _before(what, self.services, self.now), BATCH)
+            self.removed[what] += gone
+
+    def _remove_intents(self) -> None:
+        before = _before(INTENTS, self.services, self.now)
+        after: Place | None = None
+        is_last = False
+        while not is_last and not self._is_over():
+            with self.services.store.writing() as tx:
+                self.faults = tuple(tx.retention.blindness())
+                if self.faults:
+                    return
+                page = tx.retention.old_intents(before, BATCH, after)
+                gone = tx.retention.remove_intents(page.intents, before)
+            self.removed[INTENTS] += gone
+            after, is_last = page.last, page.last is None

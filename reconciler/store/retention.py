@@ -1,0 +1,107 @@
+"""``ports.Retention`` over PostgreSQL. Each statement finds what is old by an index, and takes the oldest first."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Text, cast, select, text
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.gaps import IntegrationFault
+from reconciler.domain.intents import IntentId, State
+from reconciler.ports import Kept, Page, Place
+from reconciler.store import checks, look, needs
+from reconciler.store.rules import Tables, may_be_to_come
+
+_FINAL = "state IN ({})".format(", ".join(f"'{state}'" for state in State if state.is_final))
+# The generation counts a booking's intents: its history goes as a whole, or stays.
+_OLD_INTENTS = text(f"""
+    SELECT id::text AS id, booking, updated_at,
+           EXISTS (SELECT FROM reconciler.intent AS other
+                   WHERE other.booking = intent.booking
+                     AND NOT (other.{_FINAL} AND other.updated_at < :before)) AS in_use
+    FROM reconciler.intent AS intent
+    WHERE scope = :scope AND {_FINAL} AND updated_at < :before
+      AND (CAST(:at AS timestamptz) IS NULL OR (updated_at, id) > (CAST(:at AS timestamptz), CAST(:id AS uuid)))
+    ORDER BY updated_at, id LIMIT :most
+""")
+# Two at once lock in the same order: the second waits, and finds nothing.
+_REMOVE_INTENTS = text(f"""
+    DELETE FROM reconciler.intent
+    WHERE id IN (SELECT id FROM reconciler.intent
+                 WHERE id = ANY(CAST(:intents AS uuid[])) AND {_FINAL} AND updated_at < :before
+                 ORDER BY id FOR UPDATE)
+""")
+# A run may go when one that says at least as much came after it: whether the job runs at all (any), when it last did
+# what it should (finished), when it last went all the way back (full).
+_OLD = {
+    Kept.RUNS: """
+        started_at < :before AND EXISTS (
+            SELECT FROM reconciler.run AS later
+            WHERE later.job = old.job AND later.scope = old.scope
+              AND (later.started_at, later.id) > (old.started_at, old.id)
+              AND (later.finished_at IS NOT NULL) >= (old.finished_at IS NOT NULL)
+              AND (later.finished_at IS NOT NULL AND later.full_look)
+                  >= (old.finished_at IS NOT NULL AND old.full_look))
+    """,
+    # What was repaired and not noted yet is still to be told; what is over for another reason never will be.
+    Kept.GAPS: "closed_at < :before AND (noted_at IS NOT NULL OR closed_by <> 'repaired')",
+    Kept.EPISODES: "ended_at < :before AND told_at IS NOT NULL",
+}
+_SINCE = {Kept.RUNS: "started_at", Kept.GAPS: "closed_at", Kept.EPISODES: "ended_at"}
+_TABLE = {Kept.RUNS: "reconciler.run", Kept.GAPS: "reconciler.gap", Kept.EPISODES: "reconciler.episode"}
+_COUNT = {
+    what: text(f"SELECT count(*) FROM {_TABLE[what]} AS old WHERE scope = :scope AND {old}")
+    for what, old in _OLD.items()
+}
+_REMOVE = {
+    what: text(f"""
+        DELETE FROM {_TABLE[what]}
+        WHERE id = ANY(ARRAY(SELECT id FROM {_TABLE[what]} AS old WHERE scope = :scope AND {old}
+                             ORDER BY {_SINCE[what]} LIMIT :most FOR UPDATE SKIP LOCKED))
+    """)
+    for what, old in _OLD.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresRetention:
+    """``ports.Retention`` over one connection in one transaction."""
+
+    connection: Connection
+    scope: str
+    tables: Tables
+
+    def blindness(self) -> Sequence[IntegrationFault]:
+        return checks.faults(self.connection, [needs.of_dates(self.tables.application)], writing=False)
+
+    def old_intents(self, before: datetime, most: int, after: Place | None) -> Page:
+        at, id_ = after or (None, None)
+        values = {"scope": self.scope, "before": before, "most": most, "at": at, "id": id_}
+        rows = self.connection.execute(_OLD_INTENTS, values).mappings().all()
+        to_come = self._to_come({BookingId(row["booking"]) for row in rows if not row["in_use"]}, before)
+        return Page(
+            intents=[IntentId(row["id"]) for row in rows if not row["in_use"] and row["booking"] not in to_come],
+            last=(rows[-1]["updated_at"], IntentId(rows[-1]["id"])) if len(rows) == most else None,
+        )
+
+    def _to_come(self, bookings: Collection[BookingId], before: datetime) -> set[BookingId]:
+        key = self.tables.booking.c.id
+        statement = select(cast(key, Text)).where(may_be_to_come(self.tables, before))
+        return {
+            BookingId(found)
+            for some in look.chunks(sorted(bookings))
+            for found in self.connection.scalars(statement.where(key.in_(some)))
+        }
+
+    def remove_intents(self, intents: Sequence[IntentId], before: datetime) -> int:
+        if not intents:
+            return 0
+        return self.connection.execute(_REMOVE_INTENTS, {"intents": list(intents), "before": before}).rowcount
+
+    def count(self, what: Kept, before: datetime) -> int:
+        number: int = self.connection.scalar(_COUNT[what], {"scope": self.scope, "before": before})
+        return number
+
+    def remove(self, what: Kept, before: datetime, most: int) -> int:
+        return self.connection.execute(_REMOVE[what], {"scope": self.scope, "before": before, "most": most}).rowcount

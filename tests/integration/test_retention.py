@@ -1,0 +1,447 @@
+"""What is removed from our ledger, and what never is: the state of its tables before and after ``ledger_retention``."""
+
+import signal
+import subprocess
+import uuid
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from jobs import ledger_retention
+from reconciler.cli.once import run_jobs
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.intents import State
+from reconciler.domain.plan import Span
+from reconciler.engine import backfilling
+from reconciler.engine.mender import LONG_AGO
+from reconciler.engine.results import PassResult
+from reconciler.engine.retention import BATCH
+from reconciler.errors import Exit
+from tests.support.command import COMMAND, environment, reconciler
+from tests.support.reader import look_as_reader
+from tests.support.venue import LONDON, Venue
+from tests.support.world import World
+
+DAYS = timedelta(days=1)
+OLD, YOUNG = 401, 399
+"""Days; ``keep`` is 400 of them."""
+NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "episodes": 0}
+SEVEN = "venue_id=7"
+
+
+@pytest.fixture(autouse=True)
+def _now(world: World) -> None:
+    """Yesterday at noon: what is removed goes by the earlier of our clock and the database's."""
+    noon = datetime.now(LONDON).replace(hour=12, minute=0, second=0, microsecond=0) - DAYS
+    world.clock.moment = world.venue.now = noon
+
+
+def ago(world: World, days: float) -> datetime:
+    return world.venue.now - days * DAYS
+
+
+def party(world: World, *, over: float, **values: Any) -> str:
+    """A booking made two years ago, whose party was over so many days ago."""
+    return world.venue.booking(created_at=ago(world, 730), event_date=ago(world, over).date(), **values)
+
+
+def intent(world: World, booking: str, state: State = State.DONE, days: float = OLD, **values: Any) -> str:
+    at = ago(world, days)
+    id_ = str(uuid.uuid4())
+    row = {
+        "id": id_, "scope": "", "booking": booking, "effect": "text", "trigger": "booking_confirmed", "generation": 1,
+        "state": state, "subject": "s", "provider_id": f"SM{id_}" if state is State.DONE else None,
+        "claim": str(uuid.uuid4()), "leased_until": at, "attempted_at": at,
+        "created_at": at, "updated_at": at, **values,
+    }  # fmt: skip
+    planted(world.venue, "intent", row)
+    return id_
+
+
+def run(world: World, days: float, *, job: str = "missing_sms", full: bool = False, **values: Any) -> None:
+    at = ago(world, days)
+    row = {"job": job, "scope": "", "settings": "", "started_at": at, "finished_at": at, "full_look": full, **values}
+    planted(world.venue, "run", row)
+
+
+def gap(world: World, days: float, **values: Any) -> None:
+    at = ago(world, days)
+    row = {
+        "scope": "", "kind": "sms.missing", "about": str(uuid.uuid4()), "cause": "never_queued", "key": "",
+        "reason": "", "detail": "{}", "opened_at": at, "seen_at": at, "closed_at": at, "closed_by": "repaired",
+        "noted_at": at, **values,
+    }  # fmt: skip
+    planted(world.venue, "gap", row)
+
+
+def episode(world: World, days: float, **values: Any) -> None:
+    at = ago(world, days)
+    row = {
+        "id": str(uuid.uuid4()), "scope": "", "kind": "sms.missing", "cause": "never_queued", "key": "", "report": "{}",
+        "opened_at": at, "newest_at": at, "ended_at": at, "told_at": at, **values,
+    }  # fmt: skip
+    planted(world.venue, "episode", row)
+
+
+def planted(venue: Venue, table: str, row: dict[str, Any]) -> None:
+    columns, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    venue.sql(f"INSERT INTO reconciler.{table} ({columns}) VALUES ({places})", *row.values())
+
+
+def many(world: World, number: int, days: float = OLD) -> None:
+    """So many old intents of bookings that are gone."""
+    world.venue.sql(
+        "INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, subject, created_at,"
+        " updated_at) SELECT gen_random_uuid(), '', gen_random_uuid(), 'text', 'x', 1, 'dropped', 's', at, at"
+        " FROM (SELECT %s - i * interval '1 second' AS at FROM generate_series(1, %s) i) AS aged",
+        ago(world, days), number,
+    )  # fmt: skip
+
+
+def tidy(world: World, *, act: bool = True, **services: Any) -> PassResult:
+    with world.services(act=act) as parts:
+        (result,) = run_jobs(["ledger_retention"], replace(parts, **services))
+    return result
+
+
+def column(world: World, table: str, name: str) -> list[Any]:
+    return [value for (value,) in world.venue.sql(f"SELECT {name} FROM reconciler.{table} ORDER BY 1")]
+
+
+def left(world: World) -> list[str]:
+    return column(world, "intent", "id::text")
+
+
+# Intents
+
+
+@pytest.mark.parametrize("state", State, ids=str)
+def test_only_what_is_final_and_old_goes(world: World, state: State) -> None:
+    over = party(world, over=450)
+    intent(world, over, state, OLD)
+    young = intent(world, party(world, over=450), state, YOUNG)
+    result = tidy(world)
+    assert result.removed == {**NOTHING, "intents": int(state.is_final)}
+    assert len(left(world)) == 2 - state.is_final
+    assert young in left(world)
+
+
+@pytest.mark.parametrize(
+    ("booking", "goes"),
+    [
+        ({"over": 450}, True),
+        ({"over": 450, "status": "cancelled"}, True),
+        ({"over": -30}, False),
+        ({"over": -30, "status": "cancelled"}, False),
+        # It may be moved: to a day that is still to come.
+        ({"over": 5}, False),
+        ({"over": YOUNG - 1}, False),
+        # A date that means nothing, however old it is.
+        ({"over": 450, "date_tbd": True}, False),
+        ({"over": 450, "internal_notes": "Event date/time to be confirmed"}, False),
+    ],
+    ids=str,
+)
+def test_nothing_goes_of_a_booking_that_may_still_be_to_come(world: World, booking: dict[str, Any], goes: bool) -> None:
+    intent(world, party(world, **booking))
+    assert tidy(world).removed == {**NOTHING, "intents": int(goes)}
+    assert len(left(world)) == 1 - goes
+
+
+def test_a_booking_without_a_date_keeps_its_history(world: World) -> None:
+    world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN start_time DROP NOT NULL")
+    intent(world, party(world, over=450, start_time=None))
+    assert tidy(world).removed == NOTHING
+    assert len(left(world)) == 1
+
+
+def test_the_history_of_a_booking_that_is_gone_goes(world: World) -> None:
+    intent(world, str(uuid.uuid4()))
+    assert tidy(world).removed == {**NOTHING, "intents": 1}
+    assert left(world) == []
+
+
+def test_a_history_goes_as_a_whole_or_stays(world: World) -> None:
+    """The generation counts it: ids made from it would come again."""
+    half, whole = party(world, over=450), party(world, over=450)
+    kept = [intent(world, half, State.DROPPED), intent(world, half, days=YOUNG, generation=2)]
+    kept += [intent(world, half, State.REFUSED, effect="event", trigger="event")]
+    intent(world, whole, State.DROPPED)
+    intent(world, whole, generation=2)
+    assert tidy(world).removed == {**NOTHING, "intents": 2}
+    assert left(world) == sorted(kept)
+
+
+def test_a_booking_that_somebody_must_look_at_keeps_its_history(world: World) -> None:
+    booking = party(world, over=450)
+    kept = [intent(world, booking), intent(world, booking, State.NEEDS_HUMAN, generation=2)]
+    assert tidy(world).removed == NOTHING
+    assert left(world) == sorted(kept)
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "forgotten"])
+def test_why_it_is_kept_a_text_would_be_sent_twice(world: World, forgotten: bool) -> None:
+    """Sent long ago for a party to come; the application has tidied up its queue, and somebody fills up generously."""
+    booking = world.venue.booking(created_at=ago(world, OLD + 1), event_date=ago(world, -60).date())
+
+    def fill() -> None:
+        generous = timedelta(days=3650)
+        with world.services() as services:
+            span = Span(since=LONG_AGO, bookings=frozenset({booking}))
+            equipped = backfilling.equipped(services, span, limit=None, stale_after=generous)
+            assert backfilling.repair(Effect.TEXT, equipped).kind is GapKind.SMS_MISSING
+
+    fill()
+    assert len(world.sent_to()) == 1
+    world.venue.sql("UPDATE reconciler.intent SET created_at = %s, updated_at = %s", *[ago(world, OLD)] * 2)
+    world.venue.sql("DELETE FROM private_booking_sms_queue")
+    assert tidy(world).removed == NOTHING
+    if forgotten:
+        world.venue.sql("DELETE FROM reconciler.intent")
+    fill()
+    assert len(world.sent_to()) == (2 if forgotten else 1)
+
+
+def test_where_bookings_are_hidden_none_is_taken_for_gone(world: World) -> None:
+    intent(world, party(world, over=-30))
+    run(world, 100)
+    run(world, 1)
+    world.venue.alter("ALTER POLICY reconciler_select ON private_bookings USING (status = 'draft')")
+    result = tidy(world)
+    assert (result.exit_code, [fault.code for fault in result.faults]) == (Exit.NEEDS_A_HUMAN, ["row_security"])
+    assert (result.removed, len(left(world))) == ({**NOTHING, "runs": 1}, 1)
+    assert (GapKind.INTEGRATION_SCHEMA, "ledger_retention") in world.gaps()
+    assert tidy(world, act=False).removed == NOTHING
+    world.venue.alter("ALTER POLICY reconciler_select ON private_bookings USING (true)")
+    assert tidy(world).exit_code is Exit.AS_DESIRED
+    assert world.gaps() == {}
+
+
+def test_a_clock_years_ahead_makes_us_forget_nothing(world: World) -> None:
+    intent(world, party(world, over=-30))
+    world.clock.moment += 3650 * DAYS
+    assert tidy(world).removed == NOTHING
+    assert len(left(world)) == 1
+
+
+def test_another_venue_s_rows_are_its_own(world: World) -> None:
+    for scope in ("", SEVEN):
+        intent(world, party(world, over=450), scope=scope)
+        gap(world, OLD, scope=scope)
+        episode(world, OLD, scope=scope)
+        run(world, 100, scope=scope)
+        run(world, 1, scope=scope)
+    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "episodes": 1}
+    assert [column(world, table, "DISTINCT scope") for table in ("intent", "gap", "episode")] == [[SEVEN]] * 3
+    assert column(world, "run", "scope").count(SEVEN) == 2
+
+
+# Runs, gaps, episodes
+
+
+def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: World) -> None:
+    """By them a job is known to be late, and whether it has gone back all the way today."""
+    for days in (110, 105, 100):
+        run(world, days, full=True)
+    run(world, 97)
+    run(world, 96)
+    for days in (95, 94):
+        run(world, days, full=True, finished_at=None)
+    run(world, 400, job="missing_events")
+    run(world, 89, job="sms_delivery")
+    run(world, 88, job="sms_delivery")
+    assert tidy(world).removed == {**NOTHING, "runs": 4}
+    stay = [(job, (world.venue.now - at) // DAYS) for job, at in world.venue.sql(
+        "SELECT job, started_at FROM reconciler.run WHERE job <> 'ledger_retention' ORDER BY 1, 2"
+    )]  # fmt: skip
+    assert stay == [
+        ("missing_events", 400), ("missing_sms", 100), ("missing_sms", 96), ("missing_sms", 94), ("sms_delivery", 89),
+        ("sms_delivery", 88),
+    ]  # fmt: skip
+
+
+def test_gaps_that_are_open_young_or_untold_stay(world: World) -> None:
+    gap(world, OLD, about="told")
+    gap(world, OLD, about="over by itself, which is never told", closed_by="ahead", noted_at=None)
+    gap(world, OLD, about="young", closed_at=ago(world, YOUNG))
+    gap(world, OLD, about="open", closed_at=None, closed_by=None)
+    gap(world, OLD, about="untold", noted_at=None)
+    assert tidy(world, reporter=None).removed == {**NOTHING, "gaps": 2}
+    assert column(world, "gap", "about") == ["open", "untold", "young"]
+
+
+def test_episodes_that_go_on_are_young_or_untold_stay(world: World) -> None:
+    episode(world, OLD, key="told")
+    episode(world, OLD, key="young", ended_at=ago(world, YOUNG))
+    episode(world, OLD, key="untold", told_at=None)
+    # Something of it is open: it does not end with this run.
+    episode(world, OLD, key="goes on", ended_at=None)
+    gap(world, OLD, key="goes on", closed_at=None, closed_by=None)
+    assert tidy(world, reporter=None).removed == {**NOTHING, "episodes": 1}
+    assert column(world, "episode", "key") == ["goes on", "untold", "young"]
+
+
+# The run itself
+
+
+def test_without_the_mandate_it_counts_and_writes_nothing(world: World) -> None:
+    many(world, BATCH + 1)
+    intent(world, party(world, over=-30))
+    gap(world, OLD)
+    run(world, 100)
+    run(world, 1)
+    tables = ("intent", "gap", "run", "episode")
+    before = [world.venue.rows(f"reconciler.{table}") for table in tables]
+    counted = tidy(world, act=False)
+    assert [world.venue.rows(f"reconciler.{table}") for table in tables] == before
+    assert counted.removed == {"intents": BATCH + 1, "runs": 1, "gaps": 1, "episodes": 0} == tidy(world).removed
+
+
+def test_it_looks_before_there_is_a_ledger_and_with_select_rights_only(bare_venue: Venue) -> None:
+    (result,) = [result for result in look_as_reader(bare_venue) if result.job == "ledger_retention"]
+    assert (result.removed, result.exit_code) == (NOTHING, Exit.AS_DESIRED)
+
+
+def test_a_second_run_removes_nothing_and_both_are_in_the_ledger(world: World) -> None:
+    many(world, 3)
+    assert [tidy(world).removed, tidy(world).removed] == [{**NOTHING, "intents": 3}, NOTHING]
+    runs = [row for row in world.venue.rows("reconciler.run") if row["job"] == "ledger_retention"]
+    assert [(row["result"], row["finished_at"] is not None) for row in runs] == [("as_desired", True)] * 2
+    assert sorted(row["counts"]["removed_intents"] for row in runs) == [0, 3]
+
+
+def test_many_go_batch_by_batch_around_what_stays(world: World) -> None:
+    """What stays stands among them, and fills a whole batch: the next one begins behind it."""
+    ahead = party(world, over=-30)
+    world.venue.sql(
+        "INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, subject, created_at,"
+        " updated_at) SELECT gen_random_uuid(), '', %s, 'text', 'x', i, 'dropped', 's', at, at"
+        " FROM (SELECT i, %s::timestamptz AS at FROM generate_series(1, %s) i) AS aged",
+        ahead, ago(world, OLD + 1), BATCH + 7,
+    )  # fmt: skip
+    many(world, 2 * BATCH)
+    assert tidy(world).removed == {**NOTHING, "intents": 2 * BATCH}
+    assert Counter(column(world, "intent", "booking")) == {ahead: BATCH + 7}
+
+
+def test_asked_to_stop_it_ends_after_the_batch_in_hand_and_the_next_run_does_the_rest(world: World) -> None:
+    many(world, 3 * BATCH)
+    # Before the job, before the runs, the gaps and the episodes; then before every batch of intents.
+    asked = iter([False] * 5)
+    result = tidy(world, stopping=lambda: next(asked, True))
+    assert (result.removed, result.exit_code) == ({**NOTHING, "intents": BATCH}, Exit.WORK_LEFT)
+    assert len(left(world)) == 2 * BATCH
+    assert world.venue.sql("SELECT result FROM reconciler.run") == [("work_left",)]
+    assert tidy(world).removed == {**NOTHING, "intents": 2 * BATCH}
+
+
+def test_it_takes_no_longer_than_a_pass_may(world: World) -> None:
+    many(world, 3 * BATCH)
+    world.configure(limits=", pass_budget: 1s")
+    world.clock.step = timedelta(milliseconds=150)
+    result = tidy(world)
+    assert result.removed is not None
+    assert (0 < result.removed["intents"] < 3 * BATCH, result.exit_code) == (True, Exit.WORK_LEFT)
+
+
+def test_two_at_once_remove_each_row_once(world: World) -> None:
+    many(world, 4 * BATCH)
+    for days in range(100, 200):
+        run(world, days)
+        gap(world, days + OLD)
+    removed: Counter[str] = Counter()
+    results: list[PassResult] = []
+    both = [Thread(target=lambda: results.append(tidy(world))) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    for result in results:
+        removed.update(result.removed or {})
+    assert [result.faults for result in results] == [(), ()]
+    assert removed == Counter(intents=4 * BATCH, runs=99, gaps=100)
+    assert (left(world), column(world, "gap", "about")) == ([], [])
+    assert [job for job in column(world, "run", "job") if job == "missing_sms"] == ["missing_sms"]
+
+
+def test_killed_between_two_batches_it_has_lost_nothing(world: World, tmp_path: Path) -> None:
+    many(world, 2 * BATCH)
+    world.configure(limits=", timeouts: {lock: 20s}")
+    world.settings()
+    variables = environment(world.sandbox.environment())
+    with world.venue.postgres.connect(world.venue.name) as holder:
+        holder.execute("BEGIN")
+        newest = "SELECT id FROM reconciler.intent ORDER BY updated_at DESC, id DESC LIMIT 1 FOR UPDATE"
+        holder.execute(newest)
+        child = subprocess.Popen([COMMAND, "once", "ledger_retention", "--do"], cwd=tmp_path, env=variables)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+        world.wait_for(lambda: bool(world.venue.sql(waiting, world.venue.name)), seconds=20)
+        child.send_signal(signal.SIGKILL)
+        child.wait(10)
+    assert len(left(world)) == BATCH
+    assert world.venue.sql("SELECT finished_at FROM reconciler.run") == [(None,)]
+    world.wait_for(lambda: not world.venue.sql(waiting, world.venue.name), seconds=20)
+    assert tidy(world).removed == {**NOTHING, "intents": BATCH}
+
+
+def test_a_large_ledger_is_read_by_its_indexes(world: World) -> None:
+    """Every statement begins at the oldest row: what is young is not read at all."""
+    young = 20 * BATCH
+    many(world, young, days=10)
+    for table in ("run", "gap", "episode"):
+        {"run": run, "gap": gap, "episode": episode}[table](world, 10)
+        columns = [name for (name,) in world.venue.sql(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attname <> 'id'",
+            f"reconciler.{table}",
+        )]  # fmt: skip
+        names = ", ".join(columns)
+        id_ = ("id, ", "gen_random_uuid(), ") if table == "episode" else ("", "")
+        world.venue.sql(
+            f"INSERT INTO reconciler.{table} ({id_[0]}{names})"
+            f" SELECT {id_[1]}{names} FROM reconciler.{table}, generate_series(2, %s)", young,
+        )  # fmt: skip
+    many(world, 3)
+    run(world, 100)
+    gap(world, OLD)
+    episode(world, OLD)
+    world.venue.sql("ANALYZE reconciler.intent, reconciler.run, reconciler.gap, reconciler.episode")
+    read = "SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE schemaname = 'reconciler'"
+    before = dict(world.venue.sql(read))
+    with world.services() as services:
+        (result,) = ledger_retention.run(services)
+    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "episodes": 1}
+
+    def rows_read() -> dict[str, int]:
+        return {name: number - before[name] for name, number in world.venue.sql(read)}
+
+    world.wait_for(lambda: rows_read()["episode"] > 0)
+    assert {table: number for table, number in rows_read().items() if number > BATCH} == {}
+
+
+# What an operator sees
+
+
+def lines(world: World, tmp_path: Path, *arguments: str) -> list[str]:
+    world.settings()
+    ran = reconciler(*arguments, folder=tmp_path, **world.sandbox.environment())
+    assert (ran.code, ran.err) == (0, "")
+    return ran.out.splitlines()
+
+
+def test_one_line_says_what_was_removed(world: World, tmp_path: Path) -> None:
+    many(world, 12)
+    gap(world, OLD)
+    for days in (100, 99, 98):
+        run(world, days)
+    said = "12 intents, 2 runs, 1 gap"
+    assert lines(world, tmp_path, "once", "ledger_retention") == [f"would: remove {said}; nothing was written"]
+    assert lines(world, tmp_path, "once", "ledger_retention", "--do") == [f"ledger_retention  removed {said}"]
+    (status,) = [line for line in lines(world, tmp_path, "status") if line.startswith("ledger_retention")]
+    assert status.endswith(f" as desired: removed {said}")
+    assert lines(world, tmp_path, "once", "ledger_retention") == ["would: remove nothing; nothing was written"]
+    assert lines(world, tmp_path, "once", "ledger_retention", "--do") == ["ledger_retention  removed nothing"]
