@@ -4,7 +4,6 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +12,7 @@ from reconciler.domain.digests import digest
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Intent
 from reconciler.domain.judging import judge_ledger
-from reconciler.domain.policies import DeletedByHand, EventPolicy
+from reconciler.domain.policies import EventPolicy
 from reconciler.domain.verdicts import Refusal, Standing, Verdict, refused
 
 ID_PREFIX = "rcl"
@@ -104,61 +103,24 @@ def judge_event(booking: Booking, last: Intent | None, policy: EventPolicy, now:
     return Verdict(standing=Standing.REPAIR, cause=Cause.NEVER_CREATED)
 
 
-def candidates(booking: Booking, events: Sequence[CalendarEvent]) -> list[CalendarEvent]:
-    """Events, live or deleted, that the application made for this booking and lost the id of.
+def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
+    """Whether the application made this event, live or deleted, for the booking, by all that it shows.
 
     The reference stands as its own field of the title, the start is the booking's, it is single, and carries nobody
-    else's marker. A live event of ours that the ledger has lost may be one; a deleted one of ours was the
-    application's doing.
+    else's marker. A live event of ours that the ledger has lost may be one, and so may a person's copy of it; a deleted
+    one of ours was the application's doing.
     """
-    return [
-        event
-        for event in events
-        if not event.recurring
+    return (
+        not event.recurring
         and event.starts_at == booking.starts_at
         and event.marker in (None, booking.id)
         and (event.live or not event.id.startswith(ID_PREFIX))
         and booking.reference in _fields(event.title)
-    ]
+    )
 
 
 def _fields(title: str) -> list[str]:
     return [part.strip() for part in title.split(" - ")]
-
-
-class Adoption:
-    """What the candidates ask for. One of the classes below; a closed set."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt(Adoption):
-    event_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Insert(Adoption):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class LeaveAlone(Adoption):
-    refusal: Refusal
-
-
-def adoption(found: Sequence[CalendarEvent], policy: EventPolicy) -> Adoption:
-    """Adopt the one live event; several are a person's business; a deleted one was deleted by a person.
-
-    The application deletes event and id together, and only when the booking ends or loses its date: a tombstone at
-    the very start the booking has now is somebody's decision. ``restore`` makes a new event instead.
-    """
-    live = [event for event in found if event.live]
-    if len(live) == 1:
-        return Adopt(live[0].id)
-    if live:
-        return LeaveAlone(Refusal.SEVERAL_CANDIDATES)
-    if found and policy.deleted_by_hand is DeletedByHand.REPORT:
-        return LeaveAlone(Refusal.DELETED_BY_HAND)
-    return Insert()
 
 
 ADOPTION_WINDOW = timedelta(days=1)

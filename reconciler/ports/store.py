@@ -51,6 +51,7 @@ class StoredEvent:
     event_id: str | None
     eligible: bool
     """Whether the booking's status is one we look after."""
+    starts_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +173,14 @@ class Bookings(Protocol):
         """Write what became of our row. ``False`` if it is not there, not ours any more, or says so already."""
         ...
 
-    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> None:
+    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
         """Store the id and roll it back: what the table will not have, it shall say before the event is made."""
         ...
 
-    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> bool:
-        """Compare-and-set on the value seen (NULL and '' are the same), only while the booking is eligible."""
+    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
+        """Compare-and-set on the value seen (NULL and '' are the same), only while the booking is eligible and its
+        party begins then.
+        """
         ...
 
 
@@ -240,8 +243,19 @@ class Ledger(Protocol):
         """Intents that were *done* since then and whose effect, as far as we know, still stands."""
         ...
 
+    def may_have_come(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        """Intents *dropped* since then after a call that may have left, and may have its effect even now.
+
+        Not those that a person has settled.
+        """
+        ...
+
+    def never_came(self, intent: Intent, wait: timedelta, now: datetime) -> None:
+        """Nothing of a dropped intent is there: once it was dropped ``wait`` ago, ``may_have_come`` forgets it."""
+        ...
+
     def undone(self, intent: Intent, code: str, now: datetime) -> None:
-        """The effect of a *done* intent was taken back: ``done_since`` does not name it again."""
+        """The effect of an intent was taken back: neither ``done_since`` nor ``may_have_come`` names it again."""
         ...
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from reconciler.domain.event_table import RESULTS, Seen, Whose, step
 from reconciler.domain.events import CalendarEvent, EventBody
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
@@ -29,8 +30,8 @@ GENERATION = "reconciler_generation"
 CAN_WRITE = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
 _PAGE = 250
 _PAGE_KIND = "calendar#events"
-_GONE = ("google:notFound", "google:deleted")
-"""Calendar's own words about an event. A 404 or 410 without them comes of something on the way and proves nothing."""
+_DELETED = "google:deleted"
+"""Calendar's own word about an event. A 410 without it comes of something on the way and proves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +44,7 @@ class GoogleCalendar:
     api_url: str | None
 
     def check(self) -> IntegrationFault | None:
-        def ask() -> Outcome:
-            request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
-            return Outcome(result=Result.DONE, code=str(request.execute()["accessRole"]))
-
-        seen = _outcome_of(ask)
+        seen = self._see()
         if seen.result is Result.DONE:
             return None if seen.code in CAN_WRITE else google_faults.cannot_write(seen.code, self.access)
         if seen.result is Result.BROKEN and seen.code.startswith(("google:", "token:")):
@@ -60,13 +57,14 @@ class GoogleCalendar:
         def ask() -> Outcome:
             event = _event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute())
             if event.id != event_id:
-                return _UNREADABLE
+                raise _UnreadableError
             found.append(event)
             return Outcome(result=Result.DONE, code="found")
 
-        # 404 may also mean the calendar: the caller has checked that first, one look tells both apart for a pass.
-        seen = _outcome_of(ask)
-        if seen.code in _GONE or seen.result is Result.REFUSED:
+        seen = self._or_no_calendar(_outcome_of(ask, Whose.ASKED))
+        if seen.code == _DELETED:
+            return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
+        if seen.code == google_errors.NOT_FOUND or seen.result is Result.REFUSED:
             return None  # refused: what is no id of Google's, some application's own perhaps, names no event here
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
@@ -87,12 +85,12 @@ class GoogleCalendar:
             while request is not None:
                 page = request.execute()
                 if page["kind"] != _PAGE_KIND:
-                    return _UNREADABLE
+                    raise _UnreadableError
                 found.extend(_event(item) for item in page.get("items", ()))
                 request = self._events.list_next(request, page)
             return Outcome(result=Result.DONE, code="read")
 
-        seen = _outcome_of(ask)
+        seen = _outcome_of(ask, Whose.CANDIDATE)
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found
@@ -110,20 +108,20 @@ class GoogleCalendar:
         def ask() -> Outcome:
             request = self._events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
             if request.execute()["id"] != event.id:
-                return _UNREADABLE
+                raise _UnreadableError
             return Outcome(result=Result.DONE, code="created", provider_id=event.id)
 
-        return _outcome_of(ask)
+        return _outcome_of(ask, Whose.INSERTED)
 
     def delete(self, event_id: str) -> Outcome:
         def ask() -> Outcome:
             request = self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none")
             if request.execute():
-                return _UNREADABLE  # Calendar answers without a body
+                raise _UnreadableError  # Calendar answers without a body
             return Outcome(result=Result.DONE, code="deleted")
 
-        seen = _outcome_of(ask)
-        if seen.code in _GONE:
+        seen = self._or_no_calendar(_outcome_of(ask, Whose.UNWANTED))
+        if seen.code in (google_errors.NOT_FOUND, _DELETED):
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
 
@@ -131,6 +129,22 @@ class GoogleCalendar:
         """Close what connections there are."""
         if "_service" in self.__dict__:
             self._service.close()
+
+    def _or_no_calendar(self, seen: Outcome) -> Outcome:
+        """Calendar says *notFound* of an event and of a calendar: whichever it is, the calendar itself tells."""
+        if seen.code != google_errors.NOT_FOUND:
+            return seen
+        calendar = self._see()
+        return seen if calendar.result is Result.DONE else calendar
+
+    def _see(self) -> Outcome:
+        """The calendar itself; the code is our role in it."""
+
+        def ask() -> Outcome:
+            request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
+            return Outcome(result=Result.DONE, code=str(request.execute()["accessRole"]))
+
+        return _outcome_of(ask, Whose.ASKED)
 
     @cached_property
     def _events(self) -> Any:
@@ -151,16 +165,19 @@ class GoogleCalendar:
         return build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
 
 
-_UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
-"""A success whose body is not what Calendar answers: a proxy's page, nothing at all, another event."""
-_RESET = Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
-_NO_CONNECTION = Outcome(result=Result.BROKEN, code="no_connection", stops_pass=True)
+class _UnreadableError(Exception):
+    """A success whose body is not what Calendar answers: a proxy's page, nothing at all, another event."""
+
+
 _NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 """The socket was never opened: nothing can have left."""
 
 
-def _outcome_of(call: Callable[[], Outcome]) -> Outcome:
-    """Run ``call``; every way it can fail as an outcome. The SDK's messages hold URLs and titles: dropped here."""
+def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
+    """Run ``call`` about such an event; every way it can fail as an outcome.
+
+    The SDK's messages hold URLs and titles: dropped here.
+    """
     import httplib2
     from google.auth.exceptions import GoogleAuthError
     from googleapiclient.errors import Error, HttpError
@@ -168,30 +185,35 @@ def _outcome_of(call: Callable[[], Outcome]) -> Outcome:
     try:
         return call()
     except HttpError as error:
-        return google_errors.outcome(int(error.resp.status), error.content, error.resp.get("retry-after"))
+        return google_errors.outcome(int(error.resp.status), error.content, error.resp.get("retry-after"), whose)
     except GoogleAuthError as error:
-        return _token_failure(error)
+        seen, code = _token_failure(error)
     except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:
         # httplib2 opens a second connection where one was closed without an answer: it may have left by the first.
-        return _RESET if isinstance(error.__context__, http.client.HTTPException) else _NO_CONNECTION
+        first_was_cut = isinstance(error.__context__, http.client.HTTPException)
+        seen, code = _CUT_OFF if first_was_cut else (Seen.NO_CONNECTION, "no_connection")
     except TimeoutError:
-        return Outcome(result=Result.UNKNOWN, code="timeout", stops_pass=True)
+        seen, code = Seen.NO_ANSWER, "timeout"
     except (OSError, http.client.HTTPException):
-        return _RESET
-    except (Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
+        seen, code = _CUT_OFF
+    except (_UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
         # The SDK hands over whatever came, text or list, as if it were the object, and trips over some of it itself.
-        return _UNREADABLE
+        seen, code = Seen.UNREADABLE, "unreadable"
+    return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)
 
 
-def _token_failure(error: Any) -> Outcome:
+_CUT_OFF = (Seen.CUT_OFF, "reset")
+
+
+def _token_failure(error: Any) -> tuple[Seen, str]:
     """No token, no call: certainly nothing happened. google-auth has tried a wobbling endpoint three times already."""
     said = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
     name = said.get("error")
     if isinstance(name, str) and name.replace("_", "").isalpha() and not error.retryable:
-        return Outcome(result=Result.BROKEN, code=f"token:{name}", stops_pass=True)
+        return Seen.UNAUTHORIZED, f"token:{name}"
     if isinstance(error, ValueError):
-        return Outcome(result=Result.BROKEN, code="token:unusable_key", stops_pass=True)
-    return Outcome(result=Result.LATER, code="token:unavailable", stops_pass=True)
+        return Seen.UNAUTHORIZED, "token:unusable_key"
+    return Seen.NO_ACCESS, "token:unavailable"
 
 
 def _event(item: Mapping[str, Any]) -> CalendarEvent:

@@ -1,44 +1,64 @@
-"""What Google's errors mean (Calendar API, Handle API errors; Manage quotas)."""
+"""What Google's errors mean (Calendar API, Handle API errors; Manage quotas): a row of the table of events each."""
 
 import json
 from datetime import timedelta
 
+from reconciler.domain.event_table import RESULTS, Seen, Whose, step
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE
 from reconciler.providers.retry_after import retry_after
 
+NOT_FOUND = "google:notFound"
 _HOUR = timedelta(hours=1)
 SECONDS_LONG = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
 """The windows of these quotas are a minute long."""
 HOURS_LONG = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded"})
-ABOUT_THE_EVENT = frozenset({400, 410})
-"""Repeating the same call would be refused again, and another booking may fare better."""
-ABOUT_US = frozenset({401, 403, 404})
+ROWS = {
+    400: Seen.INVALID,
+    401: Seen.UNAUTHORIZED,
+    403: Seen.FORBIDDEN,
+    404: Seen.NO_CALENDAR,
+    409: Seen.CONFLICT,
+    410: Seen.GONE,
+    412: Seen.PRECONDITION,
+    429: Seen.TOO_FAST,
+}
+"""404: of an insert, which has no other thing to miss. Anything else has failed, and may have happened."""
 UNCLEAR = frozenset({408, 409, 412})
-"""It may have happened, now or before. Ours can be asked for by its id."""
+"""Without a reason of Calendar's it may have happened all the same."""
 
 
-def outcome(status: int, content: bytes, wait: str | None = None) -> Outcome:
-    """What an error answer (``wait``: its *Retry-After*) means for a write.
-
-    404 is the calendar: an insert has no other thing to miss.
-
-    An answer without a reason is not Calendar's, but of something on the way: it says nothing about the event.
-    """
+def outcome(status: int, content: bytes, wait: str | None, whose: Whose) -> Outcome:
+    """What an error answer (``wait``: its *Retry-After*) means for a call about such an event."""
     reason = reason_of(content)
-    code = f"google:{reason}" if reason else f"http:{status}"
-    if status == 429 or (status == 403 and reason in SECONDS_LONG):
-        return Outcome(result=Result.LATER, code=code, stops_pass=True, retry_after=retry_after(wait))
+    seen = _row(status, reason)
+    result = RESULTS[step(seen, whose)]
+    hours = seen is Seen.USED_UP
+    is_about_this_event = reason is not None and status < 500 and status != 408
+    return Outcome(
+        result=result,
+        code=f"google:{reason}" if reason else f"http:{status}",
+        cause=Cause.UNUSABLE_DATA if result is Result.REFUSED and seen is Seen.INVALID else None,
+        stops_pass=seen in _ABOUT_US or not is_about_this_event,
+        retry_after=_HOUR if hours else retry_after(wait) if seen is Seen.TOO_FAST else None,
+    )
+
+
+_ABOUT_US = frozenset({Seen.UNAUTHORIZED, Seen.FORBIDDEN, Seen.NO_CALENDAR, Seen.TOO_FAST, Seen.USED_UP})
+
+
+def _row(status: int, reason: str | None) -> Seen:
+    if status == 403 and reason in SECONDS_LONG:
+        return Seen.TOO_FAST
     if status == 403 and reason in HOURS_LONG:
-        return Outcome(result=Result.LATER, code=code, stops_pass=True, retry_after=_HOUR)
-    if code == DUPLICATE and status == 409:
-        return Outcome(result=Result.REFUSED, code=DUPLICATE)
-    if status in ABOUT_US or (reason is None and 400 <= status < 500 and status not in UNCLEAR):
-        return Outcome(result=Result.BROKEN, code=code, stops_pass=True)
-    if status in ABOUT_THE_EVENT:
-        return Outcome(result=Result.REFUSED, code=code, cause=Cause.UNUSABLE_DATA)
-    return Outcome(result=Result.UNKNOWN, code=code, stops_pass=reason is None or status >= 500 or status == 408)
+        return Seen.USED_UP
+    if status == 409 and f"google:{reason}" == DUPLICATE:
+        return Seen.DUPLICATE
+    if reason is None and 400 <= status < 500 and status not in UNCLEAR and status != 429:
+        # Not Calendar's, but of something on the way: it says nothing about the event.
+        return Seen.TURNED_AWAY
+    return ROWS.get(status, Seen.FAILED)
 
 
 def reason_of(content: bytes) -> str | None:

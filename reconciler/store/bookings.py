@@ -15,7 +15,7 @@ from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Finding
 from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
-from reconciler.store import checks, look, needs, recipients
+from reconciler.store import checks, look, needs, recipients, rules
 from reconciler.store.rules import OURS, Tables
 
 _SOMEBODY_WAITS = text("""
@@ -180,19 +180,19 @@ class PostgresBookings:
         row = self.tables.booking
         eligible = func.coalesce(cast(row.c.status, Text).in_(self.tables.application.statuses), False)
         stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
-        statement = select(cast(row.c.id, Text), stored, eligible)
+        statement = select(cast(row.c.id, Text), stored, eligible, rules.starts_at(self.tables))
         found = {}
         for some in look.chunks(sorted(bookings)):
-            for key, event_id, is_eligible in self.connection.execute(statement.where(row.c.id.in_(some))):
-                found[BookingId(key)] = StoredEvent(event_id=event_id, eligible=is_eligible)
+            for key, event_id, is_eligible, begins in self.connection.execute(statement.where(row.c.id.in_(some))):
+                found[BookingId(key)] = StoredEvent(event_id=event_id, eligible=is_eligible, starts_at=begins)
         return found
 
-    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> None:
+    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
         trial = self.connection.begin_nested()
-        self.store_event_id(booking, seen, event_id)
+        self.store_event_id(booking, seen, event_id, starts_at)
         trial.rollback()
 
-    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str) -> bool:
+    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
         row = self.tables.booking
         stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
         statement = (
@@ -201,6 +201,7 @@ class PostgresBookings:
             .where(
                 row.c.id == booking,
                 stored.is_not_distinct_from(seen if seen else null()),
+                rules.starts_at(self.tables) == starts_at,
                 cast(row.c.status, Text).in_(self.tables.application.statuses),
                 self.tables.mine(),
             )

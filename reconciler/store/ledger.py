@@ -23,7 +23,7 @@ _COLUMNS = (
     "not_before, attempted_at, account, settle_tries, claim::text AS claim"
 )
 _UNDONE = "undone "
-"""What the code of a *done* intent begins with once its effect was taken back."""
+"""What the code of a *done* or *dropped* intent begins with once nothing is left of its effect."""
 _FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
 
 _LAST = text(f"""
@@ -50,8 +50,19 @@ _DONE_SINCE = text(f"""
       AND NOT starts_with(code, '{_UNDONE}')
     ORDER BY updated_at, id
 """)
+_MAY_HAVE_COME = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent
+    WHERE scope = :scope AND effect = :effect AND state = 'dropped' AND attempts > 0 AND updated_at >= :since
+      AND code <> '{BY_A_PERSON}' AND NOT starts_with(code, '{_UNDONE}')
+    ORDER BY updated_at, id
+""")
+_NEVER_CAME = text(f"""
+    UPDATE reconciler.intent SET code = '{_UNDONE}never_came', updated_at = :now
+    WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)
+""")
 _UNDO = text("""
-    UPDATE reconciler.intent SET code = :code, updated_at = :now WHERE id = CAST(:id AS uuid) AND state = 'done'
+    UPDATE reconciler.intent SET code = :code, updated_at = :now
+    WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped')
 """)
 _NAMES_EVENT = text("""
     SELECT EXISTS (SELECT FROM reconciler.intent
@@ -174,6 +185,12 @@ class PostgresLedger(Journal):
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
         return [_intent(row) for row in self._rows(_DONE_SINCE, scope=self.scope, effect=effect, since=since)]
+
+    def may_have_come(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_MAY_HAVE_COME, scope=self.scope, effect=effect, since=since)]
+
+    def never_came(self, intent: Intent, wait: timedelta, now: datetime) -> None:
+        self.connection.execute(_NEVER_CAME, {"id": intent.id, "wait": wait, "now": now})
 
     def undone(self, intent: Intent, code: str, now: datetime) -> None:
         self.connection.execute(_UNDO, {"id": intent.id, "code": f"{_UNDONE}{code}", "now": now})
