@@ -61,11 +61,11 @@ class GoogleCalendar:
             found.append(event)
             return Outcome(result=Result.DONE, code="found")
 
-        seen = self._or_no_calendar(_outcome_of(ask, Whose.ASKED))
+        seen = self._event_or_calendar(_outcome_of(ask, Whose.ASKED))
         if seen.code == _DELETED:
             return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
-        if seen.code == google_errors.NOT_FOUND or seen.result is Result.REFUSED:
-            return None  # refused: what is no id of Google's, some application's own perhaps, names no event here
+        if seen.result is Result.REFUSED:
+            return None  # also what is no id of Google's, some application's own perhaps: it names no event here
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found[0]
@@ -120,8 +120,8 @@ class GoogleCalendar:
                 raise _UnreadableError  # Calendar answers without a body
             return Outcome(result=Result.DONE, code="deleted")
 
-        seen = self._or_no_calendar(_outcome_of(ask, Whose.UNWANTED))
-        if seen.code in (google_errors.NOT_FOUND, _DELETED):
+        seen = self._event_or_calendar(_outcome_of(ask, Whose.UNWANTED))
+        if seen is _NO_EVENT or seen.code == _DELETED:
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
 
@@ -130,12 +130,12 @@ class GoogleCalendar:
         if "_service" in self.__dict__:
             self._service.close()
 
-    def _or_no_calendar(self, seen: Outcome) -> Outcome:
+    def _event_or_calendar(self, seen: Outcome) -> Outcome:
         """Calendar says *notFound* of an event and of a calendar: whichever it is, the calendar itself tells."""
         if seen.code != google_errors.NOT_FOUND:
             return seen
         calendar = self._see()
-        return seen if calendar.result is Result.DONE else calendar
+        return _NO_EVENT if calendar.result is Result.DONE else calendar
 
     def _see(self) -> Outcome:
         """The calendar itself; the code is our role in it."""
@@ -144,7 +144,7 @@ class GoogleCalendar:
             request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
             return Outcome(result=Result.DONE, code=str(request.execute()["accessRole"]))
 
-        return _outcome_of(ask, Whose.ASKED)
+        return _outcome_of(ask, Whose.CANDIDATE)
 
     @cached_property
     def _events(self) -> Any:
@@ -163,6 +163,10 @@ class GoogleCalendar:
         )
         elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
         return build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
+
+
+_NO_EVENT = Outcome(result=Result.REFUSED, code=google_errors.NOT_FOUND)
+"""Not found, and the calendar is there."""
 
 
 class _UnreadableError(Exception):

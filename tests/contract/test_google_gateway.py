@@ -129,6 +129,19 @@ def failure(read: Callable[..., Any], *arguments: Any) -> Outcome:
 NEW = replace(EVENT, id="rclnew")
 
 
+def of(call: str, answer: Outcome) -> Outcome:
+    """What an answer to an insert means if it comes to this call, which leaves nothing behind and has not failed for
+    good: it may simply be made again.
+    """
+    if call == "insert" or answer.result not in (R, U):
+        return answer
+    return replace(answer, result=L, cause=None)
+
+
+def of_each(answer: Outcome, calls: Iterable[str] | None = None) -> dict[str, Outcome]:
+    return {call: of(call, answer) for call in calls or CALLS}
+
+
 def asked(calendar: GoogleCalendar, call: str) -> Outcome:
     """What a write says became of it, or how a read failed."""
     match call:
@@ -403,7 +416,7 @@ def test_a_list_that_breaks_off_is_no_list() -> None:
 
         outcome = failure(opened().around, EVENT.starts_at, DAY)
 
-    assert outcome == Outcome(result=U, code="http:503", stops_pass=True)
+    assert outcome == Outcome(result=L, code="http:503", stops_pass=True)
 
 
 # Delete
@@ -474,8 +487,6 @@ BY_REASON: list[tuple[int, str, str | None, Result, Cause | None, bool, timedelt
     (400, "invalid", None, R, BAD, False, None),
     (400, "required", None, R, BAD, False, None),
     (400, "timeRangeEmpty", None, R, BAD, False, None),
-    (410, "deleted", None, R, BAD, False, None),
-    (410, "updatedMinTooLongAgo", None, R, BAD, False, None),
     (409, "duplicate", None, R, None, False, None),
     # about us
     (401, "authError", None, B, None, True, None),
@@ -487,6 +498,8 @@ BY_REASON: list[tuple[int, str, str | None, Result, Cause | None, bool, timedelt
     (404, "notFound", None, B, None, True, None),
     # may have happened, here or before
     (409, "conflict", None, U, None, False, None),
+    (410, "deleted", None, U, None, False, None),
+    (410, "updatedMinTooLongAgo", None, U, None, False, None),
     (412, "conditionNotMet", None, U, None, False, None),
     (418, "teapot", None, U, None, False, None),
     (408, "requestTimeout", None, U, None, True, None),
@@ -526,7 +539,7 @@ def test_each_answer(
 ) -> None:
     always(google, answering(status, reason, retry_after))
 
-    assert all_asked(calendar, ["insert", "around"]) == {"insert": outcome, "around": outcome}
+    assert all_asked(calendar, ["insert", "around"]) == of_each(outcome, ["insert", "around"])
     assert_untouched(google)
 
 
@@ -544,7 +557,7 @@ def test_each_answer_to_a_delete(
 ) -> None:
     always(google, answering(status, reason, retry_after))
 
-    assert calendar.delete(EVENT.id) == outcome
+    assert calendar.delete(EVENT.id) == of("delete", outcome)
     assert_untouched(google)
 
 
@@ -552,9 +565,37 @@ def test_each_answer_to_a_delete(
 def test_what_calendar_says_is_gone_is_deleted(
     calendar: GoogleCalendar, google: GoogleStandIn, status: int, reason: str
 ) -> None:
-    always(google, answering(status, reason))
+    google.faults.always("events.delete", answering(status, reason))
 
     assert calendar.delete(EVENT.id) == Outcome(result=D, code="already_gone")
+
+
+def test_a_404_says_nothing_about_the_event_where_the_calendar_itself_is_not_there(
+    calendar: GoogleCalendar, google: GoogleStandIn, party: None
+) -> None:
+    google.role = "none"
+
+    not_shared = Outcome(result=B, code="google:notFound", stops_pass=True)
+    assert (calendar.delete(EVENT.id), failure(calendar.get, EVENT.id)) == (not_shared, not_shared)
+    assert_untouched(google)
+
+
+def test_nor_where_the_calendar_cannot_be_asked(calendar: GoogleCalendar, google: GoogleStandIn, party: None) -> None:
+    for operation in ("events.get", "events.delete"):
+        google.faults.always(operation, answering(404, "notFound"))
+    google.faults.always("events.list", Fault(kind=Misbehaviour.STATUS, status=503))
+
+    later = Outcome(result=L, code="http:503", stops_pass=True)
+    assert (calendar.delete(EVENT.id), failure(calendar.get, EVENT.id)) == (later, later)
+    assert_untouched(google)
+
+
+def test_a_410_is_a_tombstone(calendar: GoogleCalendar, google: GoogleStandIn) -> None:
+    google.faults.always("events.get", answering(410, "deleted"))
+
+    found = calendar.get(EVENT.id)
+    assert found is not None
+    assert (found.id, found.live) == (EVENT.id, False)
 
 
 @pytest.mark.parametrize(
@@ -572,17 +613,15 @@ def test_each_answer_to_a_get(
 ) -> None:
     always(google, answering(status, reason, retry_after))
 
-    assert failure(calendar.get, EVENT.id) == outcome
+    assert failure(calendar.get, EVENT.id) == of("get", outcome)
 
 
-@pytest.mark.parametrize(
-    ("status", "reason"), [(404, "notFound"), (410, "deleted"), (400, "invalid"), (400, "badRequest")]
-)
+@pytest.mark.parametrize(("status", "reason"), [(404, "notFound"), (400, "invalid"), (400, "badRequest")])
 def test_an_id_that_names_no_event(
     calendar: GoogleCalendar, google: GoogleStandIn, party: None, status: int, reason: str
 ) -> None:
     """400: it is no id of Google's at all."""
-    always(google, answering(status, reason))
+    google.faults.always("events.get", answering(status, reason))
 
     assert calendar.get(EVENT.id) is None
 
@@ -601,7 +640,7 @@ def test_each_answer_that_says_nothing_about_the_integration(
 ) -> None:
     google.faults.always("events.list", answering(status, reason, retry_after))
 
-    assert failure(calendar.check) == outcome
+    assert failure(calendar.check) == of("check", outcome)
 
 
 # Turned down by something on the way
@@ -633,7 +672,7 @@ def test_a_page_that_is_not_googles_says_nothing_about_an_event(
     always(google, Fault(kind=Misbehaviour.HTML, status=status))
 
     outcome = Outcome(result=result, code=f"http:{status}", stops_pass=True)
-    assert all_asked(calendar) == dict.fromkeys(CALLS, outcome)
+    assert all_asked(calendar) == of_each(outcome)
     assert_untouched(google)
 
 
@@ -643,10 +682,10 @@ def test_sent_elsewhere(calendar: GoogleCalendar, google: GoogleStandIn, party: 
 
     assert {call: (seen.result, seen.code, seen.stops_pass) for call, seen in all_asked(calendar).items()} == {
         "insert": (U, "http:302", True),
-        "delete": (U, "http:302", True),
-        "get": (U, "unreadable", True),
-        "around": (U, "unreadable", True),
-        "check": (U, "unreadable", True),
+        "delete": (L, "http:302", True),
+        "get": (L, "unreadable", True),
+        "around": (L, "unreadable", True),
+        "check": (L, "unreadable", True),
     }
     assert_untouched(google)
 
@@ -659,7 +698,7 @@ def test_an_error_without_calendars_reason(
         always(google, Fault(kind=Misbehaviour.STATUS, status=status, body=body))
 
         outcome = Outcome(result=result, code=f"http:{status}", stops_pass=True)
-        assert all_asked(calendar) == dict.fromkeys(CALLS, outcome)
+        assert all_asked(calendar) == of_each(outcome)
     assert_untouched(google)
 
 
@@ -680,7 +719,7 @@ def test_a_403_without_calendars_reason(
 ) -> None:
     always(google, Fault(kind=Misbehaviour.STATUS, status=403, body=body))
 
-    assert all_asked(calendar) == dict.fromkeys(CALLS, outcome)
+    assert all_asked(calendar) == of_each(outcome)
     assert_untouched(google)
 
 
@@ -694,7 +733,7 @@ ANOTHER = json.dumps({"id": "rclother", "status": "confirmed", "accessRole": Non
 def test_a_page_with_a_success(calendar: GoogleCalendar, google: GoogleStandIn, party: None, status: int) -> None:
     always(google, Fault(kind=Misbehaviour.HTML, status=status))
 
-    assert all_asked(calendar) == dict.fromkeys(CALLS, UNREADABLE)
+    assert all_asked(calendar) == of_each(UNREADABLE)
     assert_untouched(google)
 
 
@@ -727,7 +766,7 @@ def test_a_success_that_is_no_answer(calendar: GoogleCalendar, google: GoogleSta
         always(google, Fault(kind=Misbehaviour.STATUS, status=200, body=body))
         said[body] = asked(calendar, call)
 
-    assert said == dict.fromkeys(NO_ANSWER[call], UNREADABLE)
+    assert said == dict.fromkeys(NO_ANSWER[call], of(call, UNREADABLE))
     assert_untouched(google)
 
 
@@ -784,7 +823,7 @@ def test_a_delete_of_unclear_outcome(
     hasty.insert(EVENT)
     google.faults.always("events.delete", fault)
 
-    assert hasty.delete(EVENT.id) == Outcome(result=U, code=code, stops_pass=True)
+    assert hasty.delete(EVENT.id) == Outcome(result=L, code=code, stops_pass=True)
     assert len(google.live()) == live
 
     google.faults.clear()
@@ -810,7 +849,7 @@ def test_a_read_that_nobody_answered(
     always(google, fault)
 
     outcome = Outcome(result=U, code=code, stops_pass=True)
-    assert all_asked(hasty, READS) == dict.fromkeys(READS, outcome)
+    assert all_asked(hasty, READS) == of_each(outcome, READS)
 
 
 @pytest.mark.parametrize("fault", [Fault(kind=Misbehaviour.DROP), Fault(kind=Misbehaviour.HANG, seconds=0.05)])
@@ -832,7 +871,7 @@ def test_an_answer_that_is_cut_off(calendar: GoogleCalendar, google: GoogleStand
     always(google, Fault(kind=Misbehaviour.STATUS, status=200, body='{"id": "rcl', headers=cut_off))
 
     outcome = Outcome(result=U, code="reset", stops_pass=True)
-    assert all_asked(calendar) == dict.fromkeys(CALLS, outcome)
+    assert all_asked(calendar) == of_each(outcome)
     assert_untouched(google)
 
     google.faults.clear()

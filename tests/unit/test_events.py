@@ -11,15 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.event_table import CELLS, Seen, Step, Whose, chosen, standing, step, whose
 from reconciler.domain.events import (
-    Adopt,
-    Adoption,
     CalendarEvent,
-    Insert,
-    LeaveAlone,
-    adoption,
     body,
-    candidates,
     event_id,
     judge_event,
     subject,
@@ -255,7 +250,8 @@ def found(**changes: Any) -> CalendarEvent:
 def test_an_event_of_this_booking(changes: dict[str, Any]) -> None:
     event = found(**changes)
 
-    assert candidates(BOOKING, [event]) == [event]
+    assert whose(event, BOOKING, named_elsewhere=False) is Whose.CANDIDATE
+    assert whose(event, BOOKING, named_elsewhere=True) is Whose.COPY
 
 
 @pytest.mark.parametrize(
@@ -279,36 +275,71 @@ def test_an_event_of_this_booking(changes: dict[str, Any]) -> None:
 )
 def test_not_an_event_of_this_booking(changes: dict[str, Any]) -> None:
     """Whatever differs in one thing only is somebody else's, and is left alone."""
-    assert candidates(BOOKING, [found(**changes)]) == []
-
-
-def test_the_candidates_among_the_others() -> None:
-    first, other, second = found(), found(id="app2", recurring=True), found(id="app3", live=False)
-
-    assert candidates(BOOKING, [first, other, second]) == [first, second]
+    assert whose(found(**changes), BOOKING, named_elsewhere=False) is Whose.COPY
 
 
 ONE, TWO, GONE = found(), found(id="app2"), found(id="app3", live=False)
 
 
+REPORTED, RESTORED = DeletedByHand.REPORT, DeletedByHand.RESTORE
+
+
 @pytest.mark.parametrize(
-    ("there", "policy", "expected"),
+    ("there", "policy", "expected", "does"),
     [
-        ([], POLICY, Insert()),
-        ([ONE], POLICY, Adopt("app1")),
-        ([GONE, ONE], POLICY, Adopt("app1")),
-        ([ONE, TWO], POLICY, LeaveAlone(Refusal.SEVERAL_CANDIDATES)),
-        ([ONE, TWO, GONE], POLICY, LeaveAlone(Refusal.SEVERAL_CANDIDATES)),
-        ([GONE], POLICY, LeaveAlone(Refusal.DELETED_BY_HAND)),
-        ([GONE, GONE], POLICY, LeaveAlone(Refusal.DELETED_BY_HAND)),
+        ([], REPORTED, (Seen.NOTHING, None), Step.INSERT),
+        ([ONE], REPORTED, (Seen.LIVE, ONE), Step.ADOPT),
+        ([GONE, ONE], REPORTED, (Seen.LIVE, ONE), Step.ADOPT),
+        ([ONE, TWO], REPORTED, (Seen.SEVERAL, None), Step.TELL),
+        ([ONE, TWO, GONE], REPORTED, (Seen.SEVERAL, None), Step.TELL),
+        ([GONE], REPORTED, (Seen.TOMBSTONE, None), Step.TELL),
+        ([GONE, GONE], REPORTED, (Seen.TOMBSTONE, None), Step.TELL),
         # restore brings back what is gone, and changes nothing about what is there
-        ([], RESTORE, Insert()),
-        ([GONE], RESTORE, Insert()),
-        ([ONE], RESTORE, Adopt("app1")),
-        ([GONE, ONE], RESTORE, Adopt("app1")),
-        ([ONE, TWO], RESTORE, LeaveAlone(Refusal.SEVERAL_CANDIDATES)),
+        ([], RESTORED, (Seen.NOTHING, None), Step.INSERT),
+        ([GONE], RESTORED, (Seen.NOTHING, None), Step.INSERT),
+        ([ONE], RESTORED, (Seen.LIVE, ONE), Step.ADOPT),
+        ([GONE, ONE], RESTORED, (Seen.LIVE, ONE), Step.ADOPT),
+        ([ONE, TWO], RESTORED, (Seen.SEVERAL, None), Step.TELL),
     ],
     ids=range(12),
 )
-def test_what_the_candidates_ask_for(there: list[CalendarEvent], policy: EventPolicy, expected: Adoption) -> None:
-    assert adoption(there, policy) == expected
+def test_what_the_candidates_ask_for(
+    there: list[CalendarEvent], policy: DeletedByHand, expected: tuple[Seen, CalendarEvent | None], does: Step
+) -> None:
+    assert chosen(there, policy) == expected
+    assert step(expected[0], Whose.CANDIDATE) is does
+
+
+# The table
+
+
+def test_every_row_and_every_column_is_in_the_table() -> None:
+    assert {seen for seen, _ in CELLS} == set(Seen)
+    assert {whose for _, whose in CELLS} == set(Whose)
+
+
+def test_a_row_the_table_does_not_have_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        step(Seen.HIDDEN, Whose.COPY)
+
+
+def test_nothing_but_our_own_is_ever_deleted_or_made_again() -> None:
+    deletes = {Step.REMOVE, Step.NEXT_GENERATION}
+    assert {column for (_, column), cell in CELLS.items() if cell in deletes} <= {
+        Whose.INSERTED,
+        Whose.ASKED,
+        Whose.UNWANTED,
+    }
+
+
+def test_a_call_that_may_have_happened_is_asked_for_and_nothing_else_is() -> None:
+    """Only an insert leaves something behind; whatever is read or deleted may simply be tried again."""
+    assert {column for (_, column), cell in CELLS.items() if cell is Step.ASK} == {Whose.INSERTED}
+    blocks = {seen for (seen, column), cell in CELLS.items() if column is Whose.INSERTED and cell is Step.BLOCK}
+    for column in Whose:
+        assert {seen for (seen, other), cell in CELLS.items() if other is column and cell is Step.BLOCK} == blocks
+
+
+def test_an_event_without_a_time_stands_on_another_day_and_so_does_every_event_of_an_undated_party() -> None:
+    assert standing(STARTS, STARTS.astimezone(LONDON)) is Seen.LIVE
+    assert standing(None, STARTS) is standing(STARTS, None) is standing(None, None) is Seen.ANOTHER_DAY

@@ -1,0 +1,219 @@
+"""The table of events, cell by cell: what Calendar shows or answers, whose event it is, and what the world is then.
+
+The real client, the stand-in and PostgreSQL; passes run until one of them changes nothing any more, neither at Google
+nor in the application's tables.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import product
+
+import pytest
+
+from reconciler.domain import events
+from reconciler.domain.gaps import GapKind
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.google import google_error
+from tests.support.venue import LONDON
+from tests.support.world import World
+
+STARTS = datetime(2026, 6, 17, 19, 30, tzinfo=LONDON)
+ENDS = datetime(2026, 6, 17, 23, 0, tzinfo=LONDON)
+INSERT, GET, LIST = "events.insert", "events.get", "events.list"
+WELL = Fault(kind=Misbehaviour.SLOW, seconds=0)
+"""No fault: for the calls before the one that is meant."""
+MISSING = GapKind.CALENDAR_MISSING
+
+
+def answering(status: int, reason: str) -> Sequence[Fault]:
+    return [Fault(kind=Misbehaviour.STATUS, status=status, body=google_error(status, reason))]
+
+
+SHOWN = ("nothing", "live", "tombstone")
+ANSWERS: dict[str, Sequence[Fault]] = {
+    "409 conflict": answering(409, "conflict"),
+    "403 forbidden": answering(403, "forbidden"),
+    "403 rateLimitExceeded": answering(403, "rateLimitExceeded"),
+    "403 quotaExceeded": answering(403, "quotaExceeded"),
+    "404 event": answering(404, "notFound"),
+    "404 calendar": answering(404, "notFound"),
+    "410": answering(410, "deleted"),
+    "412": answering(412, "conditionNotMet"),
+    # the client sends a call again by itself where the connection was closed without an answer
+    "timeout after commit": [Fault(kind=Misbehaviour.SLOW, seconds=1.3)],
+    "dropped connection": [Fault(kind=Misbehaviour.DROP)] * 2,
+    "lost answer": [Fault(kind=Misbehaviour.LOSE)] * 2,
+    "408": answering(408, "requestTimeout"),
+    "503 after commit": [Fault(kind=Misbehaviour.FAIL_AFTER, status=503)],
+    "proxy's page": [Fault(kind=Misbehaviour.HTML, status=404)],
+}
+ROWS = (*SHOWN, *ANSWERS)
+COLUMNS = ("ours", "candidate", "stored", "copy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """What the world is in the end."""
+
+    live: set[str]
+    stored: str | None
+    intents: list[tuple[str, str, int, int]]
+    """State, code, generation, attempts."""
+    gaps: set[tuple[str, str]] = field(default_factory=set)
+    """Kind and reason."""
+
+
+def made(attempts: int = 1, code: str = "created") -> End:
+    return End(live={"ours"}, stored="ours", intents=[("done", code, 1, attempts)])
+
+
+NEXT = End(
+    live={"ours, next"}, stored="ours, next", intents=[("dropped", "tombstone", 1, 1), ("done", "created", 2, 1)]
+)
+ADOPTED = End(live={"theirs"}, stored="theirs", intents=[("done", "adopted", 1, 1)])
+DELETED = End(
+    live=set(), stored=None, intents=[("refused", "deleted_by_hand", 1, 1)], gaps={(MISSING, "deleted_by_hand")}
+)
+GAVE_WAY = End(live={"theirs"}, stored="theirs", intents=[("done", "undone no_event", 1, 1)])
+TOOK_ITS_PLACE = made()
+
+ENDS_OF: dict[str, dict[str, End]] = {
+    "ours": {
+        "nothing": made(),
+        "live": made(code="already_there"),
+        "tombstone": NEXT,
+        "409 conflict": made(2),
+        "403 forbidden": made(),
+        "403 rateLimitExceeded": made(),
+        "403 quotaExceeded": made(),
+        "404 event": made(2),
+        "404 calendar": made(),
+        "410": made(2),
+        "412": made(2),
+        "timeout after commit": made(code="found"),
+        "dropped connection": made(2),
+        "lost answer": made(code="found"),
+        "408": made(2),
+        "503 after commit": made(code="found"),
+        "proxy's page": made(),
+    },
+    # nothing is sent for it, so nothing becomes of an answer but another try
+    "candidate": dict.fromkeys(ROWS, ADOPTED) | {"nothing": made(), "tombstone": DELETED},
+    # while ours is there; only what is certainly gone is replaced
+    "stored": dict.fromkeys(ROWS, GAVE_WAY)
+    | dict.fromkeys(("nothing", "tombstone", "404 event", "410"), TOOK_ITS_PLACE),
+}
+
+
+def with_the_copy(end: End) -> End:
+    """As if it were not there, and it stays."""
+    return End(live=end.live | {"copy"}, stored=end.stored, intents=end.intents, gaps=end.gaps)
+
+
+ENDS_OF["copy"] = {row: with_the_copy(end) for row, end in ENDS_OF["ours"].items()}
+
+
+class Stage:
+    """One booking, its events, and another booking that has its event: the calendar is the right one."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.google = world.sandbox.google
+        self.anchor = self.google.put("another party", STARTS, ENDS)
+        world.venue.booking(calendar_event_id=self.anchor, created_at=world.venue.now - timedelta(minutes=40))
+        self.booking = world.venue.booking()
+        ((installation,),) = world.venue.sql("SELECT id::text FROM reconciler.installation")
+        self.ours, self.next = (events.event_id(installation, self.booking, generation) for generation in (1, 2))
+        self.names = {self.ours: "ours", self.next: "ours, next"}
+        world.configure(limits=", timeouts: {google: 1s}")
+
+    def theirs(self, event_id: str = "apptheirs1", **more: object) -> str:
+        """As the application makes it."""
+        self.names[event_id] = "theirs"
+        title = f"[CONFIRMED] - {self.booking[:8]} - Ana Lima @ Main Bar"
+        return self.google.put(title, STARTS, ENDS, id=event_id, **more)
+
+    def copy(self, **more: object) -> None:
+        copied = self.theirs("copied1", **more)
+        self.names[copied] = "copy"
+
+    def until_quiet(self) -> None:
+        """The last of the passes found nothing to change."""
+        before: object = None
+        for _ in range(9):
+            self.world.events()
+            self.world.settle_time_is_over()
+            self.world.later(minutes=61)
+            after = (self.google.writes, self.world.venue.checksum(), self.end())
+            if after == before:
+                return
+            before = after
+        raise AssertionError(f"it does not come to rest: {before}")
+
+    def end(self) -> End:
+        rows = self.world.venue.sql(
+            "SELECT state, code, generation, attempts FROM reconciler.intent WHERE booking = %s ORDER BY generation",
+            self.booking,
+        )
+        found = self.world.venue.sql("SELECT calendar_event_id FROM private_bookings WHERE id = %s", self.booking)
+        stored = found[0][0] if found else None
+        return End(
+            live={self.names[str(event["id"])] for event in self.google.live() if event["id"] != self.anchor},
+            stored=self.names.get(stored, stored) if stored else None,
+            intents=[tuple(row) for row in rows],
+            gaps={(kind, reason) for (kind, _), (_, reason) in self.world.gaps().items()},
+        )
+
+
+def meet(stage: Stage, column: str, row: str) -> None:
+    """Bring about the event and the fault of this cell."""
+    match column:
+        case "ours" | "copy":
+            meet_at_the_insert(stage, row)
+            if column == "copy":
+                stage.copy(extendedProperties={"private": {"reconciler_booking": "another"}})
+        case "candidate":
+            if row != "nothing":
+                theirs = stage.theirs()
+            if row == "tombstone":
+                stage.google.delete_by_hand(theirs)
+            stage.google.faults.next_calls(LIST, WELL, *ANSWERS.get(row, ()))  # the first asks for the calendar
+        case _:
+            stage.until_quiet()
+            meet_what_is_stored(stage, row)
+
+
+def meet_at_the_insert(stage: Stage, row: str) -> None:
+    if row in ("live", "tombstone"):
+        stage.google.put("ours, and a person has written another title", STARTS, ENDS, id=stage.ours)
+    if row == "tombstone":
+        stage.google.delete_by_hand(stage.ours)
+    if row == "404 event":
+        stage.google.faults.next_calls(INSERT, *answering(409, "duplicate"))
+        stage.google.faults.next_calls(GET, WELL, *ANSWERS[row])  # the first asks for the other party's
+    else:
+        stage.google.faults.next_calls(INSERT, *ANSWERS.get(row, ()))
+
+
+def meet_what_is_stored(stage: Stage, row: str) -> None:
+    """Ours is there, and the application has written an id of its own over ours."""
+    stage.names["apptheirs1"] = "theirs"
+    if row not in ("nothing", "404 event", "410"):
+        stage.theirs()
+    if row == "tombstone":
+        stage.google.delete_by_hand("apptheirs1")
+    stage.world.venue.sql("UPDATE private_bookings SET calendar_event_id = 'apptheirs1' WHERE id = %s", stage.booking)
+    # asked for before: the other party's, and ours
+    stage.google.faults.next_calls(GET, WELL, WELL, *ANSWERS.get(row, ()))
+    if row == "404 calendar":
+        stage.google.faults.next_calls(LIST, WELL, *ANSWERS[row])
+
+
+@pytest.mark.parametrize(("row", "column"), list(product(ROWS, COLUMNS)))
+def test_each_cell(world: World, row: str, column: str) -> None:
+    stage = Stage(world)
+    meet(stage, column, row)
+    stage.until_quiet()
+    assert stage.end() == ENDS_OF[column][row]
+    assert [stage.google.faults.pending(call) for call in (INSERT, GET, LIST)] == [0, 0, 0], "it was met"
