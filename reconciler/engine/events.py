@@ -113,7 +113,8 @@ class Events:
     def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         """Also what was dropped after a call that seemed to have had no effect: it may have come late."""
         made = [intent for intent in tx.ledger.done_since(self.effect, since) if is_ours(intent, scope)]
-        made += [_under_its_id(intent, scope) for intent in tx.ledger.may_have_come(self.effect, since)]
+        late = [intent for intent in tx.ledger.may_have_come(self.effect, since) if intent.code != TOMBSTONE]
+        made += [_under_its_id(intent, scope) for intent in late]
         stored = tx.bookings.stored_events([intent.booking for intent in made])
         return [intent for intent in made if _is_stray(intent, stored.get(intent.booking))]
 

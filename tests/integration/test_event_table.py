@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
+from threading import Thread
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.support.world import World
 
 STARTS = datetime(2026, 6, 17, 19, 30, tzinfo=LONDON)
 ENDS = datetime(2026, 6, 17, 23, 0, tzinfo=LONDON)
-INSERT, GET, LIST = "events.insert", "events.get", "events.list"
+INSERT, DELETE, GET, LIST = "events.insert", "events.delete", "events.get", "events.list"
 WELL = Fault(kind=Misbehaviour.SLOW, seconds=0)
 """No fault: for the calls before the one that is meant."""
 MISSING = GapKind.CALENDAR_MISSING
@@ -40,10 +41,10 @@ ANSWERS: dict[str, Sequence[Fault]] = {
     "404 calendar": answering(404, "notFound"),
     "410": answering(410, "deleted"),
     "412": answering(412, "conditionNotMet"),
-    # the client sends a call again by itself where the connection was closed without an answer
     "timeout after commit": [Fault(kind=Misbehaviour.SLOW, seconds=1.3)],
+    # the client sends a call again by itself where the connection was closed without an answer
     "dropped connection": [Fault(kind=Misbehaviour.DROP)] * 2,
-    "lost answer": [Fault(kind=Misbehaviour.LOSE)] * 2,
+    "lost answer": [Fault(kind=Misbehaviour.LOSE)],
     "408": answering(408, "requestTimeout"),
     "503 after commit": [Fault(kind=Misbehaviour.FAIL_AFTER, status=503)],
     "proxy's page": [Fault(kind=Misbehaviour.HTML, status=404)],
@@ -217,3 +218,229 @@ def test_each_cell(world: World, row: str, column: str) -> None:
     stage.until_quiet()
     assert stage.end() == ENDS_OF[column][row]
     assert [stage.google.faults.pending(call) for call in (INSERT, GET, LIST)] == [0, 0, 0], "it was met"
+
+
+# Between two looks the world moves on
+
+
+def nothing_happens(stage: Stage) -> None:
+    """An insert that times out: it has not come, and may."""
+    stage.google.faults.next_calls(INSERT, *ANSWERS["dropped connection"])
+    stage.world.events()
+    stage.world.settle_time_is_over()
+
+
+def cancel(stage: Stage) -> None:
+    stage.world.venue.sql("UPDATE private_bookings SET status = 'cancelled' WHERE id = %s", stage.booking)
+
+
+def confirm(stage: Stage) -> None:
+    stage.world.venue.sql("UPDATE private_bookings SET status = 'confirmed' WHERE id = %s", stage.booking)
+
+
+def move(stage: Stage) -> None:
+    stage.world.venue.sql("UPDATE private_bookings SET event_date = event_date + 2 WHERE id = %s", stage.booking)
+
+
+def lose_the_id(stage: Stage) -> None:
+    stage.world.venue.sql("UPDATE private_bookings SET calendar_event_id = NULL WHERE id = %s", stage.booking)
+
+
+def arrive(stage: Stage) -> None:
+    """The insert comes after all."""
+    stage.google.put(f"[CONFIRMED] - {stage.booking[:8]} - Ana Lima", STARTS, ENDS, id=stage.ours)
+
+
+A_PERSONS_COPIES: dict[str, dict[str, object]] = {
+    "with its marker": {"extendedProperties": {"private": {"reconciler_booking": "{booking}"}}},
+    "with its title": {},
+}
+
+
+@pytest.mark.parametrize("copied", A_PERSONS_COPIES)
+def test_a_copy_of_ours_is_nothing_to_us_while_ours_is_there(world: World, copied: str) -> None:
+    stage = Stage(world)
+    stage.until_quiet()
+    copy(stage, copied)
+    lose_the_id(stage)
+    stage.until_quiet()
+    assert stage.end() == End(
+        live={"ours", "copy"},
+        stored="ours",
+        intents=[("done", "created", 1, 1), ("dropped", "written_back", 2, 0)],
+    )
+
+
+@pytest.mark.parametrize("copied", A_PERSONS_COPIES)
+def test_a_copy_of_ours_stands_in_for_it_once_ours_is_gone(world: World, copied: str) -> None:
+    """It says all that ours said. Only its id is written: it is never deleted by us."""
+    stage = Stage(world)
+    stage.until_quiet()
+    copy(stage, copied)
+    stage.google.delete_by_hand(stage.ours)
+    lose_the_id(stage)
+    stage.until_quiet()
+    cancel(stage)
+    stage.until_quiet()
+    assert stage.end() == End(
+        live={"copy"}, stored="copy", intents=[("done", "undone tombstone", 1, 1), ("done", "adopted", 2, 1)]
+    )
+
+
+def copy(stage: Stage, copied: str) -> None:
+    marker = {"private": {"reconciler_booking": stage.booking}}
+    stage.copy(**({"extendedProperties": marker} if A_PERSONS_COPIES[copied] else {}))
+
+
+def test_a_party_that_moved_while_the_outcome_was_unknown_has_its_event_on_the_new_day(world: World) -> None:
+    stage = Stage(world)
+    stage.google.faults.next_calls(INSERT, *ANSWERS["lost answer"])
+    world.events()
+    move(stage)
+    stage.until_quiet()
+    assert stage.end() == End(
+        live={"ours, next"},
+        stored="ours, next",
+        intents=[("done", "undone moved", 1, 1), ("done", "created", 2, 1)],
+    )
+    assert starts(stage, stage.next) == STARTS + timedelta(days=2)
+
+
+def test_a_party_that_moved_before_the_second_try_has_its_event_on_the_new_day(world: World) -> None:
+    """The first insert comes late, on the old day, and the second collides with it."""
+    stage = Stage(world)
+    nothing_happens(stage)
+    world.events()
+    move(stage)
+    arrive(stage)
+    stage.until_quiet()
+    assert (stage.end().live, stage.end().stored, stage.end().gaps) == ({"ours, next"}, "ours, next", set())
+    assert starts(stage, stage.next) == STARTS + timedelta(days=2)
+
+
+def test_a_party_that_moves_while_google_answers_has_its_event_on_the_new_day(world: World) -> None:
+    stage = Stage(world)
+    stage.google.faults.next_calls(INSERT, Fault(kind=Misbehaviour.SLOW, seconds=0.4))
+    change = Thread(target=lambda: (world.wait_for_event(stage.ours), move(stage)))
+    change.start()
+    world.events()
+    change.join()
+    assert stage.end().gaps == {(MISSING, "")}, "it is still missing on the new day"
+    stage.until_quiet()
+    assert (stage.end().live, stage.end().stored, stage.end().gaps) == ({"ours, next"}, "ours, next", set())
+    assert starts(stage, stage.next) == STARTS + timedelta(days=2)
+
+
+def test_while_the_event_on_the_old_day_cannot_be_removed_there_is_no_second_one(world: World) -> None:
+    stage = Stage(world)
+    stage.until_quiet()
+    lose_the_id(stage)
+    move(stage)
+    stage.google.faults.next_calls(DELETE, *answering(403, "quotaExceeded"))
+    world.events()
+    assert (stage.end().live, stage.end().stored) == ({"ours"}, None)
+    assert (GapKind.CALENDAR_DUPLICATE, "google:quotaExceeded") in stage.end().gaps
+    stage.until_quiet()
+    assert (stage.end().live, stage.end().stored, stage.end().gaps) == ({"ours, next"}, "ours, next", set())
+
+
+def starts(stage: Stage, event_id: str) -> datetime:
+    return datetime.fromisoformat(stage.google.calendar.events[event_id]["start"]["dateTime"])
+
+
+def test_a_calendar_that_vanishes_while_we_settle_is_not_an_event_that_is_absent(world: World) -> None:
+    """Nobody wants it any more: *absent* would be believed, and the event would stand for nobody for ever."""
+    stage = Stage(world)
+    stage.google.faults.next_calls(INSERT, *ANSWERS["lost answer"])
+    world.events()
+    cancel(stage)
+    for _ in range(3):
+        world.later(minutes=61)
+        world.settle_time_is_over()
+        for call in (LIST, GET):  # we see the calendar and the other party's event, and then neither
+            stage.google.faults.next_calls(call, WELL, *ANSWERS["404 calendar"])
+        world.events()
+        stage.google.faults.clear()
+    assert stage.end().live == {"ours"}
+    stage.until_quiet()
+    assert stage.end() == End(live=set(), stored=None, intents=[("done", "undone status", 1, 1)])
+
+
+def test_a_calendar_that_vanishes_while_we_remove_ours_does_not_make_us_forget_it(world: World) -> None:
+    stage = Stage(world)
+    stage.until_quiet()
+    lose_the_id(stage)
+    cancel(stage)
+    stage.google.faults.next_calls(LIST, WELL, *ANSWERS["404 calendar"])
+    stage.google.faults.next_calls(DELETE, *ANSWERS["404 calendar"])
+    world.events()
+    assert stage.end().live == {"ours"}
+    assert (GapKind.CALENDAR_DUPLICATE, "google:notFound") in stage.end().gaps
+    stage.until_quiet()
+    assert stage.end() == End(live=set(), stored=None, intents=[("done", "undone status", 1, 1)])
+
+
+def test_ours_removed_by_somebody_else_meanwhile_is_removed(world: World) -> None:
+    """410."""
+    stage = Stage(world)
+    stage.until_quiet()
+    lose_the_id(stage)
+    cancel(stage)
+    stage.google.faults.next_calls(DELETE, *ANSWERS["410"])
+    world.events()
+    assert stage.end() == End(live={"ours"}, stored=None, intents=[("done", "undone status", 1, 1)])
+
+
+def test_an_insert_that_comes_after_its_booking_was_cancelled_is_removed(world: World) -> None:
+    """It was asked for, was not there, was planned again, and dropped with the booking: only then it comes."""
+    stage = Stage(world)
+    nothing_happens(stage)
+    world.events()
+    cancel(stage)
+    world.later(minutes=2)
+    world.events()
+    assert stage.end() == End(live=set(), stored=None, intents=[("dropped", "status", 1, 1)])
+    arrive(stage)
+    stage.until_quiet()
+    assert stage.end() == End(live=set(), stored=None, intents=[("dropped", "undone status", 1, 1)])
+
+
+def test_an_insert_that_never_comes_is_not_asked_for_for_ever(world: World) -> None:
+    stage = Stage(world)
+    nothing_happens(stage)
+    world.events()
+    cancel(stage)
+    world.later(minutes=2)
+    world.events()
+    world.events()
+    assert stage.end().intents == [("dropped", "status", 1, 1)], "it may still come"
+    stage.until_quiet()
+    assert stage.end().intents == [("dropped", "undone never_came", 1, 1)]
+
+
+def test_an_insert_that_comes_after_the_next_generation_was_made_is_removed(world: World) -> None:
+    stage = Stage(world)
+    nothing_happens(stage)
+    world.events()
+    cancel(stage)
+    world.later(minutes=2)
+    world.events()
+    confirm(stage)
+    world.events()
+    assert stage.end().stored == "ours, next"
+    arrive(stage)
+    assert stage.end().live == {"ours", "ours, next"}
+    stage.until_quiet()
+    assert stage.end() == End(
+        live={"ours, next"},
+        stored="ours, next",
+        intents=[("dropped", "undone no_event", 1, 1), ("done", "created", 2, 1)],
+    )
+
+
+def test_the_event_of_a_booking_that_was_deleted_is_removed(world: World) -> None:
+    stage = Stage(world)
+    stage.until_quiet()
+    world.venue.sql("DELETE FROM private_bookings WHERE id = %s", stage.booking)
+    stage.until_quiet()
+    assert stage.end() == End(live=set(), stored=None, intents=[("done", "undone gone", 1, 1)])
