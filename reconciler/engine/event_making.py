@@ -155,15 +155,13 @@ class Making:
         try:
             found = self.calendar.get(body.id)
         except ProviderFailure as failure:
-            outcome = Outcome(result=_HIDDEN, code=failure.outcome.code, stops_pass=failure.outcome.stops_pass)
-            return outcome, body.starts_at
-        if found is None:
-            return Outcome(result=_HIDDEN, code="absent"), body.starts_at
-        result = RESULTS[step(shown_for(found, body.starts_at), Whose.INSERTED)]
-        if result is Result.DONE:
-            there = Outcome(result=result, code="already_there", provider_id=body.id)
-            return there, found.starts_at or body.starts_at
-        return Outcome(result=result, code=TOMBSTONE), body.starts_at
+            answer = failure.outcome
+            return Outcome(result=_HIDDEN, code=answer.code, stops_pass=answer.stops_pass), body.starts_at
+        seen = shown_for(found, body.starts_at) if found else Seen.HIDDEN
+        does = step(seen, Whose.INSERTED)
+        is_there = RESULTS[does] is Result.DONE
+        outcome = Outcome(result=RESULTS[does], code=_CODES[does], provider_id=body.id if is_there else None)
+        return outcome, (found and found.starts_at) or body.starts_at
 
     @property
     def _write_back(self) -> WriteBack:
@@ -176,6 +174,12 @@ class Making:
 
 
 _HIDDEN = RESULTS[step(Seen.HIDDEN, Whose.INSERTED)]
+_CODES = {
+    Step.DONE: "already_there",
+    Step.REMOVE: "already_there",
+    Step.NEXT_GENERATION: TOMBSTONE,
+    Step.ASK: "absent",
+}
 
 
 def is_ours(intent: Intent, scope: Scope) -> bool:

@@ -391,6 +391,15 @@ def test_ours_removed_by_somebody_else_meanwhile_is_removed(world: World) -> Non
     assert stage.end() == End(live={"ours"}, stored=None, intents=[("done", "undone status", 1, 1)])
 
 
+def test_an_id_of_which_not_even_the_tombstone_is_left_is_used_up(world: World) -> None:
+    """409 to the insert, 410 to the get."""
+    stage = Stage(world)
+    stage.google.faults.next_calls(INSERT, *answering(409, "duplicate"))
+    stage.google.faults.next_calls(GET, WELL, *ANSWERS["410"])
+    stage.until_quiet()
+    assert stage.end() == NEXT
+
+
 def test_an_insert_that_comes_after_its_booking_was_cancelled_is_removed(world: World) -> None:
     """It was asked for, was not there, was planned again, and dropped with the booking: only then it comes."""
     stage = Stage(world)
