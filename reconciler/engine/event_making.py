@@ -3,7 +3,7 @@
 An insert may be repeated: its id is derived from booking and generation, so a repeat collides instead of doubling.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain import events
@@ -14,6 +14,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.intents import Intent, Outcome, Result, State
 from reconciler.domain.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.engine.insisting import insist
+from reconciler.engine.leases import call_within_lease
 from reconciler.engine.mender import Mender, Scope, recheck
 from reconciler.engine.outcomes import ended, record
 from reconciler.engine.pacing import obey, wait_for_slot
@@ -134,7 +135,8 @@ class Making:
             sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=limits.lease, subject=subject)
             if sending is None:
                 return Mended(became=Became.HELD, reason="claimed_elsewhere")
-        outcome, stands_at = self.calendar.insert(body), body.starts_at
+        stands_at = body.starts_at
+        outcome = call_within_lease(self.services, self.mender, sending, lambda: self.calendar.insert(body))
         if outcome.code == DUPLICATE:
             outcome, stands_at = self._look(body)
         now = self.services.clock.now()
@@ -146,9 +148,10 @@ class Making:
             return tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now) if moved and used_up else moved
 
         known = insist(self.services, know)
-        if outcome.result is not Result.DONE or known is None:
+        if outcome.result is not Result.DONE:
             return ended(outcome, Became.CREATED)
-        return self._write_back.run(known, stands_at)
+        # Beyond our lease somebody decided without us: what we made is needed by the booking, or goes.
+        return self._write_back.run(known or replace(sending, provider_id=outcome.provider_id), stands_at)
 
     def _look(self, body: EventBody) -> tuple[Outcome, datetime]:
         """What has our id, and where it stands: our own live event, or what is left of one that was removed."""

@@ -17,6 +17,7 @@ from reconciler.domain.settling import Found, Settled
 from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
 from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
 from reconciler.engine.insisting import insist
+from reconciler.engine.leases import call_within_lease
 from reconciler.engine.mender import Scope, recheck
 from reconciler.engine.outcomes import ended, record
 from reconciler.engine.pacing import obey, wait_for_slot
@@ -158,13 +159,7 @@ class Texts:
         if isinstance(sending, Mended):
             return sending
         intent, text = sending
-        with self.services.store.reading() as tx:
-            left = tx.ledger.lease_left(intent)
-        if left < self.limits.call_timeout:
-            # We were frozen or slow. Nothing has left yet, and nothing will: the answer might come after our lease.
-            outcome = Outcome(result=Result.LATER, code="lease_too_short")
-        else:
-            outcome = self._gateway().send(text)
+        outcome = call_within_lease(self.services, self, intent, lambda: self._gateway().send(text))
         return self._conclude(intent, outcome, scope)
 
     @property
