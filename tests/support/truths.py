@@ -1,0 +1,117 @@
+"""What must be true of the world at any time, and once it has come to rest; told by a plain loop over its rows."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.domain import events
+from reconciler.domain.bookings import BookingId
+from tests.support.venue import LONDON
+from tests.support.world import World
+
+GRACE = timedelta(minutes=10)
+NOT_FINAL = ("planned", "sending", "unknown", "needs_human")
+QUEUED_OR_SENT = ("pending", "approved", "sent")
+Row = dict[str, Any]
+
+
+@dataclass
+class Accepted:
+    """A text of ours that Twilio took, and the intent it was sent for."""
+
+    sid: str
+    booking: str
+    trigger: str
+    generation: int
+
+
+@dataclass
+class Truths:
+    world: World
+    accepted: list[Accepted] = field(default_factory=list)
+
+    def overhear(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        """``send`` of the HTTP client that Twilio's SDK uses; what it brings to Twilio is noted with its intent."""
+
+        def overheard(*args: Any, **options: Any) -> Any:
+            began = len(self.world.sandbox.twilio.messages)
+            query = "SELECT booking, trigger, generation FROM reconciler.intent WHERE effect = 'text' AND state = 'sending'"
+            sending = self.world.venue.sql(query)
+            try:
+                return send(*args, **options)
+            finally:
+                for message in self.world.sandbox.twilio.messages[began:]:
+                    (intent,) = (row for row in sending if row[0][:8] in message.body)
+                    self.accepted.append(Accepted(message.sid, *intent))
+
+        return overheard
+
+    def hold(self) -> None:
+        """At any time, whoever is in the middle of whatever."""
+        sent = Counter((text.booking, text.trigger, text.generation) for text in self.accepted)
+        assert not [text for text, number in sent.items() if number > 1], "one text was sent twice"
+        ours = self._our_events()
+        live = Counter(ours[event["id"]] for event in self._live() if event["id"] in ours)
+        assert not [booking for booking, number in live.items() if number > 1], "two live events of ours for a booking"
+        strange = [event["id"] for event in self._live() if event["id"].startswith(events.ID_PREFIX)]
+        assert set(strange) <= set(ours), "an event under an id of ours that does not recompute"
+        for booking in self._rows("private_bookings"):
+            stored = booking["calendar_event_id"] or ""
+            assert not stored.startswith(events.ID_PREFIX) or ours[stored] == booking["id"], "another booking's event"
+        known = {message.sid for message in self.world.sandbox.twilio.messages}
+        for row in self._rows("private_booking_sms_queue"):
+            assert row["status"] != "sent" or row["twilio_message_sid"] in known, "marked as sent, and it was not"
+
+    def nothing_is_lost(self) -> None:
+        """At rest: each effect is there, or its absence is known to us."""
+        gaps, intents = self.world.gaps(), self._rows("reconciler.intent")
+        waiting = {(row["booking"], row["effect"]) for row in intents if row["state"] in NOT_FINAL}
+        texts = self._rows("private_booking_sms_queue")
+        for row in self._rows("private_bookings"):
+            booking = row["id"]
+            of_it = [text for text in texts if text["booking_id"] == booking]
+            if not is_asked_for(row, self.world.venue.now):
+                continue
+            if (row["contact_phone"] or "").strip() and not any(map(_rejected, of_it)):
+                known = ("sms.missing", booking) in gaps or (booking, "text") in waiting
+                assert known or any(text["status"] in QUEUED_OR_SENT for text in of_it), "no text, and nobody knows"
+            known = ("calendar.missing", booking) in gaps or (booking, "event") in waiting
+            assert known or (row["calendar_event_id"] or "").strip(), "no event, and nobody knows"
+        states = {(row["booking"], row["trigger"], row["generation"]): row for row in intents}
+        for text in self.accepted:
+            intent = states[text.booking, text.trigger, text.generation]
+            unclear = intent["state"] in ("unknown", "needs_human")
+            assert unclear or intent["provider_id"] == text.sid, "a text was sent, and our ledger denies it"
+
+    def strays(self) -> list[str]:
+        """Live events of ours which no booking names."""
+        named = {row["calendar_event_id"] for row in self._rows("private_bookings")}
+        return [event["id"] for event in self._live() if event["id"] in self._our_events() and event["id"] not in named]
+
+    def _our_events(self) -> dict[str, str]:
+        ((installation,),) = self.world.venue.sql("SELECT id::text FROM reconciler.installation")
+        query = "SELECT booking, max(generation) FROM reconciler.intent WHERE effect = 'event' GROUP BY 1"
+        return {
+            events.event_id(installation, BookingId(booking), generation): booking
+            for booking, last in self.world.venue.sql(query)
+            for generation in range(1, last + 1)
+        }
+
+    def _live(self) -> list[Row]:
+        return self.world.sandbox.google.live()
+
+    def _rows(self, table: str) -> list[Row]:
+        return self.world.venue.rows(table)
+
+
+def is_asked_for(booking: Row, now: datetime) -> bool:
+    """Whether both effects are due, as far as the booking's own row says."""
+    starts_at = datetime.fromisoformat(f"{booking['event_date']}T{booking['start_time']}").replace(tzinfo=LONDON)
+    made = datetime.fromisoformat(booking["created_at"])
+    return booking["status"] in ("draft", "confirmed") and starts_at > now and made + GRACE <= now
+
+
+def _rejected(text: Row) -> bool:
+    return text["status"] == "cancelled" and text["approved_by"] is not None
