@@ -60,6 +60,8 @@ GOOGLE = BOTH_KINDS | {
 }
 TWILIO_CALLS = ["messages.create", "messages.create", "messages.list", "account.fetch"]
 GOOGLE_CALLS = ["events.insert", "events.insert", "events.get", "events.list", "events.delete", "token"]
+points = st.tuples(st.just(value=True), st.integers(0, 12)) | st.tuples(st.just(value=False), st.integers(0, 50))
+"""Counted from the first call that changes something, or from the start of the pass."""
 JOBS = [("missing_events", "missing_sms"), ("missing_events",), ("missing_sms",)]
 
 
@@ -129,18 +131,15 @@ class Life(RuleBasedStateMachine):
     def passes(self, jobs: tuple[str, ...]) -> None:
         self._interrupted(Interruption(NEVER, kill), jobs)
 
-    @rule(jobs=st.sampled_from(JOBS), point=st.integers(0, 60))
-    def dies(self, jobs: tuple[str, ...], point: int) -> None:
-        self._interrupted(Interruption(point, kill), jobs)
+    @rule(jobs=st.sampled_from(JOBS), point=points)
+    def dies(self, jobs: tuple[str, ...], point: tuple[bool, int]) -> None:
+        waits, number = point
+        self._interrupted(Interruption(number, kill, waits=waits), jobs)
 
-    @rule(
-        jobs=st.sampled_from(JOBS),
-        point=st.integers(0, 40),
-        booking=bookings,
-        deed=st.sampled_from(sorted(DEEDS)),
-    )
-    def races(self, jobs: tuple[str, ...], point: int, booking: BookingId, deed: str) -> None:
-        self._interrupted(Interruption(point, lambda: self.actors.does(deed, booking), UNLOCKED), jobs)
+    @rule(jobs=st.sampled_from(JOBS), point=points, booking=bookings, deed=st.sampled_from(sorted(DEEDS)))
+    def races(self, jobs: tuple[str, ...], point: tuple[bool, int], booking: BookingId, deed: str) -> None:
+        waits, number = point
+        self._interrupted(Interruption(number, lambda: self.actors.does(deed, booking), UNLOCKED, waits), jobs)
 
     def _interrupted(self, interruption: Interruption, jobs: tuple[str, ...]) -> None:
         self.sound = False
@@ -195,4 +194,4 @@ def test_a_few_short_lives(venue: Venue) -> None:
 
 @pytest.mark.long
 def test_many_lives(venue: Venue) -> None:
-    live(venue, lives=60, steps=30)
+    live(venue, lives=100, steps=15)

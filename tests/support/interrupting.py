@@ -1,6 +1,6 @@
 """Something happens at one point of a pass: before or after a commit, before or after a call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +34,8 @@ class Interruption:
     number: int
     deed: Callable[[], None]
     where: frozenset[Point] = frozenset(Point)
+    waits: bool = False
+    """For the first call that changes something at a provider; counting begins with it."""
     dead: bool = False
     busy: bool = False
     """The deed's own commits and calls are no points."""
@@ -41,7 +43,7 @@ class Interruption:
     def pass_by(self, point: Point) -> None:
         if self.dead:
             raise Killed
-        if point not in self.where:
+        if self.waits or point not in self.where:
             return
         self.number -= 1
         if self.number == -1:
@@ -73,6 +75,8 @@ def _watched(right: Callable[..., Any], points: tuple[Point, Point], interruptio
     def watched(*args: Any, **options: Any) -> Any:
         if interruption.busy or getattr(args[0], "autocommit", False):  # a test's own connection
             return right(*args, **options)
+        if points[0] is Point.BEFORE_CALL and _changes(args, options):
+            interruption.waits = False
         interruption.pass_by(points[0])
         try:
             return right(*args, **options)
@@ -80,6 +84,13 @@ def _watched(right: Callable[..., Any], points: tuple[Point, Point], interruptio
             interruption.pass_by(points[1])
 
     return watched
+
+
+def _changes(args: Sequence[Any], options: Mapping[str, Any]) -> bool:
+    """Whether this call of ``Session.send`` or ``Http.request`` changes something; to ask for a token does not."""
+    if isinstance(args[0], requests.Session):
+        return bool(args[1].method == "POST")
+    return options.get("method") in ("POST", "DELETE") and not str(args[1]).endswith("/token")
 
 
 def kill() -> None:
