@@ -4,9 +4,10 @@ Bookings come, change and vanish; the application and people do what they do; th
 commit and any call. Then the world is well again, and after a few passes the next one has nothing to do.
 """
 
+import contextlib
 import itertools
 import uuid
-from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import requests
@@ -23,16 +24,17 @@ from tests.support.actors import DEEDS, Actors
 from tests.support.clock import StandingClock
 from tests.support.interrupting import UNLOCKED, Interruption, Killed, interrupted, kill
 from tests.support.truths import Truths
-from tests.support.venue import NOON, Venue
+from tests.support.venue import BEA, NOON, Venue
 from tests.support.world import World
 
 AT_MOST = 8
 """Passes after which the world is at rest once nothing disturbs it any more."""
 LIMITS = ", timeouts: {twilio: 100ms, google: 100ms}"
-NEVER = -1
 LONGER = 0.15
 """Seconds: longer than we wait for a provider."""
 
+TWILIO_READS = ["messages.list", "messages.list", "account.fetch"]
+GOOGLE_REST = ["events.get", "events.get", "events.list", "events.delete", "events.delete"]
 BOTH_KINDS = {
     "takes effect, and the answer is lost": Fault(kind=Misbehaviour.LOSE),
     "takes effect, and says 503": Fault(kind=Misbehaviour.FAIL_AFTER),
@@ -58,11 +60,19 @@ GOOGLE = BOTH_KINDS | {
     "400": Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "invalid")),
     "409": Fault(kind=Misbehaviour.STATUS, status=409, body=google_error(409, "conflict")),
 }
-TWILIO_CALLS = ["messages.create", "messages.create", "messages.list", "account.fetch"]
-GOOGLE_CALLS = ["events.insert", "events.insert", "events.get", "events.list", "events.delete", "token"]
-points = st.tuples(st.just(value=True), st.integers(0, 12)) | st.tuples(st.just(value=False), st.integers(0, 50))
+LIES = st.one_of(
+    st.none(),
+    st.tuples(st.just("twilio"), st.sampled_from(["messages.create"] * 4 + TWILIO_READS), st.sampled_from([*TWILIO])),
+    st.tuples(st.just("google"), st.sampled_from(["events.insert"] * 4 + GOOGLE_REST), st.sampled_from([*GOOGLE])),
+)
+POINTS = st.tuples(st.just(value=True), st.integers(0, 12)) | st.tuples(st.just(value=False), st.integers(0, 50))
 """Counted from the first call that changes something, or from the start of the pass."""
-JOBS = [("missing_events", "missing_sms"), ("missing_events",), ("missing_sms",)]
+TURNS = st.none() | st.tuples(POINTS, st.sampled_from(["it dies"] * len(DEEDS) + sorted(DEEDS)))
+"""What happens in the middle of a pass: the point, and what somebody does to a booking there."""
+JOBS = st.sampled_from([("missing_events", "missing_sms"), ("missing_events",), ("missing_sms",)])
+Jobs = tuple[str, ...]
+Turn = tuple[tuple[bool, int], str] | None
+Lie = tuple[str, str, str] | None
 
 
 class Life(RuleBasedStateMachine):
@@ -84,70 +94,66 @@ class Life(RuleBasedStateMachine):
         # The same story takes the same course each time it is told.
         self.patch.setattr(uuid, "uuid4", lambda: uuid.uuid5(uuid.NAMESPACE_OID, str(next(numbers))))
         self.patch.setattr(requests.Session, "send", self.truths.overhear(requests.Session.send))
+        self.texts_others = False
         self.sound = True
 
-    @initialize(deleted_by_hand=st.sampled_from(["report", "restore"]))
-    def opens(self, deleted_by_hand: str) -> None:
+    @initialize(deleted_by_hand=st.sampled_from(["report", "restore"]), texts_others=st.booleans())
+    def opens(self, deleted_by_hand: str, texts_others: bool) -> None:
         self.world.configure(quiet="off", limits=LIMITS, events=f", deleted_by_hand: {deleted_by_hand}")
+        self.texts_others = texts_others
 
-    @initialize(target=bookings)
-    def has_a_booking(self) -> BookingId:
-        return self.actors.book("confirmed", 60)
+    @rule(target=bookings, status=st.sampled_from(["confirmed", "draft"]), jobs=JOBS, lie=LIES, turn=TURNS)
+    def a_booking_comes_and_a_pass(self, status: str, jobs: Jobs, lie: Lie, turn: Turn) -> BookingId:
+        booking = self.actors.book(status, minutes_ago=60)
+        self._pass(booking, jobs, lie, turn)
+        return booking
 
-    # The application and people
+    @rule(booking=bookings, deed=st.sampled_from(sorted(DEEDS)), jobs=JOBS, lie=LIES, turn=TURNS)
+    def somebody_does_something_and_a_pass(
+        self, booking: BookingId, deed: str, jobs: Jobs, lie: Lie, turn: Turn
+    ) -> None:
+        self.actors.does(deed, booking)
+        self._pass(booking, jobs, lie, turn)
 
-    @rule(
-        target=bookings,
-        status=st.sampled_from(["draft", "confirmed", "confirmed", "cancelled"]),
-        minutes_ago=st.sampled_from([60, 60, 5]),
-    )
-    def books(self, status: str, minutes_ago: int) -> BookingId:
-        return self.actors.book(status, minutes_ago)
+    @rule(booking=bookings, minutes=st.sampled_from([11, 61, 24 * 60]), jobs=JOBS, lie=LIES, turn=TURNS)
+    def time_goes_by_and_a_pass(self, booking: BookingId, minutes: int, jobs: Jobs, lie: Lie, turn: Turn) -> None:
+        self._time_passes(minutes)
+        self._pass(booking, jobs, lie, turn)
 
     @rule(booking=bookings, deed=st.sampled_from(sorted(DEEDS)))
     def somebody(self, booking: BookingId, deed: str) -> None:
         self.actors.does(deed, booking)
 
-    # The world lies
+    @rule(lag=st.sampled_from([0, 2]), redacts=st.booleans())
+    def lists_lie(self, lag: int, redacts: bool) -> None:
+        """By less than the time to settle."""
+        self.sandbox.twilio.list_lag = timedelta(minutes=lag)
+        self.sandbox.twilio.redacts = redacts
 
-    @rule(call=st.sampled_from(TWILIO_CALLS), fault=st.sampled_from(sorted(TWILIO)))
-    def twilio_lies(self, call: str, fault: str) -> None:
-        self.sandbox.twilio.faults.next_calls(call, TWILIO[fault])
-
-    @rule(call=st.sampled_from(GOOGLE_CALLS), fault=st.sampled_from(sorted(GOOGLE)))
-    def google_lies(self, call: str, fault: str) -> None:
-        self.sandbox.google.faults.next_calls(call, GOOGLE[fault])
-
-    @rule(minutes=st.sampled_from([1, 11, 61, 24 * 60]))
-    def time_passes(self, minutes: int) -> None:
+    def _time_passes(self, minutes: int) -> None:
         self.world.later(minutes=minutes)
+        if self.texts_others:
+            self.sandbox.twilio.add_message(BEA, "Hi Bea", self.world.clock.now())
         # The database has a clock of its own, which a test cannot put forward.
-        aged = "UPDATE reconciler.intent SET leased_until = leased_until - %s * interval '1 minute'"
-        self.world.venue.sql(aged, minutes)
+        aged = "UPDATE reconciler.intent SET {0} = {0} - %s * interval '1 minute' WHERE {1}"
+        self.world.venue.sql(aged.format("leased_until", "true"), minutes)
+        self.world.venue.sql(aged.format("not_before", "state = 'unknown'"), minutes)
 
-    # We
-
-    @rule(jobs=st.sampled_from(JOBS))
-    def passes(self, jobs: tuple[str, ...]) -> None:
-        self._interrupted(Interruption(NEVER, kill), jobs)
-
-    @rule(jobs=st.sampled_from(JOBS), point=points)
-    def dies(self, jobs: tuple[str, ...], point: tuple[bool, int]) -> None:
-        waits, number = point
-        self._interrupted(Interruption(number, kill, waits=waits), jobs)
-
-    @rule(jobs=st.sampled_from(JOBS), point=points, booking=bookings, deed=st.sampled_from(sorted(DEEDS)))
-    def races(self, jobs: tuple[str, ...], point: tuple[bool, int], booking: BookingId, deed: str) -> None:
-        waits, number = point
-        self._interrupted(Interruption(number, lambda: self.actors.does(deed, booking), UNLOCKED, waits), jobs)
-
-    def _interrupted(self, interruption: Interruption, jobs: tuple[str, ...]) -> None:
+    def _pass(self, booking: BookingId, jobs: Jobs, lie: Lie, turn: Turn) -> None:
         self.sound = False
-        try:
-            with interrupted(interruption):
-                self.world.once(jobs=jobs)
-        except Killed:
-            pass
+        if lie:
+            provider, call, fault = lie
+            liar = self.sandbox.twilio if provider == "twilio" else self.sandbox.google
+            liar.faults.next_calls(call, (TWILIO if provider == "twilio" else GOOGLE)[fault])
+        with contextlib.suppress(Killed), contextlib.ExitStack() as stack:
+            if turn:
+                (waits, number), deed = turn
+                if deed == "it dies":
+                    happens = Interruption(number, kill, waits=waits)
+                else:
+                    happens = Interruption(number, lambda: self.actors.does(deed, booking), UNLOCKED, waits)
+                stack.enter_context(interrupted(happens))
+            self.world.once(jobs=jobs)
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
@@ -165,13 +171,14 @@ class Life(RuleBasedStateMachine):
     def comes_to_rest(self) -> None:
         self.sandbox.twilio.faults.clear()
         self.sandbox.google.faults.clear()
+        self.lists_lie(lag=0, redacts=False)
         for _ in range(AT_MOST):
-            self.time_passes(61)
+            self._time_passes(61)
             self.world.both()
             self.truths.hold()
         self.truths.nothing_is_lost()
         assert self.truths.strays() == []
-        self.time_passes(10)
+        self._time_passes(10)
         before = self.world.venue.checksum(), self.sandbox.writes()
         self.world.both()
         assert (self.world.venue.checksum(), self.sandbox.writes()) == before, "at rest, and yet something was written"

@@ -37,7 +37,9 @@ class Truths:
 
         def overheard(*args: Any, **options: Any) -> Any:
             began = len(self.world.sandbox.twilio.messages)
-            query = "SELECT booking, trigger, generation FROM reconciler.intent WHERE effect = 'text' AND state = 'sending'"
+            query = (
+                "SELECT booking, trigger, generation FROM reconciler.intent WHERE effect = 'text' AND state = 'sending'"
+            )
             sending = self.world.venue.sql(query)
             try:
                 return send(*args, **options)
