@@ -131,13 +131,9 @@ class Life(RuleBasedStateMachine):
         self.sandbox.twilio.redacts = redacts
 
     def _time_passes(self, minutes: int) -> None:
-        self.world.later(minutes=minutes)
+        self.world.time_passes(minutes=minutes)
         if self.texts_others:
             self.sandbox.twilio.add_message(BEA, "Hi Bea", self.world.clock.now())
-        # The database has a clock of its own, which a test cannot put forward.
-        aged = "UPDATE reconciler.intent SET {0} = {0} - %s * interval '1 minute' WHERE {1}"
-        self.world.venue.sql(aged.format("leased_until", "true"), minutes)
-        self.world.venue.sql(aged.format("not_before", "state = 'unknown'"), minutes)
 
     def _pass(self, booking: BookingId, jobs: Jobs, lie: Lie, turn: Turn) -> None:
         self.sound = False
