@@ -22,18 +22,24 @@ REFUSING = """
 """
 
 
-def book(world: World, number: int, poisoned: int) -> tuple[list[str], list[str]]:
-    """So many bookings, each with a phone of its own; the poisoned ones are the oldest."""
-    oldest = world.venue.now - timedelta(hours=2)
-    made = [
-        world.venue.booking(
-            contact_phone=f"+447700{index:06d}",
-            calendar_event_id=f"there{index}",
-            created_at=oldest + timedelta(seconds=index),
-        )
-        for index in range(number)
+def book(world: World, number: int) -> list[str]:
+    """So many bookings that lack their text, each with a phone of its own."""
+    known = len(world.venue.rows("private_bookings"))
+    return [
+        world.venue.booking(contact_phone=f"+447700{index:06d}", calendar_event_id=f"there{index}")
+        for index in range(known, known + number)
     ]
-    return list(made[:poisoned]), list(made[poisoned:])
+
+
+def plan_only(world: World) -> None:
+    """A pass that has no time left to repair: what it found is first in line for the next."""
+    limits = world.edits.get("limits", "")
+    world.configure(limits=f"{limits}, pass_budget: 5ms")
+    world.clock.step = timedelta(milliseconds=5)
+    world.texts(ceiling=1000)
+    world.clock.step = timedelta(0)
+    world.configure(limits=limits)
+    world.time_passes(minutes=10)
 
 
 def a_country_switched_off(world: World, poisoned: Sequence[str]) -> AbstractContextManager[None]:
@@ -77,8 +83,17 @@ def oldest_first() -> Iterator[None]:
         yield
 
 
-def passes_until_mended(world: World, healthy: Sequence[str], *, every: timedelta, at_most: int) -> int | None:
-    """Passes until each of them has its text; ``None``: not after so many."""
+def passes_needed(
+    world: World, kind: Poison | None, poisoned: int, healthy: int, *, every: timedelta, at_most: int
+) -> int | None:
+    """Passes until the healthy ones have their texts, with older ones that fail; ``None``: not after so many."""
+    failing = book(world, poisoned if kind else 0)
+    with kind(world, failing) if kind else nullcontext():
+        plan_only(world)
+        return _passes_until_mended(world, book(world, healthy), every=every, at_most=at_most)
+
+
+def _passes_until_mended(world: World, healthy: Sequence[str], *, every: timedelta, at_most: int) -> int | None:
     for number in range(1, at_most + 1):
         world.texts(ceiling=len(healthy) * 2)
         sent = "SELECT count(*) FROM private_booking_sms_queue WHERE status = 'sent' AND booking_id::text = ANY(%s)"
