@@ -64,6 +64,10 @@ class Actors:
     def moves(self, booking: BookingId) -> None:
         self.world.venue.sql("UPDATE private_bookings SET event_date = event_date + 2 WHERE id = %s", booking)
 
+    def moves_and_forgets_the_event(self, booking: BookingId) -> None:
+        self.moves(booking)
+        self.forgets_the_event(booking)
+
     def renames(self, booking: BookingId) -> None:
         self._set(booking, customer_name="Bea Marsh", customer_first_name="Bea")
 

@@ -13,6 +13,7 @@ from tests.support.world import World
 
 GRACE = timedelta(minutes=10)
 NOT_FINAL = ("planned", "sending", "unknown", "needs_human")
+UNCLEAR = ("unknown", "needs_human")
 QUEUED_OR_SENT = ("pending", "approved", "sent")
 Row = dict[str, Any]
 
@@ -67,30 +68,46 @@ class Truths:
             assert row["status"] != "sent" or row["twilio_message_sid"] in known, "marked as sent, and it was not"
 
     def nothing_is_lost(self) -> None:
-        """At rest: each effect is there, or its absence is known to us."""
-        gaps, intents = self.world.gaps(), self._rows("reconciler.intent")
-        waiting = {(row["booking"], row["effect"]) for row in intents if row["state"] in NOT_FINAL}
-        texts = self._rows("private_booking_sms_queue")
-        for row in self._rows("private_bookings"):
-            booking = row["id"]
-            of_it = [text for text in texts if text["booking_id"] == booking]
-            if not is_asked_for(row, self.world.venue.now):
-                continue
-            if (row["contact_phone"] or "").strip() and not any(map(_rejected, of_it)):
-                known = ("sms.missing", booking) in gaps or (booking, "text") in waiting
-                assert known or any(text["status"] in QUEUED_OR_SENT for text in of_it), "no text, and nobody knows"
-            known = ("calendar.missing", booking) in gaps or (booking, "event") in waiting
-            assert known or (row["calendar_event_id"] or "").strip(), "no event, and nobody knows"
-        states = {(row["booking"], row["trigger"], row["generation"]): row for row in intents}
+        """At rest: each effect is there, or its absence is known to us; and we know of no absence that is none."""
+        bookings = {row["id"]: row for row in self._rows("private_bookings")}
+        missing = {("sms.missing", booking) for booking in bookings if self._lacks_a_text(bookings[booking])}
+        missing |= {("calendar.missing", booking) for booking in bookings if _lacks_an_event(bookings[booking])}
+        missing = {
+            (kind, booking) for kind, booking in missing if is_asked_for(bookings[booking], self.world.venue.now)
+        }
+        known = set(self.world.gaps())
+        assert missing <= known | self._not_final(), "an effect is missing, and nobody knows"
+        assert known <= missing | {("calendar.duplicate", booking) for booking in bookings}, "a gap that is none"
+
+    def our_ledger_is_right(self) -> None:
+        """At rest: of every text that was sent it says so, and so does the application's queue."""
+        intents = {(row["booking"], row["trigger"], row["generation"]): row for row in self._rows("reconciler.intent")}
+        rows = {row["twilio_message_sid"]: row for row in self._rows("private_booking_sms_queue")}
+        there = {row["id"] for row in self._rows("private_bookings")}
         for text in self.accepted:
-            intent = states[text.booking, text.trigger, text.generation]
-            unclear = intent["state"] in ("unknown", "needs_human")
-            assert unclear or intent["provider_id"] == text.sid, "a text was sent, and our ledger denies it"
+            intent = intents[text.booking, text.trigger, text.generation]
+            if intent["state"] in UNCLEAR:
+                continue
+            assert intent["provider_id"] == text.sid, "a text was sent, and our ledger denies it"
+            assert text.booking not in there or rows[text.sid]["status"] == "sent", (
+                "it was sent, and the queue denies it"
+            )
 
     def strays(self) -> list[str]:
         """Live events of ours which no booking names."""
-        named = {row["calendar_event_id"] for row in self._rows("private_bookings")}
-        return [event["id"] for event in self._live() if event["id"] in self._our_events() and event["id"] not in named]
+        named, ours = {row["calendar_event_id"] for row in self._rows("private_bookings")}, self._our_events()
+        return [event["id"] for event in self._live() if event["id"] in ours and event["id"] not in named]
+
+    def _lacks_a_text(self, booking: Row) -> bool:
+        rows = [row for row in self._rows("private_booking_sms_queue") if row["booking_id"] == booking["id"]]
+        decided = any(row["status"] == "cancelled" and row["approved_by"] for row in rows)
+        reachable = bool((booking["contact_phone"] or "").strip())
+        return reachable and not decided and not any(row["status"] in QUEUED_OR_SENT for row in rows)
+
+    def _not_final(self) -> set[tuple[str, str]]:
+        kinds = {"text": "sms.missing", "event": "calendar.missing"}
+        intents = self._rows("reconciler.intent")
+        return {(kinds[row["effect"]], row["booking"]) for row in intents if row["state"] in NOT_FINAL}
 
     def _our_events(self) -> dict[str, str]:
         ((installation,),) = self.world.venue.sql("SELECT id::text FROM reconciler.installation")
@@ -115,5 +132,5 @@ def is_asked_for(booking: Row, now: datetime) -> bool:
     return booking["status"] in ("draft", "confirmed") and starts_at > now and made + GRACE <= now
 
 
-def _rejected(text: Row) -> bool:
-    return text["status"] == "cancelled" and text["approved_by"] is not None
+def _lacks_an_event(booking: Row) -> bool:
+    return not (booking["calendar_event_id"] or "").strip()
