@@ -7,7 +7,7 @@ commit and any call. Then the world is well again, and after a few passes the ne
 import contextlib
 import itertools
 import uuid
-from datetime import timedelta
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -16,64 +16,35 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from reconciler.domain.bookings import BookingId
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import twilio_error
 from reconciler.sandbox.world import Sandbox
 from tests.support.actors import DEEDS, Actors
 from tests.support.clock import StandingClock
-from tests.support.interrupting import UNLOCKED, Interruption, Killed, interrupted, kill
+from tests.support.interrupting import UNLOCKED, Interruption, Killed, Point, interrupted, kill
+from tests.support.lies import LIES, TIMEOUTS, Lie, tell, tell_the_truth
 from tests.support.truths import Truths
 from tests.support.venue import BEA, NOON, Venue
 from tests.support.world import World
 
 AT_MOST = 6
 """Passes after which the world is at rest once nothing disturbs it any more."""
-LIMITS = ", timeouts: {twilio: 100ms, google: 100ms}"
-LONGER = 0.15
-"""Seconds: longer than we wait for a provider."""
-
-TWILIO_READS = ["messages.list", "messages.list", "account.fetch"]
-GOOGLE_REST = ["events.get", "events.get", "events.list", "events.delete", "events.delete"]
-BOTH_KINDS = {
-    "takes effect, and the answer is lost": Fault(kind=Misbehaviour.LOSE),
-    "takes effect, and says 503": Fault(kind=Misbehaviour.FAIL_AFTER),
-    "takes effect, and says nothing": Fault(kind=Misbehaviour.EMPTY),
-    "takes effect, and is slow": Fault(kind=Misbehaviour.SLOW, seconds=LONGER),
-    "drops the connection": Fault(kind=Misbehaviour.DROP),
-    "hangs": Fault(kind=Misbehaviour.HANG, seconds=LONGER),
-    "a proxy's page, 503": Fault(kind=Misbehaviour.HTML),
-    "a proxy's page, 200": Fault(kind=Misbehaviour.HTML, status=200),
-}
-TWILIO = BOTH_KINDS | {
-    "429": Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429)),
-    "401": Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003)),
-    "500": Fault(kind=Misbehaviour.STATUS, status=500, body=twilio_error(500, 20500)),
-    "a country switched off": Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21408)),
-    "STOP": Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21610)),
-    "no such number": Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21211)),
-}
-GOOGLE = BOTH_KINDS | {
-    "429": Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded")),
-    "403": Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "forbidden")),
-    "500": Fault(kind=Misbehaviour.STATUS, status=500, body=google_error(500, "backendError")),
-    "400": Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "invalid")),
-    "409": Fault(kind=Misbehaviour.STATUS, status=409, body=google_error(409, "conflict")),
-}
-LIES = st.one_of(
-    st.none(),
-    st.tuples(st.just("twilio"), st.sampled_from(["messages.create"] * 4 + TWILIO_READS), st.sampled_from([*TWILIO])),
-    st.tuples(st.just("lists"), st.sampled_from(["lag", "redact", "are right"]), st.just("")),
-    st.tuples(st.just("google"), st.sampled_from(["events.insert"] * 4 + GOOGLE_REST), st.sampled_from([*GOOGLE])),
+POINTS = st.one_of(
+    st.tuples(st.just("twilio"), st.integers(0, 4)),
+    st.tuples(st.just("google"), st.integers(0, 9)),
+    st.tuples(st.just(""), st.integers(0, 50)),
 )
-POINTS = st.tuples(st.just(value=True), st.integers(0, 12)) | st.tuples(st.just(value=False), st.integers(0, 50))
-"""Counted from the first call that changes something, or from the start of the pass."""
-TURNS = st.none() | st.tuples(POINTS, st.sampled_from(["it dies"] * len(DEEDS) + sorted(DEEDS)))
-"""What happens in the middle of a pass: the point, and what somebody does to a booking there."""
-JOBS = st.sampled_from([("missing_events", "missing_sms"), ("missing_events",), ("missing_sms",)])
+"""Counted from the first call that changes something at a provider, or from the start of the pass."""
+DIES, ANOTHER, FROZEN = "we die", "another pass runs", "we are frozen for less than a lease, and another pass runs"
+TURNS = st.one_of(
+    st.none(),
+    st.tuples(POINTS, st.just(DIES)),
+    st.tuples(POINTS, st.sampled_from([ANOTHER, FROZEN, *DEEDS])),
+)
+"""What happens in the middle of a pass: at which point, and what; a deed is done to the booking at hand."""
+JOBS = st.sampled_from(
+    [("missing_events", "missing_sms"), ("missing_events",), ("missing_sms",), ("unsettled_repairs",)]
+)
 Jobs = tuple[str, ...]
-Turn = tuple[tuple[bool, int], str] | None
-Lie = tuple[str, str, str] | None
+Turn = tuple[tuple[str, int], str] | None
 
 
 class Life(RuleBasedStateMachine):
@@ -100,7 +71,7 @@ class Life(RuleBasedStateMachine):
 
     @initialize(deleted_by_hand=st.sampled_from(["report", "restore"]), texts_others=st.booleans())
     def opens(self, deleted_by_hand: str, texts_others: bool) -> None:
-        self.world.configure(quiet="off", limits=LIMITS, events=f", deleted_by_hand: {deleted_by_hand}")
+        self.world.configure(quiet="off", limits=f", {TIMEOUTS}", events=f", deleted_by_hand: {deleted_by_hand}")
         self.texts_others = texts_others
 
     @initialize(target=bookings)
@@ -134,28 +105,24 @@ class Life(RuleBasedStateMachine):
         if self.texts_others:
             self.sandbox.twilio.add_message(BEA, "Hi Bea", self.world.clock.now())
 
-    def _lies(self, lie: Lie) -> None:
-        twilio, google = self.sandbox.twilio, self.sandbox.google
-        match lie:
-            case ("twilio", call, fault):
-                twilio.faults.next_calls(call, TWILIO[fault])
-            case ("google", call, fault):
-                google.faults.next_calls(call, GOOGLE[fault])
-            case ("lists", how, _):  # by less than the time to settle
-                twilio.list_lag, twilio.redacts = timedelta(minutes=2 * (how == "lag")), how == "redact"
-
     def _pass(self, booking: BookingId, jobs: Jobs, lie: Lie, turn: Turn) -> None:
         self.sound = False
-        self._lies(lie)
+        tell(lie, self.sandbox)
         with contextlib.suppress(Killed), contextlib.ExitStack() as stack:
             if turn:
-                (waits, number), deed = turn
-                if deed == "it dies":
-                    happens = Interruption(number, kill, waits=waits)
-                else:
-                    happens = Interruption(number, lambda: self.actors.does(deed, booking), UNLOCKED, waits)
-                stack.enter_context(interrupted(happens))
+                (provider, number), what = turn
+                deed, where = self._turn(what, booking)
+                stack.enter_context(interrupted(Interruption(number, deed, where, provider)))
             self.world.once(jobs=jobs)
+
+    def _turn(self, what: str, booking: BookingId) -> tuple[Callable[[], object], frozenset[Point]]:
+        if what == DIES:
+            return kill, frozenset(Point)
+        if what == ANOTHER:
+            return self.world.both, UNLOCKED
+        if what == FROZEN:
+            return lambda: (self._time_passes(4), self.world.both()), UNLOCKED
+        return lambda: self.actors.does(what, booking), UNLOCKED
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
@@ -171,9 +138,7 @@ class Life(RuleBasedStateMachine):
             self.sandbox.__exit__()
 
     def comes_to_rest(self) -> None:
-        for provider in (self.sandbox.twilio, self.sandbox.google):
-            provider.faults.clear()
-        self._lies(("lists", "are right", ""))
+        tell_the_truth(self.sandbox)
         for _ in range(AT_MOST):
             self._time_passes(61)
             self.world.both()

@@ -32,10 +32,10 @@ class Interruption:
     """``deed`` happens at the point of that number, counted from 0 over those ``where``; the dead do nothing more."""
 
     number: int
-    deed: Callable[[], None]
+    deed: Callable[[], object]
     where: frozenset[Point] = frozenset(Point)
-    waits: bool = False
-    """For the first call that changes something at a provider; counting begins with it."""
+    waits_for: str = ""
+    """Counting begins with the first call that changes something at this provider; '': with the first point of all."""
     dead: bool = False
     busy: bool = False
     """The deed's own commits and calls are no points."""
@@ -43,7 +43,7 @@ class Interruption:
     def pass_by(self, point: Point) -> None:
         if self.dead:
             raise Killed
-        if self.waits or point not in self.where:
+        if self.waits_for or point not in self.where:
             return
         self.number -= 1
         if self.number == -1:
@@ -75,8 +75,8 @@ def _watched(right: Callable[..., Any], points: tuple[Point, Point], interruptio
     def watched(*args: Any, **options: Any) -> Any:
         if interruption.busy or getattr(args[0], "autocommit", False):  # a test's own connection
             return right(*args, **options)
-        if points[0] is Point.BEFORE_CALL and _changes(args, options):
-            interruption.waits = False
+        if points[0] is Point.BEFORE_CALL and _changes(args, options) == interruption.waits_for:
+            interruption.waits_for = ""
         interruption.pass_by(points[0])
         try:
             return right(*args, **options)
@@ -86,11 +86,11 @@ def _watched(right: Callable[..., Any], points: tuple[Point, Point], interruptio
     return watched
 
 
-def _changes(args: Sequence[Any], options: Mapping[str, Any]) -> bool:
-    """Whether this call of ``Session.send`` or ``Http.request`` changes something; to ask for a token does not."""
+def _changes(args: Sequence[Any], options: Mapping[str, Any]) -> str:
+    """Where this call of ``Session.send`` or ``Http.request`` changes something; to ask for a token changes nothing."""
     if isinstance(args[0], requests.Session):
-        return bool(args[1].method == "POST")
-    return options.get("method") in ("POST", "DELETE") and not str(args[1]).endswith("/token")
+        return "twilio" if args[1].method == "POST" else ""
+    return "google" if options.get("method") in ("POST", "DELETE") and not str(args[1]).endswith("/token") else ""
 
 
 def kill() -> None:
