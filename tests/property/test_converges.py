@@ -40,9 +40,8 @@ TURNS = st.one_of(
     st.tuples(POINTS, st.sampled_from([ANOTHER, FROZEN, *DEEDS])),
 )
 """What happens in the middle of a pass: at which point, and what; a deed is done to the booking at hand."""
-JOBS = st.sampled_from(
-    [("missing_events", "missing_sms"), ("missing_events",), ("missing_sms",), ("unsettled_repairs",)]
-)
+REPAIRS = ("missing_events", "missing_sms")
+JOBS = st.sampled_from([REPAIRS, ("missing_events",), ("missing_sms",), ("unsettled_repairs",)])
 Jobs = tuple[str, ...]
 Turn = tuple[tuple[str, int], str] | None
 
