@@ -18,7 +18,7 @@ from tests.support.venue import Venue
 from tests.support.world import World
 
 POISONED, HEALTHY, CAP = 50, 950, 50
-AT_MOST = 100
+AT_MOST = 80
 TEN_MINUTES, AN_HOUR = timedelta(minutes=10), timedelta(hours=1, minutes=1)
 ROWS: list[tuple[str, poison.Poison | None, timedelta]] = [
     ("no poison", None, TEN_MINUTES),
