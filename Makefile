@@ -34,8 +34,9 @@ check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY)  ## How long --help takes, against a floor in the same run.
+benchmark: $(READY)  ## How long --help takes; how many passes the healthy need beside bookings that always fail.
 	$(BIN)/python -m tests.benchmarks.help_speed
+	$(BIN)/python -m tests.benchmarks.poison
 
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
   --no-emit-find-links --no-emit-trusted-host

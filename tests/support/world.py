@@ -126,6 +126,13 @@ class World:
             self.venue.sql("UPDATE reconciler.rate SET next_at = next_at - %s", passed)
         self.venue.now = self.clock.moment
 
+    def time_passes(self, **duration: float) -> None:
+        """For the database's clock too, by which leases run out and unknown outcomes wait."""
+        self.later(**duration)
+        aged = "UPDATE reconciler.intent SET {0} = {0} - %s WHERE {1}"
+        self.venue.sql(aged.format("leased_until", "leased_until IS NOT NULL"), timedelta(**duration))
+        self.venue.sql(aged.format("not_before", "state = 'unknown'"), timedelta(**duration))
+
     def wait_for_event(self, event_id: str) -> None:
         """Until Google has the event: our side has not seen its answer yet if that is slow."""
         self.wait_for(lambda: event_id in self.sandbox.google.calendar.events)

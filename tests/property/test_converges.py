@@ -1,0 +1,175 @@
+"""Whatever dies, races or lies, in whatever order: nothing is sent or made twice, and in the end nothing is lost.
+
+Bookings come, change and vanish; the application and people do what they do; the providers lie; a pass may die at any
+commit and any call. Then the world is well again, and after a few passes the next one has nothing to do.
+"""
+
+import contextlib
+import itertools
+import uuid
+from collections.abc import Callable
+
+import pytest
+import requests
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from reconciler.domain.bookings import BookingId
+from reconciler.sandbox.world import Sandbox
+from tests.support.actors import DEEDS, Actors
+from tests.support.clock import StandingClock
+from tests.support.interrupting import UNLOCKED, Interruption, Killed, Point, interrupted, kill
+from tests.support.lies import LIES, TIMEOUTS, Lie, tell, tell_the_truth
+from tests.support.truths import Truths
+from tests.support.venue import BEA, NOON, Venue
+from tests.support.world import World
+
+AT_MOST = 6
+"""Passes after which the world is at rest once nothing disturbs it any more."""
+POINTS = st.one_of(
+    st.tuples(st.just("twilio"), st.integers(0, 4)),
+    st.tuples(st.just("google"), st.integers(0, 9)),
+    st.tuples(st.just(""), st.integers(0, 50)),
+)
+"""Counted from the first call that changes something at a provider, or from the start of the pass."""
+DIES, ANOTHER, FROZEN = "we die", "another pass runs", "we are frozen for less than a lease, and another pass runs"
+TURNS = st.one_of(
+    st.none(),
+    st.tuples(POINTS, st.just(DIES)),
+    st.tuples(POINTS, st.sampled_from([ANOTHER, FROZEN, *DEEDS])),
+)
+"""What happens in the middle of a pass: at which point, and what; a deed is done to the booking at hand."""
+REPAIRS = ("missing_events", "missing_sms")
+JOBS = st.sampled_from([REPAIRS, ("missing_events",), ("missing_sms",), ("unsettled_repairs",)])
+Jobs = tuple[str, ...]
+Turn = tuple[tuple[str, int], str] | None
+
+
+class Life(RuleBasedStateMachine):
+    """One venue's life; ``bookings`` may be gone already, then nothing happens to them."""
+
+    bookings = Bundle("bookings")
+
+    def __init__(self, venue: Venue) -> None:
+        super().__init__()
+        venue.empty()
+        venue.now = NOON
+        clock = StandingClock(venue.now)
+        self.sandbox = Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now, bookings=())
+        self.sandbox.__enter__()
+        self.world = World(venue, self.sandbox, clock)
+        self.actors, self.truths = Actors(self.world), Truths(self.world)
+        self.patch = pytest.MonkeyPatch()
+        numbers = itertools.count()
+        # The same story takes the same course each time it is told.
+        self.patch.setattr(uuid, "uuid4", lambda: uuid.uuid5(uuid.NAMESPACE_OID, str(next(numbers))))
+        self.patch.setattr(requests.Session, "send", self.truths.overhear(requests.Session.send))
+        self.texts_others = False
+        self.sound = True
+
+    @initialize(deleted_by_hand=st.sampled_from(["report", "restore"]), texts_others=st.booleans())
+    def opens(self, deleted_by_hand: str, texts_others: bool) -> None:
+        self.world.configure(quiet="off", limits=f", {TIMEOUTS}", events=f", deleted_by_hand: {deleted_by_hand}")
+        self.texts_others = texts_others
+
+    @initialize(target=bookings)
+    def has_a_booking(self) -> BookingId:
+        return self.actors.book("confirmed", minutes_ago=60)
+
+    @rule(target=bookings, status=st.sampled_from(["confirmed", "draft"]), jobs=JOBS, lie=LIES, turn=TURNS)
+    def a_booking_comes_and_a_pass(self, status: str, jobs: Jobs, lie: Lie, turn: Turn) -> BookingId:
+        booking = self.actors.book(status, minutes_ago=60)
+        self._pass(booking, jobs, lie, turn)
+        return booking
+
+    @rule(booking=bookings, deed=st.sampled_from(sorted(DEEDS)), jobs=JOBS, lie=LIES, turn=TURNS)
+    def somebody_does_something_and_a_pass(
+        self, booking: BookingId, deed: str, jobs: Jobs, lie: Lie, turn: Turn
+    ) -> None:
+        self.actors.does(deed, booking)
+        self._pass(booking, jobs, lie, turn)
+
+    @rule(booking=bookings, minutes=st.sampled_from([11, 61, 24 * 60]), jobs=JOBS, lie=LIES, turn=TURNS)
+    def time_goes_by_and_a_pass(self, booking: BookingId, minutes: int, jobs: Jobs, lie: Lie, turn: Turn) -> None:
+        self._time_passes(minutes)
+        self._pass(booking, jobs, lie, turn)
+
+    @rule(booking=bookings, deed=st.sampled_from(sorted(DEEDS)))
+    def somebody(self, booking: BookingId, deed: str) -> None:
+        self.actors.does(deed, booking)
+
+    def _time_passes(self, minutes: int) -> None:
+        self.world.time_passes(minutes=minutes)
+        if self.texts_others:
+            self.sandbox.twilio.add_message(BEA, "Hi Bea", self.world.clock.now())
+
+    def _pass(self, booking: BookingId, jobs: Jobs, lie: Lie, turn: Turn) -> None:
+        self.sound = False
+        tell(lie, self.sandbox)
+        with contextlib.suppress(Killed), contextlib.ExitStack() as stack:
+            if turn:
+                (provider, number), what = turn
+                deed, where = self._turn(what, booking)
+                stack.enter_context(interrupted(Interruption(number, deed, where, provider)))
+            self.world.once(jobs=jobs)
+
+    def _turn(self, what: str, booking: BookingId) -> tuple[Callable[[], object], frozenset[Point]]:
+        if what == DIES:
+            return kill, frozenset(Point)
+        if what == ANOTHER:
+            return self.world.both, UNLOCKED
+        if what == FROZEN:
+            return self._frozen, UNLOCKED
+        return lambda: self.actors.does(what, booking), UNLOCKED
+
+    def _frozen(self) -> None:
+        self._time_passes(4)
+        self.world.both()
+
+    @invariant()
+    def nothing_is_done_twice(self) -> None:
+        self.truths.hold()
+        self.sound = True
+
+    def teardown(self) -> None:
+        try:
+            if self.sound:
+                self.comes_to_rest()
+        finally:
+            self.patch.undo()
+            self.sandbox.__exit__()
+
+    def comes_to_rest(self) -> None:
+        tell_the_truth(self.sandbox)
+        for _ in range(AT_MOST):
+            self._time_passes(61)
+            self.world.both()
+            self.truths.hold()
+        self.truths.nothing_is_lost()
+        self.truths.our_ledger_is_right()
+        assert self.truths.strays() == []
+        self._time_passes(10)
+        before = self.world.venue.checksum(), self.sandbox.writes()
+        self.world.both()
+        assert (self.world.venue.checksum(), self.sandbox.writes()) == before, "at rest, and yet something was written"
+
+
+def live(venue: Venue, lives: int, steps: int) -> None:
+    run_state_machine_as_test(
+        lambda: Life(venue),  # type: ignore[arg-type]  # any callable will do, and a life needs its venue
+        settings=settings(
+            max_examples=lives,
+            stateful_step_count=steps,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_a_few_short_lives(venue: Venue) -> None:
+    live(venue, lives=6, steps=10)
+
+
+@pytest.mark.long
+def test_many_lives(venue: Venue) -> None:
+    live(venue, lives=120, steps=15)

@@ -1,0 +1,68 @@
+"""What the providers do to us while they are unwell, by name: to one call each, or by Twilio's lists to all."""
+
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.google import google_error
+from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.world import Sandbox
+
+Lie = tuple[str, str, str] | None
+"""Who lies, at which call (or how, where it is the lists), and what it does."""
+TIMEOUTS = "timeouts: {twilio: 100ms, google: 100ms}"
+LONGER = 0.15
+"""Seconds: longer than we wait for a provider."""
+
+TWILIO_READS = ["messages.list", "messages.list", "account.fetch"]
+GOOGLE_REST = ["events.get", "events.get", "events.list", "events.delete", "events.delete"]
+BOTH_KINDS = {
+    "takes effect, and the answer is lost": Fault(kind=Misbehaviour.LOSE),
+    "takes effect, and says 503": Fault(kind=Misbehaviour.FAIL_AFTER),
+    "takes effect, and says nothing": Fault(kind=Misbehaviour.EMPTY),
+    "takes effect, and is slow": Fault(kind=Misbehaviour.SLOW, seconds=LONGER),
+    "drops the connection": Fault(kind=Misbehaviour.DROP),
+    "hangs": Fault(kind=Misbehaviour.HANG, seconds=LONGER),
+    "a proxy's page, 503": Fault(kind=Misbehaviour.HTML),
+    "a proxy's page, 200": Fault(kind=Misbehaviour.HTML, status=200),
+}
+TWILIO = BOTH_KINDS | {
+    "429": Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429)),
+    "401": Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003)),
+    "500": Fault(kind=Misbehaviour.STATUS, status=500, body=twilio_error(500, 20500)),
+    "a country switched off": Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21408)),
+    "STOP": Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21610)),
+    "no such number": Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21211)),
+}
+GOOGLE = BOTH_KINDS | {
+    "429": Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded")),
+    "403": Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "forbidden")),
+    "500": Fault(kind=Misbehaviour.STATUS, status=500, body=google_error(500, "backendError")),
+    "400": Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "invalid")),
+    "409": Fault(kind=Misbehaviour.STATUS, status=409, body=google_error(409, "conflict")),
+}
+LIES = st.one_of(
+    st.none(),
+    st.tuples(st.just("twilio"), st.sampled_from(["messages.create"] * 4 + TWILIO_READS), st.sampled_from([*TWILIO])),
+    st.tuples(st.just("lists"), st.sampled_from(["lag", "redact", "are right"]), st.just("")),
+    st.tuples(st.just("google"), st.sampled_from(["events.insert"] * 4 + GOOGLE_REST), st.sampled_from([*GOOGLE])),
+)
+
+
+def tell(lie: Lie, sandbox: Sandbox) -> None:
+    """Lists lag by less than the time to settle."""
+    match lie:
+        case ("twilio", call, fault):
+            sandbox.twilio.faults.next_calls(call, TWILIO[fault])
+        case ("google", call, fault):
+            sandbox.google.faults.next_calls(call, GOOGLE[fault])
+        case ("lists", how, _):
+            sandbox.twilio.list_lag, sandbox.twilio.redacts = timedelta(minutes=2 * (how == "lag")), how == "redact"
+
+
+def tell_the_truth(sandbox: Sandbox) -> None:
+    """From now on."""
+    sandbox.twilio.faults.clear()
+    sandbox.google.faults.clear()
+    tell(("lists", "are right", ""), sandbox)
