@@ -1,0 +1,154 @@
+"""Holds the world against what should be, once it is quiet: Twilio, Google and the database are asked, not the product.
+
+*Duplicate*: two texts of ours, or one more than were wanted, or two live events, for one booking. *Lost*: a booking
+that should have an effect, and has none, and nobody was told, and no intent is still under way. *Wrong*: anything else
+that is said and is not so.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.stage import Scene
+
+ELIGIBLE = ("draft", "confirmed")
+UNDER_WAY = ("planned", "sending", "unknown", "needs_human")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    kind: str
+    """duplicate, lost or wrong."""
+    reference: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.reference} {self.what}"
+
+
+@dataclass
+class World:
+    """The world as it is now."""
+
+    scene: Scene
+    bookings: Mapping[str, Mapping[str, Any]] = field(init=False)
+    texts: list[dict[str, Any]] = field(init=False)
+    intents: list[dict[str, Any]] = field(init=False)
+    live: set[str] = field(init=False)
+    told: set[tuple[str, str]] = field(init=False)
+    """Kind and booking of each open gap that somebody knows of."""
+
+    def __post_init__(self) -> None:
+        venue = self.scene.venue
+        self.bookings = {row["id"]: row for row in venue.rows("private_bookings")}
+        self.texts = venue.rows("private_booking_sms_queue")
+        self.intents = venue.rows("reconciler.intent")
+        self.live = {event["id"] for event in self.scene.sandbox.google.live()}
+        untold = {(row["kind"], row["cause"]) for row in venue.rows("reconciler.episode") if row["told_at"] is None}
+        self.told = {
+            (gap["kind"], gap["about"])
+            for gap in venue.rows("reconciler.gap")
+            if not gap["closed_at"] and gap["noted_at"] and (gap["kind"], gap["cause"]) not in untold
+        }
+
+    def intents_of(self, booking: str, effect: str) -> list[dict[str, Any]]:
+        return [intent for intent in self.intents if (intent["booking"], intent["effect"]) == (booking, effect)]
+
+    def is_under_way(self, booking: str, effect: str) -> bool:
+        return any(intent["state"] in UNDER_WAY for intent in self.intents_of(booking, effect))
+
+
+def problems(scene: Scene) -> list[Problem]:
+    """Everything that is not as it should be."""
+    world = World(scene)
+    found = []
+    for booking in scene.application.bookings:
+        for check in (_texts, _events, _queue_rows):
+            found += [Problem(kind, booking[:8], what) for kind, what in check(world, booking)]
+    if any(code == 1 for code in scene.codes):
+        found.append(Problem("wrong", "-", "the command ended with a bug"))
+    return found
+
+
+def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    application = world.scene.application
+    ours = application.ours(booking)
+    most = min(1, application.most_texts.get(booking, 1))
+    if len(ours) > most:
+        yield "duplicate", f"{len(ours)} texts of ours, {most} wanted"
+    intents = world.intents_of(booking, "text")
+    if ours and not any(i["state"] in ("done", "sending", "unknown", "needs_human") for i in intents):
+        yield "wrong", "Twilio has a text of which the ledger says that it did not leave"
+    accepted = {message.sid for message in world.scene.sandbox.twilio.messages}
+    if any(i["state"] == "done" and i["provider_id"] not in accepted for i in intents):
+        yield "wrong", "the ledger says done, and Twilio has no such text"
+    row = world.bookings.get(booking)
+    if row is None or row["status"] not in ELIGIBLE or ours or ("sms.missing", booking) in world.told:
+        return
+    queued = any(_is_the_applications(text, booking) for text in world.texts)
+    if not queued and not world.is_under_way(booking, "text"):
+        yield "lost", "no text, and nobody was told"
+
+
+def _is_the_applications(text: Mapping[str, Any], booking: str) -> bool:
+    return (
+        text["booking_id"] == booking
+        and text["template_key"] != "reconciler"
+        and text["status"] in ("pending", "approved", "sent")
+    )
+
+
+def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    application = world.scene.application
+    intents = world.intents_of(booking, "event")
+    ids = {intent["provider_id"] for intent in intents} - {None}
+    live = sorted(world.live & (ids | set(application.live_of(booking))))
+    if len(live) > 1:
+        yield "duplicate", f"{len(live)} live events"
+    row = world.bookings.get(booking)
+    if row is None or row["status"] not in ELIGIBLE:
+        if set(live) - application.made:
+            yield "wrong", "an event of ours stands for a booking that has no use for it"
+        return
+    stored = row["calendar_event_id"]
+    told = {("calendar.missing", booking), ("calendar.duplicate", booking)} & world.told
+    if stored in world.live or stored in application.removed_by_hand or told:
+        return
+    if not world.is_under_way(booking, "event"):
+        yield "lost", "stores an event that is gone" if stored else "stores no event, and nobody was told"
+
+
+def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    """What our rows in the application's queue say, against what Twilio has."""
+    ours = {message.sid for message in world.scene.sandbox.twilio.messages}
+    rows = [text for text in world.texts if text["booking_id"] == booking and text["template_key"] == "reconciler"]
+    if any(row["status"] == "sent" and row["twilio_message_sid"] not in ours for row in rows):
+        yield "wrong", "a row of ours says sent, and Twilio has no such text"
+    done = {i["provider_id"] for i in world.intents_of(booking, "text") if i["state"] == "done"}
+    marked = {row["twilio_message_sid"] for row in rows if row["status"] == "sent"}
+    eligible = world.bookings.get(booking, {}).get("status") in ELIGIBLE
+    if eligible and rows and done - marked - world.scene.application.sent:
+        yield "wrong", "the ledger says done, and our row in the queue does not say sent"
+
+
+def tally(scene: Scene) -> Counter[str]:
+    """What became of the intents, from their history."""
+    moves = Counter(scene.venue.sql("SELECT effect, was, becomes, code FROM chaos.move"))
+    counts: Counter[str] = Counter()
+    for (_, was, becomes, code), number in moves.items():
+        if was == "unknown" and becomes == "done":
+            counts["settled, found"] += number
+        elif was == "unknown" and becomes in ("planned", "dropped"):
+            counts["settled, absent"] += number
+        elif becomes == "done" and code == "adopted":
+            counts["adopted"] += number
+        elif becomes == "refused" and was != becomes:
+            counts["refused"] += number
+        elif becomes == "needs_human" and was != becomes:
+            counts["need a human"] += number
+        elif becomes == "unknown" and was != becomes:
+            counts["unknown"] += number
+    counts["texts"] = sum(len(scene.application.ours(booking)) for booking in scene.application.bookings)
+    counts["events"] = len({i["provider_id"] for i in scene.venue.rows("reconciler.intent") if i["effect"] == "event"} - {None})
+    return counts
