@@ -82,7 +82,6 @@ def begin(environment: Mapping[str, str]) -> None:
 def attach() -> None:
     """Set the hooks; once per process, before any connection."""
     event.listen(Engine, "begin", _began)
-    event.listen(Engine, "rollback", _began)
     event.listen(Engine, "before_cursor_execute", _executes)
     event.listen(Engine, "savepoint", _saved)
     event.listen(Engine, "release_savepoint", _released)
