@@ -41,7 +41,7 @@ class Application:
             phone = _NUMBER.format(0 if scenario.one_phone else number)
             self.bookings.append(self._book(start, phone, str(uuid.UUID(int=chance.getrandbits(128), version=4))))
         if scenario.control:
-            older = datetime.now(LONDON) - timedelta(days=1)
+            older = datetime.now(LONDON) - timedelta(hours=2)
             self.sent.add(self.sandbox.twilio.add_message(_OTHER_CUSTOMER, "Hello", older).sid)
 
     def _book(self, start: Start, phone: str, key: str) -> BookingId:
@@ -86,7 +86,7 @@ class Application:
     def _wants_no_text(self, booking: BookingId) -> None:
         """From now on one of ours would be too many, but for one whose call may be on its way this moment."""
         on_its_way = self.venue.sql(
-            "SELECT FROM reconciler.intent WHERE booking = %s AND effect = 'text' AND state = 'sending'", booking
+            "SELECT 1 FROM reconciler.intent WHERE booking = %s AND effect = 'text' AND state = 'sending'", booking
         )
         most = len(self.ours(booking)) + bool(on_its_way)
         self.most_texts[booking] = min(most, self.most_texts.get(booking, most))

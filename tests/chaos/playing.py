@@ -146,7 +146,7 @@ def _snapshot(scene: Scene) -> tuple[object, ...]:
 
 def _under_way(scene: Scene) -> bool:
     """Whether an intent may still move by itself."""
-    return bool(scene.venue.sql("SELECT FROM reconciler.intent WHERE state IN ('planned', 'sending', 'unknown')"))
+    return bool(scene.venue.sql("SELECT 1 FROM reconciler.intent WHERE state IN ('planned', 'sending', 'unknown')"))
 
 
 def _told(scene: Scene) -> str:

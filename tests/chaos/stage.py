@@ -29,6 +29,8 @@ limits:
   timeouts: {{twilio: {TIMEOUT * 1000:.0f}ms, google: {TIMEOUT * 1000:.0f}ms, sql: 5s, lock: 200ms}}
   lease: {LEASE * 1000:.0f}ms
   settle: {SETTLE * 1000:.0f}ms
+  settle_tries: 2
+  backoff: {{first: 50ms, longest: 200ms}}
 """
 _HISTORY = """
 CREATE SCHEMA chaos;
