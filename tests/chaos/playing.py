@@ -84,6 +84,7 @@ def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
         time.sleep(step.frozen)
         for _ in range(step.beside):
             scene.run()
+            time.sleep(_NAP)
         if step.restart:
             scene.venue.postgres.stop()
         command.go_on()

@@ -96,6 +96,8 @@ class Scenario:
     lag: float = 0
     """Seconds before a text shows up in Twilio's lists."""
     redacted: bool = False
+    trial: bool = False
+    """Twilio puts a sentence before every text."""
     twilio: Weather | None = None
     google: Weather | None = None
     next_twilio: tuple[tuple[str, Fault], ...] = ()

@@ -75,7 +75,7 @@ class Stage:
         with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
             sandbox.cron_yaml.write_text(CRON_YAML)
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
-            sandbox.twilio.redacts = scenario.redacted
+            sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             _order(sandbox.twilio.faults, scenario.seed, scenario.twilio, scenario.next_twilio)
             _order(sandbox.google.faults, scenario.seed + 1, scenario.google, scenario.next_google)
             yield Scene(self, venue, sandbox, Application(venue, sandbox), mutant)

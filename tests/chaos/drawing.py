@@ -1,0 +1,140 @@
+"""Scenarios drawn by a seed: the same seed draws the same again."""
+
+import json
+import random
+from collections.abc import Sequence
+
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.google import google_error
+from reconciler.sandbox.twilio import twilio_error
+from tests.chaos.scenarios import (
+    DROPPED,
+    EMPTY,
+    FAILED,
+    LEASE,
+    LOST,
+    PAGE,
+    SETTLE,
+    SILENT,
+    SLOW,
+    TIMEOUT,
+    TOO_SLOW,
+    UNWELL,
+    Act,
+    Deed,
+    Scenario,
+    Start,
+    Step,
+    Weather,
+)
+
+_JSON = ("Content-Type", "application/json")
+TWILIO_BUSY = Fault(
+    kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(_JSON, ("Retry-After", "1"))
+)
+GOOGLE_BUSY = Fault(
+    kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded"), headers=(_JSON,)
+)
+TWILIO_NO = Fault(kind=Misbehaviour.STATUS, status=400, body=json.dumps({"code": 21211, "status": 400}), headers=(_JSON,))
+_EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
+_TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO)
+_GOOGLE = (*_EITHER, GOOGLE_BUSY)
+_TEXT_POINTS = ("claimed", "row", "sending", "done", "row_sent", "planned", "abandoned")
+_EVENT_POINTS = ("claimed", "sending", "done", "written", "planned", "abandoned")
+_OTHER_POINTS = ("gap.changed", "run.began", "run.changed", "rate.began", "episode.began", "sentry.envelope")
+_CALLS = ("twilio.create", "twilio.create", "twilio.list", "google.insert", "google.insert", "google.list", "google.get")
+_LOSABLE = ("twilio.create", "google.insert")
+_STARTS = (Start.BARE,) * 5 + tuple(Start)
+_STEPS = ("kill", "kill", "kill", "lose", "at random", "pair", "deeds", "deeds", "frozen", "restart", "calm")
+
+
+def drawn(seed: int) -> Scenario:
+    """A scenario within the bounds: lists lag less than the settle time, pauses are shorter than the lease."""
+    chance = random.Random(seed)
+    return Scenario(
+        seed=seed,
+        starts=tuple(chance.choices(_STARTS, k=chance.randint(2, 5))),
+        one_phone=chance.random() < 0.25,
+        control=chance.random() < 0.8,
+        lag=chance.choice((0, 0, SETTLE * 0.3, SETTLE * 0.7)),
+        redacted=chance.random() < 0.1,
+        trial=chance.random() < 0.1,
+        twilio=_weather(chance, _TWILIO, ("messages.create",)),
+        google=_weather(chance, _GOOGLE, ("events.insert", "events.list", "events.get", "events.delete")),
+        steps=tuple(_step(chance) for _ in range(chance.randint(1, 3))),
+    )
+
+
+def _weather(chance: random.Random, faults: Sequence[Fault], writes: Sequence[str]) -> Weather | None:
+    """None, some faults everywhere, or many where it matters."""
+    match chance.choice(("fair", "everywhere", "writes", "writes")):
+        case "fair":
+            return None
+        case "everywhere":
+            return Weather(rate=chance.uniform(0.05, 0.25), faults=tuple(faults))
+        case _:
+            return Weather(rate=chance.uniform(0.2, 0.6), faults=tuple(faults), operations=frozenset(writes))
+
+
+def _step(chance: random.Random) -> Step:
+    wait = chance.choice((0, 0, LEASE * 1.2, LEASE + SETTLE))
+    match chance.choice(_STEPS):
+        case "kill":
+            return Step(order=f"kill {_point(chance)}", deeds=_deeds(chance, 0.2), beside=_beside(chance), then_wait=wait)
+        case "lose":
+            order = f"lose {chance.choice(_LOSABLE)}#{chance.randint(1, 2)}"
+            return Step(order=order, beside=_beside(chance), then_wait=wait)
+        case "at random":
+            return Step(kill_after=chance.uniform(0.03, 0.5), deeds=_deeds(chance, 0.2), then_wait=wait)
+        case "pair":
+            return Step(beside=1, deeds=_deeds(chance, 0.3))
+        case "deeds":
+            return Step(order=f"stop {_point(chance)}", deeds=_deeds(chance, 1), then_wait=wait)
+        case "frozen":
+            pause = chance.uniform(0.1, LEASE - TIMEOUT)
+            return Step(order=f"stop {_point(chance)}", frozen=pause, beside=_beside(chance), deeds=_deeds(chance, 0.3))
+        case "restart":
+            return Step(order=f"stop {_point(chance)}", restart=True, then_wait=wait)
+        case _:
+            return Step(deeds=_deeds(chance, 0.5), then_wait=wait)
+
+
+def _point(chance: random.Random) -> str:
+    names = [f"text.{name}" for name in _TEXT_POINTS] + [f"event.{name}" for name in _EVENT_POINTS]
+    name = chance.choice([*names, *_CALLS, *_CALLS, chance.choice(_OTHER_POINTS)])
+    return f"{chance.choice(('before', 'after'))} {name}#{chance.choice((1, 1, 1, 2, 3))}"
+
+
+def _beside(chance: random.Random) -> int:
+    return int(chance.random() < 0.15)
+
+
+def _deeds(chance: random.Random, likely: float) -> tuple[Deed, ...]:
+    if chance.random() > likely:
+        return ()
+    return tuple(
+        Deed(act=chance.choice(list(Act)), booking=chance.randint(0, 2)) for _ in range(chance.choice((1, 1, 2)))
+    )
+
+
+def lagging(seed: int) -> Scenario:
+    """Beyond the bounds: Twilio's list lags longer than the settle time, and the answer to a text was lost."""
+    chance = random.Random(seed)
+    return Scenario(
+        seed=seed,
+        starts=(Start.BARE,) * chance.randint(1, 3),
+        lag=SETTLE * chance.uniform(2, 5),
+        next_twilio=(("messages.create", chance.choice((LOST, FAILED, EMPTY, TOO_SLOW))),),
+        steps=(Step(),),
+    )
+
+
+def frozen(seed: int) -> Scenario:
+    """Beyond the bounds: a process stands still between its last look at the lease and its call, for too long."""
+    chance = random.Random(seed)
+    stop = f"stop before twilio.create#{chance.randint(1, 2)}"
+    return Scenario(
+        seed=seed,
+        starts=(Start.BARE,) * chance.randint(2, 3),
+        steps=(Step(order=stop, frozen=LEASE * chance.uniform(1.05, 1.5), beside=6),),
+    )
