@@ -29,7 +29,7 @@ def main() -> int:
         kills += verdict.kills
         if verdict.problems and run == "within":
             print(verdict, flush=True)
-        print(run, verdict.scenario.seed, verdict.kills, verdict.passes, [str(p) for p in verdict.problems], f"{time.monotonic() - began:.0f}s", flush=True)
+        if verdict.problems or 1: print(run, verdict.scenario.seed, verdict.kills, verdict.passes, [str(p) for p in verdict.problems], f"{time.monotonic() - began:.0f}s", flush=True)
     print(wanted.seeds, kills, counts, kinds)
     return 0
 

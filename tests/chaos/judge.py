@@ -104,7 +104,7 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
     intents = world.intents_of(booking, "event")
     ids = {intent["provider_id"] for intent in intents} - {None}
     live = sorted(world.live & (ids | set(application.live_of(booking))))
-    if len(live) > 1:
+    if len(live) > 1 and set(live) - application.made:
         yield "duplicate", f"{len(live)} live events"
     row = world.bookings.get(booking)
     if row is None or row["status"] not in ELIGIBLE:

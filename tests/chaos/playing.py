@@ -83,7 +83,7 @@ def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
     with _deeds(scene, step):
         time.sleep(step.frozen)
         for _ in range(step.beside):
-            scene.run()
+            scene.finish(scene.start(step.beside_order))
             time.sleep(_NAP)
         if step.restart:
             scene.venue.postgres.stop()
@@ -109,7 +109,7 @@ def _deeds(scene: Scene, step: Step) -> Iterator[None]:
 @contextmanager
 def _at_the_same_time(scene: Scene, step: Step) -> Iterator[None]:
     with _deeds(scene, step):
-        others = [scene.start() for _ in range(step.beside)]
+        others = [scene.start(step.beside_order) for _ in range(step.beside)]
         yield
         for other in others:
             scene.finish(other)

@@ -70,6 +70,8 @@ class Step:
     """Seconds it stays stopped."""
     beside: int = 0
     """So many whole passes of another process while it is stopped; one at the same time if it is not."""
+    beside_order: str = ""
+    """What is done to that other process, and where."""
     restart: bool = False
     """PostgreSQL goes away while it is stopped, and comes back after it went on."""
     then_wait: float = 0

@@ -1,0 +1,28 @@
+"""The harness can fail: each mutant, a safeguard taken away, is noticed; without the mutant its scenario is clean."""
+
+import pytest
+
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.playing import play
+from tests.chaos.stage import Stage
+
+EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
+
+
+@EMBEDDED
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_caught(stage: Stage, name: str) -> None:
+    mutant = MUTANTS[name]
+    verdict = play(stage, mutant.scenario, name)
+    assert mutant.leads_to in {problem.kind for problem in verdict.problems}, verdict
+
+
+@EMBEDDED
+@pytest.mark.parametrize("name", MUTANTS)
+def test_its_scenario_is_clean_without_it(stage: Stage, name: str) -> None:
+    verdict = play(stage, MUTANTS[name].scenario)
+    assert not verdict.problems, verdict
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(MUTANTS) >= 10
