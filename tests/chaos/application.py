@@ -4,7 +4,7 @@ import random
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ from tests.support.venue import LONDON, Venue
 
 _NUMBER = "+4477009001{:02d}"
 _OTHER_CUSTOMER = "+447700900999"
-_PARTY = ("19:30", "23:00")
+_PARTY = (time(19, 30), time(23, 0))
 
 
 @dataclass
@@ -159,10 +159,7 @@ class Application:
     def _read(self, booking: BookingId) -> list[tuple[Any, ...]]:
         """The event id it stores, and when the party begins and ends."""
         rows = self._sql("SELECT calendar_event_id, event_date FROM private_bookings WHERE id = %s", booking)
-        edges = [datetime.strptime(edge, "%H:%M").time() for edge in _PARTY]
-        return [
-            (stored, *(datetime.combine(day, edge, tzinfo=LONDON) for edge in edges)) for stored, day in rows
-        ]
+        return [(stored, *(datetime.combine(day, edge, tzinfo=LONDON) for edge in _PARTY)) for stored, day in rows]
 
     def _sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         return self.venue.sql(statement, *values, role="venue_app")

@@ -32,10 +32,10 @@ _JSON = ("Content-Type", "application/json")
 TWILIO_BUSY = Fault(
     kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(_JSON, ("Retry-After", "1"))
 )
-GOOGLE_BUSY = Fault(
-    kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded"), headers=(_JSON,)
+GOOGLE_BUSY = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded"), headers=(_JSON,))
+TWILIO_NO = Fault(
+    kind=Misbehaviour.STATUS, status=400, body=json.dumps({"code": 21211, "status": 400}), headers=(_JSON,)
 )
-TWILIO_NO = Fault(kind=Misbehaviour.STATUS, status=400, body=json.dumps({"code": 21211, "status": 400}), headers=(_JSON,))
 _EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
 _TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO)
 _GOOGLE = (*_EITHER, GOOGLE_BUSY)
@@ -46,7 +46,13 @@ _REST += ("event.abandoned", "event.planned", "event.claimed", "google.list", "g
 _REST += ("run.began", "run.changed", "episode.began", "episode.changed", "sentry.envelope")
 _LOSABLE = ("twilio.create", "google.insert")
 _STARTS = (Start.BARE,) * 5 + tuple(Start)
-_STEPS = ("kill",) * 6 + ("lose",) * 3 + ("at random",) * 2 + ("deeds",) * 3 + ("pair", "frozen", "frozen", "restart", "calm")
+_STEPS = (
+    ("kill",) * 6
+    + ("lose",) * 3
+    + ("at random",) * 2
+    + ("deeds",) * 3
+    + ("pair", "frozen", "frozen", "restart", "calm")
+)
 
 
 def drawn(seed: int) -> Scenario:
@@ -81,7 +87,9 @@ def _step(chance: random.Random) -> Step:
     wait = chance.choice((0, 0, LEASE * 1.2, LEASE + SETTLE))
     match chance.choice(_STEPS):
         case "kill":
-            return Step(order=f"kill {_point(chance)}", deeds=_deeds(chance, 0.2), beside=_beside(chance), then_wait=wait)
+            return Step(
+                order=f"kill {_point(chance)}", deeds=_deeds(chance, 0.2), beside=_beside(chance), then_wait=wait
+            )
         case "lose":
             order = f"lose {chance.choice(_LOSABLE)}#{chance.choice((1, 1, 2))}"
             return Step(order=order, beside=_beside(chance), then_wait=wait)

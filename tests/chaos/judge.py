@@ -5,14 +5,18 @@ that should have an effect, and has none, and nobody was told, and no intent is 
 that is said and is not so.
 """
 
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.errors import Exit
 from tests.chaos.stage import Scene
 
 ELIGIBLE = ("draft", "confirmed")
+USUAL = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN, -signal.SIGKILL}
+"""How a command may end here; never with a bug, and never for its configuration."""
 UNDER_WAY = ("planned", "sending", "unknown", "needs_human")
 
 
@@ -66,8 +70,9 @@ def problems(scene: Scene) -> list[Problem]:
     for booking in scene.application.bookings:
         for check in (_texts, _events, _queue_rows):
             found += [Problem(kind, booking[:8], what) for kind, what in check(world, booking)]
-    if any(code == 1 for code in scene.codes):
-        found.append(Problem("wrong", "-", "the command ended with a bug"))
+    odd = set(scene.codes) - USUAL
+    if odd:
+        found.append(Problem("wrong", "-", f"the command ended with {sorted(odd)}"))
     return found
 
 
@@ -134,21 +139,24 @@ def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:
 
 def tally(scene: Scene) -> Counter[str]:
     """What became of the intents, from their history."""
-    moves = Counter(scene.venue.sql("SELECT effect, was, becomes, code FROM chaos.move"))
     counts: Counter[str] = Counter()
-    for (_, was, becomes, code), number in moves.items():
-        if was == "unknown" and becomes == "done":
-            counts["settled, found"] += number
-        elif was == "unknown" and becomes in ("planned", "dropped"):
-            counts["settled, absent"] += number
-        elif becomes == "done" and code == "adopted":
-            counts["adopted"] += number
-        elif becomes == "refused" and was != becomes:
-            counts["refused"] += number
-        elif becomes == "needs_human" and was != becomes:
-            counts["need a human"] += number
-        elif becomes == "unknown" and was != becomes:
-            counts["unknown"] += number
+    for was, becomes, code, number in scene.venue.sql(
+        "SELECT was, becomes, code, count(*) FROM chaos.move GROUP BY was, becomes, code"
+    ):
+        name = _BECAME.get((was, becomes)) or ("adopted" if (becomes, code) == ("done", "adopted") else "")
+        if name:
+            counts[name] += number
     counts["texts"] = sum(len(scene.application.ours(booking)) for booking in scene.application.bookings)
-    counts["events"] = len({i["provider_id"] for i in scene.venue.rows("reconciler.intent") if i["effect"] == "event"} - {None})
+    counts["events"] = sum(intent["effect"] == "event" and intent["state"] == "done" for intent in World(scene).intents)
     return counts
+
+
+_BECAME = {
+    ("unknown", "done"): "found",
+    ("unknown", "planned"): "absent",
+    ("unknown", "dropped"): "absent",
+    ("sending", "unknown"): "unknown",
+    ("sending", "refused"): "refused",
+    ("planned", "needs_human"): "need a human",
+    ("unknown", "needs_human"): "need a human",
+}

@@ -51,9 +51,7 @@ def attach(name: str) -> None:
 
 def mutant(leads_to: str, **scenario: Any) -> Callable[[Callable[[], None]], Callable[[], None]]:
     def register(take_away: Callable[[], None]) -> Callable[[], None]:
-        MUTANTS[take_away.__name__] = Mutant(
-            take_away=take_away, scenario=Scenario(**scenario), leads_to=leads_to
-        )
+        MUTANTS[take_away.__name__] = Mutant(take_away=take_away, scenario=Scenario(**scenario), leads_to=leads_to)
         return take_away
 
     return register

@@ -1,4 +1,4 @@
-"""Plays a scenario: steps with everything that goes wrong, then calm passes until nothing changes, then the judgement."""
+"""Plays a scenario: steps with all that goes wrong, calm passes until nothing changes, then the judgement."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.chaos.judge import Problem, problems, tally
+from tests.chaos.judge import USUAL, Problem, problems, tally
 from tests.chaos.scenarios import LEASE, SETTLE, Scenario, Step
 from tests.chaos.stage import Scene, Stage
 from tests.chaos.zygote import Command
@@ -40,7 +40,7 @@ class Verdict:
 def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
     with stage.world(scenario, mutant) as scene:
         scene.application.begin(scenario)
-        kills = sum(_play(scene, step) for step in scenario.steps)
+        kills = sum(take(scene, step) for step in scenario.steps)
         for stand_in in (scene.sandbox.twilio, scene.sandbox.google):
             stand_in.faults.clear()
         passes = calm(scene)
@@ -55,7 +55,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
         )
 
 
-def _play(scene: Scene, step: Step) -> bool:
+def take(scene: Scene, step: Step) -> bool:
     """One step; whether it killed its command."""
     word, _, point = step.order.partition(" ")
     with ExitStack() as stack:
@@ -141,7 +141,9 @@ def restless(scene: Scene) -> list[Problem]:
 
 def _snapshot(scene: Scene) -> tuple[object, ...]:
     intents = scene.venue.sql("SELECT id, state, code FROM reconciler.intent ORDER BY id")
-    gaps = scene.venue.sql("SELECT kind, about, reason, noted_at FROM reconciler.gap WHERE closed_at IS NULL ORDER BY 1, 2")
+    gaps = scene.venue.sql(
+        "SELECT kind, about, reason, noted_at FROM reconciler.gap WHERE closed_at IS NULL ORDER BY 1, 2"
+    )
     return scene.sandbox.writes(), scene.venue.checksum(), intents, gaps
 
 
@@ -157,5 +159,5 @@ def _told(scene: Scene) -> str:
         f"{at:%H:%M:%S.%f} {effect} {booking[:8]} {generation} {was} -> {becomes} {code}"
         for at, effect, booking, generation, was, becomes, code in history
     ]
-    output = scene.output.read_text() if any(code == 1 for code in scene.codes) else ""
+    output = scene.output.read_text() if set(scene.codes) - USUAL else ""
     return "\n".join([scene.trace.read_text(), *moves, f"exit codes {scene.codes}", output])

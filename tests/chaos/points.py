@@ -150,6 +150,8 @@ def _of_intent(verb: str, statement: str, values: Mapping[str, Any]) -> str:
     found = _FIRST_SET.search(statement)
     if not found:
         return "changed"
+    if found[1] == "claim" and "'unknown'" in statement:
+        return "claimed_unknown"
     if found[1] != "state":
         return _BY_COLUMN.get(found[1], "changed")
     return _FOR_MANY.get(found[2], found[2]) if found[2] else str(values["to"])

@@ -8,20 +8,21 @@ from typing import Any
 
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from tests.chaos import drawing
+from tests.chaos.mutants import MUTANTS
 from tests.chaos.playing import Verdict, play
 from tests.chaos.stage import Stage, prepare
 from tests.chaos.zygote import Zygote
 from tests.support.venue import Venue
 
 WORKERS = 2
-BEYOND = 10
-"""Seeds of each run beyond the bounds."""
-DRAWINGS = {"within": drawing.drawn, "lagging": drawing.lagging, "frozen": drawing.frozen}
+WITHIN, LAGGING, FROZEN, MUTANT = "within", "lagging", "frozen", "mutant"
+DRAWN = {WITHIN: drawing.drawn, LAGGING: drawing.lagging, FROZEN: drawing.frozen}
+Job = tuple[str, Any]
+"""A run and the seed in it; of mutants, the name."""
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """A server, a zygote and a template of its own."""
+def own_stage() -> Iterator[Stage]:
     with EmbeddedPostgres() as postgres, Zygote() as zygote:
         postgres.create_application("application")
         postgres.create_database("migrated", "application")
@@ -30,21 +31,20 @@ def stage() -> Iterator[Stage]:
         yield Stage(postgres, zygote)
 
 
-def work(wanted: "Queue[Any]", verdicts: "Queue[Any]") -> None:
-    """Play what is wanted until there is no more."""
-    with stage() as mine:
-        for run, seed in iter(wanted.get, None):
-            verdicts.put((run, play(mine, DRAWINGS[run](seed))))
-    verdicts.put(None)
+def play_job(stage: Stage, job: Job) -> Verdict:
+    run, which = job
+    if run == MUTANT:
+        return play(stage, MUTANTS[which].scenario, which)
+    return play(stage, DRAWN[run](which))
 
 
-def played(jobs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, Verdict]]:
-    """The verdicts, as they come, from all workers."""
+def played(jobs: Sequence[Job]) -> Iterator[tuple[Job, Verdict]]:
+    """The verdicts of all workers, as they come."""
     context = multiprocessing.get_context("spawn")
     wanted, verdicts = context.Queue(), context.Queue()
     for job in [*jobs, *[None] * WORKERS]:
         wanted.put(job)
-    workers = [context.Process(target=work, args=(wanted, verdicts)) for _ in range(WORKERS)]
+    workers = [context.Process(target=_work, args=(wanted, verdicts), daemon=True) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
     running = WORKERS
@@ -56,3 +56,13 @@ def played(jobs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, Verdict]]:
             yield verdict
     for worker in workers:
         worker.join()
+
+
+def _work(wanted: "Queue[Any]", verdicts: "Queue[Any]") -> None:
+    """Play what is wanted until there is no more."""
+    try:
+        with own_stage() as stage:
+            for job in iter(wanted.get, None):
+                verdicts.put((job, play_job(stage, job)))
+    finally:
+        verdicts.put(None)

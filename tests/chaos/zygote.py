@@ -128,9 +128,10 @@ class _Warm:
         if not found:
             return
         if os.WIFSTOPPED(status):
-            return _say(self.children[pid], "stopped")
-        _say(self.children[pid], f"ended {os.waitstatus_to_exitcode(status)}")
-        self.children.pop(pid).close()
+            _say(self.children[pid], "stopped")
+        else:
+            _say(self.children[pid], f"ended {os.waitstatus_to_exitcode(status)}")
+            self.children.pop(pid).close()
 
     def _end(self) -> None:
         for pid in self.children:
