@@ -1,5 +1,6 @@
 """The application, and the people beside it, acting upon bookings while we repair them."""
 
+import itertools
 import random
 import uuid
 from collections.abc import Sequence
@@ -36,13 +37,19 @@ class Application:
     """Bookings that have wanted no text of ours from some moment on -> how many there may be."""
 
     def begin(self, scenario: Scenario) -> None:
+        """The bookings there are at the start; the seed makes their ids."""
         chance = random.Random(scenario.seed)
-        for number, start in enumerate(scenario.starts):
-            phone = _NUMBER.format(0 if scenario.one_phone else number)
-            self.bookings.append(self._book(start, phone, str(uuid.UUID(int=chance.getrandbits(128), version=4))))
+        self._keys = (str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in itertools.count())
+        self._phones = itertools.repeat(0) if scenario.one_phone else itertools.count()
+        self.take(scenario.starts)
         if scenario.control:
             older = datetime.now(LONDON) - timedelta(hours=2)
             self.sent.add(self.sandbox.twilio.add_message(_OTHER_CUSTOMER, "Hello", older).sid)
+
+    def take(self, starts: Sequence[Start]) -> None:
+        """Bookings, as they come."""
+        for start in starts:
+            self.bookings.append(self._book(start, _NUMBER.format(next(self._phones)), next(self._keys)))
 
     def _book(self, start: Start, phone: str, key: str) -> BookingId:
         values: dict[str, Any] = {"id": key, "contact_phone": phone}

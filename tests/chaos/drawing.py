@@ -2,7 +2,8 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.google import google_error
@@ -37,7 +38,7 @@ TWILIO_NO = Fault(
     kind=Misbehaviour.STATUS, status=400, body=json.dumps({"code": 21211, "status": 400}), headers=(_JSON,)
 )
 _EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
-_TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO)
+_TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO, TWILIO_NO)
 _GOOGLE = (*_EITHER, GOOGLE_BUSY)
 _HEART = ("text.row", "text.sending", "twilio.create", "twilio.create", "text.done", "text.row_sent")
 _HEART += ("event.sending", "google.insert", "google.insert", "event.done", "event.written")
@@ -46,13 +47,10 @@ _REST += ("event.abandoned", "event.planned", "event.claimed", "google.list", "g
 _REST += ("run.began", "run.changed", "episode.began", "episode.changed", "sentry.envelope")
 _LOSABLE = ("twilio.create", "google.insert")
 _STARTS = (Start.BARE,) * 5 + tuple(Start)
-_STEPS = (
-    ("kill",) * 6
-    + ("lose",) * 3
-    + ("at random",) * 2
-    + ("deeds",) * 3
-    + ("pair", "frozen", "frozen", "restart", "calm")
-)
+_STEPS = ("kill",) * 6 + ("lose",) * 3 + ("at random",) * 2 + ("deeds",) * 3
+_STEPS += ("end", "pair", "frozen", "frozen", "restart", "calm")
+
+Draw = Callable[[int], Scenario]
 
 
 def drawn(seed: int) -> Scenario:
@@ -60,14 +58,15 @@ def drawn(seed: int) -> Scenario:
     chance = random.Random(seed)
     return Scenario(
         seed=seed,
-        starts=tuple(chance.choices(_STARTS, k=chance.randint(2, 5))),
+        starts=tuple(chance.choices(_STARTS, k=chance.randint(1, 3))),
         one_phone=chance.random() < 0.25,
         control=chance.random() < 0.8,
         lag=chance.choice((0, 0, SETTLE * 0.3, SETTLE * 0.7)),
-        redacted=chance.random() < 0.1,
+        redacted=chance.random() < 0.15,
         trial=chance.random() < 0.1,
         twilio=_weather(chance, _TWILIO, ("messages.create",)),
         google=_weather(chance, _GOOGLE, ("events.insert", "events.list", "events.get", "events.delete")),
+        sentry=Weather(rate=0.3, faults=(DROPPED, UNWELL)) if chance.random() < 0.2 else None,
         steps=tuple(_step(chance) for _ in range(chance.randint(2, 3))),
     )
 
@@ -84,28 +83,36 @@ def _weather(chance: random.Random, faults: Sequence[Fault], writes: Sequence[st
 
 
 def _step(chance: random.Random) -> Step:
-    wait = chance.choice((0, 0, LEASE * 1.2, LEASE + SETTLE))
+    """What always goes on, and one thing besides."""
+    step = Step(
+        arrivals=tuple(chance.choices(_STARTS, k=chance.randint(0, 2))),
+        deeds=_deeds(chance, 0.3),
+        then_wait=chance.choice((0, 0, LEASE * 1.2, LEASE + SETTLE)),
+    )
+    beside = _beside(chance)
     match chance.choice(_STEPS):
-        case "kill":
-            return Step(
-                order=f"kill {_point(chance)}", deeds=_deeds(chance, 0.2), beside=_beside(chance), then_wait=wait
-            )
+        case "kill" | "end" as word:
+            return replace(step, order=f"{word} {_point(chance)}", beside=beside, beside_as=_command(chance))
         case "lose":
             order = f"lose {chance.choice(_LOSABLE)}#{chance.choice((1, 1, 2))}"
-            return Step(order=order, beside=_beside(chance), then_wait=wait)
+            return replace(step, order=order, beside=beside, beside_as=_command(chance))
         case "at random":
-            return Step(kill_after=chance.uniform(0.03, 0.5), deeds=_deeds(chance, 0.2), then_wait=wait)
+            return replace(step, kill_after=chance.uniform(0.03, 0.5))
         case "pair":
-            return Step(beside=1, deeds=_deeds(chance, 0.3))
+            return replace(step, beside=1, beside_as=_command(chance), beside_order=f"kill {_point(chance)}")
         case "deeds":
-            return Step(order=f"stop {_point(chance)}", deeds=_deeds(chance, 1), then_wait=wait)
+            return replace(step, order=f"stop {_point(chance)}", deeds=_deeds(chance, 1))
         case "frozen":
             pause = chance.uniform(0.1, LEASE - TIMEOUT)
-            return Step(order=f"stop {_point(chance)}", frozen=pause, beside=_beside(chance), deeds=_deeds(chance, 0.3))
+            return replace(step, order=f"stop {_point(chance)}", frozen=pause, beside=beside)
         case "restart":
-            return Step(order=f"stop {_point(chance)}", restart=True, then_wait=wait)
+            return replace(step, order=f"stop {_point(chance)}", restart=True)
         case _:
-            return Step(deeds=_deeds(chance, 0.5), then_wait=wait)
+            return step
+
+
+def _command(chance: random.Random) -> str:
+    return chance.choice(("once", "once", "backfill", "settling"))
 
 
 def _point(chance: random.Random) -> str:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.cli.stopping import KILLED_BY
 from reconciler.errors import Exit
 from tests.chaos.stage import Scene
 
 ELIGIBLE = ("draft", "confirmed")
-USUAL = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN, -signal.SIGKILL}
+USUAL = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN}
+USUAL |= {-signal.SIGKILL, KILLED_BY + signal.SIGTERM}
 """How a command may end here; never with a bug, and never for its configuration."""
 UNDER_WAY = ("planned", "sending", "unknown", "needs_human")
 

@@ -41,7 +41,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
     with stage.world(scenario, mutant) as scene:
         scene.application.begin(scenario)
         kills = sum(take(scene, step) for step in scenario.steps)
-        for stand_in in (scene.sandbox.twilio, scene.sandbox.google):
+        for stand_in in (scene.sandbox.twilio, scene.sandbox.google, scene.sandbox.sentry):
             stand_in.faults.clear()
         passes = calm(scene)
         found = problems(scene) + restless(scene)
@@ -58,6 +58,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
 def take(scene: Scene, step: Step) -> bool:
     """One step; whether it killed its command."""
     word, _, point = step.order.partition(" ")
+    scene.application.take(step.arrivals)
     with ExitStack() as stack:
         struck: list[Command] = []
         if word == "lose":
@@ -83,7 +84,7 @@ def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
     with _deeds(scene, step):
         time.sleep(step.frozen)
         for _ in range(step.beside):
-            scene.finish(scene.start(step.beside_order))
+            scene.finish(scene.start(step.beside_order, step.beside_as))
             time.sleep(_NAP)
         if step.restart:
             scene.venue.postgres.stop()
@@ -109,7 +110,7 @@ def _deeds(scene: Scene, step: Step) -> Iterator[None]:
 @contextmanager
 def _at_the_same_time(scene: Scene, step: Step) -> Iterator[None]:
     with _deeds(scene, step):
-        others = [scene.start(step.beside_order) for _ in range(step.beside)]
+        others = [scene.start(step.beside_order, step.beside_as) for _ in range(step.beside)]
         yield
         for other in others:
             scene.finish(other)

@@ -65,7 +65,7 @@ ORDERS = "CHAOS_ORDERS"
 """The variable that orders a signal at points: ``kill after twilio.create#1, stop before text.done#1``."""
 TRACE = "CHAOS_TRACE"
 """The variable that names the file for the points passed."""
-_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "end": signal.SIGTERM}
 
 _here = Points()
 

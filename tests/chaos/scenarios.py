@@ -57,10 +57,13 @@ class Deed:
 class Step:
     """One command, and what happens to it and beside it.
 
-    ``order`` names what is done at a point: ``kill after twilio.create#1``; ``stop``: it waits there while the rest of
-    this step happens, and goes on; ``lose``: it is killed once the stand-in has taken the call, before the answer.
+    ``order`` names what is done at a point: ``kill after twilio.create#1``; ``end``: it is asked to stop, as by an
+    operator; ``stop``: it waits there while the rest of this step happens, and goes on; ``lose``: it is killed once the
+    stand-in has taken the call, before the answer.
     """
 
+    arrivals: tuple[Start, ...] = ()
+    """Bookings made before it."""
     order: str = ""
     kill_after: float | None = None
     """Seconds after its start."""
@@ -70,8 +73,10 @@ class Step:
     """Seconds it stays stopped."""
     beside: int = 0
     """So many whole passes of another process while it is stopped; one at the same time if it is not."""
+    beside_as: str = "once"
+    """Which command that is: once, backfill or settling."""
     beside_order: str = ""
-    """What is done to that other process, and where."""
+    """What is done to it, and where."""
     restart: bool = False
     """PostgreSQL goes away while it is stopped, and comes back after it went on."""
     then_wait: float = 0
@@ -102,6 +107,7 @@ class Scenario:
     """Twilio puts a sentence before every text."""
     twilio: Weather | None = None
     google: Weather | None = None
+    sentry: Weather | None = None
     next_twilio: tuple[tuple[str, Fault], ...] = ()
     """Operation and fault: what goes wrong with its next call."""
     next_google: tuple[tuple[str, Fault], ...] = ()

@@ -1,13 +1,13 @@
 """What scenarios are played on: one database server and one zygote per worker, a fresh world for each scenario."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.faults import Fault, Faults
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.server import Request, Response, StandIn
 from reconciler.sandbox.world import Sandbox
@@ -32,6 +32,11 @@ limits:
   settle_tries: 2
   backoff: {{first: 50ms, longest: 200ms}}
 """
+COMMANDS = {
+    "once": ["once", "--do"],
+    "settling": ["once", "unsettled_repairs", "--do"],
+    "backfill": ["backfill", "--since", "2020-01-01", "--do"],
+}
 _HISTORY = """
 CREATE SCHEMA chaos;
 CREATE TABLE chaos.move (
@@ -78,12 +83,13 @@ class Stage:
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             _order(sandbox.twilio.faults, scenario.seed, scenario.twilio, scenario.next_twilio)
             _order(sandbox.google.faults, scenario.seed + 1, scenario.google, scenario.next_google)
+            _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
             yield Scene(self, venue, sandbox, Application(venue, sandbox), mutant)
         self.postgres.drop_database(name)
 
 
-def _order(faults: Faults, seed: int, weather: Weather | None, one_by_one: object) -> None:
-    for operation, fault in one_by_one:  # type: ignore[attr-defined]
+def _order(faults: Faults, seed: int, weather: Weather | None, one_by_one: Sequence[tuple[str, Fault]]) -> None:
+    for operation, fault in one_by_one:
         faults.next_calls(operation, fault)
     if weather:
         faults.by_seed(seed, weather.rate, weather.faults, weather.operations)
@@ -110,14 +116,14 @@ class Scene:
     def output(self) -> Path:
         return self.stage.zygote.folder / f"output_{self.venue.name}"
 
-    def start(self, order: str = "") -> Command:
-        """``reconciler once --do`` as a process of its own."""
+    def start(self, order: str = "", command: str = "once") -> Command:
+        """One of ``COMMANDS`` as a process of its own."""
         self.commands += 1
         with self.trace.open("a") as trace:
-            trace.write(f"-- command {self.commands}: {order or 'undisturbed'}\n")
+            trace.write(f"-- {self.commands}: {command}, {order or 'undisturbed'}\n")
         chaos = {points.ORDERS: order, points.TRACE: str(self.trace), mutants.VARIABLE: self.mutant}
         variables = environment({**self.sandbox.environment(), **chaos})
-        return self.stage.zygote.start(["once", "--do"], variables, self.output)
+        return self.stage.zygote.start(COMMANDS[command], variables, self.output)
 
     def finish(self, command: Command) -> int:
         code = command.finish()
