@@ -66,8 +66,12 @@ class Application:
             self._event(booking, stores=start is not Start.LOST_ID)
         return booking
 
-    def do(self, deed: Deed) -> None:
-        """One act; what the database refuses is the application's own business."""
+    def do(self, deed: Deed, *, we_stand_still: bool) -> None:
+        """One act; what the database refuses is the application's own business.
+
+        ``we_stand_still``: none of our processes goes on before the act has begun. Then we must notice it whenever it
+        ends; otherwise only from its end on.
+        """
         booking = self.bookings[deed.booking % len(self.bookings)]
         acts = {
             Act.QUEUE: self._queue,
@@ -79,24 +83,23 @@ class Application:
             Act.DELETE: self._delete,
             Act.DELETE_EVENT: self._delete_event,
         }
+        before = self._may_still_be()
         try:
             acts[deed.act](booking)
         except psycopg.Error:
             return
         if deed.act in (Act.QUEUE, Act.TEXT, Act.CANCEL, Act.DELETE):
-            self._wants_no_text(booking)
+            most = (before if we_stand_still else self._may_still_be())[booking]
+            self.most_texts[booking] = min(most, self.most_texts.get(booking, most))
 
     def ours(self, booking: str) -> list[str]:
         """SIDs of the texts that Twilio has taken for this booking and that the application did not send."""
         return [m.sid for m in self.sandbox.twilio.messages if booking[:8] in m.body and m.sid not in self.sent]
 
-    def _wants_no_text(self, booking: BookingId) -> None:
-        """From now on one of ours would be too many, but for one whose call may be on its way this moment."""
-        on_its_way = self.venue.sql(
-            "SELECT 1 FROM reconciler.intent WHERE booking = %s AND effect = 'text' AND state = 'sending'", booking
-        )
-        most = len(self.ours(booking)) + bool(on_its_way)
-        self.most_texts[booking] = min(most, self.most_texts.get(booking, most))
+    def _may_still_be(self) -> dict[str, int]:
+        """How many texts of ours each booking may have, if it wants none from now on: a call may be on its way."""
+        under_way = self.venue.sql("SELECT booking FROM reconciler.intent WHERE effect = 'text' AND state = 'sending'")
+        return {booking: len(self.ours(booking)) + ((booking,) in under_way) for booking in self.bookings}
 
     def _queue(self, booking: BookingId) -> None:
         self.venue.text(booking, status="pending", sent_at=None, scheduled_for=datetime.now(LONDON))

@@ -40,14 +40,24 @@ TWILIO_NO = Fault(
 _EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
 _TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO, TWILIO_NO)
 _GOOGLE = (*_EITHER, GOOGLE_BUSY)
-_HEART = ("text.row", "text.sending", "twilio.create", "twilio.create", "text.done", "text.row_sent")
+_HEART: tuple[str, ...] = ("text.row", "text.sending", "twilio.create", "twilio.create", "text.done", "text.row_sent")
 _HEART += ("event.sending", "google.insert", "google.insert", "event.done", "event.written")
-_REST = ("text.abandoned", "text.planned", "text.claimed", "twilio.account", "twilio.list", "rate.began", "gap.changed")
+_REST: tuple[str, ...] = (
+    "text.abandoned",
+    "text.planned",
+    "text.claimed",
+    "twilio.account",
+    "twilio.list",
+    "rate.began",
+    "gap.changed",
+)
 _REST += ("event.abandoned", "event.planned", "event.claimed", "google.list", "google.get", "google.token")
 _REST += ("run.began", "run.changed", "episode.began", "episode.changed", "sentry.envelope")
+_BEFORE_A_CALL = ("before twilio.create", "before google.insert")
+"""Where a pause is bounded: after the last look at the lease."""
 _LOSABLE = ("twilio.create", "google.insert")
 _STARTS = (Start.BARE,) * 5 + tuple(Start)
-_STEPS = ("kill",) * 6 + ("lose",) * 3 + ("at random",) * 2 + ("deeds",) * 3
+_STEPS: tuple[str, ...] = ("kill",) * 6 + ("lose",) * 3 + ("at random",) * 2 + ("deeds",) * 3
 _STEPS += ("end", "pair", "frozen", "frozen", "restart", "calm")
 
 Draw = Callable[[int], Scenario]
@@ -103,8 +113,10 @@ def _step(chance: random.Random) -> Step:
         case "deeds":
             return replace(step, order=f"stop {_point(chance)}", deeds=_deeds(chance, 1))
         case "frozen":
-            pause = chance.uniform(0.1, LEASE - TIMEOUT)
-            return replace(step, order=f"stop {_point(chance)}", frozen=pause, beside=beside)
+            point = _point(chance)
+            longest = LEASE - TIMEOUT if point.startswith(_BEFORE_A_CALL) else LEASE + SETTLE
+            beside = chance.randint(0, 3)
+            return replace(step, order=f"stop {point}", frozen=chance.uniform(0.1, longest), beside=beside)
         case "restart":
             return replace(step, order=f"stop {_point(chance)}", restart=True)
         case _:

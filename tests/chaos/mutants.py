@@ -229,6 +229,12 @@ def forget_the_row() -> None:
     _put(Texts, "finish", lambda _: lambda *_: None)
 
 
+@mutant("wrong", steps=_killed("after text.sending#1"))
+def leave_the_dead_alone() -> None:
+    """What was under way when a process died stays so for ever."""
+    _put(PostgresLedger, "abandon_expired", lambda _: lambda *_: None)
+
+
 @mutant("wrong", steps=_killed("after event.done#1") + _stopped("before event.abandoned#1", Act.CANCEL))
 def leave_strays() -> None:
     """An event for which the booking has no use any more stays where it is."""

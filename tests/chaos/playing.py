@@ -80,8 +80,11 @@ def take(scene: Scene, step: Step) -> bool:
 
 
 def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
-    """What happens while the command is stopped; a deed that waits for its lock is done once it goes on."""
-    with _deeds(scene, step):
+    """What happens while the command is stopped; a deed that waits for its lock is done once it goes on.
+
+    Stopped before *sending* is committed, it has looked for the last time.
+    """
+    with _deeds(scene, step, we_stand_still="before text.sending" not in step.order and not step.beside):
         time.sleep(step.frozen)
         for _ in range(step.beside):
             scene.finish(scene.start(step.beside_order, step.beside_as))
@@ -95,10 +98,10 @@ def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
 
 
 @contextmanager
-def _deeds(scene: Scene, step: Step) -> Iterator[None]:
+def _deeds(scene: Scene, step: Step, *, we_stand_still: bool) -> Iterator[None]:
     def do() -> None:
         for deed in step.deeds:
-            scene.application.do(deed)
+            scene.application.do(deed, we_stand_still=we_stand_still)
 
     doing = threading.Thread(target=do)
     doing.start()
@@ -109,7 +112,7 @@ def _deeds(scene: Scene, step: Step) -> Iterator[None]:
 
 @contextmanager
 def _at_the_same_time(scene: Scene, step: Step) -> Iterator[None]:
-    with _deeds(scene, step):
+    with _deeds(scene, step, we_stand_still=False):
         others = [scene.start(step.beside_order, step.beside_as) for _ in range(step.beside)]
         yield
         for other in others:

@@ -1,4 +1,4 @@
-"""Seeds within the bounds: no duplicate, nothing lost. `make chaos SEEDS=200` plays many; these are the first of them."""
+"""Seeds within the bounds: no duplicate, nothing lost. These are the first of those that `make chaos` plays."""
 
 import pytest
 
