@@ -4,7 +4,7 @@ An insert may be repeated: its id is derived from booking and generation, so a r
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain import events
@@ -241,9 +241,10 @@ class Events:
             return moved
 
         known = insist(self.services, know)
-        if outcome.result is not Result.DONE or known is None:
+        if outcome.result is not Result.DONE:
             return ended(outcome, Became.CREATED)
-        return self._write_back(known)
+        # Longer than our lease, and somebody has decided without us: what we made is needed by the booking, or goes.
+        return self._write_back(known or replace(sending, provider_id=outcome.provider_id))
 
     def _write_back(self, done: Intent) -> Mended:
         return WriteBack(self.services, self._calendar(), self.kind).run(done)
