@@ -1,5 +1,6 @@
 """The application, and the people beside it, acting upon bookings while we repair them."""
 
+import contextlib
 import itertools
 import random
 import uuid
@@ -83,14 +84,12 @@ class Application:
             Act.DELETE: self._delete,
             Act.DELETE_EVENT: self._delete_event,
         }
-        before = self._may_still_be()
-        try:
+        with contextlib.suppress(psycopg.Error):
+            before = self._may_still_be()
             acts[deed.act](booking)
-        except psycopg.Error:
-            return
-        if deed.act in (Act.QUEUE, Act.TEXT, Act.CANCEL, Act.DELETE):
-            most = (before if we_stand_still else self._may_still_be())[booking]
-            self.most_texts[booking] = min(most, self.most_texts.get(booking, most))
+            if deed.act in (Act.QUEUE, Act.TEXT, Act.CANCEL, Act.DELETE):
+                most = (before if we_stand_still else self._may_still_be())[booking]
+                self.most_texts[booking] = min(most, self.most_texts.get(booking, most))
 
     def ours(self, booking: str) -> list[str]:
         """SIDs of the texts that Twilio has taken for this booking and that the application did not send."""
@@ -133,8 +132,9 @@ class Application:
         self._sql("UPDATE private_bookings SET status = 'confirmed' WHERE id = %s AND status = 'draft'", booking)
 
     def _cancel(self, booking: BookingId) -> None:
-        self._remove_event(booking)
+        stored = [stored for stored, *_ in self._read(booking) if stored]
         self._sql("UPDATE private_bookings SET status = 'cancelled', calendar_event_id = NULL WHERE id = %s", booking)
+        self._remove_live(stored)
 
     def _move(self, booking: BookingId) -> None:
         self._sql("UPDATE private_bookings SET event_date = event_date + 1 WHERE id = %s", booking)
@@ -155,9 +155,6 @@ class Application:
     def live_of(self, booking: str) -> list[str]:
         """Ids of the live events whose title names this booking."""
         return [event["id"] for event in self.sandbox.google.live() if booking[:8] in event["summary"]]
-
-    def _remove_event(self, booking: BookingId) -> None:
-        self._remove_live([stored for stored, *_ in self._read(booking) if stored])
 
     def _remove_live(self, ids: Sequence[str]) -> list[str]:
         with self.sandbox.google.lock:

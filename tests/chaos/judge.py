@@ -17,7 +17,8 @@ from tests.chaos.stage import Scene
 
 ELIGIBLE = ("draft", "confirmed")
 USUAL: set[int] = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN}
-USUAL |= {-signal.SIGKILL, KILLED_BY + signal.SIGTERM}
+KILLED = -signal.SIGKILL
+USUAL |= {KILLED, KILLED_BY + signal.SIGTERM}
 """How a command may end here; never with a bug, and never for its configuration."""
 
 

@@ -1,13 +1,13 @@
 """Plays a scenario: steps with all that goes wrong, calm passes until nothing changes, then the judgement."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.chaos.judge import USUAL, Problem, problems, tally
+from tests.chaos.judge import KILLED, USUAL, Problem, problems, tally
 from tests.chaos.scenarios import LEASE, SETTLE, Scenario, Step
 from tests.chaos.stage import Scene, Stage
 from tests.chaos.zygote import Command
@@ -39,8 +39,8 @@ class Verdict:
 
 def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
     with stage.world(scenario, mutant) as scene:
-        scene.application.begin(scenario)
-        kills = sum(take(scene, step) for step in scenario.steps)
+        for step in scenario.steps:
+            take(scene, step)
         for stand_in in (scene.sandbox.twilio, scene.sandbox.google, scene.sandbox.sentry):
             stand_in.faults.clear()
         passes = calm(scene)
@@ -49,7 +49,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
             scenario=scenario,
             problems=found,
             counts=tally(scene),
-            kills=kills,
+            kills=scene.codes.count(KILLED),
             passes=passes,
             trace=_told(scene) if found else "",
         )
@@ -76,7 +76,7 @@ def take(scene: Scene, step: Step) -> bool:
             command.kill()
         code = scene.finish(command)
     time.sleep(step.then_wait)
-    return code == -9
+    return code == KILLED
 
 
 def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
@@ -99,15 +99,17 @@ def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
 
 @contextmanager
 def _deeds(scene: Scene, step: Step, *, we_stand_still: bool) -> Iterator[None]:
+    """Begun before what is inside, and done after it at the latest."""
+
     def do() -> None:
         for deed in step.deeds:
             scene.application.do(deed, we_stand_still=we_stand_still)
 
-    doing = threading.Thread(target=do)
-    doing.start()
-    doing.join(_BLOCKED)
-    yield
-    doing.join()
+    with ThreadPoolExecutor(1) as pool:
+        doing = pool.submit(do)
+        wait([doing], _BLOCKED if step.deeds else None)
+        yield
+        doing.result()
 
 
 @contextmanager

@@ -84,7 +84,9 @@ class Stage:
             _order(sandbox.twilio.faults, scenario.seed, scenario.twilio, scenario.next_twilio)
             _order(sandbox.google.faults, scenario.seed + 1, scenario.google, scenario.next_google)
             _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
-            yield Scene(self, venue, sandbox, Application(venue, sandbox), mutant)
+            application = Application(venue, sandbox)
+            application.begin(scenario)
+            yield Scene(self, venue, sandbox, application, mutant)
         self.postgres.drop_database(name)
 
 

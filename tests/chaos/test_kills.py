@@ -121,9 +121,7 @@ _AT_THE_HEART = ("row", "sending", "done", "row_sent", "create", "insert", "writ
 
 @contextmanager
 def _begun(stage: Stage, situation: Situation) -> Iterator[Scene]:
-    scenario = Scenario(starts=(situation.start,))
-    with stage.world(scenario) as scene:
-        scene.application.begin(scenario)
+    with stage.world(Scenario(starts=(situation.start,))) as scene:
         for step in situation.steps:
             take(scene, step)
         yield scene

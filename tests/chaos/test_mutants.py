@@ -7,10 +7,14 @@ from tests.chaos.playing import play
 from tests.chaos.stage import Stage
 
 EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
+_QUICK = [name for name, mutant in MUTANTS.items() if not any(step.beside for step in mutant.scenario.steps)]
+"""The others need many passes of another process."""
 
 
 @EMBEDDED
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in _QUICK else pytest.mark.long) for name in MUTANTS]
+)
 def test_a_mutant_is_caught(stage: Stage, name: str) -> None:
     mutant = MUTANTS[name]
     verdict = play(stage, mutant.scenario, name)
@@ -18,6 +22,7 @@ def test_a_mutant_is_caught(stage: Stage, name: str) -> None:
 
 
 @EMBEDDED
+@pytest.mark.long
 @pytest.mark.parametrize("name", MUTANTS)
 def test_its_scenario_is_clean_without_it(stage: Stage, name: str) -> None:
     verdict = play(stage, MUTANTS[name].scenario)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,7 @@ class Command:
         if word == "stopped":
             return True
         self.code = int(number)
+        self.lines.close()
         self.connection.close()
         return False
 
@@ -155,9 +157,11 @@ def _become(wanted: Mapping[str, Any]) -> None:
         from tests.chaos import child  # after the fork: what it reads is this command's
 
         code = child.main(wanted["arguments"])
+    except BaseException:  # noqa: BLE001 - not hidden: this process ends with it
+        traceback.print_exc()
+    finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    finally:
         os._exit(code)
 
 
