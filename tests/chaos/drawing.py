@@ -1,17 +1,15 @@
 """Scenarios drawn by a seed: the same seed draws the same again."""
 
-import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.faults import Fault
 from tests.chaos.scenarios import (
     DROPPED,
     EMPTY,
     FAILED,
+    GOOGLE_BUSY,
     LEASE,
     LOST,
     PAGE,
@@ -20,6 +18,8 @@ from tests.chaos.scenarios import (
     SLOW,
     TIMEOUT,
     TOO_SLOW,
+    TWILIO_BUSY,
+    TWILIO_NO,
     UNWELL,
     Act,
     Deed,
@@ -29,14 +29,6 @@ from tests.chaos.scenarios import (
     Weather,
 )
 
-_JSON = ("Content-Type", "application/json")
-TWILIO_BUSY = Fault(
-    kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(_JSON, ("Retry-After", "1"))
-)
-GOOGLE_BUSY = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded"), headers=(_JSON,))
-TWILIO_NO = Fault(
-    kind=Misbehaviour.STATUS, status=400, body=json.dumps({"code": 21211, "status": 400}), headers=(_JSON,)
-)
 _EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
 _TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO, TWILIO_NO)
 _GOOGLE = (*_EITHER, GOOGLE_BUSY)

@@ -27,7 +27,20 @@ from reconciler.providers.twilio import TwilioGateway
 from reconciler.store import ledger
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import PostgresLedger
-from tests.chaos.scenarios import LEASE, LOST, SETTLE, SILENT, Act, Deed, Scenario, Start, Step
+from tests.chaos.scenarios import (
+    LEASE,
+    LONG_SETTLE,
+    LOST,
+    NO_EVENTS,
+    NO_SUCH_EVENT,
+    SILENT,
+    Act,
+    Deed,
+    Scenario,
+    Start,
+    Step,
+    Weather,
+)
 
 VARIABLE = "CHAOS_MUTANT"
 """The variable that names the mutant a child is to be."""
@@ -109,7 +122,16 @@ def call_before_the_intent() -> None:
     _put(Texts, "mend", lambda _: mend)
 
 
-@mutant("duplicate", steps=_stopped("before google.insert#1", frozen=LEASE * 1.1, beside=2))
+@mutant(
+    "duplicate",
+    google=Weather(rate=1, faults=(NO_EVENTS,), operations=frozenset({"events.list"})),
+    next_google=(("events.get", NO_SUCH_EVENT),),
+    steps=(
+        Step(order="kill after google.insert#1", then_wait=LEASE * 1.1),
+        Step(then_wait=LEASE),
+        Step(),
+    ),
+)
 def ignore_the_conflict() -> None:
     """An id that is taken: then under another one."""
 
@@ -154,7 +176,9 @@ def trust_any_list() -> None:
     _put(TextAsker, "_is_controlled", lambda _: lambda _: True)
 
 
-@mutant("duplicate", lag=SETTLE * 0.8, next_twilio=(("messages.create", LOST),), steps=(Step(),))
+@mutant(
+    "duplicate", settle=LONG_SETTLE, lag=LONG_SETTLE * 0.8, next_twilio=(("messages.create", LOST),), steps=(Step(),)
+)
 def settle_at_once() -> None:
     """Not waiting until lists have caught up."""
     _put(Texts, "settle_after", lambda _: timedelta(0))

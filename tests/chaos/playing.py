@@ -13,8 +13,8 @@ from tests.chaos.stage import Scene, Stage
 from tests.chaos.zygote import Command
 
 MOST_PASSES = 40
-PATIENCE = LEASE + SETTLE + 0.6
-"""Seconds without a change after which what is still under way may stay so: it waits for a person."""
+PATIENCE = 0.6
+"""Seconds beyond lease and settle time without a change: then what is still under way is so for ever."""
 _NAP = 0.15
 _BLOCKED = 0.2
 """Seconds after which a deed of the application is taken to wait for a lock of ours."""
@@ -43,7 +43,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
             take(scene, step)
         for stand_in in (scene.sandbox.twilio, scene.sandbox.google, scene.sandbox.sentry):
             stand_in.faults.clear()
-        passes = calm(scene)
+        passes = calm(scene, LEASE + scenario.settle + PATIENCE)
         found = problems(scene) + restless(scene)
         return Verdict(
             scenario=scenario,
@@ -121,7 +121,7 @@ def _at_the_same_time(scene: Scene, step: Step) -> Iterator[None]:
             scene.finish(other)
 
 
-def calm(scene: Scene) -> int:
+def calm(scene: Scene, patience: float = LEASE + SETTLE + PATIENCE) -> int:
     """Passes until the world has stopped changing; how many it took."""
     seen, since = _snapshot(scene), time.monotonic()
     for number in range(1, MOST_PASSES + 1):
@@ -130,7 +130,7 @@ def calm(scene: Scene) -> int:
         if now != seen:
             seen, since = now, time.monotonic()
             continue
-        if number >= 3 and (not _under_way(scene) or time.monotonic() - since > PATIENCE):
+        if number >= 3 and (not _under_way(scene) or time.monotonic() - since > patience):
             return number
         if _under_way(scene):
             time.sleep(_NAP)

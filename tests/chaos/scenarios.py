@@ -1,12 +1,17 @@
 """What happens in one played scenario: the bookings at the start, the weather at the providers, and the steps."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.google import google_error
+from reconciler.sandbox.twilio import twilio_error
 
-LEASE, SETTLE, TIMEOUT = 0.5, 0.6, 0.2
+LEASE, SETTLE, TIMEOUT = 0.6, 0.8, 0.25
 """Seconds; what cron.yaml says in milliseconds. Everything in a scenario is measured by these."""
+LONG_SETTLE = 3.0
+"""The same where a pass must come before a list has caught up, on a busy machine too."""
 
 
 class Start(StrEnum):
@@ -100,6 +105,7 @@ class Scenario:
     """All bookings have the same number."""
     control: bool = True
     """The account has sent another text before, so that Twilio's list can show that it tells the truth."""
+    settle: float = SETTLE
     lag: float = 0
     """Seconds before a text shows up in Twilio's lists."""
     redacted: bool = False
@@ -124,3 +130,17 @@ SILENT = Fault(kind=Misbehaviour.HANG, seconds=TIMEOUT * 1.5)
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503)
 PAGE = Fault(kind=Misbehaviour.HTML, status=502)
 """What can go wrong with a call of either provider."""
+_JSON = ("Content-Type", "application/json")
+TWILIO_BUSY = Fault(
+    kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(_JSON, ("Retry-After", "1"))
+)
+TWILIO_NO = Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21211), headers=(_JSON,))
+GOOGLE_BUSY = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded"), headers=(_JSON,))
+NO_SUCH_EVENT = Fault(kind=Misbehaviour.STATUS, status=404, body=google_error(404, "notFound"), headers=(_JSON,))
+NO_EVENTS = Fault(
+    kind=Misbehaviour.STATUS,
+    status=200,
+    body=json.dumps({"kind": "calendar#events", "accessRole": "writer", "timeZone": "Europe/London", "items": []}),
+    headers=(_JSON,),
+)
+"""The last two: a calendar that lags."""

@@ -13,22 +13,22 @@ from reconciler.sandbox.server import Request, Response, StandIn
 from reconciler.sandbox.world import Sandbox
 from tests.chaos import mutants, points
 from tests.chaos.application import Application
-from tests.chaos.scenarios import LEASE, SETTLE, TIMEOUT, Scenario, Weather
+from tests.chaos.scenarios import LEASE, TIMEOUT, Scenario, Weather
 from tests.chaos.zygote import Command, Zygote
 from tests.support.command import environment
 from tests.support.venue import LONDON, Venue
 
 TEMPLATE = "chaos_template"
-CRON_YAML = f"""\
+CRON_YAML = """\
 bookings: {{since: 2020-01-01, grace: 1ms}}
 rules:
   sms.missing: {{quiet_hours: off}}
 limits:
   rate: {{texts: 1000/s, events: 1000/s}}
   per_recipient: 50/24h
-  timeouts: {{twilio: {TIMEOUT * 1000:.0f}ms, google: {TIMEOUT * 1000:.0f}ms, sql: 5s, lock: 200ms}}
-  lease: {LEASE * 1000:.0f}ms
-  settle: {SETTLE * 1000:.0f}ms
+  timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: 5s, lock: 200ms}}
+  lease: {lease:.0f}ms
+  settle: {settle:.0f}ms
   settle_tries: 2
   backoff: {{first: 50ms, longest: 200ms}}
 """
@@ -78,7 +78,8 @@ class Stage:
         self.postgres.create_database(name, TEMPLATE)
         venue = Venue(self.postgres, name, now=datetime.now(LONDON))
         with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
-            sandbox.cron_yaml.write_text(CRON_YAML)
+            seconds = {"timeout": TIMEOUT, "lease": LEASE, "settle": scenario.settle}
+            sandbox.cron_yaml.write_text(CRON_YAML.format(**{name: n * 1000 for name, n in seconds.items()}))
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             _order(sandbox.twilio.faults, scenario.seed, scenario.twilio, scenario.next_twilio)
@@ -86,8 +87,11 @@ class Stage:
             _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
             application = Application(venue, sandbox)
             application.begin(scenario)
-            yield Scene(self, venue, sandbox, application, mutant)
+            scene = Scene(self, venue, sandbox, application, mutant)
+            yield scene
         self.postgres.drop_database(name)
+        for written in (scene.trace, scene.output):
+            written.unlink(missing_ok=True)
 
 
 def _order(faults: Faults, seed: int, weather: Weather | None, one_by_one: Sequence[tuple[str, Fault]]) -> None:

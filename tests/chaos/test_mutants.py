@@ -4,11 +4,17 @@ import pytest
 
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.playing import play
+from tests.chaos.running import hunt
+from tests.chaos.scenarios import LONG_SETTLE
 from tests.chaos.stage import Stage
 
 EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
-_QUICK = [name for name, mutant in MUTANTS.items() if not any(step.beside for step in mutant.scenario.steps)]
-"""The others need many passes of another process."""
+_QUICK = [
+    name
+    for name, mutant in MUTANTS.items()
+    if mutant.scenario.settle < LONG_SETTLE and not any(step.beside for step in mutant.scenario.steps)
+]
+"""The others need more time, or passes of another process."""
 
 
 @EMBEDDED
@@ -16,9 +22,8 @@ _QUICK = [name for name, mutant in MUTANTS.items() if not any(step.beside for st
     "name", [pytest.param(name, marks=[] if name in _QUICK else pytest.mark.long) for name in MUTANTS]
 )
 def test_a_mutant_is_caught(stage: Stage, name: str) -> None:
-    mutant = MUTANTS[name]
-    verdict = play(stage, mutant.scenario, name)
-    assert mutant.leads_to in {problem.kind for problem in verdict.problems}, verdict
+    verdict = hunt(stage, name)
+    assert MUTANTS[name].leads_to in {problem.kind for problem in verdict.problems}, verdict
 
 
 @EMBEDDED
