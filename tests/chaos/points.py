@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, event
 
 _WRITE = re.compile(r'\s*(INSERT INTO|UPDATE|DELETE FROM)\s+(?:[\w"]+\.)?"?(\w+)"?')
 _FIRST_SET = re.compile(r"\bSET\s+(\w+)\s*=\s*(?:'(\w+)')?")
+_DOES = {"INSERT": "began", "UPDATE": "changed", "DELETE": "removed"}
 _BY_COLUMN = {"claim": "claimed", "leased_until": "released", "subject": "refreshed", "code": "undone"}
 """What an UPDATE of an intent does that does not change its state <- the first column it sets."""
 _FOR_MANY = {"unknown": "abandoned", "dropped": "swept"}
@@ -141,12 +142,12 @@ def label_of(statement: str, values: Mapping[str, Any], effect: str) -> str:
         return "text.row" if verb == "INSERT" else f"text.row_{values.get('status', 'changed')}"
     if table == "private_bookings":
         return "event.written"
-    return f"{table}.{'began' if verb == 'INSERT' else 'changed'}"
+    return f"{table}.{_DOES[verb]}"
 
 
 def _of_intent(verb: str, statement: str, values: Mapping[str, Any]) -> str:
-    if verb == "INSERT":
-        return "planned"
+    if verb != "UPDATE":
+        return "planned" if verb == "INSERT" else _DOES[verb]
     found = _FIRST_SET.search(statement)
     if not found:
         return "changed"
