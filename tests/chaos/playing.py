@@ -13,7 +13,7 @@ from tests.chaos.stage import Scene, Stage
 from tests.chaos.zygote import Command
 
 MOST_PASSES = 40
-PATIENCE = 0.6
+PATIENCE = 0.8
 """Seconds beyond lease and settle time without a change: then what is still under way is so for ever."""
 _NAP = 0.15
 _BLOCKED = 0.2

@@ -30,7 +30,7 @@ limits:
   lease: {lease:.0f}ms
   settle: {settle:.0f}ms
   settle_tries: 2
-  backoff: {{first: 50ms, longest: 200ms}}
+  backoff: {{first: 100ms, longest: 300ms}}
 """
 COMMANDS = {
     "once": ["once", "--do"],

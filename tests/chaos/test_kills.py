@@ -39,9 +39,12 @@ class Situation:
     but: Mapping[str, End] = field(default_factory=dict)
     """Where a kill leads to another end."""
 
+    perhaps: str = ""
+    """Further points, where the pause before another try may be over already on a busy machine."""
+
     @property
     def points(self) -> list[str]:
-        return self.passes.split()
+        return [*_RETENTION.split(), *self.passes.split()]
 
 
 def _died(point: str) -> Step:
@@ -50,14 +53,16 @@ def _died(point: str) -> Step:
 
 _A_PASS = Step(then_wait=SETTLE + 0.05)
 """One that finds the lease run out; the next one settles."""
+_RETENTION = "run.removed gap.removed episode.removed"
+_REPAIRS_EVENT = "event.claimed rate.began event.sending google.insert event.done event.written gap.changed"
 _REPAIRS_TEXT = (
     "twilio.account text.planned text.claimed text.row {} text.sending twilio.create text.done text.row_sent"
 )
 
 SITUATIONS = {
     "nothing": Situation(
-        passes="event.abandoned event.claimed_unknown google.token google.list event.planned event.claimed rate.began "
-        "event.sending google.insert event.done event.written gap.changed run.changed episode.changed sentry.envelope "
+        passes="event.abandoned event.claimed_unknown google.token google.list event.planned "
+        f"{_REPAIRS_EVENT} run.changed episode.changed sentry.envelope "
         f"text.abandoned text.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
         but={
             "after event.sending": End(event=("created", 2)),
@@ -82,8 +87,9 @@ SITUATIONS = {
     "a text that did not leave": Situation(
         steps=(_died("before twilio.create#1"), _A_PASS),
         passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed text.abandoned "
-        "text.claimed_unknown twilio.account twilio.list text.planned gap.began sentry.envelope run.began",
-        kills=frozenset({"text.claimed_unknown", "twilio.list", "text.planned", "gap.began"}),
+        "text.claimed_unknown twilio.account twilio.list text.planned sentry.envelope run.began",
+        perhaps=f"gap.began {_REPAIRS_TEXT.format('rate.began')}",
+        kills=frozenset({"text.claimed_unknown", "twilio.list", "text.planned"}),
         end=End(text=("queued", 2)),
     ),
     "an event that was made": Situation(
@@ -100,16 +106,17 @@ SITUATIONS = {
     ),
     "an event that was not made": Situation(
         steps=(_died("before google.insert#1"),),
-        passes="event.abandoned event.claimed_unknown google.token google.list google.get event.planned gap.began "
-        "gap.changed run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        passes="event.abandoned event.claimed_unknown google.token google.list google.get event.planned "
+        "run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
-        kills=frozenset({"google.get", "event.planned", "gap.began"}),
+        perhaps=f"gap.began {_REPAIRS_EVENT}",
+        kills=frozenset({"google.get", "event.planned"}),
         end=End(event=("created", 2)),
     ),
     "an event that the application lost": Situation(
         start=Start.LOST_ID,
         passes="event.abandoned event.claimed_unknown google.token google.list event.planned event.claimed event.done "
-        "gap.changed run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        "run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"google.list", "event.planned", "event.claimed", "event.done"}),
         end=End(event=("adopted", 1)),
@@ -173,7 +180,7 @@ def test_these_are_all_the_points_a_pass_comes_to(stage: Stage, name: str) -> No
         passed = [
             line.split()[2].partition("#")[0] for line in scene.trace.read_text().splitlines() if "before" in line
         ]
-        assert set(passed) == set(situation.points)
+        assert set(situation.points) <= set(passed) <= {*situation.points, *situation.perhaps.split()}
 
 
 def test_kills_are_ordered_at_points_that_there_are() -> None:
