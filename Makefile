@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-long test-system check benchmark lock clean
+.PHONY: help demo test test-long test-system chaos check benchmark lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,10 @@ test-long: $(READY)  ## Those at full size or with long waits; `make test` has a
 
 test-system: $(READY)  ## Those that need packages of the operating system (.ci/run installs them).
 	$(BIN)/pytest -n 2 -m 'system and not long'
+
+SEEDS ?= 20
+chaos: $(READY)  ## Kills, lost answers, lying lists, by seed: SEEDS=200 takes ten minutes; FIRST=7 SEEDS=1 replays one.
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
 check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/ruff check .

@@ -49,7 +49,7 @@ class Faults:
         self._lock = threading.Lock()
         self._next: dict[str, deque[Fault]] = {}
         self._always: dict[str, Fault] = {}
-        self._seeded: tuple[random.Random, float, Sequence[Misbehaviour], Collection[str]] | None = None
+        self._seeded: tuple[random.Random, float, Sequence[Misbehaviour | Fault], Collection[str]] | None = None
 
     def next_calls(self, operation: str, *faults: Fault) -> None:
         """One fault for each of the next calls of ``operation``."""
@@ -60,7 +60,9 @@ class Faults:
         with self._lock:
             self._always[operation] = fault
 
-    def by_seed(self, seed: int, rate: float, kinds: Sequence[Misbehaviour], operations: Collection[str] = ()) -> None:
+    def by_seed(
+        self, seed: int, rate: float, kinds: Sequence[Misbehaviour | Fault], operations: Collection[str] = ()
+    ) -> None:
         """Let a share ``rate`` of the calls (of ``operations``, or all) go wrong; the same seed does the same again."""
         with self._lock:
             self._seeded = (random.Random(seed), rate, tuple(kinds), frozenset(operations))  # noqa: S311 - for replay
@@ -93,4 +95,7 @@ class Faults:
         chance, rate, kinds, operations = self._seeded
         if operations and operation not in operations:
             return None
-        return Fault(kind=chance.choice(kinds)) if chance.random() < rate else None
+        if chance.random() >= rate:
+            return None
+        drawn = chance.choice(kinds)
+        return drawn if isinstance(drawn, Fault) else Fault(kind=drawn)

@@ -110,6 +110,13 @@ def test_a_seed_for_some_operations_leaves_the_others_alone(faults: Faults) -> N
     assert faults.take("messages.create") is not None
 
 
+def test_a_whole_fault_is_drawn_as_it_is(faults: Faults) -> None:
+    busy = Fault(kind=Misbehaviour.STATUS, status=429, headers=(("Retry-After", "1"),))
+    faults.by_seed(1, 1.0, [busy])
+
+    assert faults.take("messages.create") == busy
+
+
 def test_calls_at_the_same_time_share_the_queue(faults: Faults) -> None:
     faults.next_calls("messages.create", *[DROP] * 100)
 

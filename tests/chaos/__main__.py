@@ -1,0 +1,46 @@
+"""``make chaos SEEDS=n``: drawn scenarios, every mutant, and two runs beyond the bounds; exit 1 unless all is well.
+
+``FIRST=17 SEEDS=1`` replays seed 17 alone.
+"""
+
+import argparse
+import sys
+import time
+
+from tests.chaos import guarantee
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job, played
+
+BEYOND = 10
+"""Seeds of each run beyond the bounds."""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, help="play these seeds alone, and nothing else")
+    wanted = parser.parse_args()
+    first = wanted.first or 1
+    jobs: list[Job] = [(WITHIN, seed) for seed in range(first, first + wanted.seeds)]
+    if wanted.first is None:
+        jobs += [(MUTANT, name) for name in MUTANTS]
+        jobs += [(run, seed) for run in (LAGGING, FROZEN) for seed in range(1, BEYOND + 1)]
+    began, shown = time.monotonic(), guarantee.Shown()
+    for job, verdict in played(jobs):
+        if not shown.add(job, verdict):
+            replay = f"make chaos SEEDS=1 FIRST={job[1]}" if job[0] == WITHIN else f"the test of {job[1]}"
+            say(f"{verdict}\nreplay: {replay}")
+    say(f"{shown}\n  {time.monotonic() - began:.0f} s")
+    if shown.seeds >= guarantee.FULL and wanted.first is None:
+        guarantee.write(shown.results())
+        say(f"  written to {guarantee.RESULTS.name} and {guarantee.README.name}")
+    return 0 if shown.is_good and len(jobs) == shown.played else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

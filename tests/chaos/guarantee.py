@@ -1,0 +1,128 @@
+"""What a full run has shown: docs/guarantee.json, and the README's paragraph that is written from it."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.mutants import MUTANTS
+from tests.chaos.playing import Verdict
+from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job
+from tests.chaos.scenarios import LEASE, SETTLE
+
+ROOT = Path(__file__).parents[2]
+RESULTS, README = ROOT / "docs" / "guarantee.json", ROOT / "README.md"
+BEGINS, ENDS = "<!-- written by `make chaos SEEDS=200` -->", "<!-- until here -->"
+FULL = 200
+"""Seeds from which on a run is worth writing down."""
+KINDS = {"duplicates": "duplicate", "lost": "lost", "wrong": "wrong"}
+
+
+@dataclass
+class Shown:
+    """Adds up verdicts."""
+
+    played: int = 0
+    seeds: int = 0
+    kills: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    caught: set[str] = field(default_factory=set)
+    missed: set[str] = field(default_factory=set)
+    beyond: dict[str, Counter[str]] = field(default_factory=lambda: {LAGGING: Counter(), FROZEN: Counter()})
+
+    def add(self, job: Job, verdict: Verdict) -> bool:
+        """Whether it is as it should be."""
+        self.played += 1
+        run, which = job
+        kinds = Counter(problem.kind for problem in verdict.problems)
+        if run == WITHIN:
+            self.seeds += 1
+            self.kills += verdict.kills
+            self.problems += kinds
+            self.counts += verdict.counts
+            return not kinds
+        if run == MUTANT:
+            is_caught = MUTANTS[which].leads_to in kinds
+            (self.caught if is_caught else self.missed).add(which)
+            return is_caught
+        self.beyond[run]["seeds"] += 1
+        self.beyond[run]["doubles"] += kinds["duplicate"]
+        return True
+
+    def results(self) -> dict[str, Any]:
+        return {
+            "seeds": self.seeds,
+            "kills": self.kills,
+            **{name: self.problems[kind] for name, kind in KINDS.items()},
+            **{name: self.counts[name] for name in ("texts", "events", "unknown", "found", "absent")},
+            **{name: self.counts[name] for name in ("adopted", "refused", "need a human")},
+            "mutants": len(self.caught) + len(self.missed),
+            "caught": len(self.caught),
+            "lease": f"{LEASE * 1000:.0f}ms",
+            "settle": f"{SETTLE * 1000:.0f}ms",
+            **{f"{run}_{what}": n[what] for run, n in self.beyond.items() for what in ("seeds", "doubles")},
+        }
+
+    @property
+    def is_good(self) -> bool:
+        return not self.problems and not self.missed
+
+    def __str__(self) -> str:
+        return summary(self.results())
+
+
+def summary(results: Mapping[str, Any]) -> str:
+    """For the terminal."""
+    return """\
+seeds {seeds}, kills {kills}, duplicates {duplicates}, lost {lost}, wrong {wrong}
+  texts {texts}, events {events}; outcomes unknown {unknown}: settled {found} found, {absent} absent
+  adopted {adopted}, refused {refused}, need a human {need a human}
+  mutants {mutants}, caught {caught}
+  beyond the bounds, a list that lags longer than limits.settle: {lagging_seeds} seeds, {lagging_doubles} doubles
+  beyond the bounds, a process that stands still before its call: {frozen_seeds} seeds, {frozen_doubles} doubles\
+""".format(**results)
+
+
+def paragraph(results: Mapping[str, Any]) -> str:
+    """For the README, between its markers."""
+    return """\
+- **Shown by breaking it.** `make chaos SEEDS={seeds}` runs the real command on a real database and kills it at named
+  points, before and after a commit or a call, and at random: {kills} times. Answers got lost, lists lagged, PostgreSQL
+  went away, processes raced, the application wrote in between. **{seeds} seeds, {duplicates} duplicates, {lost} lost.**
+  Of {unknown} calls with an unclear outcome {found} had arrived and {absent} had not; {need a human} wait for a person.
+  It holds as long as Twilio's list lags less than `limits.settle` and no process stands still for longer than
+  `limits.lease` between its last look and its call. Beyond: {lagging_doubles} doubles in {lagging_seeds} seeds with a
+  list that lags longer, {frozen_doubles} in {frozen_seeds} with a process that wakes up later. And the test can fail:
+  of {mutants} safeguards taken away one by one it noticed {caught}.
+""".format(**results)
+
+
+def read() -> dict[str, Any]:
+    results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return results
+
+
+def write(results: Mapping[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    README.write_text(_with(README.read_text(encoding="utf-8"), paragraph(results)), encoding="utf-8")
+
+
+def _with(page: str, text: str) -> str:
+    """The page with ``text`` between the markers.
+
+    Raises:
+        LookupError: it has no markers.
+    """
+    between = re.compile(f"{re.escape(BEGINS)}\n.*?{re.escape(ENDS)}", re.DOTALL)
+    if not between.search(page):
+        raise LookupError("the README has no place for what was shown")
+    return between.sub(lambda _: f"{BEGINS}\n{text}{ENDS}", page)
+
+
+def shown_in(page: str) -> str:
+    """What stands between the markers."""
+    return page.partition(f"{BEGINS}\n")[2].partition(ENDS)[0]

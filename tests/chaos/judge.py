@@ -1,0 +1,162 @@
+"""Holds the world against what should be, once it is quiet: Twilio, Google and the database are asked, not the product.
+
+*Duplicate*: two texts of ours, or one more than were wanted, or two live events, for one booking. *Lost*: a booking
+that should have an effect, and has none, and nobody was told. *Wrong*: anything else that is said and is not so, or
+that never comes to an end.
+"""
+
+import signal
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.cli.stopping import KILLED_BY
+from reconciler.errors import Exit
+from tests.chaos.stage import Scene
+
+ELIGIBLE = ("draft", "confirmed")
+USUAL: set[int] = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN}
+KILLED = -signal.SIGKILL
+USUAL |= {KILLED, KILLED_BY + signal.SIGTERM}
+"""How a command may end here; never with a bug, and never for its configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    kind: str
+    """duplicate, lost or wrong."""
+    reference: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.reference} {self.what}"
+
+
+@dataclass
+class World:
+    """The world as it is now."""
+
+    scene: Scene
+    bookings: Mapping[str, Mapping[str, Any]] = field(init=False)
+    texts: list[dict[str, Any]] = field(init=False)
+    intents: list[dict[str, Any]] = field(init=False)
+    live: set[str] = field(init=False)
+    told: set[tuple[str, str]] = field(init=False)
+    """Kind and booking of each open gap that somebody knows of."""
+
+    def __post_init__(self) -> None:
+        venue = self.scene.venue
+        self.bookings = {row["id"]: row for row in venue.rows("private_bookings")}
+        self.texts = venue.rows("private_booking_sms_queue")
+        self.intents = venue.rows("reconciler.intent")
+        self.live = {event["id"] for event in self.scene.sandbox.google.live()}
+        untold = {(row["kind"], row["cause"]) for row in venue.rows("reconciler.episode") if row["told_at"] is None}
+        self.told = {
+            (gap["kind"], gap["about"])
+            for gap in venue.rows("reconciler.gap")
+            if not gap["closed_at"] and gap["noted_at"] and (gap["kind"], gap["cause"]) not in untold
+        }
+
+    def intents_of(self, booking: str, effect: str) -> list[dict[str, Any]]:
+        return [intent for intent in self.intents if (intent["booking"], intent["effect"]) == (booking, effect)]
+
+
+def problems(scene: Scene) -> list[Problem]:
+    """Everything that is not as it should be."""
+    world = World(scene)
+    found = []
+    for booking in scene.application.bookings:
+        for check in (_texts, _events, _queue_rows):
+            found += [Problem(kind, booking[:8], what) for kind, what in check(world, booking)]
+    stuck = [intent for intent in world.intents if intent["state"] in ("sending", "unknown")]
+    found += [Problem("wrong", intent["booking"][:8], f"is {intent['state']} for ever") for intent in stuck]
+    odd = set(scene.codes) - USUAL
+    if odd:
+        found.append(Problem("wrong", "-", f"the command ended with {sorted(odd)}"))
+    return found
+
+
+def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    application = world.scene.application
+    ours = application.ours(booking)
+    most = min(1, application.most_texts.get(booking, 1))
+    if len(ours) > most:
+        yield "duplicate", f"{len(ours)} texts of ours, {most} wanted"
+    intents = world.intents_of(booking, "text")
+    if ours and not any(i["state"] in ("done", "sending", "unknown", "needs_human") for i in intents):
+        yield "wrong", "Twilio has a text of which the ledger says that it did not leave"
+    accepted = {message.sid for message in world.scene.sandbox.twilio.messages}
+    if any(i["state"] == "done" and i["provider_id"] not in accepted for i in intents):
+        yield "wrong", "the ledger says done, and Twilio has no such text"
+    row = world.bookings.get(booking)
+    if row is None or row["status"] not in ELIGIBLE or ours or ("sms.missing", booking) in world.told:
+        return
+    queued = any(_is_the_applications(text, booking) for text in world.texts)
+    if not queued:
+        yield "lost", "no text, and nobody was told"
+
+
+def _is_the_applications(text: Mapping[str, Any], booking: str) -> bool:
+    return (
+        text["booking_id"] == booking
+        and text["template_key"] != "reconciler"
+        and text["status"] in ("pending", "approved", "sent")
+    )
+
+
+def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    application = world.scene.application
+    intents = world.intents_of(booking, "event")
+    ids = {intent["provider_id"] for intent in intents} - {None}
+    live = sorted(world.live & (ids | set(application.live_of(booking))))
+    if len(live) > 1 and set(live) - application.made:
+        yield "duplicate", f"{len(live)} live events"
+    row = world.bookings.get(booking)
+    if row is None or row["status"] not in ELIGIBLE:
+        if set(live) - application.made:
+            yield "wrong", "an event of ours stands for a booking that has no use for it"
+        return
+    stored = row["calendar_event_id"]
+    told = {("calendar.missing", booking), ("calendar.duplicate", booking)} & world.told
+    if stored in world.live or stored in application.removed_by_hand or told:
+        return
+    yield "lost", "stores an event that is gone" if stored else "stores no event, and nobody was told"
+
+
+def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    """What our rows in the application's queue say, against what Twilio has."""
+    ours = {message.sid for message in world.scene.sandbox.twilio.messages}
+    rows = [text for text in world.texts if text["booking_id"] == booking and text["template_key"] == "reconciler"]
+    if any(row["status"] == "sent" and row["twilio_message_sid"] not in ours for row in rows):
+        yield "wrong", "a row of ours says sent, and Twilio has no such text"
+    done = {i["provider_id"] for i in world.intents_of(booking, "text") if i["state"] == "done"}
+    marked = {row["twilio_message_sid"] for row in rows if row["status"] == "sent"}
+    eligible = world.bookings.get(booking, {}).get("status") in ELIGIBLE
+    if eligible and rows and done - marked - world.scene.application.sent:
+        yield "wrong", "the ledger says done, and our row in the queue does not say sent"
+
+
+def tally(scene: Scene) -> Counter[str]:
+    """What became of the intents, from their history."""
+    counts: Counter[str] = Counter()
+    for was, becomes, code, number in scene.venue.sql(
+        "SELECT was, becomes, code, count(*) FROM chaos.move GROUP BY was, becomes, code"
+    ):
+        name = _BECAME.get((was, becomes)) or ("adopted" if (becomes, code) == ("done", "adopted") else "")
+        if name:
+            counts[name] += number
+    counts["texts"] = sum(len(scene.application.ours(booking)) for booking in scene.application.bookings)
+    counts["events"] = sum(intent["effect"] == "event" and intent["state"] == "done" for intent in World(scene).intents)
+    return counts
+
+
+_BECAME = {
+    ("unknown", "done"): "found",
+    ("unknown", "planned"): "absent",
+    ("unknown", "dropped"): "absent",
+    ("sending", "unknown"): "unknown",
+    ("sending", "refused"): "refused",
+    ("planned", "needs_human"): "need a human",
+    ("unknown", "needs_human"): "need a human",
+}

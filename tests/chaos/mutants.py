@@ -1,0 +1,265 @@
+"""Safeguards taken away, one at a time, in the child: whatever the harness does not notice, it does not prove.
+
+Each mutant names the scenario that fits it and the kind of problem it must lead to. They replace functions of the
+product by name; a name that is gone is an error.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from reconciler.domain import events as event_words
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.events import Insert
+from reconciler.domain.intents import NEXT_STATE, Intent, Outcome, Result, State
+from reconciler.engine import outcomes, texts
+from reconciler.engine.events import Events
+from reconciler.engine.mender import Scope
+from reconciler.engine.results import Mended
+from reconciler.engine.text_evidence import TextAsker
+from reconciler.engine.texts import Texts
+from reconciler.engine.write_back import WriteBack
+from reconciler.ports import OutgoingText
+from reconciler.providers.google_calendar import GoogleCalendar
+from reconciler.providers.twilio import TwilioGateway
+from reconciler.store import ledger
+from reconciler.store.bookings import PostgresBookings
+from reconciler.store.ledger import PostgresLedger
+from tests.chaos.scenarios import (
+    LEASE,
+    LONG_SETTLE,
+    LOST,
+    NO_EVENTS,
+    NO_SUCH_EVENT,
+    SILENT,
+    Act,
+    Deed,
+    Scenario,
+    Start,
+    Step,
+    Weather,
+)
+
+VARIABLE = "CHAOS_MUTANT"
+"""The variable that names the mutant a child is to be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    take_away: Callable[[], None]
+    scenario: Scenario
+    leads_to: str
+
+
+MUTANTS: dict[str, Mutant] = {}
+
+
+def attach(name: str) -> None:
+    """Become the mutant; '' for none."""
+    if name:
+        MUTANTS[name].take_away()
+
+
+def mutant(leads_to: str, **scenario: Any) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    def register(take_away: Callable[[], None]) -> Callable[[], None]:
+        MUTANTS[take_away.__name__] = Mutant(take_away=take_away, scenario=Scenario(**scenario), leads_to=leads_to)
+        return take_away
+
+    return register
+
+
+def _put(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
+    """Replace what is there; nothing is added that the product does not have."""
+    setattr(owner, name, wrap(getattr(owner, name)))
+
+
+def _in_sql(name: str, *changes: tuple[str, str]) -> None:
+    """The same for a statement of the ledger."""
+    statement = str(getattr(ledger, name))
+    for old, new in changes:
+        if old not in statement:
+            raise LookupError(f"{name} has no {old}")
+        statement = statement.replace(old, new)
+    setattr(ledger, name, ledger.text(statement))
+
+
+def _killed(point: str, **more: Any) -> tuple[Step, ...]:
+    return (Step(order=f"kill {point}", **more),)
+
+
+def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
+    return (Step(order=f"stop {point}", deeds=tuple(Deed(act=act) for act in deeds), **more),)
+
+
+@mutant("duplicate", steps=_stopped("after text.row#1", beside=1, beside_order="kill after twilio.create#1"))
+def skip_the_claim() -> None:
+    """Whoever read an intent has it: no lease and no token guards it, and nobody looks again before the call."""
+    _in_sql("_CLAIM", (f"AND {ledger._FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
+    _in_sql("_MOVE", ("AND claim = CAST(:claim AS uuid) AND state = ANY(:from)", "AND :claim <> '' AND :from <> '{}'"))
+    look_once()
+
+
+@mutant("duplicate", steps=_killed("after twilio.create#1"))
+def call_before_the_intent() -> None:
+    """The text leaves before the ledger says *sending*."""
+
+    def mend(self: Texts, intent: Intent, scope: Scope) -> Mended:
+        put = self._put_row(intent, scope)
+        if isinstance(put, Mended):
+            return put
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = texts.recheck(self, tx, put, scope, now)
+        if isinstance(decision, Mended) or decision.draft is None:
+            raise AssertionError("the scenario has nothing that could change in between")
+        draft = decision.draft
+        outcome = self._gateway().send(OutgoingText(number=draft.number, body=draft.body, validity=timedelta(hours=1)))
+        sending = self._begin_sending(put, scope)
+        return sending if isinstance(sending, Mended) else self._conclude(sending[0], outcome, scope)
+
+    _put(Texts, "mend", lambda _: mend)
+
+
+@mutant(
+    "duplicate",
+    google=Weather(rate=1, faults=(NO_EVENTS,), operations=frozenset({"events.list"})),
+    next_google=(("events.get", NO_SUCH_EVENT),),
+    steps=(
+        Step(order="kill after google.insert#1", then_wait=LEASE * 1.1),
+        Step(then_wait=LEASE),
+        Step(),
+    ),
+)
+def ignore_the_conflict() -> None:
+    """An id that is taken: then under another one."""
+
+    def insist(original: Any) -> Any:
+        def insert(self: GoogleCalendar, event: Any) -> Outcome:
+            outcome: Outcome = original(self, event)
+            if outcome.result is not Result.REFUSED:
+                return outcome
+            again: Outcome = original(self, replace(event, id=f"{event.id}2"))
+            return again
+
+        return insert
+
+    _put(GoogleCalendar, "insert", insist)
+
+
+@mutant("duplicate", next_twilio=(("messages.create", LOST),), steps=(Step(),))
+def resend_on_timeout() -> None:
+    """No answer is taken for a no."""
+    _put(outcomes, "NEXT_STATE", lambda _: {**NEXT_STATE, Result.UNKNOWN: State.PLANNED})
+
+
+@mutant("duplicate", steps=_stopped("after text.row#1", Act.QUEUE))
+def look_once() -> None:
+    """One re-check instead of two."""
+    seen: dict[str, Any] = {}
+
+    def once(original: Any) -> Any:
+        def recheck(mender: Any, tx: Any, intent: Intent, *rest: Any) -> Any:
+            if intent.id not in seen:
+                seen[intent.id] = original(mender, tx, intent, *rest)
+            return seen[intent.id]
+
+        return recheck
+
+    _put(texts, "recheck", once)
+
+
+@mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))
+def trust_any_list() -> None:
+    """What a list does not show is not there, whether or not it would show it."""
+    _put(TextAsker, "_is_controlled", lambda _: lambda _: True)
+
+
+@mutant(
+    "duplicate", settle=LONG_SETTLE, lag=LONG_SETTLE * 0.8, next_twilio=(("messages.create", LOST),), steps=(Step(),)
+)
+def settle_at_once() -> None:
+    """Not waiting until lists have caught up."""
+    _put(Texts, "settle_after", lambda _: timedelta(0))
+
+
+@mutant("duplicate", steps=_stopped("after text.sending#1", frozen=LEASE * 1.1, beside=6))
+def never_look_at_the_lease() -> None:
+    """The call goes out however long ago the intent was claimed."""
+    _put(PostgresLedger, "lease_left", lambda _: lambda *_: timedelta(hours=1))
+
+
+@mutant("duplicate", steps=_stopped("after event.done#1", Act.EVENT))
+def write_back_unguarded() -> None:
+    """The event's id is written, whatever stands there by now; nobody looks for what became needless."""
+
+    def write(original: Any) -> Any:
+        def store(self: PostgresBookings, booking: BookingId, _: str | None, event_id: str) -> bool:
+            stored = self.stored_events([booking])[booking].event_id
+            stores: bool = original(self, booking, stored, event_id)
+            return stores
+
+        return store
+
+    _put(PostgresBookings, "store_event_id", write)
+    _put(WriteBack, "_another_is_live", lambda _: lambda *_: False)
+
+
+@mutant("duplicate", steps=_killed("after google.insert#1"))
+def another_id_each_time() -> None:
+    """Ids by chance: a repeat does not collide, and nobody can ask for the first."""
+    _put(event_words, "event_id", lambda _: lambda *_: f"rcl{secrets.token_hex(12)}")
+    _put(event_words, "candidates", lambda _: lambda *_: [])
+
+
+@mutant("duplicate", steps=_killed("after twilio.create#1"))
+def take_the_dead_for_idle() -> None:
+    """What was under way when a process died is simply planned again."""
+    _in_sql("_ABANDON", ("state = 'unknown'", "state = 'planned'"))
+
+
+@mutant("duplicate", starts=(Start.LOST_ID,))
+def adopt_nothing() -> None:
+    """Events that the application made and lost are not looked for."""
+    _put(event_words, "adoption", lambda _: lambda *_: Insert())
+
+
+@mutant("lost", next_twilio=(("messages.create", SILENT),), steps=(Step(),))
+def take_silence_for_yes() -> None:
+    """No answer is taken for a yes."""
+
+    def hope(original: Any) -> Any:
+        def send(self: TwilioGateway, text: Any) -> Outcome:
+            outcome: Outcome = original(self, text)
+            if outcome.result is not Result.UNKNOWN:
+                return outcome
+            return Outcome(result=Result.DONE, code="queued", provider_id=f"SM{secrets.token_hex(16)}")
+
+        return send
+
+    _put(TwilioGateway, "send", hope)
+
+
+@mutant("lost", starts=(Start.NO_NUMBER,))
+def refuse_in_silence() -> None:
+    """What may not be mended is nobody's business."""
+    _put(PostgresLedger, "record_gaps", lambda _: lambda *_: None)
+
+
+@mutant("wrong", steps=_killed("after text.done#1"))
+def forget_the_row() -> None:
+    """Our row in the queue is not brought up to date after a death."""
+    _put(Texts, "finish", lambda _: lambda *_: None)
+
+
+@mutant("wrong", steps=_killed("after text.sending#1"))
+def leave_the_dead_alone() -> None:
+    """What was under way when a process died stays so for ever."""
+    _put(PostgresLedger, "abandon_expired", lambda _: lambda *_: None)
+
+
+@mutant("wrong", steps=_killed("after event.done#1") + _stopped("before event.abandoned#1", Act.CANCEL))
+def leave_strays() -> None:
+    """An event for which the booking has no use any more stays where it is."""
+    _put(Events, "strays", lambda _: lambda *_: ())

@@ -1,0 +1,159 @@
+"""What scenarios are played on: one database server and one zygote per worker, a fresh world for each scenario."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from reconciler.sandbox.faults import Fault, Faults
+from reconciler.sandbox.postgres import PostgresServer
+from reconciler.sandbox.server import Request, Response, StandIn
+from reconciler.sandbox.world import Sandbox
+from tests.chaos import mutants, points
+from tests.chaos.application import Application
+from tests.chaos.scenarios import LEASE, TIMEOUT, Scenario, Weather
+from tests.chaos.zygote import Command, Zygote
+from tests.support.command import environment
+from tests.support.venue import LONDON, Venue
+
+TEMPLATE = "chaos_template"
+CRON_YAML = """\
+bookings: {{since: 2020-01-01, grace: 1ms}}
+rules:
+  sms.missing: {{quiet_hours: off}}
+limits:
+  rate: {{texts: 1000/s, events: 1000/s}}
+  per_recipient: 50/24h
+  timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: 5s, lock: 200ms}}
+  lease: {lease:.0f}ms
+  settle: {settle:.0f}ms
+  settle_tries: 2
+  backoff: {{first: 100ms, longest: 300ms}}
+"""
+COMMANDS = {
+    "once": ["once", "--do"],
+    "settling": ["once", "unsettled_repairs", "--do"],
+    "backfill": ["backfill", "--since", "2020-01-01", "--do"],
+}
+_HISTORY = """
+CREATE SCHEMA chaos;
+CREATE TABLE chaos.move (
+    at timestamptz NOT NULL, effect text NOT NULL, booking text NOT NULL, generation integer NOT NULL,
+    was text NOT NULL, becomes text NOT NULL, code text NOT NULL
+);
+CREATE FUNCTION chaos.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR (OLD.state, OLD.code) IS DISTINCT FROM (NEW.state, NEW.code) THEN
+        INSERT INTO chaos.move VALUES (clock_timestamp(), NEW.effect, NEW.booking, NEW.generation,
+            CASE WHEN TG_OP = 'UPDATE' THEN OLD.state ELSE '' END, NEW.state, NEW.code);
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent FOR EACH ROW EXECUTE FUNCTION chaos.note();
+"""
+
+
+def prepare(postgres: PostgresServer, migrated: str) -> None:
+    """A template that also keeps the history of every intent, as the database saw it."""
+    postgres.create_database(TEMPLATE, migrated)
+    with postgres.connect(TEMPLATE) as connection:
+        connection.execute(_HISTORY)
+
+
+@dataclass
+class Stage:
+    """For one scenario after the other."""
+
+    postgres: PostgresServer
+    zygote: Zygote
+    played: int = 0
+
+    @contextmanager
+    def world(self, scenario: Scenario, mutant: str = "") -> Iterator["Scene"]:
+        self.played += 1
+        name = f"chaos_{self.played}"
+        self.postgres.create_database(name, TEMPLATE)
+        venue = Venue(self.postgres, name, now=datetime.now(LONDON))
+        with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
+            seconds = {"timeout": TIMEOUT, "lease": LEASE, "settle": scenario.settle}
+            sandbox.cron_yaml.write_text(CRON_YAML.format(**{name: n * 1000 for name, n in seconds.items()}))
+            sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
+            sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
+            _order(sandbox.twilio.faults, scenario.seed, scenario.twilio, scenario.next_twilio)
+            _order(sandbox.google.faults, scenario.seed + 1, scenario.google, scenario.next_google)
+            _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
+            application = Application(venue, sandbox)
+            application.begin(scenario)
+            scene = Scene(self, venue, sandbox, application, mutant)
+            yield scene
+        self.postgres.drop_database(name)
+        for written in (scene.trace, scene.output):
+            written.unlink(missing_ok=True)
+
+
+def _order(faults: Faults, seed: int, weather: Weather | None, one_by_one: Sequence[tuple[str, Fault]]) -> None:
+    for operation, fault in one_by_one:
+        faults.next_calls(operation, fault)
+    if weather:
+        faults.by_seed(seed, weather.rate, weather.faults, weather.operations)
+
+
+@dataclass
+class Scene:
+    """The world of one scenario, and the commands run in it."""
+
+    stage: Stage
+    venue: Venue
+    sandbox: Sandbox
+    application: Application
+    mutant: str
+    commands: int = 0
+    codes: list[int] = field(default_factory=list)
+    """How the commands ended, in order."""
+
+    @property
+    def trace(self) -> Path:
+        return self.stage.zygote.folder / f"trace_{self.venue.name}"
+
+    @property
+    def output(self) -> Path:
+        return self.stage.zygote.folder / f"output_{self.venue.name}"
+
+    def start(self, order: str = "", command: str = "once") -> Command:
+        """One of ``COMMANDS`` as a process of its own."""
+        self.commands += 1
+        with self.trace.open("a") as trace:
+            trace.write(f"-- {self.commands}: {command}, {order or 'undisturbed'}\n")
+        chaos = {points.ORDERS: order, points.TRACE: str(self.trace), mutants.VARIABLE: self.mutant}
+        variables = environment({**self.sandbox.environment(), **chaos})
+        return self.stage.zygote.start(COMMANDS[command], variables, self.output)
+
+    def finish(self, command: Command) -> int:
+        code = command.finish()
+        self.codes.append(code)
+        return code
+
+    def run(self) -> int:
+        return self.finish(self.start())
+
+    @contextmanager
+    def when_taken(self, operation: str, number: int, strike: "list[Command]") -> Iterator[None]:
+        """Kill the command in ``strike`` once the stand-in has taken this call, before it hears of it."""
+        stand_in: StandIn = self.sandbox.twilio if operation.startswith("messages") else self.sandbox.google
+        original, taken = stand_in.answer, Counter[str]()
+
+        def answer(request: Request) -> Response:
+            response = original(request)
+            taken[stand_in.operation(request)] += 1
+            if stand_in.operation(request) == operation and taken[operation] == number:
+                strike[0].kill()
+            return response
+
+        stand_in.answer = answer  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            stand_in.answer = original  # type: ignore[method-assign]

@@ -1,0 +1,189 @@
+"""A kill at each named point, and exactly what there is after a restart: one text, one event, a ledger that says so."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.chaos.judge import World, problems
+from tests.chaos.playing import calm, restless, take
+from tests.chaos.scenarios import LEASE, SETTLE, Scenario, Start, Step
+from tests.chaos.stage import Scene, Stage
+
+EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """What the ledger says of the text and of the event, both *done*: why, and after how many calls."""
+
+    text: tuple[str, int] = ("queued", 1)
+    event: tuple[str, int] = ("created", 1)
+    needless: tuple[str, ...] = ()
+    """Why further intents were dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Where a pass begins, and the points it comes to."""
+
+    start: Start = Start.BARE
+    steps: tuple[Step, ...] = ()
+    """What happened before."""
+    passes: str
+    """All points it comes to."""
+    kills: frozenset[str] | None = None
+    """The points to be killed at, where another situation has the rest."""
+    end: End = field(default_factory=End)
+    but: Mapping[str, End] = field(default_factory=dict)
+    """Where a kill leads to another end."""
+
+    perhaps: str = ""
+    """Further points, where the pause before another try may be over already on a busy machine."""
+
+    @property
+    def points(self) -> list[str]:
+        return [*_RETENTION.split(), *self.passes.split()]
+
+
+def _died(point: str) -> Step:
+    return Step(order=f"kill {point}", then_wait=LEASE + 0.05)
+
+
+_A_PASS = Step(then_wait=SETTLE + 0.05)
+"""One that finds the lease run out; the next one settles."""
+_RETENTION = "run.removed gap.removed episode.removed"
+_REPAIRS_EVENT = "event.claimed rate.began event.sending google.insert event.done event.written gap.changed"
+_REPAIRS_TEXT = (
+    "twilio.account text.planned text.claimed text.row {} text.sending twilio.create text.done text.row_sent"
+)
+
+SITUATIONS = {
+    "nothing": Situation(
+        passes="event.abandoned event.claimed_unknown google.token google.list event.planned "
+        f"{_REPAIRS_EVENT} run.changed episode.changed sentry.envelope "
+        f"text.abandoned text.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
+        but={
+            "after event.sending": End(event=("created", 2)),
+            "before google.insert": End(event=("created", 2)),
+            "after google.insert": End(event=("found", 1)),
+            "before event.done": End(event=("found", 1)),
+            "after event.done": End(needless=("written_back",)),
+            "before event.written": End(needless=("written_back",)),
+            "after text.sending": End(text=("queued", 2)),
+            "before twilio.create": End(text=("queued", 2)),
+            "after twilio.create": End(text=("found", 1)),
+            "before text.done": End(text=("found", 1)),
+        },
+    ),
+    "a text that left": Situation(
+        steps=(_died("after twilio.create#1"), _A_PASS),
+        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed text.abandoned "
+        "text.claimed_unknown twilio.account twilio.list text.done text.row_sent run.began",
+        kills=frozenset({"text.claimed_unknown", "twilio.list", "text.done", "text.row_sent"}),
+        end=End(text=("found", 1)),
+    ),
+    "a text that did not leave": Situation(
+        steps=(_died("before twilio.create#1"), _A_PASS),
+        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed text.abandoned "
+        "text.claimed_unknown twilio.account twilio.list text.planned sentry.envelope run.began",
+        perhaps=f"gap.began {_REPAIRS_TEXT.format('rate.began')}",
+        kills=frozenset({"text.claimed_unknown", "twilio.list", "text.planned"}),
+        end=End(text=("queued", 2)),
+    ),
+    "an event that was made": Situation(
+        steps=(_died("after google.insert#1"),),
+        passes="event.abandoned event.claimed_unknown google.token google.list google.get event.done event.written "
+        "gap.changed run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        f"{_REPAIRS_TEXT.format('rate.began')} run.began",
+        kills=frozenset({"event.claimed_unknown", "google.get", "event.done", "event.written"}),
+        end=End(event=("found", 1)),
+        but={
+            "after event.done": End(event=("found", 1), needless=("written_back",)),
+            "before event.written": End(event=("found", 1), needless=("written_back",)),
+        },
+    ),
+    "an event that was not made": Situation(
+        steps=(_died("before google.insert#1"),),
+        passes="event.abandoned event.claimed_unknown google.token google.list google.get event.planned "
+        "run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        f"{_REPAIRS_TEXT.format('rate.began')} run.began",
+        perhaps=f"gap.began {_REPAIRS_EVENT}",
+        kills=frozenset({"google.get", "event.planned"}),
+        end=End(event=("created", 2)),
+    ),
+    "an event that the application lost": Situation(
+        start=Start.LOST_ID,
+        passes="event.abandoned event.claimed_unknown google.token google.list event.planned event.claimed event.done "
+        "run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        f"{_REPAIRS_TEXT.format('rate.began')} run.began",
+        kills=frozenset({"google.list", "event.planned", "event.claimed", "event.done"}),
+        end=End(event=("adopted", 1)),
+    ),
+}
+
+_AT_THE_HEART = ("row", "sending", "done", "row_sent", "create", "insert", "written")
+
+
+@contextmanager
+def _begun(stage: Stage, situation: Situation) -> Iterator[Scene]:
+    with stage.world(Scenario(starts=(situation.start,))) as scene:
+        for step in situation.steps:
+            take(scene, step)
+        yield scene
+
+
+def _end(scene: Scene) -> End:
+    """What the ledger says; an intent more than one of each kind must be *dropped*."""
+    intents = World(scene).intents
+    done = {intent["effect"]: intent for intent in intents if intent["state"] == "done"}
+    others = [intent for intent in intents if intent not in done.values()]
+    assert [intent["state"] for intent in others] == ["dropped"] * len(others)
+    ends = {effect: (intent["code"], intent["attempts"]) for effect, intent in done.items()}
+    return End(**ends, needless=tuple(intent["code"] for intent in others))
+
+
+def _kills() -> Iterator[object]:
+    for name, situation in SITUATIONS.items():
+        for point in situation.points:
+            if situation.kills is None or point in situation.kills:
+                short = name == "nothing" and point.partition(".")[2] in _AT_THE_HEART
+                for side in ("before", "after"):
+                    yield pytest.param(name, f"{side} {point}", marks=[] if short else pytest.mark.long)
+
+
+@EMBEDDED
+@pytest.mark.parametrize(("name", "point"), list(_kills()))
+def test_a_kill_at_this_point_leaves_no_trace_after_a_restart(stage: Stage, name: str, point: str) -> None:
+    situation = SITUATIONS[name]
+    with _begun(stage, situation) as scene:
+        assert take(scene, Step(order=f"kill {point}#1")), "the pass does not come to this point"
+        calm(scene)
+
+        assert problems(scene) + restless(scene) == []
+        assert _end(scene) == situation.but.get(point, situation.end)
+        ((kept, sid),) = scene.venue.sql("SELECT status, twilio_message_sid FROM private_booking_sms_queue")
+        (booking,) = scene.application.bookings
+        assert (kept, [sid]) == ("sent", scene.application.ours(booking))
+        assert scene.application.live_of(booking) == [scene.venue.stored_event(booking)]
+        assert scene.venue.sql("SELECT kind, reason FROM reconciler.gap WHERE closed_at IS NULL") == []
+
+
+@EMBEDDED
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_these_are_all_the_points_a_pass_comes_to(stage: Stage, name: str) -> None:
+    situation = SITUATIONS[name]
+    with _begun(stage, situation) as scene:
+        scene.trace.unlink(missing_ok=True)
+        scene.run()
+        passed = [
+            line.split()[2].partition("#")[0] for line in scene.trace.read_text().splitlines() if "before" in line
+        ]
+        assert set(situation.points) <= set(passed) <= {*situation.points, *situation.perhaps.split()}
+
+
+def test_kills_are_ordered_at_points_that_there_are() -> None:
+    for situation in SITUATIONS.values():
+        assert (situation.kills or set()) <= set(situation.points)
+        assert {point.split()[1] for point in situation.but} <= set(situation.points)

@@ -1,0 +1,31 @@
+"""Seeds within the bounds: no duplicate, nothing lost. These are the first of those that `make chaos` plays."""
+
+import pytest
+
+from tests.chaos import drawing
+from tests.chaos.playing import play
+from tests.chaos.stage import Stage
+
+EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
+
+
+@EMBEDDED
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_a_drawn_scenario_ends_well(stage: Stage, seed: int) -> None:
+    verdict = play(stage, drawing.drawn(seed))
+    assert not verdict.problems, verdict
+
+
+@EMBEDDED
+@pytest.mark.long
+@pytest.mark.parametrize("draw", [drawing.lagging, drawing.frozen])
+def test_beyond_the_bounds_there_are_doubles(stage: Stage, draw: drawing.Draw) -> None:
+    """What the guarantee excludes, it excludes for a reason."""
+    verdicts = [play(stage, draw(seed)) for seed in (1, 2)]
+    assert any(problem.kind == "duplicate" for verdict in verdicts for problem in verdict.problems)
+
+
+def test_a_seed_draws_the_same_again() -> None:
+    for draw in (drawing.drawn, drawing.lagging, drawing.frozen):
+        assert draw(7) == draw(7)
+        assert draw(7) != draw(8)
