@@ -12,9 +12,11 @@ from typing import Any
 
 from reconciler.domain import events as event_words
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.events import Insert
+from reconciler.domain.event_table import Seen
+from reconciler.domain.event_table import Step as EventStep
 from reconciler.domain.intents import NEXT_STATE, Intent, Outcome, Result, State
 from reconciler.engine import outcomes, texts
+from reconciler.engine.event_making import Making
 from reconciler.engine.events import Events
 from reconciler.engine.mender import Scope
 from reconciler.engine.results import Mended
@@ -195,22 +197,22 @@ def write_back_unguarded() -> None:
     """The event's id is written, whatever stands there by now; nobody looks for what became needless."""
 
     def write(original: Any) -> Any:
-        def store(self: PostgresBookings, booking: BookingId, _: str | None, event_id: str) -> bool:
+        def store(self: PostgresBookings, booking: BookingId, _: str | None, event_id: str, starts_at: Any) -> bool:
             stored = self.stored_events([booking])[booking].event_id
-            stores: bool = original(self, booking, stored, event_id)
+            stores: bool = original(self, booking, stored, event_id, starts_at)
             return stores
 
         return store
 
     _put(PostgresBookings, "store_event_id", write)
-    _put(WriteBack, "_another_is_live", lambda _: lambda *_: False)
+    _put(WriteBack, "_theirs", lambda _: lambda *_: EventStep.TAKE_ITS_PLACE)
 
 
 @mutant("duplicate", steps=_killed("after google.insert#1"))
 def another_id_each_time() -> None:
     """Ids by chance: a repeat does not collide, and nobody can ask for the first."""
     _put(event_words, "event_id", lambda _: lambda *_: f"rcl{secrets.token_hex(12)}")
-    _put(event_words, "candidates", lambda _: lambda *_: [])
+    _put(Making, "_adoptable", lambda _: lambda *_: (Seen.NOTHING, None))
 
 
 @mutant("duplicate", steps=_killed("after twilio.create#1"))
@@ -222,7 +224,7 @@ def take_the_dead_for_idle() -> None:
 @mutant("duplicate", starts=(Start.LOST_ID,))
 def adopt_nothing() -> None:
     """Events that the application made and lost are not looked for."""
-    _put(event_words, "adoption", lambda _: lambda *_: Insert())
+    _put(Making, "_adoptable", lambda _: lambda *_: (Seen.NOTHING, None))
 
 
 @mutant("lost", next_twilio=(("messages.create", SILENT),), steps=(Step(),))

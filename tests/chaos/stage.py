@@ -82,6 +82,7 @@ class Stage:
             sandbox.cron_yaml.write_text(CRON_YAML.format(**{name: n * 1000 for name, n in seconds.items()}))
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
+            sandbox.twilio.transit = timedelta(0)  # a scenario is over in seconds
             _order(sandbox.twilio.faults, scenario.seed, scenario.twilio, scenario.next_twilio)
             _order(sandbox.google.faults, scenario.seed + 1, scenario.google, scenario.next_google)
             _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
