@@ -342,4 +342,7 @@ def test_a_call_that_may_have_happened_is_asked_for_and_nothing_else_is() -> Non
 
 def test_an_event_without_a_time_stands_on_another_day_and_so_does_every_event_of_an_undated_party() -> None:
     assert standing(STARTS, STARTS.astimezone(LONDON)) is Seen.LIVE
+    for hour in (0, 1):  # 1:30 comes twice that night
+        repeated = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+        assert standing(repeated, repeated.astimezone(LONDON)) is Seen.LIVE
     assert standing(None, STARTS) is standing(STARTS, None) is standing(None, None) is Seen.ANOTHER_DAY
