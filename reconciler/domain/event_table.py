@@ -5,7 +5,7 @@ what it says. Nothing else decides.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from reconciler.domain.bookings import Booking
@@ -187,9 +187,10 @@ def shown(event: CalendarEvent | None) -> Seen:
 
 def standing(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
     """The row of a live event that stands there, for a party that begins at ``starts_at`` (``None``: at no time)."""
-    # As instants: in the hour that the clocks repeat, Python calls two times of different zones unequal (PEP 495).
-    moments = [at.timestamp() if at else None for at in (stands_at, starts_at)]
-    return Seen.LIVE if starts_at and moments[0] == moments[1] else Seen.ANOTHER_DAY
+    if starts_at is None or stands_at is None:
+        return Seen.ANOTHER_DAY
+    # As instants of one zone: a time that comes twice equals none of another zone (PEP 495).
+    return Seen.LIVE if stands_at.astimezone(UTC) == starts_at.astimezone(UTC) else Seen.ANOTHER_DAY
 
 
 def shown_for(event: CalendarEvent | None, starts_at: datetime | None) -> Seen:

@@ -191,5 +191,8 @@ def is_ours(intent: Intent, scope: Scope) -> bool:
 
 
 def _step(tx: Transaction, event: CalendarEvent, booking: Booking) -> Step:
-    named = tx.bookings.names_event(event.id, booking.id) or tx.ledger.names_event(event.id, booking.id)
+    # Nobody is asked about the other events of a busy day.
+    named = events.is_made_for(booking, event) and (
+        tx.bookings.names_event(event.id, booking.id) or tx.ledger.names_event(event.id, booking.id)
+    )
     return step(shown_for(event, booking.starts_at), whose(event, booking, named_elsewhere=named))

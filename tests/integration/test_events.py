@@ -55,6 +55,14 @@ TIMES = {
         "2027-03-28T02:30:00+01:00",
         timedelta(hours=1.5),
     ),
+    "an hour that comes twice": (
+        "2026-10-25",
+        "01:30",
+        "04:00",
+        False,
+        "2026-10-25T01:30:00+00:00",
+        timedelta(hours=2.5),
+    ),
     "default length over the change": (
         "2026-10-24",
         "23:30",
@@ -70,9 +78,10 @@ TIMES = {
 def test_times(
     world: World, day: str, start: str, end: str | None, next_day: bool, starts_at: str, length: timedelta
 ) -> None:
-    world.venue.booking(event_date=day, start_time=start, end_time=end, end_time_next_day=next_day)
+    booking = world.venue.booking(event_date=day, start_time=start, end_time=end, end_time_next_day=next_day)
     world.events()
-    event = world.sandbox.google.live()[0]
+    event = only_event(world)
+    assert event["id"] == world.venue.stored_event(booking)
     began, ended = (datetime.fromisoformat(event[edge]["dateTime"]) for edge in ("start", "end"))
     assert (event["start"]["dateTime"], ended - began) == (starts_at, length)
 

@@ -346,3 +346,10 @@ def test_an_event_without_a_time_stands_on_another_day_and_so_does_every_event_o
         repeated = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
         assert standing(repeated, repeated.astimezone(LONDON)) is Seen.LIVE
     assert standing(None, STARTS) is standing(STARTS, None) is standing(None, None) is Seen.ANOTHER_DAY
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_an_hour_that_comes_twice_is_the_same_instant_in_every_zone(fold: int) -> None:
+    starts_at = datetime(2026, 10, 25, 1, 30, tzinfo=LONDON, fold=fold)
+    assert standing(starts_at, starts_at.astimezone(UTC)) is Seen.LIVE
+    assert standing(starts_at, starts_at.replace(fold=1 - fold).astimezone(UTC)) is Seen.ANOTHER_DAY
