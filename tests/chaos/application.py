@@ -105,28 +105,28 @@ class Application:
 
     def _text(self, booking: BookingId) -> None:
         """Its row comes first, as a claim of its own; the SID once Twilio has answered."""
-        ((phone,),) = self._sql("SELECT contact_phone FROM private_bookings WHERE id = %s", booking)
-        now = datetime.now(LONDON)
-        claim = {"status": "approved", "error_message": "dispatching: by a person", "sent_at": None}
-        row = self.venue.text(booking, twilio_message_sid=None, created_at=now, **claim)
-        message = self.sandbox.twilio.add_message(phone, f"Your party, ref {booking[:8]}", now)
-        self.sent.add(message.sid)
-        self._sql(
-            "UPDATE private_booking_sms_queue SET status = 'sent', twilio_message_sid = %s, error_message = NULL, "
-            "sent_at = %s WHERE id = %s",
-            message.sid,
-            now,
-            row,
-        )
+        for (phone,) in self._sql("SELECT contact_phone FROM private_bookings WHERE id = %s", booking):
+            now = datetime.now(LONDON)
+            claim = {"status": "approved", "error_message": "dispatching: by a person", "sent_at": None}
+            row = self.venue.text(booking, twilio_message_sid=None, created_at=now, **claim)
+            message = self.sandbox.twilio.add_message(phone, f"Your party, ref {booking[:8]}", now)
+            self.sent.add(message.sid)
+            self._sql(
+                "UPDATE private_booking_sms_queue SET status = 'sent', twilio_message_sid = %s, error_message = NULL, "
+                "sent_at = %s WHERE id = %s",
+                message.sid,
+                now,
+                row,
+            )
 
     def _event(self, booking: BookingId, *, stores: bool = True) -> None:
-        ((stored, starts_at, ends_at),) = self._read(booking)
-        if stored:
-            return
-        event_id = self.sandbox.google.put(f"[CONFIRMED] - {booking[:8]} - Ana Lima @ Venue", starts_at, ends_at)
-        self.made.add(event_id)
-        if stores:
-            self._sql("UPDATE private_bookings SET calendar_event_id = %s WHERE id = %s", event_id, booking)
+        for stored, starts_at, ends_at in self._read(booking):
+            if stored:
+                return
+            event_id = self.sandbox.google.put(f"[CONFIRMED] - {booking[:8]} - Ana Lima @ Venue", starts_at, ends_at)
+            self.made.add(event_id)
+            if stores:
+                self._sql("UPDATE private_bookings SET calendar_event_id = %s WHERE id = %s", event_id, booking)
 
     def _confirm(self, booking: BookingId) -> None:
         self._sql("UPDATE private_bookings SET status = 'confirmed' WHERE id = %s AND status = 'draft'", booking)
