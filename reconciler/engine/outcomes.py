@@ -37,6 +37,8 @@ def record(tx: Transaction, mender: Mender, intent: Intent, outcome: Outcome, no
         settle=mender.settle_after if outcome.result is Result.UNKNOWN else None,
         counts=not certainly_not_done,
     )
+    if moved is None:
+        return None  # somebody else has found out meanwhile, and knows better
     if outcome.result is Result.UNKNOWN:
         tx.ledger.record_gap(mender.kind, intent.booking, Cause.UNKNOWN_OUTCOME, Refusal.UNKNOWN, now)
     elif outcome.result is Result.REFUSED:
