@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +12,9 @@ from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.digests import digest
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Intent
-from reconciler.domain.judging import judge_ledger
+from reconciler.domain.judging import LEDGER, date_checks, judge_ledger, said_of
 from reconciler.domain.policies import EventPolicy
-from reconciler.domain.verdicts import Refusal, Standing, Verdict, refused
+from reconciler.domain.verdicts import Check, Verdict, first_in_the_way
 
 ID_PREFIX = "rcl"
 LONGEST_TITLE = 200
@@ -93,14 +94,14 @@ def subject(booking: Booking, policy: EventPolicy) -> str:
 
 def judge_event(booking: Booking, last: Intent | None, policy: EventPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without an event id: the first refusal, else the first hold, else repair."""
+    return first_in_the_way(event_checks(booking, last, policy, now), Cause.NEVER_CREATED)
+
+
+def event_checks(booking: Booking, last: Intent | None, policy: EventPolicy, now: datetime) -> Iterator[Check]:
+    """Everything that could stand in the way of an event, in the order in which the first one decides."""
     from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now)
-    if from_ledger:
-        return from_ledger
-    if booking.starts_at is None:
-        return refused(Refusal.NO_DATE)
-    if booking.ends_at is not None and booking.ends_at <= booking.starts_at:
-        return refused(Refusal.ENDS_BEFORE_START)
-    return Verdict(standing=Standing.REPAIR, cause=Cause.NEVER_CREATED)
+    yield Check(name=LEDGER, seen=said_of(last), verdict=from_ledger)
+    yield from date_checks(booking, Cause.NEVER_CREATED)
 
 
 def is_made_for(booking: Booking, event: CalendarEvent) -> bool:

@@ -1,10 +1,12 @@
 """What our own ledger says about a broken rule: the part of the verdict that texts and events share."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
+from reconciler.domain.bookings import Booking
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import BY_A_PERSON, LONGEST_PAUSE, SUBJECT_PARTS, Intent, State
-from reconciler.domain.verdicts import Condition, Hold, Refusal, Verdict, failed_condition, held, refused
+from reconciler.domain.verdicts import Check, Condition, Hold, Refusal, Verdict, check, failed_condition, held, refused
 
 
 def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime) -> Verdict | None:
@@ -44,6 +46,31 @@ def _same_subject(last: Intent, subject: str) -> bool:
     if last.cause is Cause.REFUSED_RECIPIENT:
         return last.subject.partition(SUBJECT_PARTS)[0] == subject.partition(SUBJECT_PARTS)[0]
     return last.subject == subject
+
+
+LEDGER = "ledger"
+"""The name of the check that asks our own ledger."""
+
+
+def said_of(last: Intent | None) -> str:
+    """What our ledger has of the booking, in a few words."""
+    if last is None:
+        return "nothing"
+    code = f" ({last.code})" if last.code else ""
+    return f"generation {last.generation} {last.state}{code}, {last.attempts} attempts"
+
+
+def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
+    """Whether the booking says when it is."""
+    starts_at, ends_at = booking.starts_at, booking.ends_at
+    yield check(Refusal.NO_DATE, moment(starts_at), applies=starts_at is None, cause=cause)
+    upside_down = starts_at is not None and ends_at is not None and ends_at <= starts_at
+    yield check(Refusal.ENDS_BEFORE_START, f"ends {moment(ends_at)}", applies=upside_down, cause=cause)
+
+
+def moment(at: datetime | None) -> str:
+    """A point of time as ``explain`` shows it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else "not set"
 
 
 _REFUSALS = frozenset(Refusal)

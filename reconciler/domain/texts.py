@@ -4,6 +4,7 @@ Money, phones and consent: when in doubt, refuse and tell.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,9 +12,19 @@ from reconciler.domain.bookings import AppFailure, Booking
 from reconciler.domain.digests import digest
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import HANDED_OVER, SUBJECT_PARTS, Intent, State
-from reconciler.domain.judging import judge_ledger
+from reconciler.domain.judging import LEDGER, date_checks, judge_ledger, moment, said_of
 from reconciler.domain.policies import Deliver, TextPolicy
-from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, Verdict, failed_condition, held, refused
+from reconciler.domain.verdicts import (
+    Check,
+    Condition,
+    Hold,
+    Refusal,
+    Verdict,
+    check,
+    failed_condition,
+    first_in_the_way,
+    refused,
+)
 
 LONGEST_VALIDITY = timedelta(hours=4)
 SHORTEST_VALIDITY = timedelta(seconds=60)
@@ -74,49 +85,74 @@ class TextFacts:
 
 def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
-    cause = Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
-    if facts.last and facts.last.state is State.DONE and policy.is_satisfied_by(facts.last.trigger):
-        if facts.last.code != HANDED_OVER:
+    return first_in_the_way(text_checks(booking, facts, policy, now), _cause(booking))
+
+
+def _cause(booking: Booking) -> Cause:
+    return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
+
+
+def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Iterator[Check]:
+    """Everything that could stand in the way of a text, in the order in which the first one decides."""
+    cause = _cause(booking)
+    yield _ledger(booking, facts, policy, cause, now)
+    yield from date_checks(booking, cause)
+    yield from _recipient(booking, facts, cause)
+    yield from _in_time(booking, policy, cause, now)
+    written = "cannot be written" if facts.draft is None else f"{facts.draft.segments} segments"
+    yield check(Refusal.TEXT_UNWRITABLE, written, applies=facts.draft is None, cause=cause)
+    quiet = policy.quiet_hours
+    hours = f"{quiet.starts:%H:%M}-{quiet.ends:%H:%M}" if quiet else "none"
+    yield check(Hold.QUIET_HOURS, hours, applies=bool(quiet and quiet.holds(now)), cause=cause)
+    most = policy.per_recipient.count
+    texted = f"{facts.recent} of {most} to this number"
+    yield check(Hold.PER_RECIPIENT, texted, applies=facts.recent >= most, cause=cause)
+    if policy.deliver is Deliver.RECONCILER:
+        left = validity(booking, policy, now)
+        seconds = f"{int(left.total_seconds())} s for Twilio to keep it"
+        yield check(Hold.QUIET_HOURS, seconds, applies=left < SHORTEST_VALIDITY, cause=cause)
+
+
+def _ledger(booking: Booking, facts: TextFacts, policy: TextPolicy, cause: Cause, now: datetime) -> Check:
+    last = facts.last
+    verdict = judge_ledger(last, facts.subject, cause, now)
+    if last and last.state is State.DONE and policy.is_satisfied_by(last.trigger):
+        if last.code != HANDED_OVER:
             # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
-            return failed_condition(Condition.NO_TEXT)
-        if all(failure.row != facts.last.provider_id for failure in booking.app_failures):
+            verdict = failed_condition(Condition.NO_TEXT)
+        elif all(failure.row != last.provider_id for failure in booking.app_failures):
             # Neither queued nor sent nor failed: somebody took it out of the queue, which is a decision.
-            return refused(Refusal.TAKEN_BACK)
-    from_ledger = judge_ledger(facts.last, facts.subject, cause, now)
-    if from_ledger:
-        return from_ledger
-    refusal = _refusal(booking, facts, policy, now)
-    if refusal:
-        return refusal
-    if policy.quiet_hours and policy.quiet_hours.holds(now):
-        return held(Hold.QUIET_HOURS, cause)
-    if facts.recent >= policy.per_recipient.count:
-        return held(Hold.PER_RECIPIENT, cause)
-    if policy.deliver is Deliver.RECONCILER and validity(booking, policy, now) < SHORTEST_VALIDITY:
-        return held(Hold.QUIET_HOURS, cause)
-    return Verdict(standing=Standing.REPAIR, cause=cause)
+            verdict = refused(Refusal.TAKEN_BACK)
+    return Check(name=LEDGER, seen=said_of(last), verdict=verdict)
 
 
-def _refusal(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict | None:
-    if booking.starts_at is None:
-        return refused(Refusal.NO_DATE)
-    if booking.ends_at is not None and booking.ends_at <= booking.starts_at:
-        return refused(Refusal.ENDS_BEFORE_START)
-    if booking.customer_refuses or facts.opted_out or any(map(_stopped, booking.app_failures)):
-        return refused(Refusal.OPTED_OUT)
-    if facts.number is None:
-        return refused(Refusal.PHONE_UNUSABLE)
-    if not all(map(nothing_left, booking.app_failures)):
-        return refused(Refusal.MAY_HAVE_LEFT)
+def _recipient(booking: Booking, facts: TextFacts, cause: Cause) -> Iterator[Check]:
+    stopped = any(map(_stopped, booking.app_failures))
+    refuses = [
+        name
+        for name, holds in (
+            ("the booking's customer", booking.customer_refuses),
+            ("a customer with the number", facts.opted_out),
+            ("STOP at Twilio", stopped),
+        )
+        if holds
+    ]
+    yield check(Refusal.OPTED_OUT, ", ".join(refuses) or "nobody", applies=bool(refuses), cause=cause)
+    number = f"..{facts.number[-3:]}" if facts.number else "no usable number"
+    yield check(Refusal.PHONE_UNUSABLE, number, applies=facts.number is None, cause=cause)
+    unclear = sum(not nothing_left(failure) for failure in booking.app_failures)
+    failed = f"{len(booking.app_failures)} failed attempts of the application, {unclear} unclear"
+    yield check(Refusal.MAY_HAVE_LEFT, failed, applies=unclear > 0, cause=cause)
+
+
+def _in_time(booking: Booking, policy: TextPolicy, cause: Cause, now: datetime) -> Iterator[Check]:
     # In its last minute a text would expire on its way: it is too late already.
     latest = now + SHORTEST_VALIDITY
-    if booking.created_at + policy.stale_after < latest:
-        return refused(Refusal.OLD)
-    if booking.starts_at - policy.min_notice < latest:
-        return refused(Refusal.TOO_SOON)
-    if facts.draft is None:
-        return refused(Refusal.TEXT_UNWRITABLE)
-    return None
+    made_at = booking.created_at
+    yield check(Refusal.OLD, f"made {moment(made_at)}", applies=made_at + policy.stale_after < latest, cause=cause)
+    if booking.starts_at is not None:
+        too_soon = booking.starts_at - policy.min_notice < latest
+        yield check(Refusal.TOO_SOON, f"party {moment(booking.starts_at)}", applies=too_soon, cause=cause)
 
 
 def validity(booking: Booking, policy: TextPolicy, now: datetime) -> timedelta:

@@ -4,6 +4,7 @@ Conditions are SQL (``store.rules``); here stand their names and what it means w
 decided by ``domain.texts`` and ``domain.events``.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -195,6 +196,35 @@ class Finding:
 
     booking: Booking
     failed: Condition | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One named thing that could stand in the way. ``seen`` is the value that decided it, with nothing personal."""
+
+    name: str
+    seen: str
+    verdict: Verdict | None = None
+    """What follows; ``None``: it does not stand in the way."""
+
+
+def first_in_the_way(checks: Iterable[Check], cause: Cause) -> Verdict:
+    """The verdict of the first check that stands in the way, else repair: the one rule by which all of them decide.
+
+    Checks behind the first are not looked at.
+    """
+    for check in checks:
+        if check.verdict:
+            return check.verdict
+    return Verdict(standing=Standing.REPAIR, cause=cause)
+
+
+def check(name: Refusal | Hold, seen: str, *, applies: bool, cause: Cause) -> Check:
+    """A refusal or a hold; ``cause`` is what a hold leaves the gap with."""
+    if not applies:
+        return Check(name=name, seen=seen)
+    verdict = refused(name) if isinstance(name, Refusal) else held(name, cause)
+    return Check(name=name, seen=seen, verdict=verdict)
 
 
 def failed_condition(condition: Condition) -> Verdict:
