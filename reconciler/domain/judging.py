@@ -60,12 +60,20 @@ def said_of(last: Intent | None) -> str:
     return f"generation {last.generation} {last.state}{code}, {last.attempts} attempts"
 
 
+def generation_check(last: Intent | None, most: int) -> Check:
+    """Whether one effect of one booking was begun anew too often."""
+    generation = last.generation if last else 0
+    too_often = last is not None and last.state.is_final and generation >= most
+    verdict = refused(Refusal.GIVEN_UP) if too_often else None
+    return Check(name=Refusal.GIVEN_UP, seen=f"generation {generation} of {most}", verdict=verdict)
+
+
 def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
     """Whether the booking says when it is."""
     starts_at, ends_at = booking.starts_at, booking.ends_at
     yield check(Refusal.NO_DATE, moment(starts_at), applies=starts_at is None, cause=cause)
     upside_down = starts_at is not None and ends_at is not None and ends_at <= starts_at
-    yield check(Refusal.ENDS_BEFORE_START, f"ends {moment(ends_at)}", applies=upside_down, cause=cause)
+    yield check(Refusal.ENDS_BEFORE_START, moment(ends_at), applies=upside_down, cause=cause)
 
 
 def moment(at: datetime | None) -> str:

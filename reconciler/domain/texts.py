@@ -85,21 +85,22 @@ class TextFacts:
 
 def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
-    return first_in_the_way(text_checks(booking, facts, policy, now), _cause(booking))
+    return first_in_the_way(text_checks(booking, facts, policy, now), cause_of(booking))
 
 
-def _cause(booking: Booking) -> Cause:
+def cause_of(booking: Booking) -> Cause:
+    """Why there is no text: what the application did about it."""
     return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
 
 
 def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Iterator[Check]:
     """Everything that could stand in the way of a text, in the order in which the first one decides."""
-    cause = _cause(booking)
+    cause = cause_of(booking)
     yield _ledger(booking, facts, policy, cause, now)
     yield from date_checks(booking, cause)
     yield from _recipient(booking, facts, cause)
     yield from _in_time(booking, policy, cause, now)
-    written = "cannot be written" if facts.draft is None else f"{facts.draft.segments} segments"
+    written = "cannot be written" if facts.draft is None else f"{facts.draft.segments} to send"
     yield check(Refusal.TEXT_UNWRITABLE, written, applies=facts.draft is None, cause=cause)
     quiet = policy.quiet_hours
     hours = f"{quiet.starts:%H:%M}-{quiet.ends:%H:%M}" if quiet else "none"
@@ -109,7 +110,7 @@ def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: dat
     yield check(Hold.PER_RECIPIENT, texted, applies=facts.recent >= most, cause=cause)
     if policy.deliver is Deliver.RECONCILER:
         left = validity(booking, policy, now)
-        seconds = f"{int(left.total_seconds())} s for Twilio to keep it"
+        seconds = f"Twilio may keep it {int(left.total_seconds())} s"
         yield check(Hold.QUIET_HOURS, seconds, applies=left < SHORTEST_VALIDITY, cause=cause)
 
 
@@ -141,7 +142,7 @@ def _recipient(booking: Booking, facts: TextFacts, cause: Cause) -> Iterator[Che
     number = f"..{facts.number[-3:]}" if facts.number else "no usable number"
     yield check(Refusal.PHONE_UNUSABLE, number, applies=facts.number is None, cause=cause)
     unclear = sum(not nothing_left(failure) for failure in booking.app_failures)
-    failed = f"{len(booking.app_failures)} failed attempts of the application, {unclear} unclear"
+    failed = f"{len(booking.app_failures)} failed attempts, {unclear} unclear"
     yield check(Refusal.MAY_HAVE_LEFT, failed, applies=unclear > 0, cause=cause)
 
 

@@ -1,6 +1,6 @@
 """Events as a pass meets them: judged, asked for by their ids, and taken away where nobody has a use for them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from reconciler.domain import events
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.event_table import Step, Whose, shown, step
-from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent, State
+from reconciler.domain.judging import generation_check
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
 from reconciler.domain.settling import Found, Settled
-from reconciler.domain.verdicts import Refusal, Standing, refused
+from reconciler.domain.verdicts import Check, first_in_the_way
 from reconciler.engine.event_making import TOMBSTONE, Making, is_ours
 from reconciler.engine.mender import Scope
 from reconciler.engine.results import Mended
@@ -50,14 +51,19 @@ class Events:
     ) -> list[Decision]:
         return [self._decision(booking, intents.get(booking.id), now) for booking in broken]
 
+    def checks(
+        self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
+    ) -> Iterator[Check]:
+        return self._checks(booking, last, now)
+
+    def _checks(self, booking: Booking, last: Intent | None, now: datetime) -> Iterator[Check]:
+        yield from events.event_checks(booking, last, self.services.events, now)
+        yield generation_check(last, self.limits.generations)
+
     def _decision(self, booking: Booking, last: Intent | None, now: datetime) -> Decision:
-        verdict = events.judge_event(booking, last, self.services.events, now)
-        begun_anew_too_often = last and last.state.is_final and last.generation >= self.limits.generations
-        if verdict.standing is Standing.REPAIR and begun_anew_too_often:
-            verdict = refused(Refusal.GIVEN_UP)
         return Decision(
             booking=booking,
-            verdict=verdict,
+            verdict=first_in_the_way(self._checks(booking, last, now), Cause.NEVER_CREATED),
             trigger=EVENT_TRIGGER,
             subject=events.subject(booking, self.services.events),
             is_new=last is None or last.state.is_final,

@@ -1,6 +1,6 @@
 """What a pass needs to know about one effect, and what both effects do alike."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -11,7 +11,7 @@ from reconciler.domain.intents import Intent, State
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Limits, Policy
 from reconciler.domain.settling import Settled
-from reconciler.domain.verdicts import Standing
+from reconciler.domain.verdicts import Check, Standing
 from reconciler.engine.results import Became, Mended
 from reconciler.ports import Lock, Transaction
 
@@ -55,6 +55,12 @@ class Mender(Protocol):
         now: datetime,
     ) -> list[Decision]:
         """A verdict for each booking whose rule is broken."""
+        ...
+
+    def checks(
+        self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
+    ) -> Iterator[Check]:
+        """Everything that could stand in the way of this booking's repair, in the order in which ``decide`` asks."""
         ...
 
     def check(self) -> IntegrationFault | None:

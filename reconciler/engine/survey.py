@@ -1,6 +1,6 @@
 """The look and the plan of a pass: read-only, from one consistent view of the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.domain.plan import EVERYTHING, Plan, Tripped, trips
 from reconciler.domain.policies import Policy
-from reconciler.domain.verdicts import Hold
+from reconciler.domain.verdicts import Check, Hold, check
 from reconciler.engine.looking import look, oldest_of, scope_of
 from reconciler.engine.mender import Mender, Scope
 from reconciler.ports import Services, Transaction
@@ -70,6 +70,18 @@ def may_repair(mender: Mender, services: Services) -> bool:
     return Policy.REPAIR is mender.policy is services.repairs
 
 
+def pass_checks(mender: Mender, services: Services, faults: Collection[IntegrationFault]) -> Iterator[Check]:
+    """What holds back every repair of an effect, the most fundamental first."""
+    policy = mender.policy if services.repairs is Policy.REPAIR else f"repairs: {services.repairs}"
+    seen = {
+        Hold.POLICY: (policy, not may_repair(mender, services)),
+        Hold.SUSPENDED: ("on" if mender.effect in services.suspended else "off", mender.effect in services.suspended),
+        Hold.INTEGRATION: (", ".join(sorted({fault.code for fault in faults})) or "well", bool(faults)),
+    }
+    for name, (said, applies) in seen.items():
+        yield check(name, said, applies=applies, cause=Cause.BLOCKED)
+
+
 def _known(tx: Transaction, mender: Mender) -> set[BookingId]:
     """Open gaps and planned intents are looked at whatever their age: none fades by leaving the window."""
     gaps = {BookingId(gap.about) for gap in tx.ledger.open_gaps(mender.kind)}
@@ -80,11 +92,9 @@ def _held_back(
     plan: Plan, mender: Mender, services: Services, faults: Collection[IntegrationFault]
 ) -> tuple[Plan, Tripped | None]:
     """The holds that stop a whole plan, the most fundamental first."""
-    if not may_repair(mender, services):
-        return plan.holding(Hold.POLICY), None
-    if mender.effect in services.suspended:
-        return plan.holding(Hold.SUSPENDED), None
-    if faults:
-        return plan.holding(Hold.INTEGRATION, Cause.BLOCKED), None
+    hold = next((check for check in pass_checks(mender, services, faults) if check.verdict), None)
+    if hold:
+        name = Hold(hold.name)
+        return plan.holding(name, Cause.BLOCKED if name is Hold.INTEGRATION else None), None
     tripped = trips(plan, mender.limits.breaker, services.mandate.ceiling)
     return (plan.holding(Hold.BREAKER, Cause.BREAKER), tripped) if tripped else (plan, None)

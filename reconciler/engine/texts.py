@@ -4,18 +4,19 @@ Order matters more than anything here. The ledger says *sending* before the call
 *sent*: whatever dies in between, no text is sent twice and none is forgotten.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, Intent, Outcome, Result, State
+from reconciler.domain.judging import generation_check
 from reconciler.domain.plan import Decision
 from reconciler.domain.policies import Deliver, Limits, Policy
 from reconciler.domain.settling import Found, Settled
-from reconciler.domain.texts import Draft, TextFacts, judge_text, validity
-from reconciler.domain.verdicts import Hold, Refusal, Standing, refused
+from reconciler.domain.texts import Draft, TextFacts, cause_of, text_checks, validity
+from reconciler.domain.verdicts import Check, Hold, first_in_the_way
 from reconciler.engine.insisting import insist
 from reconciler.engine.leases import call_within_lease
 from reconciler.engine.mender import Scope, recheck
@@ -54,37 +55,53 @@ class Texts:
         intents: Mapping[BookingId, Intent],
         now: datetime,
     ) -> list[Decision]:
+        facts = self._facts(tx, scope, broken, intents, now)
+        return [self._decision(booking, known, now) for booking, known in zip(broken, facts, strict=True)]
+
+    def checks(
+        self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
+    ) -> Iterator[Check]:
+        (facts,) = self._facts(tx, scope, [booking], {booking.id: last} if last else {}, now)
+        return self._checks(booking, facts, now)
+
+    def _facts(
+        self,
+        tx: Transaction,
+        scope: Scope,
+        broken: Sequence[Booking],
+        intents: Mapping[BookingId, Intent],
+        now: datetime,
+    ) -> list[TextFacts]:
         numbers = {booking.id: self._number(booking) for booking in broken}
         spelled = {number: self.services.phones.spellings(number) for number in numbers.values() if number}
         every_spelling = frozenset().union(*spelled.values())
         significant = {number: self.services.phones.significant(number) for number in spelled}
         opted_out = tx.bookings.opted_out(frozenset(significant.values()))
         recent = tx.bookings.texts_since(every_spelling, now - self.services.texts.per_recipient.period)
-        decisions = []
+        known = []
         for booking in broken:
             number = numbers[booking.id]
-            spellings = spelled.get(number or "", frozenset())
             draft = self._draft(booking, number)
             facts = TextFacts(
                 number=number,
                 opted_out=significant.get(number or "") in opted_out,
                 draft=draft,
-                recent=sum(recent.get(spelling, 0) for spelling in spellings),
+                recent=sum(recent.get(spelling, 0) for spelling in spelled.get(number or "", frozenset())),
                 last=intents.get(booking.id),
                 subject=draft.subject(scope.installation) if draft else "",
             )
-            decisions.append(self._decision(booking, facts, now))
-        return decisions
+            known.append(facts)
+        return known
+
+    def _checks(self, booking: Booking, facts: TextFacts, now: datetime) -> Iterator[Check]:
+        yield from text_checks(booking, facts, self.services.texts, now)
+        yield generation_check(facts.last, self.limits.generations)
 
     def _decision(self, booking: Booking, facts: TextFacts, now: datetime) -> Decision:
-        verdict = judge_text(booking, facts, self.services.texts, now)
         last = facts.last
-        begun_anew_too_often = last and last.state.is_final and last.generation >= self.limits.generations
-        if verdict.standing is Standing.REPAIR and begun_anew_too_often:
-            verdict = refused(Refusal.GIVEN_UP)
         return Decision(
             booking=booking,
-            verdict=verdict,
+            verdict=first_in_the_way(self._checks(booking, facts, now), cause_of(booking)),
             trigger=facts.draft.trigger if facts.draft else "",
             subject=facts.subject,
             is_new=last is None or last.state.is_final,

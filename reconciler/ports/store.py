@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, IntentId, State
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.reports import Group, Report
 from reconciler.domain.texts import Draft
-from reconciler.domain.verdicts import Finding
+from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports.retention import Retention
 
 
@@ -114,6 +115,16 @@ class Bookings(Protocol):
 
         ``oldest`` is what the condition *since* is held against.
         """
+        ...
+
+    def conditions(
+        self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
+    ) -> Mapping[Condition, bool]:
+        """Which conditions of the rule hold, each by itself, in their order; empty for a booking that is gone."""
+        ...
+
+    def queued(self, booking: BookingId) -> Sequence[QueuedText]:
+        """The booking's rows of the text queue, the newest first; none where texts are none of our business."""
         ...
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
@@ -293,6 +304,10 @@ class Ledger(Protocol):
 
     def taken(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
         """Those of these provider ids that an intent holds."""
+        ...
+
+    def history(self, booking: BookingId) -> Sequence[Intent]:
+        """All intents of the booking, the newest first."""
         ...
 
     def unsettled(self) -> Sequence[Intent]:

@@ -70,3 +70,11 @@ def last_time(line: str, by: datetime, zone: ZoneInfo) -> datetime | None:
         if time.timestamp() <= by.timestamp():
             return time
     return None
+
+
+def next_time(job: Job, started_at: datetime | None, now: datetime, zone: ZoneInfo) -> datetime:
+    """When a service that runs all the time begins the job's next run; ``started_at``: its last one."""
+    if job.cron:
+        return next(CronSim(job.cron, now.astimezone(zone)))
+    assert job.every is not None
+    return max(now, started_at + job.every) if started_at else now

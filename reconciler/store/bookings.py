@@ -11,11 +11,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
+from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.plan import EVERYTHING, Look, Span
-from reconciler.domain.verdicts import Finding
+from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
-from reconciler.store import checks, look, needs, recipients, rules
+from reconciler.store import checks, evidence, look, needs, recipients, rules
 from reconciler.store.rules import OURS, Tables
 
 _SOMEBODY_WAITS = text("""
@@ -58,6 +59,14 @@ class PostgresBookings:
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
     ) -> Mapping[BookingId, Finding]:
         return look.findings(self.connection, self.tables, kind, now, oldest, bookings)
+
+    def conditions(
+        self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
+    ) -> Mapping[Condition, bool]:
+        return evidence.held(self.connection, self.tables, kind, now, oldest, booking)
+
+    def queued(self, booking: BookingId) -> Sequence[QueuedText]:
+        return evidence.queued(self.connection, self.tables, booking)
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
         statement = recipients.refusing(self.tables)

@@ -125,6 +125,9 @@ _ASK_AGAIN = text("""
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
 """)
 _TAKEN = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
+_HISTORY = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.intent WHERE booking = :booking ORDER BY created_at DESC, generation DESC
+""")
 _UNSETTLED = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent
     WHERE state IN ('needs_human', 'unknown') ORDER BY state, created_at, id
@@ -238,6 +241,9 @@ class PostgresLedger(Journal):
     def taken(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
         values = {"effect": effect, "ids": sorted(provider_ids)}
         return frozenset(self.connection.scalars(_TAKEN, values)) if provider_ids else frozenset()
+
+    def history(self, booking: BookingId) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_HISTORY, booking=booking)]
 
     def unsettled(self) -> Sequence[Intent]:
         return [_intent(row) for row in self._rows(_UNSETTLED)]

@@ -1,0 +1,176 @@
+"""``reconciler explain``: the scan's own verdict of one booking, and what it rests on."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, first_in_the_way
+from reconciler.engine.explaining import RuleExplained, explain
+from reconciler.errors import Exit
+from reconciler.sandbox import judgement
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.world import READER, Sandbox
+from tests.repo import examples
+from tests.support.clock import StandingClock
+from tests.support.venue import ANA, Venue
+from tests.support.world import World
+
+SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
+Typed = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def week(venue: Venue) -> Iterator[World]:
+    """The demo's week of bookings, with settings of the tests'."""
+    clock = StandingClock(venue.now)
+    with Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now) as sandbox:
+        yield World(venue, sandbox, clock)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[World], Typed]:
+    def of(world: World) -> Typed:
+        def typed(*words: str, **variables: str) -> tuple[int, str]:
+            for name, value in (world.sandbox.environment() | variables).items():
+                monkeypatch.setenv(name, value)
+            capsys.readouterr()
+            code = run(["explain", *words])
+            said = capsys.readouterr()
+            return code, said.out + said.err
+
+        return typed
+
+    return of
+
+
+def rule(world: World, booking: str, kind: GapKind = SMS) -> RuleExplained:
+    with world.services(act=False) as services:
+        explained = explain(BookingId(booking), services)
+    assert explained is not None
+    (found,) = [rule for rule in explained.rules if rule.kind is kind]
+    return found
+
+
+@pytest.mark.parametrize("after", ["before any pass", "after a pass"])
+def test_its_verdicts_are_those_of_the_scan(week: World, after: str) -> None:
+    if after == "after a pass":
+        week.once()
+    plans = {kind: result.plan for kind, result in week.once(act=False).items()}
+    seen: dict[GapKind, Counter[tuple[Standing, str]]] = {kind: Counter() for kind in plans if plans[kind]}
+    with week.services(act=False) as services:
+        for booking in week.sandbox.bookings:
+            explained = explain(BookingId(booking.id), services)
+            assert explained is not None
+            for one in explained.rules:
+                why = one.verdict.reason if one.verdict.reason != Condition.STATUS else str(booking.row["status"])
+                seen[one.kind][one.verdict.standing, why] += 1
+    assert seen == {kind: plan.tally() for kind, plan in plans.items() if plan}
+
+
+def test_the_first_thing_in_the_way_is_the_verdict(week: World) -> None:
+    with week.services(act=False) as services:
+        for booking in week.sandbox.bookings:
+            explained = explain(BookingId(booking.id), services)
+            assert explained is not None
+            for one in explained.rules:
+                failing = [name for name, holds in one.conditions.items() if not holds]
+                if failing:
+                    assert one.verdict.reason == failing[0]
+                elif one.checks:
+                    assert one.verdict == first_in_the_way(one.checks, one.verdict.cause or pytest.fail("no cause"))
+
+
+FLIPS = {
+    Refusal.PHONE_UNUSABLE: ("contact_phone = '07700'", f"contact_phone = '{ANA}'"),
+    Refusal.TOO_SOON: ("event_date = '2026-06-10', start_time = '13:00', end_time = NULL", "event_date = '2026-06-20'"),
+    Refusal.OLD: ("created_at = '2026-06-01'", "created_at = '2026-06-10T09:00Z'"),
+    Condition.STATUS: ("status = 'cancelled'", "status = 'confirmed'"),
+    Condition.PHONE: ("contact_phone = ' '", f"contact_phone = '{ANA}'"),
+    Condition.AHEAD: ("event_date = '2026-06-09'", "event_date = '2026-06-20'"),
+    Condition.DATE_SET: ("date_tbd = true", "date_tbd = false"),
+}
+
+
+@pytest.mark.parametrize("reason", FLIPS)
+def test_what_it_names_is_what_decides(world: World, reason: str) -> None:
+    booking = world.venue.booking()
+    stands, mended = FLIPS[reason]
+    for change, verdict in ((stands, reason), (mended, "")):
+        world.venue.sql(f"UPDATE private_bookings SET {change} WHERE id = %s", booking)
+        assert rule(world, booking).verdict.reason == verdict
+
+
+def test_holds_of_the_pass_are_named(world: World) -> None:
+    booking = world.venue.booking()
+    world.environment["SUSPEND_ALL_SMS"] = "true"
+    assert rule(world, booking).verdict.reason == Hold.SUSPENDED
+    assert rule(world, booking, CALENDAR).verdict.standing is Standing.REPAIR
+    world.environment.clear()
+    world.configure(event_policy="report")
+    assert rule(world, booking, CALENDAR).verdict.reason == Hold.POLICY
+
+
+def test_a_provider_that_was_broken_in_the_last_pass_is_named(world: World) -> None:
+    booking = world.venue.booking()
+    world.sandbox.twilio.faults.always("", Fault(kind=Misbehaviour.STATUS, status=401, body="{}"))
+    world.texts()
+    found = rule(world, booking)
+    assert (found.verdict.reason, found.gap is not None) == (Hold.INTEGRATION, True)
+
+
+def test_a_page_fits_a_terminal_and_shows_nobody(week: World, typed: Callable[[World], Typed]) -> None:
+    week.once()
+    groups = {booking.group: booking for booking in week.sandbox.bookings}
+    everything = ""
+    for booking in groups.values():
+        code, said = typed(week)(booking.reference, "--ask")
+        lines = said.splitlines()
+        assert (code, len(lines) <= 25, max(map(len, lines)) <= 100) == (Exit.AS_DESIRED, True, True), said
+        everything += said
+    _, planted = judgement.leaks(week.sandbox)
+    columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
+    rows = [row for booking in week.sandbox.bookings for row in (booking.row, *booking.customers)]
+    values = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
+    assert planted > 0
+    assert [value for value in values if len(value) > judgement.SHORTEST_PLANTED and value in everything] == []
+
+
+def test_it_writes_nothing_and_needs_no_ledger(bare_venue: Venue, typed: Callable[[World], Typed]) -> None:
+    clock = StandingClock(bare_venue.now)
+    with Sandbox(postgres=bare_venue.postgres, database=bare_venue.name, now=clock.now, bookings=()) as sandbox:
+        world = World(bare_venue, sandbox, clock)
+        booking = bare_venue.booking()
+        before = bare_venue.checksum()
+        code, said = typed(world)(booking[:8], DATABASE_URL=bare_venue.url(READER))
+        assert (code, "nothing of ours yet" in said) == (Exit.AS_DESIRED, True), said
+        assert (bare_venue.checksum(), sandbox.writes()) == (before, {"Twilio": 0, "Google": 0})
+
+
+def test_which_booking_is_meant(world: World, typed: Callable[[World], Typed]) -> None:
+    one = world.venue.booking()
+    other = world.venue.booking(id=one[:8] + "-0000-4000-8000-000000000000")
+    for words, said in (
+        ((one[:8],), f"several begin with {one[:8]}: {', '.join(sorted((one, other)))}"),
+        (("nobody",), "no booking's id begins with nobody"),
+    ):
+        code, seen = typed(world)(*words)
+        assert (code, said in seen) == (Exit.CONFIGURATION, True), seen
+    assert typed(world)(one.upper())[0] == Exit.AS_DESIRED
+
+
+def test_a_text_of_unknown_outcome_has_its_history(world: World, typed: Callable[[World], Typed]) -> None:
+    booking = world.venue.booking(calendar_event_id="there")
+    world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.LOSE))
+    world.texts()
+    world.later(seconds=2)
+    _, said = typed(world)(booking, "--ask")
+    assert "text generation 1 unknown (reset), 1 attempts, none" in said
+    assert f"twilio    {world.sandbox.twilio.messages[0].sid} delivered" in said
+
+
+def test_the_page_of_examples_is_what_is_printed(week: World) -> None:
+    assert examples.FILE.read_text() == examples.page(week), "python -m tests.repo.examples writes it anew"

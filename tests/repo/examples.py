@@ -1,0 +1,59 @@
+"""docs/explain.md: what ``reconciler explain`` prints for one booking of every group of the demo.
+
+``python -m tests.repo.examples`` writes it; a test compares.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.cli.explain import Page
+from reconciler.domain.bookings import BookingId
+from reconciler.engine.explaining import explain
+from reconciler.sandbox.postgres import EmbeddedPostgres
+from reconciler.sandbox.world import Sandbox
+from tests.support.clock import StandingClock
+from tests.support.venue import NOON, Venue
+from tests.support.world import World
+
+FILE = Path(__file__).parents[2] / "docs" / "explain.md"
+HEAD = """\
+# One booking, explained
+
+`reconciler explain BOOKING` (the id, or its first characters) says for each rule where the booking stands and why, what
+was looked at, and what happens next. It reads and writes nothing; with `--ask` it also asks Twilio and Google. The
+conditions and checks are those of every pass.
+
+Below: one booking of each group of the demo's week (`reconciler sandbox` has them), before the first pass.
+"""
+
+
+def page(world: World) -> str:
+    """The whole page, for the demo's week in ``world``."""
+    return "\n".join([HEAD, *_examples(world)])
+
+
+def _examples(world: World) -> Iterator[str]:
+    shown = set()
+    with world.services(act=False) as services:
+        for booking in world.sandbox.bookings:
+            if booking.group in shown:
+                continue
+            shown.add(booking.group)
+            explained = explain(BookingId(booking.id), services)
+            assert explained is not None
+            lines = Page(world.settings(), world.clock.now(), {}).lines(explained)
+            yield "\n".join([f"## {booking.group.capitalize()}\n", "```", *lines, "```\n"])
+
+
+def main() -> None:
+    with EmbeddedPostgres() as postgres:
+        postgres.create_application("examples")
+        venue = Venue(postgres, "examples")
+        venue.migrate()
+        clock = StandingClock(NOON)
+        with Sandbox(postgres=postgres, database=venue.name, now=clock.now) as sandbox:
+            FILE.write_text(page(World(venue, sandbox, clock)))
+
+
+if __name__ == "__main__":
+    main()
