@@ -11,6 +11,7 @@ from tests.chaos import guarantee
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job, played
 
+_SAY_EVERY = 25
 BEYOND = 10
 """Seeds of each run beyond the bounds."""
 
@@ -35,6 +36,8 @@ def main() -> int:
         if not shown.add(job, verdict):
             replay = f"make chaos SEEDS=1 FIRST={job[1]}" if job[0] == WITHIN else f"the test of {job[1]}"
             say(f"{verdict}\nreplay: {replay}")
+        if shown.played % _SAY_EVERY == 0:
+            say(f"{shown.played} of {len(jobs)} played, {time.monotonic() - began:.0f} s")
     say(f"{shown}\n  {time.monotonic() - began:.0f} s")
     if shown.seeds >= guarantee.FULL and wanted.first is None:
         guarantee.write(shown.results())
