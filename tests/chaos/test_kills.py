@@ -123,7 +123,7 @@ SITUATIONS = {
     ),
 }
 
-_AT_THE_HEART = ("row", "sending", "done", "row_sent", "create", "insert", "written")
+_AT_THE_HEART = ("sending", "done", "create", "insert")
 
 
 @contextmanager

@@ -122,6 +122,7 @@ def test_a_provider_that_was_broken_in_the_last_pass_is_named(world: World) -> N
     assert (found.verdict.reason, found.gap is not None) == (Hold.INTEGRATION, True)
 
 
+@pytest.mark.long
 def test_a_page_fits_a_terminal_and_shows_nobody(week: World, typed: Callable[[World], Typed]) -> None:
     week.once()
     groups = {booking.group: booking for booking in week.sandbox.bookings}

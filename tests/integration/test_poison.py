@@ -25,6 +25,7 @@ def test_what_the_provider_puts_off_costs_the_others_one_try_each(world: World) 
     assert passes(world, poison.a_country_switched_off) == WITHOUT + POISONED / CAP
 
 
+@pytest.mark.long
 def test_oldest_first_would_never_come_to_the_others(world: World) -> None:
     with poison.oldest_first():
         assert passes(world, poison.a_country_switched_off) is None

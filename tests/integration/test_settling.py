@@ -80,7 +80,15 @@ def test_a_text_that_is_provably_not_there_is_sent_after_a_pause(world: World) -
 
 
 @pytest.mark.parametrize("fault", [LOST, NEVER], ids=["it arrived", "it did not"])
-@pytest.mark.parametrize("hidden", ["redacted", "nothing of today", "too many messages", "a shared reference"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "redacted",
+        "nothing of today",
+        pytest.param("too many messages", marks=pytest.mark.long),
+        pytest.param("a shared reference", marks=pytest.mark.long),
+    ],
+)
 def test_what_cannot_be_proved_is_never_sent_again(world: World, fault: Fault, hidden: str) -> None:
     booking = lost(world, fault)
     if hidden == "redacted":
@@ -382,7 +390,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+def ways() -> list[object]:
+    """The usual ways of going wrong in every run, all of them in the long one."""
+    usual = ("lose", "drop", "429", "no id")
+    return [pytest.param(name, marks=[] if name in usual else pytest.mark.long) for name in WRONG]
+
+
+@pytest.mark.parametrize("name", ways())
 def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
     world.configure(limits=", timeouts: {twilio: 300ms}", event_policy="off")
     known_message(world)
@@ -394,7 +408,7 @@ def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
     assert row["status"] == "sent"
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", ways())
 def test_one_event_whatever_the_call_said(world: World, name: str) -> None:
     world.configure(limits=", timeouts: {google: 300ms}", texts=", policy: off")
     booking = world.venue.booking()

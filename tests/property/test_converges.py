@@ -167,9 +167,9 @@ def live(venue: Venue, lives: int, steps: int) -> None:
 
 
 def test_a_few_short_lives(venue: Venue) -> None:
-    live(venue, lives=6, steps=10)
+    live(venue, lives=3, steps=10)
 
 
 @pytest.mark.long
 def test_many_lives(venue: Venue) -> None:
-    live(venue, lives=120, steps=15)
+    live(venue, lives=60, steps=15)
