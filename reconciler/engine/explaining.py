@@ -7,7 +7,7 @@ from datetime import datetime
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
-from reconciler.domain.intents import Intent, State
+from reconciler.domain.intents import Intent
 from reconciler.domain.policies import Policy
 from reconciler.domain.verdicts import (
     REPORTED,
@@ -95,8 +95,8 @@ def _rule(
     job = REPAIRED_BY.get(kind, WATCHED_BY)
     scope, _ = scope_of(tx, job, services, now)
     gap = next((gap for gap in _open_gaps(tx, kind) if gap.about == booking), None)
-    # As in a pass: what is known already is looked at however old its booking is.
-    since = LONG_AGO if gap or _is_planned(tx, kind, booking) else scope.since
+    # As in a pass: what was begun is brought to its end, however old its booking is.
+    since = LONG_AGO if _stands(tx, kind, booking) else scope.since
     finding = tx.bookings.findings(kind, now, since, [booking]).get(booking)
     if finding is None:
         return None
@@ -124,12 +124,12 @@ def _open_gaps(tx: Transaction, kind: GapKind) -> Sequence[Gap]:
     return tx.ledger.open_gaps(kind) if tx.ledger.exists() else ()
 
 
-def _is_planned(tx: Transaction, kind: GapKind, booking: BookingId) -> bool:
+def _stands(tx: Transaction, kind: GapKind, booking: BookingId) -> bool:
     effect = EFFECTS.get(kind)
     return (
         effect is not None
         and tx.ledger.exists()
-        and any(one.effect is effect and one.state is State.PLANNED for one in tx.ledger.history(booking))
+        and any(one.effect is effect and not one.state.is_final for one in tx.ledger.history(booking))
     )
 
 

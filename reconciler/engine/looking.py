@@ -46,16 +46,21 @@ def oldest_of(scope: Scope, services: Services, now: datetime, *, full: bool) ->
 def look(
     tx: Transaction,
     kind: GapKind,
+    since: datetime,
     oldest: datetime,
     known: Collection[BookingId],
     now: datetime,
     span: Span = EVERYTHING,
+    standing: Collection[BookingId] = (),
 ) -> Sight:
     """Look at the span since ``oldest``, and at what is ``known`` by id whatever its age: no gap fades."""
     seen = tx.bookings.look(kind, now, oldest, span)
     again = sorted(set(known) - {booking.id for booking in seen.broken})
-    # A gap or an intent that stands was somebody's wish, however old its booking: none fades by its age.
-    findings = tx.bookings.findings(kind, now, LONG_AGO, again)
+    findings = {
+        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in standing]),
+        # What was begun is brought to its end, however old its booking: a backfill, or a person, asked for it.
+        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in standing]),
+    }
     # There, and not found: it belongs to another installation on the same database, whose business it is.
     theirs = tx.bookings.stored_events([booking for booking in again if booking not in findings])
     looked_at, by_condition = _with_older(seen, findings, oldest)

@@ -36,9 +36,10 @@ def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: d
     if any(fault.blinds for fault in faults):
         return Survey(scope=scope, full=full, faults=faults, plan=None, intents={}, mended_otherwise={})
     has_ledger = tx.ledger.exists()
+    standing = _standing(tx, mender) if has_ledger else set()
     known = _known(tx, mender) if has_ledger and services.span is None else []
     oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
-    seen = look(tx, mender.kind, oldest, known, now, span)
+    seen = look(tx, mender.kind, scope.since, oldest, known, now, span, standing)
     ids = [booking.id for booking in seen.broken]
     intents = tx.ledger.last_intents(mender.effect, ids, mender.final_triggers) if has_ledger else {}
     plan = Plan(
@@ -86,6 +87,13 @@ def _known(tx: Transaction, mender: Mender) -> set[BookingId]:
     """Open gaps and planned intents are looked at whatever their age: none fades by leaving the window."""
     gaps = {BookingId(gap.about) for gap in tx.ledger.open_gaps(mender.kind)}
     return gaps | {intent.booking for intent in tx.ledger.in_state(mender.effect, State.PLANNED)}
+
+
+def _standing(tx: Transaction, mender: Mender) -> set[BookingId]:
+    """Bookings of which something was begun and has not come to its end."""
+    return {
+        intent.booking for state in State if not state.is_final for intent in tx.ledger.in_state(mender.effect, state)
+    }
 
 
 def _held_back(

@@ -48,7 +48,7 @@ def _survey(tx: Transaction, job: str, kind: GapKind, services: Services, now: d
     if any(fault.blinds for fault in faults):
         return Survey(scope=scope, full=full, faults=faults, plan=None, intents={}, mended_otherwise={})
     known = [BookingId(gap.about) for gap in tx.ledger.open_gaps(kind)] if tx.ledger.exists() else []
-    seen = look(tx, kind, oldest_of(scope, services, now, full=full), known, now)
+    seen = look(tx, kind, scope.since, oldest_of(scope, services, now, full=full), known, now)
     verdict = refused(REPORTED[kind])
     plan = Plan(
         kind=kind,

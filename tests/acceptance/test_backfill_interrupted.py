@@ -135,11 +135,14 @@ def test_a_backfill_interrupted_five_times_mends_each_booking_once(backlog: Back
     backlog.assert_nothing_twice()
     assert_events_in_place(backlog)
     unknown = assert_texts_accounted_for(backlog)
-    assert len(unknown) == 1, "one call was in flight when SIGKILL hit"
-    assert (last.code, "texts left: 1 outcome unknown" in last.out) == (Exit.NEEDS_A_HUMAN, True), last.out
+    # One call was in flight when SIGKILL hit: asked for by now and found, or its time to be asked for is not over.
+    assert len(unknown) <= 1
+    code = Exit.NEEDS_A_HUMAN if unknown else Exit.AS_DESIRED
+    assert (last.code, "texts left: 1 outcome unknown" in last.out) == (code, bool(unknown)), last.out
 
     again = backlog.run()
-    assert (again.code, backlog.texts(), backlog.events()) == (Exit.NEEDS_A_HUMAN, backlog.size, backlog.size)
+    assert again.code in (code, Exit.AS_DESIRED)
+    assert (backlog.texts(), backlog.events()) == (backlog.size, backlog.size)
 
 
 def assert_events_in_place(backlog: Backlog) -> None:

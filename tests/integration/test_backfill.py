@@ -97,7 +97,7 @@ def test_a_booking_that_does_not_say_when_it_was_made_is_in_no_span_with_an_end(
 
 def test_one_booking_and_no_other(world: World) -> None:
     one, other = made(world.venue, 0, days=400), made(world.venue, 1, days=1)
-    result = filled(world, since=backfilling.LONG_AGO, bookings=frozenset({one}))
+    result = filled(world, since=LONG_AGO, bookings=frozenset({one}))
     assert (result.repaired, stored(world, [one, other])) == (1, [True, False])
 
 
@@ -281,7 +281,9 @@ def test_a_booking_is_named_by_how_its_id_begins(world: World, folder: Path) -> 
     assert (ambiguous.code, "several ids begin so: " + ", ".join(ids) in ambiguous.err) == (Exit.CONFIGURATION, True)
     unknown = typed(world, folder, "--booking", "%")
     assert (unknown.code, "no booking's id begins so" in unknown.err) == (Exit.CONFIGURATION, True)
-    (folder / "cron.yaml").write_text("rules: {sms.missing: {stale_after: 3650d, quiet_hours: off}}\n")
+    (folder / "cron.yaml").write_text(
+        "rules: {sms.missing: {stale_after: 3650d, quiet_hours: off}}\njobs: {ledger_retention: off}\n"
+    )
     found = typed(world, folder, "--booking", "ABCD1")
     assert (found.code, found.out.splitlines()[0]) == (Exit.WORK_LEFT, "texts    1 gap: 1 possible")
     assert found.out.splitlines()[2:] == ["events   0 gaps: 0 possible", "         event in place"]
