@@ -171,7 +171,9 @@ def test_a_kill_at_this_point_leaves_no_trace_after_a_restart(stage: Stage, name
 
 
 @EMBEDDED
-@pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "nothing" else pytest.mark.long) for name in SITUATIONS]
+)
 def test_these_are_all_the_points_a_pass_comes_to(stage: Stage, name: str) -> None:
     situation = SITUATIONS[name]
     with _begun(stage, situation) as scene:
