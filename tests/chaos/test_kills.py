@@ -123,7 +123,7 @@ SITUATIONS = {
     ),
 }
 
-_AT_THE_HEART = ("sending", "done", "create", "insert")
+_AT_THE_HEART = ("create", "insert")
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def live(venue: Venue, lives: int, steps: int) -> None:
 
 
 def test_a_few_short_lives(venue: Venue) -> None:
-    live(venue, lives=3, steps=10)
+    live(venue, lives=2, steps=10)
 
 
 @pytest.mark.long
