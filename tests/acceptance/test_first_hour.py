@@ -23,14 +23,14 @@ def rows(exported: dict[str, str]) -> list[Any]:
     """The application's rows with their ``xmin``: any write shows, also one of the same values."""
     query = "SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t"
     with connect(exported) as connection:
-        return [connection.execute(query.format(table)).fetchone() for table in TABLES]  # type: ignore[arg-type]
+        return [connection.execute(query.format(table)).fetchone() for table in TABLES]  # type: ignore[arg-type]  # psycopg wants literals
 
 
 def ledger(exported: dict[str, str]) -> list[Any]:
     with connect(exported) as connection:
         there = connection.execute("SELECT to_regclass('reconciler.intent')").fetchone() != (None,)
         tables = LEDGER if there else ()
-        return [connection.execute(f"SELECT count(*) FROM reconciler.{table}").fetchone() for table in tables]  # type: ignore[arg-type]
+        return [connection.execute(f"SELECT count(*) FROM reconciler.{table}").fetchone() for table in tables]  # type: ignore[arg-type]  # psycopg wants literals
 
 
 def writes(exported: dict[str, str]) -> list[int]:

@@ -49,17 +49,17 @@ def passes(server: EmbeddedPostgres, kind: poison.Poison | None, every: timedelt
 
 def main() -> None:
     logs.set_up(logging.ERROR)
-    print(f"passes until {HEALTHY} bookings are mended, {CAP} a pass, behind {POISONED} that fail for ever:")  # noqa: T201
-    print(f"{'':<36}" + "".join(f"{name:>16}" for name in ORDERS))  # noqa: T201
+    print(f"passes until {HEALTHY} bookings are mended, {CAP} a pass, behind {POISONED} that fail for ever:")  # noqa: T201 - its output
+    print(f"{'':<36}" + "".join(f"{name:>16}" for name in ORDERS))  # noqa: T201 - its output
     with EmbeddedPostgres() as server:
         server.create_application(TEMPLATE)
         Venue(server, TEMPLATE).migrate()
         for name, kind, every in ROWS:
-            print(f"{name:<36}", end="", flush=True)  # noqa: T201
+            print(f"{name:<36}", end="", flush=True)  # noqa: T201 - its output
             for order in ORDERS.values():
                 with order():
-                    print(f"{passes(server, kind, every):>16}", end="", flush=True)  # noqa: T201
-            print()  # noqa: T201
+                    print(f"{passes(server, kind, every):>16}", end="", flush=True)  # noqa: T201 - its output
+            print()  # noqa: T201 - its output
 
 
 if __name__ == "__main__":
