@@ -1,6 +1,6 @@
 """The look and the plan of a pass: read-only, from one consistent view of the database."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,10 +36,10 @@ def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: d
     if any(fault.blinds for fault in faults):
         return Survey(scope=scope, full=full, faults=faults, plan=None, intents={}, mended_otherwise={})
     has_ledger = tx.ledger.exists()
-    standing = _standing(tx, mender) if has_ledger else set()
-    known = _known(tx, mender) if has_ledger and services.span is None else []
+    begun = _begun(tx, mender) if has_ledger else []
+    known = _known(tx, mender, begun) if has_ledger and services.span is None else set()
     oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
-    seen = look(tx, mender.kind, scope.since, oldest, known, now, span, standing)
+    seen = look(tx, mender.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
     ids = [booking.id for booking in seen.broken]
     intents = tx.ledger.last_intents(mender.effect, ids, mender.final_triggers) if has_ledger else {}
     plan = Plan(
@@ -83,17 +83,16 @@ def pass_checks(mender: Mender, services: Services, faults: Collection[Integrati
         yield check(name, said, applies=applies, cause=Cause.BLOCKED)
 
 
-def _known(tx: Transaction, mender: Mender) -> set[BookingId]:
+def _known(tx: Transaction, mender: Mender, begun: Sequence[Intent]) -> set[BookingId]:
     """Open gaps and planned intents are looked at whatever their age: none fades by leaving the window."""
     gaps = {BookingId(gap.about) for gap in tx.ledger.open_gaps(mender.kind)}
-    return gaps | {intent.booking for intent in tx.ledger.in_state(mender.effect, State.PLANNED)}
+    return gaps | {intent.booking for intent in begun if intent.state is State.PLANNED}
 
 
-def _standing(tx: Transaction, mender: Mender) -> set[BookingId]:
-    """Bookings of which something was begun and has not come to its end."""
-    return {
-        intent.booking for state in State if not state.is_final for intent in tx.ledger.in_state(mender.effect, state)
-    }
+def _begun(tx: Transaction, mender: Mender) -> list[Intent]:
+    """What has not come to its end."""
+    open_states = [state for state in State if not state.is_final]
+    return [intent for state in open_states for intent in tx.ledger.in_state(mender.effect, state)]
 
 
 def _held_back(
