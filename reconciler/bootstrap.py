@@ -3,16 +3,19 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from reconciler.domain.drills import Drilled
 from reconciler.domain.policies import Policy
+from reconciler.engine import drilling
 from reconciler.ports import Calendar, Clock, Mandate, Reporter, Services, SmsGateway
 from reconciler.providers import google_credentials
 from reconciler.providers.google_calendar import GoogleCalendar
@@ -22,6 +25,7 @@ from reconciler.settings import Settings, load
 from reconciler.settings.environment import Sentry
 from reconciler.settings.google_variables import Google, ServiceAccount
 from reconciler.settings.values import TableName
+from reconciler.stage import DrillStage
 from reconciler.store.app_tables import Application, Mapped, Watch
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.overview import require_ledger
@@ -46,13 +50,14 @@ class SystemClock:
         time.sleep(duration.total_seconds())
 
 
-def settings(config: str | None, *, database_only: bool = False) -> Settings:
+def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
     """The settings of this process.
 
     Raises:
         ConfigurationError: with every mistake of cron.yaml and the environment.
     """
-    return load(Path(config) if config else None, os.environ, database_only=database_only)
+    path = Path(config) if config else None
+    return load(path, os.environ, database_only=database_only, file_only=file_only)
 
 
 def database(chosen: Settings) -> Database:
@@ -113,7 +118,22 @@ def services(
             stopping=stop.is_set,
             span=None,
             progress=lambda *_: None,
+            drill=partial(drill, chosen),
         )
+
+
+def drill(chosen: Settings, late: Callable[[], str] = str) -> Drilled:
+    """A fire drill; ``late`` says which jobs should have run by now and did not, where the service cannot know it."""
+    with services(chosen, Mandate(act=False)) as parts, database(chosen) as connected:
+        stage = DrillStage(
+            settings=chosen,
+            database=connected,
+            application=application(chosen),
+            services=parts,
+            reporter=reporter(chosen.environment.sentry),
+            late=late,
+        )
+        return drilling.drill(stage)
 
 
 def application(chosen: Settings) -> Application:

@@ -4,9 +4,12 @@ APScheduler reads crontab in a way of its own (Monday is 0, day and weekday must
 twice); CronSim reads it as Debian's cron does, and gives the times.
 """
 
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from queue import Empty, Queue
 from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
@@ -99,3 +102,17 @@ def trigger(job: Job, zone: ZoneInfo) -> BaseTrigger:
         return CrontabTrigger(job.cron, zone)
     assert job.every is not None
     return IntervalTrigger(seconds=job.every.total_seconds(), timezone=UTC)
+
+
+def never_started(jobs: Mapping[str, Job], zone: ZoneInfo, patience: timedelta) -> list[str]:
+    """Those of the jobs that a schedule of their own does not start within ``patience``; what they do is not done."""
+    started: Queue[str] = Queue()
+    at_once = {name: job.model_copy(update={"at_start": True}) for name, job in jobs.items()}
+    schedule = Schedule(at_once, zone, started.put, lambda *_: None)
+    waiting, ends_at = set(jobs), time.monotonic() + patience.total_seconds()
+    schedule.start()
+    with suppress(Empty):
+        while waiting:
+            waiting.discard(started.get(timeout=max(0, ends_at - time.monotonic())))
+    schedule.stop()
+    return sorted(waiting)

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": _Entry("Every day", "Why one booking has its text and event, or has not."),
     "once": _Entry("Morning after", "Run jobs once; looks only, unless --do."),
     "resolve": _Entry("Morning after", "Say what became of a repair that nobody could find out."),
+    "drill": _Entry("Morning after", "Prove that the chain from schedule to Sentry can still turn red."),
     "backfill": _Entry("Morning after", "What a span of dates lacks, and its repair with --do."),
 }
 

@@ -4,6 +4,7 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 *return* an ``Outcome``, because what became of a write is data to be recorded, not an exception to be lost.
 """
 
+from reconciler.ports.drill import Rehearsal, Stage
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -51,11 +52,13 @@ __all__ = [
     "Place",
     "ProviderFailure",
     "QueueRow",
+    "Rehearsal",
     "Reporter",
     "Retention",
     "Runner",
     "Services",
     "SmsGateway",
+    "Stage",
     "Store",
     "StoredEvent",
     "Transaction",

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from reconciler.domain.drills import DrillReport
 from reconciler.domain.reports import CheckIn, Report, Told
 
 
@@ -10,6 +11,10 @@ class Reporter(Protocol):
 
     def tell(self, report: Report) -> Told:
         """What became of it. The same report again is the same event. Never raises for a dead sink."""
+        ...
+
+    def rehearse(self, report: DrillReport) -> Told:
+        """Tell that a fire drill goes on: one event that nobody can mistake for a real one. Never raises either."""
         ...
 
     def check_in(self, check_in: CheckIn) -> bool:

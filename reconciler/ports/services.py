@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from reconciler.domain.drills import Drilled
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.plan import Span
 from reconciler.domain.policies import EventPolicy, Limits, Policy, TextPolicy
@@ -79,3 +80,5 @@ class Services:
     """A backfill's bookings, and no others; ``None``: a pass looks at what ``window`` says."""
     progress: Callable[[bool, int], None]
     """Told after each attempt: whether it mended its booking, and how many repairs the plan has."""
+    drill: Callable[[], Drilled]
+    """A fire drill of the whole chain, on copies; it raises nothing that a broken chain could raise."""

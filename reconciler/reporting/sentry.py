@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from reconciler.domain.drills import DrillReport
 from reconciler.domain.reports import CheckIn, Report, Told
 from reconciler.reporting.redact import clean
 from reconciler.reporting.sentry_transport import JudgedTransport
@@ -43,6 +44,11 @@ class SentryReporter:
             repaired=report.repaired,
             code=report.code,
         )
+        return told
+
+    def rehearse(self, report: DrillReport) -> Told:
+        told = self._send(_drill(report), report.id)
+        _log.info("drill_told" if told is Told.ACCEPTED else "drill_not_told")
         return told
 
     def check_in(self, check_in: CheckIn) -> bool:
@@ -98,6 +104,18 @@ def _event(report: Report) -> dict[str, Any]:
         "tags": tags,
         "contexts": {"reconciler": context},
         "timestamp": datetime.now(UTC),
+    }
+
+
+def _drill(report: DrillReport) -> dict[str, Any]:
+    """An issue of its own, which no alert rule for warnings and errors wakes anybody with."""
+    return {
+        "level": "info",
+        "message": report.title,
+        "fingerprint": ["reconciler", "fire_drill"],
+        "tags": {"kind": "fire_drill", "drill": "true"},
+        "contexts": {"reconciler": {"planted": [kind.value for kind in report.planted]}},
+        "timestamp": report.at,
     }
 
 

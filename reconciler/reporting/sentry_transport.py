@@ -78,7 +78,7 @@ class JudgedTransport(Transport):
             _log.warning("sentry_unreachable", error=type(error).__name__)
             return Told.UNREACHABLE
         self._heed(answer)
-        if answer.ok and not answer.is_redirect:
+        if answer.ok and not answer.is_redirect and _is_sentrys(answer):
             return Told.ACCEPTED
         _log.warning("sentry_refused", status=answer.status_code)
         return Told.REFUSED if answer.status_code in _ABOUT_THIS_ONE else Told.UNREACHABLE
@@ -94,3 +94,11 @@ class JudgedTransport(Transport):
         if answer.status_code == 429 and not header:
             after = answer.headers.get("Retry-After", "")
             self._quiet_until[_EVERYTHING] = time.monotonic() + (int(after) if after.isdecimal() else _DEFAULT_LIMIT)
+
+
+def _is_sentrys(answer: requests.Response) -> bool:
+    """Sentry answers an envelope with a JSON object; a login page on the way to it says 200 too."""
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False

@@ -44,6 +44,10 @@ class Environment:
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
 
 
+NOTHING = Environment(database_url="", twilio=None, google=None, sentry=None, suspended=frozenset())
+"""For who asks the file alone."""
+
+
 def read(environ: Mapping[str, str], *, texts: bool, events: bool) -> tuple[Environment | None, list[str]]:
     """The typed environment, or every mistake in it. ``texts``, ``events``: whether their variables are wanted."""
     reader = Reader(environ)

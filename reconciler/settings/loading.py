@@ -132,10 +132,12 @@ class Settings:
         )
 
 
-def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool = False) -> Settings:
+def load(
+    path: Path | None, environ: Mapping[str, str], *, database_only: bool = False, file_only: bool = False
+) -> Settings:
     """Read cron.yaml (``path``, else RECONCILER_CONFIG, else ./cron.yaml, else all defaults) and the environment.
 
-    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider.
+    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider; ``file_only`` for no variable.
 
     Raises:
         ConfigurationError: with every mistake of both.
@@ -145,15 +147,22 @@ def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool =
     mistakes += found
     if file:
         mistakes += list(_contradictions(read, file))
-    parsed, missing = environment.read(
-        environ,
-        texts=not database_only and _repairs(read, "sms.missing") and not _hands_over(read),
-        events=not database_only and _repairs(read, "calendar.missing"),
-    )
+    asked = _environment(read, environ, database_only=database_only) if not file_only else (environment.NOTHING, [])
+    parsed, missing = asked
     mistakes += missing
     if mistakes or file is None or parsed is None:
         raise ConfigurationError(mistakes, ADVICE)
     return Settings(file=file, environment=parsed, source=read)
+
+
+def _environment(
+    read: Source, environ: Mapping[str, str], *, database_only: bool
+) -> tuple[environment.Environment | None, list[str]]:
+    return environment.read(
+        environ,
+        texts=not database_only and _repairs(read, "sms.missing") and not _hands_over(read),
+        events=not database_only and _repairs(read, "calendar.missing"),
+    )
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[str]]:

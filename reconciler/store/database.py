@@ -83,7 +83,7 @@ class Database:
                 )
                 yield connection
         except DBAPIError as error:
-            raise _told(error) from None
+            raise in_our_words(error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -113,13 +113,17 @@ class PostgresStore:
             yield self._transaction(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
-        bookings = PostgresBookings(connection, self.tables)
-        return Transaction(
-            bookings=bookings,
-            ledger=PostgresLedger(connection, self.scope),
-            episodes=PostgresEpisodes(connection, self.scope),
-            retention=PostgresRetention(connection, self.scope, self.tables),
-        )
+        return transaction_over(connection, self.scope, self.tables)
+
+
+def transaction_over(connection: Connection, scope: str, tables: Tables) -> Transaction:
+    """The ports of one transaction."""
+    return Transaction(
+        bookings=PostgresBookings(connection, tables),
+        ledger=PostgresLedger(connection, scope),
+        episodes=PostgresEpisodes(connection, scope),
+        retention=PostgresRetention(connection, scope, tables),
+    )
 
 
 def _note_return(_: object, record: Any) -> None:
@@ -145,7 +149,7 @@ _REFUSED_TO_CONNECT = re.compile(r"FATAL.*(authentication|does not exist|pg_hba|
 """While connecting, libpq passes on the server's words only, and no SQLSTATE."""
 
 
-def _told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
+def in_our_words(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     """Names and SQLSTATE only: a database's own message may quote a row."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None)

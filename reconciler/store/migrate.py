@@ -22,7 +22,7 @@ _VERSIONED = text("""
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'reconciler' AND c.relname = 'alembic_version'
 """)
-_LOCK = 0x7265636F6E63  # any constant of our own
+LOCK = 0x7265636F6E63  # any constant of our own
 
 
 def _config(output: io.StringIO | None = None) -> Config:
@@ -62,7 +62,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """
     with _unknown_revisions_told(), database.transaction() as connection:
         # Two at once: the second waits, then finds nothing to do. A lock of the transaction is safe behind a pooler.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         before = revision(connection)
         config = _config()
         config.attributes["connection"] = connection
@@ -70,14 +70,14 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     return before, newest()
 
 
-def script(role: str | None = None) -> str:
-    """Everything as SQL, from nothing to the newest revision: for whoever owns the database.
+def script(role: str | None = None, more: str = "") -> str:
+    """Everything as SQL, from nothing to the newest revision, and ``more``: for whoever owns the database.
 
     With ``role``, also what the jobs' role needs when somebody else owns our schema.
     """
     output = io.StringIO()
     command.upgrade(_config(output), _HEAD, sql=True)
-    return output.getvalue() + (_GRANTS.format(role='"' + role.replace('"', '""') + '"') if role else "")
+    return output.getvalue() + more + (_GRANTS.format(role='"' + role.replace('"', '""') + '"') if role else "")
 
 
 _GRANTS = """

@@ -8,9 +8,14 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
+from reconciler import bootstrap
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.postgres import PostgresServer
-from reconciler.store import migrate
+from reconciler.settings import Settings
+from reconciler.settings.environment import NOTHING
+from reconciler.settings.model import CronFile
+from reconciler.settings.source import Source
+from reconciler.store import copies, migrate
 from reconciler.store.database import Database
 
 LONDON = ZoneInfo("Europe/London")
@@ -19,6 +24,8 @@ NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
 ANA = "+447700900101"
 BEA = "+447700900102"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
+DEFAULTS = Settings(file=CronFile(), environment=NOTHING, source=Source("cron.yaml", None))
+"""What an empty cron.yaml wants."""
 LEDGER = ("gap", "intent", "run", "episode", "rate")
 
 
@@ -40,6 +47,7 @@ class Venue:
         self.altered = True
         with self.database() as database:
             migrate.upgrade(database)
+            copies.refresh(database, bootstrap.application(DEFAULTS))
 
     def customer(self, **values: Any) -> str:
         row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}

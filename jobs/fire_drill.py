@@ -1,0 +1,11 @@
+"""Whether a gap would still be found, mended, told and heard: tried on copies of the application's tables."""
+
+from collections.abc import Sequence
+
+from reconciler.engine.drilling import fire_drill
+from reconciler.engine.results import PassResult
+from reconciler.ports import Services
+
+
+def run(services: Services) -> Sequence[PassResult]:
+    return [fire_drill("fire_drill", services)]

@@ -1,0 +1,84 @@
+"""``reconciler drill``: can the chain still turn red?"""
+
+import json
+import logging
+
+import click
+
+from reconciler import bootstrap
+from reconciler.cli.options import config_option
+from reconciler.cli.output import console, fault_lines
+from reconciler.cli.status import ago
+from reconciler.domain.drills import NOT_PROVEN, Came, Drilled, Tried
+from reconciler.errors import Exit, ReconcilerError
+from reconciler.reporting import logs
+from reconciler.service.lateness import expected, late
+from reconciler.settings import Settings
+from reconciler.store.overview import last_finished
+
+
+@click.command("drill")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@config_option
+def command(as_json: bool, config: str | None) -> int:
+    """Plant a gap of each kind in copies of the application's tables, and try every link of the chain on them.
+
+    The scan, the engine and the ledger are the real ones, the providers are played, and all of it is undone. One event
+    that says *drill* goes to the real Sentry. No booking, customer or calendar is touched.
+    """
+    logs.set_up(logging.WARNING)
+    settings = bootstrap.settings(config)
+    drilled = bootstrap.drill(settings, lambda: _late(settings))
+    if as_json:
+        click.echo(json.dumps(as_data(drilled), indent=2))
+    else:
+        _show(drilled)
+    return Exit.NEEDS_A_HUMAN if drilled.faults else Exit.AS_DESIRED
+
+
+def _late(settings: Settings) -> str:
+    """Jobs that ran once and have not when they should have since; none before the first runs are over."""
+    try:
+        with bootstrap.database(settings) as database:
+            finished, now = last_finished(database, expected(settings.file), settings.runner().scope)
+    except ReconcilerError:
+        return ""  # the next link says so
+    return "; ".join(
+        f"{one.job} finished last {ago(now - one.finished_at)} ago, wanted {one.wanted}"
+        for one in late(settings.file, finished, now)
+        if one.finished_at
+    )
+
+
+def as_data(drilled: Drilled) -> dict[str, object]:
+    """For scripts: stable names, seconds."""
+    return {
+        "ok": not drilled.faults,
+        "seconds": round(drilled.took.total_seconds(), 3),
+        "links": [_link(tried) for tried in drilled.tried],
+        "planted": [kind.value for kind in drilled.planted],
+        "not_proven": list(NOT_PROVEN),
+    }
+
+
+def _link(tried: Tried) -> dict[str, object]:
+    said: dict[str, object] = {"link": tried.link.value, "came": tried.came.name.lower()}
+    said["seconds"] = round(tried.took.total_seconds(), 3)
+    if tried.fault:
+        fault = tried.fault
+        said |= {"code": fault.code, "seen": fault.seen, "remedy": fault.remedy, "sql": fault.sql}
+    return said
+
+
+def _show(drilled: Drilled) -> None:
+    out = console()
+    links = " · ".join(f"{tried.link} {tried.came}" for tried in drilled.tried)
+    lines = [f"{links} ({drilled.took.total_seconds():.1f} s)"]
+    for tried in drilled.tried:
+        if tried.fault:
+            lines += [f"{tried.link} {Came.BROKEN}", *fault_lines(tried.fault)]
+    if drilled.planted:
+        lines.append(f"planted in empty copies of the tables, and undone: {', '.join(drilled.planted)}")
+    lines.append(f"not proven by this: {'; '.join(NOT_PROVEN)} (reconciler doctor)")
+    for line in lines:
+        out.print(line, soft_wrap=True, markup=False)

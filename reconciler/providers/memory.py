@@ -1,0 +1,93 @@
+"""A gateway and a calendar in this process's memory: what is sent and made stays here. For a fire drill.
+
+They keep the promises of the ports and nothing more; the suites in tests/contract hold them and the real ones to the
+same ones.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reconciler.domain.events import CalendarEvent, EventBody
+from reconciler.domain.gaps import IntegrationFault
+from reconciler.domain.intents import Outcome, Result
+from reconciler.domain.settling import SentText, Trail
+from reconciler.ports import DUPLICATE, Clock, OutgoingText
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGateway:
+    """``ports.SmsGateway``; every text is accepted, and none arrives."""
+
+    clock: Clock
+    texts: list[SentText] = field(default_factory=list, repr=False)
+
+    def check(self) -> IntegrationFault | None:
+        return None
+
+    def send(self, text: OutgoingText) -> Outcome:
+        sent = SentText(
+            sid=f"SM{uuid.uuid4().hex}",
+            number=text.number,
+            body=text.body,
+            by_api=True,
+            made_at=self.clock.now(),
+            status="queued",
+            leaves=True,
+            arrived=False,
+        )
+        self.texts.append(sent)
+        return Outcome(result=Result.DONE, code=sent.status, provider_id=sent.sid)
+
+    @property
+    def account(self) -> str:
+        return "memory"
+
+    def sent_to(self, number: str) -> Trail:
+        return Trail(texts=[text for text in self.texts if text.number == number], complete=True)
+
+    def recent(self) -> Sequence[SentText]:
+        return self.texts[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCalendar:
+    """``ports.Calendar``; a deleted event leaves a tombstone, which keeps its id."""
+
+    events: dict[str, EventBody] = field(default_factory=dict, repr=False)
+    deleted: set[str] = field(default_factory=set)
+
+    def check(self) -> IntegrationFault | None:
+        return None
+
+    def get(self, event_id: str) -> CalendarEvent | None:
+        event = self.events.get(event_id)
+        return self._shown(event) if event else None
+
+    def around(self, starts_at: datetime, window: timedelta) -> Sequence[CalendarEvent]:
+        since, until = starts_at - window, starts_at + window
+        return [
+            self._shown(event) for event in self.events.values() if event.ends_at > since and event.starts_at < until
+        ]
+
+    def insert(self, event: EventBody) -> Outcome:
+        if event.id in self.events:
+            return Outcome(result=Result.REFUSED, code=DUPLICATE)
+        self.events[event.id] = event
+        return Outcome(result=Result.DONE, code="created", provider_id=event.id)
+
+    def delete(self, event_id: str) -> Outcome:
+        gone = event_id not in self.events or event_id in self.deleted
+        self.deleted.add(event_id)
+        return Outcome(result=Result.DONE, code="already_gone" if gone else "deleted")
+
+    def _shown(self, event: EventBody) -> CalendarEvent:
+        return CalendarEvent(
+            id=event.id,
+            live=event.id not in self.deleted,
+            title=event.title,
+            starts_at=event.starts_at,
+            recurring=False,
+            marker=event.booking,
+        )
