@@ -79,7 +79,7 @@ class _Attempts:
 
     def make(self, link: Link, attempt: Attempt, *, off: bool = False, after: Link | None = None) -> None:
         """Try a link, unless the one ``after`` which it comes is broken; ``off``: that it does nothing is as wanted."""
-        if after and self.made[after].came in (Came.BROKEN, Came.NOT_REACHED):
+        if after and (after not in self.made or self.made[after].came is Came.BROKEN):
             return
         began = self.clock.now()
         try:

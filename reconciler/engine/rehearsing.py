@@ -13,7 +13,7 @@ from reconciler.domain.policies import Deliver, Policy
 from reconciler.domain.settling import carries
 from reconciler.domain.verdicts import LABELS
 from reconciler.engine import telling
-from reconciler.engine.explaining import REPAIRED_BY, WATCHED_BY
+from reconciler.engine.explaining import EFFECTS, REPAIRED_BY, WATCHED_BY
 from reconciler.engine.jobs import perform
 from reconciler.engine.mender import LONG_AGO
 from reconciler.engine.results import PassResult
@@ -46,9 +46,13 @@ class Performance:
 
     def scan(self) -> IntegrationFault | None:
         """Plant a gap of each kind, and look: those are found, and nothing else."""
-        self._plant()
-        if not self.planted:
+        kinds = list(self._kinds())
+        if not kinds:
             return _fault("all_off", "every rule of cron.yaml is off: nothing would ever be found", "switch one on")
+        blinding = [fault for fault in self._faults(kinds) if fault.blinds]
+        if blinding:
+            return self._named(blinding[0])
+        self._plant(kinds)
         for rule, result in self._perform(act=False).items():
             fault = self._unseen(rule, result)
             if fault:
@@ -80,9 +84,18 @@ class Performance:
             return None
         return _fault("not_told", f"found and not told: {', '.join(untold)}", "see the log of this run")
 
-    def _plant(self) -> None:
+    def _faults(self, kinds: Sequence[GapKind]) -> list[IntegrationFault]:
+        """What would make every look lie, and planting fail."""
+        faults: list[IntegrationFault] = []
+        with self.services.store.reading() as tx:
+            for rule in dict.fromkeys(map(rule_of, kinds)):
+                asked = EFFECTS.get(rule)
+                faults += tx.bookings.faults(asked, writing=False) if asked else tx.bookings.blindness(rule)
+        return faults
+
+    def _plant(self, kinds: Sequence[GapKind]) -> None:
         notice = self.services.texts.min_notice // A_DAY
-        for number, kind in enumerate(self._kinds()):
+        for number, kind in enumerate(kinds):
             lacks_event = rule_of(kind) is GapKind.CALENDAR_MISSING
             event_id = None if lacks_event else f"drill{number}"
             seed = Seed(kind=kind, number=NUMBER, event_id=event_id, days=notice + SOME_DAYS + number)

@@ -12,7 +12,6 @@ from reconciler.errors import Exit
 from tests.support.command import reconciler, sandbox
 from tests.support.venue import LEDGER, TABLES
 
-
 MIGRATED = """\
 schema reconciler: nothing -> 0001
 copies of the application's tables for the fire drill: 3 made
@@ -84,6 +83,11 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
         assert {run["job"] for run in seen["jobs"]} == jobs
         readable = reconciler("status", folder=tmp_path, **exported)
         assert "0 repairable" in readable.out
+
+        before = rows(exported), writes(exported), ledger(exported)
+        drill = reconciler("drill", folder=tmp_path, **exported)
+        assert re.match(r"scheduler ok · scan ok · repair ok · report ok · sink ok \(\d\.\d s\)\n", drill.out)
+        assert (drill.code, rows(exported), writes(exported), ledger(exported)) == (0, *before)
         everything = "".join(ran.out + ran.err for ran in (looked, first, second, status, readable))
         assert not re.search(r"\+?\d{10,}|Ana|Lima|Noah", everything), "no phone and no name on the terminal"
 

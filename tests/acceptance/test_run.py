@@ -299,3 +299,16 @@ class MuteProxy:
             while data := source.recv(65536):
                 if not self.mute.is_set():
                     sink.sendall(data)
+
+
+@pytest.mark.long
+def test_the_fire_drill_runs_on_its_schedule(venue: Venue, tmp_path: Path) -> None:
+    with present_day(venue, tmp_path) as (sandbox, variables):
+        variables["RECONCILER_CONFIG"] = str(tmp_path / "drill.yaml")
+        (tmp_path / "drill.yaml").write_text("jobs: {fire_drill: {every: 1h}}")
+        with running(tmp_path, variables) as service:
+            result = "SELECT result FROM reconciler.run WHERE job = 'fire_drill'"
+            eventually(lambda: venue.sql(result) == [("as_desired",)], SOON)
+            assert service.stop() == 0
+        assert [event["tags"]["kind"] for event in sandbox.sentry.events] == ["fire_drill"]
+        assert texts_and_events(sandbox) == (0, 0)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reconciler.domain.drills import DrillReport
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.reports import CheckIn, Level, Report, Told
 from reconciler.reporting.sentry import SentryReporter
@@ -27,6 +28,8 @@ REPORT = Report(
     references=("1a2b3c4d", "5e6f7a8b"),
     remedy="look at the application's log",
 )
+
+DRILL = DrillReport(id="5a4e" * 8, planted=(GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING), at=NOW)
 
 
 @pytest.fixture
@@ -55,6 +58,17 @@ def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
         "references": ["1a2b3c4d", "5e6f7a8b"],
         "remedy": "look at the application's log",
     }
+
+
+def test_a_drill_says_that_it_is_one(sentry: SentryStandIn) -> None:
+    reporter(sentry).rehearse(DRILL)
+
+    (event,) = sentry.events
+    assert (event["event_id"], event["level"], event["environment"]) == (DRILL.id, "info", "venue")
+    assert event["message"].startswith("fire drill: ")
+    assert event["fingerprint"] == ["reconciler", "fire_drill"]
+    assert event["tags"] == {"kind": "fire_drill", "drill": "true"}
+    assert event["contexts"]["reconciler"] == {"planted": ["sms.missing", "calendar.missing"]}
 
 
 def test_nothing_of_the_machine_goes_along(sentry: SentryStandIn) -> None:
@@ -90,6 +104,7 @@ REFUSED = {
     "too large": Fault(kind=Misbehaviour.STATUS, status=413),
     "unwell": Fault(kind=Misbehaviour.STATUS, status=503),
     "a proxy's redirect": Fault(kind=Misbehaviour.STATUS, status=302, headers=(("Location", "/login"),)),
+    "a login page": Fault(kind=Misbehaviour.HTML, status=200),
     "cut off": Fault(kind=Misbehaviour.DROP),
     "silent": Fault(kind=Misbehaviour.HANG, seconds=0.6),
 }
@@ -101,6 +116,7 @@ def test_what_is_not_accepted_is_not_told(sentry: SentryStandIn, fault: Fault) -
 
     told = reporter(sentry).tell(REPORT)
     assert told is (Told.REFUSED if fault.status == 413 else Told.UNREACHABLE)
+    assert reporter(sentry).rehearse(DRILL) is told
     assert sentry.items == []
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.schedule import GRACE, Schedule, Trouble
+from reconciler.schedule import GRACE, Schedule, Trouble, never_started
 from reconciler.service.health import JobState
 from reconciler.service.keeper import JUMP, _Clocks
 from reconciler.settings.model import Job
@@ -52,6 +52,13 @@ def test_a_job_runs_at_start_unless_told_otherwise() -> None:
         assert later is not None
         assert timedelta(minutes=59) < later - datetime.now(UTC) <= hourly
     assert diary.ran == ["at_once"]
+
+
+def test_every_job_can_be_started_whenever_it_is_due() -> None:
+    jobs = {"hourly": Job(every=timedelta(hours=1), at_start=False), "mondays": Job(cron="0 10 * * mon")}
+    assert never_started(jobs, UTC_ZONE, timedelta(seconds=10)) == []
+    many = {f"job{number}": Job(every=timedelta(hours=1)) for number in range(100)}
+    assert never_started(many, UTC_ZONE, timedelta(0)) != [], "not all of them at once"
 
 
 def test_a_run_that_lasts_into_the_next_is_not_joined_by_it_and_that_is_said() -> None:
