@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from reconciler import bootstrap
 from reconciler.cli.main import run
 from reconciler.domain.drills import Link
 from reconciler.engine.jobs import run_job
 from reconciler.engine.results import PassResult
-from reconciler.errors import Exit
+from reconciler.errors import DatabaseDisagrees, Exit
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.settings import load
 from reconciler.store import copies
+from reconciler.store.rehearsal import RehearsalStore, undone
+from reconciler.store.rules import Tables
 from tests.support.command import COMMAND, environment
 from tests.support.network import closed_port
 from tests.support.venue import LEDGER, Venue
@@ -119,6 +123,14 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
         at = drill.broken()
         assert (at[0], "lacks event_date date" in at[1], "reconciler migrate" in at[1]) == (Link.SCAN, True, True)
 
+    venue.alter("CREATE FUNCTION postpone() RETURNS trigger LANGUAGE plpgsql AS $$"
+                " BEGIN NEW.date_tbd := true; RETURN NEW; END $$")  # fmt: skip
+    venue.alter(f"CREATE TRIGGER postpone BEFORE INSERT ON reconciler.{COPIES[0]} FOR EACH ROW"
+                " EXECUTE FUNCTION postpone()")  # fmt: skip
+    at = drill.broken()
+    assert (at[0], "1 planted, 0 of them found, 0 others (5 date to be confirmed)" in at[1]) == (Link.SCAN, True)
+    venue.alter(f"DROP TRIGGER postpone ON reconciler.{COPIES[0]}")
+
     with altered(venue, "reconciler.intent", "ADD CONSTRAINT broken CHECK (state <> 'done')", "DROP CONSTRAINT broken"):
         at = drill.broken()
         assert at[0] == Link.REPAIR
@@ -128,7 +140,7 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
                  "DROP CONSTRAINT broken"):  # fmt: skip
         assert drill.broken()[0] == Link.REPORT
 
-    assert world.sandbox.sentry.writes == 4
+    assert world.sandbox.sentry.writes == 5
     faults.always("envelope", REFUSED)
     assert drill.broken()[0] == Link.SINK
     faults.clear()
@@ -321,6 +333,19 @@ def test_killed_in_the_middle_it_leaves_nothing(drill: Drill, world: World) -> N
     assert left_behind(world.venue) == []
     assert drill()[0] == 0
     assert left_behind(world.venue) == []
+
+
+def test_its_looks_write_nothing_and_its_writes_are_undone(world: World) -> None:
+    later = timedelta(seconds=1)
+    with world.venue.database() as database:
+        with undone(database) as connection:
+            store = RehearsalStore(connection, "drill", Tables.of(bootstrap.application(world.settings())))
+            with pytest.raises(DatabaseDisagrees, match="25006"), store.reading() as tx:
+                tx.ledger.reserve_slot("twilio", later, later)
+            with store.writing() as tx:
+                tx.ledger.reserve_slot("twilio", later, later)
+            assert connection.scalar(text("SELECT name FROM reconciler.rate")) == "drill twilio"
+        assert left_behind(world.venue) == []
 
 
 # The job
