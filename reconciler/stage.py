@@ -5,7 +5,7 @@ copies of the application's tables in a transaction that is undone, providers in
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import BookingId
@@ -120,7 +120,7 @@ class DrillRehearsal:
 
     services: Services
     planter: Planter
-    told: list[Report] = field(default_factory=list)
+    told: list[Report]
     names: Mapping[str, str]
     """What a copy is called -> what its table is called."""
 

@@ -9,7 +9,7 @@ from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, fault_lines
 from reconciler.cli.status import ago
-from reconciler.domain.drills import NOT_PROVEN, Came, Drilled, Tried
+from reconciler.domain.drills import NOT_PROVEN, Drilled, Tried
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.reporting import logs
 from reconciler.service.lateness import expected, late
@@ -76,7 +76,8 @@ def _show(drilled: Drilled) -> None:
     lines = [f"{links} ({drilled.took.total_seconds():.1f} s)"]
     for tried in drilled.tried:
         if tried.fault:
-            lines += [f"{tried.link} {Came.BROKEN}", *fault_lines(tried.fault)]
+            _, *remedy = fault_lines(tried.fault)
+            lines += [f"FAIL  {tried.link}  {tried.fault.seen}", *remedy]
     if drilled.planted:
         lines.append(f"planted in empty copies of the tables, and undone: {', '.join(drilled.planted)}")
     lines.append(f"not proven by this: {'; '.join(NOT_PROVEN)} (reconciler doctor)")

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
+from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import Transaction
 from reconciler.store.database import Database, in_our_words, transaction_over
 from reconciler.store.ledger import PostgresLedger
@@ -67,6 +68,9 @@ class RehearsalStore:
                 yield replace(parts, ledger=_OwnRates(self.connection, self.scope))
         except DBAPIError as error:
             raise in_our_words(error) from None
+        except PendingRollbackError:
+            # The transaction cannot be gone on with once its connection was lost.
+            raise DatabaseUnreachable("the connection to PostgreSQL was lost in the middle", "try again") from None
 
 
 class _OwnRates(PostgresLedger):

@@ -89,10 +89,20 @@ def refresh(world: World) -> copies.Refreshed:
 
 
 @contextmanager
-def altered(venue: Venue, table: str, change: str, back: str) -> Iterator[None]:
+def changed(venue: Venue, table: str, change: str, back: str) -> Iterator[None]:
     venue.alter(f"ALTER TABLE {table} {change}")
     yield
     venue.alter(f"ALTER TABLE {table} {back}")
+
+
+@contextmanager
+def tampered(venue: Venue, table: str, what: str) -> Iterator[None]:
+    """A trigger that does something to every row, and says nothing."""
+    body = f"$$ BEGIN {what}; RETURN NEW; END $$"
+    venue.alter(f"CREATE OR REPLACE FUNCTION tamper() RETURNS trigger LANGUAGE plpgsql AS {body}")
+    venue.alter(f"CREATE TRIGGER tamper BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION tamper()")
+    yield
+    venue.alter(f"DROP TRIGGER tamper ON {table}")
 
 
 def test_every_link_holds_and_nothing_real_is_touched(drill: Drill, world: World) -> None:
@@ -119,26 +129,22 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
     assert at[0] == Link.SCHEDULER
     assert "no such job: missing_smss, did you mean missing_sms?" in at[1]
 
-    with altered(venue, f"reconciler.{COPIES[0]}", "DROP COLUMN event_date", "ADD COLUMN event_date date"):
+    with changed(venue, f"reconciler.{COPIES[0]}", "DROP COLUMN event_date", "ADD COLUMN event_date date"):
         at = drill.broken()
         assert (at[0], "lacks event_date date" in at[1], "reconciler migrate" in at[1]) == (Link.SCAN, True, True)
 
-    venue.alter("CREATE FUNCTION postpone() RETURNS trigger LANGUAGE plpgsql AS $$"
-                " BEGIN NEW.date_tbd := true; RETURN NEW; END $$")  # fmt: skip
-    venue.alter(f"CREATE TRIGGER postpone BEFORE INSERT ON reconciler.{COPIES[0]} FOR EACH ROW"
-                " EXECUTE FUNCTION postpone()")  # fmt: skip
-    at = drill.broken()
-    assert (at[0], "1 planted, 0 of them found, 0 others (5 date to be confirmed)" in at[1]) == (Link.SCAN, True)
-    venue.alter(f"DROP TRIGGER postpone ON reconciler.{COPIES[0]}")
+    with tampered(venue, f"reconciler.{COPIES[0]}", "NEW.date_tbd := true"):
+        at = drill.broken()
+        assert (at[0], "1 planted, 0 of them found, 0 others (5 date to be confirmed)" in at[1]) == (Link.SCAN, True)
 
-    with altered(venue, "reconciler.intent", "ADD CONSTRAINT broken CHECK (state <> 'done')", "DROP CONSTRAINT broken"):
+    with changed(venue, "reconciler.intent", "ADD CONSTRAINT broken CHECK (state <> 'done')", "DROP CONSTRAINT broken"):
         at = drill.broken()
         assert at[0] == Link.REPAIR
         assert "sms.missing was planted and its text was not sent once (blocked sqlstate:23514)" in at[1]
 
-    with altered(venue, "reconciler.episode", "ADD CONSTRAINT broken CHECK (kind <> 'sms.stuck')",
-                 "DROP CONSTRAINT broken"):  # fmt: skip
-        assert drill.broken()[0] == Link.REPORT
+    with tampered(venue, "reconciler.episode", "IF NEW.kind = 'sms.stuck' THEN RETURN NULL; END IF"):
+        at = drill.broken()
+        assert (at[0], "found and not told: sms.stuck;" in at[1]) == (Link.REPORT, True)
 
     assert world.sandbox.sentry.writes == 5
     faults.always("envelope", REFUSED)
@@ -154,7 +160,7 @@ def test_a_database_that_is_away_breaks_the_scan_and_not_the_sink(drill: Drill) 
     }  # fmt: skip
     code, out = drill()
     assert (code, "s3cret" in out) == (Exit.NEEDS_A_HUMAN, False)
-    assert "FAIL  integration.database  PostgreSQL at DATABASE_URL cannot be reached" in out
+    assert "FAIL  scan  PostgreSQL at DATABASE_URL cannot be reached" in out
 
 
 def test_without_a_sink_nobody_would_hear(drill: Drill, world: World) -> None:
@@ -319,20 +325,42 @@ def test_two_at_once_beside_a_pass_while_twilio_wants_a_pause(drill: Drill, worl
     assert set(world.states()) == {booking}
 
 
+def until_it_waits(world: World) -> None:
+    """For a lock of ours, in the middle."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    world.wait_for(lambda: world.venue.sql(waits) == [(1,)])
+
+
 @pytest.mark.long
 def test_killed_in_the_middle_it_leaves_nothing(drill: Drill, world: World) -> None:
     world.settings()
     variables = environment(world.sandbox.environment())
-    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with world.venue.postgres.connect(world.venue.name) as other, other.transaction():
         other.execute("LOCK TABLE reconciler.gap IN SHARE MODE")
         child = subprocess.Popen([COMMAND, "drill"], env=variables, stdout=subprocess.PIPE)
-        world.wait_for(lambda: world.venue.sql(waits) == [(1,)])
+        until_it_waits(world)
         child.send_signal(signal.SIGKILL)
         child.communicate()
     assert left_behind(world.venue) == []
     assert drill()[0] == 0
     assert left_behind(world.venue) == []
+
+
+@pytest.mark.long
+def test_a_connection_that_is_lost_in_the_middle_breaks_the_link_in_hand(drill: Drill, world: World) -> None:
+    settings = world.settings()
+    connect = world.venue.postgres.connect
+    with connect(world.venue.name) as other, ThreadPoolExecutor(1) as pool, other.transaction():
+        other.execute("LOCK TABLE reconciler.gap IN SHARE MODE")
+        drilling = pool.submit(bootstrap.drill, settings)
+        until_it_waits(world)
+        world.venue.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        tried = drilling.result().tried
+    assert [one.came.name for one in tried] == ["OK", "OK", "BROKEN", "NOT_REACHED", "OK"]
+    assert [fault.kind for fault in drilling.result().faults] == ["integration.database"]
 
 
 def test_its_looks_write_nothing_and_its_writes_are_undone(world: World) -> None:
