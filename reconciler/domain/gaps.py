@@ -24,6 +24,7 @@ class GapKind(StrEnum):
     INTEGRATION_DATABASE = "integration.database"
     INTEGRATION_TWILIO = "integration.twilio"
     INTEGRATION_GOOGLE = "integration.google"
+    INTEGRATION_SENTRY = "integration.sentry"
     INTEGRATION_SCHEDULER = "integration.scheduler"
 
     @property

@@ -4,6 +4,7 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 *return* an ``Outcome``, because what became of a write is data to be recorded, not an exception to be lost.
 """
 
+from reconciler.ports.examining import CalendarFacts, Delivery, Pooler, Server
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -36,7 +37,9 @@ __all__ = [
     "DUPLICATE",
     "Bookings",
     "Calendar",
+    "CalendarFacts",
     "Clock",
+    "Delivery",
     "Episodes",
     "Installation",
     "Kept",
@@ -49,11 +52,13 @@ __all__ = [
     "Page",
     "PhoneNumbers",
     "Place",
+    "Pooler",
     "ProviderFailure",
     "QueueRow",
     "Reporter",
     "Retention",
     "Runner",
+    "Server",
     "Services",
     "SmsGateway",
     "Store",
