@@ -38,7 +38,7 @@ URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_D
 @click.option("--scheduled", is_flag=True, help="With --do, under a scheduler such as Kubernetes': check in at Sentry.")
 @config_option
 def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bool, config: str | None) -> int:
-    """Run the jobs named, or all but the fire drill, once: look, decide and show; with --do also record, repair and tell.
+    """Run the jobs named, or all but the fire drill, once: look, decide, show; with --do also record, repair and tell.
 
     Looking needs SELECT rights only and works before `reconciler migrate`. Run by hand it never checks in.
     """

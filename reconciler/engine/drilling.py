@@ -107,17 +107,11 @@ def _sink(stage: Stage, planted: tuple[GapKind, ...]) -> IntegrationFault | None
         seen = "SENTRY_DSN is not set: what is to be told waits in our ledger, and nobody hears of it"
         return _unheard("no_sink", seen, "set SENTRY_DSN")
     told = stage.reporter.rehearse(DrillReport(id=uuid.uuid4().hex, planted=planted, at=stage.clock.now()))
-    match told:
-        case Told.ACCEPTED:
-            return None
-        case Told.REFUSED:
-            return _unheard("sink_refused", "Sentry refuses the drill's event", "the log has its HTTP status")
-        case _:
-            return _unheard(
-                "sink_unreachable",
-                "Sentry did not accept the drill's event",
-                "the log says why: check SENTRY_DSN (Settings, Client Keys), the way to its host, and its rate limits",
-            )
+    if told is Told.ACCEPTED:
+        return None
+    code = stage.reporter.check() or told
+    remedy = "check SENTRY_DSN (Settings, Client Keys), the way to its host, and its rate limits; the log has more"
+    return _unheard(f"sink_{told}", f"Sentry did not accept the drill's event ({code})", remedy)
 
 
 def _unheard(code: str, seen: str, remedy: str) -> IntegrationFault:

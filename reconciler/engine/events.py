@@ -70,9 +70,14 @@ class Events:
         )
 
     def check(self) -> IntegrationFault | None:
-        fault = self._calendar().check()
-        if fault:
-            return fault
+        return self._calendar().check() or self.elsewhere()
+
+    def elsewhere(self) -> IntegrationFault | None:
+        """Whether the ids that the bookings store are another calendar's.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
         with self.services.store.reading() as tx:
             known = tx.bookings.recent_event_ids(PROBES)
         if not known or any(self._calendar().get(event_id) for event_id in known):

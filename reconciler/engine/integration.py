@@ -1,12 +1,13 @@
 """Causes are systemic before they are single: is the provider there at all, and what is broken if not?"""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
+from reconciler.domain.diagnosis import Examined
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.mender import Mender
 from reconciler.engine.results import Mended
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services, Transaction
 
 
@@ -15,12 +16,45 @@ def fault_of(mender: Mender) -> IntegrationFault | None:
     try:
         return mender.check()
     except ProviderFailure as failure:
-        return unreachable(mender, failure)
+        return unreachable(mender.integration, failure)
 
 
-def unreachable(mender: Mender, failure: ProviderFailure) -> IntegrationFault:
+def rehearsed(mender: Mender, services: Services) -> Examined:
+    """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, the repair will tell.
+
+    Raises:
+        DatabaseUnreachable: it is away.
+    """
+    try:
+        with services.store.writing() as tx:
+            return tx.bookings.rehearse(mender.effect)
+    except DatabaseBusy:
+        return Examined()
+    except DatabaseDisagrees as error:
+        return Examined(faults=[disagreement(error)])
+
+
+UNUSABLE = timedelta(minutes=2)
+"""Clocks so far apart make leases, quiet hours and tokens mean something else on each side."""
+
+
+def clock_faults(services: Services) -> Sequence[IntegrationFault]:
+    """Whether this machine and the database agree about what time it is."""
+    seconds = services.store.clock_skew().total_seconds()
+    if abs(seconds) < UNUSABLE.total_seconds():
+        return ()
+    fault = IntegrationFault(
+        kind=GapKind.INTEGRATION_SCHEDULER,
+        code="clock_skew",
+        seen=f"the database's clock is {seconds:+.0f} s from this machine's",
+        remedy="keep both in step (NTP); find out which of them is wrong",
+    )
+    return (fault,)
+
+
+def unreachable(kind: GapKind, failure: ProviderFailure) -> IntegrationFault:
     return IntegrationFault(
-        kind=mender.integration,
+        kind=kind,
         code=failure.outcome.code,
         seen=f"the provider could not be asked ({failure.outcome.code})",
         remedy="nothing was sent; the next pass tries again",

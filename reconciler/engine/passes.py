@@ -10,10 +10,10 @@ from reconciler.domain.intents import State
 from reconciler.domain.plan import Plan
 from reconciler.domain.policies import Policy
 from reconciler.domain.verdicts import Hold, Standing
+from reconciler.engine.before_repairs import in_the_way
 from reconciler.engine.integration import (
     diagnosis,
     disagreement,
-    fault_of,
     record_faults,
     subject_of,
     unreachable_database,
@@ -23,7 +23,7 @@ from reconciler.engine.recording import record_gaps, record_plan
 from reconciler.engine.repairing import repairs
 from reconciler.engine.results import Became, PassResult
 from reconciler.engine.settling import Answers, settle
-from reconciler.engine.survey import Survey, blind, may_repair, survey
+from reconciler.engine.survey import Survey, blind, survey
 from reconciler.engine.sweeping import sweep
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
@@ -73,23 +73,15 @@ def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey
 
 def _act(job: str, mender: Mender, services: Services) -> PassResult:
     answers = _settle_and_sweep(mender, services)
-    in_the_way = next((fault for fault in answers.faults if fault.kind is mender.integration), None)
-    now = services.clock.now()
+    now, about = services.clock.now(), subject_of(mender, services)
     seen = _look(job, mender, services, now)
-    with services.store.reading() as tx:
-        about = subject_of(mender, services)
-        was_broken = any(gap.about == about for gap in tx.ledger.open_gaps(mender.integration))
-    asks = may_repair(mender, services) and (was_broken or bool(seen.plan and seen.plan.repairs))
-    in_the_way = in_the_way or (fault_of(mender) if asks else None)
-    if in_the_way and seen.plan:
+    way = in_the_way(mender, services, seen, answers.faults)
+    if way.faults and seen.plan:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
-    faults = [*seen.faults, *([in_the_way] if in_the_way else [])]
-    # Nothing is asked of a provider that nothing may be sent to: then it cannot be in the way either.
-    provider_is_known = asks or not may_repair(mender, services)
-    checked = [GapKind.INTEGRATION_SCHEMA, *([mender.integration] if provider_is_known else [])]
+    faults = [*seen.faults, *way.faults]
     with services.store.writing() as tx:
         run = tx.ledger.start_run(job, services.runner, now, full=seen.full and seen.plan is not None)
-        record_faults(tx, about, faults, checked, now)
+        record_faults(tx, about, faults, way.checked, now)
         record = record_gaps if services.span else record_plan
         record(tx, mender, seen, now)
     mended, broken, crash = _repair(mender, services, seen)

@@ -5,6 +5,7 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 """
 
 from reconciler.ports.drill import Rehearsal, Stage
+from reconciler.ports.examining import CalendarFacts, Delivery, Pooler, Server
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -37,7 +38,9 @@ __all__ = [
     "DUPLICATE",
     "Bookings",
     "Calendar",
+    "CalendarFacts",
     "Clock",
+    "Delivery",
     "Episodes",
     "Installation",
     "Kept",
@@ -50,12 +53,14 @@ __all__ = [
     "Page",
     "PhoneNumbers",
     "Place",
+    "Pooler",
     "ProviderFailure",
     "QueueRow",
     "Rehearsal",
     "Reporter",
     "Retention",
     "Runner",
+    "Server",
     "Services",
     "SmsGateway",
     "Stage",

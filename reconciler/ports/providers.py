@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking
+from reconciler.domain.diagnosis import Remark
 from reconciler.domain.events import CalendarEvent, EventBody
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome
 from reconciler.domain.settling import SentText, Trail
 from reconciler.domain.texts import Draft
+from reconciler.ports.examining import CalendarFacts, Delivery
 
 
 class PhoneNumbers(Protocol):
@@ -69,6 +71,22 @@ class SmsGateway(Protocol):
         """Send once, never repeat. ``provider_id`` is the message SID of a *done* outcome."""
         ...
 
+    def remarks(self) -> Sequence[Remark]:
+        """What is worth knowing of account and sender, where ``check`` finds nothing broken.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        ...
+
+    def delivery(self, provider_id: str) -> Delivery:
+        """How a message that was sent fares.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        ...
+
     @property
     def account(self) -> str:
         """Whose messages these are: what was sent for another account is not in its lists."""
@@ -96,6 +114,14 @@ class Calendar(Protocol):
 
     def check(self) -> IntegrationFault | None:
         """What would break every write (token, calendar, role), ``None`` if nothing does.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        ...
+
+    def about(self) -> CalendarFacts:
+        """Our role and its zone.
 
         Raises:
             ProviderFailure: the provider could not be asked.

@@ -17,6 +17,10 @@ class Reporter(Protocol):
         """Tell that a fire drill goes on: one event that nobody can mistake for a real one. Never raises either."""
         ...
 
+    def check(self) -> str:
+        """Why a report would not be taken, as a code; '' if it would. Nobody is told anything by it."""
+        ...
+
     def check_in(self, check_in: CheckIn) -> bool:
         """Say that the service is alive, and how it is. Whether it was accepted."""
         ...

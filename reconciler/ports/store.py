@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, IntentId, State
@@ -19,6 +20,7 @@ from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.reports import Group, Report
 from reconciler.domain.texts import Draft
 from reconciler.domain.verdicts import Condition, Finding
+from reconciler.ports.examining import Server
 from reconciler.ports.retention import Retention
 
 
@@ -94,6 +96,18 @@ class Bookings(Protocol):
 
     def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
         """What in the database would make the look of a rule that only reports lie."""
+        ...
+
+    def rehearse(self, effect: Effect) -> Examined:
+        """Write what a repair of this effect would write, and roll it back: what only a write can tell.
+
+        A row for every trigger and status we write, under the id of a booking that does not exist, and one booking's
+        event id as it is. Of a transaction that may write.
+        """
+        ...
+
+    def remarks(self) -> Sequence[Remark]:
+        """What is worth knowing of the tables and breaks nothing: wanted indexes, defaults that lie."""
         ...
 
     def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
@@ -426,6 +440,14 @@ class Transaction:
 
 
 class Store(Protocol):
+    def server(self) -> Server:
+        """Facts about the server and the way to it."""
+        ...
+
+    def clock_skew(self) -> timedelta:
+        """How far the database's clock is ahead of this machine's own, whatever time it is for a pass."""
+        ...
+
     def reading(self) -> AbstractContextManager[Transaction]:
         """One consistent, read-only look: every statement sees the same snapshot."""
         ...

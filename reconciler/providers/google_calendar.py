@@ -18,7 +18,7 @@ from reconciler.domain.event_table import RESULTS, Seen, Whose, step
 from reconciler.domain.events import CalendarEvent, EventBody
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import ProviderFailure
+from reconciler.ports import CalendarFacts, ProviderFailure
 from reconciler.providers import google_errors, google_faults
 from reconciler.providers.google_credentials import Access
 
@@ -28,6 +28,7 @@ logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
 MARKER = "reconciler_booking"
 GENERATION = "reconciler_generation"
 CAN_WRITE = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
+_CANARY = {"visibility": "private", "transparency": "transparent", "reminders": {"useDefault": False}}
 _PAGE = 250
 _PAGE_KIND = "calendar#events"
 _DELETED = "google:deleted"
@@ -44,12 +45,18 @@ class GoogleCalendar:
     api_url: str | None
 
     def check(self) -> IntegrationFault | None:
-        seen = self._see()
+        seen, _ = self._see()
         if seen.result is Result.DONE:
             return None if seen.code in CAN_WRITE else google_faults.cannot_write(seen.code, self.access)
         if seen.result is Result.BROKEN and seen.code.startswith(("google:", "token:")):
             return google_faults.explained(seen.code, self.access)
         raise ProviderFailure(seen)
+
+    def about(self) -> CalendarFacts:
+        seen, zone = self._see()
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        return CalendarFacts(role=seen.code, zone=zone)
 
     def get(self, event_id: str) -> CalendarEvent | None:
         found: list[CalendarEvent] = []
@@ -103,6 +110,7 @@ class GoogleCalendar:
             "start": {"dateTime": event.starts_at.isoformat(), "timeZone": event.zone},
             "end": {"dateTime": event.ends_at.isoformat(), "timeZone": event.zone},
             "extendedProperties": {"private": {MARKER: event.booking, GENERATION: str(event.generation)}},
+            **(_CANARY if event.is_canary else {}),
         }
 
         def ask() -> Outcome:
@@ -134,17 +142,21 @@ class GoogleCalendar:
         """Calendar says *notFound* of an event and of a calendar: whichever it is, the calendar itself tells."""
         if seen.code != google_errors.NOT_FOUND:
             return seen
-        calendar = self._see()
+        calendar, _ = self._see()
         return _NO_EVENT if calendar.result is Result.DONE else calendar
 
-    def _see(self) -> Outcome:
-        """The calendar itself; the code is our role in it."""
+    def _see(self) -> tuple[Outcome, str]:
+        """The calendar itself: the code is our role in it; and its zone."""
+        zone = ""
 
         def ask() -> Outcome:
+            nonlocal zone
             request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
-            return Outcome(result=Result.DONE, code=str(request.execute()["accessRole"]))
+            answer = request.execute()
+            zone = str(answer.get("timeZone", ""))
+            return Outcome(result=Result.DONE, code=str(answer["accessRole"]))
 
-        return _outcome_of(ask, Whose.CANDIDATE)
+        return _outcome_of(ask, Whose.CANDIDATE), zone
 
     @cached_property
     def _events(self) -> Any:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from reconciler.domain.diagnosis import Remark
 from reconciler.domain.events import CalendarEvent, EventBody
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.domain.settling import SentText, Trail
-from reconciler.ports import DUPLICATE, Clock, OutgoingText
+from reconciler.ports import DUPLICATE, CalendarFacts, Clock, Delivery, OutgoingText, ProviderFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class MemoryGateway:
         self.texts.append(sent)
         return Outcome(result=Result.DONE, code=sent.status, provider_id=sent.sid)
 
+    def remarks(self) -> Sequence[Remark]:
+        return ()
+
+    def delivery(self, provider_id: str) -> Delivery:
+        sent = next((text for text in self.texts if text.sid == provider_id), None)
+        if sent is None:
+            raise ProviderFailure(Outcome(result=Result.REFUSED, code="no_such_text"))
+        return Delivery(status=sent.status, error="", is_final=False, arrived=False)
+
     @property
     def account(self) -> str:
         return "memory"
@@ -57,9 +67,13 @@ class MemoryCalendar:
 
     events: dict[str, EventBody] = field(default_factory=dict, repr=False)
     deleted: set[str] = field(default_factory=set)
+    zone: str = "UTC"
 
     def check(self) -> IntegrationFault | None:
         return None
+
+    def about(self) -> CalendarFacts:
+        return CalendarFacts(role="owner", zone=self.zone)
 
     def get(self, event_id: str) -> CalendarEvent | None:
         event = self.events.get(event_id)

@@ -10,11 +10,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from reconciler.domain.diagnosis import Remark
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.domain.settling import SentText, Trail
-from reconciler.ports import OutgoingText, ProviderFailure
-from reconciler.providers import twilio_codes, twilio_messages
+from reconciler.ports import Delivery, OutgoingText, ProviderFailure
+from reconciler.providers import twilio_codes, twilio_messages, twilio_remarks
 from reconciler.providers.retry_after import retry_after
 from reconciler.providers.twilio_errors import UNREADABLE, outcome_of
 
@@ -58,6 +59,12 @@ class TwilioGateway:
         if outcome.result is Result.LATER and outcome.retry_after is None:
             return replace(outcome, retry_after=retry_after(self._http.wait))
         return outcome
+
+    def remarks(self) -> Sequence[Remark]:
+        return list(twilio_remarks.remarks(self._client, self.account_sid, self.sender, self.service_sid))
+
+    def delivery(self, provider_id: str) -> Delivery:
+        return twilio_remarks.delivery(self._client, provider_id)
 
     @property
     def account(self) -> str:

@@ -40,16 +40,22 @@ class JudgedTransport(Transport):
         self._session = requests.Session()
         self._quiet_until: dict[str, float] = {}
         self._became = Told.UNREACHABLE
+        self._answered = ""
 
     def became(self) -> Told:
         """What became of the last envelope."""
         return self._became
+
+    def answered(self) -> str:
+        """Why the last envelope was not accepted, as a code."""
+        return self._answered
 
     def capture_envelope(self, envelope: Envelope) -> None:
         self._became = Told.UNREACHABLE
         categories = {_CATEGORY.get(item.type or "", "default") for item in envelope.items} | {_EVERYTHING}
         if any(time.monotonic() < self._quiet_until.get(category, 0) for category in categories):
             _log.warning("sentry_rate_limited")
+            self._answered = "rate_limited"
             return
         self._became = self._post(envelope)
 
@@ -76,11 +82,13 @@ class JudgedTransport(Transport):
         except (requests.RequestException, HTTPError, ValueError) as error:
             # The last two: a host that cannot be one (urllib3, and the codec for names) is no RequestException.
             _log.warning("sentry_unreachable", error=type(error).__name__)
+            self._answered = type(error).__name__
             return Told.UNREACHABLE
         self._heed(answer)
         if answer.ok and not answer.is_redirect and _is_sentrys(answer):
             return Told.ACCEPTED
         _log.warning("sentry_refused", status=answer.status_code)
+        self._answered = f"http:{answer.status_code}"
         return Told.REFUSED if answer.status_code in _ABOUT_THIS_ONE else Told.UNREACHABLE
 
     def _heed(self, answer: requests.Response) -> None:

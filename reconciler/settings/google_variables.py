@@ -1,5 +1,6 @@
 """Google's part of the environment: a calendar, and one of the two ways to authenticate."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,12 +36,22 @@ class Google:
 
 def read_google(reader: Reader) -> Google | None:
     access = _google_access(reader)
-    calendar = reader.take("GOOGLE_CALENDAR_ID")
+    calendar = reader.take("GOOGLE_CALENDAR_ID", _calendar_problem)
     api_url = reader.take("GOOGLE_API_URL", url_problem, wanted=False)
     token_url = reader.take("GOOGLE_TOKEN_URL", url_problem, wanted=False)
     if access is None or calendar is None:
         return None
     return Google(access=access, calendar_id=calendar, api_url=api_url, token_url=token_url)
+
+
+def _calendar_problem(value: str) -> str:
+    """A calendar's id is an address, or ``primary`` (Calendar API, Calendars)."""
+    if value == "primary" or re.fullmatch(r"[^\s@/:?]+@[^\s@/:?]+", value):
+        return ""
+    return (
+        "is no calendar's id, which looks like an e-mail address: copy it from the calendar's settings, "
+        '"Integrate calendar", without blanks, and not its link'
+    )
 
 
 _KEY, _DELEGATE = "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_CALENDAR_DELEGATE_EMAIL"

@@ -336,6 +336,7 @@ KEEP = timedelta(days=400)
 DEFAULT_JOBS = {
     **{name: Job(every=_minutes(10)) for name in ("missing_sms", "missing_events", "sms_delivery")},
     "unsettled_repairs": Job(every=_minutes(5)),
+    "integrations": Job(every=_minutes(15)),
     "fire_drill": Job(cron="0 10 * * mon", at_start=False),
     "ledger_retention": Job(cron="30 4 * * *", at_start=False, keep=KEEP),
 }

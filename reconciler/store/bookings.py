@@ -6,17 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Column, Connection, Text, and_, cast, column, func, literal, null, or_, select, text, update
+from sqlalchemy import Connection, Text, and_, cast, column, func, literal, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
+from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
-from reconciler.store import checks, evidence, look, needs, recipients, rules
+from reconciler.store import checks, evidence, look, needs, recipients, rules, trials, worth_knowing
+from reconciler.store.queue_rows import columns_of
 from reconciler.store.rules import OURS, Tables
 
 _SOMEBODY_WAITS = text("""
@@ -42,6 +44,12 @@ class PostgresBookings:
 
     def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, needs.of_watch(self.tables.application, kind), writing=False)
+
+    def rehearse(self, effect: Effect) -> Examined:
+        return trials.REHEARSALS[effect](self.connection, self.tables)
+
+    def remarks(self) -> Sequence[Remark]:
+        return worth_knowing.remarks(self.connection, self.tables.application)
 
     def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
         return look.look(self.connection, self.tables, kind, now, oldest, span)
@@ -135,7 +143,7 @@ class PostgresBookings:
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
-        values = self._columns(row, status="failed", error=f"{OURS}in flight {row.intent}")
+        values = columns_of(queue, row, status="failed", error=f"{OURS}in flight {row.intent}")
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
         statement = insert(queue).values(values)
         statement = statement.on_conflict_do_update(
@@ -146,25 +154,8 @@ class PostgresBookings:
         self.connection.execute(statement)
 
     def hand_over(self, row: QueueRow) -> None:
-        self.connection.execute(insert(self._queue()).values(self._columns(row, status="approved", error=None)))
-
-    def _columns(self, row: QueueRow, *, status: str, error: str | None) -> dict[Column[Any], Any]:
-        values = {
-            "id": row.id,
-            "booking_id": row.booking.id,
-            "trigger": row.draft.trigger,
-            "template": row.template,
-            "scheduled_for": row.at,
-            "body": row.draft.body,
-            "customer_phone": row.draft.number,
-            "recipient_phone": row.draft.number,
-            "customer_name": row.booking.name,
-            "status": status,
-            "error": error,
-            "created_at": row.at,
-        }
         queue = self._queue()
-        return {queue.c[name]: value for name, value in values.items() if name in queue.c}
+        self.connection.execute(insert(queue).values(columns_of(queue, row, status="approved", error=None)))
 
     def rehearse_sent(self, row_id: str, at: datetime) -> None:
         trial = self.connection.begin_nested()

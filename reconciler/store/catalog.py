@@ -1,10 +1,10 @@
 """What PostgreSQL's catalogue says about one table: columns, rights, value checks, row security."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from reconciler.store.app_tables import Mapped
 
@@ -16,8 +16,27 @@ _COLUMNS = text("""
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
 """)
 _CHECKS = text("""
-    SELECT pg_get_expr(conbin, conrelid) AS expression FROM pg_constraint
+    SELECT quote_ident(conname) AS name, pg_get_expr(conbin, conrelid) AS expression FROM pg_constraint
     WHERE conrelid = :oid AND contype = 'c' AND conkey = ARRAY[CAST(:number AS int2)]
+""")
+_UNIQUE = text("""
+    SELECT EXISTS (SELECT FROM pg_index
+                   WHERE indrelid = :oid AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL
+                     AND indnkeyatts = 1 AND indkey[0] = :number)
+""")
+_INDEXED = text("""
+    SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = :oid AND indisvalid AND indkey[0] = :number)
+""")
+_POINTS_ELSEWHERE = text("""
+    SELECT conname FROM pg_constraint
+    WHERE conrelid = :oid AND contype = 'f' AND CAST(:number AS int2) = ANY (conkey)
+""")
+_LOOKED_AT = text("""
+    SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+    WHERE c.conrelid = :oid AND c.contype = 'c' AND c.conname = :name
+""")
+_TRIGGERS = text("""
+    SELECT tgname FROM pg_trigger WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY tgname
 """)
 _LABELS = text("SELECT enumlabel FROM pg_enum WHERE enumtypid = :type_oid")
 _POLICIES = text("""
@@ -100,14 +119,62 @@ class CatalogTable:
         if seen.is_enum:
             labels = set(self.connection.scalars(_LABELS, {"type_oid": seen.type_oid}))
             return [value for value in values if value not in labels]
-        checks = self.connection.scalars(_CHECKS, {"oid": self.oid, "number": seen.number}).all()
-        return [value for value in values if not all(self._takes(seen, check, value) for check in checks)]
+        checks = self._checks(seen)
+        return [
+            value for value in values if not all(self._takes(seen, expression, value) for expression in checks.values())
+        ]
+
+    def widening(self, column: str, values: Sequence[str]) -> str:
+        """The SQL after which the column's enum or its own CHECK takes ``values`` too."""
+        seen = self.columns[column]
+        listed = [_literal(value) for value in values]
+        if seen.is_enum:
+            return "\n".join(f"ALTER TYPE {seen.type} ADD VALUE IF NOT EXISTS {value};" for value in listed)
+        parts = []
+        for name, expression in self._checks(seen).items():
+            if not all(self._takes(seen, expression, value) for value in values):
+                wider = f"({expression}) OR {_quoted(column)} IN ({', '.join(listed)})"
+                parts.append(f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({wider})")
+        return f"ALTER TABLE {self.quoted} {', '.join(parts)};" if parts else ""
+
+    def is_unique(self, column: str) -> bool:
+        """Whether no two rows can have the same value there, and ``ON CONFLICT`` may go by it."""
+        return self._ask(_UNIQUE, column)
+
+    def is_indexed(self, column: str) -> bool:
+        """Whether an index begins with this column."""
+        return self._ask(_INDEXED, column)
+
+    def foreign_keys(self, column: str) -> Collection[str]:
+        """Names of the foreign keys in which this column takes part."""
+        number = self.columns[column].number
+        return set(self.connection.scalars(_POINTS_ELSEWHERE, {"oid": self.oid, "number": number}))
+
+    def checked_by(self, constraint: str) -> Sequence[str]:
+        """The columns that a CHECK of this table looks at."""
+        return self.connection.scalars(_LOOKED_AT, {"oid": self.oid, "name": constraint}).all()
+
+    def triggers(self) -> Sequence[str]:
+        """Names of the application's own triggers on this table that fire."""
+        return self.connection.scalars(_TRIGGERS, {"oid": self.oid}).all()
+
+    def default(self, column: str) -> str:
+        """The column's default as PostgreSQL writes it, '' without one."""
+        asked = text("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = :oid AND adnum = :number")
+        return self.connection.scalar(asked, {"oid": self.oid, "number": self.columns[column].number}) or ""
+
+    def _ask(self, question: TextClause, column: str) -> bool:
+        return bool(self.connection.scalar(question, {"oid": self.oid, "number": self.columns[column].number}))
+
+    def _checks(self, column: CatalogColumn) -> Mapping[str, str]:
+        rows = self.connection.execute(_CHECKS, {"oid": self.oid, "number": column.number})
+        return {row.name: row.expression for row in rows}
 
     def _takes(self, column: CatalogColumn, check: str, value: str) -> bool:
-        quoted = '"' + column.name.replace('"', '""') + '"'
         expression = check.replace(":", r"\:")
         # The expression is the catalogue's own, written by the table's owner; the value is bound.
-        statement = f"SELECT coalesce({expression}, true) FROM (SELECT CAST(:value AS {column.type}) AS {quoted}) one"
+        one = f"(SELECT CAST(:value AS {column.type}) AS {_quoted(column.name)}) one"
+        statement = f"SELECT coalesce({expression}, true) FROM {one}"
         return bool(self.connection.scalar(text(statement), {"value": value}))
 
     def hides_rows(self) -> bool:
@@ -135,6 +202,14 @@ class CatalogTable:
     def shows_no_row(self) -> bool:
         statement = f"SELECT NOT EXISTS (SELECT FROM {self.quoted})"
         return bool(self.connection.scalar(text(statement.replace(":", r"\:"))))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _lets_everything(policy: Mapping[Any, Any], command: str) -> bool:

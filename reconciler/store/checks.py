@@ -43,7 +43,7 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
         return unreadable
     found = [*_hidden(table, need, writing=writing), *_unknown_values(table, need)]
     if writing:
-        found += [*_unwritable(table, need), *_unfilled(table, need)]
+        found += [*_unwritable(table, need), *_unfilled(table, need), *_without_key(table, need)]
     return found
 
 
@@ -151,13 +151,14 @@ def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
         forbidden = table.forbids(theirs, values)
         if forbidden:
             seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
-            found.append(_fault("value_forbidden", seen, "extend its CHECK or enum, or correct the names in cron.yaml"))
+            remedy = "extend its CHECK or enum, or correct the names in cron.yaml"
+            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, forbidden)))
     for ours, values in need.one_of.items():
         theirs = need.mapped.columns[ours]
         if len(table.forbids(theirs, values)) == len(values):
             seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: nothing would ever be found"
             remedy = "extend its CHECK or enum, or switch this rule off in cron.yaml"
-            found.append(_fault("value_forbidden", seen, remedy, blinds=True))
+            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, values), blinds=True))
     return found
 
 
@@ -171,6 +172,18 @@ def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
     sql = f"ALTER TABLE {table.quoted} " + ", ".join(f'ALTER COLUMN "{name}" DROP NOT NULL' for name in empty) + ";"
     return [_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql)]
+
+
+def _without_key(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    """Our row's id collides with itself where it is written twice, and a booking's id means one booking."""
+    if not need.inserts and not need.locks:
+        return []
+    key = need.mapped.columns["id"]
+    if table.is_unique(key):
+        return []
+    seen = f"{need.mapped.label}.{key} is not unique by a key of its own"
+    sql = f'ALTER TABLE {table.quoted} ADD UNIQUE ("{key}");'
+    return [_fault("key_missing", seen, "give it a primary key, or map the column that has one", sql=sql)]
 
 
 def _right(

@@ -1,9 +1,9 @@
 """Copies of the mapped tables in our own schema, always empty: what a fire drill plants its bookings in.
 
-A copy has the columns, types and CHECKs of its table. It has no defaults, so that planting draws nothing from the
-application's sequences, and no foreign keys, triggers or policies. The queue's copy also has its unique indexes, and
-what must not be NULL there: our own rows meet them. The copy is called after its table, so that installations with
-other mappings on the same database do not take each other's.
+A copy has the columns, types and CHECKs of its table, and the key of its id. It has no defaults, so that planting draws
+nothing from the application's sequences, and no foreign keys, triggers or policies. The queue's copy also has every
+unique index, and what must not be NULL there: our own rows meet them. A copy is called after its table, so that
+installations with other mappings on the same database do not take each other's.
 """
 
 import hashlib
@@ -32,6 +32,11 @@ _SHAPE = text("""
     SELECT pg_get_constraintdef(oid) FROM pg_constraint
     WHERE :exact AND conrelid = :oid AND contype IN ('p', 'u', 'x')
     UNION
+    SELECT 'UNIQUE ' || quote_ident(attname) FROM pg_attribute AS a
+    WHERE attrelid = :oid AND attname = :key AND EXISTS (
+        SELECT FROM pg_index WHERE indrelid = a.attrelid AND indisunique AND indisvalid AND indimmediate
+          AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
+    UNION
     SELECT quote_ident(attname) || ' NOT NULL' FROM pg_attribute AS a
     WHERE :exact AND attrelid = :oid AND attnum > 0 AND NOT attisdropped AND attnotnull
       AND NOT (atthasdef OR attidentity <> '' OR attgenerated <> '')
@@ -53,11 +58,18 @@ BEGIN
         SELECT quote_ident(c.attname) FROM pg_attribute AS c
         JOIN pg_attribute AS t ON t.attrelid = to_regclass({table_text}) AND t.attname = c.attname
         WHERE c.attrelid = to_regclass({copy_text}) AND c.attnum > 0 AND c.attnotnull
-          AND ({all} OR t.atthasdef OR t.attidentity <> '' OR t.attgenerated <> '')
+          AND (NOT {exact} OR t.atthasdef OR t.attidentity <> '' OR t.attgenerated <> '')
           AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.attrelid AND indisprimary AND c.attnum = ANY(indkey))
     LOOP
         EXECUTE 'ALTER TABLE ' || {copy_text} || ' ALTER COLUMN ' || free || ' DROP NOT NULL';
     END LOOP;
+    IF NOT {exact} AND EXISTS (
+        SELECT FROM pg_index JOIN pg_attribute AS a ON a.attrelid = indrelid AND a.attname = {key_text}
+        WHERE indrelid = to_regclass({table_text}) AND indisunique AND indisvalid AND indimmediate
+          AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
+    THEN
+        ALTER TABLE {copy} ADD UNIQUE ({key});
+    END IF;
 END
 $copy$;
 """
@@ -148,7 +160,8 @@ def _difference(connection: Connection, mapped: Mapped, application: Application
     if copy is None:
         return f"{mapped.label}: there is no copy of it for the drill yet"
     exact = _is_exact(mapped, application)
-    wanted, found = _shape(connection, table, exact=exact), _shape(connection, copy, exact=exact)
+    key = mapped.columns["id"]
+    wanted, found = _shape(connection, table, key, exact=exact), _shape(connection, copy, key, exact=exact)
     if wanted == found:
         return None
     said = [*(f"lacks {part}" for part in sorted(wanted - found)), *(f"has {part}" for part in sorted(found - wanted))]
@@ -156,8 +169,8 @@ def _difference(connection: Connection, mapped: Mapped, application: Application
     return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN])}{more}"
 
 
-def _shape(connection: Connection, table: CatalogTable, *, exact: bool) -> set[str]:
-    return set(connection.scalars(_SHAPE, {"oid": table.oid, "exact": exact}))
+def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool) -> set[str]:
+    return set(connection.scalars(_SHAPE, {"oid": table.oid, "key": key, "exact": exact}))
 
 
 def _block(mapped: Mapped, application: Application) -> str:
@@ -168,16 +181,22 @@ def _block(mapped: Mapped, application: Application) -> str:
         copy=copy,
         copy_text=_literal(copy),
         indexes=" INCLUDING INDEXES" if exact else "",
-        all=str(not exact).lower(),
+        exact=str(exact).lower(),
+        key=_identifier(mapped.columns["id"]),
+        key_text=_literal(mapped.columns["id"]),
     )
 
 
 def _quoted(mapped: Mapped) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (mapped.schema, mapped.name))
+    return f"{_identifier(mapped.schema)}.{_identifier(mapped.name)}"
 
 
-def _literal(quoted: str) -> str:
-    return "'" + quoted.replace("'", "''") + "'"
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(said: str) -> str:
+    return "'" + said.replace("'", "''") + "'"
 
 
 def advice(problems: Sequence[str]) -> DatabaseDisagrees:

@@ -5,18 +5,19 @@ Everything holds through a transaction-mode pooler: no session state, no prepare
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, ProgrammingError
 
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Transaction
+from reconciler.ports import Server, Transaction
+from reconciler.store import server
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.episodes import PostgresEpisodes
 from reconciler.store.ledger import PostgresLedger
@@ -25,6 +26,7 @@ from reconciler.store.rules import Tables
 
 CONNECT_TIMEOUT = 10
 """Seconds; a database that does not answer by then is told, and asked again by the next pass."""
+_Seen = TypeVar("_Seen")
 IDLE = 1.0
 """Seconds after which a connection is asked whether it is still one."""
 _RETURNED = "returned_at"
@@ -83,7 +85,20 @@ class Database:
                 )
                 yield connection
         except DBAPIError as error:
-            raise in_our_words(error) from None
+            raise told(error) from None
+
+    def through(self, look: Callable[[Connection, Connection], _Seen]) -> _Seen:
+        """What ``look`` sees with two connections at once, neither of them in a transaction.
+
+        Raises:
+            DatabaseUnreachable: no connection, or it went away.
+            DatabaseDisagrees: the database refuses a statement.
+        """
+        try:
+            with self._engine.connect() as one, self._engine.connect() as other:
+                return look(one, other)
+        except DBAPIError as error:
+            raise told(error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +126,15 @@ class PostgresStore:
     def writing(self) -> Iterator[Transaction]:
         with self.database.transaction() as connection:
             yield self._transaction(connection)
+
+    def server(self) -> Server:
+        with self.database.transaction(_READ) as connection:
+            seen = server.about(connection)
+        return replace(seen, pooler=self.database.through(server.pooler))
+
+    def clock_skew(self) -> timedelta:
+        with self.database.transaction(_READ) as connection:
+            return server.ahead(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
         return transaction_over(connection, self.scope, self.tables)
@@ -149,7 +173,7 @@ _REFUSED_TO_CONNECT = re.compile(r"FATAL.*(authentication|does not exist|pg_hba|
 """While connecting, libpq passes on the server's words only, and no SQLSTATE."""
 
 
-def in_our_words(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
+def told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     """Names and SQLSTATE only: a database's own message may quote a row."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None)

@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from reconciler.errors import DatabaseUnreachable
-from reconciler.ports import Transaction
-from reconciler.store.database import Database, in_our_words, transaction_over
+from reconciler.ports import Server, Transaction
+from reconciler.store import server
+from reconciler.store.database import Database, told, transaction_over
 from reconciler.store.ledger import PostgresLedger
 from reconciler.store.rules import Tables
 
@@ -48,6 +49,12 @@ class RehearsalStore:
     """Of this drill alone."""
     tables: Tables
 
+    def server(self) -> Server:
+        return server.about(self.connection)
+
+    def clock_skew(self) -> timedelta:
+        return server.ahead(self.connection)
+
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         with self._part() as parts:
@@ -67,7 +74,7 @@ class RehearsalStore:
                 parts = transaction_over(self.connection, self.scope, self.tables)
                 yield replace(parts, ledger=_OwnRates(self.connection, self.scope))
         except DBAPIError as error:
-            raise in_our_words(error) from None
+            raise told(error) from None
         except PendingRollbackError:
             # The transaction cannot be gone on with once its connection was lost.
             raise DatabaseUnreachable("the connection to PostgreSQL was lost in the middle", "try again") from None

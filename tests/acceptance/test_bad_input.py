@@ -32,9 +32,10 @@ def variables() -> dict[str, str]:
         "TWILIO_PHONE_NUMBER": PHONE_NUMBER,
         "TWILIO_API_URL": nobody,
         "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(key),
-        "GOOGLE_CALENDAR_ID": "venue",
+        "GOOGLE_CALENDAR_ID": "venue@group.calendar.google.com",
         "GOOGLE_API_URL": nobody,
         "GOOGLE_TOKEN_URL": nobody,
+        "SENTRY_DSN": nobody.replace("http://", "http://publickey@") + "/42",
     }
 
 

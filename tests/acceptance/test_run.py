@@ -59,7 +59,7 @@ def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: P
         assert [service.said("started") != [], service.said("stopped") != []] == [True, True]
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert {line["job"] for line in lines if line["event"] == "pass"} == {
-            "missing_sms", "missing_events", "sms_delivery", "unsettled_repairs"
+            "missing_sms", "missing_events", "sms_delivery", "unsettled_repairs", "integrations"
         }  # fmt: skip
         assert not [secret for secret in (ANA, "Ana", "Lima", "7700900", "sandbox-token") if secret in str(lines)]
 

@@ -12,7 +12,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.events import EventBody
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, Calendar
-from reconciler.providers.google_calendar import GoogleCalendar
+from reconciler.providers.google_calendar import CAN_WRITE, GoogleCalendar
 from reconciler.providers.google_credentials import ServiceAccount
 from reconciler.providers.memory import MemoryCalendar
 from reconciler.sandbox.google import GoogleStandIn
@@ -48,6 +48,8 @@ def calendar(request: pytest.FixtureRequest) -> Iterator[Calendar]:
 
 def test_all_is_well(calendar: Calendar) -> None:
     assert calendar.check() is None
+    facts = calendar.about()
+    assert (facts.role in CAN_WRITE, ZoneInfo(facts.zone).key) == (True, facts.zone)
 
 
 def test_an_event_is_made_under_its_own_id_and_is_there(calendar: Calendar) -> None:

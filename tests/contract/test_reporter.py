@@ -33,6 +33,10 @@ def test_what_is_told_is_accepted_and_so_is_a_repeat(reporter: Reporter) -> None
     assert [reporter.tell(REPORT), reporter.tell(REPORT)] == [Told.ACCEPTED] * 2
 
 
+def test_it_would_take_a_report(reporter: Reporter) -> None:
+    assert reporter.check() == ""
+
+
 def test_a_drill_and_a_sign_of_life_are_accepted(reporter: Reporter) -> None:
     assert reporter.rehearse(DrillReport(id="5a4e" * 8, planted=(GapKind.SMS_STUCK,), at=NOW)) is Told.ACCEPTED
     assert reporter.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))

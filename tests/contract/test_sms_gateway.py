@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.domain.intents import Result
-from reconciler.ports import OutgoingText, SmsGateway
+from reconciler.ports import OutgoingText, ProviderFailure, SmsGateway
 from reconciler.providers.memory import MemoryGateway
 from reconciler.providers.twilio import TwilioGateway
 from reconciler.sandbox.twilio import TwilioStandIn
@@ -38,6 +38,7 @@ def text(number: str = ANA, body: str = "Hi Ana, Ref 1a2b3c4d") -> OutgoingText:
 
 def test_all_is_well(gateway: SmsGateway) -> None:
     assert gateway.check() is None
+    assert all(remark.said and not remark.sql for remark in gateway.remarks())
 
 
 def test_a_text_is_done_under_an_id_and_is_there(gateway: SmsGateway) -> None:
@@ -67,6 +68,15 @@ def test_a_trail_is_one_number_s_and_the_newest_are_all_numbers(gateway: SmsGate
 def test_an_account_has_a_name(gateway: SmsGateway) -> None:
     assert gateway.account
     assert gateway.account == gateway.account
+
+
+def test_how_a_text_fares(gateway: SmsGateway) -> None:
+    sid = gateway.send(text()).provider_id
+    assert sid is not None
+    fares = gateway.delivery(sid)
+    assert (fares.status, fares.error, fares.is_final, fares.arrived) == ("queued", "", False, False)
+    with pytest.raises(ProviderFailure):
+        gateway.delivery(f"SM{'0' * 32}")
 
 
 def test_nothing_personal_is_in_a_repr(gateway: SmsGateway) -> None:

@@ -13,7 +13,7 @@ from tests.support.venue import Venue
 from tests.support.world import World
 
 REJECTED = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
-JOBS = ("missing_sms", "missing_events", "sms_delivery", "unsettled_repairs")
+JOBS = ("missing_sms", "missing_events", "sms_delivery", "unsettled_repairs", "integrations")
 
 
 class Asked:
@@ -65,6 +65,7 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
     assert asked() == (
         Exit.WORK_LEFT,
         [
+            "late: integrations has never finished, wanted every 15m",
             "late: missing_sms finished last 30 min ago, wanted every 10m",
             "late: sms_delivery has never finished, wanted every 10m",
             "late: unsettled_repairs has never finished, wanted every 5m",
@@ -75,7 +76,8 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
 def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, asked: Asked) -> None:
     ran(venue, "missing_sms", began=60 * 24 * 9)
     ran(venue, "missing_events", began=30)
-    jobs = "jobs: {{missing_sms: {}, missing_events: {{every: 1h}}, sms_delivery: off, unsettled_repairs: off}}"
+    others = "sms_delivery: off, unsettled_repairs: off, integrations: off"
+    jobs = f"jobs: {{{{missing_sms: {{}}, missing_events: {{{{every: 1h}}}}, {others}}}}}"
     assert asked(jobs.format("off")) == (Exit.AS_DESIRED, [])
     assert asked(jobs.format("{cron: 0 10 * * mon}")) == (
         Exit.WORK_LEFT,
@@ -84,7 +86,7 @@ def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, 
 
 
 def test_another_venue_s_runs_do_not_count(venue: Venue, asked: Asked) -> None:
-    jobs = "jobs: {missing_events: off, sms_delivery: off, unsettled_repairs: off}"
+    jobs = "jobs: {missing_events: off, sms_delivery: off, unsettled_repairs: off, integrations: off}"
     ours = f"bookings: {{only: {{venue_id: 7, site: north}}}}\n{jobs}"
     ran(venue, "missing_sms", began=1, scope="venue_id=8")
     ran(venue, "missing_sms", began=1)
@@ -100,6 +102,7 @@ def test_gaps_and_broken_integrations_never_make_it_unhealthy(world: World, aske
     world.sandbox.twilio.faults.always("messages.create", REJECTED)
     world.configure(quiet="off")
     world.once()
+    ran(world.venue, "integrations", began=1)
     assert {kind for kind, _ in world.gaps()} == {"sms.missing", "integration.twilio"}
     assert asked() == (Exit.AS_DESIRED, [])
 
@@ -109,6 +112,7 @@ def test_what_the_passes_write_is_what_it_reads(world: World, asked: Asked) -> N
     to_the_present(world)
     world.configure(texts=", policy: off", event_policy="off")
     world.once()
+    ran(world.venue, "integrations", began=1)
     off = "rules: {sms.missing: {policy: off}, calendar.missing: {policy: off}}"
     assert asked(off) == (Exit.AS_DESIRED, [])
     assert [line.split()[1] for line in asked()[1]] == ["missing_events", "missing_sms"]

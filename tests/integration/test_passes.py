@@ -217,7 +217,7 @@ def test_the_application_s_insert_that_waits_for_our_lock_is_seen_before_the_cal
     booking = world.venue.booking(calendar_event_id="there")
     world.venue.alter(
         "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF NEW.error_message LIKE 'reconciler:%' THEN LOOP PERFORM pg_sleep(0.05); "
+        "IF NEW.error_message LIKE 'reconciler: in flight%' THEN LOOP PERFORM pg_sleep(0.05); "
         "EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid); "
         "END LOOP; END IF; RETURN NEW; END $$; "
         "CREATE TRIGGER wait BEFORE INSERT ON private_booking_sms_queue FOR EACH ROW EXECUTE FUNCTION wait()"

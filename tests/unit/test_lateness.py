@@ -12,7 +12,7 @@ from reconciler.settings.model import DEFAULT_JOBS, CronFile
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 """A Wednesday, 13:00 in London."""
 LONDON = ZoneInfo("Europe/London")
-OTHERS = {"missing_events": "off", "sms_delivery": "off", "unsettled_repairs": "off"}
+OTHERS = {"missing_events": "off", "sms_delivery": "off", "unsettled_repairs": "off", "integrations": "off"}
 
 
 def file(**job: Any) -> CronFile:

@@ -1,0 +1,141 @@
+"""``reconciler doctor``: what would break, before it does, with the remedy in hand."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+
+from reconciler import bootstrap
+from reconciler.cli.options import config_option
+from reconciler.cli.output import console, counted
+from reconciler.domain.diagnosis import Diagnosis, Examination, Light, diagnose, exit_code
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.engine.examining import GOOGLE, TWILIO, told
+from reconciler.engine.probing import canary, text_to
+from reconciler.errors import ConfigurationError, Exit
+from reconciler.ports import Mandate, Services
+from reconciler.reporting import logs
+from reconciler.service.doctoring import SETTINGS, Practice
+from reconciler.settings import Settings
+
+WIDTH = 12
+"""Of the column with the checks' names."""
+_STYLES = {Light.OK: "green", Light.WARN: "yellow", Light.FAIL: "bold red", Light.SKIP: "dim"}
+
+
+@click.command("doctor")
+@click.option("--probe", is_flag=True, help="Also insert, read and delete one private event, far off.")
+@click.option("--sms-to", "number", metavar="NUMBER", help="Also send one test text there, and follow it for a minute.")
+@click.option("--sql", "only_sql", is_flag=True, help="Print only the SQL that mends, for the tables' owner.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@config_option
+def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None) -> int:
+    """Examine settings, database, tables, providers, Sentry and schedule; every failure with its remedy.
+
+    Nothing outlives it: what it writes is rolled back, and only --probe and --sms-to leave the machine with more than
+    a question. Exit 2 for the settings, 5 for what a person must mend, 3 for what may be well again later.
+    """
+    if only_sql and as_json:
+        raise click.UsageError("--sql and --json do not go together")
+    logs.set_up(logging.ERROR)
+    found: list[Diagnosis] = []
+    show = None if only_sql or as_json else Printer(console()).line
+    with ExitStack() as stack:
+        for diagnosis in _diagnoses(config, probe, number, stack):
+            found.append(diagnosis)
+            if show:
+                show(diagnosis)
+    if only_sql:
+        for statement in dict.fromkeys(diagnosis.sql for diagnosis in found if diagnosis.sql):
+            click.echo(statement)
+    elif as_json:
+        click.echo(json.dumps([_as_data(diagnosis) for diagnosis in found], indent=2))
+    else:
+        click.echo(summary(found, wrote=probe or bool(number)))
+    return exit_code(found)
+
+
+def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitStack) -> Iterator[Diagnosis]:
+    """Without complete settings, what can be looked at with those that are there."""
+    try:
+        chosen = bootstrap.settings(config)
+        broken: set[str] = set()
+        yield Diagnosis(check=SETTINGS, light=Light.OK, said=_settings_said(chosen))
+    except ConfigurationError as error:
+        yield from _mistakes(error)
+        broken = {SETTINGS}
+        try:
+            chosen = bootstrap.settings(config, database_only=True)
+        except ConfigurationError:
+            yield Diagnosis(check="all others", light=Light.SKIP, said=f"({SETTINGS})")
+            return
+    services = stack.enter_context(bootstrap.services(chosen, Mandate(act=False)))
+    database = stack.enter_context(bootstrap.database(chosen))
+    practice = Practice(chosen, services, bootstrap.reporter(chosen.environment.sentry), database)
+    yield from diagnose([*practice.examinations(), *_probes(services, probe, number)], broken)
+
+
+def _probes(services: Services, probe: bool, number: str | None) -> Iterator[Examination]:
+    calendar, sms = services.calendar, services.sms
+    if probe and calendar:
+        zone = services.events.zone.key
+        look = told(lambda: canary(calendar, zone), GapKind.INTEGRATION_GOOGLE)
+        yield Examination(name="canary", needs=(SETTINGS, GOOGLE), look=look)
+    if number is None:
+        return
+    written = services.phones.e164(number)
+    if written is None:
+        raise click.UsageError("--sms-to: that is no number a text can be sent to")
+    if sms is None or Effect.TEXT in services.suspended:
+        raise click.UsageError("--sms-to: texts are not wanted (policy, repairs, deliver), or SUSPEND_ALL_SMS is on")
+    look = told(lambda: text_to(written, sms, services.clock), GapKind.INTEGRATION_TWILIO)
+    yield Examination(name="test text", needs=(SETTINGS, TWILIO), look=look)
+
+
+def _settings_said(chosen: Settings) -> str:
+    jobs = counted(len(chosen.file.running()), "job")
+    return f"{chosen.source.name}, {jobs}"
+
+
+def _mistakes(error: ConfigurationError) -> Iterator[Diagnosis]:
+    for number, mistake in enumerate(error.mistakes):
+        remedy = error.advice if number == len(error.mistakes) - 1 else ""
+        yield Diagnosis(check=SETTINGS, light=Light.FAIL, said=mistake, remedy=remedy, exit_code=Exit.CONFIGURATION)
+
+
+class Printer:
+    """A line as soon as it is known: a database that hangs shall not hide what was found before."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+
+    def line(self, diagnosis: Diagnosis) -> None:
+        light = f"{diagnosis.light:<5}"
+        self._out.print(light, style=_STYLES[diagnosis.light], end=" ")
+        self._out.print(f"{diagnosis.check:<{WIDTH}} {diagnosis.said}", markup=False, soft_wrap=True)
+        indent = " " * (6 + WIDTH + 1)
+        if diagnosis.remedy:
+            self._out.print(f"{indent}remedy: {diagnosis.remedy}", markup=False, soft_wrap=True)
+        for statement in diagnosis.sql.splitlines():
+            self._out.print(f"{indent}{statement}", markup=False, soft_wrap=True)
+
+
+def summary(found: Sequence[Diagnosis], *, wrote: bool) -> str:
+    """The last line: how many of what."""
+    counts = {light: sum(diagnosis.light is light for diagnosis in found) for light in Light}
+    parts = [f"{counts[Light.FAIL]} failed"] if counts[Light.FAIL] else []
+    parts += [counted(counts[Light.WARN], "warning")] if counts[Light.WARN] else []
+    parts += [f"{counts[Light.SKIP]} skipped"] if counts[Light.SKIP] else []
+    said = f"{', '.join(parts) or 'all is well'}. ".capitalize()
+    said += "What was written is gone again." if wrote else "Nothing was written."
+    if any(diagnosis.sql for diagnosis in found):
+        said += '\nThe SQL, for the tables\' owner: reconciler doctor --sql | psql "$OWNER_URL"'
+    return said
+
+
+def _as_data(diagnosis: Diagnosis) -> dict[str, object]:
+    return {name: value for name, value in asdict(diagnosis).items() if name != "exit_code"}

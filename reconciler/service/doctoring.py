@@ -1,0 +1,91 @@
+"""The doctor's examinations of a whole installation, those of its own ledger and schedule among them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.domain.diagnosis import Examination, Examined, Remark
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.engine.examining import DATABASE, GOOGLE, TWILIO, Doctor
+from reconciler.engine.integration import disagreement, unreachable_database
+from reconciler.engine.jobs import unknown
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Reporter, Services
+from reconciler.service.lateness import expected, late, next_time
+from reconciler.settings import Settings
+from reconciler.store import migrate
+from reconciler.store.database import Database
+from reconciler.store.overview import last_finished, require_ledger
+
+SETTINGS, LEDGER, SCHEDULER = "settings", "ledger", "scheduler"
+OF_PROVIDERS = frozenset({TWILIO, GOOGLE})
+"""Without complete settings these cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """Everything there is to examine."""
+
+    settings: Settings
+    services: Services
+    reporter: Reporter | None
+    database: Database
+
+    def examinations(self) -> Sequence[Examination]:
+        found = []
+        for examination in Doctor(self.services, self.reporter).examinations():
+            if examination.name == TWILIO:
+                found.append(Examination(name=LEDGER, needs=(DATABASE,), look=self.ledger))
+            needs = (*examination.needs, *([SETTINGS] if examination.name in OF_PROVIDERS else []))
+            found.append(Examination(name=examination.name, needs=needs, look=examination.look))
+        return [*found, Examination(name=SCHEDULER, needs=(DATABASE,), look=self.scheduler)]
+
+    def ledger(self) -> Examined:
+        try:
+            with self.database.transaction() as connection:
+                if migrate.revision(connection) is None:
+                    return Examined(remarks=[_NOT_YET])
+                require_ledger(connection)
+        except DatabaseDisagrees as error:
+            return Examined(faults=[disagreement(error)])
+        except DatabaseUnreachable as error:
+            return Examined(faults=[unreachable_database(error)])
+        return Examined(remarks=[Remark(said=f"revision {migrate.newest()}")])
+
+    def scheduler(self) -> Examined:
+        """Whether the jobs' names resolve, and when each ran last and runs next."""
+        file = self.settings.file
+        nobody = [_fault("job_unknown", name, "correct jobs in cron.yaml") for name in unknown(file.running())]
+        if nobody:
+            return Examined(faults=nobody)
+        try:
+            finished, now = last_finished(self.database, expected(file), self.settings.runner().scope)
+        except DatabaseDisagrees:
+            return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NEVER_RAN])
+        except DatabaseUnreachable as error:
+            return Examined(faults=[unreachable_database(error)])
+        if not finished:
+            return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NEVER_RAN])
+        overdue = [
+            Remark(said=f"{one.job} has not finished a run when it should (wanted: {one.wanted})", remedy=_START)
+            for one in late(file, finished, now)
+        ]
+        return Examined(remarks=[Remark(said=self._times(finished, now)), *overdue])
+
+    def _times(self, finished: Mapping[str, datetime], now: datetime) -> str:
+        zone = self.settings.file.timezone
+        times = {
+            name: next_time(job, finished.get(name), now, zone) for name, job in self.settings.file.running().items()
+        }
+        name = min(times, key=lambda job: times[job])
+        last = max(finished.values()).astimezone(zone)
+        return f"{len(times)} jobs resolve, last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
+
+
+_NOT_YET = Remark(said="not there yet; looking works without it", remedy="reconciler migrate")
+_START = "see whether `reconciler run` runs, and read its log"
+_NEVER_RAN = Remark(said="no job has run yet", remedy="start `reconciler run`")
+
+
+def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_SCHEDULER, code=code, seen=seen, remedy=remedy)

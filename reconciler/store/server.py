@@ -1,0 +1,54 @@
+"""What the doctor wants to know of the server itself: version, clock, role, and what stands in between."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from reconciler.ports import Pooler, Server
+
+_ABOUT = text("""
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number,
+           current_user AS role, rolsuper AS superuser, rolbypassrls AS bypasses_policies
+    FROM pg_roles WHERE rolname = current_user
+""")
+
+
+def about(connection: Connection) -> Server:
+    """Facts about the server as our role sees it; whether a pooler is in between is not among them."""
+    about = connection.execute(_ABOUT).mappings().one()
+    return Server(
+        version=about["version"].split(" ")[0],
+        major=about["number"] // 10_000,
+        role=about["role"],
+        is_superuser=about["superuser"],
+        bypasses_policies=about["bypasses_policies"],
+        ahead=ahead(connection),
+    )
+
+
+def ahead(connection: Connection) -> timedelta:
+    """How far the database's clock is ahead of this machine's, whatever time it is for a pass."""
+    before = datetime.now(UTC)
+    theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    after = datetime.now(UTC)
+    return theirs - (before + (after - before) / 2)
+
+
+def pooler(one: Connection, other: Connection) -> Pooler:
+    """A pooler hands out backend numbers of its own, and in transaction mode one backend serves both connections."""
+    seen = _backend(one)
+    if seen == _promised(one):
+        return Pooler.NONE
+    return Pooler.TRANSACTION if _backend(other) == seen else Pooler.SESSION
+
+
+def _backend(connection: Connection) -> int:
+    with connection.begin():
+        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def _promised(connection: Connection) -> int:
+    """The number that was given when the connection was made."""
+    driver: Any = connection.connection.driver_connection
+    return int(driver.info.backend_pid)
