@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from reconciler.domain.gaps import Effect
 from reconciler.domain.policies import Policy
 from reconciler.ports import Calendar, Clock, Mandate, Reporter, Services, SmsGateway
 from reconciler.providers import google_credentials
@@ -24,6 +25,7 @@ from reconciler.settings.google_variables import Google, ServiceAccount
 from reconciler.settings.values import TableName
 from reconciler.store.app_tables import Application, Mapped, Watch
 from reconciler.store.database import Database, PostgresStore
+from reconciler.store.grants import script
 from reconciler.store.overview import require_ledger
 from reconciler.store.rules import Tables
 from reconciler.text.phones import Phones
@@ -46,13 +48,14 @@ class SystemClock:
         time.sleep(duration.total_seconds())
 
 
-def settings(config: str | None, *, database_only: bool = False) -> Settings:
+def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
     """The settings of this process.
 
     Raises:
         ConfigurationError: with every mistake of cron.yaml and the environment.
     """
-    return load(Path(config) if config else None, os.environ, database_only=database_only)
+    path = Path(config) if config else None
+    return load(path, os.environ, database_only=database_only, file_only=file_only)
 
 
 def database(chosen: Settings) -> Database:
@@ -82,14 +85,14 @@ def services(
 
     Raises:
         DatabaseUnreachable: no connection.
-        DatabaseDisagrees: the run may act, and our schema is missing or old.
+        DatabaseDisagrees: the run may act, and our schema is missing, old, or not ours to write.
     """
     stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = stack.enter_context(database(chosen))
         if mandate.act:
             with connected.transaction() as connection:
-                require_ledger(connection)
+                require_ledger(connection, writing=True)
         yield Services(
             store=PostgresStore(connected, chosen.runner().scope, Tables.of(application(chosen))),
             clock=clock or SystemClock(stop),
@@ -138,6 +141,14 @@ def application(chosen: Settings) -> Application:
         deliver=rule.deliver,
         watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.watches().items()},
     )
+
+
+def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
+    """The SQL that gives ``role`` what this mapping needs."""
+    policies = {Effect.TEXT: chosen.text_policy().policy, Effect.EVENT: chosen.event_policy().policy}
+    looks = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
+    repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
+    return script(application(chosen), role, looks=looks, repairs=repairs, read_only=read_only)
 
 
 def _needs_queue(chosen: Settings) -> bool:

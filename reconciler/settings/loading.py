@@ -132,10 +132,13 @@ class Settings:
         )
 
 
-def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool = False) -> Settings:
+def load(
+    path: Path | None, environ: Mapping[str, str], *, database_only: bool = False, file_only: bool = False
+) -> Settings:
     """Read cron.yaml (``path``, else RECONCILER_CONFIG, else ./cron.yaml, else all defaults) and the environment.
 
-    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider.
+    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider. ``file_only`` asks for no
+    variable at all: for what the file says by itself.
 
     Raises:
         ConfigurationError: with every mistake of both.
@@ -145,10 +148,12 @@ def load(path: Path | None, environ: Mapping[str, str], *, database_only: bool =
     mistakes += found
     if file:
         mistakes += list(_contradictions(read, file))
+    providers = not database_only and not file_only
     parsed, missing = environment.read(
         environ,
-        texts=not database_only and _repairs(read, "sms.missing") and not _hands_over(read),
-        events=not database_only and _repairs(read, "calendar.missing"),
+        texts=providers and _repairs(read, "sms.missing") and not _hands_over(read),
+        events=providers and _repairs(read, "calendar.missing"),
+        database=not file_only,
     )
     mistakes += missing
     if mistakes or file is None or parsed is None:

@@ -51,7 +51,8 @@ class CatalogTable:
     quoted: str
     """The table's name as SQL."""
     role: str
-    """Our role's name as SQL."""
+    """Our role's name."""
+    may_use_schema: bool
     columns: Mapping[str, CatalogColumn]
 
     @classmethod
@@ -63,7 +64,7 @@ class CatalogTable:
         found = connection.execute(
             text("""
                 SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
-                       quote_ident(current_user) AS role
+                       current_user AS role, has_schema_privilege(n.oid, 'USAGE') AS may_use_schema
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
             """),
@@ -73,17 +74,22 @@ class CatalogTable:
             return None
         rows = connection.execute(_COLUMNS, {"oid": found.oid}).mappings()
         columns = {row["name"]: CatalogColumn(**row) for row in rows}
-        return cls(connection=connection, oid=found.oid, quoted=found.quoted, role=found.role, columns=columns)
+        return cls(
+            connection=connection,
+            oid=found.oid,
+            quoted=found.quoted,
+            role=found.role,
+            may_use_schema=found.may_use_schema,
+            columns=columns,
+        )
 
     def lacks(self, privilege: str, columns: Iterable[str]) -> Sequence[str]:
         """Those of ``columns`` for which our role lacks ``privilege``."""
-        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:number AS int2), :privilege)")
+        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:name AS text), :privilege)")
         return [
             name
             for name in columns
-            if not self.connection.scalar(
-                asked, {"oid": self.oid, "number": self.columns[name].number, "privilege": privilege}
-            )
+            if not self.connection.scalar(asked, {"oid": self.oid, "name": name, "privilege": privilege})
         ]
 
     def may_lock(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.store import rights
 from reconciler.store.app_tables import Mapped
 from reconciler.store.catalog import CatalogTable
 from reconciler.store.needs import Need
@@ -38,6 +39,8 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     columns = [*_columns(table, need.mapped), *_unknown_columns(table, need)]
     if columns:
         return columns
+    if not table.may_use_schema:
+        return [_schema_closed(table, need.mapped)]
     unreadable = _unreadable(table, need)
     if unreadable:
         return unreadable
@@ -50,11 +53,17 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
 def _missing_table(mapped: Mapped) -> IntegrationFault:
     return _fault(
         "table_missing",
-        f"there is no table {mapped.label}, or our role may not see its schema",
-        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), grant USAGE on its "
-        "schema to the role of DATABASE_URL, or switch off the rules that need it (policy: off)",
+        f"there is no table {mapped.label}",
+        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or switch off the rules "
+        "that need it (policy: off)",
         blinds=True,
     )
+
+
+def _schema_closed(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
+    seen = f"our role may not use the schema {mapped.schema}, where {mapped.label} is"
+    sql = rights.use_of_schema(mapped.schema, table.role)
+    return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
 
 
 def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
@@ -91,28 +100,21 @@ def _type(ours: str) -> str:
 
 
 def _unreadable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
-    refused = table.lacks("SELECT", [*need.mapped.columns.values(), *need.selects_by])
-    if not refused:
-        return []
-    sql = f"GRANT SELECT ON {table.quoted} TO {table.role};"
-    return [_right("SELECT", need.mapped, refused, sql, blinds=True)]
+    refused = table.lacks("SELECT", need.selects)
+    return [_right("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
 
 
 def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     found = []
-    inserts = table.lacks("INSERT", _theirs(need, need.inserts))
+    inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
-        sql = f"GRANT INSERT ON {table.quoted} TO {table.role};"
-        found.append(_right("INSERT", need.mapped, inserts, sql))
-    updates = table.lacks("UPDATE", _theirs(need, need.updates))
+        found.append(_right("INSERT", table, need.mapped, inserts))
+    updates = table.lacks("UPDATE", need.theirs(need.updates))
     if updates:
-        columns = ", ".join(f'"{name}"' for name in updates)
-        sql = f"GRANT UPDATE ({columns}) ON {table.quoted} TO {table.role};"
-        found.append(_right("UPDATE", need.mapped, updates, sql))
+        found.append(_right("UPDATE", table, need.mapped, updates))
     if need.locks and not updates and not table.may_lock():
         seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which wants UPDATE on one column"
-        column = need.mapped.columns.get("event_id", need.mapped.columns["status"])
-        sql = f'GRANT UPDATE ("{column}") ON {table.quoted} TO {table.role};'
+        sql = rights.columns("UPDATE", need.updated, need.mapped, table.role)
         found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
     return found
 
@@ -132,14 +134,11 @@ def _hidden(table: CatalogTable, need: Need, *, writing: bool) -> list[Integrati
 
 
 def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault:
-    clause = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "USING (true) WITH CHECK (true)"}
-    name = f"reconciler_{command.lower()}"
-    sql = f"CREATE POLICY {name} ON {table.quoted} FOR {command} TO {table.role} {clause[command]};"
     return _fault(
         "row_security",
         f"row-level security of {mapped.label} does not let our role {command} every row",
         "add a policy for the role of DATABASE_URL",
-        sql=sql,
+        sql=rights.policy(command, mapped, table.role),
         blinds=True,
     )
 
@@ -164,7 +163,7 @@ def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
 def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     if not need.inserts:
         return []
-    filled = set(_theirs(need, need.inserts))
+    filled = set(need.theirs(need.inserts))
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
     if not empty:
         return []
@@ -174,14 +173,11 @@ def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
 
 
 def _right(
-    privilege: str, mapped: Mapped, columns: Sequence[str], sql: str, *, blinds: bool = False
+    privilege: str, table: CatalogTable, mapped: Mapped, columns: Sequence[str], *, blinds: bool = False
 ) -> IntegrationFault:
     seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"
+    sql = rights.columns(privilege, columns, mapped, table.role)
     return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=blinds)
-
-
-def _theirs(need: Need, ours: Iterable[str]) -> list[str]:
-    return [need.mapped.columns[name] for name in sorted(ours)]
 
 
 def _columns_named(columns: Iterable[str]) -> str:
