@@ -28,11 +28,12 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
 
 
 def faults(connection: Connection, wanted: Iterable[Need], *, writing: bool) -> Sequence[IntegrationFault]:
-    """Every need that the database does not meet."""
-    return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
+    """Every need that the database does not meet; who only looks needs less."""
+    asked = wanted if writing else (need.looking() for need in wanted)
+    return [fault for need in asked for fault in _check(connection, need)]
 
 
-def _check(connection: Connection, need: Need, *, writing: bool) -> list[IntegrationFault]:
+def _check(connection: Connection, need: Need) -> list[IntegrationFault]:
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
@@ -44,10 +45,12 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     unreadable = _unreadable(table, need)
     if unreadable:
         return unreadable
-    found = [*_hidden(table, need, writing=writing), *_unknown_values(table, need)]
-    if writing:
-        found += [*_unwritable(table, need), *_unfilled(table, need)]
-    return found
+    return [
+        *_hidden(table, need),
+        *_unknown_values(table, need),
+        *_unwritable(table, need),
+        *_unfilled(table, need),
+    ]
 
 
 def _missing_table(mapped: Mapped) -> IntegrationFault:
@@ -119,12 +122,12 @@ def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return found
 
 
-def _hidden(table: CatalogTable, need: Need, *, writing: bool) -> list[IntegrationFault]:
+def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     found = []
     if table.hides_rows():
         used = ["SELECT"]
-        used += ["INSERT"] if writing and need.inserts else []
-        used += ["UPDATE"] if writing and (need.updates or need.locks) else []
+        used += ["INSERT"] if need.inserts else []
+        used += ["UPDATE"] if need.updated else []
         found = [_policy(table, need.mapped, command) for command in used if not table.policies_let_everything(command)]
     if not found and table.shows_no_row() and table.estimate() > 0:
         seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"

@@ -21,6 +21,10 @@ _EXISTS = text("""
                    WHERE n.nspname = 'reconciler' AND c.relname = 'intent'
                      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
 """)
+_WRITABLE = text("""
+    SELECT has_table_privilege(c.oid, 'INSERT') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'reconciler' AND c.relname = 'intent'
+""")
 _OPEN = text("""
     SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
     WHERE scope = :scope AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
@@ -100,6 +104,9 @@ class Journal:
 
     def exists(self) -> bool:
         return bool(self.connection.scalar(_EXISTS))
+
+    def is_ours_to_write(self) -> bool:
+        return bool(self.connection.scalar(_WRITABLE))
 
     def installation(self) -> Installation:
         row = self.connection.execute(text("SELECT id::text, since FROM reconciler.installation")).one()
