@@ -18,6 +18,7 @@ _HEAD = """\
 BEGIN;
 -- A policy wants its table for itself for a moment: rather fail than let the application wait behind us.
 SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = 'warning';  -- a policy that is not there yet is no news
 """
 _SCHEMAS = "\n-- Where they are. That nothing was granted is a harmless warning: then everybody may look there.\n"
 _POLICIES = "-- Where row-level security is on, a role meets no row without these; where it is off they rest.\n"

@@ -80,6 +80,7 @@ def test_every_mistake_of_file_and_environment_at_once(tmp_path: Path, variables
         (("onec",), "No such command"),
         (("once", "--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
         (("migrate", "--role", "job"), "--role goes with --sql"),
+        (("grants", "--role", "a\nb"), "printable characters"),
     ],
 )
 def test_a_command_line_that_is_wrong(

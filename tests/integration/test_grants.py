@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from reconciler import bootstrap
+from reconciler.cli.grants import command
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.verdicts import Standing
 from reconciler.engine import explaining
@@ -26,6 +28,7 @@ from tests.support.world import World
 
 QUEUE, BOOKINGS = "private_booking_sms_queue", "private_bookings"
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
+EXAMPLE = str(Path(__file__).parents[2] / "cron.yaml")
 GRANTED = re.compile(r"^ *(GRANT|CREATE POLICY|ALTER DEFAULT)[^;]*;", re.MULTILINE)
 """A statement that gives something."""
 
@@ -58,6 +61,17 @@ def world(closed: tuple[Venue, str]) -> Iterator[World]:
         apply(world)
         yield world
         venue.empty()
+
+
+def test_for_the_role_of_database_url_unless_another_is_named(closed: tuple[Venue, str]) -> None:
+    venue, role = closed
+    for options, url, named in (
+        ((), venue.url(role), role),
+        (("--role", "Other One"), venue.url(role), "Other One"),
+        ((), "", "reconciler_job"),
+    ):
+        ran = CliRunner().invoke(command, options, env={"DATABASE_URL": url, "RECONCILER_CONFIG": EXAMPLE})
+        assert set(re.findall(' TO "(.*?)"', ran.output)) == {named}
 
 
 def role_of(world: World) -> str:
@@ -195,7 +209,7 @@ def bare(world: World) -> None:
 
 def lines() -> list[str]:
     """All that is given for the defaults, to a role named so."""
-    settings = load(Path(__file__).parents[2] / "cron.yaml", {}, file_only=True)
+    settings = load(Path(EXAMPLE), {}, file_only=True)
     return given(bootstrap.grants(settings, "Job_venue_closed"))
 
 
