@@ -92,6 +92,14 @@ class CatalogTable:
             if not self.connection.scalar(asked, {"oid": self.oid, "name": name, "privilege": privilege})
         ]
 
+    def grants_by_column(self, privilege: str) -> bool:
+        """Whether our role has ``privilege`` on some columns, and not on the table with all that are to come."""
+        asked = text("""
+            SELECT has_any_column_privilege(CAST(:oid AS oid), :privilege)
+                   AND NOT has_table_privilege(CAST(:oid AS oid), :privilege)
+        """)
+        return bool(self.connection.scalar(asked, {"oid": self.oid, "privilege": privilege}))
+
     def may_lock(self) -> bool:
         """Whether our role may ``SELECT .. FOR UPDATE``: PostgreSQL wants UPDATE on at least one column for it."""
         asked = text("SELECT has_any_column_privilege(CAST(:oid AS oid), 'UPDATE')")

@@ -3,7 +3,7 @@
 Every check names the SQL that mends it. We never write a thinner row to fit a broken schema.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -29,17 +29,17 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
 
 def faults(connection: Connection, wanted: Iterable[Need], *, writing: bool) -> Sequence[IntegrationFault]:
     """Every need that the database does not meet; who only looks needs less."""
-    asked = wanted if writing else (need.looking() for need in wanted)
-    return [fault for need in asked for fault in _check(connection, need)]
+    return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
 
 
-def _check(connection: Connection, need: Need) -> list[IntegrationFault]:
+def _check(connection: Connection, need: Need, *, writing: bool) -> list[IntegrationFault]:
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
-    columns = [*_columns(table, need.mapped), *_unknown_columns(table, need)]
+    columns = [*_columns(table, need), *_unknown_columns(table, need)]
     if columns:
         return columns
+    need = need if writing else need.looking()
     if not table.may_use_schema:
         return [_schema_closed(table, need.mapped)]
     unreadable = _unreadable(table, need)
@@ -69,16 +69,15 @@ def _schema_closed(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
     return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
 
 
-def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
+def _columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    mapped, found = need.mapped, []
     missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
-    found = []
     if missing:
-        added = ", ".join(f'ADD COLUMN "{theirs}" {_type(ours)}' for ours, theirs in missing.items())
         fault = _fault(
             "columns_missing",
             f"{mapped.label} lacks {_columns_named(missing.values())}",
             "add them, or map their real names in cron.yaml",
-            sql=f"ALTER TABLE {table.quoted} {added};",
+            sql="\n".join([_added(mapped, missing), *_granted_anew(table, need, missing)]),
             blinds=True,
         )
         found.append(fault)
@@ -88,6 +87,20 @@ def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
             seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
             found.append(_fault("column_type", seen_type, "map a column of that type in cron.yaml", blinds=True))
     return found
+
+
+def _added(mapped: Mapped, missing: Mapping[str, str]) -> str:
+    """Never NOT NULL: what the rows that are there should hold is the application's to say."""
+    added = ", ".join(f"ADD COLUMN IF NOT EXISTS {rights.quoted(name)} {_type(ours)}" for ours, name in missing.items())
+    return f"ALTER TABLE {rights.place(mapped)} {added};"
+
+
+def _granted_anew(table: CatalogTable, need: Need, missing: Mapping[str, str]) -> Iterator[str]:
+    """A right that goes by columns does not include one that is added; who looks may be who repairs."""
+    for privilege, names in need.privileges.items():
+        new = [name for name in names if name in missing.values()]
+        if new and table.grants_by_column(privilege):
+            yield rights.columns(privilege, new, need.mapped, table.role)
 
 
 def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:

@@ -104,9 +104,8 @@ def _tables(application: Application, wanted: Sequence[Need]) -> Iterator[TableR
         mine = [need for need in wanted if mapped and need.mapped.label == mapped.label]
         if mapped and mine:
             columns = {
-                "SELECT": _named(mapped, (need.selects for need in mine)),
-                "INSERT": _named(mapped, (need.theirs(need.inserts) for need in mine)),
-                "UPDATE": _named(mapped, (need.updated for need in mine)),
+                privilege: _named(mapped, (need.privileges[privilege] for need in mine))
+                for privilege in ("SELECT", "INSERT", "UPDATE")
             }
             columns["INSERT"] += _named(mapped, (need.theirs(need.tried_out) for need in mine))
             yield TableRights(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})

@@ -51,6 +51,11 @@ class Need:
             return [self.mapped.columns.get("event_id", self.mapped.columns["status"])]
         return self.theirs(self.updates)
 
+    @property
+    def privileges(self) -> dict[str, list[str]]:
+        """Each privilege, and the columns it is needed for."""
+        return {"SELECT": self.selects, "INSERT": self.theirs(self.inserts), "UPDATE": self.updated}
+
     def looking(self) -> "Need":
         """The same without the right to write."""
         nothing: frozenset[str] = frozenset()

@@ -213,7 +213,8 @@ def _no_text(tables: Tables) -> ColumnElement[bool]:
     queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
     if tables.application.satisfied_by is None:
         return ~some(row, queued_or_sent)
-    right_kind = cast(queue.c.trigger, Text).in_(tables.application.satisfied_by)
+    # A row that does not say of what kind it is may be the right one.
+    right_kind = func.coalesce(cast(queue.c.trigger, Text).in_(tables.application.satisfied_by), True)
     return ~some(row, queued_or_sent, right_kind)
 
 
