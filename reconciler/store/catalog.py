@@ -21,7 +21,7 @@ _CHECKS = text("""
 """)
 _LABELS = text("SELECT enumlabel FROM pg_enum WHERE enumtypid = :type_oid")
 _POLICIES = text("""
-    SELECT polpermissive AS permissive, polcmd AS command,
+    SELECT polname AS name, polpermissive AS permissive, polcmd AS command,
            pg_get_expr(polqual, polrelid) AS shows, pg_get_expr(polwithcheck, polrelid) AS accepts
     FROM pg_policy
     WHERE polrelid = :oid
@@ -128,16 +128,18 @@ class CatalogTable:
         """Whether row-level security applies to our role at all."""
         return bool(self.connection.scalar(text("SELECT row_security_active(CAST(:oid AS oid))"), {"oid": self.oid}))
 
-    def policies_let_everything(self, command: str) -> bool:
-        """Whether the policies for our role let it use ``command`` on every row."""
-        policies = [
-            row
-            for row in self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
-            if row["command"] in ("*", _COMMAND[command])
-        ]
-        open_ = [_lets_everything(row, command) for row in policies if row["permissive"]]
-        narrowing = [row for row in policies if not row["permissive"] and not _lets_everything(row, command)]
-        return any(open_) and not narrowing
+    def lets_everything(self, command: str) -> bool:
+        """Whether a policy lets our role use ``command`` on every row, unless another narrows it."""
+        return any(row["permissive"] and _lets_everything(row, command) for row in self._policies(command))
+
+    def narrowed_by(self, command: str) -> Sequence[str]:
+        """Restrictive policies that keep our role from using ``command`` on some row."""
+        policies = self._policies(command)
+        return [row["name"] for row in policies if not row["permissive"] and not _lets_everything(row, command)]
+
+    def _policies(self, command: str) -> list[Mapping[Any, Any]]:
+        rows = self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
+        return [row for row in rows if row["command"] in ("*", _COMMAND[command])]
 
     def estimate(self) -> int:
         """Rows by the table's own statistics, 0 or less if it has none."""

@@ -141,7 +141,7 @@ def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
         used = ["SELECT"]
         used += ["INSERT"] if need.inserts else []
         used += ["UPDATE"] if need.updated else []
-        found = [_policy(table, need.mapped, command) for command in used if not table.policies_let_everything(command)]
+        found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
     if not found and table.shows_no_row() and table.estimate() > 0:
         seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
         remedy = "find out who hides or deleted them; after a real clean-out run ANALYZE on it"
@@ -149,12 +149,17 @@ def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return found
 
 
-def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault:
+def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault | None:
+    is_open, narrowed_by = table.lets_everything(command), table.narrowed_by(command)
+    if is_open and not narrowed_by:
+        return None
+    remedies = [] if is_open else ["add a policy for the role of DATABASE_URL"]
+    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in narrowed_by]
     return _fault(
         "row_security",
         f"row-level security of {mapped.label} does not let our role {command} every row",
-        "add a policy for the role of DATABASE_URL",
-        sql=rights.policy(command, mapped, table.role),
+        "; ".join(remedies),
+        sql="" if is_open else rights.policy(command, mapped, table.role),
         blinds=True,
     )
 

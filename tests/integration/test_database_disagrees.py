@@ -154,6 +154,18 @@ def test_the_remedy_s_sql_mends_it_and_repairs_resume_by_themselves(world: World
     assert world.gaps() == {}
 
 
+def test_a_restrictive_policy_is_named_and_no_further_policy_is_asked_for(world: World) -> None:
+    world.venue.booking()
+    world.venue.alter(f"CREATE POLICY narrow ON {QUEUE} AS RESTRICTIVE FOR SELECT USING (priority = 3)")
+    (fault,) = world.texts().faults
+    assert (fault.remedy, fault.sql) == (
+        "exempt the role of DATABASE_URL from the restrictive policy narrow",
+        "",
+    )
+    world.venue.sql(f"ALTER POLICY narrow ON {QUEUE} TO venue_app")
+    assert world.texts().repaired == 1
+
+
 def test_a_trigger_of_the_application_that_rejects_one_row_stops_only_that(world: World) -> None:
     poisoned, fine = world.venue.booking(customer_name="Poison"), world.venue.booking()
     world.venue.alter(
