@@ -28,6 +28,17 @@ _POLICIES = text("""
       AND EXISTS (SELECT FROM unnest(polroles) AS role
                   WHERE role = 0 OR pg_has_role(current_user, role, 'USAGE'))
 """)
+_SEQUENCES = text("""
+    SELECT a.attname AS column, quote_ident(n.nspname) || '.' || quote_ident(s.relname) AS sequence
+    FROM pg_attrdef d
+    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    JOIN pg_depend needs ON needs.classid = 'pg_attrdef'::regclass AND needs.objid = d.oid
+                            AND needs.refclassid = 'pg_class'::regclass
+    JOIN pg_class s ON s.oid = needs.refobjid
+    JOIN pg_namespace n ON n.oid = s.relnamespace
+    -- CASE keeps the order: the function fails for anything but a sequence.
+    WHERE d.adrelid = :oid AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') END
+""")
 _COMMAND = {"SELECT": "r", "INSERT": "a", "UPDATE": "w"}
 
 
@@ -123,6 +134,10 @@ class CatalogTable:
         # The expression is the catalogue's own, written by the table's owner; the value is bound.
         statement = f"SELECT coalesce({expression}, true) FROM (SELECT CAST(:value AS {column.type}) AS {quoted}) one"
         return bool(self.connection.scalar(text(statement), {"value": value}))
+
+    def closed_sequences(self) -> Mapping[str, str]:
+        """Columns whose default is the next number of a sequence (as SQL) that our role may not use."""
+        return {row.column: row.sequence for row in self.connection.execute(_SEQUENCES, {"oid": self.oid})}
 
     def hides_rows(self) -> bool:
         """Whether row-level security applies to our role at all."""

@@ -182,15 +182,22 @@ def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
 
 
 def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    """Columns that we leave to their defaults, and cannot."""
     if not need.inserts:
         return []
-    filled = set(need.theirs(need.inserts))
+    found, filled = [], set(need.theirs(need.inserts))
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
-    if not empty:
-        return []
-    seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
-    sql = f"ALTER TABLE {table.quoted} " + ", ".join(f'ALTER COLUMN "{name}" DROP NOT NULL' for name in empty) + ";"
-    return [_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql)]
+    if empty:
+        seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
+        dropped = ", ".join(f"ALTER COLUMN {rights.quoted(name)} DROP NOT NULL" for name in empty)
+        sql = f"ALTER TABLE {rights.place(need.mapped)} {dropped};"
+        found.append(_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql))
+    for column, sequence in table.closed_sequences().items():
+        if column not in filled:
+            seen = f"our role may not use {sequence}, which numbers {need.mapped.label}.{column}"
+            sql = f"GRANT USAGE ON SEQUENCE {sequence} TO {rights.quoted(table.role)};"
+            found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
+    return found
 
 
 def _right(

@@ -207,6 +207,12 @@ def test_read_only_is_enough_for_looking_and_for_nothing_else(world: World) -> N
         world.once()
 
 
+def test_a_second_role_takes_nothing_from_the_first(world: World) -> None:
+    world.venue.sql(bootstrap.grants(world.settings(), "reconciler_reader", read_only=True), role=OWNER)
+    world.venue.booking()
+    assert {result.faults for result in world.once().values()} == {()}
+
+
 def bare(world: World) -> None:
     """The role has nothing any more."""
     world.venue.sql(f"DROP OWNED BY {sql_name(world)}")
