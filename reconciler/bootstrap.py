@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from reconciler.domain.drills import Drilled
+from reconciler.domain.gaps import Effect
 from reconciler.domain.policies import Policy
 from reconciler.engine import drilling
 from reconciler.ports import Calendar, Clock, Mandate, Reporter, Services, SmsGateway
@@ -28,6 +29,7 @@ from reconciler.settings.values import TableName
 from reconciler.stage import DrillStage
 from reconciler.store.app_tables import Application, Mapped, Watch
 from reconciler.store.database import Database, PostgresStore
+from reconciler.store.grants import script
 from reconciler.store.overview import require_ledger
 from reconciler.store.rules import Tables
 from reconciler.text.phones import Phones
@@ -87,14 +89,14 @@ def services(
 
     Raises:
         DatabaseUnreachable: no connection.
-        DatabaseDisagrees: the run may act, and our schema is missing or old.
+        DatabaseDisagrees: the run may act, and our schema is missing, old, or not ours to write.
     """
     stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = stack.enter_context(database(chosen))
         if mandate.act:
             with connected.transaction() as connection:
-                require_ledger(connection)
+                require_ledger(connection, writing=True)
         yield Services(
             store=PostgresStore(connected, chosen.runner().scope, Tables.of(application(chosen))),
             clock=clock or SystemClock(stop),
@@ -158,6 +160,14 @@ def application(chosen: Settings) -> Application:
         deliver=rule.deliver,
         watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.watches().items()},
     )
+
+
+def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
+    """The SQL that gives ``role`` what this mapping needs."""
+    policies = {Effect.TEXT: chosen.text_policy().policy, Effect.EVENT: chosen.event_policy().policy}
+    looks = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
+    repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
+    return script(application(chosen), role, looks=looks, repairs=repairs, read_only=read_only)
 
 
 def _needs_queue(chosen: Settings) -> bool:

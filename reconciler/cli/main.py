@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": _Entry("Try", "A broken week of bookings, found and repaired before your eyes."),
     "sandbox": _Entry("Try", "Start a database and stand-ins to play with; prints what to export."),
     "doctor": _Entry("Set up", "What would break, before it does, each with its remedy."),
+    "grants": _Entry("Set up", "Print the SQL that gives the jobs' role what it needs."),
     "migrate": _Entry("Set up", "Create or update our own schema in the database."),
     "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until asked to stop."),
     "status": _Entry("Every day", "What the last passes found, and what is open."),

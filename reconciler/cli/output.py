@@ -154,8 +154,8 @@ def refusal(result: PassResult, tripped: Tripped, command: str) -> Iterable[str]
 def fault_lines(fault: IntegrationFault) -> Iterable[str]:
     yield f"FAIL  {fault.kind}  {fault.seen}"
     yield f"      remedy: {fault.remedy}"
-    if fault.sql:
-        yield f"      {fault.sql}"
+    for line in fault.sql.splitlines():
+        yield f"      {line}"
 
 
 def would(results: Sequence[PassResult]) -> str:

@@ -138,7 +138,8 @@ def _judged(
 ) -> tuple[Verdict, list[Check]]:
     """The verdict as a pass would give it, and all that it asks of the booking and of itself."""
     last: Mapping[BookingId, Intent] = {}
-    faults = list(tx.bookings.faults(mender.effect, writing=may_repair(mender, services)))
+    repairs = may_repair(mender, services) and tx.ledger.exists() and tx.ledger.is_ours_to_write()
+    faults = list(tx.bookings.faults(mender.effect, writing=repairs))
     if tx.ledger.exists():
         last = tx.ledger.last_intents(mender.effect, [booking.id], mender.final_triggers)
         faults += _known_faults(tx, mender, services)
@@ -151,10 +152,12 @@ def _judged(
 
 
 def _known_faults(tx: Transaction, mender: Mender, services: Services) -> list[IntegrationFault]:
-    """What the last pass found broken at the provider: the next one asks again."""
+    """What the last pass found broken at the provider, or for its own role's rights: the next one asks again."""
     about = subject_of(mender, services)
+    asked = [mender.integration, *([] if tx.ledger.is_ours_to_write() else [GapKind.INTEGRATION_SCHEMA])]
     return [
-        IntegrationFault(kind=mender.integration, code=gap.reason, seen="", remedy="")
-        for gap in tx.ledger.open_gaps(mender.integration)
+        IntegrationFault(kind=kind, code=gap.reason, seen="", remedy="")
+        for kind in asked
+        for gap in tx.ledger.open_gaps(kind)
         if gap.about == about
     ]

@@ -214,6 +214,10 @@ class Ledger(Protocol):
 
     def exists(self) -> bool: ...
 
+    def is_ours_to_write(self) -> bool:
+        """Whether our role may write it: who only looks by hand may not, and so says nothing about repairs."""
+        ...
+
     def installation(self) -> Installation: ...
 
     def now(self) -> datetime:

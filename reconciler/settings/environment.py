@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from reconciler.domain.gaps import Effect
 from reconciler.settings.google_variables import Google, read_google
@@ -35,7 +35,7 @@ class Environment:
     """What the environment says. A part that is not wanted is ``None`` and was not looked at."""
 
     database_url: str
-    """For SQLAlchemy with psycopg; always ``postgresql+psycopg://``."""
+    """For SQLAlchemy with psycopg; always ``postgresql+psycopg://``. '' if it was not wanted and is not there."""
     twilio: Twilio | None
     google: Google | None
     sentry: Sentry | None
@@ -43,22 +43,25 @@ class Environment:
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
 
+    @property
+    def database_user(self) -> str | None:
+        """Whom DATABASE_URL names."""
+        return unquote(urlsplit(self.database_url).username or "") or None
 
-NOTHING = Environment(database_url="", twilio=None, google=None, sentry=None, suspended=frozenset())
-"""For who asks the file alone."""
 
-
-def read(environ: Mapping[str, str], *, texts: bool, events: bool) -> tuple[Environment | None, list[str]]:
-    """The typed environment, or every mistake in it. ``texts``, ``events``: whether their variables are wanted."""
+def read(
+    environ: Mapping[str, str], *, texts: bool, events: bool, database: bool = True
+) -> tuple[Environment | None, list[str]]:
+    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: what is wanted of it."""
     reader = Reader(environ)
-    url = reader.take("DATABASE_URL", _database_problem)
+    url = reader.take("DATABASE_URL", _database_problem, wanted=database)
     twilio = _twilio(reader) if texts else None
     google = read_google(reader) if events else None
     sentry = _sentry(reader)
     suspended = _suspended(reader)
-    if reader.mistakes or url is None:
+    if reader.mistakes:
         return None, reader.mistakes
-    url = _with_driver(url)
+    url = _with_driver(url) if url else ""
     return Environment(database_url=url, twilio=twilio, google=google, sentry=sentry, suspended=suspended), []
 
 

@@ -137,7 +137,8 @@ def load(
 ) -> Settings:
     """Read cron.yaml (``path``, else RECONCILER_CONFIG, else ./cron.yaml, else all defaults) and the environment.
 
-    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider; ``file_only`` for no variable.
+    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider. ``file_only`` asks for no
+    variable at all: for what the file says by itself.
 
     Raises:
         ConfigurationError: with every mistake of both.
@@ -147,22 +148,17 @@ def load(
     mistakes += found
     if file:
         mistakes += list(_contradictions(read, file))
-    asked = _environment(read, environ, database_only=database_only) if not file_only else (environment.NOTHING, [])
-    parsed, missing = asked
+    providers = not database_only and not file_only
+    parsed, missing = environment.read(
+        environ,
+        texts=providers and _repairs(read, "sms.missing") and not _hands_over(read),
+        events=providers and _repairs(read, "calendar.missing"),
+        database=not file_only,
+    )
     mistakes += missing
     if mistakes or file is None or parsed is None:
         raise ConfigurationError(mistakes, ADVICE)
     return Settings(file=file, environment=parsed, source=read)
-
-
-def _environment(
-    read: Source, environ: Mapping[str, str], *, database_only: bool
-) -> tuple[environment.Environment | None, list[str]]:
-    return environment.read(
-        environ,
-        texts=not database_only and _repairs(read, "sms.missing") and not _hands_over(read),
-        events=not database_only and _repairs(read, "calendar.missing"),
-    )
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
 
+from reconciler.store import rights
 from reconciler.store.app_tables import Mapped
 
 _COLUMNS = text("""
@@ -40,12 +41,23 @@ _TRIGGERS = text("""
 """)
 _LABELS = text("SELECT enumlabel FROM pg_enum WHERE enumtypid = :type_oid")
 _POLICIES = text("""
-    SELECT polpermissive AS permissive, polcmd AS command,
+    SELECT polname AS name, polpermissive AS permissive, polcmd AS command,
            pg_get_expr(polqual, polrelid) AS shows, pg_get_expr(polwithcheck, polrelid) AS accepts
     FROM pg_policy
     WHERE polrelid = :oid
       AND EXISTS (SELECT FROM unnest(polroles) AS role
                   WHERE role = 0 OR pg_has_role(current_user, role, 'USAGE'))
+""")
+_SEQUENCES = text("""
+    SELECT a.attname AS column, quote_ident(n.nspname) || '.' || quote_ident(s.relname) AS sequence
+    FROM pg_attrdef d
+    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    JOIN pg_depend needs ON needs.classid = 'pg_attrdef'::regclass AND needs.objid = d.oid
+                            AND needs.refclassid = 'pg_class'::regclass
+    JOIN pg_class s ON s.oid = needs.refobjid
+    JOIN pg_namespace n ON n.oid = s.relnamespace
+    -- CASE keeps the order: the function fails for anything but a sequence.
+    WHERE d.adrelid = :oid AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') END
 """)
 _COMMAND = {"SELECT": "r", "INSERT": "a", "UPDATE": "w"}
 
@@ -70,7 +82,8 @@ class CatalogTable:
     quoted: str
     """The table's name as SQL."""
     role: str
-    """Our role's name as SQL."""
+    """Our role's name."""
+    may_use_schema: bool
     columns: Mapping[str, CatalogColumn]
 
     @classmethod
@@ -82,7 +95,7 @@ class CatalogTable:
         found = connection.execute(
             text("""
                 SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
-                       quote_ident(current_user) AS role
+                       current_user AS role, has_schema_privilege(n.oid, 'USAGE') AS may_use_schema
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
             """),
@@ -92,18 +105,31 @@ class CatalogTable:
             return None
         rows = connection.execute(_COLUMNS, {"oid": found.oid}).mappings()
         columns = {row["name"]: CatalogColumn(**row) for row in rows}
-        return cls(connection=connection, oid=found.oid, quoted=found.quoted, role=found.role, columns=columns)
+        return cls(
+            connection=connection,
+            oid=found.oid,
+            quoted=found.quoted,
+            role=found.role,
+            may_use_schema=found.may_use_schema,
+            columns=columns,
+        )
 
     def lacks(self, privilege: str, columns: Iterable[str]) -> Sequence[str]:
         """Those of ``columns`` for which our role lacks ``privilege``."""
-        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:number AS int2), :privilege)")
+        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:name AS text), :privilege)")
         return [
             name
             for name in columns
-            if not self.connection.scalar(
-                asked, {"oid": self.oid, "number": self.columns[name].number, "privilege": privilege}
-            )
+            if not self.connection.scalar(asked, {"oid": self.oid, "name": name, "privilege": privilege})
         ]
+
+    def grants_by_column(self, privilege: str) -> bool:
+        """Whether our role has ``privilege`` on some columns, and not on the table with all that are to come."""
+        asked = text("""
+            SELECT has_any_column_privilege(CAST(:oid AS oid), :privilege)
+                   AND NOT has_table_privilege(CAST(:oid AS oid), :privilege)
+        """)
+        return bool(self.connection.scalar(asked, {"oid": self.oid, "privilege": privilege}))
 
     def may_lock(self) -> bool:
         """Whether our role may ``SELECT .. FOR UPDATE``: PostgreSQL wants UPDATE on at least one column for it."""
@@ -133,7 +159,7 @@ class CatalogTable:
         parts = []
         for name, expression in self._checks(seen).items():
             if not all(self._takes(seen, expression, value) for value in values):
-                wider = f"({expression}) OR {_quoted(column)} IN ({', '.join(listed)})"
+                wider = f"({expression}) OR {rights.quoted(column)} IN ({', '.join(listed)})"
                 parts.append(f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({wider})")
         return f"ALTER TABLE {self.quoted} {', '.join(parts)};" if parts else ""
 
@@ -173,24 +199,30 @@ class CatalogTable:
     def _takes(self, column: CatalogColumn, check: str, value: str) -> bool:
         expression = check.replace(":", r"\:")
         # The expression is the catalogue's own, written by the table's owner; the value is bound.
-        one = f"(SELECT CAST(:value AS {column.type}) AS {_quoted(column.name)}) one"
+        one = f"(SELECT CAST(:value AS {column.type}) AS {rights.quoted(column.name)}) one"
         statement = f"SELECT coalesce({expression}, true) FROM {one}"
         return bool(self.connection.scalar(text(statement), {"value": value}))
+
+    def closed_sequences(self) -> Mapping[str, str]:
+        """Columns whose default is the next number of a sequence (as SQL) that our role may not use."""
+        return {row.column: row.sequence for row in self.connection.execute(_SEQUENCES, {"oid": self.oid})}
 
     def hides_rows(self) -> bool:
         """Whether row-level security applies to our role at all."""
         return bool(self.connection.scalar(text("SELECT row_security_active(CAST(:oid AS oid))"), {"oid": self.oid}))
 
-    def policies_let_everything(self, command: str) -> bool:
-        """Whether the policies for our role let it use ``command`` on every row."""
-        policies = [
-            row
-            for row in self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
-            if row["command"] in ("*", _COMMAND[command])
-        ]
-        open_ = [_lets_everything(row, command) for row in policies if row["permissive"]]
-        narrowing = [row for row in policies if not row["permissive"] and not _lets_everything(row, command)]
-        return any(open_) and not narrowing
+    def lets_everything(self, command: str) -> bool:
+        """Whether a policy lets our role use ``command`` on every row, unless another narrows it."""
+        return any(row["permissive"] and _lets_everything(row, command) for row in self._policies(command))
+
+    def narrowed_by(self, command: str) -> Sequence[str]:
+        """Restrictive policies that keep our role from using ``command`` on some row."""
+        policies = self._policies(command)
+        return [row["name"] for row in policies if not row["permissive"] and not _lets_everything(row, command)]
+
+    def _policies(self, command: str) -> list[Mapping[Any, Any]]:
+        rows = self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
+        return [row for row in rows if row["command"] in ("*", _COMMAND[command])]
 
     def estimate(self) -> int:
         """Rows by the table's own statistics, 0 or less if it has none."""
@@ -202,10 +234,6 @@ class CatalogTable:
     def shows_no_row(self) -> bool:
         statement = f"SELECT NOT EXISTS (SELECT FROM {self.quoted})"
         return bool(self.connection.scalar(text(statement.replace(":", r"\:"))))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(value: str) -> str:

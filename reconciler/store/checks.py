@@ -3,11 +3,12 @@
 Every check names the SQL that mends it. We never write a thinner row to fit a broken schema.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.store import rights
 from reconciler.store.app_tables import Mapped
 from reconciler.store.catalog import CatalogTable
 from reconciler.store.needs import Need
@@ -27,7 +28,7 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
 
 
 def faults(connection: Connection, wanted: Iterable[Need], *, writing: bool) -> Sequence[IntegrationFault]:
-    """Every need that the database does not meet."""
+    """Every need that the database does not meet; who only looks needs less."""
     return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
 
 
@@ -35,38 +36,49 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
-    columns = [*_columns(table, need.mapped), *_unknown_columns(table, need)]
+    columns = [*_columns(table, need), *_unknown_columns(table, need)]
     if columns:
         return columns
+    need = need if writing else need.looking()
+    if not table.may_use_schema:
+        return [_schema_closed(table, need.mapped)]
     unreadable = _unreadable(table, need)
     if unreadable:
         return unreadable
-    found = [*_hidden(table, need, writing=writing), *_unknown_values(table, need)]
-    if writing:
-        found += [*_unwritable(table, need), *_unfilled(table, need), *_without_key(table, need)]
-    return found
+    return [
+        *_hidden(table, need),
+        *_unknown_values(table, need),
+        *_unwritable(table, need),
+        *_unfilled(table, need),
+        *_without_key(table, need),
+    ]
 
 
 def _missing_table(mapped: Mapped) -> IntegrationFault:
     return _fault(
         "table_missing",
-        f"there is no table {mapped.label}, or our role may not see its schema",
-        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), grant USAGE on its "
-        "schema to the role of DATABASE_URL, or switch off the rules that need it (policy: off)",
+        f"there is no table {mapped.label}",
+        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or switch off the rules "
+        "that need it (policy: off)",
         blinds=True,
     )
 
 
-def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
+def _schema_closed(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
+    seen = f"our role may not use the schema {mapped.schema}, where {mapped.label} is"
+    sql = rights.use_of_schema(mapped.schema, table.role)
+    return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
+
+
+def _columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    mapped, found = need.mapped, []
     missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
-    found = []
     if missing:
-        added = ", ".join(f'ADD COLUMN "{theirs}" {_type(ours)}' for ours, theirs in missing.items())
         fault = _fault(
             "columns_missing",
             f"{mapped.label} lacks {_columns_named(missing.values())}",
             "add them, or map their real names in cron.yaml",
-            sql=f"ALTER TABLE {table.quoted} {added};",
+            sql="\n".join([_added(mapped, missing), *_granted_anew(table, need, missing)]),
             blinds=True,
         )
         found.append(fault)
@@ -76,6 +88,20 @@ def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
             seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
             found.append(_fault("column_type", seen_type, "map a column of that type in cron.yaml", blinds=True))
     return found
+
+
+def _added(mapped: Mapped, missing: Mapping[str, str]) -> str:
+    """Never NOT NULL: what the rows that are there should hold is the application's to say."""
+    added = ", ".join(f"ADD COLUMN IF NOT EXISTS {rights.quoted(name)} {_type(ours)}" for ours, name in missing.items())
+    return f"ALTER TABLE {rights.place(mapped)} {added};"
+
+
+def _granted_anew(table: CatalogTable, need: Need, missing: Mapping[str, str]) -> Iterator[str]:
+    """A right that goes by columns does not include one that is added; who looks may be who repairs."""
+    for privilege, names in need.privileges.items():
+        new = [name for name in names if name in missing.values()]
+        if new and table.grants_by_column(privilege):
+            yield rights.columns(privilege, new, need.mapped, table.role)
 
 
 def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
@@ -91,39 +117,32 @@ def _type(ours: str) -> str:
 
 
 def _unreadable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
-    refused = table.lacks("SELECT", [*need.mapped.columns.values(), *need.selects_by])
-    if not refused:
-        return []
-    sql = f"GRANT SELECT ON {table.quoted} TO {table.role};"
-    return [_right("SELECT", need.mapped, refused, sql, blinds=True)]
+    refused = table.lacks("SELECT", need.selects)
+    return [_right("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
 
 
 def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     found = []
-    inserts = table.lacks("INSERT", _theirs(need, need.inserts))
+    inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
-        sql = f"GRANT INSERT ON {table.quoted} TO {table.role};"
-        found.append(_right("INSERT", need.mapped, inserts, sql))
-    updates = table.lacks("UPDATE", _theirs(need, need.updates))
+        found.append(_right("INSERT", table, need.mapped, inserts))
+    updates = table.lacks("UPDATE", need.theirs(need.updates))
     if updates:
-        columns = ", ".join(f'"{name}"' for name in updates)
-        sql = f"GRANT UPDATE ({columns}) ON {table.quoted} TO {table.role};"
-        found.append(_right("UPDATE", need.mapped, updates, sql))
+        found.append(_right("UPDATE", table, need.mapped, updates))
     if need.locks and not updates and not table.may_lock():
         seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which wants UPDATE on one column"
-        column = need.mapped.columns.get("event_id", need.mapped.columns["status"])
-        sql = f'GRANT UPDATE ("{column}") ON {table.quoted} TO {table.role};'
+        sql = rights.columns("UPDATE", need.updated, need.mapped, table.role)
         found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
     return found
 
 
-def _hidden(table: CatalogTable, need: Need, *, writing: bool) -> list[IntegrationFault]:
+def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     found = []
     if table.hides_rows():
         used = ["SELECT"]
-        used += ["INSERT"] if writing and need.inserts else []
-        used += ["UPDATE"] if writing and (need.updates or need.locks) else []
-        found = [_policy(table, need.mapped, command) for command in used if not table.policies_let_everything(command)]
+        used += ["INSERT"] if need.inserts else []
+        used += ["UPDATE"] if need.updated else []
+        found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
     if not found and table.shows_no_row() and table.estimate() > 0:
         seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
         remedy = "find out who hides or deleted them; after a real clean-out run ANALYZE on it"
@@ -131,15 +150,17 @@ def _hidden(table: CatalogTable, need: Need, *, writing: bool) -> list[Integrati
     return found
 
 
-def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault:
-    clause = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "USING (true) WITH CHECK (true)"}
-    name = f"reconciler_{command.lower()}"
-    sql = f"CREATE POLICY {name} ON {table.quoted} FOR {command} TO {table.role} {clause[command]};"
+def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault | None:
+    is_open, narrowed_by = table.lets_everything(command), table.narrowed_by(command)
+    if is_open and not narrowed_by:
+        return None
+    remedies = [] if is_open else ["add a policy for the role of DATABASE_URL"]
+    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in narrowed_by]
     return _fault(
         "row_security",
         f"row-level security of {mapped.label} does not let our role {command} every row",
-        "add a policy for the role of DATABASE_URL",
-        sql=sql,
+        "; ".join(remedies),
+        sql="" if is_open else rights.policy(command, mapped, table.role),
         blinds=True,
     )
 
@@ -163,15 +184,22 @@ def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
 
 
 def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    """Columns that we leave to their defaults, and cannot."""
     if not need.inserts:
         return []
-    filled = set(_theirs(need, need.inserts))
+    found, filled = [], set(need.theirs(need.inserts))
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
-    if not empty:
-        return []
-    seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
-    sql = f"ALTER TABLE {table.quoted} " + ", ".join(f'ALTER COLUMN "{name}" DROP NOT NULL' for name in empty) + ";"
-    return [_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql)]
+    if empty:
+        seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
+        dropped = ", ".join(f"ALTER COLUMN {rights.quoted(name)} DROP NOT NULL" for name in empty)
+        sql = f"ALTER TABLE {rights.place(need.mapped)} {dropped};"
+        found.append(_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql))
+    for column, sequence in table.closed_sequences().items():
+        if column not in filled:
+            seen = f"our role may not use {sequence}, which numbers {need.mapped.label}.{column}"
+            sql = f"GRANT USAGE ON SEQUENCE {sequence} TO {rights.quoted(table.role)};"
+            found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
+    return found
 
 
 def _without_key(table: CatalogTable, need: Need) -> list[IntegrationFault]:
@@ -182,19 +210,16 @@ def _without_key(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     if table.is_unique(key):
         return []
     seen = f"{need.mapped.label}.{key} is not unique by a key of its own"
-    sql = f'ALTER TABLE {table.quoted} ADD UNIQUE ("{key}");'
+    sql = f"ALTER TABLE {rights.place(need.mapped)} ADD UNIQUE ({rights.quoted(key)});"
     return [_fault("key_missing", seen, "give it a primary key, or map the column that has one", sql=sql)]
 
 
 def _right(
-    privilege: str, mapped: Mapped, columns: Sequence[str], sql: str, *, blinds: bool = False
+    privilege: str, table: CatalogTable, mapped: Mapped, columns: Sequence[str], *, blinds: bool = False
 ) -> IntegrationFault:
     seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"
+    sql = rights.columns(privilege, columns, mapped, table.role)
     return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=blinds)
-
-
-def _theirs(need: Need, ours: Iterable[str]) -> list[str]:
-    return [need.mapped.columns[name] for name in sorted(ours)]
 
 
 def _columns_named(columns: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, text
 
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
+from reconciler.store import rights
 from reconciler.store.app_tables import Application, Mapped
 from reconciler.store.catalog import CatalogTable
 from reconciler.store.database import Database
@@ -104,8 +105,10 @@ def on_copies(application: Application) -> Application:
 
 
 def names(application: Application) -> dict[str, str]:
-    """What a copy is called -> what its table is called."""
-    return {copy_of(mapped).label: mapped.label for mapped in _mapped(application)}
+    """What a copy is called -> what its table is called, in words and as SQL."""
+    both = [(copy_of(mapped), mapped) for mapped in _mapped(application)]
+    said = {copy.label: mapped.label for copy, mapped in both}
+    return said | {rights.place(copy): rights.place(mapped) for copy, mapped in both}
 
 
 def script(application: Application) -> str:
@@ -174,7 +177,7 @@ def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool
 
 
 def _block(mapped: Mapped, application: Application) -> str:
-    table, copy, exact = _quoted(mapped), _quoted(copy_of(mapped)), _is_exact(mapped, application)
+    table, copy, exact = rights.place(mapped), rights.place(copy_of(mapped)), _is_exact(mapped, application)
     return _COPY.format(
         table=table,
         table_text=_literal(table),
@@ -182,17 +185,9 @@ def _block(mapped: Mapped, application: Application) -> str:
         copy_text=_literal(copy),
         indexes=" INCLUDING INDEXES" if exact else "",
         exact=str(exact).lower(),
-        key=_identifier(mapped.columns["id"]),
+        key=rights.quoted(mapped.columns["id"]),
         key_text=_literal(mapped.columns["id"]),
     )
-
-
-def _quoted(mapped: Mapped) -> str:
-    return f"{_identifier(mapped.schema)}.{_identifier(mapped.name)}"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(said: str) -> str:

@@ -169,7 +169,9 @@ _GONE = (
     pg.ProtocolViolation,  # PgBouncer says everything by it: the server is away, or no connection became free
 )
 _REFUSED = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
-_REFUSED_TO_CONNECT = re.compile(r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password)", re.DOTALL)
+_REFUSED_TO_CONNECT = re.compile(
+    r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password|permission denied)", re.DOTALL
+)
 """While connecting, libpq passes on the server's words only, and no SQLSTATE."""
 
 
@@ -180,7 +182,7 @@ def told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     if isinstance(cause, _REFUSED) or (state is None and _REFUSED_TO_CONNECT.search(str(cause))):
         return DatabaseUnreachable(
             "PostgreSQL answers, and refuses the connection of DATABASE_URL",
-            "check user, password and database name in DATABASE_URL",
+            "check user, password and database name in DATABASE_URL, and that the role may CONNECT",
         )
     if isinstance(cause, _GONE) or (state is None and not isinstance(error, DataError | ProgrammingError)):
         return DatabaseUnreachable(

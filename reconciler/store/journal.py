@@ -15,11 +15,18 @@ from reconciler.ports import Installation, Runner
 
 T = TypeVar("T")
 
+_BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
+"""What is said of several faults at once; SQL stays a script."""
+
 # A role that may not see it looks as if there were none: to_regclass would raise instead.
 _EXISTS = text("""
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = 'reconciler' AND c.relname = 'intent'
                      AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+""")
+_WRITABLE = text("""
+    SELECT has_table_privilege(c.oid, 'INSERT') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'reconciler' AND c.relname = 'intent'
 """)
 _OPEN = text("""
     SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
@@ -82,8 +89,8 @@ def in_lock_order(rows: Mapping[BookingId, T]) -> list[tuple[BookingId, T]]:
     return sorted(rows.items(), key=lambda row: row[0])
 
 
-def _joined(faults: Sequence[IntegrationFault], name: str) -> str:
-    return "; ".join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
+def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:
+    return between.join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
 
 
 def _closing(kind: GapKind) -> list[str]:
@@ -100,6 +107,9 @@ class Journal:
 
     def exists(self) -> bool:
         return bool(self.connection.scalar(_EXISTS))
+
+    def is_ours_to_write(self) -> bool:
+        return bool(self.connection.scalar(_WRITABLE))
 
     def installation(self) -> Installation:
         row = self.connection.execute(text("SELECT id::text, since FROM reconciler.installation")).one()
@@ -134,7 +144,7 @@ class Journal:
             self.connection.execute(_RECORD, many)
 
     def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
-        said = {name: _joined(faults, name) for name in ("seen", "remedy", "sql")}
+        said = {name: _joined(faults, name, between) for name, between in _BETWEEN.items()}
         key = "transient" if all(fault.transient for fault in faults) else digest(said["seen"])
         values = {"cause": Cause.BLOCKED, "reason": faults[0].code, "key": key, "detail": json.dumps(said)}
         self.connection.execute(_RECORD, {**self._gap(kind, about, now), **values})

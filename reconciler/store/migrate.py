@@ -1,7 +1,7 @@
 """Bring our schema up to date, or say the SQL that would."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,15 +13,27 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from reconciler.errors import DatabaseDisagrees
+from reconciler.store import rights
 from reconciler.store.database import Database
 
 SCHEMA = "reconciler"
 _HEAD = "head"
 _VERSIONED = text("""
-    SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+    SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
+           current_user AS role
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'reconciler' AND c.relname = 'alembic_version'
 """)
+_REFUSED = text("""
+    SELECT DISTINCT privilege, current_user AS role
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, unnest(CAST(:privileges AS text[])) AS privilege
+    WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND NOT has_table_privilege(c.oid, privilege) ORDER BY privilege
+""")
+_HIDDEN = text("""
+    SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND row_security_active(c.oid) ORDER BY c.relname
+""")
+READ, WRITE = ("SELECT",), ("SELECT", "INSERT", "UPDATE", "DELETE")
 LOCK = 0x7265636F6E63  # any constant of our own
 
 
@@ -42,14 +54,11 @@ def revision(connection: Connection) -> str | None:
     Raises:
         DatabaseDisagrees: our schema is there, and our role may not use it.
     """
-    readable = connection.scalar(_VERSIONED)
-    if readable is None:
+    found = connection.execute(_VERSIONED).first()
+    if found is None:
         return None
-    if not readable:
-        raise DatabaseDisagrees(
-            "our schema `reconciler` is there, and the role of DATABASE_URL may not use it",
-            "let its owner run the GRANT lines that `reconciler migrate --sql --role ROLE` prints at its end",
-        )
+    if not found.readable:
+        raise _no_right("use", found.role, WRITE)
     return MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
 
 
@@ -77,13 +86,62 @@ def script(role: str | None = None, more: str = "") -> str:
     """
     output = io.StringIO()
     command.upgrade(_config(output), _HEAD, sql=True)
-    return output.getvalue() + more + (_GRANTS.format(role='"' + role.replace('"', '""') + '"') if role else "")
+    return output.getvalue() + more + (f"\n{grants(role)}" if role else "")
 
 
-_GRANTS = """
-GRANT USAGE ON SCHEMA reconciler TO {role};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA reconciler TO {role};
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA reconciler TO {role};
+def grants(role: str, *, read_only: bool = False) -> str:
+    """What a role needs in our schema if it does not own it, for whoever makes it or will: may be run again."""
+    name = "'" + role.replace("'", "''") + "'"
+    lines = "".join(f"        {line}\n" for line in _lines(role, READ if read_only else WRITE))
+    return _GRANTS.format(schema=SCHEMA, name=name, lines=lines)
+
+
+def require_rights(connection: Connection, *, writing: bool) -> None:
+    """That our role may read every row of our schema, and write if it is to.
+
+    Raises:
+        DatabaseDisagrees: it may not.
+    """
+    refused = connection.execute(_REFUSED, {"privileges": list(WRITE if writing else READ)}).all()
+    if refused:
+        raise _no_right(
+            " and ".join(row.privilege for row in refused) + " in", refused[0].role, WRITE if writing else READ
+        )
+    hidden = connection.scalars(_HIDDEN).all()
+    if hidden:
+        sql = " ".join(f"ALTER TABLE {SCHEMA}.{table} DISABLE ROW LEVEL SECURITY;" for table in hidden)
+        raise DatabaseDisagrees(
+            "row-level security hides rows of our own schema `reconciler`", f"let its owner run: {sql}"
+        )
+
+
+def _no_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagrees:
+    return DatabaseDisagrees(
+        f"our schema `{SCHEMA}` is there, and the role of DATABASE_URL may not {what} it",
+        f"let its owner run: {' '.join(_lines(role, privileges))}",
+    )
+
+
+def _lines(role: str, privileges: Sequence[str]) -> list[str]:
+    every_row, to = ", ".join(privileges), f"TO {rights.quoted(role)};"
+    return [
+        f"GRANT USAGE ON SCHEMA {SCHEMA} {to}",
+        f"GRANT {every_row} ON ALL TABLES IN SCHEMA {SCHEMA} {to}",
+        # For the tables of later versions.
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {every_row} ON TABLES {to}",
+    ]
+
+
+_GRANTS = """\
+DO $rights$
+BEGIN
+    IF to_regnamespace('{schema}') IS NULL THEN
+        CREATE SCHEMA {schema};
+    END IF;
+    IF NOT pg_has_role({name}, (SELECT nspowner FROM pg_namespace WHERE nspname = '{schema}'), 'USAGE') THEN
+{lines}    END IF;
+END
+$rights$;
 """
 
 

@@ -129,9 +129,9 @@ def last_finished(database: Database, jobs: Collection[str], scope: str) -> tupl
         return finished, connection.execute(text("SELECT clock_timestamp()")).scalar_one()
 
 
-def require_ledger(connection: Connection) -> None:
+def require_ledger(connection: Connection, *, writing: bool = False) -> None:
     """Raises:
-    DatabaseDisagrees: our schema is not there, or not the one this version wants.
+    DatabaseDisagrees: our schema is not there, not the one this version wants, or not ours to read (or write).
     """
     found, wanted = migrate.revision(connection), migrate.newest()
     if found is None:
@@ -143,3 +143,4 @@ def require_ledger(connection: Connection) -> None:
         raise DatabaseDisagrees(
             f"our schema `reconciler` is at revision {found}, and this version wants {wanted}", "reconciler migrate"
         )
+    migrate.require_rights(connection, writing=writing)

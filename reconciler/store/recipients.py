@@ -6,12 +6,12 @@ Each statement is built once per mapping: a repair asks both twice, and building
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Select, Text, bindparam, cast, exists, func, or_, select
+from sqlalchemy import DateTime, Select, Text, bindparam, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from reconciler.domain.intents import Result
 from reconciler.store.look import refuses_texts
-from reconciler.store.rules import OURS, Tables
+from reconciler.store.rules import OURS, Tables, some
 
 
 @lru_cache(maxsize=16)
@@ -26,7 +26,7 @@ def refusing(tables: Tables) -> Select[Any] | None:
     asked = func.unnest(bindparam("significant", type_=ARRAY(Text))).column_valued("asked")
     # Anywhere in what stands there: two numbers in one field, an extension, any prefix. When in doubt, no text.
     stands = or_(*(func.strpos(_digits(column), asked) > 0 for column in written))
-    return select(asked).where(exists().where(refuses_texts(tables), stands))
+    return select(asked).where(some(refuses_texts(tables), stands))
 
 
 @lru_cache(maxsize=16)

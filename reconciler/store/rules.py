@@ -23,6 +23,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -175,6 +176,11 @@ def _asked_for(kind: GapKind, tables: Tables) -> ColumnElement[bool]:
     return and_(true(), *(_true_if(_column(tables.booking, theirs) == value) for theirs, value in wanted.items()))
 
 
+def some(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is such a row. Not SELECT *, as SQLAlchemy has it: that wants the right to read every column."""
+    return exists(literal_column("1")).where(*facts)
+
+
 def first_failing(held: Mapping[Condition, ColumnElement[bool]]) -> ColumnElement[str | None]:
     """The name of the first condition that fails, NULL if all hold."""
     return case(*((~holds, literal(str(name))) for name, holds in held.items()), else_=null())
@@ -206,9 +212,10 @@ def _no_text(tables: Tables) -> ColumnElement[bool]:
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
     queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
     if tables.application.satisfied_by is None:
-        return ~exists().where(row, queued_or_sent)
-    right_kind = cast(queue.c.trigger, Text).in_(tables.application.satisfied_by)
-    return ~exists().where(row, queued_or_sent, right_kind)
+        return ~some(row, queued_or_sent)
+    # A row that does not say of what kind it is may be the right one.
+    right_kind = func.coalesce(cast(queue.c.trigger, Text).in_(tables.application.satisfied_by), True)
+    return ~some(row, queued_or_sent, right_kind)
 
 
 def _undecided(tables: Tables) -> ColumnElement[bool]:
@@ -216,7 +223,7 @@ def _undecided(tables: Tables) -> ColumnElement[bool]:
     if "approved_by" not in queue.c:
         return true()
     cancelled = cast(queue.c.status, Text) == "cancelled"
-    return ~exists().where(queue.c.booking_id == tables.booking.c.id, cancelled, queue.c.approved_by.is_not(None))
+    return ~some(queue.c.booking_id == tables.booking.c.id, cancelled, queue.c.approved_by.is_not(None))
 
 
 def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -227,7 +234,7 @@ def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bo
     # Where nobody knows since when, it may be long ago, and is told.
     too_long = func.coalesce(func.coalesce(*times) <= now - watch.after, True, type_=Boolean())
     in_status = cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind])
-    return exists().where(queue.c.booking_id == tables.booking.c.id, in_status, more, too_long)
+    return some(queue.c.booking_id == tables.booking.c.id, in_status, more, too_long)
 
 
 def app_failures(tables: Tables) -> FromClause:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection
 
 from reconciler.domain.diagnosis import Remark
+from reconciler.store import rights
 from reconciler.store.app_tables import Application, Mapped
 from reconciler.store.catalog import CatalogTable
 
@@ -38,7 +39,7 @@ def _unindexed(table: CatalogTable, mapped: Mapped, columns: Sequence[str]) -> I
             yield Remark(
                 said=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
                 remedy="create it; CONCURRENTLY, so that the application does not wait",
-                sql=f'CREATE INDEX CONCURRENTLY ON {table.quoted} ("{theirs}");',
+                sql=f"CREATE INDEX CONCURRENTLY ON {rights.place(mapped)} ({rights.quoted(theirs)});",
             )
 
 
@@ -50,5 +51,5 @@ def _lying(table: CatalogTable, mapped: Mapped) -> Iterator[Remark]:
         yield Remark(
             said=f"the default of {mapped.label}.{theirs} is wrong by the offset of any session that is not in UTC",
             remedy="let it be now(), which needs no zone; rows that are there keep what they have",
-            sql=f'ALTER TABLE {table.quoted} ALTER COLUMN "{theirs}" SET DEFAULT now();',
+            sql=f"ALTER TABLE {rights.place(mapped)} ALTER COLUMN {rights.quoted(theirs)} SET DEFAULT now();",
         )

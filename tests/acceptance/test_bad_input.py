@@ -81,6 +81,7 @@ def test_every_mistake_of_file_and_environment_at_once(tmp_path: Path, variables
         (("onec",), "No such command"),
         (("once", "--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
         (("migrate", "--role", "job"), "--role goes with --sql"),
+        (("grants", "--role", "a\nb"), "printable characters"),
     ],
 )
 def test_a_command_line_that_is_wrong(
@@ -134,7 +135,7 @@ def test_a_schema_we_may_not_use_is_not_taken_for_a_missing_one(tmp_path: Path, 
     bare_venue.alter("DROP SCHEMA reconciler")
     bare_venue.sql(reconciler("migrate", "--sql", folder=tmp_path).out)
     ran = reconciler("status", folder=tmp_path, DATABASE_URL=bare_venue.url())
-    assert_clear(ran, Exit.NEEDS_A_HUMAN, "is there, and the role of DATABASE_URL may not use it", "--role")
+    assert_clear(ran, Exit.NEEDS_A_HUMAN, "is there, and the role of DATABASE_URL may not use it", "GRANT USAGE ON")
 
 
 def test_a_schema_from_a_newer_version(tmp_path: Path, venue: Venue) -> None:

@@ -154,6 +154,16 @@ def test_satisfied_by_narrows_what_counts(world: World) -> None:
     assert [decision.booking.id for decision in plan.repairs] == [booking]
 
 
+def test_a_text_of_a_kind_that_nobody_wrote_down_may_be_the_one_that_counts(world: World) -> None:
+    """As all of them are, where the column was added a moment ago."""
+    world.venue.alter("ALTER TABLE private_booking_sms_queue ALTER COLUMN trigger_type DROP NOT NULL")
+    world.venue.text(world.venue.booking(), trigger_type=None)
+    world.configure(texts=", satisfied_by: [booking_created, booking_confirmed]")
+    plan = world.texts(act=False).plan
+    assert plan is not None
+    assert plan.repairs == []
+
+
 def test_only_one_venue_of_several(world: World) -> None:
     mine = world.venue.booking(source="mine")
     world.venue.booking(source="theirs")

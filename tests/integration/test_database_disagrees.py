@@ -39,6 +39,11 @@ BREAKS_TEXTS = {
         "column_required",
         "wants 1 column: tenant",
     ),
+    "a default from a sequence that is closed to us": (
+        f"ALTER TABLE {QUEUE} ADD COLUMN number bigserial",
+        "right_missing",
+        f"our role may not use public.{QUEUE}_number_seq",
+    ),
     "no right to insert": (f"REVOKE INSERT ON {QUEUE} FROM reconciler_job", "right_missing", "INSERT"),
     "no right to update": (
         f"REVOKE UPDATE (twilio_message_sid) ON {QUEUE} FROM reconciler_job",
@@ -152,6 +157,28 @@ def test_the_remedy_s_sql_mends_it_and_repairs_resume_by_themselves(world: World
         world.venue.sql(fault.sql)
     assert world.texts().repaired == 1
     assert world.gaps() == {}
+
+
+def test_a_sequence_is_opened_by_the_line_that_is_told(world: World) -> None:
+    world.venue.booking()
+    world.venue.alter(
+        f"ALTER TABLE {QUEUE} ADD COLUMN number bigserial, ADD COLUMN own bigint GENERATED ALWAYS AS IDENTITY"
+    )
+    (fault,) = world.texts().faults
+    world.venue.sql(fault.sql)
+    assert world.texts().repaired == 1
+
+
+def test_a_restrictive_policy_is_named_and_no_further_policy_is_asked_for(world: World) -> None:
+    world.venue.booking()
+    world.venue.alter(f"CREATE POLICY narrow ON {QUEUE} AS RESTRICTIVE FOR SELECT USING (priority = 3)")
+    (fault,) = world.texts().faults
+    assert (fault.remedy, fault.sql) == (
+        "exempt the role of DATABASE_URL from the restrictive policy narrow",
+        "",
+    )
+    world.venue.sql(f"ALTER POLICY narrow ON {QUEUE} TO venue_app")
+    assert world.texts().repaired == 1
 
 
 def test_a_trigger_of_the_application_that_rejects_one_row_stops_only_that(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Pages that are written by a program, so that they cannot say anything else than the code: docs/settings.md.
+"""Pages that are written by a program, so that they cannot say anything else than the code: settings and grants.
 
 ``python -m tests.repo.pages`` writes them anew; a test compares them.
 """
@@ -13,12 +13,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from reconciler.settings import values
+from reconciler import bootstrap
+from reconciler.cli.grants import DEFAULT_ROLE
+from reconciler.settings import load, values
 from reconciler.settings.model import CronFile
 from reconciler.settings.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "docs" / "settings.md"
+GRANTS = ROOT / "docs" / "grants.md"
 
 WRITTEN = {
     "a duration": values.parse_duration,
@@ -30,6 +33,8 @@ WRITTEN = {
     "a region": values.parse_region,
 }
 """What a value is -> what reads it, and says in the first line of its docstring how it is written."""
+
+READER = "reconciler_reader"
 
 MEMBERS = {"messages": "status", "jobs": "job"}
 """A mapping with keys of the venue's own -> what such a key is."""
@@ -62,6 +67,49 @@ repairs; otherwise they are not looked at.
 """
 
 
+GRANTS_HEAD = """\
+# The role of the jobs
+
+<!-- Written by `python -m tests.repo.pages` from reconciler/store; change it there. -->
+
+`reconciler grants` prints the SQL that gives a role what the mapping in `cron.yaml` needs, and nothing more: each
+privilege for the columns that are used, the policies for row-level security, our own schema. It needs no database and
+changes nothing. Whoever owns the application's tables runs it:
+
+```
+reconciler grants | psql -v ON_ERROR_STOP=1 "$OWNER_URL"
+DATABASE_URL="$OWNER_URL" reconciler migrate
+```
+
+in this order or the other, and again whenever the mapping or a policy in `cron.yaml` changes; it takes nothing away
+from a role that had more (`DROP OWNED BY` does, before it). `--role` names another role than that of `DATABASE_URL`:
+behind some poolers its user is written differently from the role. Rules that are off or only report, `customers: off`
+and `deliver: application` make it shorter.
+
+What is missing later stops the repairs that need it, nothing else: `integration.schema` names the privilege or policy
+and the line that gives it. In our own schema it stops everything, with exit 5.
+
+- **Row-level security.** The policies let the role meet every row: one that shows it fewer would make a booking look
+  as if it had no text. `FOR UPDATE` goes by the policy for UPDATE. A restrictive policy of yours narrows them all the
+  same, and is told.
+- **What the application does by itself** when a row is written: a trigger runs with the rights of our role unless it
+  is `SECURITY DEFINER`, and may want rights that no mapping can know. Setting a column of the same row, such as
+  `updated_at`, wants none; nor do foreign keys, which the owner's rights check. We never delete a row.
+- **Who migrates owns our schema.** If that is the role itself, which then needs CREATE on the database, nothing is
+  granted there. If it is the owner, tables of later versions are included, as long as the same role migrates.
+- **CONNECT** on the database is everybody's unless somebody took it away.
+
+For the defaults:
+
+"""
+
+READ_ONLY = """\
+
+`--read-only` is for a role that only looks, by hand: enough for `once`, `explain` and `status`.
+
+"""
+
+
 @dataclass(frozen=True)
 class Key:
     """One key of cron.yaml; ``default`` as a person would write it."""
@@ -86,6 +134,13 @@ def settings_page() -> str:
     defaults = CronFile().model_dump(mode="json", by_alias=True)
     variables = _table(("variable", "what stands in it"), [(f"`{name}`", said) for name, said in VARIABLES.items()])
     return "".join([HEAD, *written, "\n", *map(_shown, parts(CronFile, defaults)), ENVIRONMENT, variables])
+
+
+def grants_page() -> str:
+    settings = load(ROOT / "cron.yaml", {}, file_only=True)
+    both = (bootstrap.grants(settings, DEFAULT_ROLE), bootstrap.grants(settings, READER, read_only=True))
+    everything, looking = (f"```sql\n{script}```\n" for script in both)
+    return f"{GRANTS_HEAD}{everything}{READ_ONLY}{looking}"
 
 
 def parts(model: type[BaseModel], defaults: dict[str, Any], path: str = "", example: str = "") -> Iterator[Part]:
@@ -156,3 +211,4 @@ def _first_line(docstring: str | None) -> str:
 if __name__ == "__main__":
     SETTINGS.parent.mkdir(exist_ok=True)
     SETTINGS.write_text(settings_page(), encoding="utf-8")
+    GRANTS.write_text(grants_page(), encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Documentation that says what the code says: the settings' page, and the example that is also the default."""
+"""Documentation that says what the code says: pages of settings and grants, and the example with the defaults."""
 
 from reconciler.settings import source
 from reconciler.settings.loading import load
 from reconciler.settings.model import CronFile
 from reconciler.settings.variables import VARIABLES
-from tests.repo.pages import ROOT, SETTINGS, parts, settings_page
+from tests.repo.pages import GRANTS, ROOT, SETTINGS, grants_page, parts, settings_page
 
 EXAMPLE = ROOT / "cron.yaml"
 
@@ -19,6 +19,10 @@ def example() -> CronFile:
 
 def test_the_settings_page_is_the_one_the_program_writes() -> None:
     assert SETTINGS.read_text(encoding="utf-8") == settings_page(), "run: python -m tests.repo.pages"
+
+
+def test_the_page_of_grants_is_the_one_the_program_writes() -> None:
+    assert GRANTS.read_text(encoding="utf-8") == grants_page(), "run: python -m tests.repo.pages"
 
 
 def test_every_key_says_what_it_means() -> None:

@@ -11,10 +11,7 @@ from psycopg import sql
 from reconciler import bootstrap
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.postgres import PostgresServer
-from reconciler.settings import Settings
-from reconciler.settings.environment import NOTHING
-from reconciler.settings.model import CronFile
-from reconciler.settings.source import Source
+from reconciler.settings import load
 from reconciler.store import copies, migrate
 from reconciler.store.database import Database
 
@@ -24,7 +21,7 @@ NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
 ANA = "+447700900101"
 BEA = "+447700900102"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
-DEFAULTS = Settings(file=CronFile(), environment=NOTHING, source=Source("cron.yaml", None))
+DEFAULTS = load(None, {}, file_only=True)
 """What an empty cron.yaml wants."""
 LEDGER = ("gap", "intent", "run", "episode", "rate")
 
