@@ -34,6 +34,8 @@ class Wanted(StrEnum):
     USABLE = "a number that can be texted"
     OTHER = "another one"
     WELL = "well"
+    RESOLVED = "settled by reconciler resolve"
+    ENDED = "at its end"
 
 
 Value = tuple[str | int | bool, ...] | datetime | timedelta | int | str | None

@@ -110,7 +110,7 @@ def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: dat
     yield check(Hold.PER_RECIPIENT, texted, applies=facts.recent >= most, cause=cause)
     if policy.deliver is Deliver.RECONCILER:
         left = validity(booking, policy, now)
-        seconds = f"Twilio may keep it {int(left.total_seconds())} s"
+        seconds = f"Twilio may keep it {max(0, int(left.total_seconds()))} s"
         yield check(Hold.QUIET_HOURS, seconds, applies=left < SHORTEST_VALIDITY, cause=cause)
 
 

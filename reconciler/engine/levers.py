@@ -122,8 +122,10 @@ class Levers:
     def _of_ledger(self, check: Check, last: Intent) -> Sequence[Lever]:
         reason = check.verdict.reason if check.verdict else ""
         match last.state:
-            case State.UNKNOWN | State.NEEDS_HUMAN | State.SENDING:
-                return [_intent(last, (State.PLANNED, State.DONE, State.DROPPED))]
+            case State.UNKNOWN | State.NEEDS_HUMAN:
+                return [_intent(last, Wanted.RESOLVED)]
+            case State.SENDING:
+                return [_intent(last, Wanted.ENDED)]
             case State.PLANNED:
                 return [_from("limits.backoff", last.not_before)]
             case State.DONE if reason == Refusal.TAKEN_BACK and last.provider_id:
@@ -162,6 +164,5 @@ def _from(name: str, moment: datetime | None) -> Lever:
     return Lever(place=Place.CLOCK, name=name, wanted=Wanted.FROM, value=moment)
 
 
-def _intent(intent: Intent, states: tuple[State, ...]) -> Lever:
-    value = tuple(state.value for state in states)
-    return Lever(place=Place.LEDGER, name="state", wanted=Wanted.ONE_OF, value=value, rows=(intent.id,))
+def _intent(intent: Intent, wanted: Wanted) -> Lever:
+    return Lever(place=Place.LEDGER, name="state", wanted=wanted, rows=(intent.id,))

@@ -11,7 +11,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.levers import Lever, Place, Wanted
 from reconciler.domain.verdicts import Condition
 from reconciler.store import recipients
-from reconciler.store.look import refuses_texts
+from reconciler.store.look import refusals
 from reconciler.store.rules import Tables, deciding_rows, phones, placeholders
 
 MOST_ROWS = 20
@@ -87,14 +87,14 @@ def of_consent(connection: Connection, tables: Tables, booking: BookingId, signi
     key = cast(customer.c.id, Text)
     whose = [key == own]
     whose += [recipients.stands(customer, literal(significant))] if significant and recipients.written(customer) else []
-    statement = select(key).where(refuses_texts(tables), or_(*whose)).order_by(key).limit(MOST_ROWS)
-    rows = tuple(connection.scalars(statement))
-    wanted: dict[str, str | bool] = {"opt_in": True, "status": tables.application.active_customer}
-    return [
-        Lever(place=Place.CUSTOMER, name=name, wanted=Wanted.ONE_OF, value=(value,), rows=rows)
-        for name, value in wanted.items()
-        if rows and name in customer.c
-    ]
+    allowing: dict[str, str | bool] = {"opt_in": True, "status": tables.application.active_customer}
+    levers = []
+    for name, refuses in refusals(tables).items():
+        statement = select(key).where(refuses, or_(*whose)).order_by(key).limit(MOST_ROWS)
+        rows, value = tuple(connection.scalars(statement)), (allowing[name],)
+        if rows:
+            levers.append(Lever(place=Place.CUSTOMER, name=name, wanted=Wanted.ONE_OF, value=value, rows=rows))
+    return levers
 
 
 def _own(name: str, wanted: Wanted, value: Any = None) -> Lever:

@@ -76,6 +76,8 @@ class Hand:
                 return lever.value[0]
             case Wanted.FROM:
                 return lever.value
+            case Wanted.RESOLVED | Wanted.ENDED:
+                return "planned"
             case Wanted.AFTER if lever.name == "end_time":
                 return lever.value + timedelta(hours=1)
             case Wanted.AFTER:
