@@ -14,8 +14,14 @@ from reconciler.ports import Services
 from reconciler.settings import Settings
 from tests.support.venue import LONDON
 
-FILLED = {"guests": 12, "occasion": "Birthday", "start_time": "18:00", "provider_id": "SM" + "2" * 32}
-FILLED["phone"] = "+447700900999"
+FILLED = {
+    "guests": 12,
+    "occasion": "Birthday",
+    "start_time": "18:00",
+    "provider_id": "SM" + "2" * 32,
+    "phone": "+447700900999",
+}
+WRITTEN = {Wanted.EMPTY: None, Wanted.WITHOUT: "call first", Wanted.RESOLVED: "planned", Wanted.ENDED: "planned"}
 _spare = count(1)
 _SETTINGS: dict[str, Callable[[Services, Any], Services]] = {
     "rules.sms.missing.stale_after": lambda s, v: replace(s, texts=replace(s.texts, stale_after=v)),
@@ -70,30 +76,21 @@ class Hand:
         return {name: value}
 
     def _value(self, lever: Lever) -> Any:
-        match lever.wanted:
-            case Wanted.ONE_OF:
-                assert isinstance(lever.value, tuple)
-                return lever.value[0]
-            case Wanted.FROM:
-                return lever.value
-            case Wanted.RESOLVED | Wanted.ENDED:
-                return "planned"
-            case Wanted.AFTER if lever.name == "end_time":
-                return lever.value + timedelta(hours=1)
-            case Wanted.AFTER:
-                return lever.value + timedelta(days=2)
-            case Wanted.OTHER if lever.name == "date":
+        match lever.wanted, lever.value:
+            case Wanted.ONE_OF, tuple() as values:
+                return values[0]
+            case Wanted.AFTER, datetime() as at:
+                return at + (timedelta(hours=1) if lever.name == "end_time" else timedelta(days=2))
+            case Wanted.FROM, at:
+                return at
+            case Wanted.OTHER, _ if lever.name == "date":
                 return self.now + timedelta(days=300)
-            case Wanted.USABLE | Wanted.OTHER:
+            case ((Wanted.USABLE | Wanted.OTHER), _):
                 return f"+33639980{next(_spare) % 100:02d}1"  # the crowd's end with 9
-            case Wanted.EMPTY:
-                return None
-            case Wanted.WITHOUT:
-                return "call first"
-            case Wanted.FILLED:
+            case Wanted.FILLED, _:
                 return FILLED[lever.name]
-            case _:
-                raise AssertionError(f"no value is {lever.wanted}")
+            case wanted, _:
+                return WRITTEN[wanted]
 
     def _set(self, table: str, values: Mapping[str, Any], rows: Iterable[str]) -> None:
         changes = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in values)
