@@ -19,7 +19,7 @@ from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import READER, Sandbox
 from tests.repo import examples
 from tests.support.clock import StandingClock
-from tests.support.venue import ANA, Venue
+from tests.support.venue import ANA, BEA, Venue
 from tests.support.world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
@@ -109,6 +109,20 @@ def test_what_it_names_is_what_decides(world: World, reason: str) -> None:
     for change, verdict in ((stands, reason), (mended, "")):
         world.venue.sql(f"UPDATE private_bookings SET {change} WHERE id = %s", booking)
         assert rule(world, booking).verdict.reason == verdict
+
+
+def test_those_who_refuse_are_named_and_nobody_else(world: World) -> None:
+    venue = world.venue
+    own = venue.customer(mobile_e164=BEA, sms_opt_in=False)
+    same_number = venue.customer(mobile_e164=None, mobile_number="07700 900101", sms_status="opted_out")
+    venue.customer(mobile_e164=BEA, sms_opt_in=False)
+    venue.customer(mobile_e164=ANA)
+    found = rule(world, venue.booking(customer_id=own))
+    assert found.verdict.reason == Refusal.OPTED_OUT
+    assert [(lever.name, lever.value, lever.rows) for lever in found.levers] == [
+        ("opt_in", (True,), (own,)),
+        ("status", ("active",), (same_number,)),
+    ]
 
 
 @pytest.mark.parametrize(

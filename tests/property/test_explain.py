@@ -292,8 +292,9 @@ def flipped(world: World, crowd: Crowd) -> set[str]:
         explanations = explained(services, ids)
         agrees(services, explanations)
         fits(Page(world.settings(), services.clock.now(), {}), explanations)
-        # The texts last: what is done for one of them may concern others with the same number.
-        for kind in reversed(CONDITIONS):
+        # The texts that are missing first: what is done for another rule may concern the number of one of them.
+        assert next(iter(CONDITIONS)) is GapKind.SMS_MISSING
+        for kind in CONDITIONS:
             for booking, rule in to_flip(explanations, kind):
                 assert rule.levers or is_final(rule), (booking, rule)
                 decided.add(Decided.of(rule).name)

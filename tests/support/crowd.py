@@ -190,11 +190,13 @@ class Crowd:
         for text in self.texts:
             rows.setdefault(text["booking_id"], []).append(text["id"])
         for booking in self.bookings:
+            # Those that a pass does not see by their age it may know by the ledger.
+            is_old = booking["created_at"] < self.now - 13 * DAY
             for effect in Effect:
-                if self.chance(0.3):
+                if self.chance(0.5 if is_old else 0.3):
                     self._remember(booking["id"], effect, subjects.get((effect, booking["id"])), rows)
             for kind in ("sms.missing", "calendar.missing", "sms.stuck", "sms.unproven"):
-                if self.chance(0.05):
+                if self.chance(0.4 if is_old else 0.05):
                     self._gap(booking["id"], GapKind(kind))
 
     def _remember(self, booking: str, effect: Effect, subject: str | None, rows: Mapping[str, list[str]]) -> None:
