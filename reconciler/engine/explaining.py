@@ -170,7 +170,8 @@ class _Rule:
         """The verdict as a pass would give it, all that it asks of the booking and of itself, and what would help."""
         if finding.failed:
             verdict = failed_condition(finding.failed)
-            return verdict, (), self._of_condition(finding.booking, finding.failed, since)
+            is_fine = verdict.standing is Standing.FINE
+            return verdict, (), () if is_fine else self._of_condition(finding.booking, finding.failed, since)
         if self.mender is None:
             levers = self._of_condition(finding.booking, CONDITIONS[self.kind][-1], since)
             return refused(REPORTED[self.kind]), (), levers

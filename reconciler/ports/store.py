@@ -127,7 +127,7 @@ class Bookings(Protocol):
     def levers(
         self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
     ) -> Sequence[Lever]:
-        """What would change what the condition says of the booking."""
+        """What would change what the condition says of the booking, where that is not that all is well."""
         ...
 
     def number_levers(self, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:

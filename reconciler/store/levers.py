@@ -22,7 +22,6 @@ _PHONES = (
 )
 """Where the columns of ``rules.phones`` stand."""
 _ROWS_WANTED = {
-    Condition.NO_TEXT: ("status", Wanted.ONE_OF, ("failed", "cancelled")),
     Condition.UNDECIDED: ("approved_by", Wanted.EMPTY, None),
     Condition.OVERDUE: ("status", Wanted.ONE_OF, ("sent", "cancelled")),
     Condition.UNPROVEN: ("provider_id", Wanted.FILLED, None),
@@ -38,7 +37,7 @@ def of_condition(
     oldest: datetime,
     booking: BookingId,
 ) -> Sequence[Lever]:
-    """What the condition says of the booking would change with these."""
+    """What would change what the condition says of the booking, where that is not that all is well."""
     application = tables.application
     match condition:
         case Condition.STATUS:
@@ -57,8 +56,6 @@ def of_condition(
             return _date_set(connection, tables, booking)
         case Condition.PHONE:
             return [_phone(0, Wanted.FILLED, None)] if "phone" in tables.booking.c else []
-        case Condition.NO_EVENT:
-            return [_own("event_id", Wanted.EMPTY)]
         case _:
             return _rows(connection, tables, condition, now, booking)
 

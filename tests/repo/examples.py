@@ -20,8 +20,8 @@ HEAD = """\
 # One booking, explained
 
 `reconciler explain BOOKING` (the id, or its first characters) says for each rule where the booking stands and why, what
-was looked at, and what happens next. It reads and writes nothing; with `--ask` it also asks Twilio and Google. The
-conditions and checks are those of every pass.
+was looked at, what happens next, and (*change*) which value would have to be what. It reads and writes nothing; with
+`--ask` it also asks Twilio and Google. The conditions and checks are those of every pass.
 
 Below: one booking of each group of the demo's week (`reconciler sandbox` has them), before the first pass.
 """
