@@ -186,9 +186,9 @@ class Crowd:
 
     def remember(self, subjects: Mapping[tuple[Effect, str], str]) -> None:
         """Draw a ledger; ``subjects`` are those of what would be repaired now."""
-        rows: dict[str, list[str]] = {}
+        rows: dict[tuple[str, str], list[str]] = {}
         for text in self.texts:
-            rows.setdefault(text["booking_id"], []).append(text["id"])
+            rows.setdefault((text["booking_id"], text["trigger_type"]), []).append(text["id"])
         for booking in self.bookings:
             # Those that a pass does not see by their age it may know by the ledger.
             is_old = booking["created_at"] < self.now - 13 * DAY
@@ -199,7 +199,9 @@ class Crowd:
                 if self.chance(0.4 if is_old else 0.05):
                     self._gap(booking["id"], GapKind(kind))
 
-    def _remember(self, booking: str, effect: Effect, subject: str | None, rows: Mapping[str, list[str]]) -> None:
+    def _remember(
+        self, booking: str, effect: Effect, subject: str | None, rows: Mapping[tuple[str, str], list[str]]
+    ) -> None:
         trigger = EVENT_TRIGGER if effect is Effect.EVENT else self.one_of(TRIGGERS[:2])
         before = self.one_of([0, 0, 0, 1, 2, 4, 5])
         states = [*(self.one_of(FINAL) for _ in range(before)), self.one_of(list(State))]
@@ -207,7 +209,7 @@ class Crowd:
             deleted = effect is Effect.EVENT and state is State.REFUSED and self.chance(0.5)
             code, cause = DELETED if deleted else self.one_of(CODES[state])
             at = self.now - (len(states) - generation + 1) * HOUR
-            own = self.one_of([self.id(), *rows.get(booking, [])]) if code == HANDED_OVER else self.id()
+            own = self.one_of([self.id(), *rows.get((booking, trigger), [])]) if code == HANDED_OVER else self.id()
             row = {
                 "id": self.id(),
                 "scope": self.one_of([""] * 9 + ["venue_id=7"]),
