@@ -7,16 +7,20 @@ from datetime import datetime
 import click
 
 from reconciler import bootstrap
-from reconciler.cli.advice import NEXT, WOULD_CHANGE
+from reconciler.cli.advice import NEXT, TOMORROW, WOULD_CHANGE, words
 from reconciler.cli.options import config_option
-from reconciler.cli.output import console, folded
+from reconciler.cli.output import NARROWEST, console, folded, shown
 from reconciler.cli.status import ago
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.evidence import QueuedText
+from reconciler.domain.intents import Intent
 from reconciler.domain.judging import LEDGER, moment
+from reconciler.domain.levers import Place
 from reconciler.domain.verdicts import LABELS, Check, Condition, Hold, Refusal, Standing
 from reconciler.engine import asking, explaining
 from reconciler.engine.explaining import Explained, RuleExplained
 from reconciler.errors import Exit
-from reconciler.ports import Mandate
+from reconciler.ports import Mandate, Services
 from reconciler.service.lateness import next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
@@ -25,6 +29,10 @@ from reconciler.store.overview import LastRun, overview
 
 SHOWN = 5
 """So many bookings are named where several begin alike."""
+LONGEST_ID = 40
+LONGEST_WORD = 24
+"""Columns of a word that the application's tables hold: a status, a trigger."""
+LONGEST_VALUE = 56
 INDENT = " " * 10
 HEADLINE = {
     Standing.FINE: "FINE",
@@ -80,23 +88,34 @@ def command(booking: str, ask: bool, config: str | None) -> Exit:
     """
     settings = bootstrap.settings(config)
     with bootstrap.services(settings, Mandate(act=False)) as services:
-        found = explaining.beginning_with(booking, SHOWN + 1, services)
-        if not found:
-            raise click.UsageError(f"no booking's id begins with {booking}")
-        if len(found) > 1:
-            more = ", .." if len(found) > SHOWN else ""
-            raise click.UsageError(f"several begin with {booking}: {', '.join(found[:SHOWN])}{more}")
-        explained = explaining.explain(found[0], services)
+        found = _meant(booking, services)
+        explained = explaining.explain(found, services)
         if explained is None:
-            raise click.UsageError(f"booking {found[0]} is gone, or no rule looks at it")
+            raise click.UsageError(f"booking {shown(found, LONGEST_ID)} is gone, or no rule looks at it")
         records = list(asking.ask(explained.booking, services)) if ask else []
         page = Page(settings, services.clock.now(), _last_runs(settings))
     out = console()
     for line in page.lines(explained):
         out.print(line, markup=False, soft_wrap=True)
     for record in records:
-        out.print(f"{record.provider:<10}{record.said}", markup=False, soft_wrap=True)
+        out.print(shown(f"{record.provider:<10}{record.said}", NARROWEST), markup=False, soft_wrap=True)
     return Exit.AS_DESIRED
+
+
+def _meant(written: str, services: Services) -> BookingId:
+    """The one booking whose id begins so, however a person copied it out of a text or a title."""
+    beginning = written.strip().removeprefix("#").strip()
+    if not beginning:
+        raise click.UsageError("which booking? Give its id, or the first characters, such as 1a2b3c4d")
+    said = shown(beginning, LONGEST_ID)
+    found = explaining.beginning_with(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
+    if not found:
+        raise click.UsageError(f"no booking's id begins with {said}")
+    if len(found) > 1:
+        more = ", .." if len(found) > SHOWN else ""
+        named = ", ".join(shown(one, LONGEST_ID) for one in found[:SHOWN])
+        raise click.UsageError(f"several begin with {said}: {named}{more}")
+    return found[0]
 
 
 def _last_runs(settings: Settings) -> dict[str, LastRun]:
@@ -118,50 +137,94 @@ class Page:
     runs: dict[str, LastRun]
 
     def lines(self, explained: Explained) -> Iterator[str]:
+        for line in self._lines(explained):
+            yield shown(line, NARROWEST)
+
+    def _lines(self, explained: Explained) -> Iterator[str]:
         booking = explained.booking
         yield (
-            f"booking   {booking.reference} · {booking.status} · made {moment(booking.created_at)} · "
-            f"party {moment(booking.starts_at)} · event {_shortened(booking.event_id)}"
+            f"booking   {shown(booking.reference, LONGEST_WORD)} · {_word(booking.status or 'no status')} · "
+            f"made {moment(booking.created_at)} · party {moment(booking.starts_at)} · "
+            f"event {_shortened(booking.event_id)}"
         )
         common = {name: holds for rule in explained.rules for name, holds in rule.conditions.items() if name in COMMON}
         yield from folded("asked     ", [_condition(name, common[name]) for name in COMMON if name in common])
         for rule in explained.rules:
             yield from self._rule(rule)
-        texts = [
-            f"{row.status or 'no status'} {row.trigger} {_shortened(row.provider_id)}{' (ours)' if row.ours else ''}"
-            for row in explained.texts
-        ]
-        yield from folded("texts     ", texts or ["none in the queue"])
-        history = [
-            f"{one.effect} generation {one.generation} {one.state}{f' ({one.code})' if one.code else ''}, "
-            f"{one.attempts} attempts, {_shortened(one.provider_id)}"
-            for one in explained.history
-        ]
-        yield from folded("ledger    ", history or ["nothing of ours yet"])
+        yield from folded("texts     ", _most([_text(row) for row in explained.texts]) or ["none in the queue"])
+        yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["nothing of ours yet"])
 
     def _rule(self, rule: RuleExplained) -> Iterator[str]:
         verdict = rule.verdict
         why = LABELS.get(verdict.reason, verdict.reason) or "nothing stands in the way"
         cause = f", cause {verdict.cause}" if verdict.cause else ""
         since = f", open for {ago(self.now - rule.gap.opened_at)}" if rule.gap else ""
-        yield f"{HEADLINE[verdict.standing]:<10}{rule.kind}: {why}{cause}{since}"
+        headline = f"{rule.kind}: {why}{cause}{since}"
         own = [_condition(name, holds) for name, holds in rule.conditions.items() if name not in COMMON]
+        if verdict.standing is Standing.FINE and not rule.checks:
+            yield from folded(f"{HEADLINE[verdict.standing]:<10}", [headline, *own])
+        else:
+            yield f"{HEADLINE[verdict.standing]:<10}{headline}"
+            yield from self._asked(rule, own)
+
+    def _asked(self, rule: RuleExplained, own: list[str]) -> Iterator[str]:
+        verdict = rule.verdict
         if rule.checks or verdict.standing is not Standing.NOT_ASKED:
             yield from folded(INDENT, [*own, *map(_check, rule.checks)])
-        if verdict.cause:
-            yield from folded(f"{INDENT}next: ", [self._next(rule), *_change(rule)], between="; ")
+        if verdict.standing not in (Standing.FINE, Standing.NOT_ASKED):
+            yield from folded(f"{INDENT}next: ", self._next(rule).split("; "), between="; ")
+        if verdict.standing not in (Standing.FINE, Standing.REPAIR):
+            yield from folded(f"{INDENT}change: ", self._changes(rule), between="; ")
+
+    def _changes(self, rule: RuleExplained) -> list[str]:
+        changes = [words(lever, self._columns) for lever in rule.levers]
+        if rule.verdict.reason in WOULD_CHANGE:
+            changes.insert(0, WOULD_CHANGE[rule.verdict.reason])
+        return changes or ["nothing that we know of"]
+
+    @property
+    def _columns(self) -> dict[Place, dict[str, str]]:
+        bookings, queue = self.settings.file.bookings, self.settings.file.rules.sms_missing.queue
+        customers = bookings.customers.columns.model_dump() if bookings.customers else {}
+        tables = {Place.BOOKING: bookings.columns.model_dump(), Place.QUEUE: queue.columns.model_dump()}
+        return {
+            place: {ours: theirs for ours, theirs in columns.items() if theirs}
+            for place, columns in (tables | {Place.CUSTOMER: customers}).items()
+        }
 
     def _next(self, rule: RuleExplained) -> str:
         says = NEXT[rule.verdict.standing]
         job = self.settings.file.running().get(rule.job)
-        if "{when}" not in says:
-            return says
         if job is None:
             return says.format(when=f"by hand only: {rule.job} is off in cron.yaml")
         run = self.runs.get(rule.job)
+        if not rule.in_sight:
+            return says.format(when=TOMORROW.format(job=rule.job))
         at = next_time(job, run.started_at if run else None, self.now, self.settings.file.timezone)
         local = at.astimezone(self.settings.file.timezone)
         return says.format(when=f"{rule.job}, {local:%H:%M}" if run else f"the first run of {rule.job}")
+
+
+def _most(said: list[str]) -> list[str]:
+    """The newest of them, and how many more there are."""
+    more = len(said) - SHOWN
+    return [*said[:SHOWN], f"and {more} older"] if more > 0 else said
+
+
+def _text(row: QueuedText) -> str:
+    status, whose = _word(row.status) if row.status else "no status", " (ours)" if row.ours else ""
+    return f"{status} {_word(row.trigger)} {_shortened(row.provider_id)}{whose}"
+
+
+def _intent(one: Intent) -> str:
+    code = f" ({_word(one.code)})" if one.code else ""
+    return f"{one.effect} generation {one.generation} {one.state}{code}, {one.attempts} attempts, " + _shortened(
+        one.provider_id
+    )
+
+
+def _word(value: str) -> str:
+    return shown(value, LONGEST_WORD)
 
 
 def _condition(name: Condition, holds: bool) -> str:
@@ -169,13 +232,9 @@ def _condition(name: Condition, holds: bool) -> str:
 
 
 def _check(check: Check) -> str:
-    return f"{CHECKED.get(check.name, check.name)}: {check.seen}{' (stands in the way)' if check.verdict else ''}"
-
-
-def _change(rule: RuleExplained) -> list[str]:
-    change = WOULD_CHANGE.get(rule.verdict.reason)
-    return [change] if change else []
+    in_the_way = " (in the way)" if check.verdict else ""
+    return f"{CHECKED.get(check.name, check.name)}: {shown(check.seen, LONGEST_VALUE)}{in_the_way}"
 
 
 def _shortened(id_: str | None) -> str:
-    return f"{id_[:8]}.." if id_ else "none"
+    return f"{shown(id_[:8], LONGEST_WORD)}.." if id_ else "none"

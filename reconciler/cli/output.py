@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
+CUT = ".."
+"""Behind what was too long to be shown."""
 NOUN = {Effect.TEXT: "texts", Effect.EVENT: "events"}
 REPAIRED = {
     Became.SENT: "sent",
@@ -109,14 +112,28 @@ def reasons(result: PassResult) -> Iterable[str]:
 
 def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[str]:
     """``label`` and the parts, in lines that fit the narrowest terminal; never cut within a part."""
-    line = label
+    line, is_empty = label, True
     for number, part in enumerate(parts):
         separator = between if number else ""
-        if len(line) + len(separator) + len(part) > NARROWEST - 4:
+        if not is_empty and cell_len(line + separator + part) > NARROWEST - 4:
             yield line + separator.rstrip()
             line, separator = " " * len(label), ""
-        line += separator + part
+        line, is_empty = line + separator + part, False
     yield line
+
+
+def shown(value: str, most: int) -> str:
+    """What stands in a table, for a terminal: one line of at most so many columns, and nothing that could command it.
+
+    What cannot be printed, or would turn the direction of writing, is shown as its escape.
+    """
+    beginning = value[: most + 1]
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in beginning)
+    if len(value) <= most and cell_len(plain) <= most:
+        return plain
+    while cell_len(plain) > most - len(CUT):
+        plain = plain[:-1]
+    return plain + CUT
 
 
 def mended(result: PassResult) -> Iterable[str]:

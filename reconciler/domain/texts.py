@@ -110,7 +110,7 @@ def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: dat
     yield check(Hold.PER_RECIPIENT, texted, applies=facts.recent >= most, cause=cause)
     if policy.deliver is Deliver.RECONCILER:
         left = validity(booking, policy, now)
-        seconds = f"Twilio may keep it {int(left.total_seconds())} s"
+        seconds = f"Twilio may keep it {max(0, int(left.total_seconds()))} s"
         yield check(Hold.QUIET_HOURS, seconds, applies=left < SHORTEST_VALIDITY, cause=cause)
 
 
@@ -128,13 +128,13 @@ def _ledger(booking: Booking, facts: TextFacts, policy: TextPolicy, cause: Cause
 
 
 def _recipient(booking: Booking, facts: TextFacts, cause: Cause) -> Iterator[Check]:
-    stopped = any(map(_stopped, booking.app_failures))
+    said_stop = any(map(stopped, booking.app_failures))
     refuses = [
         name
         for name, holds in (
             ("the booking's customer", booking.customer_refuses),
             ("a customer with the number", facts.opted_out),
-            ("STOP at Twilio", stopped),
+            ("STOP at Twilio", said_stop),
         )
         if holds
     ]
@@ -178,5 +178,6 @@ def nothing_left(failure: AppFailure) -> bool:
     return bool(_NEVER_LEFT.search(message)) and not _UNANSWERED.search(message)
 
 
-def _stopped(failure: AppFailure) -> bool:
+def stopped(failure: AppFailure) -> bool:
+    """Whether the application's attempt met a recipient who had told Twilio STOP (21610)."""
     return bool(_STOPPED.search(failure.message or ""))

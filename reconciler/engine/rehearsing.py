@@ -8,12 +8,12 @@ from reconciler.domain import events
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.drills import Seed, rule_of
 from reconciler.domain.events import EventBody
-from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.policies import Deliver, Policy
 from reconciler.domain.settling import carries
 from reconciler.domain.verdicts import LABELS
 from reconciler.engine import telling
-from reconciler.engine.explaining import EFFECTS, REPAIRED_BY, WATCHED_BY
+from reconciler.engine.explaining import REPAIRED_BY, WATCHED_BY
 from reconciler.engine.jobs import perform
 from reconciler.engine.mender import LONG_AGO
 from reconciler.engine.results import PassResult
@@ -23,6 +23,7 @@ NUMBER = "+447700900999"
 """Set aside for drama (Ofcom): if a drill ever reached out, nobody would be there."""
 A_DAY = timedelta(days=1)
 SOME_DAYS = 7
+EFFECTS = {GapKind.SMS_MISSING: Effect.TEXT, GapKind.CALENDAR_MISSING: Effect.EVENT}
 MEND_COPIES = "look at the kind's rule in cron.yaml; `reconciler migrate` makes the drill's copies anew"
 
 

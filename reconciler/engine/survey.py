@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import Cause, IntegrationFault
+from reconciler.domain.gaps import Cause, Gap, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.domain.plan import EVERYTHING, Plan, Tripped, trips
 from reconciler.domain.policies import Policy
@@ -36,8 +36,8 @@ def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: d
     if any(fault.blinds for fault in faults):
         return Survey(scope=scope, full=full, faults=faults, plan=None, intents={}, mended_otherwise={})
     has_ledger = tx.ledger.exists()
-    begun = _begun(tx, mender) if has_ledger else []
-    known = _known(tx, mender, begun) if has_ledger and services.span is None else set()
+    begun = begun_of(tx, mender) if has_ledger else []
+    known = known_of(tx.ledger.open_gaps(mender.kind), begun) if has_ledger and services.span is None else set()
     oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
     seen = look(tx, mender.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
     ids = [booking.id for booking in seen.broken]
@@ -83,13 +83,14 @@ def pass_checks(mender: Mender, services: Services, faults: Collection[Integrati
         yield check(name, said, applies=applies, cause=Cause.BLOCKED)
 
 
-def _known(tx: Transaction, mender: Mender, begun: Sequence[Intent]) -> set[BookingId]:
+def known_of(gaps: Collection[Gap], begun: Sequence[Intent]) -> set[BookingId]:
     """Open gaps and planned intents are looked at whatever their age: none fades by leaving the window."""
-    gaps = {BookingId(gap.about) for gap in tx.ledger.open_gaps(mender.kind)}
-    return gaps | {intent.booking for intent in begun if intent.state is State.PLANNED}
+    return {BookingId(gap.about) for gap in gaps} | {
+        intent.booking for intent in begun if intent.state is State.PLANNED
+    }
 
 
-def _begun(tx: Transaction, mender: Mender) -> list[Intent]:
+def begun_of(tx: Transaction, mender: Mender) -> list[Intent]:
     """What has not come to its end."""
     open_states = [state for state in State if not state.is_final]
     return [intent for state in open_states for intent in tx.ledger.in_state(mender.effect, state)]

@@ -30,7 +30,12 @@ class PhoneNumbers(Protocol):
 
 
 class Unwritable(Exception):
-    """The template cannot be filled for this booking; ``args[0]`` names the variable, never a value."""
+    """The template cannot be filled for this booking; ``args[0]`` says why, never with a value of the booking's."""
+
+    def __init__(self, why: str, lacks: Sequence[str] = ()) -> None:
+        super().__init__(why)
+        self.lacks = tuple(lacks)
+        """The variables that the template uses and the booking does not have."""
 
 
 class Wording(Protocol):

@@ -16,6 +16,7 @@ from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, IntentId, State
+from reconciler.domain.levers import Lever, Wanted
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.reports import Group, Report
 from reconciler.domain.texts import Draft
@@ -137,6 +138,20 @@ class Bookings(Protocol):
         """Which conditions of the rule hold, each by itself, in their order; empty for a booking that is gone."""
         ...
 
+    def levers(
+        self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
+    ) -> Sequence[Lever]:
+        """What would change what the condition says of the booking, where that is not that all is well."""
+        ...
+
+    def number_levers(self, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:
+        """Where the booking's number stands: the first place that is filled; nothing if none is."""
+        ...
+
+    def consent_levers(self, booking: BookingId, significant: str) -> Sequence[Lever]:
+        """The customers who refuse the booking's text: its own, and any with the number ('': no number)."""
+        ...
+
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
         """The booking's rows of the text queue, the newest first; none where texts are none of our business."""
         ...
@@ -147,6 +162,10 @@ class Bookings(Protocol):
 
     def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
         """How many texts were sent, or are about to be, to each spelling since then, whoever sends them."""
+        ...
+
+    def texted_at(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
+        """When each text of ``texts_since`` was sent, the oldest first."""
         ...
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:

@@ -14,10 +14,11 @@ from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
 from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.levers import Lever, Wanted
 from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
-from reconciler.store import checks, evidence, look, needs, recipients, rules, trials, worth_knowing
+from reconciler.store import checks, evidence, levers, look, needs, recipients, rules, trials, worth_knowing
 from reconciler.store.queue_rows import columns_of
 from reconciler.store.rules import OURS, Tables
 
@@ -73,6 +74,17 @@ class PostgresBookings:
     ) -> Mapping[Condition, bool]:
         return evidence.held(self.connection, self.tables, kind, now, oldest, booking)
 
+    def levers(
+        self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
+    ) -> Sequence[Lever]:
+        return levers.of_condition(self.connection, self.tables, kind, condition, now, oldest, booking)
+
+    def number_levers(self, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:
+        return levers.of_number(self.connection, self.tables, booking, wanted)
+
+    def consent_levers(self, booking: BookingId, significant: str) -> Sequence[Lever]:
+        return levers.of_consent(self.connection, self.tables, booking, significant)
+
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
         return evidence.queued(self.connection, self.tables, booking)
 
@@ -88,6 +100,12 @@ class PostgresBookings:
             return {}
         rows = self.connection.execute(statement, {"spellings": sorted(spellings), "since": since})
         return {row[0]: row[1] for row in rows}
+
+    def texted_at(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
+        statement = recipients.texted_at(self.tables)
+        if statement is None or not spellings:
+            return []
+        return list(self.connection.scalars(statement, {"spellings": sorted(spellings), "since": since}))
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
         booking = self.tables.booking

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Text, cast, func, null, select
+from sqlalchemy import ColumnElement, Connection, DateTime, Select, Text, bindparam, cast, func, null, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.verdicts import Condition
+from reconciler.domain.verdicts import CONDITIONS, Condition
 from reconciler.store.rules import OURS, Tables, conditions
 
 MOST_ROWS = 20
@@ -18,14 +20,18 @@ def held(
     connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
 ) -> Mapping[Condition, bool]:
     """Which of the rule's conditions hold for the booking, in their order; empty if it is gone or not ours."""
-    asked = conditions(kind, tables, now, oldest)
-    statement = (
-        select(*(holds.label(name) for name, holds in asked.items()))
-        .select_from(tables.from_clause())
-        .where(tables.booking.c.id == booking, tables.mine())
-    )
-    row = connection.execute(statement).first()
-    return dict(zip(asked, row, strict=True)) if row else {}
+    statement = _asking(tables, kind)
+    row = connection.execute(statement, {"now": now, "oldest": oldest, "id": booking}).first()
+    return dict(zip(CONDITIONS[kind], row, strict=True)) if row else {}
+
+
+@lru_cache(maxsize=16)
+def _asking(tables: Tables, kind: GapKind) -> Select[Any]:
+    now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
+    asked: list[ColumnElement[Any]] = [
+        holds.label(name) for name, holds in conditions(kind, tables, now, oldest).items()
+    ]
+    return select(*asked).select_from(tables.from_clause()).where(tables.booking.c.id == bindparam("id"), tables.mine())
 
 
 def queued(connection: Connection, tables: Tables, booking: BookingId) -> Sequence[QueuedText]:

@@ -1,6 +1,6 @@
 """Statements that find and classify bookings, and how a row of theirs becomes a ``Booking``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -140,15 +140,20 @@ def refusing_customer(tables: Tables) -> Any:
 
 def refuses_texts(tables: Tables) -> Any:
     """A customer row that does not plainly allow texts refuses them: NULL is not consent."""
+    return or_(false(), *refusals(tables).values())
+
+
+def refusals(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
+    """The ways in which a customer row refuses texts, by the column that says so."""
+    ways: dict[str, ColumnElement[bool]] = {}
     if tables.customer is None:
-        return false()
-    refusals: list[ColumnElement[bool]] = []
+        return ways
     if "opt_in" in tables.customer.c:
-        refusals.append(tables.customer.c.opt_in.is_not(True))
+        ways["opt_in"] = tables.customer.c.opt_in.is_not(True)
     if "status" in tables.customer.c:
         status = cast(tables.customer.c.status, Text)
-        refusals.append(func.coalesce(status != tables.application.active_customer, True))
-    return or_(false(), *refusals)
+        ways["status"] = func.coalesce(status != tables.application.active_customer, True)
+    return ways
 
 
 def booking(row: RowMapping) -> Booking:
@@ -156,7 +161,7 @@ def booking(row: RowMapping) -> Booking:
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
     return Booking(
         id=BookingId(row["id"]),
-        status=row["status"],
+        status=row["status"] or "",
         created_at=row["created_at"],
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],

@@ -6,7 +6,19 @@ Each statement is built once per mapping: a repair asks both twice, and building
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Select, Text, bindparam, cast, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from reconciler.domain.intents import Result
@@ -18,20 +30,44 @@ from reconciler.store.rules import OURS, Tables, some
 def refusing(tables: Tables) -> Select[Any] | None:
     """Those of ``significant`` that stand at a customer who refuses; ``None`` where no customer has a number."""
     customer = tables.customer
-    written = [
-        customer.c[name] for name in ("mobile_e164", "mobile_number") if customer is not None and name in customer.c
-    ]
-    if not written:
+    if customer is None or not written(customer):
         return None
     asked = func.unnest(bindparam("significant", type_=ARRAY(Text))).column_valued("asked")
-    # Anywhere in what stands there: two numbers in one field, an extension, any prefix. When in doubt, no text.
-    stands = or_(*(func.strpos(_digits(column), asked) > 0 for column in written))
-    return select(asked).where(some(refuses_texts(tables), stands))
+    return select(asked).where(some(refuses_texts(tables), stands(customer, asked)))
+
+
+def written(customer: Table) -> list[ColumnElement[Any]]:
+    """Where a customer's number may be written."""
+    return [customer.c[name] for name in ("mobile_e164", "mobile_number") if name in customer.c]
+
+
+def stands(customer: Table, significant: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the number stands there, anywhere in what is written: two numbers in one field, an extension, any
+    prefix. When in doubt, no text.
+    """
+    return or_(*(func.strpos(_digits(column), significant) > 0 for column in written(customer)))
 
 
 @lru_cache(maxsize=16)
 def texted(tables: Tables) -> Select[Any] | None:
     """How many texts each of ``spellings`` was sent since ``since``; ``None`` where the queue does not say."""
+    sent = _sent(tables)
+    if sent is None:
+        return None
+    counted = select(sent.c.number, func.count()).where(sent.c.number.in_(bindparam("spellings", expanding=True)))
+    return counted.group_by(sent.c.number)
+
+
+@lru_cache(maxsize=16)
+def texted_at(tables: Tables) -> Select[Any] | None:
+    """When each of them was sent, the oldest first."""
+    sent = _sent(tables)
+    if sent is None:
+        return None
+    return select(sent.c.at).where(sent.c.number.in_(bindparam("spellings", expanding=True))).order_by(sent.c.at)
+
+
+def _sent(tables: Tables) -> Subquery | None:
     queue = tables.queue
     if queue is None:
         return None
@@ -40,20 +76,19 @@ def texted(tables: Tables) -> Select[Any] | None:
     if not when or not to:
         return None
     filled = [func.nullif(func.btrim(cast(column, Text)), "") for column in to]
-    sent = (
-        select(_stripped(func.coalesce(*filled)).label("number"))
+    at = func.coalesce(*when)
+    return (
+        select(_stripped(func.coalesce(*filled)).label("number"), at.label("at"))
         .where(
             or_(
                 # Approved is as good as sent: whoever sends it does not ask for our limit.
                 cast(queue.c.status, Text).in_(("sent", "approved")),
                 queue.c.error.startswith(f"{OURS}{Result.UNKNOWN}"),
             ),
-            func.coalesce(*when) >= bindparam("since", type_=DateTime(timezone=True)),
+            at >= bindparam("since", type_=DateTime(timezone=True)),
         )
         .subquery()
     )
-    counted = select(sent.c.number, func.count()).where(sent.c.number.in_(bindparam("spellings", expanding=True)))
-    return counted.group_by(sent.c.number)
 
 
 def _digits(column: Any) -> Any:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
     literal_column,
@@ -32,7 +33,7 @@ from sqlalchemy import (
 
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.plan import Span
-from reconciler.domain.verdicts import CONDITIONS, Condition
+from reconciler.domain.verdicts import CONDITIONS, REPORTED, Condition
 from reconciler.store.app_tables import Application, AsStored
 
 OURS = "reconciler: "
@@ -162,12 +163,9 @@ def conditions(kind: GapKind, tables: Tables, now: Moment, oldest: Moment) -> Ma
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
     }
-    if kind is GapKind.SMS_MISSING:
-        everything |= {Condition.NO_TEXT: _no_text(tables), Condition.UNDECIDED: _undecided(tables)}
-    elif kind is GapKind.SMS_STUCK:
-        everything[Condition.OVERDUE] = _too_long(tables, kind, now, true())
-    elif kind is GapKind.SMS_UNPROVEN:
-        everything[Condition.UNPROVEN] = _too_long(tables, kind, now, ~_filled(_queue(tables).c.provider_id))
+    for condition in set(CONDITIONS[kind]) - set(everything):
+        found = _any_row(condition, tables, now)
+        everything[condition] = found if kind in REPORTED else ~found
     return {condition: everything[condition] for condition in CONDITIONS[kind]}
 
 
@@ -195,46 +193,68 @@ def _filled(column: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def _date_set(tables: Tables) -> ColumnElement[bool]:
-    to_be_confirmed: list[ColumnElement[bool]] = []
+    return and_(true(), *(~fact for fact in placeholders(tables).values()))
+
+
+def placeholders(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
+    """The ways in which a booking says that its date is only a placeholder, by the column that says so."""
+    ways: dict[str, ColumnElement[bool]] = {}
     if "date_tbd" in tables.booking.c:
-        to_be_confirmed.append(_true_if(tables.booking.c.date_tbd))
+        ways["date_tbd"] = _true_if(tables.booking.c.date_tbd)
     if "notes" in tables.booking.c and tables.application.date_tbd_note:
         note = tables.booking.c.notes.icontains(tables.application.date_tbd_note, autoescape=True)
-        to_be_confirmed.append(_true_if(note))
-    return and_(true(), *(~fact for fact in to_be_confirmed))
+        ways["notes"] = _true_if(note)
+    return ways
 
 
-def _no_text(tables: Tables) -> ColumnElement[bool]:
+def deciding_rows(condition: Condition, tables: Tables, now: Moment) -> ColumnElement[bool]:
+    """The rows of the queue by which a booking fails *no text* or *undecided*, or is *overdue* or *unproven*."""
+    match condition:
+        case Condition.NO_TEXT:
+            return _is_text(tables)
+        case Condition.UNDECIDED:
+            return _is_decision(tables)
+        case Condition.OVERDUE:
+            return _too_long(tables, GapKind.SMS_STUCK, now, true())
+        case Condition.UNPROVEN:
+            return _too_long(tables, GapKind.SMS_UNPROVEN, now, ~_filled(_queue(tables).c.provider_id))
+        case _:
+            raise ValueError(f"{condition} is not about the queue")
+
+
+def _any_row(condition: Condition, tables: Tables, now: Moment) -> ColumnElement[bool]:
+    own = _queue(tables).c.booking_id == tables.booking.c.id
+    return some(own, deciding_rows(condition, tables, now))
+
+
+def _is_text(tables: Tables) -> ColumnElement[bool]:
     queue = _queue(tables)
-    row = queue.c.booking_id == tables.booking.c.id
     status = cast(queue.c.status, Text)
     # A row that Twilio gave a SID was sent, whatever became of the row; a failed one is judged by its message.
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
     queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
     if tables.application.satisfied_by is None:
-        return ~some(row, queued_or_sent)
+        return queued_or_sent
     # A row that does not say of what kind it is may be the right one.
     right_kind = func.coalesce(cast(queue.c.trigger, Text).in_(tables.application.satisfied_by), True)
-    return ~some(row, queued_or_sent, right_kind)
+    return and_(queued_or_sent, right_kind)
 
 
-def _undecided(tables: Tables) -> ColumnElement[bool]:
+def _is_decision(tables: Tables) -> ColumnElement[bool]:
     queue = _queue(tables)
     if "approved_by" not in queue.c:
-        return true()
-    cancelled = cast(queue.c.status, Text) == "cancelled"
-    return ~some(queue.c.booking_id == tables.booking.c.id, cancelled, queue.c.approved_by.is_not(None))
+        return false()
+    return and_(cast(queue.c.status, Text) == "cancelled", queue.c.approved_by.is_not(None))
 
 
 def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """A queue row of the booking has stood in such a status for longer than the rule allows."""
+    """It has stood in such a status for longer than the rule allows."""
     queue = _queue(tables)
     watch = tables.application.watches[kind]
     times = [queue.c[name] for name in watch.times if name in queue.c]
     # Where nobody knows since when, it may be long ago, and is told.
     too_long = func.coalesce(func.coalesce(*times) <= now - watch.after, True, type_=Boolean())
-    in_status = cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind])
-    return some(queue.c.booking_id == tables.booking.c.id, in_status, more, too_long)
+    return and_(cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind]), more, too_long)
 
 
 def app_failures(tables: Tables) -> FromClause:

@@ -3,13 +3,13 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -57,15 +57,16 @@ class Templates:
     def __init__(self, messages: Mapping[str, Wording], zone: ZoneInfo) -> None:
         self._zone = zone
         self._messages = {
-            status: (message.trigger, _ENVIRONMENT.from_string(message.template))
+            status: (message.trigger, _ENVIRONMENT.from_string(message.template), _used(message.template))
             for status, message in messages.items()
         }
 
     def write(self, booking: Booking, number: str) -> Draft:
         if booking.status not in self._messages:
             raise Unwritable("status")
-        trigger, template = self._messages[booking.status]
-        body = _render(template, variables(booking, self._zone))
+        trigger, template, used = self._messages[booking.status]
+        known = variables(booking, self._zone)
+        body = _render(template, known, used - set(known))
         if not carries(body, booking.reference):
             raise Unwritable("ref")
         if len(body) > LONGEST:
@@ -100,7 +101,7 @@ def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
 def check_template(source: str) -> list[str]:
     """What is wrong with a template, in a person's words; nothing if it can be used."""
     try:
-        used = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+        used = _used(source)
         template = _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
         return [f"line {error.lineno} of the template: {error.message}"]
@@ -123,9 +124,15 @@ def check_template(source: str) -> list[str]:
     return problems
 
 
-def _render(template: Template, values: Mapping[str, str | int]) -> str:
+def _used(source: str) -> set[str]:
+    return meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+
+
+def _render(template: Template, values: Mapping[str, str | int], absent: Set[str]) -> str:
     try:
         return template.render(values).strip()
+    except UndefinedError as error:
+        raise Unwritable(type(error).__name__, sorted(absent)) from None
     except _FAILURES as error:
         # The message may quote a value; its kind does not.
         raise Unwritable(type(error).__name__) from None

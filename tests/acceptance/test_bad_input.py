@@ -90,10 +90,26 @@ def test_a_command_line_that_is_wrong(
     assert_clear(reconciler(*arguments, folder=tmp_path, **variables), Exit.CONFIGURATION, said)
 
 
-@pytest.mark.parametrize("arguments", [("once",), ("once", "--do"), ("status",), ("migrate",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("once",), ("once", "--do"), ("status",), ("explain", "1a2b3c4d"), ("migrate",)], ids=" ".join
+)
 def test_nobody_listens_at_the_database(tmp_path: Path, variables: dict[str, str], arguments: tuple[str, ...]) -> None:
     ran = reconciler(*arguments, folder=tmp_path, **variables)
     assert_clear(ran, Exit.WORK_LEFT, "PostgreSQL at DATABASE_URL cannot be reached", "remedy: ", "try again")
+
+
+def test_no_such_host(tmp_path: Path, variables: dict[str, str]) -> None:
+    url = {"DATABASE_URL": "postgresql://somebody@database.invalid/venue"}
+    ran = reconciler("explain", "1a2b3c4d", folder=tmp_path, **variables | url)
+    assert_clear(ran, Exit.WORK_LEFT, "PostgreSQL at DATABASE_URL cannot be reached", "host and port")
+
+
+@pytest.mark.long
+def test_a_database_that_never_answers(tmp_path: Path, variables: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = {"DATABASE_URL": f"postgresql://somebody@127.0.0.1:{mute.getsockname()[1]}/venue"}
+        ran = reconciler("explain", "1a2b3c4d", folder=tmp_path, **variables | url)
+    assert_clear(ran, Exit.WORK_LEFT, "PostgreSQL at DATABASE_URL cannot be reached", "host and port")
 
 
 def test_a_wrong_database_name(tmp_path: Path, variables: dict[str, str], venue: Venue) -> None:

@@ -4,19 +4,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from rich.cells import cell_len
 
 from reconciler.cli.main import run
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.levers import Place, Wanted
 from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, first_in_the_way
-from reconciler.engine.explaining import RuleExplained, explain
+from reconciler.engine.explaining import Explained, RuleExplained, explain, explain_each
 from reconciler.errors import Exit
 from reconciler.sandbox import judgement
+from reconciler.sandbox.cast import DemoBooking
 from reconciler.sandbox.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import READER, Sandbox
 from tests.repo import examples
 from tests.support.clock import StandingClock
-from tests.support.venue import ANA, Venue
+from tests.support.venue import ANA, BEA, Venue
 from tests.support.world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
@@ -55,33 +58,37 @@ def rule(world: World, booking: str, kind: GapKind = SMS) -> RuleExplained:
     return found
 
 
+def explanations(week: World) -> Iterator[tuple[DemoBooking, Explained]]:
+    """Every booking of the demo, explained."""
+    with week.services(act=False) as services:
+        found = dict(explain_each([BookingId(booking.id) for booking in week.sandbox.bookings], services))
+    for booking in week.sandbox.bookings:
+        explained = found[BookingId(booking.id)]
+        assert explained is not None
+        yield booking, explained
+
+
 @pytest.mark.parametrize("after", ["before any pass", "after a pass"])
 def test_its_verdicts_are_those_of_the_scan(week: World, after: str) -> None:
     if after == "after a pass":
         week.once()
     plans = {kind: result.plan for kind, result in week.once(act=False).items()}
     seen: dict[GapKind, Counter[tuple[Standing, str]]] = {kind: Counter() for kind in plans if plans[kind]}
-    with week.services(act=False) as services:
-        for booking in week.sandbox.bookings:
-            explained = explain(BookingId(booking.id), services)
-            assert explained is not None
-            for one in explained.rules:
-                why = one.verdict.reason if one.verdict.reason != Condition.STATUS else str(booking.row["status"])
-                seen[one.kind][one.verdict.standing, why] += 1
+    for booking, explained in explanations(week):
+        for one in explained.rules:
+            why = one.verdict.reason if one.verdict.reason != Condition.STATUS else str(booking.row["status"])
+            seen[one.kind][one.verdict.standing, why] += 1
     assert seen == {kind: plan.tally() for kind, plan in plans.items() if plan}
 
 
 def test_the_first_thing_in_the_way_is_the_verdict(week: World) -> None:
-    with week.services(act=False) as services:
-        for booking in week.sandbox.bookings:
-            explained = explain(BookingId(booking.id), services)
-            assert explained is not None
-            for one in explained.rules:
-                failing = [name for name, holds in one.conditions.items() if not holds]
-                if failing:
-                    assert one.verdict.reason == failing[0]
-                elif one.checks:
-                    assert one.verdict == first_in_the_way(one.checks, one.verdict.cause or pytest.fail("no cause"))
+    for _, explained in explanations(week):
+        for one in explained.rules:
+            failing = [name for name, holds in one.conditions.items() if not holds]
+            if failing:
+                assert one.verdict.reason == failing[0]
+            elif one.checks:
+                assert one.verdict == first_in_the_way(one.checks, one.verdict.cause or pytest.fail("no cause"))
 
 
 FLIPS = {
@@ -104,22 +111,61 @@ def test_what_it_names_is_what_decides(world: World, reason: str) -> None:
         assert rule(world, booking).verdict.reason == verdict
 
 
-def test_holds_of_the_pass_are_named(world: World) -> None:
+def test_those_who_refuse_are_named_and_nobody_else(world: World) -> None:
+    venue = world.venue
+    own = venue.customer(mobile_e164=BEA, sms_opt_in=False)
+    same_number = venue.customer(mobile_e164=None, mobile_number="07700 900101", sms_status="opted_out")
+    venue.customer(mobile_e164=BEA, sms_opt_in=False)
+    venue.customer(mobile_e164=ANA)
+    found = rule(world, venue.booking(customer_id=own))
+    assert found.verdict.reason == Refusal.OPTED_OUT
+    assert [(lever.name, lever.value, lever.rows) for lever in found.levers] == [
+        ("opt_in", (True,), (own,)),
+        ("status", ("active",), (same_number,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edits", "variables", "reason", "levers"),
+    [
+        ({}, {"SUSPEND_ALL_EVENTS": "true"}, Hold.SUSPENDED, [("SUSPEND_ALL_EVENTS", Wanted.EMPTY, None)]),
+        (
+            {"event_policy": "report", "more": "repairs: report"},
+            {},
+            Hold.POLICY,
+            [("repairs", Wanted.ONE_OF, ("repair",)), ("rules.calendar.missing.policy", Wanted.ONE_OF, ("repair",))],
+        ),
+    ],
+    ids=["kill switch", "policies"],
+)
+def test_holds_of_the_pass_are_named_and_what_would_end_them(
+    world: World, edits: dict[str, str], variables: dict[str, str], reason: str, levers: list[tuple[object, ...]]
+) -> None:
     booking = world.venue.booking()
-    world.environment["SUSPEND_ALL_SMS"] = "true"
-    assert rule(world, booking).verdict.reason == Hold.SUSPENDED
-    assert rule(world, booking, CALENDAR).verdict.standing is Standing.REPAIR
+    world.environment |= variables
+    world.configure(**edits)
+    found = rule(world, booking, CALENDAR)
+    assert found.verdict.reason == reason
+    assert [(lever.name, lever.wanted, lever.value) for lever in found.levers] == levers
+    if not edits:
+        assert rule(world, booking, SMS).verdict.standing is Standing.REPAIR
     world.environment.clear()
-    world.configure(event_policy="report")
-    assert rule(world, booking, CALENDAR).verdict.reason == Hold.POLICY
+    world.edits.clear()
+    assert rule(world, booking, CALENDAR).verdict.standing is Standing.REPAIR
 
 
-def test_a_provider_that_was_broken_in_the_last_pass_is_named(world: World) -> None:
+def test_a_provider_that_was_broken_in_the_last_pass_is_named_until_one_finds_it_well(world: World) -> None:
     booking = world.venue.booking()
     world.sandbox.twilio.faults.always("", Fault(kind=Misbehaviour.STATUS, status=401, body="{}"))
     world.texts()
     found = rule(world, booking)
     assert (found.verdict.reason, found.gap is not None) == (Hold.INTEGRATION, True)
+    assert [(lever.place, lever.wanted) for lever in found.levers] == [(Place.INTEGRATION, Wanted.WELL)]
+    world.sandbox.twilio.faults.clear()
+    world.venue.text(booking)
+    world.texts()
+    world.venue.sql("DELETE FROM private_booking_sms_queue")
+    assert rule(world, booking).verdict.standing is Standing.REPAIR
 
 
 @pytest.mark.long
@@ -154,13 +200,71 @@ def test_it_writes_nothing_and_needs_no_ledger(bare_venue: Venue, typed: Callabl
 def test_which_booking_is_meant(world: World, typed: Callable[[World], Typed]) -> None:
     one = world.venue.booking()
     other = world.venue.booking(id=one[:8] + "-0000-4000-8000-000000000000")
-    for words, said in (
-        ((one[:8],), f"several begin with {one[:8]}: {', '.join(sorted((one, other)))}"),
-        (("nobody",), "no booking's id begins with nobody"),
-    ):
-        code, seen = typed(world)(*words)
-        assert (code, said in seen) == (Exit.CONFIGURATION, True), seen
-    assert typed(world)(one.upper())[0] == Exit.AS_DESIRED
+    code, seen = typed(world)(one[:8])
+    assert code == Exit.CONFIGURATION
+    assert f"several begin with {one[:8]}: {', '.join(sorted((one, other)))}" in seen
+    for written in (one, one.upper(), f"#{one}", f"  {one} ", f"\t# {one}\n"):
+        code, seen = typed(world)(written)
+        assert (code, seen.startswith(f"booking   {one[:8]}")) == (Exit.AS_DESIRED, True), seen
+
+
+UNKNOWN = [
+    ("nobody", "no booking's id begins with nobody"),
+    ("", "which booking?"),
+    ("  ", "which booking?"),
+    ("#", "which booking?"),
+    ("%", "begins with %"),
+    ("_", "begins with _"),
+    ("' OR true --", "begins with ' OR true --"),
+    ("1; DROP TABLE private_bookings", "begins with 1; DROP TABLE private_bookings"),
+    ("a" * 100_000, f"begins with {'a' * 38}.."),
+    ("\x1b[2Ja", r"begins with \x1b[2Ja"),
+    ("\u202ea", r"begins with \u202ea"),
+    ("a\0b", r"begins with a\x00b"),
+    ("a\nb", r"begins with a\nb"),
+    ("a\udc80", r"begins with a\udc80"),  # an argument that is no UTF-8
+    ("[bold]a", "begins with [bold]a"),
+]
+
+
+def test_no_booking_is_meant(world: World, typed: Callable[[World], Typed]) -> None:
+    world.venue.booking()
+    for written, said in UNKNOWN:
+        code, seen = typed(world)(written)
+        assert (code, said in seen, "Traceback" in seen) == (Exit.CONFIGURATION, True, False), seen
+        assert all(line.isprintable() for line in seen.splitlines())
+        assert max(map(len, seen.splitlines())) <= 100
+
+
+HOSTILE = ["\x1b[31mred\x07", "\u202eturned", "two\nlines", "<b>\u0085", "[bold]x", "x" * 1_000_000, "\u65e5" * 60]
+
+
+def test_nothing_that_stands_in_a_table_breaks_a_line(world: World, typed: Callable[[World], Typed]) -> None:
+    """Where the application's columns take any text."""
+    venue = world.venue
+    venue.alter("ALTER TABLE private_bookings DROP CONSTRAINT private_bookings_status_check")
+    venue.alter(
+        "ALTER TABLE private_booking_sms_queue DROP CONSTRAINT private_booking_sms_queue_status_check, "
+        "DROP CONSTRAINT private_booking_sms_queue_trigger_type_check"
+    )
+    for value in HOSTILE:
+        booking = venue.booking(status=value, calendar_event_id=value, customer_name=value, internal_notes=value)
+        venue.text(booking, status=value, trigger_type=value, twilio_message_sid=value, error_message=value)
+        code, seen = typed(world)(booking, "--ask")
+        lines = seen.removesuffix("\n").split("\n")
+        assert (code, len(lines) <= 25, max(map(cell_len, lines)) <= 100) == (Exit.AS_DESIRED, True, True), seen
+        assert all(line.isprintable() for line in lines), seen
+
+
+def test_a_database_that_makes_it_wait(world: World, typed: Callable[[World], Typed]) -> None:
+    world.configure(limits=", timeouts: {lock: 100ms}")
+    booking = world.venue.booking()
+    world.settings()  # writes cron.yaml
+    with world.venue.postgres.connect(world.venue.name) as other, other.transaction():
+        other.execute("LOCK TABLE private_booking_sms_queue")
+        code, seen = typed(world)(booking)
+    assert (code, "Traceback" in seen) == (Exit.WORK_LEFT, False), seen
+    assert seen.startswith("error: PostgreSQL took too long (LockNotAvailable, SQLSTATE 55P03)\nremedy: "), seen
 
 
 def test_a_text_of_unknown_outcome_has_its_history(world: World, typed: Callable[[World], Typed]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.cli.explain import Page
 from reconciler.domain.bookings import BookingId
-from reconciler.engine.explaining import explain
+from reconciler.engine.explaining import explain_each
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
 from tests.support.clock import StandingClock
@@ -20,8 +20,8 @@ HEAD = """\
 # One booking, explained
 
 `reconciler explain BOOKING` (the id, or its first characters) says for each rule where the booking stands and why, what
-was looked at, and what happens next. It reads and writes nothing; with `--ask` it also asks Twilio and Google. The
-conditions and checks are those of every pass.
+was looked at, what happens next, and (*change*) which value would have to be what. It reads and writes nothing; with
+`--ask` it also asks Twilio and Google. The conditions and checks are those of every pass.
 
 Below: one booking of each group of the demo's week (`reconciler sandbox` has them), before the first pass.
 """
@@ -33,16 +33,16 @@ def page(world: World) -> str:
 
 
 def _examples(world: World) -> Iterator[str]:
-    shown = set()
+    first: dict[str, BookingId] = {}
+    for booking in world.sandbox.bookings:
+        first.setdefault(booking.group, BookingId(booking.id))
     with world.services(act=False) as services:
-        for booking in world.sandbox.bookings:
-            if booking.group in shown:
-                continue
-            shown.add(booking.group)
-            explained = explain(BookingId(booking.id), services)
-            assert explained is not None
-            lines = Page(world.settings(), world.clock.now(), {}).lines(explained)
-            yield "\n".join([f"## {booking.group.capitalize()}\n", "```", *lines, "```\n"])
+        found = dict(explain_each(first.values(), services))
+    page = Page(world.settings(), world.clock.now(), {})
+    for group, booking in first.items():
+        explained = found[booking]
+        assert explained is not None
+        yield "\n".join([f"## {group.capitalize()}\n", "```", *page.lines(explained), "```\n"])
 
 
 def main() -> None:

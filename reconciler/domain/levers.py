@@ -1,0 +1,54 @@
+"""What would change a verdict: values that decided, where each stands, and what it would have to be."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Place(StrEnum):
+    """Where a value stands."""
+
+    BOOKING = "booking"
+    CUSTOMER = "customer"
+    QUEUE = "queue"
+    LEDGER = "ledger"
+    SETTINGS = "cron.yaml"
+    ENVIRONMENT = "environment"
+    INTEGRATION = "integration"
+    CLOCK = "clock"
+    """Nobody need do anything: time does it."""
+
+
+class Wanted(StrEnum):
+    """What a value would have to be, for some with the lever's ``value``."""
+
+    ONE_OF = "one of"
+    FROM = "from"
+    """That moment or a later one."""
+    AFTER = "after"
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+    EMPTY = "empty"
+    FILLED = "filled"
+    WITHOUT = "without"
+    USABLE = "a number that can be texted"
+    OTHER = "another one"
+    WELL = "well"
+    RESOLVED = "settled by reconciler resolve"
+    ENDED = "at its end"
+
+
+Value = tuple[str | int | bool, ...] | datetime | timedelta | int | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lever:
+    """One value, with nothing personal. All levers of a verdict together take what decided it out of the way."""
+
+    place: Place
+    name: str
+    """Our name of a column, a key of cron.yaml, a variable."""
+    wanted: Wanted
+    value: Value = None
+    rows: tuple[str, ...] = ()
+    """Ids of the rows, where they are not the booking's own."""
