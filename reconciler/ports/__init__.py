@@ -14,12 +14,11 @@ from reconciler.ports.providers import (
     Unwritable,
     Wording,
 )
-from reconciler.ports.reporting import Reporter
+from reconciler.ports.reporting import Reporter, Route
 from reconciler.ports.retention import Kept, Page, Place, Retention
 from reconciler.ports.services import Clock, Mandate, Services, Window
 from reconciler.ports.store import (
     Bookings,
-    Episodes,
     Installation,
     Ledger,
     Lock,
@@ -31,6 +30,7 @@ from reconciler.ports.store import (
     StoredEvent,
     Transaction,
 )
+from reconciler.ports.telling import Episodes, Outbox
 
 __all__ = [
     "DUPLICATE",
@@ -45,6 +45,7 @@ __all__ = [
     "Mandate",
     "NewIntent",
     "OurRow",
+    "Outbox",
     "OutgoingText",
     "Page",
     "PhoneNumbers",
@@ -53,6 +54,7 @@ __all__ = [
     "QueueRow",
     "Reporter",
     "Retention",
+    "Route",
     "Runner",
     "Services",
     "SmsGateway",

@@ -15,6 +15,8 @@ from reconciler.engine.jobs import raise_crash, run_job
 from reconciler.engine.results import PassResult
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
 from reconciler.ports import Mandate, Reporter, Services
+from reconciler.reporting import logs
+from reconciler.reporting.switches import Switches
 from reconciler.schedule import GRACE, Schedule, Trouble
 from reconciler.service.health import JobState
 from reconciler.service.troubles import Troubles
@@ -40,12 +42,16 @@ class Keeper:
     stop: Event
     reporter: Reporter | None
     troubles: Troubles = field(init=False)
+    switches: Switches = field(init=False)
     states: dict[str, JobState] = field(init=False)
     schedule: Schedule = field(init=False)
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.troubles = Troubles(self.reporter, self.settings.file.reporting.settled_after)
+        self.troubles = Troubles(
+            self.reporter, bootstrap.oncall(self.settings), self.settings.deadlines(), logs.announce
+        )
+        self.switches = bootstrap.switches(self.settings)
         self.states = {name: JobState() for name in self.jobs}
         self.schedule = Schedule(self.jobs, self.settings.file.timezone, self._run, self._trouble)
 
@@ -69,7 +75,7 @@ class Keeper:
         stopping = Thread(target=self.schedule.stop, daemon=True)
         stopping.start()
         stopping.join(PATIENCE)
-        self.troubles.deliver()
+        self.troubles.deliver(datetime.now(UTC))
         _log.info("gave_up_waiting" if stopping.is_alive() else "stopped")
         return not stopping.is_alive()
 
@@ -77,6 +83,7 @@ class Keeper:
         state = self.states[name]
         began = time.monotonic()
         state.begin(datetime.now(UTC))
+        self.switches.start(name)
         failed = True
         try:
             results = self._results(name, at_start=not state.succeeded)
@@ -94,6 +101,7 @@ class Keeper:
         finally:
             state.end(failed=failed)
             self._check_in_job(name)
+            self.switches.end(name, failed=failed)
 
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with bootstrap.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
@@ -142,7 +150,7 @@ class Keeper:
         self.schedule.run_now()
 
     def _beat(self) -> None:
-        self.troubles.deliver()
+        self.troubles.deliver(datetime.now(UTC))
         if self.settings.file.reporting.monitors != "one" or self.reporter is None:
             return
         ok = not any(self._is_unwell(name) for name in self.states)

@@ -20,6 +20,7 @@ from reconciler.ports import Transaction
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.episodes import PostgresEpisodes
 from reconciler.store.ledger import PostgresLedger
+from reconciler.store.outbox import PostgresOutbox
 from reconciler.store.retention import PostgresRetention
 from reconciler.store.rules import Tables
 
@@ -118,6 +119,7 @@ class PostgresStore:
             bookings=bookings,
             ledger=PostgresLedger(connection, self.scope),
             episodes=PostgresEpisodes(connection, self.scope),
+            outbox=PostgresOutbox(connection, self.scope),
             retention=PostgresRetention(connection, self.scope, self.tables),
         )
 

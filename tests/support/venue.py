@@ -19,7 +19,7 @@ NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
 ANA = "+447700900101"
 BEA = "+447700900102"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
-LEDGER = ("gap", "intent", "run", "episode", "rate")
+LEDGER = ("gap", "intent", "run", "episode", "outbox", "rate")
 
 
 @dataclass
