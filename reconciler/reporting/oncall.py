@@ -76,8 +76,8 @@ def _type(report: Report) -> "NotifyType":
 
 def _body(report: Report) -> str:
     if report.what is What.END:
-        return f"Nothing of it has been there for a while. It began {report.oldest_at:%Y-%m-%d %H:%M} UTC."
-    lines = [f"{report.open} open, the oldest since {report.oldest_at:%Y-%m-%d %H:%M} UTC"]
+        return f"Nothing of it has been there for a while. It began {report.oldest_at:%Y-%m-%dT%H:%MZ}."
+    lines = [f"{report.open} open, the oldest since {report.oldest_at:%Y-%m-%dT%H:%MZ}"]
     lines += [f"code {report.code}"] if report.code else []
     lines += [f"references {', '.join(report.references)}"] if report.references else []
     return "\n".join([*lines, report.remedy])

@@ -101,8 +101,9 @@ class SentryStandIn(StandIn):
         """An event makes an issue, or opens it again; the same event again changes nothing."""
         key = tuple(event.get("fingerprint", [event.get("message", "")]))
         issue = self.issues.setdefault(key, Issue(str(1000 + len(self.issues))))
-        if event["event_id"] not in issue.events:
-            issue.events.append(event["event_id"])
+        id_ = event.get("event_id", "")
+        if id_ not in issue.events:
+            issue.events.append(id_)
             issue.status = "unresolved"
 
 

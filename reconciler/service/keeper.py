@@ -91,6 +91,8 @@ class Keeper:
             self._tell_of_database(name, results)
             raise_crash(results)
             failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+            if not failed:
+                self._tell_of_success(name)
         except DatabaseUnreachable as error:
             self._happened(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
         except DatabaseDisagrees as error:
@@ -127,6 +129,11 @@ class Keeper:
             if fault.kind is GapKind.INTEGRATION_DATABASE:
                 now = datetime.now(UTC)
                 self.troubles.happened(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
+
+    def _tell_of_success(self, name: str) -> None:
+        self.troubles.well(GapKind.INTEGRATION_DATABASE, "database")
+        for trouble in Trouble:
+            self.troubles.well(GapKind.INTEGRATION_SCHEDULER, f"{name} {trouble}")
 
     def _happened(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
         _log.error("run_failed", kind=kind.value, code=code, seen=str(error), remedy=error.advice)

@@ -47,7 +47,9 @@ class Troubles:
     oncall: Sequence[Route]
     deadlines: Deadlines
     announce: Callable[[Report], None]
-    _going_on: dict[Subject, tuple[Episode, Group]] = field(default_factory=dict)
+    _going_on: dict[Subject, Episode] = field(default_factory=dict)
+    _since: dict[Subject, datetime] = field(default_factory=dict)
+    """When it first happened since it was last well."""
     _heard: dict[str, set[str]] = field(default_factory=dict)
     """Episode -> the on-call routes that hear of it."""
     _events: dict[str, dict[bool, str]] = field(default_factory=dict)
@@ -56,11 +58,11 @@ class Troubles:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def happened(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
-        """It is there now; how long it has been there is counted from when it happened first."""
+        """It is there now, and has been since it first happened and was not ``well`` in between."""
         subject = Subject(kind=kind, cause=Cause.BLOCKED, key=about)
         with self._lock:
             episode = self._ended_or_not(subject, now)
-            since = episode.opened_at if episode else now
+            since = self._since.setdefault(subject, now)
             group = Group(
                 subject=subject, found=1, open=1, since=since, references=(about,), code=code, seen=seen, remedy=remedy
             )
@@ -69,9 +71,14 @@ class Troubles:
                 episode, due = judged(episode, present, self.deadlines, now)
             else:
                 episode, due = said(begun(str(uuid.uuid4()), subject, present, now), present, self.deadlines, now)
-            self._going_on[subject] = episode, group
+            self._going_on[subject] = episode
             self._write(episode, due, [group], present, now)
         self.deliver(now)
+
+    def well(self, kind: GapKind, about: str) -> None:
+        """It is not there now; whether it is over is seen once it has not come again for a while."""
+        with self._lock:
+            self._since.pop(Subject(kind=kind, cause=Cause.BLOCKED, key=about), None)
 
     def deliver(self, now: datetime) -> None:
         """End what has not happened for a while, and tell what was not accepted yet."""
@@ -88,11 +95,12 @@ class Troubles:
         """The episode, if it goes on; its end is written down if not."""
         if subject not in self._going_on:
             return None
-        before, _ = self._going_on[subject]
+        before = self._going_on[subject]
         episode, due = judged(before, NOTHING, self.deadlines, now)
         if episode.ended_at is None:
             return before
         del self._going_on[subject]
+        self._since.pop(subject, None)
         self._write(episode, due, [], NOTHING, now)
         self._heard.pop(episode.id, None)
         return None

@@ -69,11 +69,9 @@ def take_sentry(reader: Reader) -> Sentry | None:
 
 def _resolving(reader: Reader) -> Resolving | None:
     token = reader.take("SENTRY_AUTH_TOKEN", matching(r"[!-~]+", "SENTRY_AUTH_TOKEN"), wanted=False)
-    if token is None:
-        return None
-    organization = reader.take("SENTRY_ORG", matching(r"[a-z0-9][a-z0-9_-]*", "SENTRY_ORG"))
+    organization = reader.take("SENTRY_ORG", matching(r"[a-z0-9][a-z0-9_-]*", "SENTRY_ORG"), wanted=token is not None)
     url = reader.take("SENTRY_URL", url_problem, wanted=False) or "https://sentry.io"
-    return Resolving(token=token, organization=organization, url=url.rstrip("/")) if organization else None
+    return Resolving(token=token, organization=organization, url=url.rstrip("/")) if token and organization else None
 
 
 def _dsn_problem(value: str) -> str:

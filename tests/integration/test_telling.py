@@ -43,7 +43,7 @@ def test_a_gap_that_stays_open_is_an_error_and_is_told_once(world: World) -> Non
     world.venue.booking(contact_phone="07700", calendar_event_id="there")
     for _ in range(5):
         world.once()
-        world.later(hours=1)
+        world.later(minutes=10)
     assert told(world) == [("sms.missing", "unusable_data", "error")]
 
 
