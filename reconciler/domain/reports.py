@@ -97,6 +97,11 @@ class Report:
         return f"{self.kind} / {self.cause}{news}: {self.found} found, {self.repaired} repaired"
 
     @property
+    def command(self) -> str:
+        """What a person runs to see more of it; '' where the remedy says what to do."""
+        return "" if self.what is What.END else command_of(self.kind, self.cause, next(iter(self.references), ""))
+
+    @property
     def needs_somebody(self) -> bool:
         """Whether it may not wait for a sink that is away."""
         return self.level in (Level.ERROR, Level.FATAL)
@@ -158,6 +163,18 @@ PARTICULAR: dict[tuple[GapKind, Cause], str] = {
     "of its queue: if that was no decision, confirm another way",
 }
 """The same where the kind makes a difference."""
+
+
+OURS = (GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING)
+"""What we repair, and may have done without knowing it."""
+
+
+def command_of(kind: GapKind, cause: Cause, reference: str) -> str:
+    """What a person runs about gaps of this kind and cause, one of which has this reference."""
+    if kind.is_integration or not reference:
+        return ""
+    settles = cause is Cause.UNKNOWN_OUTCOME and kind in OURS
+    return "reconciler resolve" if settles else f"reconciler explain {reference}"
 
 
 class Told(StrEnum):

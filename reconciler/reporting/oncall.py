@@ -80,4 +80,5 @@ def _body(report: Report) -> str:
     lines = [f"{report.open} open, the oldest since {report.oldest_at:%Y-%m-%dT%H:%MZ}"]
     lines += [f"code {report.code}"] if report.code else []
     lines += [f"references {', '.join(report.references)}"] if report.references else []
+    lines += [report.command] if report.command else []
     return "\n".join([*lines, report.remedy])

@@ -104,7 +104,11 @@ def _event(report: Report) -> dict[str, Any]:
         "references": list(report.references),
         "remedy": report.remedy,
     }
-    context |= {name: value for name, value in (("seen", report.seen), ("sql", report.sql)) if value}
+    context |= {
+        name: value
+        for name, value in (("seen", report.seen), ("sql", report.sql), ("command", report.command))
+        if value
+    }
     subject = [report.kind.value, report.cause.value]
     tags = {
         "kind": report.kind.value,

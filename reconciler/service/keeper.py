@@ -117,8 +117,10 @@ class Keeper:
         since = max(self.began_at, services.clock.now() - self._longest_interval)
         with services.store.reading() as tx:
             differ = tx.ledger.settings_differ(services.runner, since)
-        if differ:
-            about = f"settings {services.runner.scope}".rstrip()
+        about = f"settings {services.runner.scope}".rstrip()
+        if not differ:
+            self.troubles.well(GapKind.INTEGRATION_SCHEDULER, about)
+        else:
             seen = "another process runs these jobs for the same bookings with other settings"
             remedy = "give all of them the same cron.yaml and variables, or stop the older one"
             now = services.clock.now()
@@ -132,6 +134,7 @@ class Keeper:
 
     def _tell_of_success(self, name: str) -> None:
         self.troubles.well(GapKind.INTEGRATION_DATABASE, "database")
+        self.troubles.well(GapKind.INTEGRATION_SCHEMA, "ledger")
         for trouble in Trouble:
             self.troubles.well(GapKind.INTEGRATION_SCHEDULER, f"{name} {trouble}")
 

@@ -53,6 +53,7 @@ def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
         "1 open, the oldest since 2026-06-10T11:00Z",
         "code suspended",
         "references 1a2b3c4d",
+        "reconciler explain 1a2b3c4d",
         "look at the application's log",
     ]
 

@@ -55,6 +55,7 @@ def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
         "oldest": NOW.isoformat(),
         "references": ["1a2b3c4d", "5e6f7a8b"],
         "remedy": "look at the application's log",
+        "command": "reconciler explain 1a2b3c4d",
     }
 
 
