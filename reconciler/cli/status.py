@@ -82,7 +82,7 @@ def as_data(seen: Overview) -> dict[str, object]:
                 "turn": gaps.turn.value,
                 "count": gaps.number,
                 "oldest": gaps.oldest.isoformat(),
-                "command": command_of(gaps.kind, gaps.cause, gaps.reference),
+                "command": command_of(gaps.kind, gaps.reference),
             }
             for gaps in seen.gaps
         ],
@@ -104,7 +104,7 @@ def _show(seen: Overview) -> None:
     if alone:
         out.print("needs a human:")
     for gaps in alone:
-        command = command_of(gaps.kind, gaps.cause, gaps.reference)
+        command = command_of(gaps.kind, gaps.reference)
         out.print(f"{gaps.number:>15}  {f'{gaps.kind} / {gaps.cause}':<36} {command}", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
         out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)

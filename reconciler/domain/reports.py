@@ -99,7 +99,7 @@ class Report:
     @property
     def command(self) -> str:
         """What a person runs to see more of it; '' where the remedy says what to do."""
-        return "" if self.what is What.END else command_of(self.kind, self.cause, next(iter(self.references), ""))
+        return "" if self.what is What.END else command_of(self.kind, next(iter(self.references), ""))
 
     @property
     def needs_somebody(self) -> bool:
@@ -165,16 +165,9 @@ PARTICULAR: dict[tuple[GapKind, Cause], str] = {
 """The same where the kind makes a difference."""
 
 
-OURS = (GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING)
-"""What we repair, and may have done without knowing it."""
-
-
-def command_of(kind: GapKind, cause: Cause, reference: str) -> str:
-    """What a person runs about gaps of this kind and cause, one of which has this reference."""
-    if kind.is_integration or not reference:
-        return ""
-    settles = cause is Cause.UNKNOWN_OUTCOME and kind in OURS
-    return "reconciler resolve" if settles else f"reconciler explain {reference}"
+def command_of(kind: GapKind, reference: str) -> str:
+    """What a person runs about gaps of this kind, one of which has this reference: it says why, and what comes next."""
+    return "" if kind.is_integration or not reference else f"reconciler explain {reference}"
 
 
 class Told(StrEnum):

@@ -95,6 +95,7 @@ def test_three_days_tell_exactly_this(world: World, pager: Webhook, every: float
     assert len(pager.told) == 2, "and wakes nobody, when it begins or ends"
 
 
+@pytest.mark.long
 def test_each_page_is_an_issue_of_its_own_and_the_rest_is_one(world: World, pager: Webhook) -> None:
     for number in range(2):
         suspend(world)
@@ -121,6 +122,7 @@ def test_one_wrong_number_never_pages(world: World, pager: Webhook) -> None:
     assert pager.told == []
 
 
+@pytest.mark.long
 def test_a_gap_that_comes_and_goes_is_one_episode(world: World, pager: Webhook) -> None:
     for number in range(6):
         suspend(world)
@@ -155,15 +157,20 @@ def test_after_hours_without_a_pass_what_is_due_is_told_once(world: World, pager
 
 
 def test_two_processes_at_once_tell_once(world: World, pager: Webhook) -> None:
+    """Both judge the same episode, and neither can write before both have begun."""
     suspend(world)
     gap(world)
     run(world)
+    world.later(hours=5)
     world.settings()
-    for _ in range(6):
-        world.later(hours=1)
-        with ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(run, world) for _ in range(2)]:
-                done.result()
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
+    with world.venue.postgres.connect(world.venue.name) as held, held.transaction(), ThreadPoolExecutor(2) as pool:
+        held.execute("SELECT FROM reconciler.episode FOR UPDATE")
+        passes = [pool.submit(run, world) for _ in range(2)]
+        world.wait_for(lambda: len(world.venue.sql(waiting, world.venue.name)) == 2)
+        held.execute("ROLLBACK")
+        for done in passes:
+            done.result()
     assert events(world) == [("opened", "error"), ("deadline", "error"), ("page", "fatal")]
     assert len(pager.told) == 1
 
@@ -181,7 +188,7 @@ REFUSING = {
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(fault, id=name, marks=[] if name in ("unwell", "losing its answers") else pytest.mark.long)
+        pytest.param(fault, id=name, marks=[] if name == "unwell" else pytest.mark.long)
         for name, fault in REFUSING.items()
     ],
 )
@@ -233,6 +240,7 @@ def test_what_was_mended_at_once_wakes_nobody_though_sentry_is_away(world: World
     assert (len(world.sent_to()), pager.told) == (1, [])
 
 
+@pytest.mark.long
 def test_a_pager_that_is_away_hears_of_it_later_in_order(world: World, pager: Webhook) -> None:
     pager.faults.always("hook", Fault(kind=Misbehaviour.DROP))
     suspend(world)
@@ -249,6 +257,25 @@ def test_a_pager_that_is_away_hears_of_it_later_in_order(world: World, pager: We
     assert len(pager.told) == 2
 
 
+def test_an_end_waits_for_the_page_that_another_process_has_in_hand(world: World, pager: Webhook) -> None:
+    pager.faults.always("hook", Fault(kind=Misbehaviour.DROP))
+    suspend(world)
+    gap(world)
+    run(world)
+    world.later(hours=5)
+    run(world)
+    pager.faults.clear()
+    held = "UPDATE reconciler.outbox SET telling_until = now() + %s WHERE route = 'PAGER_URL'"
+    world.venue.sql(held, HOUR)
+    resume(world)
+    spend(world, 2)
+    assert pager.told == []
+    world.venue.sql(held, -HOUR)
+    run(world)
+    assert [title.partition(":")[0] for title in pages(pager)] == ["failure", "success"]
+
+
+@pytest.mark.long
 def test_a_route_by_itself(world: World, pager: Webhook) -> None:
     """One that fails keeps the other from nothing."""
     with Webhook() as other:
@@ -296,10 +323,10 @@ def test_an_issue_that_another_episode_shares_stays_open(world: World, pager: We
     run(world)
     world.sandbox.twilio.faults.clear()
     world.environment["TWILIO_AUTH_TOKEN"] = "revoked"
-    spend(world, 3)
+    spend(world, 1, 1 / 4)
     broken = ("reconciler", "integration.twilio", "blocked")
-    assert len(sentry.issues[broken].events) > 2
-    assert sentry.issues[broken].status == "unresolved"
+    assert [len(sentry.issues[broken].events), sentry.issues[broken].status] == [2, "unresolved"]
+    assert world.venue.sql("SELECT count(*) FROM reconciler.outbox WHERE what = 'end'") == [(1,)], "one of them is over"
     del world.environment["TWILIO_AUTH_TOKEN"]
     spend(world, 3)
     assert sentry.issues[broken].status == "resolved"
