@@ -17,14 +17,18 @@ from reconciler.domain.drills import Drilled
 from reconciler.domain.gaps import Effect
 from reconciler.domain.policies import Policy
 from reconciler.engine import drilling
-from reconciler.ports import Calendar, Clock, Mandate, Reporter, Services, SmsGateway
+from reconciler.ports import Calendar, Clock, Mandate, Reporter, Route, Services, SmsGateway
 from reconciler.providers import google_credentials
 from reconciler.providers.google_calendar import GoogleCalendar
 from reconciler.providers.twilio import TwilioGateway
+from reconciler.reporting import logs
+from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry import SentryReporter
+from reconciler.reporting.sentry_issues import Issues
+from reconciler.reporting.switches import Switches
 from reconciler.settings import Settings, load
-from reconciler.settings.environment import Sentry
 from reconciler.settings.google_variables import Google, ServiceAccount
+from reconciler.settings.told_variables import Sentry
 from reconciler.settings.values import TableName
 from reconciler.stage import DrillStage
 from reconciler.store.app_tables import Application, Mapped, Watch
@@ -71,7 +75,27 @@ def reporter(sentry: Sentry | None) -> Reporter | None:
     """Who tells people, if anybody listens."""
     if sentry is None:
         return None
-    return SentryReporter(dsn=sentry.dsn, environment=sentry.environment, release=f"reconciler@{version('reconciler')}")
+    resolving = sentry.resolving
+    return SentryReporter(
+        dsn=sentry.dsn,
+        environment=sentry.environment,
+        release=f"reconciler@{version('reconciler')}",
+        issues=Issues(url=resolving.url, organization=resolving.organization, token=resolving.token)
+        if resolving
+        else None,
+    )
+
+
+def switches(chosen: Settings) -> Switches:
+    """The dead man's switches of the jobs that have one."""
+    urls = chosen.environment.listeners.switches
+    jobs = chosen.file.running()
+    return Switches({name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls})
+
+
+def oncall(chosen: Settings) -> tuple[Route, ...]:
+    """Who is on call, if anybody."""
+    return tuple(OncallRoute(name=route.name, url=route.url) for route in chosen.environment.listeners.oncall)
 
 
 @contextmanager
@@ -115,7 +139,9 @@ def services(
             suspended=chosen.environment.suspended,
             runner=chosen.runner(),
             reporter=reporter(chosen.environment.sentry) if mandate.act else None,
-            settled_after=chosen.file.reporting.settled_after,
+            oncall=oncall(chosen) if mandate.act else (),
+            announce=logs.announce,
+            deadlines=chosen.deadlines(),
             keep=chosen.file.keep(),
             stopping=stop.is_set,
             span=None,

@@ -106,6 +106,7 @@ class DrillStage:
                 suspended=frozenset(),
                 runner=Runner(scope=own),
                 reporter=reporter,
+                oncall=(),
                 stopping=lambda: False,
             )
             planter = Planter(connection, application, clock.moment)

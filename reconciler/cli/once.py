@@ -19,6 +19,7 @@ from reconciler.engine.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
+from reconciler.reporting.switches import Switches
 from reconciler.settings import Settings
 
 ORDER = tuple(GapKind)
@@ -35,7 +36,11 @@ URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_D
     metavar="N",
     help="Go on for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
 )
-@click.option("--scheduled", is_flag=True, help="With --do, under a scheduler such as Kubernetes': check in at Sentry.")
+@click.option(
+    "--scheduled",
+    is_flag=True,
+    help="With --do, under a scheduler such as Kubernetes': check in at Sentry, ping dead man's switches.",
+)
 @config_option
 def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bool, config: str | None) -> int:
     """Run the jobs named, or all but the fire drill, once: look, decide, show; with --do also record, repair and tell.
@@ -52,7 +57,7 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bo
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
     services = bootstrap.services(chosen, Mandate(act=act, ceiling=ceiling), stop=stop)
     with signals as caught, signs as done, services as parts:
-        done += run_jobs(names, parts)
+        done += run_jobs(names, parts, bootstrap.switches(chosen) if scheduled else None)
     Report(parts).show(done)
     raise_crash(done)
     return KILLED_BY + caught[0] if caught else exit_code(done)
@@ -65,8 +70,7 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
     ok = False
     try:
         yield results
-        away = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
-        ok = not away and not any(result.crash for result in results)
+        ok = _went_well(results)
     finally:
         reporter = bootstrap.reporter(chosen.environment.sentry)
         if reporter and chosen.file.reporting.monitors != "off":
@@ -75,13 +79,30 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
             reporter.check_in(CheckIn(monitor=monitor, ok=ok, every=every or timedelta(minutes=10)))
 
 
-def run_jobs(names: Sequence[str], services: Services) -> list[PassResult]:
+def _went_well(results: Sequence[PassResult]) -> bool:
+    away = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+    return not away and not any(result.crash for result in results)
+
+
+def run_jobs(names: Sequence[str], services: Services, switches: Switches | None = None) -> list[PassResult]:
     """One run per job; the results in the order of the operator's table, texts first, our own ledger last."""
     results: list[PassResult] = []
     for name in names:
         if not services.stopping():
-            results += run_job(name, services)
+            results += _run_watched(name, services, switches) if switches else run_job(name, services)
     return sorted(results, key=lambda result: ORDER.index(result.kind) if result.kind else len(ORDER))
+
+
+def _run_watched(name: str, services: Services, switches: Switches) -> Sequence[PassResult]:
+    """Run one job under its dead man's switch."""
+    switches.start(name)
+    failed = True
+    try:
+        results = run_job(name, services)
+        failed = not _went_well(results)
+    finally:
+        switches.end(name, failed=failed)
+    return results
 
 
 def exit_code(results: Sequence[PassResult]) -> Exit:

@@ -9,6 +9,7 @@ from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, removal
 from reconciler.domain.intents import State
+from reconciler.domain.reports import command_of
 from reconciler.domain.verdicts import LABELS
 from reconciler.engine.results import REMOVED
 from reconciler.errors import Exit
@@ -81,6 +82,7 @@ def as_data(seen: Overview) -> dict[str, object]:
                 "turn": gaps.turn.value,
                 "count": gaps.number,
                 "oldest": gaps.oldest.isoformat(),
+                "command": command_of(gaps.kind, gaps.reference),
             }
             for gaps in seen.gaps
         ],
@@ -98,6 +100,12 @@ def _show(seen: Overview) -> None:
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+    alone = [gaps for gaps in seen.gaps if not gaps.cause.is_systemic]
+    if alone:
+        out.print("needs a human:")
+    for gaps in alone:
+        command = command_of(gaps.kind, gaps.reference)
+        out.print(f"{gaps.number:>15}  {f'{gaps.kind} / {gaps.cause}':<36} {command}", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
         out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)
     out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in Turn), markup=False)

@@ -1,4 +1,4 @@
-"""What people are told: one report when something of a kind and cause begins, and that the service is alive."""
+"""What people are told: reports of an episode (what is said when: ``episodes``), and that the service is alive."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,23 +12,46 @@ MONITOR = "reconciler"
 """Slug of the one monitor in Sentry; with ``monitors: each`` the jobs' names follow it."""
 
 
+class What(StrEnum):
+    """What a report says about its episode."""
+
+    OPENED = "opened"
+    WORSE = "worse"
+    DEADLINE = "deadline"
+    REMINDER = "reminder"
+    PAGE = "page"
+    END = "end"
+
+
 class Level(StrEnum):
+    INFO = "info"
+    """It is over."""
     WARNING = "warning"
     """Everything was mended; that it had to be is the news."""
     ERROR = "error"
+    FATAL = "fatal"
+    """Somebody is woken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an episode is of."""
+
+    kind: GapKind
+    cause: Cause
+    key: str = ""
+    """What tells the faults of one integration apart; '' for bookings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Gaps of one kind and cause: what is open now, and what was repaired since the pass began."""
+    """Gaps of one subject: those that are open, or those that nobody had noted yet."""
 
-    kind: GapKind
-    cause: Cause
-    key: str
-    """What tells the faults of one integration apart; '' for bookings."""
+    subject: Subject
+    found: int
     open: int
-    repaired: int
-    oldest_at: datetime
+    since: datetime
+    """When the oldest of them was opened."""
     references: tuple[str, ...]
     """Short booking references of some of them, oldest first; of an integration, which effects it blocks."""
     code: str
@@ -49,20 +72,49 @@ class Report:
     cause: Cause
     level: Level
     found: int
+    """In the episode so far."""
     repaired: int
+    """Of these, by us."""
     oldest_at: datetime
+    what: What = What.OPENED
+    episode: str = ""
+    """The episode's id; '' where there is none."""
+    open: int = 0
     references: tuple[str, ...] = ()
     code: str = ""
     seen: str = ""
     remedy: str = ""
     sql: str = field(default="", repr=False)
+    events: tuple[str, ...] = ()
+    """At its end: the ids of events by which its issues are found."""
 
     @property
     def title(self) -> str:
         """One line; identical reports have identical titles."""
+        news = _NEWS[self.what]
         if self.kind.is_integration:
-            return f"{self.kind}: {self.seen or self.code}"
-        return f"{self.kind} / {self.cause}: {self.found} found, {self.repaired} repaired"
+            return f"{self.kind}{news}: {self.seen or self.code}"
+        return f"{self.kind} / {self.cause}{news}: {self.found} found, {self.repaired} repaired"
+
+    @property
+    def command(self) -> str:
+        """What a person runs to see more of it; '' where the remedy says what to do."""
+        return "" if self.what is What.END else command_of(self.kind, next(iter(self.references), ""))
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it may not wait for a sink that is away."""
+        return self.level in (Level.ERROR, Level.FATAL)
+
+
+_NEWS = {
+    What.OPENED: "",
+    What.WORSE: ", ten times as many",
+    What.DEADLINE: ", past its deadline",
+    What.REMINDER: ", still there",
+    What.PAGE: ", for hours",
+    What.END: ", over",
+}
 
 
 def monitor_of(scope: str, job: str = "") -> str:
@@ -113,22 +165,9 @@ PARTICULAR: dict[tuple[GapKind, Cause], str] = {
 """The same where the kind makes a difference."""
 
 
-def report_of(group: Group, id_: str) -> Report:
-    """The report that a group's episode begins with."""
-    return Report(
-        id=id_,
-        kind=group.kind,
-        cause=group.cause,
-        level=Level.ERROR if group.open else Level.WARNING,
-        found=group.open + group.repaired,
-        repaired=group.repaired,
-        oldest_at=group.oldest_at,
-        references=group.references[:MOST_REFERENCES],
-        code=group.code,
-        seen=group.seen,
-        remedy=group.remedy or PARTICULAR.get((group.kind, group.cause), REMEDIES[group.cause]),
-        sql=group.sql,
-    )
+def command_of(kind: GapKind, reference: str) -> str:
+    """What a person runs about gaps of this kind, one of which has this reference: it says why, and what comes next."""
+    return "" if kind.is_integration or not reference else f"reconciler explain {reference}"
 
 
 class Told(StrEnum):

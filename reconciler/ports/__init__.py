@@ -16,12 +16,11 @@ from reconciler.ports.providers import (
     Unwritable,
     Wording,
 )
-from reconciler.ports.reporting import Reporter
+from reconciler.ports.reporting import Reporter, Route
 from reconciler.ports.retention import Kept, Page, Place, Retention
 from reconciler.ports.services import Clock, Mandate, Services, Window
 from reconciler.ports.store import (
     Bookings,
-    Episodes,
     Installation,
     Ledger,
     Lock,
@@ -33,6 +32,7 @@ from reconciler.ports.store import (
     StoredEvent,
     Transaction,
 )
+from reconciler.ports.telling import Episodes, Outbox
 
 __all__ = [
     "DUPLICATE",
@@ -49,6 +49,7 @@ __all__ = [
     "Mandate",
     "NewIntent",
     "OurRow",
+    "Outbox",
     "OutgoingText",
     "Page",
     "PhoneNumbers",
@@ -59,6 +60,7 @@ __all__ = [
     "Rehearsal",
     "Reporter",
     "Retention",
+    "Route",
     "Runner",
     "Server",
     "Services",

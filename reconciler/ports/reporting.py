@@ -9,6 +9,11 @@ from reconciler.domain.reports import CheckIn, Report, Told
 class Reporter(Protocol):
     """May be used by several threads."""
 
+    @property
+    def resolves(self) -> bool:
+        """Whether it wants to be told of ends: it resolves their issues."""
+        ...
+
     def tell(self, report: Report) -> Told:
         """What became of it. The same report again is the same event. Never raises for a dead sink."""
         ...
@@ -23,4 +28,20 @@ class Reporter(Protocol):
 
     def check_in(self, check_in: CheckIn) -> bool:
         """Say that the service is alive, and how it is. Whether it was accepted."""
+        ...
+
+
+class Route(Protocol):
+    """Somebody on call. May be used by several threads."""
+
+    @property
+    def name(self) -> str:
+        """The variable that holds it: what may be shown of it."""
+        ...
+
+    def tell(self, report: Report) -> Told:
+        """What became of it; it is told *accepted* or *unreachable*. Never raises for a dead route.
+
+        One episode is one alarm where the route knows such a thing: its end closes it.
+        """
         ...

@@ -16,6 +16,7 @@ class Kept(StrEnum):
     RUNS = "runs"
     GAPS = "gaps"
     EPISODES = "episodes"
+    REPORTS = "reports"
 
 
 Place = tuple[datetime, IntentId]

@@ -1,16 +1,18 @@
 """The clock, what a run may do, and everything a pass needs in one place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.drills import Drilled
+from reconciler.domain.episodes import Deadlines
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.plan import Span
 from reconciler.domain.policies import EventPolicy, Limits, Policy, TextPolicy
+from reconciler.domain.reports import Report
 from reconciler.ports.providers import Calendar, PhoneNumbers, SmsGateway, Wording
-from reconciler.ports.reporting import Reporter
+from reconciler.ports.reporting import Reporter, Route
 from reconciler.ports.store import Runner, Store
 
 
@@ -70,8 +72,10 @@ class Services:
     runner: Runner
     reporter: Reporter | None
     """``None`` where nobody listens: what is to be told waits in the ledger."""
-    settled_after: timedelta
-    """This long without a gap of its kind and cause ends an episode."""
+    oncall: Sequence[Route]
+    announce: Callable[[Report], None]
+    """Told of each report once it is written down, wherever it goes."""
+    deadlines: Deadlines
     keep: timedelta
     """What is finished and younger stays in the ledger."""
     stopping: Callable[[], bool]

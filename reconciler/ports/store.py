@@ -18,11 +18,11 @@ from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, IntentId, State
 from reconciler.domain.levers import Lever, Wanted
 from reconciler.domain.plan import EVERYTHING, Look, Span
-from reconciler.domain.reports import Group, Report
 from reconciler.domain.texts import Draft
 from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports.examining import Server
 from reconciler.ports.retention import Retention
+from reconciler.ports.telling import Episodes, Outbox
 
 
 class Lock(StrEnum):
@@ -428,37 +428,12 @@ class Ledger(Protocol):
     def finish_run(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None: ...
 
 
-class Episodes(Protocol):
-    """What has begun, and whether somebody was told of it."""
-
-    def news(self, kinds: Collection[GapKind], now: datetime) -> Sequence[Group]:
-        """Groups of gaps, open or repaired, in which something is new: nobody has noted it until this call."""
-        ...
-
-    def begin(self, report: Report, key: str, quiet_since: datetime, now: datetime) -> None:
-        """Begin an episode with this report, unless one goes on that had something new since ``quiet_since``."""
-        ...
-
-    def end(self, kinds: Collection[GapKind], quiet_since: datetime, now: datetime) -> None:
-        """End the episodes of these kinds that have had nothing new since then, and of which nothing is open."""
-        ...
-
-    def claim_untold(self, lease: timedelta) -> Sequence[Report]:
-        """Reports that nobody was told yet, oldest first; nobody else gets them while the lease lasts."""
-        ...
-
-    def told(self, report: Report, now: datetime) -> None: ...
-
-    def kept(self, report: Report) -> None:
-        """It was not accepted: give the claim back, it is to be told later."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     bookings: Bookings
     ledger: Ledger
     episodes: Episodes
+    outbox: Outbox
     retention: Retention
 
 

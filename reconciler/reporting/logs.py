@@ -13,7 +13,10 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from reconciler.domain.reports import Report
 from reconciler.reporting.redact import clean
+
+_log = structlog.get_logger()
 
 _LOUD = (
     "alembic", "apscheduler", "google.auth", "googleapiclient", "httplib2", "twilio.http_client", "urllib3",
@@ -51,8 +54,24 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     root.setLevel(level)
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Apprise quotes whole URLs, which hold tokens.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     # APScheduler says a second time, as an ERROR with the exception's text, what our listener tells.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+
+
+def announce(report: Report) -> None:
+    """What an episode has come to: one line for each report, wherever it goes."""
+    _log.info(
+        "episode",
+        what=report.what.value,
+        kind=report.kind.value,
+        cause=report.cause.value,
+        found=report.found,
+        repaired=report.repaired,
+        open=report.open,
+        code=report.code,
+    )
 
 
 def _masked(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

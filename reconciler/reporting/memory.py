@@ -12,6 +12,10 @@ class MemoryReporter:
 
     reports: list[Report] = field(default_factory=list)
 
+    @property
+    def resolves(self) -> bool:
+        return False
+
     def tell(self, report: Report) -> Told:
         self.reports.append(report)
         return Told.ACCEPTED

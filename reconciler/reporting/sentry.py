@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from reconciler.domain.drills import DrillReport
-from reconciler.domain.reports import CheckIn, Report, Told
+from reconciler.domain.reports import CheckIn, Report, Told, What
 from reconciler.reporting.redact import clean
+from reconciler.reporting.sentry_issues import Issues
 from reconciler.reporting.sentry_transport import JudgedTransport
 
 if TYPE_CHECKING:
@@ -29,14 +30,22 @@ class SentryReporter:
     dsn: str = field(repr=False)
     environment: str
     release: str
+    issues: Issues | None = None
     timeout: timedelta = timedelta(seconds=10)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
+    @property
+    def resolves(self) -> bool:
+        return self.issues is not None
+
     def tell(self, report: Report) -> Told:
+        if report.what is What.END:
+            return self._resolve(report)
         told = self._send(_event(report), report.id)
         say = _log.info if told is Told.ACCEPTED else _log.error
         say(
             "told" if told is Told.ACCEPTED else "not_told",
+            what=report.what.value,
             kind=report.kind.value,
             cause=report.cause.value,
             level=report.level.value,
@@ -66,6 +75,11 @@ class SentryReporter:
                 return "no_transport"
             transport.capture_envelope(envelope)
             return "" if transport.became() is Told.ACCEPTED else transport.answered()
+
+    def _resolve(self, report: Report) -> Told:
+        """An end is no event. What cannot be resolved keeps no other report from being told."""
+        resolved = [self.issues.resolve(event) for event in report.events] if self.issues else []
+        return Told.ACCEPTED if all(resolved) else Told.REFUSED
 
     def check_in(self, check_in: CheckIn) -> bool:
         return self._send(_check_in(check_in), None) is Told.ACCEPTED
@@ -107,16 +121,28 @@ def _event(report: Report) -> dict[str, Any]:
     context: dict[str, Any] = {
         "found": report.found,
         "repaired": report.repaired,
+        "open": report.open,
         "oldest": report.oldest_at.isoformat(),
         "references": list(report.references),
         "remedy": report.remedy,
     }
-    context |= {name: value for name, value in (("seen", report.seen), ("sql", report.sql)) if value}
-    tags = {"kind": report.kind.value, "cause": report.cause.value, "code": report.code or "none"}
+    context |= {
+        name: value
+        for name, value in (("seen", report.seen), ("sql", report.sql), ("command", report.command))
+        if value
+    }
+    subject = [report.kind.value, report.cause.value]
+    tags = {
+        "kind": report.kind.value,
+        "cause": report.cause.value,
+        "what": report.what.value,
+        "code": report.code or "none",
+    }
     return {
         "level": report.level.value,
         "message": report.title,
-        "fingerprint": ["reconciler", report.kind.value, report.cause.value],
+        # A page is an issue of its own each time: it is heard although somebody archived the last one.
+        "fingerprint": ["reconciler", *(["page", *subject, report.episode] if report.what is What.PAGE else subject)],
         "tags": tags,
         "contexts": {"reconciler": context},
         "timestamp": datetime.now(UTC),

@@ -15,6 +15,8 @@ from reconciler.engine.jobs import raise_crash, run_job
 from reconciler.engine.results import PassResult
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
 from reconciler.ports import Mandate, Reporter, Services
+from reconciler.reporting import logs
+from reconciler.reporting.switches import Switches
 from reconciler.schedule import GRACE, Schedule, Trouble
 from reconciler.service.health import JobState
 from reconciler.service.troubles import Troubles
@@ -40,12 +42,16 @@ class Keeper:
     stop: Event
     reporter: Reporter | None
     troubles: Troubles = field(init=False)
+    switches: Switches = field(init=False)
     states: dict[str, JobState] = field(init=False)
     schedule: Schedule = field(init=False)
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.troubles = Troubles(self.reporter, self.settings.file.reporting.settled_after)
+        self.troubles = Troubles(
+            self.reporter, bootstrap.oncall(self.settings), self.settings.deadlines(), logs.announce
+        )
+        self.switches = bootstrap.switches(self.settings)
         self.states = {name: JobState() for name in self.jobs}
         self.schedule = Schedule(self.jobs, self.settings.file.timezone, self._run, self._trouble)
 
@@ -69,7 +75,7 @@ class Keeper:
         stopping = Thread(target=self.schedule.stop, daemon=True)
         stopping.start()
         stopping.join(PATIENCE)
-        self.troubles.deliver()
+        self.troubles.deliver(datetime.now(UTC))
         _log.info("gave_up_waiting" if stopping.is_alive() else "stopped")
         return not stopping.is_alive()
 
@@ -77,6 +83,7 @@ class Keeper:
         state = self.states[name]
         began = time.monotonic()
         state.begin(datetime.now(UTC))
+        self.switches.start(name)
         failed = True
         try:
             results = self._results(name, at_start=not state.succeeded)
@@ -84,6 +91,8 @@ class Keeper:
             self._tell_of_database(name, results)
             raise_crash(results)
             failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+            if not failed:
+                self._tell_of_success(name)
         except DatabaseUnreachable as error:
             self._happened(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
         except DatabaseDisagrees as error:
@@ -94,6 +103,7 @@ class Keeper:
         finally:
             state.end(failed=failed)
             self._check_in_job(name)
+            self.switches.end(name, failed=failed)
 
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with bootstrap.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
@@ -107,8 +117,10 @@ class Keeper:
         since = max(self.began_at, services.clock.now() - self._longest_interval)
         with services.store.reading() as tx:
             differ = tx.ledger.settings_differ(services.runner, since)
-        if differ:
-            about = f"settings {services.runner.scope}".rstrip()
+        about = f"settings {services.runner.scope}".rstrip()
+        if not differ:
+            self.troubles.well(GapKind.INTEGRATION_SCHEDULER, about)
+        else:
             seen = "another process runs these jobs for the same bookings with other settings"
             remedy = "give all of them the same cron.yaml and variables, or stop the older one"
             now = services.clock.now()
@@ -119,6 +131,12 @@ class Keeper:
             if fault.kind is GapKind.INTEGRATION_DATABASE:
                 now = datetime.now(UTC)
                 self.troubles.happened(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
+
+    def _tell_of_success(self, name: str) -> None:
+        self.troubles.well(GapKind.INTEGRATION_DATABASE, "database")
+        self.troubles.well(GapKind.INTEGRATION_SCHEMA, "ledger")
+        for trouble in Trouble:
+            self.troubles.well(GapKind.INTEGRATION_SCHEDULER, f"{name} {trouble}")
 
     def _happened(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
         _log.error("run_failed", kind=kind.value, code=code, seen=str(error), remedy=error.advice)
@@ -142,7 +160,7 @@ class Keeper:
         self.schedule.run_now()
 
     def _beat(self) -> None:
-        self.troubles.deliver()
+        self.troubles.deliver(datetime.now(UTC))
         if self.settings.file.reporting.monitors != "one" or self.reporter is None:
             return
         ok = not any(self._is_unwell(name) for name in self.states)

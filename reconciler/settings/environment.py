@@ -1,12 +1,13 @@
 """The environment as types: the names the application uses already, each also as ``NAME_FILE``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from reconciler.domain.gaps import Effect
 from reconciler.settings.google_variables import Google, read_google
-from reconciler.settings.variables import VARIABLES, Reader, is_loopback, matching, url_problem
+from reconciler.settings.told_variables import Listeners, Sentry, take_listeners, take_sentry
+from reconciler.settings.variables import VARIABLES, Reader, matching, url_problem
 
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
@@ -25,12 +26,6 @@ class Twilio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Sentry:
-    dsn: str
-    environment: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Environment:
     """What the environment says. A part that is not wanted is ``None`` and was not looked at."""
 
@@ -40,6 +35,7 @@ class Environment:
     google: Google | None
     sentry: Sentry | None
     """``None``: nobody is told but whoever reads the log."""
+    listeners: Listeners
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
 
@@ -50,47 +46,42 @@ class Environment:
 
 
 def read(
-    environ: Mapping[str, str], *, texts: bool, events: bool, database: bool = True
+    environ: Mapping[str, str],
+    *,
+    texts: bool,
+    events: bool,
+    database: bool = True,
+    oncall: Collection[str] = (),
+    switches: Collection[str] = (),
 ) -> tuple[Environment | None, list[str]]:
-    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: what is wanted of it."""
+    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: what is wanted of it.
+
+    ``oncall``, ``switches``: the variables that cron.yaml names.
+    """
     reader = Reader(environ)
     url = reader.take("DATABASE_URL", _database_problem, wanted=database)
     twilio = _twilio(reader) if texts else None
     google = read_google(reader) if events else None
-    sentry = _sentry(reader)
+    sentry = take_sentry(reader)
+    listeners = take_listeners(reader, oncall, switches)
     suspended = _suspended(reader)
     if reader.mistakes:
         return None, reader.mistakes
-    url = _with_driver(url) if url else ""
-    return Environment(database_url=url, twilio=twilio, google=google, sentry=sentry, suspended=suspended), []
+    return Environment(
+        database_url=_with_driver(url) if url else "",
+        twilio=twilio,
+        google=google,
+        sentry=sentry,
+        listeners=listeners,
+        suspended=suspended,
+    ), []
 
 
 def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
     """Where to tell, if that alone can be read: for telling what is wrong with the rest."""
     reader = Reader(environ)
-    sentry = _sentry(reader)
+    sentry = take_sentry(reader)
     return None if reader.mistakes else sentry
-
-
-def _sentry(reader: Reader) -> Sentry | None:
-    dsn = reader.take("SENTRY_DSN", _dsn_problem, wanted=False)
-    environment = reader.take("SENTRY_ENVIRONMENT", matching(r"[^\s/]{1,64}", "SENTRY_ENVIRONMENT"), wanted=False)
-    return Sentry(dsn=dsn, environment=environment or "production") if dsn else None
-
-
-def _dsn_problem(value: str) -> str:
-    """Sentry's docs, Data Source Name: scheme://public key@host/path/project, the project a number."""
-    try:
-        parts = urlsplit(value)
-        key, host, _ = parts.username, parts.hostname, parts.port
-    except ValueError:
-        return f"not a URL; {VARIABLES['SENTRY_DSN']}"
-    project = parts.path.rpartition("/")[2]
-    if parts.scheme not in ("http", "https") or not host or not key or not project.isdecimal():
-        return f"is no DSN; {VARIABLES['SENTRY_DSN']}, as Sentry shows it in Settings, Client Keys"
-    if parts.scheme == "http" and not is_loopback(host):
-        return "plain http is accepted for loopback only; use https"
-    return ""
 
 
 def _suspended(reader: Reader) -> frozenset[Effect]:

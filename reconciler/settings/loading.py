@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.domain.backoff import Backoff
 from reconciler.domain.digests import digest
+from reconciler.domain.episodes import Deadlines
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.policies import (
     Breaker,
@@ -24,6 +25,7 @@ from reconciler.ports import Runner, Window
 from reconciler.settings import environment, source
 from reconciler.settings.model import CronFile, SmsStuck, SmsUnproven
 from reconciler.settings.source import Source
+from reconciler.settings.told_variables import unnamed
 from reconciler.settings.values import Per, write_duration
 from reconciler.text.templates import Wording, check_template
 
@@ -88,6 +90,16 @@ class Settings:
         since = self.file.bookings.since
         return Window(lookback=self.file.bookings.lookback, since=self.midnight(since) if since else None)
 
+    def deadlines(self) -> Deadlines:
+        reporting = self.file.reporting
+        return Deadlines(
+            deadline=reporting.deadline,
+            page_after=reporting.page_after,
+            remind_every=reporting.remind_every,
+            settled_after=reporting.settled_after,
+            fallback_after=reporting.fallback_after,
+        )
+
     def asked_for(self) -> dict[GapKind, dict[str, str | int]]:
         """Rules that ask only for some of our bookings: kind -> column -> value."""
         rules = self.file.rules
@@ -147,13 +159,17 @@ def load(
     file, found = source.check(read) if not mistakes else (None, [])
     mistakes += found
     if file:
-        mistakes += list(_contradictions(read, file))
-    providers = not database_only and not file_only
+        secrets = list(unnamed(read, file))
+        mistakes += secrets or list(_contradictions(read, file))
+        file = None if secrets else file
+    everything = not database_only and not file_only
     parsed, missing = environment.read(
         environ,
-        texts=providers and _repairs(read, "sms.missing") and not _hands_over(read),
-        events=providers and _repairs(read, "calendar.missing"),
+        texts=everything and _repairs(read, "sms.missing") and not _hands_over(read),
+        events=everything and _repairs(read, "calendar.missing"),
         database=not file_only,
+        oncall=file.reporting.oncall if file and everything else (),
+        switches=file.switches() if file and everything else (),
     )
     mistakes += missing
     if mistakes or file is None or parsed is None:

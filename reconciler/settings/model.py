@@ -296,17 +296,19 @@ class LimitSettings(Section):
 
 
 class Reporting(Section):
-    """How people are told. `settled_after` and `monitors` are in effect; deadlines, reminders and routes come later."""
+    """How people are told: docs/telling.md."""
 
-    deadline: Duration = Field(timedelta(hours=1), description="a gap open this long is an error")
-    page_after: Duration = Field(timedelta(hours=4), description="a systemic cause open this long pages somebody")
-    remind_every: Span = Field(timedelta(hours=24), description="an open gap is told again")
-    settled_after: Duration = Field(timedelta(hours=1), description="this long without a new gap ends the episode")
+    deadline: Span = Field(timedelta(hours=1), description="a gap open this long is an error")
+    page_after: Span = Field(timedelta(hours=4), description="a systemic cause open this long pages somebody")
+    remind_every: Span = Field(timedelta(hours=24), description="an error that is still there is told again")
+    settled_after: Duration = Field(timedelta(hours=1), description="this long without a gap ends the episode")
     monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
         "one", description="one | each | off: Sentry's cron monitors; its plans include one"
     )
-    fallback_after: Duration = Field(_minutes(15), description="Sentry out of reach this long: the on-call routes")
-    oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes")
+    fallback_after: Duration = Field(
+        _minutes(15), description="an error that Sentry has not taken for so long goes to the on-call routes"
+    )
+    oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
 
 
 class Job(Section):
@@ -315,6 +317,9 @@ class Job(Section):
     every: Span | None = Field(None, description="the time between two passes")
     cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
     at_start: bool = Field(True, description="also once when the scheduler starts")
+    alive: str | None = Field(
+        None, description="the variable that holds a dead-man's-switch URL; /start and /fail are added to it"
+    )
     keep: Span | None = Field(
         None, description="for `ledger_retention`: what is finished and younger stays; 400d unless said"
     )
@@ -367,6 +372,10 @@ class CronFile(Section):
         """The jobs that run, and when."""
         wanted = {**DEFAULT_JOBS, **self.jobs}
         return {name: job for name, job in wanted.items() if job is not None}
+
+    def switches(self) -> frozenset[str]:
+        """The variables that hold dead man's switches."""
+        return frozenset(job.alive for job in self.running().values() if job.alive)
 
     def keep(self) -> timedelta:
         """How long what is finished stays in the ledger."""

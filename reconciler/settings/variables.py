@@ -25,11 +25,16 @@ VARIABLES = {
     "GOOGLE_TOKEN_URL": "optional: the same for Google's tokens",
     "SENTRY_DSN": "https://key@host/project; without it, what is to be told waits in our ledger",
     "SENTRY_ENVIRONMENT": "optional: production unless it says otherwise",
+    "SENTRY_AUTH_TOKEN": "optional: with it an issue is resolved when its episode ends; needs event:write and org:read",
+    "SENTRY_ORG": "the organization's slug; needed with SENTRY_AUTH_TOKEN",
+    "SENTRY_URL": "optional, with SENTRY_AUTH_TOKEN: where Sentry's API is, https://sentry.io unless it says otherwise",
     "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and told",
     "SUSPEND_ALL_EVENTS": "optional: true stops every change of the calendar at once",
     "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml, else all defaults",
 }
-"""Every variable the product reads, and what stands in it."""
+"""Every variable the product reads by a name of its own, and what stands in it."""
+ROUTE = "an on-call route as an apprise URL, such as pagerduty://INTEGRATION_KEY@API_KEY; cron.yaml names it"
+SWITCH = "the ping URL of a dead man's switch, such as https://hc-ping.com/UUID; cron.yaml names it"
 
 
 class Reader:
@@ -39,17 +44,22 @@ class Reader:
         self._environ = environ
         self.mistakes: list[str] = []
 
-    def take(self, name: str, check: Callable[[str], str] | None = None, *, wanted: bool = True) -> str | None:
-        """The variable's value, stripped; ``None`` with a mistake noted if it is wanted and missing, or is wrong."""
+    def take(
+        self, name: str, check: Callable[[str], str] | None = None, *, wanted: bool = True, holds: str = ""
+    ) -> str | None:
+        """The variable's value, stripped; ``None`` with a mistake noted if it is wanted and missing, or is wrong.
+
+        ``holds`` says what stands in it, where the name is the operator's.
+        """
         value = self._raw(name)
         if value is None:
             return None
         if not value:
             if wanted:
-                self.mistakes.append(f"{name}: not set; {VARIABLES[name]}")
+                self.mistakes.append(f"{name}: not set; {holds or VARIABLES[name]}")
             return None
         if _PLACEHOLDER.match(value):
-            self.mistakes.append(f"{name}: still holds a placeholder; {VARIABLES[name]}")
+            self.mistakes.append(f"{name}: still holds a placeholder; {holds or VARIABLES[name]}")
             return None
         problem = check(value) if check else ""
         if problem:

@@ -21,6 +21,7 @@ from reconciler.store import server
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.episodes import PostgresEpisodes
 from reconciler.store.ledger import PostgresLedger
+from reconciler.store.outbox import PostgresOutbox
 from reconciler.store.retention import PostgresRetention
 from reconciler.store.rules import Tables
 
@@ -146,6 +147,7 @@ def transaction_over(connection: Connection, scope: str, tables: Tables) -> Tran
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection, scope),
         episodes=PostgresEpisodes(connection, scope),
+        outbox=PostgresOutbox(connection, scope),
         retention=PostgresRetention(connection, scope, tables),
     )
 

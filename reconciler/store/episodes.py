@@ -1,72 +1,63 @@
-"""Episodes: from the first gap of a kind and cause until there has been none for a while; each is told once.
+"""Episodes: from the first gap of a kind and cause until there has been none for a while."""
 
-A report is written down with its event id before it is sent, so that a repeat is the same event.
-"""
-
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.bookings import REFERENCE_LENGTH
+from reconciler.domain.episodes import Episode
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import MOST_REFERENCES, Group, Level, Report
+from reconciler.domain.reports import MOST_REFERENCES, Group, Subject
 
-_NOTE = text("""
-    UPDATE reconciler.gap SET noted_at = :now
-    WHERE id IN (SELECT id FROM reconciler.gap
-                 WHERE scope = :scope AND kind = ANY(:kinds) AND noted_at IS NULL
-                   AND (closed_at IS NULL OR closed_by = 'repaired')
-                 ORDER BY id FOR UPDATE)
-""")
-# What is open, and what was repaired and is noted just now.
-_NEWS = text(f"""
-    SELECT kind, cause, key, count(*) FILTER (WHERE closed_at IS NULL) AS open,
-           count(*) FILTER (WHERE closed_at IS NOT NULL) AS repaired, min(opened_at) AS oldest_at,
+# A lock of the transaction is safe behind a pooler; who waits for it longer than for any other leaves it to the next.
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('reconciler episodes'), hashtext(:scope))")
+_GROUP = f"""
+    SELECT kind, cause, key, count(*) AS found, count(*) FILTER (WHERE closed_at IS NULL) AS open,
+           min(opened_at) AS since,
            (array_agg(CASE WHEN kind LIKE 'integration.%' THEN about ELSE left(about, {REFERENCE_LENGTH}) END
                       ORDER BY opened_at, about))[1:{MOST_REFERENCES}] AS "references",
            (array_agg(reason ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS code,
            (array_agg(detail ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS detail
-    FROM reconciler.gap
-    WHERE scope = :scope AND kind = ANY(:kinds)
-      AND (closed_at IS NULL OR (closed_by = 'repaired' AND noted_at = :now))
-    GROUP BY kind, cause, key HAVING bool_or(noted_at = :now) ORDER BY kind, cause, key
+    FROM {{}} GROUP BY kind, cause, key ORDER BY kind, cause, key
+"""
+_NOTE = text(f"""
+    WITH noted AS (
+        UPDATE reconciler.gap SET noted_at = :now
+        WHERE id IN (SELECT id FROM reconciler.gap
+                     WHERE scope = :scope AND kind = ANY(:kinds) AND noted_at IS NULL
+                       AND (closed_at IS NULL OR closed_by = 'repaired')
+                     ORDER BY id FOR UPDATE)
+        RETURNING kind, cause, key, about, opened_at, closed_at, reason, detail)
+    {_GROUP.format("noted")}
 """)
-_GOES_ON = text("""
-    UPDATE reconciler.episode SET newest_at = :now
-    WHERE scope = :scope AND kind = :kind AND cause = :cause AND key = :key AND ended_at IS NULL
-      AND newest_at > :quiet_since
-    RETURNING id
+_OPEN = text(
+    _GROUP.format("reconciler.gap WHERE scope = :scope AND closed_at IS NULL AND noted_at IS NOT NULL"),
+)
+_REPAIRED = text("""
+    SELECT count(*) FROM reconciler.gap
+    WHERE scope = :scope AND kind = :kind AND cause = :cause AND key = :key
+      AND closed_by = 'repaired' AND noted_at >= :opened_at
 """)
-_OVER = text("""
-    UPDATE reconciler.episode SET ended_at = :now
-    WHERE scope = :scope AND kind = :kind AND cause = :cause AND key = :key AND ended_at IS NULL
+_GOING_ON = text("""
+    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, told_found, told_at, deadline_at,
+           paged_at
+    FROM reconciler.episode WHERE scope = :scope AND ended_at IS NULL ORDER BY opened_at, kind, cause, key
 """)
 _BEGIN = text("""
-    INSERT INTO reconciler.episode (id, scope, kind, cause, key, opened_at, newest_at, report)
-    VALUES (CAST(:id AS uuid), :scope, :kind, :cause, :key, :now, :now, CAST(:report AS jsonb))
-    ON CONFLICT (scope, kind, cause, key) WHERE ended_at IS NULL DO NOTHING
+    INSERT INTO reconciler.episode (id, scope, kind, cause, key, opened_at, newest_at, found, at_error, told_found,
+                                    told_at, deadline_at, paged_at, ended_at)
+    VALUES (CAST(:id AS uuid), :scope, :kind, :cause, :key, :opened_at, :newest_at, :found, :at_error, :told_found,
+            :told_at, :deadline_at, :paged_at, :ended_at)
 """)
-_END = text("""
-    UPDATE reconciler.episode AS episode SET ended_at = :now
-    WHERE scope = :scope AND kind = ANY(:kinds) AND ended_at IS NULL AND newest_at <= :quiet_since
-      AND NOT EXISTS (SELECT FROM reconciler.gap AS gap
-                      WHERE gap.scope = episode.scope AND gap.kind = episode.kind AND gap.cause = episode.cause
-                        AND gap.key = episode.key AND gap.closed_at IS NULL)
+_SAVE = text("""
+    UPDATE reconciler.episode
+    SET newest_at = :newest_at, found = :found, at_error = :at_error, told_found = :told_found, told_at = :told_at,
+        deadline_at = :deadline_at, paged_at = :paged_at, ended_at = :ended_at
+    WHERE id = CAST(:id AS uuid)
 """)
-_UNTOLD = text("""
-    UPDATE reconciler.episode SET telling_until = clock_timestamp() + :lease
-    WHERE id IN (SELECT id FROM reconciler.episode
-                 WHERE scope = :scope AND told_at IS NULL
-                   AND (telling_until IS NULL OR telling_until < clock_timestamp())
-                 ORDER BY opened_at, kind, cause FOR UPDATE SKIP LOCKED)
-    RETURNING replace(id::text, '-', '') AS id, report, opened_at
-""")
-_TOLD = text("UPDATE reconciler.episode SET told_at = :now, telling_until = NULL WHERE id = CAST(:id AS uuid)")
-_KEPT = text("UPDATE reconciler.episode SET telling_until = NULL WHERE id = CAST(:id AS uuid) AND told_at IS NULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,58 +67,57 @@ class PostgresEpisodes:
     connection: Connection
     scope: str
 
-    def news(self, kinds: Collection[GapKind], now: datetime) -> Sequence[Group]:
+    def alone(self) -> None:
+        self.connection.execute(_ALONE, {"scope": self.scope})
+
+    def note(self, kinds: Collection[GapKind], now: datetime) -> Sequence[Group]:
         values = {"scope": self.scope, "kinds": sorted(kinds), "now": now}
-        self.connection.execute(_NOTE, values)
-        return [
-            Group(
-                kind=GapKind(row["kind"]),
-                cause=Cause(row["cause"]),
-                key=row["key"],
-                open=row["open"],
-                repaired=row["repaired"],
-                oldest_at=row["oldest_at"],
-                references=tuple(row["references"]),
-                code=row["code"],
-                **row["detail"],
-            )
-            for row in self.connection.execute(_NEWS, values).mappings()
-        ]
+        return [_group(row) for row in self.connection.execute(_NOTE, values).mappings()]
 
-    def begin(self, report: Report, key: str, quiet_since: datetime, now: datetime) -> None:
-        same = {"scope": self.scope, "kind": report.kind, "cause": report.cause, "key": key, "now": now}
-        if self.connection.execute(_GOES_ON, {**same, "quiet_since": quiet_since}).first() is None:
-            self.connection.execute(_OVER, same)
-            self.connection.execute(_BEGIN, {**same, "id": report.id, "report": _written(report)})
+    def open(self) -> Sequence[Group]:
+        return [_group(row) for row in self.connection.execute(_OPEN, {"scope": self.scope}).mappings()]
 
-    def end(self, kinds: Collection[GapKind], quiet_since: datetime, now: datetime) -> None:
-        values = {"scope": self.scope, "kinds": sorted(kinds), "quiet_since": quiet_since, "now": now}
-        self.connection.execute(_END, values)
+    def going_on(self) -> Sequence[Episode]:
+        rows = self.connection.execute(_GOING_ON, {"scope": self.scope}).mappings()
+        return [Episode(subject=_subject(row), **_rest(row)) for row in rows]
 
-    def claim_untold(self, lease: timedelta) -> Sequence[Report]:
-        rows = self.connection.execute(_UNTOLD, {"scope": self.scope, "lease": lease}).mappings().all()
-        return [_read(row["id"], row["report"]) for row in sorted(rows, key=lambda row: row["opened_at"])]
+    def begin(self, episode: Episode) -> None:
+        self.connection.execute(_BEGIN, _values(episode) | {"scope": self.scope})
 
-    def told(self, report: Report, now: datetime) -> None:
-        self.connection.execute(_TOLD, {"id": report.id, "now": now})
+    def save(self, episode: Episode) -> None:
+        self.connection.execute(_SAVE, _values(episode))
 
-    def kept(self, report: Report) -> None:
-        self.connection.execute(_KEPT, {"id": report.id})
+    def repaired(self, episode: Episode) -> int:
+        number: int = self.connection.scalar(_REPAIRED, _values(episode) | {"scope": self.scope})
+        return number
 
 
-def _written(report: Report) -> str:
-    return json.dumps({**asdict(report), "oldest_at": report.oldest_at.isoformat()})
+_SUBJECT = ("kind", "cause", "key")
+_STATE = (
+    "id", "opened_at", "newest_at", "found", "at_error", "told_found", "told_at", "deadline_at", "paged_at", "ended_at",
+)  # fmt: skip
 
 
-def _read(id_: str, stored: dict[str, Any]) -> Report:
-    return Report(
-        **{
-            **stored,
-            "id": id_,
-            "kind": GapKind(stored["kind"]),
-            "cause": Cause(stored["cause"]),
-            "level": Level(stored["level"]),
-            "oldest_at": datetime.fromisoformat(stored["oldest_at"]),
-            "references": tuple(stored["references"]),
-        }
+def _values(episode: Episode) -> dict[str, object]:
+    state = {name: getattr(episode, name) for name in _STATE}
+    return state | {name: getattr(episode.subject, name) for name in _SUBJECT}
+
+
+def _rest(row: RowMapping) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _SUBJECT}
+
+
+def _subject(row: RowMapping) -> Subject:
+    return Subject(kind=GapKind(row["kind"]), cause=Cause(row["cause"]), key=row["key"])
+
+
+def _group(row: RowMapping) -> Group:
+    return Group(
+        subject=_subject(row),
+        found=row["found"],
+        open=row["open"],
+        since=row["since"],
+        references=tuple(row["references"]),
+        code=row["code"],
+        **row["detail"],
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, text
 
+from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
@@ -17,8 +18,9 @@ _RUNS = text("""
     SELECT DISTINCT ON (job) job, started_at, finished_at, result, counts
     FROM reconciler.run ORDER BY job, started_at DESC, id DESC
 """)
-_GAPS = text("""
-    SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest
+_GAPS = text(f"""
+    SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest,
+           left((array_agg(about ORDER BY opened_at, about))[1], {REFERENCE_LENGTH}) AS reference
     FROM reconciler.gap WHERE closed_at IS NULL GROUP BY kind, cause, reason ORDER BY kind, cause, reason
 """)
 
@@ -66,6 +68,8 @@ class OpenGaps:
     reason: str
     number: int
     oldest: datetime
+    reference: str
+    """Of the oldest; of no use for an integration."""
 
     @property
     def turn(self) -> Turn:
@@ -109,6 +113,7 @@ def overview(database: Database) -> Overview:
                     reason=row["reason"],
                     number=row["number"],
                     oldest=row["oldest"],
+                    reference=row["reference"],
                 )
                 for row in connection.execute(_GAPS).mappings()
             ),

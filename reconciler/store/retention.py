@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, cast, select, text
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.episodes import SENTRY
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import IntentId, State
 from reconciler.ports import Kept, Page, Place
@@ -46,10 +47,26 @@ _OLD = {
     """,
     # What was repaired and not noted yet is still to be told; what is over for another reason never will be.
     Kept.GAPS: "closed_at < :before AND (noted_at IS NOT NULL OR closed_by <> 'repaired')",
-    Kept.EPISODES: "ended_at < :before AND told_at IS NOT NULL",
+    Kept.EPISODES: f"""
+        ended_at < :before AND NOT EXISTS (
+            SELECT FROM reconciler.outbox
+            WHERE episode = old.id AND route = '{SENTRY}' AND told_at IS NULL)
+    """,
+    # An on-call route that took nothing all this time is none any more.
+    Kept.REPORTS: f"created_at < :before AND (told_at IS NOT NULL OR route <> '{SENTRY}')",
 }
-_SINCE = {Kept.RUNS: "started_at", Kept.GAPS: "closed_at", Kept.EPISODES: "ended_at"}
-_TABLE = {Kept.RUNS: "reconciler.run", Kept.GAPS: "reconciler.gap", Kept.EPISODES: "reconciler.episode"}
+_SINCE = {
+    Kept.RUNS: "started_at",
+    Kept.GAPS: "closed_at",
+    Kept.EPISODES: "ended_at",
+    Kept.REPORTS: "created_at",
+}
+_TABLE = {
+    Kept.RUNS: "reconciler.run",
+    Kept.GAPS: "reconciler.gap",
+    Kept.EPISODES: "reconciler.episode",
+    Kept.REPORTS: "reconciler.outbox",
+}
 _COUNT = {
     what: text(f"SELECT count(*) FROM {_TABLE[what]} AS old WHERE scope = :scope AND {old}")
     for what, old in _OLD.items()

@@ -164,7 +164,9 @@ def test_a_configuration_error_is_told_and_ends_it(venue: Venue, tmp_path: Path)
             assert service.child.wait(20) == Exit.CONFIGURATION
         assert "weekdays are written by name" in service.log.read_text()
         (event,) = sandbox.sentry.events
-        assert event["tags"] == {"kind": "integration.scheduler", "cause": "blocked", "code": "configuration"}
+        assert event["tags"] == {
+                "kind": "integration.scheduler", "cause": "blocked", "what": "opened", "code": "configuration",
+            }  # fmt: skip
         assert "limits.pas: unknown key, did you mean pass?" in event["message"]
         (tmp_path / "cron.yaml").write_text("jobs: {missing_smss: {every: 10m}}\n")
         with running(tmp_path, variables) as service:

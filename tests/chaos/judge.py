@@ -51,7 +51,8 @@ class World:
         self.texts = venue.rows("private_booking_sms_queue")
         self.intents = venue.rows("reconciler.intent")
         self.live = {event["id"] for event in self.scene.sandbox.google.live()}
-        untold = {(row["kind"], row["cause"]) for row in venue.rows("reconciler.episode") if row["told_at"] is None}
+        outbox = [row["report"] for row in venue.rows("reconciler.outbox") if row["told_at"] is None]
+        untold = {(report["kind"], report["cause"]) for report in outbox}
         self.told = {
             (gap["kind"], gap["about"])
             for gap in venue.rows("reconciler.gap")

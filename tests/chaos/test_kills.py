@@ -53,7 +53,7 @@ def _died(point: str) -> Step:
 
 _A_PASS = Step(then_wait=SETTLE + 0.05)
 """One that finds the lease run out; the next one settles."""
-_RETENTION = "run.removed gap.removed episode.removed"
+_RETENTION = "run.removed gap.removed episode.removed outbox.removed"
 _REPAIRS_EVENT = "event.claimed rate.began event.sending google.insert event.done event.written gap.changed"
 _REPAIRS_TEXT = (
     "twilio.account text.planned text.claimed text.row {} text.sending twilio.create text.done text.row_sent"
@@ -62,7 +62,7 @@ _REPAIRS_TEXT = (
 SITUATIONS = {
     "nothing": Situation(
         passes="event.abandoned event.claimed_unknown google.token google.list event.planned "
-        f"{_REPAIRS_EVENT} run.changed episode.changed sentry.envelope "
+        f"{_REPAIRS_EVENT} run.changed outbox.began outbox.changed sentry.envelope "
         f"text.abandoned text.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
         but={
             "after event.sending": End(event=("created", 2)),
@@ -79,15 +79,16 @@ SITUATIONS = {
     ),
     "a text that left": Situation(
         steps=(_died("after twilio.create#1"), _A_PASS),
-        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed text.abandoned "
-        "text.claimed_unknown twilio.account twilio.list text.done text.row_sent run.began",
+        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed outbox.changed "
+        "text.abandoned text.claimed_unknown twilio.account twilio.list text.done text.row_sent run.began",
         kills=frozenset({"text.claimed_unknown", "twilio.list", "text.done", "text.row_sent"}),
         end=End(text=("found", 1)),
     ),
     "a text that did not leave": Situation(
         steps=(_died("before twilio.create#1"), _A_PASS),
-        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed text.abandoned "
-        "text.claimed_unknown twilio.account twilio.list text.planned sentry.envelope run.began",
+        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed outbox.began "
+        "outbox.changed text.abandoned text.claimed_unknown twilio.account twilio.list text.planned "
+        "sentry.envelope run.began",
         perhaps=f"gap.began {_REPAIRS_TEXT.format('rate.began')}",
         kills=frozenset({"text.claimed_unknown", "twilio.list", "text.planned"}),
         end=End(text=("queued", 2)),
@@ -95,7 +96,7 @@ SITUATIONS = {
     "an event that was made": Situation(
         steps=(_died("after google.insert#1"),),
         passes="event.abandoned event.claimed_unknown google.token google.list google.get event.done event.written "
-        "gap.changed run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        "gap.changed run.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"event.claimed_unknown", "google.get", "event.done", "event.written"}),
         end=End(event=("found", 1)),
@@ -107,7 +108,7 @@ SITUATIONS = {
     "an event that was not made": Situation(
         steps=(_died("before google.insert#1"),),
         passes="event.abandoned event.claimed_unknown google.token google.list google.get event.planned "
-        "run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        "run.changed episode.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         perhaps=f"gap.began {_REPAIRS_EVENT}",
         kills=frozenset({"google.get", "event.planned"}),
@@ -116,7 +117,7 @@ SITUATIONS = {
     "an event that the application lost": Situation(
         start=Start.LOST_ID,
         passes="event.abandoned event.claimed_unknown google.token google.list event.planned event.claimed event.done "
-        "run.changed episode.changed sentry.envelope text.abandoned text.claimed_unknown "
+        "run.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"google.list", "event.planned", "event.claimed", "event.done"}),
         end=End(event=("adopted", 1)),

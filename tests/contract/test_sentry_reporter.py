@@ -50,13 +50,15 @@ def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
     assert event["release"] == "reconciler@1.2.3"
     assert event["message"] == "sms.missing / never_queued: 3 found, 3 repaired"
     assert event["fingerprint"] == ["reconciler", "sms.missing", "never_queued"]
-    assert event["tags"] == {"kind": "sms.missing", "cause": "never_queued", "code": "none"}
+    assert event["tags"] == {"kind": "sms.missing", "cause": "never_queued", "what": "opened", "code": "none"}
     assert event["contexts"]["reconciler"] == {
         "found": 3,
         "repaired": 3,
+        "open": 0,
         "oldest": NOW.isoformat(),
         "references": ["1a2b3c4d", "5e6f7a8b"],
         "remedy": "look at the application's log",
+        "command": "reconciler explain 1a2b3c4d",
     }
 
 

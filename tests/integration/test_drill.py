@@ -142,7 +142,7 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
         assert at[0] == Link.REPAIR
         assert "sms.missing was planted and its text was not sent once (blocked sqlstate:23514)" in at[1]
 
-    with tampered(venue, "reconciler.episode", "IF NEW.kind = 'sms.stuck' THEN RETURN NULL; END IF"):
+    with tampered(venue, "reconciler.outbox", "IF NEW.report->>'kind' = 'sms.stuck' THEN RETURN NULL; END IF"):
         at = drill.broken()
         assert (at[0], "found and not told: sms.stuck;" in at[1]) == (Link.REPORT, True)
 
@@ -404,7 +404,7 @@ def test_a_sink_that_is_deaf_stands_in_the_ledger(world: World) -> None:
     world.sandbox.sentry.faults.always("envelope", REFUSED)
     fire_drill(world)
     assert world.gaps() == {("integration.sentry", "fire_drill"): ("blocked", "sink_unreachable")}
-    assert world.venue.sql("SELECT told_at FROM reconciler.episode") == [(None,)]
+    assert world.venue.sql("SELECT told_at FROM reconciler.outbox") == [(None,)]
 
     world.sandbox.sentry.faults.clear()
     fire_drill(world)

@@ -30,7 +30,7 @@ from tests.support.world import World
 DAYS = timedelta(days=1)
 OLD, YOUNG = 401, 399
 """Days; ``keep`` is 400 of them."""
-NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "episodes": 0}
+NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "episodes": 0, "reports": 0}
 SEVEN = "venue_id=7"
 
 
@@ -79,13 +79,24 @@ def gap(world: World, days: float, **values: Any) -> None:
     planted(world.venue, "gap", row)
 
 
-def episode(world: World, days: float, **values: Any) -> None:
+def episode(world: World, days: float, **values: Any) -> str:
     at = ago(world, days)
     row = {
-        "id": str(uuid.uuid4()), "scope": "", "kind": "sms.missing", "cause": "never_queued", "key": "", "report": "{}",
-        "opened_at": at, "newest_at": at, "ended_at": at, "told_at": at, **values,
+        "id": str(uuid.uuid4()), "scope": "", "kind": "sms.missing", "cause": "never_queued", "key": "",
+        "opened_at": at, "newest_at": at, "ended_at": at, "found": 1, "at_error": False, "told_found": 1, "told_at": at,
+        **values,
     }  # fmt: skip
     planted(world.venue, "episode", row)
+    return str(row["id"])
+
+
+def report(world: World, days: float, of: str, **values: Any) -> None:
+    at = ago(world, days)
+    row = {
+        "event": str(uuid.uuid4()), "route": "sentry", "scope": "", "episode": of, "what": "opened", "report": "{}",
+        "created_at": at, "told_at": at, **values,
+    }  # fmt: skip
+    planted(world.venue, "outbox", row)
 
 
 def planted(venue: Venue, table: str, row: dict[str, Any]) -> None:
@@ -233,11 +244,11 @@ def test_another_venue_s_rows_are_its_own(world: World) -> None:
     for scope in ("", SEVEN):
         intent(world, party(world, over=450), scope=scope)
         gap(world, OLD, scope=scope)
-        episode(world, OLD, scope=scope)
+        report(world, OLD, episode(world, OLD, scope=scope), scope=scope)
         run(world, 100, scope=scope)
         run(world, 1, scope=scope)
-    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "episodes": 1}
-    assert [column(world, table, "DISTINCT scope") for table in ("intent", "gap", "episode")] == [[SEVEN]] * 3
+    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "episodes": 1, "reports": 1}
+    assert [column(world, table, "DISTINCT scope") for table in ("intent", "gap", "episode", "outbox")] == [[SEVEN]] * 4
     assert column(world, "run", "scope").count(SEVEN) == 2
 
 
@@ -276,14 +287,17 @@ def test_gaps_that_are_open_young_or_untold_stay(world: World) -> None:
 
 
 def test_episodes_that_go_on_are_young_or_untold_stay(world: World) -> None:
-    episode(world, OLD, key="told")
-    episode(world, OLD, key="young", ended_at=ago(world, YOUNG))
-    episode(world, OLD, key="untold", told_at=None)
+    report(world, OLD, episode(world, OLD, key="told"))
+    report(world, YOUNG, episode(world, OLD, key="young", ended_at=ago(world, YOUNG)))
+    report(world, OLD, episode(world, OLD, key="untold"), told_at=None)
+    report(world, OLD, episode(world, OLD, key="an on-call route that is gone"), told_at=None, route="PAGER_URL")
     # Something of it is open: it does not end with this run.
     episode(world, OLD, key="goes on", ended_at=None)
     gap(world, OLD, key="goes on", closed_at=None, closed_by=None)
-    assert tidy(world, reporter=None).removed == {**NOTHING, "episodes": 1}
+    assert tidy(world, reporter=None).removed == {**NOTHING, "episodes": 2, "reports": 2}
     assert column(world, "episode", "key") == ["goes on", "untold", "young"]
+    # Two that stayed, and what this very run had to say of the one that goes on.
+    assert sorted(column(world, "outbox", "what")) == ["deadline", "opened", "opened", "page"]
 
 
 # The run itself
@@ -295,11 +309,11 @@ def test_without_the_mandate_it_counts_and_writes_nothing(world: World) -> None:
     gap(world, OLD)
     run(world, 100)
     run(world, 1)
-    tables = ("intent", "gap", "run", "episode")
+    tables = ("intent", "gap", "run", "episode", "outbox")
     before = [world.venue.rows(f"reconciler.{table}") for table in tables]
     counted = tidy(world, act=False)
     assert [world.venue.rows(f"reconciler.{table}") for table in tables] == before
-    assert counted.removed == {"intents": BATCH + 1, "runs": 1, "gaps": 1, "episodes": 0} == tidy(world).removed
+    assert counted.removed == {**NOTHING, "intents": BATCH + 1, "runs": 1, "gaps": 1} == tidy(world).removed
 
 
 def test_it_looks_before_there_is_a_ledger_and_with_select_rights_only(bare_venue: Venue) -> None:
@@ -331,8 +345,8 @@ def test_many_go_batch_by_batch_around_what_stays(world: World) -> None:
 
 def test_asked_to_stop_it_ends_after_the_batch_in_hand_and_the_next_run_does_the_rest(world: World) -> None:
     many(world, 3 * BATCH)
-    # Before the job, before the runs, the gaps and the episodes; then before every batch of intents.
-    asked = iter([False] * 5)
+    # Before the job, before the runs, the gaps, the episodes and their reports; then before every batch of intents.
+    asked = iter([False] * 6)
     result = tidy(world, stopping=lambda: next(asked, True))
     assert (result.removed, result.exit_code) == ({**NOTHING, "intents": BATCH}, Exit.WORK_LEFT)
     assert len(left(world)) == 2 * BATCH
@@ -393,33 +407,37 @@ def test_a_large_ledger_is_read_by_its_indexes(world: World) -> None:
     """Every statement begins at the oldest row: what is young is not read at all."""
     young = 20 * BATCH
     many(world, young, days=10)
-    for table in ("run", "gap", "episode"):
-        {"run": run, "gap": gap, "episode": episode}[table](world, 10)
+    report(world, 10, episode(world, 10))
+    gap(world, 10)
+    run(world, 10)
+    for table in ("run", "gap", "episode", "outbox"):
         columns = [name for (name,) in world.venue.sql(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attname <> 'id'",
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attname <> 'id'"
+            " AND NOT attisdropped",
             f"reconciler.{table}",
         )]  # fmt: skip
         names = ", ".join(columns)
+        values = names.replace("event", "gen_random_uuid()") if table == "outbox" else names
         id_ = ("id, ", "gen_random_uuid(), ") if table == "episode" else ("", "")
         world.venue.sql(
             f"INSERT INTO reconciler.{table} ({id_[0]}{names})"
-            f" SELECT {id_[1]}{names} FROM reconciler.{table}, generate_series(2, %s)", young,
+            f" SELECT {id_[1]}{values} FROM reconciler.{table}, generate_series(2, %s)", young,
         )  # fmt: skip
     many(world, 3)
     run(world, 100)
     gap(world, OLD)
-    episode(world, OLD)
-    world.venue.sql("ANALYZE reconciler.intent, reconciler.run, reconciler.gap, reconciler.episode")
+    report(world, OLD, episode(world, OLD))
+    world.venue.sql("ANALYZE reconciler.intent, reconciler.run, reconciler.gap, reconciler.episode, reconciler.outbox")
     read = "SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE schemaname = 'reconciler'"
     before = dict(world.venue.sql(read))
     with world.services() as services:
         (result,) = ledger_retention.run(services)
-    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "episodes": 1}
+    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "episodes": 1, "reports": 1}
 
     def rows_read() -> dict[str, int]:
         return {name: number - before[name] for name, number in world.venue.sql(read)}
 
-    world.wait_for(lambda: rows_read()["episode"] > 0)
+    world.wait_for(lambda: rows_read()["outbox"] > 0)
     assert {table: number for table, number in rows_read().items() if number > BATCH} == {}
 
 

@@ -75,7 +75,11 @@ def test_what_is_told_says_what_a_person_can_do(world: World) -> None:
     stuck(world.venue)
     unproven(world.venue)
     world.once()
-    told = dict(world.venue.sql("SELECT kind, report ->> 'remedy' FROM reconciler.episode WHERE kind LIKE 'sms.%%'"))
+    told = dict(
+        world.venue.sql(
+            "SELECT report ->> 'kind', report ->> 'remedy' FROM reconciler.outbox WHERE report ->> 'kind' LIKE 'sms.%%'"
+        )
+    )
     assert "press Send" in told[STUCK]
     assert "no id to prove it" in told[UNPROVEN]
 

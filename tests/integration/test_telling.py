@@ -43,7 +43,7 @@ def test_a_gap_that_stays_open_is_an_error_and_is_told_once(world: World) -> Non
     world.venue.booking(contact_phone="07700", calendar_event_id="there")
     for _ in range(5):
         world.once()
-        world.later(hours=1)
+        world.later(minutes=10)
     assert told(world) == [("sms.missing", "unusable_data", "error")]
 
 
@@ -180,6 +180,10 @@ def put_right(world: World) -> None:
     world.venue.sql("UPDATE private_bookings SET contact_phone = '07700900188' WHERE contact_phone = '07700'")
 
 
+def nothing(world: World) -> None:
+    pass
+
+
 def sink_away(world: World) -> None:
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
 
@@ -194,14 +198,19 @@ WEEK: list[tuple[int, Change, list[tuple[str, str]]]] = [
     (4, a_gap, []),  # the same episode
     (10, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
     (24, wrong_number, [("sms.missing", "unusable_data")]),
+    (26, nothing, [("sms.missing", "unusable_data")]),  # its deadline
     (30, reader_only, []),  # nothing is asked of Google, nothing is missing
     (32, a_gap, [("calendar.missing", "blocked"), ("integration.google", "blocked"), ("sms.missing", "never_queued")]),
+    (34, nothing, [("calendar.missing", "blocked"), ("integration.google", "blocked")]),  # their deadlines
+    (36, nothing, [("calendar.missing", "blocked"), ("integration.google", "blocked")]),  # their pages
     (40, writer_again, [("calendar.missing", "never_created")]),  # mended now, and what it was missing for is told
-    (72, put_right, [("sms.missing", "never_queued")]),  # the same
+    (50, nothing, [("sms.missing", "unusable_data")]),  # a reminder, a day after its deadline
+    (72, put_right, [("sms.missing", "never_queued")]),  # as at 40
     (100, sink_away, []),
     (102, a_gap, []),
     (104, sink_back, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
     (160, wrong_number, [("sms.missing", "unusable_data")]),
+    (162, nothing, [("sms.missing", "unusable_data")]),
 ]
 
 

@@ -189,8 +189,8 @@ def test_an_unknown_key(written: Written, content: str, line: int, path: str, me
             "2: rules.sms.missing.messages.draft.tone: unknown key; known: template, trigger",
         ),
         (
-            "bookings: &usual {table: x}\njobs:\n  missing_sms:\n    <<: *usual",
-            "3: jobs.missing_sms.table: unknown key; known: at_start, cron, every, keep",
+            "bookings: &usual {lookback: 9d}\njobs:\n  missing_sms:\n    <<: *usual",
+            "3: jobs.missing_sms.lookback: unknown key; known: alive, at_start, cron, every, keep",
         ),
         # keys that are no texts
         ("1: x", "1: 1: 1: a key is a text: put it in quotes"),

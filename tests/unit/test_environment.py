@@ -38,6 +38,9 @@ COMPLETE = {
     "GOOGLE_TOKEN_URL": "https://proxy.internal/token",
     "SENTRY_DSN": "https://0c0ffee0@sentry.internal/sub/42",
     "SENTRY_ENVIRONMENT": "staging-7",
+    "SENTRY_AUTH_TOKEN": "sntrys_c0ffee",
+    "SENTRY_ORG": "the-venue",
+    "SENTRY_URL": "https://sentry.internal/",
 }
 KEY_NAME, DELEGATE = "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_CALENDAR_DELEGATE_EMAIL"
 CONSENT = {
@@ -56,6 +59,9 @@ OPTIONAL = {
     "GOOGLE_TOKEN_URL",
     "SENTRY_DSN",
     "SENTRY_ENVIRONMENT",
+    "SENTRY_AUTH_TOKEN",
+    "SENTRY_ORG",
+    "SENTRY_URL",
 }
 NEEDED = sorted(COMPLETE.keys() - OPTIONAL)
 SWITCHES = {"SUSPEND_ALL_SMS": Effect.TEXT, "SUSPEND_ALL_EVENTS": Effect.EVENT}
@@ -95,6 +101,10 @@ def test_the_complete_environment() -> None:
     assert parsed.google.token_url == "https://proxy.internal/token"
     assert parsed.sentry is not None
     assert (parsed.sentry.dsn, parsed.sentry.environment) == (COMPLETE["SENTRY_DSN"], "staging-7")
+    resolving = parsed.sentry.resolving
+    assert resolving is not None
+    assert (resolving.token, resolving.organization) == (COMPLETE["SENTRY_AUTH_TOKEN"], "the-venue")
+    assert resolving.url == "https://sentry.internal"
 
 
 def test_the_complete_environment_is_every_variable_there_is() -> None:

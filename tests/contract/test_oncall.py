@@ -1,0 +1,147 @@
+"""``ports.Route`` through apprise: what arrives over real HTTP, what PagerDuty would get, and what never shows."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from apprise.plugins import pagerduty
+
+from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.reports import Level, Report, Told, What
+from reconciler.reporting.oncall import OncallRoute
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from tests.support.webhook import Webhook
+
+PAGE = Report(
+    id="5a4d" * 8,
+    kind=GapKind.SMS_MISSING,
+    cause=Cause.NEVER_QUEUED,
+    level=Level.FATAL,
+    what=What.PAGE,
+    episode="0b5c2f0e-3c1d-4d53-9a38-31b5a1b0c001",
+    found=13,
+    repaired=12,
+    open=1,
+    oldest_at=datetime(2026, 6, 10, 11, 0, tzinfo=UTC),
+    references=("1a2b3c4d",),
+    code="suspended",
+    remedy="look at the application's log",
+)
+END = replace(PAGE, what=What.END, level=Level.INFO, open=0)
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    with Webhook() as webhook:
+        yield webhook
+
+
+def route(webhook: Webhook) -> OncallRoute:
+    return OncallRoute(name="PAGER_URL", url=webhook.route)
+
+
+def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
+    assert route(webhook).tell(PAGE) is Told.ACCEPTED
+
+    (call,) = webhook.told
+    assert call["type"] == "failure"
+    assert call["title"] == "reconciler: sms.missing / never_queued, for hours: 13 found, 12 repaired"
+    assert call["message"].splitlines() == [
+        "1 open, the oldest since 2026-06-10T11:00Z",
+        "code suspended",
+        "references 1a2b3c4d",
+        "reconciler explain 1a2b3c4d",
+        "look at the application's log",
+    ]
+
+
+def test_the_end_and_what_only_falls_back_have_types_of_their_own(webhook: Webhook) -> None:
+    for report in (replace(PAGE, level=Level.ERROR, what=What.OPENED), END):
+        assert route(webhook).tell(report) is Told.ACCEPTED
+
+    assert [call["type"] for call in webhook.told] == ["warning", "success"]
+
+
+def test_what_nobody_thought_of_is_masked_and_what_is_long_is_cut(webhook: Webhook) -> None:
+    slipped = "call +44 7700 900123, see postgresql://job:s3cret@db/venue " * 40
+    broken = replace(PAGE, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen=slipped, remedy=slipped)
+    route(webhook).tell(broken)
+
+    (body,) = webhook.raw
+    assert not [secret for secret in ("900123", "7700", "s3cret") if secret in body]
+    (call,) = webhook.told
+    assert len(call["title"]) + len(call["message"]) < 1024
+
+
+REFUSED = {
+    "unwell": Fault(kind=Misbehaviour.STATUS, status=503),
+    "wrong token": Fault(kind=Misbehaviour.STATUS, status=403),
+    "a proxy's redirect": Fault(kind=Misbehaviour.STATUS, status=302, headers=(("Location", "/login"),)),
+    "cut off": Fault(kind=Misbehaviour.DROP),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_accepted_is_not_told(webhook: Webhook, fault: Fault) -> None:
+    webhook.faults.always("hook", fault)
+
+    assert route(webhook).tell(PAGE) is Told.UNREACHABLE
+
+
+@pytest.mark.parametrize("host", ["sentry..example", "a" * 70 + ".example", "nowhere.example"])
+def test_a_host_that_cannot_be_one(host: str) -> None:
+    assert OncallRoute(name="PAGER_URL", url=f"json://{host}/").tell(PAGE) is Told.UNREACHABLE
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"json://127.0.0.1:{listener.getsockname()[1]}/"
+
+    assert OncallRoute(name="PAGER_URL", url=nobody).tell(PAGE) is Told.UNREACHABLE
+
+
+def test_neither_its_log_nor_its_looks_show_the_url(
+    webhook: Webhook, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    webhook.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=403))
+    telling = route(webhook)
+    with caplog.at_level(logging.DEBUG):
+        assert [telling.tell(PAGE), telling.tell(PAGE)] == [Told.UNREACHABLE, Told.ACCEPTED]
+
+    log = caplog.text + capsys.readouterr().out
+    assert "not_told_oncall" in log
+    assert not [word for word in ("t0ken", "1a2b3c4d", "application's log") if word in log + repr(telling)]
+
+
+@pytest.fixture
+def enqueued(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> Webhook:
+    """PagerDuty's address is a table of apprise's own; here it is another."""
+    monkeypatch.setitem(pagerduty.PAGERDUTY_API_LOOKUP, "us", f"{webhook.url}/v2/enqueue")
+    return webhook
+
+
+PAGERDUTY = "pagerduty://1ntegrati0nkey@ap1key?action=trigger"
+
+
+def test_pagerduty_makes_one_incident_of_an_episode_and_its_end_resolves_it(enqueued: Webhook) -> None:
+    pager = OncallRoute(name="PAGER_URL", url=PAGERDUTY)
+    assert [pager.tell(PAGE), pager.tell(END)] == [Told.ACCEPTED] * 2
+
+    page, end = enqueued.told
+    assert enqueued.paths == ["/v2/enqueue"] * 2
+    assert (page["event_action"], page["dedup_key"], page["payload"]["severity"]) == (
+        "trigger", PAGE.episode, "critical",
+    )  # fmt: skip
+    assert page["payload"]["summary"].startswith("reconciler: sms.missing / never_queued, for hours")
+    assert end == {"routing_key": "1ntegrati0nkey", "event_action": "resolve", "dedup_key": PAGE.episode}
+
+
+def test_what_only_falls_back_is_less_urgent_at_pagerduty(enqueued: Webhook) -> None:
+    opened = replace(PAGE, what=What.OPENED, level=Level.ERROR)
+    OncallRoute(name="PAGER_URL", url=PAGERDUTY).tell(opened)
+
+    (call,) = enqueued.told
+    assert (call["event_action"], call["payload"]["severity"]) == ("trigger", "warning")

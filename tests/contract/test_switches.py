@@ -1,0 +1,58 @@
+"""Dead man's switches: which pings come, and that one which is away disturbs nothing."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.reporting.switches import Switches
+from reconciler.sandbox.faults import Fault, Misbehaviour
+from tests.support.webhook import Webhook
+
+
+@pytest.fixture
+def watchman() -> Iterator[Webhook]:
+    with Webhook() as webhook:
+        yield webhook
+
+
+def test_start_success_and_fail(watchman: Webhook) -> None:
+    switches = Switches({"missing_sms": f"{watchman.url}/ping/sw1tch"})
+    for failed in (False, True):
+        switches.start("missing_sms")
+        switches.end("missing_sms", failed=failed)
+
+    assert watchman.paths == [f"/ping/sw1tch{end}" for end in ("/start", "", "/start", "/fail")]
+
+
+def test_a_job_without_one_pings_nobody(watchman: Webhook) -> None:
+    switches = Switches({"missing_sms": f"{watchman.url}/ping/sw1tch"})
+    switches.start("missing_events")
+    switches.end("missing_events", failed=True)
+
+    assert watchman.paths == []
+
+
+def test_what_follows_a_question_mark_stays_at_the_end(watchman: Webhook) -> None:
+    Switches({"missing_sms": f"{watchman.url}/ping/sw1tch/?create=1"}).start("missing_sms")
+
+    assert watchman.paths == ["/ping/sw1tch/start"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(kind=Misbehaviour.DROP), Fault(kind=Misbehaviour.STATUS, status=404), Fault(kind=Misbehaviour.LOSE)],
+)
+def test_one_that_is_away_disturbs_nothing_and_does_not_show(
+    watchman: Webhook, fault: Fault, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watchman.faults.always("hook", fault)
+    switches = Switches({"missing_sms": f"{watchman.url}/ping/sw1tch"})
+    began = time.monotonic()
+    with caplog.at_level("DEBUG"):
+        switches.end("missing_sms", failed=False)
+    log = caplog.text + capsys.readouterr().out
+
+    assert time.monotonic() - began < 5
+    assert "switch_" in log
+    assert "sw1tch" not in log.replace("switch", "") + repr(switches)

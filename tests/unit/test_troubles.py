@@ -1,0 +1,143 @@
+"""What is told from memory: one report when it starts, one per escalation, and the end for who is on call."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from reconciler.domain.episodes import Deadlines
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.reports import CheckIn, Report, Told
+from reconciler.service.troubles import Troubles
+
+NOON = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+DEADLINES = Deadlines(
+    deadline=HOUR,
+    page_after=4 * HOUR,
+    remind_every=24 * HOUR,
+    settled_after=HOUR,
+    fallback_after=15 * MINUTE,
+)
+
+
+@dataclass
+class Listener:
+    """A reporter, or a route: keeps what it takes."""
+
+    name: str = "PAGER_URL"
+    resolves: bool = False
+    away: bool = False
+    took: list[Report] = field(default_factory=list)
+
+    def tell(self, report: Report) -> Told:
+        if self.away:
+            return Told.UNREACHABLE
+        self.took.append(report)
+        return Told.ACCEPTED
+
+    def check_in(self, check_in: CheckIn) -> bool:
+        return not self.away
+
+    @property
+    def whats(self) -> list[str]:
+        return [report.what for report in self.took]
+
+
+@dataclass
+class Process:
+    """A keeper whose database is away or not, with a pass and a beat every ten minutes."""
+
+    sentry: Listener = field(default_factory=Listener)
+    pager: Listener = field(default_factory=Listener)
+    announced: list[Report] = field(default_factory=list)
+    now: datetime = NOON
+
+    def __post_init__(self) -> None:
+        self.troubles = Troubles(self.sentry, [self.pager], DEADLINES, self.announced.append)
+
+    def spend(self, duration: timedelta, *, away: bool) -> None:
+        for _ in range(duration // (10 * MINUTE)):
+            if away:
+                self.troubles.happened(
+                    GapKind.INTEGRATION_DATABASE, "database", "unreachable", "no connection", "start it", self.now
+                )
+            else:
+                self.troubles.well(GapKind.INTEGRATION_DATABASE, "database")
+                self.troubles.deliver(self.now)
+            self.now += 10 * MINUTE
+
+
+def test_one_when_it_starts_one_per_escalation_one_when_it_is_over() -> None:
+    process = Process()
+    process.spend(30 * HOUR, away=True)
+    process.spend(5 * HOUR, away=False)
+
+    assert process.sentry.whats == ["opened", "deadline", "page", "reminder"]
+    assert process.pager.whats == ["page", "end"]
+    assert [report.what for report in process.announced] == ["opened", "deadline", "page", "reminder", "end"]
+    assert len({report.episode for report in process.announced}) == 1
+    assert {report.kind for report in process.announced} == {GapKind.INTEGRATION_DATABASE}
+    assert process.sentry.took[0].title == "integration.database: no connection"
+
+
+def test_a_hiccup_is_told_once_and_over_for_nobody() -> None:
+    process = Process()
+    process.spend(10 * MINUTE, away=True)
+    process.spend(5 * HOUR, away=False)
+
+    assert (process.sentry.whats, process.pager.whats) == (["opened"], [])
+    assert [report.what for report in process.announced] == ["opened", "end"]
+
+
+def test_one_that_comes_and_goes_is_one() -> None:
+    process = Process()
+    for _ in range(9):
+        process.spend(20 * MINUTE, away=True)
+        process.spend(40 * MINUTE, away=False)
+
+    assert process.sentry.whats == ["opened"], "it was never there for an hour"
+
+
+def test_after_a_quiet_while_it_begins_anew() -> None:
+    process = Process()
+    process.spend(10 * MINUTE, away=True)
+    process.spend(2 * HOUR, away=False)
+    process.spend(10 * MINUTE, away=True)
+
+    assert process.sentry.whats == ["opened", "opened"]
+    assert process.sentry.took[0].episode != process.sentry.took[1].episode
+
+
+def test_without_sentry_who_is_on_call_hears_of_it_once_and_sentry_later() -> None:
+    process = Process()
+    process.sentry.away = True
+    process.spend(2 * HOUR, away=True)
+    process.spend(3 * HOUR, away=False)
+    assert process.pager.whats == ["opened", "deadline", "end"]
+    process.sentry.away = False
+    process.spend(HOUR, away=False)
+
+    assert process.sentry.whats == ["opened", "deadline"]
+    assert process.pager.whats == ["opened", "deadline", "end"]
+
+
+def test_a_pager_that_is_away_hears_of_it_later_in_order() -> None:
+    process = Process()
+    process.pager.away = True
+    process.spend(5 * HOUR, away=True)
+    process.spend(2 * HOUR, away=False)
+    process.pager.away = False
+    process.spend(HOUR, away=False)
+
+    assert process.pager.whats == ["page", "end"]
+
+
+def test_the_end_names_the_events_by_which_its_issues_are_found() -> None:
+    process = Process()
+    process.sentry.resolves = True
+    process.spend(5 * HOUR, away=True)
+    process.spend(2 * HOUR, away=False)
+
+    *events, end = process.sentry.took
+    assert end.what == "end"
+    assert set(end.events) == {events[-2].id, events[-1].id}
+    assert [event.what for event in events] == ["opened", "deadline", "page"]
