@@ -7,17 +7,17 @@ from datetime import datetime
 import click
 
 from reconciler import bootstrap
-from reconciler.cli.advice import NEXT, WOULD_CHANGE
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, folded
-from reconciler.cli.status import ago
-from reconciler.domain.judging import LEDGER, moment
-from reconciler.domain.verdicts import LABELS, Check, Condition, Hold, Refusal, Standing
+from reconciler.domain.advice import ASKED, CHECKED, COMMON, HEADLINE, WOULD_CHANGE
+from reconciler.domain.durations import ago
+from reconciler.domain.judging import moment
+from reconciler.domain.verdicts import LABELS, Check, Condition, Standing
 from reconciler.engine import asking, explaining
 from reconciler.engine.explaining import Explained, RuleExplained
 from reconciler.errors import Exit
 from reconciler.ports import Mandate
-from reconciler.service.lateness import next_time
+from reconciler.service.foretelling import what_next
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
@@ -26,47 +26,6 @@ from reconciler.store.overview import LastRun, overview
 SHOWN = 5
 """So many bookings are named where several begin alike."""
 INDENT = " " * 10
-HEADLINE = {
-    Standing.FINE: "FINE",
-    Standing.NOT_ASKED: "NOT ASKED",
-    Standing.WAITING: "WAITING",
-    Standing.REFUSED: "REFUSED",
-    Standing.REPAIR: "GAP",
-}
-COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-"""Asked by more than one rule: shown once."""
-ASKED = {
-    Condition.STATUS: "status",
-    Condition.ONLY: "asked for",
-    Condition.SINCE: "made since",
-    Condition.GRACE: "grace over",
-    Condition.AHEAD: "party ahead",
-    Condition.DATE_SET: "date set",
-    Condition.PHONE: "has a phone",
-    Condition.NO_TEXT: "lacks a text",
-    Condition.UNDECIDED: "nobody rejected it",
-    Condition.NO_EVENT: "lacks an event",
-    Condition.OVERDUE: "a text is overdue",
-    Condition.UNPROVEN: "a text lacks proof",
-}
-"""What each condition says of a booking for which it holds."""
-CHECKED = {
-    LEDGER: "ledger",
-    Refusal.NO_DATE: "party",
-    Refusal.ENDS_BEFORE_START: "end",
-    Refusal.OPTED_OUT: "refuses texts",
-    Refusal.PHONE_UNUSABLE: "phone",
-    Refusal.MAY_HAVE_LEFT: "application",
-    Refusal.OLD: "age",
-    Refusal.TOO_SOON: "notice",
-    Refusal.TEXT_UNWRITABLE: "segments",
-    Refusal.GIVEN_UP: "begun anew",
-    Hold.QUIET_HOURS: "quiet hours",
-    Hold.PER_RECIPIENT: "texted",
-    Hold.POLICY: "policy",
-    Hold.SUSPENDED: "kill switch",
-    Hold.INTEGRATION: "integration",
-}
 
 
 @click.command("explain")
@@ -149,19 +108,8 @@ class Page:
         if rule.checks or verdict.standing is not Standing.NOT_ASKED:
             yield from folded(INDENT, [*own, *map(_check, rule.checks)])
         if verdict.cause:
-            yield from folded(f"{INDENT}next: ", [self._next(rule), *_change(rule)], between="; ")
-
-    def _next(self, rule: RuleExplained) -> str:
-        says = NEXT[rule.verdict.standing]
-        job = self.settings.file.running().get(rule.job)
-        if "{when}" not in says:
-            return says
-        if job is None:
-            return says.format(when=f"by hand only: {rule.job} is off in cron.yaml")
-        run = self.runs.get(rule.job)
-        at = next_time(job, run.started_at if run else None, self.now, self.settings.file.timezone)
-        local = at.astimezone(self.settings.file.timezone)
-        return says.format(when=f"{rule.job}, {local:%H:%M}" if run else f"the first run of {rule.job}")
+            says = what_next(rule, self.settings.file, self.runs, self.now)
+            yield from folded(f"{INDENT}next: ", [says, *_change(rule)], between="; ")
 
 
 def _condition(name: Condition, holds: bool) -> str:

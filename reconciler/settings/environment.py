@@ -9,6 +9,7 @@ from reconciler.settings.google_variables import Google, read_google
 from reconciler.settings.variables import VARIABLES, Reader, is_loopback, matching, url_problem
 
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+SHORTEST_TOKEN = 16
 _SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
@@ -42,6 +43,8 @@ class Environment:
     """``None``: nobody is told but whoever reads the log."""
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
+    token: str | None
+    """What opens the status page; ``None``: it needs none, and listens on loopback only."""
 
 
 def read(environ: Mapping[str, str], *, texts: bool, events: bool) -> tuple[Environment | None, list[str]]:
@@ -52,10 +55,12 @@ def read(environ: Mapping[str, str], *, texts: bool, events: bool) -> tuple[Envi
     google = read_google(reader) if events else None
     sentry = _sentry(reader)
     suspended = _suspended(reader)
+    token = reader.take("RECONCILER_TOKEN", _token_problem, wanted=False)
     if reader.mistakes or url is None:
         return None, reader.mistakes
     url = _with_driver(url)
-    return Environment(database_url=url, twilio=twilio, google=google, sentry=sentry, suspended=suspended), []
+    found = Environment(database_url=url, twilio=twilio, google=google, sentry=sentry, suspended=suspended, token=token)
+    return found, []
 
 
 def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
@@ -94,6 +99,16 @@ def _suspended(reader: Reader) -> frozenset[Effect]:
 
 def _switch_problem(value: str) -> str:
     return "" if value.lower() in _YES | _NO else "must be true or false"
+
+
+def _token_problem(value: str) -> str:
+    if len(value) < SHORTEST_TOKEN:
+        return f"shorter than {SHORTEST_TOKEN} characters: it could be guessed; openssl rand -hex 24 makes one"
+    return (
+        ""
+        if value.isascii() and value.isprintable()
+        else "holds characters that browsers and proxies write differently"
+    )
 
 
 def _with_driver(url: str) -> str:

@@ -28,14 +28,22 @@ CONNECT_TIMEOUT = 10
 IDLE = 1.0
 """Seconds after which a connection is asked whether it is still one."""
 _RETURNED = "returned_at"
-_READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""A transaction that writes nothing, and whose statements all see the same."""
 _WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Database:
     """One database and how long a statement or a lock may take there. Leaving it closes its connections."""
 
-    def __init__(self, url: str, *, statement_timeout: timedelta, lock_timeout: timedelta) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        statement_timeout: timedelta,
+        lock_timeout: timedelta,
+        connect_timeout: int = CONNECT_TIMEOUT,
+    ) -> None:
         self._statement_timeout = statement_timeout
         self._lock_timeout = lock_timeout
         self._engine: Engine = create_engine(
@@ -44,7 +52,7 @@ class Database:
             max_overflow=1,
             connect_args={
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
-                "connect_timeout": CONNECT_TIMEOUT,
+                "connect_timeout": connect_timeout,
                 "application_name": "reconciler",
                 # A connection whose other end has vanished must not hold a pass, or whoever waits for us to stop.
                 "keepalives_idle": 10,
@@ -104,7 +112,7 @@ class PostgresStore:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        with self.database.transaction(_READ) as connection:
+        with self.database.transaction(READ) as connection:
             yield self._transaction(connection)
 
     @contextmanager
