@@ -63,7 +63,11 @@ _DAYS = text(f"""
         WHERE scope = :scope AND closed_at >= :since AND closed_by = 'repaired' AND {_SINGLE}
     ) AS moved GROUP BY day
 """)
-_LAST_DAY = text("""
+_ENDED = text("""
+    SELECT effect, state, count(*) FROM reconciler.intent
+    WHERE scope = :scope AND state IN ('done', 'refused', 'dropped') AND updated_at >= :since GROUP BY effect, state
+""")
+_COUNTED = text("""
     SELECT run.job, counted.key AS name, sum(counted.value::bigint)::bigint AS number
     FROM reconciler.run AS run, jsonb_each_text(run.counts) AS counted
     WHERE run.job = ANY(:jobs) AND run.scope = :scope AND run.started_at >= :since
@@ -125,6 +129,14 @@ class Glance:
     """The last ``DAYS`` days of the venue, today last."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastDay:
+    counted: Mapping[tuple[str, str], int]
+    """Job and name -> the sum of what its runs counted under that name."""
+    ended: Mapping[tuple[str, str], int]
+    """Effect and state -> how many repairs came to this end."""
+
+
 def glance(database: Database, jobs: Collection[str], scope: str, zone: ZoneInfo) -> Glance:
     """The state of our part of the ledger.
 
@@ -164,8 +176,8 @@ def last_runs(database: Database, jobs: Collection[str], scope: str) -> Mapping[
         return {row["job"]: _run(row) for row in rows}
 
 
-def last_day(database: Database, jobs: Collection[str], scope: str) -> Mapping[tuple[str, str], int]:
-    """Job and name -> the sum of what its runs of the last 24 hours counted under that name.
+def last_day(database: Database, jobs: Collection[str], scope: str) -> LastDay:
+    """What happened within the last 24 hours.
 
     Raises:
         DatabaseUnreachable: no connection, or no answer in time.
@@ -174,8 +186,12 @@ def last_day(database: Database, jobs: Collection[str], scope: str) -> Mapping[t
     with database.transaction(READ) as connection:
         require_ledger(connection)
         since = connection.execute(text("SELECT clock_timestamp() - interval '24 hours'")).scalar_one()
-        rows = connection.execute(_LAST_DAY, {"jobs": list(jobs), "scope": scope, "since": since})
-        return {(row.job, row.name): row.number for row in rows}
+        counted = connection.execute(_COUNTED, {"jobs": list(jobs), "scope": scope, "since": since})
+        ended = connection.execute(_ENDED, {"scope": scope, "since": since})
+        return LastDay(
+            counted={(job, name): number for job, name, number in counted},
+            ended={(effect, state): number for effect, state, number in ended},
+        )
 
 
 def _run(row: RowMapping) -> LastRun:

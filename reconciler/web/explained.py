@@ -7,7 +7,7 @@ from datetime import datetime
 from reconciler.domain.advice import ASKED, CHECKED, COMMON, WOULD_CHANGE
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.verdicts import LABELS, Condition, Standing
+from reconciler.domain.verdicts import LABELS, Check, Condition, Refusal, Standing
 from reconciler.engine.explaining import Explained, RuleExplained
 from reconciler.service.foretelling import what_next
 from reconciler.settings.model import CronFile
@@ -79,7 +79,9 @@ class Explanation:
     def common(self) -> list[Fact]:
         """What every rule asks."""
         held = {name: holds for rule in self.explained.rules for name, holds in rule.conditions.items()}
-        return [_condition(name, holds=held[name], decides=not held[name]) for name in COMMON if name in held]
+        # The status itself stands beside it: only one that asks for nothing needs a word more.
+        said = [name for name in COMMON if name in held and (name is not Condition.STATUS or not held[name])]
+        return [_condition(name, holds=held[name], decides=not held[name]) for name in said]
 
     def cards(self) -> list[Card]:
         return [self._card(rule) for rule in self.explained.rules]
@@ -119,7 +121,7 @@ class Explanation:
             if name not in COMMON
         ]
         checks = [
-            Fact(name=CHECKED.get(check.name, check.name), says=check.seen, decides=check.verdict is not None)
+            Fact(name=CHECKED.get(check.name, check.name), says=_seen(check), decides=check.verdict is not None)
             for check in rule.checks
         ]
         return Card(
@@ -131,6 +133,13 @@ class Explanation:
             next=what_next(rule, self.file, self.runs, self.at),
             change=WOULD_CHANGE.get(verdict.reason, "") if verdict.cause else "",
         )
+
+
+def _seen(check: Check) -> str:
+    """What decided, but for the last digits of a number, which ``explain`` shows on a terminal."""
+    if check.name == Refusal.PHONE_UNUSABLE:
+        return "not usable" if check.verdict else "usable"
+    return check.seen
 
 
 def _why(rule: RuleExplained) -> str:

@@ -1,9 +1,9 @@
 """What Prometheus reads, asked of the ledger at each scrape: the same from every process, and after every restart.
 
-Counts of repairs and answers are therefore gauges over the last 24 hours, and no counters: runs leave the ledger again.
+Numbers of repairs and calls are gauges over 24 hours, therefore, and no counters: runs leave the ledger again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -18,7 +18,7 @@ from reconciler.domain.intents import State
 from reconciler.engine.results import Became
 from reconciler.service.lateness import late
 from reconciler.settings.model import CronFile
-from reconciler.store.glance import Glance
+from reconciler.store.glance import Glance, LastDay
 from reconciler.store.overview import Turn
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -35,7 +35,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("effect", "outcome"),
     ),
     "reconciler_provider_calls_last_day": (
-        "calls for repairs in the last 24 hours, by what the provider's answer meant",
+        "calls for repairs within 24 hours, by what the provider's answer meant",
         ("provider", "status"),
     ),
     "reconciler_pass_duration_seconds": ("how long the last run took that came to its end", ("job",)),
@@ -44,15 +44,12 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Every metric: what it says, and its labels. docs/page.md lists the same."""
 PROVIDERS = {"missing_sms": (Effect.TEXT, "twilio"), "missing_events": (Effect.EVENT, "google")}
-STATUS = {
-    Became.SENT: "accepted",
-    Became.CREATED: "accepted",
-    Became.REFUSED: "refused",
-    Became.UNKNOWN: "unknown",
-    Became.BROKEN: "broken",
+ANSWERS = {
+    "accepted": (Became.SENT, Became.CREATED),
+    "unknown": (Became.UNKNOWN,),
+    "broken": (Became.BROKEN,),
 }
-"""What became of a repair -> what the provider's answer meant. In every other case it was not called, or had nothing to
-say about the outcome."""
+"""What a provider's answer meant -> what became of the repair. Refusals are counted by their intents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +57,7 @@ class Reading:
     """What one scrape found."""
 
     glance: Glance
-    last_day: Mapping[tuple[str, str], int]
-    """Job and name -> sum of what its runs counted under it."""
+    last_day: LastDay
     file: CronFile
 
 
@@ -107,14 +103,15 @@ def _gaps(glance: Glance) -> Iterator[Metric]:
     yield _family("reconciler_unsettled", [(key, glance.unsettled.get(key, 0)) for key in states])
 
 
-def _repairs(last_day: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
-    outcomes, calls = [], []
+def _repairs(last_day: LastDay) -> Iterator[Metric]:
+    ends = [(effect, state) for effect in Effect for state in (State.DONE, State.REFUSED, State.DROPPED)]
+    yield _family("reconciler_repairs_last_day", [(key, last_day.ended.get(key, 0)) for key in ends])
+    calls: list[tuple[tuple[str, ...], float]] = []
     for job, (effect, provider) in PROVIDERS.items():
-        outcomes += [((effect, became.name.lower()), last_day.get((job, became.name.lower()), 0)) for became in Became]
-        for status in dict.fromkeys(STATUS.values()):
-            number = sum(last_day.get((job, one.name.lower()), 0) for one in STATUS if STATUS[one] == status)
+        for status, ones in ANSWERS.items():
+            number = sum(last_day.counted.get((job, one.name.lower()), 0) for one in ones)
             calls.append(((provider, status), number))
-    yield _family("reconciler_repairs_last_day", outcomes)
+        calls.append(((provider, "refused"), last_day.ended.get((effect, State.REFUSED), 0)))
     yield _family("reconciler_provider_calls_last_day", calls)
 
 

@@ -27,8 +27,14 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"clock": self._clock, "age": age, "short": short, "thousands": thousands}
-        self._environment.globals |= {"why": sight.why, "turns": sight.TURNS, "zone": zone.key}
+        self._environment.filters |= {
+            "clock": self._clock,
+            "age": age,
+            "short": short,
+            "thousands": thousands,
+            "capital": capital,
+        }
+        self._environment.globals |= {"words": sight.WORDS, "zone": zone.key}
 
     def render(self, template: str, **facts: Any) -> str:
         return self._environment.get_template(template).render(**facts)
@@ -58,6 +64,12 @@ def short(value: str | None, length: int = 60) -> str:
 
 def age(at: datetime, now: datetime) -> str:
     return ago(now - at) if now - at >= timedelta(0) else f"in {ago(at - now)}"
+
+
+def capital(text: str) -> str:
+    """A sentence as it begins; the name of a key stays as it is written."""
+    first = text.partition(" ")[0]
+    return text if "_" in first else text[:1].upper() + text[1:]
 
 
 def thousands(number: int) -> str:

@@ -1,5 +1,6 @@
 """The page's server: an address, a socket that is bound before anything starts, and a thread that ends when asked."""
 
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -78,9 +79,14 @@ def bind(written: str, settings: Settings) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         raise ConfigurationError(
-            [f"the page cannot listen on {address}: {error.strerror or 'no such address here'}"],
+            [f"the page cannot listen on {address}: {_why(error)}"],
             "choose a port that is free, and an address of this machine",
         ) from None
+
+
+def _why(error: OSError) -> str:
+    unknown = isinstance(error, socket.gaierror) or error.errno is None
+    return "no such address" if unknown else os.strerror(error.errno or 0)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Is anything wrong, what do I do; then what is behind it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from enum import StrEnum
 
 from reconciler.domain.advice import WOULD_CHANGE
 from reconciler.domain.durations import ago
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.domain.policies import Deliver, Policy
 from reconciler.domain.verdicts import LABELS, Hold
@@ -32,7 +33,7 @@ LOOKED_AT_BY = {
     GapKind.INTEGRATION_GOOGLE: ("integrations", "missing_events"),
 }
 """Which jobs would have found it broken; for one that is not named, the first."""
-TURNS = {Turn.REPAIRABLE: "ours: the next pass", Turn.WAITING: "nobody's for now", Turn.REFUSED: "a person's"}
+TURNS = {Turn.REFUSED: "for a person", Turn.REPAIRABLE: "for the next pass", Turn.WAITING: "waiting"}
 COUNTED = ("repaired", "left", "told")
 
 
@@ -45,6 +46,9 @@ class Mark(StrEnum):
     WELL = "well"
     UNKNOWN = "unknown"
     OFF = "off"
+
+
+WORDS = {Mark.YOURS: "your turn", Mark.WORKING: "nothing to do", Mark.UNKNOWN: "not known"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +72,22 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapRow:
+    """Open gaps of one kind and cause."""
+
+    kind: GapKind
+    cause: Cause
+    number: int
+    oldest: datetime
+    turns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Todo:
     """One thing a person can do: what is the case, and what helps."""
 
     mark: Mark
+    title: str
     says: str
     remedy: str
     group: Group | None = None
@@ -87,6 +103,7 @@ class Sight:
     below: str
     todos: Sequence[Todo]
     lights: Sequence[Light]
+    gaps: Sequence[GapRow]
     jobs: Sequence[JobRow]
 
     @property
@@ -101,7 +118,16 @@ def sight(glance: Glance, file: CronFile) -> Sight:
     todos = [*_broken(glance), *_schedule(jobs), *_yours(glance)]
     mark = _mark(glance, jobs, todos)
     headline, below = _headline(mark, glance, todos)
-    return Sight(glance=glance, mark=mark, headline=headline, below=below, todos=todos, lights=lights, jobs=jobs)
+    return Sight(
+        glance=glance,
+        mark=mark,
+        headline=headline,
+        below=below,
+        todos=todos,
+        lights=lights,
+        gaps=list(_gaps(glance)),
+        jobs=jobs,
+    )
 
 
 def why(group: Group) -> str:
@@ -127,28 +153,44 @@ def _mark(glance: Glance, jobs: Sequence[JobRow], todos: Sequence[Todo]) -> Mark
 def _headline(mark: Mark, glance: Glance, todos: Sequence[Todo]) -> tuple[str, str]:
     number = sum(group.gaps.number for group in glance.groups)
     yours = sum(group.gaps.number for group in glance.groups if is_yours(group))
-    gaps = f"{_counted(number, 'gap')} open, {yours:,} of them for a person." if number else "No gap is open."
+    broken = [todo for todo in todos if todo.mark is Mark.BROKEN]
+    open_ = f"{_counted(number, 'gap')} open" if number else "No gap is open"
     match mark:
         case Mark.BROKEN:
-            broken = [todo for todo in todos if todo.mark is Mark.BROKEN]
-            return ("Something is broken" if len(broken) == 1 else f"{len(broken)} things are broken"), gaps
+            first = broken[0].title if len(broken) == 1 else f"{len(broken)} things are broken"
+            return first, f"{open_}{f', {yours:,} of them for a person' if yours else ''}."
         case Mark.UNKNOWN:
-            return "Nothing has looked yet", "Once the service runs, this page shows what it finds: reconciler run"
+            return "Nothing has looked yet", "Once `reconciler run` runs, this page shows what it finds."
         case Mark.YOURS:
-            return "Somebody is needed", gaps
+            rest = f"{number - yours:,} more, and nobody is needed for them." if number > yours else ""
+            return (f"{_counted(yours, 'gap')} for a person" if yours else "A person's word is needed"), rest
         case Mark.WORKING:
-            return "Being mended", f"{gaps} Nothing for you to do."
+            return "Being mended", f"{open_}, and none of them needs you."
         case _:
-            return (
-                "All is well",
-                "Every booking that should have its text and its event has them, as far as was looked.",
-            )
+            return "All is well", "Every booking that was looked at has the text and the event it should have."
+
+
+def _gaps(glance: Glance) -> Iterator[GapRow]:
+    of_one: dict[tuple[GapKind, Cause], list[Group]] = {}
+    for group in glance.groups:
+        of_one.setdefault((group.gaps.kind, group.gaps.cause), []).append(group)
+    for (kind, cause), groups in of_one.items():
+        whose: Counter[Turn] = Counter()
+        for group in groups:
+            whose[group.gaps.turn] += group.gaps.number
+        yield GapRow(
+            kind=kind,
+            cause=cause,
+            number=whose.total(),
+            oldest=min(group.gaps.oldest for group in groups),
+            turns=", ".join(f"{whose[turn]:,} {said}" for turn, said in TURNS.items() if whose[turn]),
+        )
 
 
 def _broken(glance: Glance) -> Iterator[Todo]:
     for fault in glance.faults:
-        said = f"{_name(fault.kind)}: {fault.seen or fault.code}"
-        yield Todo(mark=Mark.BROKEN, says=said, remedy=fault.remedy, fault=fault)
+        broken = f"{_name(fault.kind)}: {fault.code.replace('_', ' ')}"
+        yield Todo(mark=Mark.BROKEN, title=broken, says=fault.seen, remedy=fault.remedy, fault=fault)
 
 
 def _schedule(jobs: Sequence[JobRow]) -> Iterator[Todo]:
@@ -157,7 +199,8 @@ def _schedule(jobs: Sequence[JobRow]) -> Iterator[Todo]:
         said = ", ".join(f"{row.name} ({row.when})" for row in behind)
         yield Todo(
             mark=Mark.BROKEN,
-            says=f"Late: {said}",
+            title="The service is late",
+            says=said,
             remedy="see that `reconciler run` is running and reaches the database; its log says why a run failed",
         )
 
@@ -165,13 +208,14 @@ def _schedule(jobs: Sequence[JobRow]) -> Iterator[Todo]:
 def _yours(glance: Glance) -> Iterator[Todo]:
     waiting = sum(number for (_, state), number in glance.unsettled.items() if state == State.NEEDS_HUMAN)
     if waiting:
-        said = f"{_counted(waiting, 'repair')} of unknown outcome: only a person can find out whether it was done"
-        yield Todo(mark=Mark.YOURS, says=said, remedy="reconciler resolve lists them and says how to go on")
+        said = f"{_counted(waiting, 'repair')}: only a person can find out what became of it"
+        remedy = "`reconciler resolve` lists them and says how to go on"
+        yield Todo(mark=Mark.YOURS, title="A person's word is needed", says=said, remedy=remedy)
     for group in sorted(glance.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
         if is_yours(group):
-            said = f"{group.gaps.number:,} × {group.gaps.kind}: {why(group)}"
-            remedy = WOULD_CHANGE.get(group.gaps.reason, "reconciler explain says what stands in the way")
-            yield Todo(mark=Mark.YOURS, says=said, remedy=remedy, group=group)
+            remedy = WOULD_CHANGE.get(group.gaps.reason, "`reconciler explain` says what stands in the way")
+            said = f"{group.gaps.kind}, {_counted(group.gaps.number, 'gap')}"
+            yield Todo(mark=Mark.YOURS, title=why(group), says=said, remedy=remedy, group=group)
 
 
 def _light(kind: GapKind, glance: Glance, file: CronFile) -> Light:
