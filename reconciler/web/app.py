@@ -32,6 +32,8 @@ FOUND = 20
 """So many bookings are listed where several begin alike."""
 SHORTEST = 4
 """Characters that a search needs: fewer would find half of the bookings."""
+AGAIN = {"Retry-After": "10"}
+"""Seconds, for whoever asks by itself."""
 _CSS = files("reconciler.web").joinpath("templates", "page.css")
 
 
@@ -119,7 +121,7 @@ class Site:
         assert isinstance(error, ReconcilerError)
         if request.url.path == "/":
             return self._overview(self.last, error)
-        return self._refuse(request, 503, str(error), error.advice, {"Retry-After": "10"})
+        return self._refuse(request, 503, str(error), error.advice, AGAIN)
 
     def bug(self, request: Request, error: Exception) -> Response:
         """The log says where; here it only says that."""
@@ -127,24 +129,26 @@ class Site:
         return self._refuse(request, 500, said, "the log has the place; please report it", None)
 
     def _overview(self, seen: Glance | None, trouble: ReconcilerError | None = None) -> Response:
+        # By the database's clock while it answers: a run that has just ended is not in the future.
+        now = seen.at if seen and not trouble else self.services.clock.now()
         page = self.pages.render(
             "status.html",
             trouble=trouble,
-            sight=sight(seen, self.settings.file) if seen else None,
+            sight=sight(seen, self.settings.file, now, answers=trouble is None) if seen else None,
             chart=chart(seen.days) if seen else None,
-            now=self.services.clock.now(),
+            now=now,
             repairs=self.settings.file.repairs,
             scope=self.settings.runner().scope,
         )
-        return HTMLResponse(page, 503 if trouble else 200, headers={"Retry-After": "10"} if trouble else None)
+        return HTMLResponse(page, 503 if trouble else 200, headers=AGAIN if trouble else None)
 
     def _refuse(
-        self, request: Request, code: int, seen: str, remedy: str, headers: Mapping[str, str] | None
+        self, request: Request, status: int, seen: str, remedy: str, headers: Mapping[str, str] | None
     ) -> Response:
         if request.url.path.startswith("/api/"):
-            return JSONResponse({"error": seen, **({"remedy": remedy} if remedy else {})}, code, headers=headers)
-        page = self.pages.render("refusal.html", code=code, seen=seen, remedy=remedy)
-        return HTMLResponse(page, code, headers=headers)
+            return JSONResponse({"error": seen, **({"remedy": remedy} if remedy else {})}, status, headers=headers)
+        page = self.pages.render("refusal.html", status=status, seen=seen, remedy=remedy)
+        return HTMLResponse(page, status, headers=headers)
 
     async def _explain(self, request: Request) -> Explanation:
         booking = request.path_params["booking"]

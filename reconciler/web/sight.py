@@ -112,9 +112,10 @@ class Sight:
         return sum(group.gaps.number for group in self.glance.groups)
 
 
-def sight(glance: Glance, file: CronFile) -> Sight:
-    jobs = [_job(name, job, glance, file) for name, job in sorted(file.running().items())]
-    lights = [_light(kind, glance, file) for kind in GapKind if kind.is_integration]
+def sight(glance: Glance, file: CronFile, now: datetime, *, answers: bool = True) -> Sight:
+    """What follows from the glance ``now``; ``answers``: the database does, and the glance is a new one."""
+    jobs = [_job(name, job, glance, file, now) for name, job in sorted(file.running().items())]
+    lights = [_light(kind, glance, file, now, answers=answers) for kind in GapKind if kind.is_integration]
     todos = [*_broken(glance), *_schedule(jobs), *_yours(glance)]
     mark = _mark(glance, jobs, todos)
     headline, below = _headline(mark, glance, todos)
@@ -218,16 +219,18 @@ def _yours(glance: Glance) -> Iterator[Todo]:
             yield Todo(mark=Mark.YOURS, title=why(group), says=said, remedy=remedy, group=group)
 
 
-def _light(kind: GapKind, glance: Glance, file: CronFile) -> Light:
+def _light(kind: GapKind, glance: Glance, file: CronFile, now: datetime, *, answers: bool) -> Light:
     faults = tuple(fault for fault in glance.faults if fault.kind is kind)
     name = _name(kind)
     if faults:
         since = min(fault.since for fault in faults)
-        return Light(name=name, mark=Mark.BROKEN, says=f"broken for {ago(glance.at - since)}", faults=faults)
+        return Light(name=name, mark=Mark.BROKEN, says=f"broken for {ago(now - since)}", faults=faults)
     if kind is GapKind.INTEGRATION_DATABASE:
+        if not answers:
+            return Light(name=name, mark=Mark.BROKEN, says="does not answer as it should")
         return Light(name=name, mark=Mark.WELL, says="well: it has just answered")
     if kind is GapKind.INTEGRATION_SCHEDULER:
-        return _schedule_light(name, glance, file)
+        return _schedule_light(name, _late(glance, file, now), glance)
     if not _wanted(kind, file):
         return Light(name=name, mark=Mark.OFF, says="not needed: cron.yaml repairs nothing through it")
     lookers = LOOKED_AT_BY.get(kind, ("integrations",))
@@ -235,15 +238,14 @@ def _light(kind: GapKind, glance: Glance, file: CronFile) -> Light:
     if not seen:
         return Light(name=name, mark=Mark.UNKNOWN, says="not looked at yet")
     at, job = max(seen)
-    if job in _late(glance, file):
-        return Light(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(glance.at - at)} ago, not looked at since")
-    return Light(name=name, mark=Mark.WELL, says=f"well {ago(glance.at - at)} ago")
+    if job in _late(glance, file, now):
+        return Light(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(now - at)} ago, not looked at since")
+    return Light(name=name, mark=Mark.WELL, says=f"well {ago(now - at)} ago")
 
 
-def _schedule_light(name: str, glance: Glance, file: CronFile) -> Light:
+def _schedule_light(name: str, behind: set[str], glance: Glance) -> Light:
     if not glance.runs:
         return Light(name=name, mark=Mark.UNKNOWN, says="no job has run yet")
-    behind = _late(glance, file)
     if behind:
         return Light(name=name, mark=Mark.BROKEN, says=f"late: {', '.join(sorted(behind))}")
     return Light(name=name, mark=Mark.WELL, says="well: every job ran when it should")
@@ -261,15 +263,15 @@ def _wanted(kind: GapKind, file: CronFile) -> bool:
     return wanted.get(kind, True)
 
 
-def _job(name: str, job: Job, glance: Glance, file: CronFile) -> JobRow:
+def _job(name: str, job: Job, glance: Glance, file: CronFile, now: datetime) -> JobRow:
     run = glance.runs.get(name)
     return JobRow(
         name=name,
         when=job.when,
         run=run,
         says=_said(run) if run else "",
-        next_at=next_time(job, run.started_at if run else None, glance.at, file.timezone),
-        late=name in _late(glance, file),
+        next_at=next_time(job, run.started_at if run else None, now, file.timezone),
+        late=name in _late(glance, file, now),
     )
 
 
@@ -280,8 +282,8 @@ def _said(run: LastRun) -> str:
     return f"{run.result.replace('_', ' ')}{f': {numbers}' if numbers else ''}"
 
 
-def _late(glance: Glance, file: CronFile) -> set[str]:
-    return {one.job for one in late(file, {name: ended.at for name, ended in glance.ended.items()}, glance.at)}
+def _late(glance: Glance, file: CronFile, now: datetime) -> set[str]:
+    return {one.job for one in late(file, {name: ended.at for name, ended in glance.ended.items()}, now)}
 
 
 def _name(kind: GapKind) -> str:
