@@ -94,7 +94,7 @@ def _rule(
 ) -> RuleExplained | None:
     job = REPAIRED_BY.get(kind, WATCHED_BY)
     scope, _ = scope_of(tx, job, services, now)
-    gap = next((gap for gap in _open_gaps(tx, kind) if gap.about == booking), None)
+    gap = tx.ledger.open_gap(kind, booking) if tx.ledger.exists() else None
     # As in a pass: what was begun is brought to its end, however old its booking is.
     since = LONG_AGO if _stands(tx, kind, booking) else scope.since
     finding = tx.bookings.findings(kind, now, since, [booking]).get(booking)
@@ -118,10 +118,6 @@ def _rule(
         checks=checks,
         gap=gap,
     )
-
-
-def _open_gaps(tx: Transaction, kind: GapKind) -> Sequence[Gap]:
-    return tx.ledger.open_gaps(kind) if tx.ledger.exists() else ()
 
 
 def _stands(tx: Transaction, kind: GapKind, booking: BookingId) -> bool:

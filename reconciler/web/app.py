@@ -27,6 +27,17 @@ from reconciler.web.pages import Pages
 from reconciler.web.security import Gate
 from reconciler.web.sight import sight
 
+ROUTES = {
+    "/": "overview",
+    "/bookings": "search",
+    "/bookings/{booking:path}": "booking",
+    "/api/bookings/{booking:path}": "status",
+    "/metrics": "scrape",
+    "/healthz": "healthz",
+    "/readyz": "readyz",
+    "/page.css": "css",
+}
+"""Path -> the method of ``Site`` that answers."""
 LONGEST_ID = 200
 FOUND = 20
 """So many bookings are listed where several begin alike."""
@@ -59,16 +70,7 @@ class Site:
         self.pages = Pages(self.settings.file.timezone)
 
     def app(self) -> ASGIApp:
-        routes = [
-            Route("/", self.overview),
-            Route("/bookings", self.search),
-            Route("/bookings/{booking:path}", self.booking),
-            Route("/api/bookings/{booking:path}", self.status),
-            Route("/metrics", self.scrape),
-            Route("/healthz", self.healthz),
-            Route("/readyz", self.readyz),
-            Route("/page.css", self.css),
-        ]
+        routes = [Route(path, getattr(self, name)) for path, name in ROUTES.items()]
         handlers = {HTTPException: self.mistake, ReconcilerError: self.trouble, Exception: self.bug}
         return Gate(Starlette(routes=routes, exception_handlers=handlers), self.settings.environment.token)
 

@@ -31,7 +31,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_gap_oldest_age_seconds": ("age of the oldest open gap, 0 without one", ("kind",)),
     "reconciler_unsettled": ("repairs whose outcome is not known", ("effect", "state")),
     "reconciler_repairs_last_day": (
-        "repairs begun in the last 24 hours, by what became of them",
+        "repairs that came to an end within 24 hours",
         ("effect", "outcome"),
     ),
     "reconciler_provider_calls_last_day": (
