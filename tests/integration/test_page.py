@@ -331,6 +331,7 @@ def test_what_was_known_last_says_its_age(page: Site) -> None:
         assert "PostgreSQL took too long" in said
         assert re.search(r"Everything below is what this page last knew, \d s ago", said)
         assert "Phone unusable" in said
+        assert "Database does not answer as it should" in said
     assert page.get("/").status_code == 200
 
 
