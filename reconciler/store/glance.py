@@ -36,7 +36,7 @@ _RUNS = text("""
 """)
 _GROUPS = text(f"""
     SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest,
-           (array_agg(about ORDER BY opened_at, about))[1:{NAMED}] AS named
+           (array_agg(about ORDER BY opened_at, id))[1:{NAMED}] AS named
     FROM reconciler.gap WHERE scope = :scope AND closed_at IS NULL AND {_SINGLE}
     GROUP BY kind, cause, reason ORDER BY kind, cause, reason
 """)

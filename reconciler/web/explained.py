@@ -12,7 +12,7 @@ from reconciler.engine.explaining import Explained, RuleExplained
 from reconciler.service.foretelling import what_next
 from reconciler.settings.model import CronFile
 from reconciler.store.overview import LastRun
-from reconciler.web.sight import Mark
+from reconciler.web.marks import Mark
 
 WORDS = {
     Standing.FINE: "fine",

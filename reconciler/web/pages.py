@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.domain.durations import ago
-from reconciler.web import sight
+from reconciler.web.marks import WORDS
 
 LONGEST = 2000
 """Characters of one value that a page shows."""
@@ -34,7 +34,7 @@ class Pages:
             "thousands": thousands,
             "capital": capital,
         }
-        self._environment.globals |= {"words": sight.WORDS, "zone": zone.key}
+        self._environment.globals |= {"words": WORDS, "zone": zone.key}
 
     def render(self, template: str, **facts: Any) -> str:
         return self._environment.get_template(template).render(**facts)

@@ -4,61 +4,24 @@ Is anything wrong, what do I do; then what is behind it.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from reconciler.domain.advice import WOULD_CHANGE
-from reconciler.domain.durations import ago
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import State
-from reconciler.domain.policies import Deliver, Policy
 from reconciler.domain.verdicts import LABELS, Hold
 from reconciler.service.lateness import late, next_time
 from reconciler.settings.model import CronFile, Job
 from reconciler.store.glance import Fault, Glance, Group
 from reconciler.store.overview import LastRun, Turn
+from reconciler.web.lights import Light, light, name_of
+from reconciler.web.marks import Mark
 
-NAMES = {
-    GapKind.INTEGRATION_DATABASE: "Database",
-    GapKind.INTEGRATION_SCHEMA: "The application's tables",
-    GapKind.INTEGRATION_TWILIO: "Twilio",
-    GapKind.INTEGRATION_GOOGLE: "Google Calendar",
-    GapKind.INTEGRATION_SCHEDULER: "Schedule",
-}
-LOOKED_AT_BY = {
-    GapKind.INTEGRATION_SCHEMA: ("integrations", "missing_sms", "missing_events", "sms_delivery"),
-    GapKind.INTEGRATION_TWILIO: ("integrations", "missing_sms"),
-    GapKind.INTEGRATION_GOOGLE: ("integrations", "missing_events"),
-}
-"""Which jobs would have found it broken; for one that is not named, the first."""
 TURNS = {Turn.REFUSED: "for a person", Turn.REPAIRABLE: "for the next pass", Turn.WAITING: "waiting"}
 COUNTED = ("repaired", "left", "told")
-
-
-class Mark(StrEnum):
-    """How it is. The page gives each a word, a shape and a colour."""
-
-    BROKEN = "broken"
-    YOURS = "yours"
-    WORKING = "working"
-    WELL = "well"
-    UNKNOWN = "unknown"
-    OFF = "off"
-
-
-WORDS = {Mark.YOURS: "your turn", Mark.WORKING: "nothing to do", Mark.UNKNOWN: "not known"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Light:
-    """One integration."""
-
-    name: str
-    mark: Mark
-    says: str
-    faults: Sequence[Fault] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +77,10 @@ class Sight:
 
 def sight(glance: Glance, file: CronFile, now: datetime, *, answers: bool = True) -> Sight:
     """What follows from the glance ``now``; ``answers``: the database does, and the glance is a new one."""
-    jobs = [_job(name, job, glance, file, now) for name, job in sorted(file.running().items())]
-    lights = [_light(kind, glance, file, now, answers=answers) for kind in GapKind if kind.is_integration]
+    finished = {name: ended.at for name, ended in glance.ended.items()}
+    behind = {one.job for one in late(file, finished, now)}
+    jobs = [_job(name, job, glance, behind, now, file.timezone) for name, job in sorted(file.running().items())]
+    lights = [light(kind, glance, file, behind, now, answers=answers) for kind in GapKind if kind.is_integration]
     todos = [*_broken(glance), *_schedule(jobs), *_yours(glance)]
     mark = _mark(glance, jobs, todos)
     headline, below = _headline(mark, glance, todos)
@@ -190,7 +155,7 @@ def _gaps(glance: Glance) -> Iterator[GapRow]:
 
 def _broken(glance: Glance) -> Iterator[Todo]:
     for fault in glance.faults:
-        broken = f"{_name(fault.kind)}: {fault.code.replace('_', ' ')}"
+        broken = f"{name_of(fault.kind)}: {fault.code.replace('_', ' ')}"
         yield Todo(mark=Mark.BROKEN, title=broken, says=fault.seen, remedy=fault.remedy, fault=fault)
 
 
@@ -219,59 +184,15 @@ def _yours(glance: Glance) -> Iterator[Todo]:
             yield Todo(mark=Mark.YOURS, title=why(group), says=said, remedy=remedy, group=group)
 
 
-def _light(kind: GapKind, glance: Glance, file: CronFile, now: datetime, *, answers: bool) -> Light:
-    faults = tuple(fault for fault in glance.faults if fault.kind is kind)
-    name = _name(kind)
-    if faults:
-        since = min(fault.since for fault in faults)
-        return Light(name=name, mark=Mark.BROKEN, says=f"broken for {ago(now - since)}", faults=faults)
-    if kind is GapKind.INTEGRATION_DATABASE:
-        if not answers:
-            return Light(name=name, mark=Mark.BROKEN, says="does not answer as it should")
-        return Light(name=name, mark=Mark.WELL, says="well: it has just answered")
-    if kind is GapKind.INTEGRATION_SCHEDULER:
-        return _schedule_light(name, _late(glance, file, now), glance)
-    if not _wanted(kind, file):
-        return Light(name=name, mark=Mark.OFF, says="not needed: cron.yaml repairs nothing through it")
-    lookers = LOOKED_AT_BY.get(kind, ("integrations",))
-    seen = [(glance.ended[job].at, job) for job in lookers if job in glance.ended]
-    if not seen:
-        return Light(name=name, mark=Mark.UNKNOWN, says="not looked at yet")
-    at, job = max(seen)
-    if job in _late(glance, file, now):
-        return Light(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(now - at)} ago, not looked at since")
-    return Light(name=name, mark=Mark.WELL, says=f"well {ago(now - at)} ago")
-
-
-def _schedule_light(name: str, behind: set[str], glance: Glance) -> Light:
-    if not glance.runs:
-        return Light(name=name, mark=Mark.UNKNOWN, says="no job has run yet")
-    if behind:
-        return Light(name=name, mark=Mark.BROKEN, says=f"late: {', '.join(sorted(behind))}")
-    return Light(name=name, mark=Mark.WELL, says="well: every job ran when it should")
-
-
-def _wanted(kind: GapKind, file: CronFile) -> bool:
-    """Whether anything would be done through it."""
-    texts, events = file.rules.sms_missing, file.rules.calendar_missing
-    repairs = file.repairs is Policy.REPAIR
-    sends = texts.policy is Policy.REPAIR and texts.deliver is Deliver.RECONCILER
-    wanted = {
-        GapKind.INTEGRATION_TWILIO: repairs and sends,
-        GapKind.INTEGRATION_GOOGLE: repairs and events.policy is Policy.REPAIR,
-    }
-    return wanted.get(kind, True)
-
-
-def _job(name: str, job: Job, glance: Glance, file: CronFile, now: datetime) -> JobRow:
+def _job(name: str, job: Job, glance: Glance, behind: Collection[str], now: datetime, zone: ZoneInfo) -> JobRow:
     run = glance.runs.get(name)
     return JobRow(
         name=name,
         when=job.when,
         run=run,
         says=_said(run) if run else "",
-        next_at=next_time(job, run.started_at if run else None, now, file.timezone),
-        late=name in _late(glance, file, now),
+        next_at=next_time(job, run.started_at if run else None, now, zone),
+        late=name in behind,
     )
 
 
@@ -280,14 +201,6 @@ def _said(run: LastRun) -> str:
         return "is running, or died"
     numbers = ", ".join(f"{run.counts[name]:,} {name}" for name in COUNTED if run.counts.get(name))
     return f"{run.result.replace('_', ' ')}{f': {numbers}' if numbers else ''}"
-
-
-def _late(glance: Glance, file: CronFile, now: datetime) -> set[str]:
-    return {one.job for one in late(file, {name: ended.at for name, ended in glance.ended.items()}, now)}
-
-
-def _name(kind: GapKind) -> str:
-    return NAMES.get(kind, kind.rpartition(".")[2].capitalize())
 
 
 def _counted(number: int, noun: str) -> str:
