@@ -50,17 +50,18 @@ _UNSETTLED = text("""
     SELECT effect, state, count(*) FROM reconciler.intent
     WHERE scope = :scope AND state IN ('unknown', 'needs_human') GROUP BY effect, state ORDER BY effect, state
 """)
-# Each part has an index of its own: what is open, and what was closed since.
+# Each part has an index of its own: what is open, and what was closed since. ``midnights`` begin the days.
 _DAYS = text(f"""
     SELECT day, sum(found)::int AS found, sum(repaired)::int AS repaired FROM (
-        SELECT (opened_at AT TIME ZONE :zone)::date AS day, 1 AS found, 0 AS repaired FROM reconciler.gap
-        WHERE scope = :scope AND closed_at IS NULL AND opened_at >= :since AND {_SINGLE}
+        SELECT width_bucket(opened_at, CAST(:midnights AS timestamptz[])) AS day, count(*) AS found, 0 AS repaired
+        FROM reconciler.gap
+        WHERE scope = :scope AND closed_at IS NULL AND opened_at >= :since AND {_SINGLE} GROUP BY 1
         UNION ALL
-        SELECT (opened_at AT TIME ZONE :zone)::date, 1, 0 FROM reconciler.gap
-        WHERE scope = :scope AND closed_at >= :since AND opened_at >= :since AND {_SINGLE}
+        SELECT width_bucket(opened_at, CAST(:midnights AS timestamptz[])), count(*), 0 FROM reconciler.gap
+        WHERE scope = :scope AND closed_at >= :since AND opened_at >= :since AND {_SINGLE} GROUP BY 1
         UNION ALL
-        SELECT (closed_at AT TIME ZONE :zone)::date, 0, 1 FROM reconciler.gap
-        WHERE scope = :scope AND closed_at >= :since AND closed_by = 'repaired' AND {_SINGLE}
+        SELECT width_bucket(closed_at, CAST(:midnights AS timestamptz[])), 0, count(*) FROM reconciler.gap
+        WHERE scope = :scope AND closed_at >= :since AND closed_by = 'repaired' AND {_SINGLE} GROUP BY 1
     ) AS moved GROUP BY day
 """)
 _ENDED = text("""
@@ -225,11 +226,10 @@ def _groups(connection: Connection, scope: str) -> Sequence[Group]:
 
 
 def _days(connection: Connection, scope: str, zone: ZoneInfo, at: datetime) -> Sequence[Day]:
-    today = at.astimezone(zone).date()
-    first = today - timedelta(days=DAYS - 1)
-    since = datetime.combine(first, time(), tzinfo=zone)
-    rows = connection.execute(_DAYS, {"scope": scope, "zone": zone.key, "since": since})
-    moved = {row.day: (row.found, row.repaired) for row in rows}
+    first = at.astimezone(zone).date() - timedelta(days=DAYS - 1)
     days = [first + timedelta(days=number) for number in range(DAYS)]
-    counted = [(day, *moved.get(day, (0, 0))) for day in days]
+    midnights = [datetime.combine(day, time(), tzinfo=zone) for day in days]
+    rows = connection.execute(_DAYS, {"scope": scope, "midnights": midnights, "since": midnights[0]})
+    moved = {row.day: (row.found, row.repaired) for row in rows}
+    counted = [(day, *moved.get(number, (0, 0))) for number, day in enumerate(days, start=1)]
     return tuple(Day(day=day, found=found, repaired=repaired) for day, found, repaired in counted)
