@@ -1,4 +1,5 @@
-# Everything here needs Python 3.11 or newer with pip and venv, and make; `make test-system` also PostgreSQL's binaries.
+# Everything here needs Python 3.11 or newer with pip and venv, and make; `make test-system` also PostgreSQL's
+# binaries, PgBouncer and Chromium.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,8 +39,9 @@ check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-benchmark: $(READY)  ## How long --help takes; how many passes the healthy need beside bookings that always fail.
+benchmark: $(READY)  ## How long --help and the page take; how many passes the healthy need beside those that always fail.
 	$(BIN)/python -m tests.benchmarks.help_speed
+	$(BIN)/python -m tests.benchmarks.page
 	$(BIN)/python -m tests.benchmarks.poison
 
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \

@@ -39,6 +39,9 @@ from reconciler.store.rules import Tables
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 
+PAGE_PATIENCE = timedelta(seconds=2)
+"""So long whoever opens the status page may wait for the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
@@ -69,6 +72,16 @@ def settings(config: str | None, *, database_only: bool = False, file_only: bool
 def database(chosen: Settings) -> Database:
     timeouts = chosen.file.limits.timeouts
     return Database(chosen.environment.database_url, statement_timeout=timeouts.sql, lock_timeout=timeouts.lock)
+
+
+def page_database(chosen: Settings) -> Database:
+    """For a page that has to answer soon: what takes longer is told as a database that is busy."""
+    return Database(
+        chosen.environment.database_url,
+        statement_timeout=PAGE_PATIENCE * 0.75,
+        lock_timeout=PAGE_PATIENCE * 0.5,
+        connect_timeout=round(PAGE_PATIENCE.total_seconds()),
+    )
 
 
 def reporter(sentry: Sentry | None) -> Reporter | None:
@@ -106,10 +119,12 @@ def services(
     *,
     stop: threading.Event | None = None,
     at_start: bool = False,
+    over: Database | None = None,
 ) -> Iterator[Services]:
     """Everything a pass needs, and the connections closed afterwards.
 
-    ``stop`` is set when the call in hand shall be the last; ``at_start`` marks the first pass of a process.
+    ``stop`` is set when the call in hand shall be the last; ``at_start`` marks the first pass of a process; ``over`` is
+    a database that the caller keeps.
 
     Raises:
         DatabaseUnreachable: no connection.
@@ -117,7 +132,7 @@ def services(
     """
     stop = stop or threading.Event()
     with ExitStack() as stack:
-        connected = stack.enter_context(database(chosen))
+        connected = over or stack.enter_context(database(chosen))
         if mandate.act:
             with connected.transaction() as connection:
                 require_ledger(connection, writing=True)

@@ -8,8 +8,8 @@ import click
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, fault_lines
-from reconciler.cli.status import ago
 from reconciler.domain.drills import NOT_PROVEN, Drilled, Tried
+from reconciler.domain.durations import ago
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.reporting import logs
 from reconciler.service.lateness import expected, late

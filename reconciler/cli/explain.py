@@ -7,21 +7,21 @@ from datetime import datetime
 import click
 
 from reconciler import bootstrap
-from reconciler.cli.advice import NEXT, TOMORROW, WOULD_CHANGE, words
 from reconciler.cli.options import config_option
-from reconciler.cli.output import NARROWEST, console, folded, shown
-from reconciler.cli.status import ago
+from reconciler.cli.output import NARROWEST, console, folded
+from reconciler.domain.advice import ASKED, CHECKED, COMMON, HEADLINE
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.durations import ago
 from reconciler.domain.evidence import QueuedText
 from reconciler.domain.intents import Intent
-from reconciler.domain.judging import LEDGER, moment
-from reconciler.domain.levers import Place
-from reconciler.domain.verdicts import LABELS, Check, Condition, Hold, Refusal, Standing
+from reconciler.domain.judging import moment
+from reconciler.domain.showing import shown
+from reconciler.domain.verdicts import LABELS, Check, Condition, Standing
 from reconciler.engine import asking, explaining
 from reconciler.engine.explaining import Explained, RuleExplained
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
-from reconciler.service.lateness import next_time
+from reconciler.service.foretelling import what_next, what_would_change
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
@@ -34,47 +34,6 @@ LONGEST_WORD = 24
 """Columns of a word that the application's tables hold: a status, a trigger."""
 LONGEST_VALUE = 56
 INDENT = " " * 10
-HEADLINE = {
-    Standing.FINE: "FINE",
-    Standing.NOT_ASKED: "NOT ASKED",
-    Standing.WAITING: "WAITING",
-    Standing.REFUSED: "REFUSED",
-    Standing.REPAIR: "GAP",
-}
-COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-"""Asked by more than one rule: shown once."""
-ASKED = {
-    Condition.STATUS: "status",
-    Condition.ONLY: "asked for",
-    Condition.SINCE: "made since",
-    Condition.GRACE: "grace over",
-    Condition.AHEAD: "party ahead",
-    Condition.DATE_SET: "date set",
-    Condition.PHONE: "has a phone",
-    Condition.NO_TEXT: "lacks a text",
-    Condition.UNDECIDED: "nobody rejected it",
-    Condition.NO_EVENT: "lacks an event",
-    Condition.OVERDUE: "a text is overdue",
-    Condition.UNPROVEN: "a text lacks proof",
-}
-"""What each condition says of a booking for which it holds."""
-CHECKED = {
-    LEDGER: "ledger",
-    Refusal.NO_DATE: "party",
-    Refusal.ENDS_BEFORE_START: "end",
-    Refusal.OPTED_OUT: "refuses texts",
-    Refusal.PHONE_UNUSABLE: "phone",
-    Refusal.MAY_HAVE_LEFT: "application",
-    Refusal.OLD: "age",
-    Refusal.TOO_SOON: "notice",
-    Refusal.TEXT_UNWRITABLE: "segments",
-    Refusal.GIVEN_UP: "begun anew",
-    Hold.QUIET_HOURS: "quiet hours",
-    Hold.PER_RECIPIENT: "texted",
-    Hold.POLICY: "policy",
-    Hold.SUSPENDED: "kill switch",
-    Hold.INTEGRATION: "integration",
-}
 
 
 @click.command("explain")
@@ -172,37 +131,11 @@ class Page:
         if rule.checks or verdict.standing is not Standing.NOT_ASKED:
             yield from folded(INDENT, [*own, *map(_check, rule.checks)])
         if verdict.standing not in (Standing.FINE, Standing.NOT_ASKED):
-            yield from folded(f"{INDENT}next: ", self._next(rule).split("; "), between="; ")
-        if verdict.standing not in (Standing.FINE, Standing.REPAIR):
-            yield from folded(f"{INDENT}change: ", self._changes(rule), between="; ")
-
-    def _changes(self, rule: RuleExplained) -> list[str]:
-        changes = [words(lever, self._columns) for lever in rule.levers]
-        if rule.verdict.reason in WOULD_CHANGE:
-            changes.insert(0, WOULD_CHANGE[rule.verdict.reason])
-        return changes or ["nothing that we know of"]
-
-    @property
-    def _columns(self) -> dict[Place, dict[str, str]]:
-        bookings, queue = self.settings.file.bookings, self.settings.file.rules.sms_missing.queue
-        customers = bookings.customers.columns.model_dump() if bookings.customers else {}
-        tables = {Place.BOOKING: bookings.columns.model_dump(), Place.QUEUE: queue.columns.model_dump()}
-        return {
-            place: {ours: theirs for ours, theirs in columns.items() if theirs}
-            for place, columns in (tables | {Place.CUSTOMER: customers}).items()
-        }
-
-    def _next(self, rule: RuleExplained) -> str:
-        says = NEXT[rule.verdict.standing]
-        job = self.settings.file.running().get(rule.job)
-        if job is None:
-            return says.format(when=f"by hand only: {rule.job} is off in cron.yaml")
-        run = self.runs.get(rule.job)
-        if not rule.in_sight:
-            return says.format(when=TOMORROW.format(job=rule.job))
-        at = next_time(job, run.started_at if run else None, self.now, self.settings.file.timezone)
-        local = at.astimezone(self.settings.file.timezone)
-        return says.format(when=f"{rule.job}, {local:%H:%M}" if run else f"the first run of {rule.job}")
+            says = what_next(rule, self.settings.file, self.runs, self.now)
+            yield from folded(f"{INDENT}next: ", says.split("; "), between="; ")
+        changes = what_would_change(rule, self.settings.file)
+        if changes:
+            yield from folded(f"{INDENT}change: ", changes, between="; ")
 
 
 def _most(said: list[str]) -> list[str]:

@@ -29,6 +29,7 @@ COMMANDS = {
     "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until asked to stop."),
     "status": _Entry("Every day", "What the last passes found, and what is open."),
     "explain": _Entry("Every day", "Why one booking has its text and event, or has not."),
+    "serve": _Entry("Every day", "The status page: what is wrong, what to do, and why; health checks, metrics."),
     "once": _Entry("Morning after", "Run jobs once; looks only, unless --do."),
     "resolve": _Entry("Morning after", "Say what became of a repair that nobody could find out."),
     "drill": _Entry("Morning after", "Prove that the chain from schedule to Sentry can still turn red."),

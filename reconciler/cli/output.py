@@ -16,8 +16,6 @@ from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
-CUT = ".."
-"""Behind what was too long to be shown."""
 NOUN = {Effect.TEXT: "texts", Effect.EVENT: "events"}
 REPAIRED = {
     Became.SENT: "sent",
@@ -120,20 +118,6 @@ def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[
             line, separator = " " * len(label), ""
         line, is_empty = line + separator + part, False
     yield line
-
-
-def shown(value: str, most: int) -> str:
-    """What stands in a table, for a terminal: one line of at most so many columns, and nothing that could command it.
-
-    What cannot be printed, or would turn the direction of writing, is shown as its escape.
-    """
-    beginning = value[: most + 1]
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in beginning)
-    if len(value) <= most and cell_len(plain) <= most:
-        return plain
-    while cell_len(plain) > most - len(CUT):
-        plain = plain[:-1]
-    return plain + CUT
 
 
 def mended(result: PassResult) -> Iterable[str]:

@@ -3,11 +3,13 @@
 import logging
 import os
 import signal
+import socket
 import threading
 import uuid
 from datetime import UTC, datetime
 
 import click
+import structlog
 
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
@@ -19,11 +21,13 @@ from reconciler.reporting import logs
 from reconciler.service.keeper import Keeper
 from reconciler.settings import Settings
 from reconciler.settings.environment import read_sentry
+from reconciler.web.server import bind, serving
 
 
 @click.command("run")
+@click.option("--serve", "address", metavar="HOST:PORT", help="Also show the status page there, as `serve` does.")
 @config_option
-def command(config: str | None) -> None:
+def command(address: str | None, config: str | None) -> None:
     """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
 
     It starts without its database, says so, and keeps trying; only a configuration error ends it. Asked to stop, it
@@ -35,14 +39,25 @@ def command(config: str | None) -> None:
         signal.signal(signum, lambda *_: stop.set())
     try:
         settings = _checked(bootstrap.settings(config))
+        bound = bind(address, settings) if address else None
     except ConfigurationError as error:
         _tell(error)
         raise
     keeper = Keeper(settings=settings, stop=stop, reporter=bootstrap.reporter(settings.environment.sentry))
-    if not keeper.run():
+    if not _kept(keeper, bound):
         # A thread that hangs would keep the interpreter from ending; what it did is in the ledger.
         logging.shutdown()
         os._exit(Exit.WORK_LEFT)
+
+
+def _kept(keeper: Keeper, bound: socket.socket | None) -> bool:
+    """Keep time until we are asked to stop, with the page beside it; whether both came to an end in time."""
+    if bound is None:
+        return keeper.run()
+    with serving(bound, keeper.settings) as page:
+        structlog.get_logger().info("serving", url=page.url)
+        ended = keeper.run()
+        return page.ends() and ended
 
 
 def _checked(settings: Settings) -> Settings:

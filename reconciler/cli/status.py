@@ -1,13 +1,14 @@
 """``reconciler status``: the last passes and what is open."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, removal
+from reconciler.domain.durations import ago
 from reconciler.domain.intents import State
 from reconciler.domain.reports import command_of
 from reconciler.domain.verdicts import LABELS
@@ -132,12 +133,3 @@ def _found(run: LastRun) -> str:
         return f"{said}: {removal('removed', removed)}"
     numbers = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in ("repaired", "left", "told"))
     return f"{said}: {numbers}"
-
-
-def ago(duration: timedelta) -> str:
-    """A duration as people say it, in its largest unit."""
-    seconds = max(0, int(duration.total_seconds()))
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.domain.reports import MOST_REFERENCES, PARTICULAR, REMEDIES, Group, Level, Report, Subject, What
+from reconciler.domain.reports import MOST_REFERENCES, Group, Level, Report, Subject, What, remedy_of
 
 TIMES_WORSE = 10
 """So many times the number last told is news."""
@@ -179,7 +179,7 @@ def report_of(
         references=tuple(dict.fromkeys(name for group in groups for name in group.references))[:MOST_REFERENCES],
         code=first.code if first else "",
         seen=first.seen if first else "",
-        remedy=remedy or PARTICULAR.get((subject.kind, subject.cause), REMEDIES[subject.cause]),
+        remedy=remedy or remedy_of(subject.kind, subject.cause),
         sql=first.sql if first else "",
         events=tuple(events),
     )

@@ -154,6 +154,12 @@ REMEDIES: dict[Cause, str] = {
 }
 """What a person can do, by cause; an integration's own fault says it better."""
 
+
+def remedy_of(kind: GapKind, cause: Cause) -> str:
+    """What a person can do about gaps of such a kind and cause."""
+    return PARTICULAR.get((kind, cause), REMEDIES[cause])
+
+
 PARTICULAR: dict[tuple[GapKind, Cause], str] = {
     (GapKind.SMS_STUCK, Cause.APP_FAILED): "these texts are queued and nobody sends them: press Send, or find out why "
     "the application's sender stands still",

@@ -245,6 +245,10 @@ class Ledger(Protocol):
 
     def open_gaps(self, kind: GapKind) -> Sequence[Gap]: ...
 
+    def open_gap(self, kind: GapKind, about: str) -> Gap | None:
+        """The one about this booking, if there is one."""
+        ...
+
     def record_gap(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
         """Open the gap, or note that it is still there and why."""
         ...

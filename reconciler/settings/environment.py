@@ -10,6 +10,7 @@ from reconciler.settings.told_variables import Listeners, Sentry, take_listeners
 from reconciler.settings.variables import VARIABLES, Reader, matching, url_problem
 
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+SHORTEST_TOKEN = 16
 _SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
@@ -38,6 +39,8 @@ class Environment:
     listeners: Listeners
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
+    token: str | None
+    """What opens the status page; ``None``: it needs none, and listens on loopback only."""
 
     @property
     def database_user(self) -> str | None:
@@ -65,6 +68,7 @@ def read(
     sentry = take_sentry(reader)
     listeners = take_listeners(reader, oncall, switches)
     suspended = _suspended(reader)
+    token = reader.take("RECONCILER_TOKEN", _token_problem, wanted=False)
     if reader.mistakes:
         return None, reader.mistakes
     return Environment(
@@ -74,6 +78,7 @@ def read(
         sentry=sentry,
         listeners=listeners,
         suspended=suspended,
+        token=token,
     ), []
 
 
@@ -92,6 +97,16 @@ def _suspended(reader: Reader) -> frozenset[Effect]:
 
 def _switch_problem(value: str) -> str:
     return "" if value.lower() in _YES | _NO else "must be true or false"
+
+
+def _token_problem(value: str) -> str:
+    if len(value) < SHORTEST_TOKEN:
+        return f"shorter than {SHORTEST_TOKEN} characters: it could be guessed; openssl rand -hex 24 makes one"
+    return (
+        ""
+        if value.isascii() and value.isprintable()
+        else "holds characters that browsers and proxies write differently"
+    )
 
 
 def _with_driver(url: str) -> str:

@@ -30,6 +30,7 @@ VARIABLES = {
     "SENTRY_URL": "optional, with SENTRY_AUTH_TOKEN: where Sentry's API is, https://sentry.io unless it says otherwise",
     "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and told",
     "SUSPEND_ALL_EVENTS": "optional: true stops every change of the calendar at once",
+    "RECONCILER_TOKEN": "opens the status page; 16 characters or more. Optional where it listens on loopback only",
     "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml, else all defaults",
 }
 """Every variable the product reads by a name of its own, and what stands in it."""

@@ -1,5 +1,6 @@
 """The application's tables as the engine meets them: read, locked, and written in exactly three places."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from reconciler.domain.plan import EVERYTHING, Look, Span
 from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
 from reconciler.store import checks, evidence, levers, look, needs, recipients, rules, trials, worth_knowing
+from reconciler.store.catalog import CatalogTable
 from reconciler.store.queue_rows import columns_of
 from reconciler.store.rules import OURS, Tables
 
@@ -59,10 +61,23 @@ class PostgresBookings:
         return look.past(self.connection, self.tables, kind, now, oldest, span)
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
-        key = cast(self.tables.booking.c.id, Text)
+        own = self.tables.booking.c.id
+        key = cast(own, Text)
         begins = func.lower(key).startswith(prefix.lower(), autoescape=True)
         statement = select(key).where(begins, self.tables.mine()).order_by(key).limit(limit)
+        if self._has_uuids():
+            digits = prefix.replace("-", "").lower()
+            if not re.fullmatch("[0-9a-f]{1,32}", digits):
+                return []
+            # The index on uuids does not know their beginnings, but everything between two of them.
+            statement = statement.where(own >= digits.ljust(32, "0"), own <= digits.ljust(32, "f"))
         return [BookingId(found) for found in self.connection.scalars(statement)]
+
+    def _has_uuids(self) -> bool:
+        mapped = self.tables.application.bookings
+        table = CatalogTable.find(self.connection, mapped)
+        own = table.columns.get(mapped.columns["id"]) if table else None
+        return own is not None and own.type == "uuid"
 
     def findings(
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]

@@ -31,14 +31,22 @@ _Seen = TypeVar("_Seen")
 IDLE = 1.0
 """Seconds after which a connection is asked whether it is still one."""
 _RETURNED = "returned_at"
-_READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""A transaction that writes nothing, and whose statements all see the same."""
 _WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Database:
     """One database and how long a statement or a lock may take there. Leaving it closes its connections."""
 
-    def __init__(self, url: str, *, statement_timeout: timedelta, lock_timeout: timedelta) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        statement_timeout: timedelta,
+        lock_timeout: timedelta,
+        connect_timeout: int = CONNECT_TIMEOUT,
+    ) -> None:
         self._statement_timeout = statement_timeout
         self._lock_timeout = lock_timeout
         self._engine: Engine = create_engine(
@@ -47,7 +55,7 @@ class Database:
             max_overflow=1,
             connect_args={
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
-                "connect_timeout": CONNECT_TIMEOUT,
+                "connect_timeout": connect_timeout,
                 "application_name": "reconciler",
                 # A connection whose other end has vanished must not hold a pass, or whoever waits for us to stop.
                 "keepalives_idle": 10,
@@ -120,7 +128,7 @@ class PostgresStore:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        with self.database.transaction(_READ) as connection:
+        with self.database.transaction(READ) as connection:
             yield self._transaction(connection)
 
     @contextmanager
@@ -129,12 +137,12 @@ class PostgresStore:
             yield self._transaction(connection)
 
     def server(self) -> Server:
-        with self.database.transaction(_READ) as connection:
+        with self.database.transaction(READ) as connection:
             seen = server.about(connection)
         return replace(seen, pooler=self.database.through(server.pooler))
 
     def clock_skew(self) -> timedelta:
-        with self.database.transaction(_READ) as connection:
+        with self.database.transaction(READ) as connection:
             return server.ahead(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:

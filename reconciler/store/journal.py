@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.digests import digest
@@ -31,6 +31,10 @@ _WRITABLE = text("""
 _OPEN = text("""
     SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
     WHERE scope = :scope AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
+""")
+_OPEN_ONE = text("""
+    SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
+    WHERE scope = :scope AND kind = :kind AND about = :about AND closed_at IS NULL
 """)
 _RECORD = text("""
     INSERT INTO reconciler.gap AS gap (scope, kind, about, cause, key, reason, detail, opened_at, seen_at)
@@ -93,6 +97,16 @@ def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:
     return between.join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
 
 
+def _gap(row: RowMapping) -> Gap:
+    return Gap(
+        kind=GapKind(row["kind"]),
+        about=row["about"],
+        cause=Cause(row["cause"]),
+        reason=row["reason"],
+        opened_at=row["opened_at"],
+    )
+
+
 def _closing(kind: GapKind) -> list[str]:
     return list(CLOSES_WITH.get(kind, (kind,)))
 
@@ -121,16 +135,12 @@ class Journal:
 
     def open_gaps(self, kind: GapKind) -> Sequence[Gap]:
         rows = self.connection.execute(_OPEN, {"scope": self.scope, "kind": kind}).mappings()
-        return [
-            Gap(
-                kind=GapKind(row["kind"]),
-                about=row["about"],
-                cause=Cause(row["cause"]),
-                reason=row["reason"],
-                opened_at=row["opened_at"],
-            )
-            for row in rows
-        ]
+        return [_gap(row) for row in rows]
+
+    def open_gap(self, kind: GapKind, about: str) -> Gap | None:
+        values = {"scope": self.scope, "kind": kind, "about": about}
+        row = self.connection.execute(_OPEN_ONE, values).mappings().first()
+        return _gap(row) if row else None
 
     def record_gap(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
         self.record_gaps(kind, {BookingId(about): (cause, reason)}, now)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.image import healthcheck, play_first_stage, stages
 from tests.support.service import eventually, present_day
@@ -48,7 +49,7 @@ def start(arguments: list[str], place: Path, variables: Mapping[str, str], out: 
 
 
 def test_the_image_s_command_mends_says_that_it_is_healthy_and_stops(venue: Venue, place: Path, tmp_path: Path) -> None:
-    (place / "etc").mkdir(mode=0o755)
+    (place / "etc").mkdir(mode=0o755, exist_ok=True)
     log, answer = tmp_path / "log", tmp_path / "answer"
     ask = healthcheck(FINAL)[1].arguments()
     with present_day(venue, place / "etc") as (sandbox, variables):
@@ -68,3 +69,20 @@ def test_the_image_s_command_mends_says_that_it_is_healthy_and_stops(venue: Venu
         assert len(sandbox.twilio.messages) == 1
         assert sorted(place.rglob("*")) == before, "it writes no file"
         assert start(ask, place, variables | {"DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, answer).wait(30) == 3
+
+
+def test_the_image_s_command_shows_the_page(venue: Venue, place: Path, tmp_path: Path) -> None:
+    """Its templates are part of the wheel."""
+    (place / "etc").mkdir(mode=0o755, exist_ok=True)
+    log = tmp_path / "log"
+    with present_day(venue, place / "etc") as (_, variables):
+        child = start(["reconciler", "serve", "--listen", "127.0.0.1:0"], place, variables, log)
+        try:
+            eventually(lambda: "status page: " in log.read_text(), SOON)
+            url = log.read_text().split()[-1]
+            shown = requests.get(url, timeout=10)
+            assert (shown.status_code, "Nothing has looked yet" in shown.text) == (200, True), log.read_text()
+            assert requests.get(f"{url}page.css", timeout=10).headers["content-type"].startswith("text/css")
+        finally:
+            child.terminate()
+            assert child.wait(20) == 0

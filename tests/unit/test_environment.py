@@ -41,6 +41,7 @@ COMPLETE = {
     "SENTRY_AUTH_TOKEN": "sntrys_c0ffee",
     "SENTRY_ORG": "the-venue",
     "SENTRY_URL": "https://sentry.internal/",
+    "RECONCILER_TOKEN": "g00seberry-fool-42",
 }
 KEY_NAME, DELEGATE = "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_CALENDAR_DELEGATE_EMAIL"
 CONSENT = {
@@ -62,6 +63,7 @@ OPTIONAL = {
     "SENTRY_AUTH_TOKEN",
     "SENTRY_ORG",
     "SENTRY_URL",
+    "RECONCILER_TOKEN",
 }
 NEEDED = sorted(COMPLETE.keys() - OPTIONAL)
 SWITCHES = {"SUSPEND_ALL_SMS": Effect.TEXT, "SUSPEND_ALL_EVENTS": Effect.EVENT}
@@ -105,6 +107,7 @@ def test_the_complete_environment() -> None:
     assert resolving is not None
     assert (resolving.token, resolving.organization) == (COMPLETE["SENTRY_AUTH_TOKEN"], "the-venue")
     assert resolving.url == "https://sentry.internal"
+    assert parsed.token == COMPLETE["RECONCILER_TOKEN"]
 
 
 def test_the_complete_environment_is_every_variable_there_is() -> None:
@@ -121,7 +124,7 @@ def test_what_is_optional_may_be_missing() -> None:
     assert parsed.google is not None
     assert parsed.google.access == ServiceAccount(key=KEY, delegate=None)
     assert (parsed.google.api_url, parsed.google.token_url) == (None, None)
-    assert parsed.sentry is None
+    assert (parsed.sentry, parsed.token) == (None, None)
 
 
 @pytest.mark.parametrize("sender", ["TWILIO_PHONE_NUMBER", "TWILIO_MESSAGING_SERVICE_SID"])
@@ -193,6 +196,8 @@ LOOKS_WRONG = "does not look right"
         ("DATABASE_URL", "postgresql://job:hun?ter2@db/venue", NOT_A_URL),
         ("DATABASE_URL", "postgresql://job:hun[ter2@db/venue", NOT_A_URL),
         ("DATABASE_URL", "postgresql://job:hunter2@db:99999/venue", NOT_A_URL),
+        ("RECONCILER_TOKEN", "fifteen-letters", "shorter than 16 characters"),
+        ("RECONCILER_TOKEN", "g00seberry-fool-für-alle", "holds characters"),
         ("TWILIO_ACCOUNT_SID", "AC123", LOOKS_WRONG),
         ("TWILIO_ACCOUNT_SID", "SK" + "0a" * 16, LOOKS_WRONG),
         ("TWILIO_ACCOUNT_SID", "AC" + "0a" * 16 + "0", LOOKS_WRONG),
@@ -491,10 +496,10 @@ def test_nothing_is_set() -> None:
 @pytest.mark.parametrize(
     ("texts", "events", "asked"),
     [
-        (True, True, ("DATABASE_", "TWILIO_", "GOOGLE_", "SENTRY_")),
-        (True, False, ("DATABASE_", "TWILIO_", "SENTRY_")),
-        (False, True, ("DATABASE_", "GOOGLE_", "SENTRY_")),
-        (False, False, ("DATABASE_", "SENTRY_")),
+        (True, True, ("DATABASE_", "TWILIO_", "GOOGLE_", "SENTRY_", "RECONCILER_")),
+        (True, False, ("DATABASE_", "TWILIO_", "SENTRY_", "RECONCILER_")),
+        (False, True, ("DATABASE_", "GOOGLE_", "SENTRY_", "RECONCILER_")),
+        (False, False, ("DATABASE_", "SENTRY_", "RECONCILER_")),
     ],
 )
 def test_every_mistake_at_once_in_what_is_wanted(texts: bool, events: bool, asked: tuple[str, ...]) -> None:

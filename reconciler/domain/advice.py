@@ -1,12 +1,57 @@
-"""What happens next with a booking, and what would change that: one sentence for each verdict and reason."""
+"""What a person reads of a verdict: what was asked, what happens next, and what would change that.
+
+One wording for terminal and page.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from reconciler.cli.output import shown
-from reconciler.domain.judging import moment
+from reconciler.domain.judging import LEDGER, moment
 from reconciler.domain.levers import Lever, Place, Wanted
+from reconciler.domain.showing import shown
 from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing
+
+HEADLINE = {
+    Standing.FINE: "FINE",
+    Standing.NOT_ASKED: "NOT ASKED",
+    Standing.WAITING: "WAITING",
+    Standing.REFUSED: "REFUSED",
+    Standing.REPAIR: "GAP",
+}
+COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
+"""Asked by more than one rule: shown once."""
+ASKED = {
+    Condition.STATUS: "status",
+    Condition.ONLY: "asked for",
+    Condition.SINCE: "made since",
+    Condition.GRACE: "grace over",
+    Condition.AHEAD: "party ahead",
+    Condition.DATE_SET: "date set",
+    Condition.PHONE: "has a phone",
+    Condition.NO_TEXT: "lacks a text",
+    Condition.UNDECIDED: "nobody rejected it",
+    Condition.NO_EVENT: "lacks an event",
+    Condition.OVERDUE: "a text is overdue",
+    Condition.UNPROVEN: "a text lacks proof",
+}
+"""What each condition says of a booking for which it holds."""
+CHECKED = {
+    LEDGER: "ledger",
+    Refusal.NO_DATE: "party",
+    Refusal.ENDS_BEFORE_START: "end",
+    Refusal.OPTED_OUT: "refuses texts",
+    Refusal.PHONE_UNUSABLE: "phone",
+    Refusal.MAY_HAVE_LEFT: "application",
+    Refusal.OLD: "age",
+    Refusal.TOO_SOON: "notice",
+    Refusal.TEXT_UNWRITABLE: "segments",
+    Refusal.GIVEN_UP: "begun anew",
+    Hold.QUIET_HOURS: "quiet hours",
+    Hold.PER_RECIPIENT: "texted",
+    Hold.POLICY: "policy",
+    Hold.SUSPENDED: "kill switch",
+    Hold.INTEGRATION: "integration",
+}
 
 NEXT = {
     Standing.FINE: "nothing, all is there",

@@ -1,0 +1,198 @@
+"""The routes: each asks, and answers with a page or data. GET and HEAD only, and none of them writes anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from reconciler.engine import explaining
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
+from reconciler.ports import Services
+from reconciler.settings import Settings
+from reconciler.store.database import READ, Database
+from reconciler.store.glance import Glance, glance, last_day, last_runs
+from reconciler.store.overview import require_ledger
+from reconciler.web import metrics
+from reconciler.web.asking import Asker
+from reconciler.web.chart import chart
+from reconciler.web.explained import Explanation
+from reconciler.web.pages import Pages
+from reconciler.web.security import Gate
+from reconciler.web.sight import sight
+
+ROUTES = {
+    "/": "overview",
+    "/bookings": "search",
+    "/bookings/{booking:path}": "booking",
+    "/api/bookings/{booking:path}": "status",
+    "/metrics": "scrape",
+    "/healthz": "healthz",
+    "/readyz": "readyz",
+    "/page.css": "css",
+}
+"""Path -> the method of ``Site`` that answers."""
+LONGEST_ID = 200
+FOUND = 20
+"""So many bookings are listed where several begin alike."""
+SHORTEST = 4
+"""Characters that a search needs: fewer would find half of the bookings."""
+AGAIN = {"Retry-After": "10"}
+"""Seconds, for whoever asks by itself."""
+_CSS = files("reconciler.web").joinpath("templates", "page.css")
+
+
+class _Missing(HTTPException):
+    """No such booking."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "no booking of ours has this id, or no rule looks at it")
+
+
+@dataclass
+class Site:
+    """Everything the routes share. ``last`` is what was seen last, for when the database does not answer."""
+
+    settings: Settings
+    database: Database
+    services: Services
+    asker: Asker
+    last: Glance | None = None
+    pages: Pages = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pages = Pages(self.settings.file.timezone)
+
+    def app(self) -> ASGIApp:
+        routes = [Route(path, getattr(self, name)) for path, name in ROUTES.items()]
+        handlers = {HTTPException: self.mistake, ReconcilerError: self.trouble, Exception: self.bug}
+        return Gate(Starlette(routes=routes, exception_handlers=handlers), self.settings.environment.token)
+
+    async def overview(self, request: Request) -> Response:
+        self.last = await self.asker.ask(self._glance)
+        return self._overview(self.last)
+
+    async def search(self, request: Request) -> Response:
+        begins = request.query_params.get("ref", "").strip()
+        if len(begins) < SHORTEST or not _is_id(begins):
+            raise HTTPException(400, f"a reference or an id: {SHORTEST} to {LONGEST_ID} characters of it")
+        found = await self.asker.ask(lambda: explaining.beginning_with(begins, FOUND + 1, self.services))
+        if len(found) == 1:
+            # A path of our own, whatever the id holds: never an address elsewhere.
+            return RedirectResponse(f"/bookings/{quote(found[0], safe='')}", 303)
+        page = self.pages.render("found.html", begins=begins, found=found[:FOUND], more=len(found) > FOUND)
+        return HTMLResponse(page, 200 if found else 404)
+
+    async def booking(self, request: Request) -> Response:
+        explanation = await self._explain(request)
+        return HTMLResponse(self.pages.render("booking.html", one=explanation))
+
+    async def status(self, request: Request) -> Response:
+        return JSONResponse((await self._explain(request)).status())
+
+    async def scrape(self, request: Request) -> Response:
+        try:
+            reading = await self.asker.ask(self._reading)
+        except (DatabaseUnreachable, DatabaseDisagrees):
+            reading = None
+        return Response(metrics.exposition(reading), media_type=metrics.CONTENT_TYPE)
+
+    async def healthz(self, request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, request: Request) -> Response:
+        """Which check fails, and not why: whoever asks need not show a token."""
+        failing = await self._failing()
+        return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
+
+    async def css(self, request: Request) -> Response:
+        return Response(_CSS.read_bytes(), media_type="text/css")
+
+    def mistake(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return self._refuse(request, error.status_code, error.detail, "", error.headers)
+
+    def trouble(self, request: Request, error: Exception) -> Response:
+        """The database does not answer, or not as we need it: say so, with what was known last and since when."""
+        assert isinstance(error, ReconcilerError)
+        if request.url.path == "/":
+            return self._overview(self.last, error)
+        return self._refuse(request, 503, str(error), error.advice, AGAIN)
+
+    def bug(self, request: Request, error: Exception) -> Response:
+        """The log says where; here it only says that."""
+        said = f"a bug: {type(error).__name__}"
+        return self._refuse(request, 500, said, "the log has the place; please report it", None)
+
+    def _overview(self, seen: Glance | None, trouble: ReconcilerError | None = None) -> Response:
+        # By the database's clock while it answers: a run that has just ended is not in the future.
+        now = seen.at if seen and not trouble else self.services.clock.now()
+        page = self.pages.render(
+            "status.html",
+            trouble=trouble,
+            sight=sight(seen, self.settings.file, now, answers=trouble is None) if seen else None,
+            chart=chart(seen.days) if seen else None,
+            now=now,
+            repairs=self.settings.file.repairs,
+            scope=self.settings.runner().scope,
+        )
+        return HTMLResponse(page, 503 if trouble else 200, headers=AGAIN if trouble else None)
+
+    def _refuse(
+        self, request: Request, status: int, seen: str, remedy: str, headers: Mapping[str, str] | None
+    ) -> Response:
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": seen, **({"remedy": remedy} if remedy else {})}, status, headers=headers)
+        page = self.pages.render("refusal.html", status=status, seen=seen, remedy=remedy)
+        return HTMLResponse(page, status, headers=headers)
+
+    async def _explain(self, request: Request) -> Explanation:
+        booking = request.path_params["booking"]
+        if not _is_id(booking):
+            raise _Missing
+        explanation = await self.asker.ask(lambda: self._explanation(booking))
+        if explanation is None:
+            raise _Missing
+        return explanation
+
+    def _explanation(self, written: str) -> Explanation | None:
+        # What is no id of their kind (a word where ids are numbers) is found by nobody, and compared with none.
+        begin = explaining.beginning_with(written, FOUND, self.services)
+        booking = next((one for one in begin if one.lower() == written.lower()), None)
+        found = explaining.explain(booking, self.services) if booking else None
+        if found is None:
+            return None
+        runs = last_runs(self.database, self.settings.file.running(), self.settings.runner().scope)
+        return Explanation(found, self.settings.file, runs, self.services.clock.now())
+
+    def _glance(self) -> Glance:
+        file = self.settings.file
+        return glance(self.database, file.running(), self.settings.runner().scope, file.timezone)
+
+    def _reading(self) -> metrics.Reading:
+        counted = last_day(self.database, list(metrics.PROVIDERS), self.settings.runner().scope)
+        return metrics.Reading(glance=self._glance(), last_day=counted, file=self.settings.file)
+
+    async def _failing(self) -> Sequence[str]:
+        try:
+            await self.asker.ask(self._check_ledger)
+        except DatabaseUnreachable:
+            return ["database"]
+        except DatabaseDisagrees:
+            return ["ledger"]
+        return []
+
+    def _check_ledger(self) -> None:
+        with self.database.transaction(READ) as connection:
+            require_ledger(connection)
+
+
+def _is_id(written: str) -> bool:
+    """Whether it could be an id, or the beginning of one; PostgreSQL holds no NUL, and ours hold no line breaks."""
+    return 0 < len(written) <= LONGEST_ID and written.isprintable()

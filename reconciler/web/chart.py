@@ -1,0 +1,69 @@
+"""Found and repaired, day by day, two bars each: what the page draws as an SVG within itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.store.glance import Day
+
+WIDTH, HEIGHT = 700, 150
+"""Of the drawing, in its own units; the page scales it."""
+TOP, BOTTOM = 18, 24
+BAR, BETWEEN = 17, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    what: str
+    """*found* or *repaired*: its class, and its word."""
+    x: float
+    y: float
+    height: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One day."""
+
+    day: Day
+    middle: float
+    label: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    columns: tuple[Column, ...]
+    most: int
+    """What the whole height stands for."""
+    found: int
+    repaired: int
+    base: float = HEIGHT - BOTTOM
+    width: int = WIDTH
+    height: int = HEIGHT
+    bar: int = BAR
+
+
+def chart(days: Sequence[Day]) -> Chart:
+    most = max((max(day.found, day.repaired) for day in days), default=0)
+    step = WIDTH / max(1, len(days))
+    return Chart(
+        columns=tuple(_column(day, (number + 0.5) * step, most) for number, day in enumerate(days)),
+        most=most,
+        found=sum(day.found for day in days),
+        repaired=sum(day.repaired for day in days),
+    )
+
+
+def _column(day: Day, middle: float, most: int) -> Column:
+    bars = (
+        _bar("found", middle - BAR - BETWEEN / 2, day.found, most),
+        _bar("repaired", middle + BETWEEN / 2, day.repaired, most),
+    )
+    return Column(day=day, middle=middle, label=f"{day.day:%a} {day.day.day}", bars=bars)
+
+
+def _bar(what: str, x: float, number: int, most: int) -> Bar:
+    """What happened at all is seen: no bar but that of nothing is lower than two units."""
+    height = max(2.0, number / most * (HEIGHT - TOP - BOTTOM)) if number else 0.0
+    return Bar(what=what, x=round(x, 1), y=round(HEIGHT - BOTTOM - height, 1), height=round(height, 1), number=number)

@@ -1,0 +1,17 @@
+"""How something is, in one word."""
+
+from enum import StrEnum
+
+
+class Mark(StrEnum):
+    """How it is. The page gives each a word, a shape and a colour."""
+
+    BROKEN = "broken"
+    YOURS = "yours"
+    WORKING = "working"
+    WELL = "well"
+    UNKNOWN = "unknown"
+    OFF = "off"
+
+
+WORDS = {Mark.YOURS: "your turn", Mark.WORKING: "nothing to do", Mark.UNKNOWN: "not known"}

@@ -1,0 +1,135 @@
+"""What Prometheus reads, asked of the ledger at each scrape: the same from every process, and after every restart.
+
+Numbers of repairs and calls are gauges over 24 hours, therefore, and no counters: runs leave the ledger again.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.intents import State
+from reconciler.engine.results import Became
+from reconciler.service.lateness import late
+from reconciler.settings.model import CronFile
+from reconciler.store.glance import Glance, LastDay
+from reconciler.store.overview import Turn
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "reconciler_info": ("1, with the version", ("version",)),
+    "reconciler_database_up": ("1 if the database answered this scrape; 0: no other metric is there", ()),
+    "reconciler_gaps_open": ("open gaps", ("kind",)),
+    "reconciler_gaps_open_by_cause": ("the same by cause, where there are any", ("kind", "cause")),
+    "reconciler_gaps_open_by_turn": ("the same by whose turn it is, without integrations", ("turn",)),
+    "reconciler_gap_oldest_age_seconds": ("age of the oldest open gap, 0 without one", ("kind",)),
+    "reconciler_unsettled": ("repairs whose outcome is not known", ("effect", "state")),
+    "reconciler_repairs_last_day": (
+        "repairs that came to an end within 24 hours",
+        ("effect", "outcome"),
+    ),
+    "reconciler_provider_calls_last_day": (
+        "calls for repairs within 24 hours, by what the provider's answer meant",
+        ("provider", "status"),
+    ),
+    "reconciler_pass_duration_seconds": ("how long the last run took that came to its end", ("job",)),
+    "reconciler_job_last_success_timestamp_seconds": ("when that run ended", ("job",)),
+    "reconciler_job_late": ("1 if the job should have finished a run by now and did not", ("job",)),
+}
+"""Every metric: what it says, and its labels. docs/page.md lists the same."""
+PROVIDERS = {"missing_sms": (Effect.TEXT, "twilio"), "missing_events": (Effect.EVENT, "google")}
+ANSWERS = {
+    "accepted": (Became.SENT, Became.CREATED),
+    "unknown": (Became.UNKNOWN,),
+    "broken": (Became.BROKEN,),
+}
+"""What a provider's answer meant -> what became of the repair. Refusals are counted by their intents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one scrape found."""
+
+    glance: Glance
+    last_day: LastDay
+    file: CronFile
+
+
+def exposition(reading: Reading | None) -> bytes:
+    """The metrics as text; ``None``: the database does not answer."""
+    registry = CollectorRegistry()
+    registry.register(_Once(reading))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    def __init__(self, reading: Reading | None) -> None:
+        self._reading = reading
+
+    def collect(self) -> Iterable[Metric]:
+        yield _family("reconciler_info", [((version("reconciler"),), 1)])
+        yield _family("reconciler_database_up", [((), int(self._reading is not None))])
+        if self._reading:
+            yield from _gaps(self._reading.glance)
+            yield from _repairs(self._reading.last_day)
+            yield from _jobs(self._reading)
+
+
+def _gaps(glance: Glance) -> Iterator[Metric]:
+    numbers = dict.fromkeys(GapKind, 0)
+    ages = dict.fromkeys(GapKind, 0.0)
+    turns = dict.fromkeys(Turn, 0)
+    causes: dict[tuple[str, ...], float] = {}
+    for group in glance.groups:
+        gaps = group.gaps
+        numbers[gaps.kind] += gaps.number
+        ages[gaps.kind] = max(ages[gaps.kind], (glance.at - gaps.oldest).total_seconds())
+        turns[gaps.turn] += gaps.number
+        causes[gaps.kind, gaps.cause] = causes.get((gaps.kind, gaps.cause), 0) + gaps.number
+    for fault in glance.faults:
+        numbers[fault.kind] += 1
+        ages[fault.kind] = max(ages[fault.kind], (glance.at - fault.since).total_seconds())
+    yield _family("reconciler_gaps_open", [((kind,), number) for kind, number in numbers.items()])
+    yield _family("reconciler_gaps_open_by_cause", causes.items())
+    yield _family("reconciler_gaps_open_by_turn", [((turn,), number) for turn, number in turns.items()])
+    yield _family("reconciler_gap_oldest_age_seconds", [((kind,), age) for kind, age in ages.items()])
+    states = [(effect, state) for effect in Effect for state in (State.UNKNOWN, State.NEEDS_HUMAN)]
+    yield _family("reconciler_unsettled", [(key, glance.unsettled.get(key, 0)) for key in states])
+
+
+def _repairs(last_day: LastDay) -> Iterator[Metric]:
+    ends = [(effect, state) for effect in Effect for state in (State.DONE, State.REFUSED, State.DROPPED)]
+    yield _family("reconciler_repairs_last_day", [(key, last_day.ended.get(key, 0)) for key in ends])
+    calls: list[tuple[tuple[str, ...], float]] = []
+    for job, (effect, provider) in PROVIDERS.items():
+        for status, ones in ANSWERS.items():
+            number = sum(last_day.counted.get((job, one.name.lower()), 0) for one in ones)
+            calls.append(((provider, status), number))
+        calls.append(((provider, "refused"), last_day.ended.get((effect, State.REFUSED), 0)))
+    yield _family("reconciler_provider_calls_last_day", calls)
+
+
+def _jobs(reading: Reading) -> Iterator[Metric]:
+    glance, names = reading.glance, sorted(reading.file.running())
+    ended = {name: glance.ended[name] for name in names if name in glance.ended}
+    lasted = [((name,), (one.at - one.began_at).total_seconds()) for name, one in ended.items()]
+    behind = {one.job for one in late(reading.file, {name: one.at for name, one in ended.items()}, glance.at)}
+    yield _family("reconciler_pass_duration_seconds", lasted)
+    yield _family(
+        "reconciler_job_last_success_timestamp_seconds", [((name,), one.at.timestamp()) for name, one in ended.items()]
+    )
+    yield _family("reconciler_job_late", [((name,), int(name in behind)) for name in names])
+
+
+def _family(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    says, labels = METRICS[name]
+    family = GaugeMetricFamily(name, says, labels=labels)
+    for values, number in samples:
+        family.add_metric(list(values), number)
+    return family

@@ -1,0 +1,118 @@
+"""The page's server: an address, a socket that is bound before anything starts, and a thread that ends when asked."""
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Thread
+
+import uvicorn
+
+from reconciler import bootstrap
+from reconciler.errors import ConfigurationError
+from reconciler.ports import Mandate
+from reconciler.settings import Settings
+from reconciler.settings.variables import is_loopback
+from reconciler.web.app import Site
+from reconciler.web.asking import Asker
+
+DEFAULT = "127.0.0.1:8080"
+MOST_CONNECTIONS = 100
+GOODBYE = 3
+"""Seconds that answers in hand may take once we shall stop."""
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, written: str) -> "Address":
+        """HOST:PORT; an IPv6 address in brackets.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        found = _ADDRESS.fullmatch(written)
+        if found is None or int(found["port"]) > 65535:
+            raise ConfigurationError([f"the address {written!r} is no HOST:PORT"], f"write it as {DEFAULT}")
+        return cls(found["six"] or found["host"], int(found["port"]))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(slots=True)
+class PageServer:
+    """A page that answers."""
+
+    url: str
+    asker: Asker
+    server: uvicorn.Server
+    thread: Thread
+
+    def ends(self) -> bool:
+        """Stop it; whether everything came to its end, a question to a mute database included."""
+        self.server.should_exit = True
+        self.thread.join(GOODBYE + 1)
+        return self.asker.close() and not self.thread.is_alive()
+
+
+def bind(written: str, settings: Settings) -> socket.socket:
+    """The socket that the page will listen on.
+
+    Raises:
+        ConfigurationError: no address, not to be had, or open to others without a token.
+    """
+    address = Address.parse(written)
+    if not is_loopback(address.host) and settings.environment.token is None:
+        raise ConfigurationError(
+            [f"the page at {address} could be read by others, and RECONCILER_TOKEN is not set"],
+            f"set RECONCILER_TOKEN (openssl rand -hex 24), or listen on loopback only, such as {DEFAULT}",
+        )
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            [f"the page cannot listen on {address}: {_why(error)}"],
+            "choose a port that is free, and an address of this machine",
+        ) from None
+
+
+def _why(error: OSError) -> str:
+    unknown = isinstance(error, socket.gaierror) or error.errno is None
+    return "no such address" if unknown else os.strerror(error.errno or 0)
+
+
+@contextmanager
+def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
+    """The page answers on ``bound`` until the end of the block; call ``ends`` before it to know whether it did."""
+    with ExitStack() as stack:
+        stack.enter_context(bound)
+        database = stack.enter_context(bootstrap.page_database(settings))
+        services = stack.enter_context(bootstrap.services(settings, Mandate(act=False), over=database))
+        asker = Asker(bootstrap.PAGE_PATIENCE)
+        config = uvicorn.Config(
+            Site(settings, database, services, asker).app(),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            lifespan="off",
+            ws="none",
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=GOODBYE,
+        )
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, args=([bound],), name="page", daemon=True)
+        host, port = bound.getsockname()[:2]
+        thread.start()
+        running = PageServer(f"http://{Address(host, port)}/", asker, server, thread)
+        yield running
+        running.ends()

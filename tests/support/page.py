@@ -1,0 +1,87 @@
+"""The status page over real HTTP: in this process, or as the real command."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+
+from reconciler import bootstrap
+from reconciler.cli.once import run_jobs
+from reconciler.engine.jobs import available, raise_crash
+from reconciler.ports import Mandate
+from reconciler.sandbox.world import Sandbox
+from reconciler.settings import Settings, load
+from reconciler.web.server import bind, serving
+from tests.support.command import COMMAND, environment
+from tests.support.venue import Venue
+
+CRON_YAML = """\
+timezone: Europe/London
+bookings: {since: 2026-01-01, grace: 1s}
+rules: {sms.missing: {quiet_hours: off}}
+limits: {rate: {texts: 2000/s, events: 2000/s}, per_recipient: 1000/24h}
+"""
+
+
+@dataclass
+class Site:
+    """A page, and the venue behind it."""
+
+    url: str
+    venue: Venue
+    settings: Settings
+    sandbox: Sandbox
+
+    def get(self, path: str, **options: object) -> requests.Response:
+        return requests.get(self.url + path, timeout=20, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+    def once(self) -> None:
+        """Every job, once."""
+        with bootstrap.services(self.settings, Mandate(act=True)) as services:
+            raise_crash(run_jobs(available(), services))
+
+    def gap(self, kind: str = "sms.missing", about: str = "", **values: object) -> None:
+        """An open gap as a pass would have written it, for a booking that need not be there."""
+        row = {"cause": "unusable_data", "reason": "phone_unusable", "detail": "{}", "scope": "", "closed_at": None,
+               "closed_by": None, "opened_at": datetime.now(UTC), **values}  # fmt: skip
+        self.venue.sql(
+            "INSERT INTO reconciler.gap (scope, kind, about, cause, key, reason, detail, opened_at, seen_at, closed_at,"
+            " closed_by) VALUES (%s, %s, %s, %s, '', %s, %s, %s, now(), %s, %s)",
+            *(row["scope"], kind, about, row["cause"], row["reason"], row["detail"], row["opened_at"]),
+            *(row["closed_at"], row["closed_by"]),
+        )
+
+
+@contextmanager
+def site(venue: Venue, folder: Path, cron_yaml: str = CRON_YAML, **variables: str) -> Iterator[Site]:
+    """The page in this process, today, beside the stand-ins."""
+    venue.now = datetime.now(UTC)
+    with Sandbox(postgres=venue.postgres, database=venue.name, bookings=()) as sandbox:
+        (folder / "cron.yaml").write_text(cron_yaml)
+        settings = load(folder / "cron.yaml", sandbox.environment() | variables)
+        with serving(bind("127.0.0.1:0", settings), settings) as page:
+            yield Site(page.url.rstrip("/"), venue, settings, sandbox)
+
+
+@contextmanager
+def command(
+    folder: Path, variables: Mapping[str, str], *arguments: str
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """``reconciler serve`` as a child process; where it listens."""
+    child = subprocess.Popen(
+        [COMMAND, "serve", "--listen", "127.0.0.1:0", *arguments], cwd=folder, env=environment(variables),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        found = re.fullmatch(r"status page: (http://127\.0\.0\.1:\d+)/\n", child.stdout.readline())
+        assert found
+        yield found[1], child
+    finally:
+        child.kill()
+        child.communicate()
