@@ -77,6 +77,10 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
         assert "repaired" not in second.out
         assert (rows(exported), writes(exported)) == after, "a second pass writes nothing"
 
+        for_people = reconciler("status", folder=tmp_path, **exported).out.partition("needs a human:\n")[2]
+        assert re.search(
+            r"^ +2  sms.missing / refused_recipient +reconciler explain [0-9a-f]{8}$", for_people, re.MULTILINE
+        )
         status = reconciler("status", "--json", folder=tmp_path, **exported)
         seen = json.loads(status.out)
         assert (status.code, seen["open"]["repairable"]) == (second.code, 0) == (Exit.WORK_LEFT, 0)

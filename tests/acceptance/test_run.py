@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -301,6 +301,8 @@ class MuteProxy:
             while data := source.recv(65536):
                 if not self.mute.is_set():
                     sink.sendall(data)
+            with suppress(OSError):  # whoever went away lets go of the other end too, and of what it had locked there
+                sink.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.long
