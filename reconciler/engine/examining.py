@@ -86,9 +86,9 @@ class Doctor:
         if not found:
             return Examined(remarks=[Remark(said="not wanted: nothing is repaired (policy, repairs)")])
         said = ", ".join(remark.said for one in found for remark in one.remarks if not remark.remedy)
+        fine = [Remark(said=f"{said}: written and rolled back")] if said else []
         warnings = [remark for one in found for remark in one.remarks if remark.remedy]
-        fine = Remark(said=f"{said or 'rows'}: written and rolled back")
-        return Examined(faults=[fault for one in found for fault in one.faults], remarks=[fine, *warnings])
+        return Examined(faults=[fault for one in found for fault in one.faults], remarks=[*fine, *warnings])
 
     def twilio(self) -> Examined:
         sms = self.services.sms
@@ -143,9 +143,13 @@ def told(look: Callable[[], Examined], asked: GapKind = GapKind.INTEGRATION_DATA
         except DatabaseDisagrees as error:
             return Examined(faults=[disagreement(error)])
         except ProviderFailure as failure:
-            return Examined(faults=[unreachable(asked, failure)])
+            fault = replace(unreachable(asked, failure), remedy=_AWAY)
+            return Examined(faults=[fault])
 
     return tell
+
+
+_AWAY = "see whether its host can be reached from here, past proxies and firewalls; try again"
 
 
 def sink_fault(reporter: Reporter | None) -> IntegrationFault | None:

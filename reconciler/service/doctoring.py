@@ -38,7 +38,7 @@ class Practice:
                 found.append(Examination(name=LEDGER, needs=(DATABASE,), look=self.ledger))
             needs = (*examination.needs, *([SETTINGS] if examination.name in OF_PROVIDERS else []))
             found.append(Examination(name=examination.name, needs=needs, look=examination.look))
-        return [*found, Examination(name=SCHEDULER, needs=(DATABASE,), look=self.scheduler)]
+        return [*found, Examination(name=SCHEDULER, look=self.scheduler)]
 
     def ledger(self) -> Examined:
         try:
@@ -55,15 +55,16 @@ class Practice:
     def scheduler(self) -> Examined:
         """Whether the jobs' names resolve, and when each ran last and runs next."""
         file = self.settings.file
-        nobody = [_fault("job_unknown", name, "correct jobs in cron.yaml") for name in unknown(file.running())]
+        remedy = "correct the name under jobs in cron.yaml; the folder jobs has those that there are"
+        nobody = [_fault("job_unknown", name, remedy) for name in unknown(file.running())]
         if nobody:
             return Examined(faults=nobody)
         try:
             finished, now = last_finished(self.database, expected(file), self.settings.runner().scope)
         except DatabaseDisagrees:
             return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NEVER_RAN])
-        except DatabaseUnreachable as error:
-            return Examined(faults=[unreachable_database(error)])
+        except DatabaseUnreachable:
+            return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NOBODY_KNOWS])
         if not finished:
             return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NEVER_RAN])
         overdue = [
@@ -84,6 +85,7 @@ class Practice:
 
 _NOT_YET = Remark(said="not there yet; looking works without it", remedy="reconciler migrate")
 _START = "see whether `reconciler run` runs, and read its log"
+_NOBODY_KNOWS = Remark(said="when they ran last is in the database", remedy="see the check of the database")
 _NEVER_RAN = Remark(said="no job has run yet", remedy="start `reconciler run`")
 
 

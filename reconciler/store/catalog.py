@@ -5,19 +5,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.exc import ProgrammingError
 
 from reconciler.store.app_tables import Mapped
 
 _COLUMNS = text("""
     SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS required,
            a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS has_default,
-           t.typtype = 'e' AS is_enum, a.atttypid AS type_oid, a.attnum AS number
+           t.typtype = 'e' AS is_enum, a.atttypid AS type_oid, a.attnum AS number,
+           CASE WHEN a.atttypid IN (CAST('varchar' AS regtype), CAST('bpchar' AS regtype)) AND a.atttypmod > 4
+                THEN a.atttypmod - 4 END AS length
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
 """)
 _CHECKS = text("""
     SELECT quote_ident(conname) AS name, pg_get_expr(conbin, conrelid) AS expression FROM pg_constraint
     WHERE conrelid = :oid AND contype = 'c' AND conkey = ARRAY[CAST(:number AS int2)]
+""")
+_LACKING = text("""
+    SELECT number FROM unnest(CAST(:numbers AS int2[])) AS number
+    WHERE NOT has_column_privilege(CAST(:oid AS oid), number, :privilege)
 """)
 _UNIQUE = text("""
     SELECT EXISTS (SELECT FROM pg_index
@@ -59,6 +66,8 @@ class CatalogColumn:
     is_enum: bool
     type_oid: int
     number: int
+    length: int | None
+    """Characters that a text of limited length may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +76,14 @@ class CatalogTable:
 
     connection: Connection
     oid: int
+    schema: str
+    """Its schema's name as SQL."""
     quoted: str
     """The table's name as SQL."""
     role: str
     """Our role's name as SQL."""
+    may_enter: bool
+    """Whether our role may use anything in its schema."""
     columns: Mapping[str, CatalogColumn]
 
     @classmethod
@@ -81,8 +94,8 @@ class CatalogTable:
         """
         found = connection.execute(
             text("""
-                SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
-                       quote_ident(current_user) AS role
+                SELECT c.oid, quote_ident(n.nspname) AS schema, quote_ident(c.relname) AS name,
+                       quote_ident(current_user) AS role, has_schema_privilege(n.oid, 'USAGE') AS may_enter
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
             """),
@@ -92,18 +105,22 @@ class CatalogTable:
             return None
         rows = connection.execute(_COLUMNS, {"oid": found.oid}).mappings()
         columns = {row["name"]: CatalogColumn(**row) for row in rows}
-        return cls(connection=connection, oid=found.oid, quoted=found.quoted, role=found.role, columns=columns)
+        return cls(
+            connection=connection,
+            oid=found.oid,
+            schema=found.schema,
+            quoted=f"{found.schema}.{found.name}",
+            role=found.role,
+            may_enter=found.may_enter,
+            columns=columns,
+        )
 
     def lacks(self, privilege: str, columns: Iterable[str]) -> Sequence[str]:
         """Those of ``columns`` for which our role lacks ``privilege``."""
-        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:number AS int2), :privilege)")
-        return [
-            name
-            for name in columns
-            if not self.connection.scalar(
-                asked, {"oid": self.oid, "number": self.columns[name].number, "privilege": privilege}
-            )
-        ]
+        asked = {self.columns[name].number: name for name in columns}
+        values = {"oid": self.oid, "numbers": list(asked), "privilege": privilege}
+        lacking = set(self.connection.scalars(_LACKING, values))
+        return [name for number, name in asked.items() if number in lacking]
 
     def may_lock(self) -> bool:
         """Whether our role may ``SELECT .. FOR UPDATE``: PostgreSQL wants UPDATE on at least one column for it."""
@@ -136,6 +153,18 @@ class CatalogTable:
                 wider = f"({expression}) OR {_quoted(column)} IN ({', '.join(listed)})"
                 parts.append(f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({wider})")
         return f"ALTER TABLE {self.quoted} {', '.join(parts)};" if parts else ""
+
+    def compares(self, column: CatalogColumn, other: CatalogColumn) -> bool:
+        """Whether PostgreSQL knows what it means that both are equal."""
+        equal = text(f"SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(":", r"\:"))
+        trial = self.connection.begin_nested()
+        try:
+            self.connection.execute(equal)
+        except ProgrammingError:
+            return False
+        finally:
+            trial.rollback()
+        return True
 
     def is_unique(self, column: str) -> bool:
         """Whether no two rows can have the same value there, and ``ON CONFLICT`` may go by it."""

@@ -3,13 +3,13 @@
 Every check names the SQL that mends it. We never write a thinner row to fit a broken schema.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store.app_tables import Mapped
-from reconciler.store.catalog import CatalogTable
+from reconciler.store.catalog import CatalogColumn, CatalogTable
 from reconciler.store.needs import Need
 
 EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
@@ -35,7 +35,10 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
-    columns = [*_columns(table, need.mapped), *_unknown_columns(table, need)]
+    if not table.may_enter:
+        return [_no_entry(table, need.mapped)]
+    keys = _keys(connection, need)
+    columns = [*_columns(table, need.mapped, keys), *_unknown_columns(table, need), *_incomparable(table, need, keys)]
     if columns:
         return columns
     unreadable = _unreadable(table, need)
@@ -50,18 +53,38 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
 def _missing_table(mapped: Mapped) -> IntegrationFault:
     return _fault(
         "table_missing",
-        f"there is no table {mapped.label}, or our role may not see its schema",
-        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), grant USAGE on its "
-        "schema to the role of DATABASE_URL, or switch off the rules that need it (policy: off)",
+        f"there is no table {mapped.label}",
+        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or switch off the rules "
+        "that need it (policy: off)",
         blinds=True,
     )
 
 
-def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
+def _no_entry(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
+    return _fault(
+        "right_missing",
+        f"our role may not use the schema of {mapped.label}",
+        "grant it to the role of DATABASE_URL",
+        sql=f"GRANT USAGE ON SCHEMA {table.schema} TO {table.role};",
+        blinds=True,
+    )
+
+
+def _keys(connection: Connection, need: Need) -> dict[str, CatalogColumn]:
+    """Our name of a column that refers to another table -> that table's key, where it is there."""
+    found = {}
+    for ours, mapped in need.refers.items():
+        other = CatalogTable.find(connection, mapped)
+        if other and mapped.columns["id"] in other.columns:
+            found[ours] = other.columns[mapped.columns["id"]]
+    return found
+
+
+def _columns(table: CatalogTable, mapped: Mapped, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
     missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
     found = []
     if missing:
-        added = ", ".join(f'ADD COLUMN "{theirs}" {_type(ours)}' for ours, theirs in missing.items())
+        added = ", ".join(f'ADD COLUMN "{theirs}" {_type(ours, keys)}' for ours, theirs in missing.items())
         fault = _fault(
             "columns_missing",
             f"{mapped.label} lacks {_columns_named(missing.values())}",
@@ -74,8 +97,19 @@ def _columns(table: CatalogTable, mapped: Mapped) -> list[IntegrationFault]:
         seen = table.columns.get(mapped.columns.get(ours, ""))
         if seen and seen.type not in expected:
             seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
-            found.append(_fault("column_type", seen_type, "map a column of that type in cron.yaml", blinds=True))
+            found.append(_fault("column_type", seen_type, _retyping(table, seen, expected[0]), blinds=True))
     return found
+
+
+def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
+    """As words, not as SQL to be run unread: only a person knows what the values mean."""
+    using = f'CAST("{seen.name}" AS {expected})'
+    if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
+        using = f"\"{seen.name}\" AT TIME ZONE 'UTC'"
+    return (
+        f"map a column of that type in cron.yaml, or, if its values mean that: "
+        f'ALTER TABLE {table.quoted} ALTER COLUMN "{seen.name}" TYPE {expected} USING {using};'
+    )
 
 
 def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
@@ -86,7 +120,26 @@ def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return [_fault("columns_missing", seen, "correct bookings.only in cron.yaml", blinds=True)]
 
 
-def _type(ours: str) -> str:
+def _incomparable(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
+    """Every look joins by them."""
+    found = []
+    for ours, key in keys.items():
+        column = table.columns.get(need.mapped.columns[ours])
+        if column is None or table.compares(column, key):
+            continue
+        seen = (
+            f"{need.mapped.label}.{column.name} is {column.type}, and {need.refers[ours].label}.{key.name}, which it "
+            f"refers to, is {key.type}: they cannot be compared"
+        )
+        using = f'USING CAST("{column.name}" AS {key.type})'
+        sql = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {key.type} {using};'
+        found.append(_fault("column_type", seen, "give both one type, or map the right column", sql=sql, blinds=True))
+    return found
+
+
+def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
+    if ours in keys:
+        return keys[ours].type
     return EXPECTED_TYPES.get(ours, ("text",))[0]
 
 
