@@ -377,10 +377,11 @@ PROVIDERS = {
 OURS = {
     "a job nobody has": Fault(
         seed=lambda world: world.configure(more="jobs: {missing_text: {every: 1h}}"),
-        check="scheduler",
+        check="jobs",
         said="no such job: missing_text, did you mean missing_events?",
         remedy="correct the name under jobs in cron.yaml",
         mend=lambda world: world.configure(more=""),
+        skips=("scheduler",),
     ),
     "a ledger of a later version": Fault(
         seed=sql("UPDATE reconciler.alembic_version SET version_num = '9999'"),
@@ -394,7 +395,7 @@ OURS = {
         said="the database's clock is -",
         remedy="keep both in step (NTP)",
         mend=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
-        skips=("schema", "trial write", "ledger", "event ids"),
+        skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
     ),
     "no database of that name": Fault(
         seed=lambda world: world.environment.update(
@@ -405,7 +406,7 @@ OURS = {
         remedy="check user, password and database name",
         mend=unset("DATABASE_URL"),
         code=Exit.WORK_LEFT,
-        skips=("schema", "trial write", "ledger", "event ids"),
+        skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
     ),
     "a mistake in a variable": Fault(
         seed=variables(GOOGLE_CALENDAR_ID="https://calendar.google.com/calendar/u/0?cid=abc"),
@@ -461,6 +462,134 @@ def test_each_fault_is_named_and_its_remedy_mends_it(patient: Patient, fault: Fa
         patient.as_owner(sql_of(seen.lines))
     well = patient.doctor("--json")
     assert (well.code, set(well.lights.values()) & {"FAIL", "SKIP"}) == (Exit.AS_DESIRED, set()), well.lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned:
+    """What breaks nothing yet."""
+
+    seed: Deed
+    check: str
+    said: str
+    remedy: str
+    mend: Deed | None = None
+    """``None``: the printed SQL."""
+
+
+LARGE = f"UPDATE pg_class SET reltuples = 50000 WHERE oid IN ('{BOOKINGS}'::regclass, '{QUEUE}'::regclass)"
+WARNINGS = {
+    "a superuser": Warned(
+        seed=lambda world: world.environment.update(DATABASE_URL=world.venue.url("postgres")),
+        check="database",
+        said="the role postgres is a superuser",
+        remedy="give us a role of our own",
+        mend=unset("DATABASE_URL"),
+    ),
+    "clocks a little apart": Warned(
+        seed=lambda world: _shift_clock(world, "20 s"),
+        check="database",
+        said="the database's clock is +",
+        remedy="keep both in step (NTP)",
+        mend=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+    ),
+    "large tables without an index": Warned(
+        seed=sql(LARGE),
+        check="schema",
+        said=f"public.{BOOKINGS} has about 50,000 rows and no index on calendar_event_id",
+        remedy="create it; CONCURRENTLY",
+    ),
+    "a default that lies": Warned(
+        seed=lambda _: None,
+        check="schema",
+        said=f"the default of public.{BOOKINGS}.created_at is wrong by the offset",
+        remedy="let it be now()",
+    ),
+    "a trial account": Warned(
+        seed=becomes("twilio", trial=True),
+        check="twilio",
+        said="the account is a trial",
+        remedy="upgrade it",
+        mend=becomes("twilio", trial=False),
+    ),
+    "a low balance": Warned(
+        seed=becomes("twilio", balance="1.20"),
+        check="twilio",
+        said="balance 1.20 GBP: soon no text leaves",
+        remedy="add funds",
+        mend=becomes("twilio", balance="20"),
+    ),
+    "a calendar in another zone": Warned(
+        seed=lambda world: setattr(world.sandbox.google.calendar, "zone", "America/New_York"),
+        check="google",
+        said="the calendar is shown in America/New_York, and the venue's time is Europe/London",
+        remedy="change the calendar's settings",
+        mend=lambda world: setattr(world.sandbox.google.calendar, "zone", "Europe/London"),
+    ),
+    "a kill switch": Warned(
+        seed=variables(SUSPEND_ALL_EVENTS="true"),
+        check="google",
+        said="SUSPEND_ALL_EVENTS is on: no event is made",
+        remedy="unset SUSPEND_ALL_EVENTS",
+        mend=unset("SUSPEND_ALL_EVENTS"),
+    ),
+    "a job that is late": Warned(
+        seed=lambda world: world.venue.sql(
+            "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_look)"
+            " SELECT 'missing_sms', '', '', at, at, true FROM (SELECT now() - interval '2 h' AS at) long_ago"
+        ),
+        check="scheduler",
+        said="missing_sms has not finished a run when it should (wanted: every 10m)",
+        remedy="see whether `reconciler run` runs",
+        mend=lambda world: world.venue.sql("UPDATE reconciler.run SET started_at = now(), finished_at = now()"),
+    ),
+}
+
+
+@pytest.mark.parametrize("warned", WARNINGS.values(), ids=WARNINGS.keys())
+def test_what_breaks_nothing_yet_is_a_warning(patient: Patient, warned: Warned) -> None:
+    warned.seed(patient.world)
+    seen = patient.doctor("--json")
+    (line,) = [line for line in seen.lines if warned.said in line["said"]]
+    assert (line["check"], line["light"], seen.code) == (warned.check, "WARN", Exit.AS_DESIRED)
+    assert warned.remedy in line["remedy"]
+    if warned.mend:
+        warned.mend(patient.world)
+    else:
+        assert line["sql"]
+        patient.as_owner(sql_of(seen.lines))
+    assert not [line for line in patient.doctor("--json").lines if warned.said in line["said"]]
+
+
+def test_every_column_of_the_queue_can_be_lost_and_found(patient: Patient) -> None:
+    """Those of the incident, each by itself; the SQL that is printed brings it back."""
+    for column in ("trigger_type", "template_key", "customer_phone"):
+        patient.world.venue.alter(f"ALTER TABLE {QUEUE} DROP COLUMN {column}")
+        assert_comes_back(patient, QUEUE, column)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("table", [QUEUE, BOOKINGS, CUSTOMERS])
+def test_every_column_that_is_mapped_can_be_lost_and_found(patient: Patient, table: str) -> None:
+    chosen = patient.world.settings().file
+    bookings, queue = chosen.bookings, chosen.rules.sms_missing.queue
+    assert bookings.customers
+    mapped = {QUEUE: queue.columns, BOOKINGS: bookings.columns, CUSTOMERS: bookings.customers.columns}[table]
+    columns = [column for column in mapped.model_dump().values() if column]
+    assert len(columns) > 4
+    for column in columns:
+        patient.world.venue.alter(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
+        assert_comes_back(patient, table, column)
+
+
+def assert_comes_back(patient: Patient, table: str, column: str) -> None:
+    seen = patient.doctor("--json")
+    assert f"public.{table} lacks 1 column: {column}" in seen.told("schema", "FAIL"), (column, seen.lines)
+    for _ in range(3):  # what the column took along, a key or a right, shows when it is back
+        if seen.code == Exit.AS_DESIRED:
+            break
+        patient.as_owner(sql_of(seen.lines))
+        seen = patient.doctor("--json")
+    assert seen.code == Exit.AS_DESIRED, (column, seen.lines)
 
 
 def sql_of(lines: list[dict[str, str]]) -> str:
