@@ -26,6 +26,8 @@ from reconciler.settings import Settings
 
 WIDTH = 12
 """Of the column with the checks' names."""
+CANARY, TEST_TEXT = "canary", "test text"
+_LEFT = {CANARY: "The canary is gone again.", TEST_TEXT: "One text was sent."}
 _STYLES = {Light.OK: "green", Light.WARN: "yellow", Light.FAIL: "bold red", Light.SKIP: "dim"}
 
 
@@ -57,7 +59,7 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
     elif as_json:
         click.echo(json.dumps([_as_data(diagnosis) for diagnosis in found], indent=2))
     else:
-        click.echo(summary(found, wrote=probe or bool(number)))
+        click.echo(summary(found))
     return exit_code(found)
 
 
@@ -84,13 +86,13 @@ def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitS
 def _probes(services: Services, probe: bool, number: str | None) -> Iterator[Examination]:
     if probe:
         look = told(lambda: _canary(services), GapKind.INTEGRATION_GOOGLE)
-        yield Examination(name="canary", needs=(SETTINGS, GOOGLE), look=look)
+        yield Examination(name=CANARY, needs=(SETTINGS, GOOGLE), look=look)
     if number is not None:
         written = services.phones.e164(number)
         if written is None:
             raise click.UsageError("--sms-to: that is no number a text can be sent to")
         look = told(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
-        yield Examination(name="test text", needs=(SETTINGS, TWILIO), look=look)
+        yield Examination(name=TEST_TEXT, needs=(SETTINGS, TWILIO), look=look)
 
 
 def _canary(services: Services) -> Examined:
@@ -158,14 +160,16 @@ class Printer:
             self._out.print(line, markup=False, soft_wrap=True)
 
 
-def summary(found: Sequence[Diagnosis], *, wrote: bool) -> str:
-    """The last line: how many of what."""
+def summary(found: Sequence[Diagnosis]) -> str:
+    """The last line: how many of what, and what left the machine."""
     counts = {light: sum(diagnosis.light is light for diagnosis in found) for light in Light}
     parts = [f"{counts[Light.FAIL]} failed"] if counts[Light.FAIL] else []
     parts += [counted(counts[Light.WARN], "warning")] if counts[Light.WARN] else []
     parts += [f"{counts[Light.SKIP]} skipped"] if counts[Light.SKIP] else []
     said = f"{', '.join(parts) or 'all is well'}. ".capitalize()
-    said += "What was written is gone again." if wrote else "Nothing was written."
+    fine = {diagnosis.check for diagnosis in found if diagnosis.light is Light.OK}
+    left = [words for check, words in _LEFT.items() if check in fine]
+    said += " ".join(left) or "Nothing was written."
     if any(diagnosis.sql for diagnosis in found):
         said += '\nThe SQL, for the tables\' owner: reconciler doctor --sql | psql "$OWNER_URL"'
     return said

@@ -74,6 +74,8 @@ class Doctor:
             faults = [f for mender in self.wanted for f in self.faults_of(mender)]
             faults += [f for kind in sorted(self.services.watched) for f in tx.bookings.blindness(kind)]
             remarks = [] if faults else tx.bookings.remarks()
+        # Texts and events want the same right for different reasons: one statement, one line.
+        faults = list({fault.sql or fault.seen: fault for fault in faults}.values())
         fine = Remark(said="tables, columns, types, values, rights and policies are as the mapping needs them")
         return Examined(faults=faults, remarks=[fine, *remarks])
 
