@@ -156,6 +156,8 @@ class CatalogTable:
 
     def compares(self, column: CatalogColumn, other: CatalogColumn) -> bool:
         """Whether PostgreSQL knows what it means that both are equal."""
+        if column.type == other.type:
+            return True
         equal = text(f"SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(":", r"\:"))
         trial = self.connection.begin_nested()
         try:
