@@ -2,6 +2,8 @@
 
 import json
 import logging
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -11,8 +13,8 @@ from rich.console import Console
 
 from reconciler import bootstrap
 from reconciler.cli.options import config_option
-from reconciler.cli.output import console, counted
-from reconciler.domain.diagnosis import Diagnosis, Examination, Light, diagnose, exit_code
+from reconciler.cli.output import counted
+from reconciler.domain.diagnosis import Diagnosis, Examination, Examined, Light, Remark, diagnose, exit_code
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.examining import GOOGLE, TWILIO, told
 from reconciler.engine.probing import canary, text_to
@@ -24,6 +26,8 @@ from reconciler.settings import Settings
 
 WIDTH = 12
 """Of the column with the checks' names."""
+CANARY, TEST_TEXT = "canary", "test text"
+_LEFT = {CANARY: "The canary is gone again.", TEST_TEXT: "One text was sent."}
 _STYLES = {Light.OK: "green", Light.WARN: "yellow", Light.FAIL: "bold red", Light.SKIP: "dim"}
 
 
@@ -43,7 +47,7 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
         raise click.UsageError("--sql and --json do not go together")
     logs.set_up(logging.ERROR)
     found: list[Diagnosis] = []
-    show = None if only_sql or as_json else Printer(console()).line
+    show = None if only_sql or as_json else Printer(Console(highlight=False, emoji=False)).line
     with ExitStack() as stack:
         for diagnosis in _diagnoses(config, probe, number, stack):
             found.append(diagnosis)
@@ -55,7 +59,7 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
     elif as_json:
         click.echo(json.dumps([_as_data(diagnosis) for diagnosis in found], indent=2))
     else:
-        click.echo(summary(found, wrote=probe or bool(number)))
+        click.echo(summary(found))
     return exit_code(found)
 
 
@@ -80,20 +84,32 @@ def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitS
 
 
 def _probes(services: Services, probe: bool, number: str | None) -> Iterator[Examination]:
-    calendar, sms = services.calendar, services.sms
-    if probe and calendar:
-        zone = services.events.zone.key
-        look = told(lambda: canary(calendar, zone), GapKind.INTEGRATION_GOOGLE)
-        yield Examination(name="canary", needs=(SETTINGS, GOOGLE), look=look)
-    if number is None:
-        return
-    written = services.phones.e164(number)
-    if written is None:
-        raise click.UsageError("--sms-to: that is no number a text can be sent to")
-    if sms is None or Effect.TEXT in services.suspended:
-        raise click.UsageError("--sms-to: texts are not wanted (policy, repairs, deliver), or SUSPEND_ALL_SMS is on")
-    look = told(lambda: text_to(written, sms, services.clock), GapKind.INTEGRATION_TWILIO)
-    yield Examination(name="test text", needs=(SETTINGS, TWILIO), look=look)
+    if probe:
+        look = told(lambda: _canary(services), GapKind.INTEGRATION_GOOGLE)
+        yield Examination(name=CANARY, needs=(SETTINGS, GOOGLE), look=look)
+    if number is not None:
+        written = services.phones.e164(number)
+        if written is None:
+            raise click.UsageError("--sms-to: that is no number a text can be sent to")
+        look = told(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
+        yield Examination(name=TEST_TEXT, needs=(SETTINGS, TWILIO), look=look)
+
+
+def _canary(services: Services) -> Examined:
+    if services.calendar is None or Effect.EVENT in services.suspended:
+        return _not_tried("no event is wanted (policy, repairs, SUSPEND_ALL_EVENTS)", "--probe")
+    return canary(services.calendar, services.events.zone.key)
+
+
+def _text_to(number: str, services: Services) -> Examined:
+    if services.sms is None or Effect.TEXT in services.suspended:
+        return _not_tried("no text is wanted of us (policy, repairs, deliver, SUSPEND_ALL_SMS)", "--sms-to")
+    return text_to(number, services.sms, services.clock)
+
+
+def _not_tried(why: str, option: str) -> Examined:
+    """Asked for and not done: whoever asked must not take it for well."""
+    return Examined(remarks=[Remark(said=f"not tried: {why}", remedy=f"change that, or leave out {option}")])
 
 
 def _settings_said(chosen: Settings) -> str:
@@ -107,6 +123,10 @@ def _mistakes(error: ConfigurationError) -> Iterator[Diagnosis]:
         yield Diagnosis(check=SETTINGS, light=Light.FAIL, said=mistake, remedy=remedy, exit_code=Exit.CONFIGURATION)
 
 
+_INDENT = " " * (6 + WIDTH + 1)
+NARROWEST = 60
+
+
 class Printer:
     """A line as soon as it is known: a database that hangs shall not hide what was found before."""
 
@@ -114,24 +134,42 @@ class Printer:
         self._out = out
 
     def line(self, diagnosis: Diagnosis) -> None:
-        light = f"{diagnosis.light:<5}"
-        self._out.print(light, style=_STYLES[diagnosis.light], end=" ")
-        self._out.print(f"{diagnosis.check:<{WIDTH}} {diagnosis.said}", markup=False, soft_wrap=True)
-        indent = " " * (6 + WIDTH + 1)
+        first, *more = self._folded(diagnosis.said, diagnosis.check)
+        self._out.print(f"{diagnosis.light:<5}", style=_STYLES[diagnosis.light], end="")
+        self._say(first[5:], *more)
         if diagnosis.remedy:
-            self._out.print(f"{indent}remedy: {diagnosis.remedy}", markup=False, soft_wrap=True)
-        for statement in diagnosis.sql.splitlines():
-            self._out.print(f"{indent}{statement}", markup=False, soft_wrap=True)
+            self._say(*self._folded(f"remedy: {diagnosis.remedy}"))
+        # Never cut: it is there to be copied.
+        self._say(*(f"{_INDENT}{statement}" for statement in diagnosis.sql.splitlines()))
+
+    def _folded(self, words: str, check: str = "") -> list[str]:
+        """Under each other in the last column of a terminal; elsewhere one line, as programs like it."""
+        width = max(self._out.width, NARROWEST) if self._out.is_terminal else sys.maxsize
+        begins = f"{'':<5} {check:<{WIDTH}} "
+        return textwrap.wrap(
+            words,
+            width,
+            initial_indent=begins,
+            subsequent_indent=_INDENT,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            self._out.print(line, markup=False, soft_wrap=True)
 
 
-def summary(found: Sequence[Diagnosis], *, wrote: bool) -> str:
-    """The last line: how many of what."""
+def summary(found: Sequence[Diagnosis]) -> str:
+    """The last line: how many of what, and what left the machine."""
     counts = {light: sum(diagnosis.light is light for diagnosis in found) for light in Light}
     parts = [f"{counts[Light.FAIL]} failed"] if counts[Light.FAIL] else []
     parts += [counted(counts[Light.WARN], "warning")] if counts[Light.WARN] else []
     parts += [f"{counts[Light.SKIP]} skipped"] if counts[Light.SKIP] else []
     said = f"{', '.join(parts) or 'all is well'}. ".capitalize()
-    said += "What was written is gone again." if wrote else "Nothing was written."
+    fine = {diagnosis.check for diagnosis in found if diagnosis.light is Light.OK}
+    left = [words for check, words in _LEFT.items() if check in fine]
+    said += " ".join(left) or "Nothing was written."
     if any(diagnosis.sql for diagnosis in found):
         said += '\nThe SQL, for the tables\' owner: reconciler doctor --sql | psql "$OWNER_URL"'
     return said

@@ -74,6 +74,8 @@ class Doctor:
             faults = [f for mender in self.wanted for f in self.faults_of(mender)]
             faults += [f for kind in sorted(self.services.watched) for f in tx.bookings.blindness(kind)]
             remarks = [] if faults else tx.bookings.remarks()
+        # Texts and events want the same right for different reasons: one statement, one line.
+        faults = list({fault.sql or fault.seen: fault for fault in faults}.values())
         fine = Remark(said="tables, columns, types, values, rights and policies are as the mapping needs them")
         return Examined(faults=faults, remarks=[fine, *remarks])
 
@@ -86,9 +88,9 @@ class Doctor:
         if not found:
             return Examined(remarks=[Remark(said="not wanted: nothing is repaired (policy, repairs)")])
         said = ", ".join(remark.said for one in found for remark in one.remarks if not remark.remedy)
+        fine = [Remark(said=f"{said}: written and rolled back")] if said else []
         warnings = [remark for one in found for remark in one.remarks if remark.remedy]
-        fine = Remark(said=f"{said or 'rows'}: written and rolled back")
-        return Examined(faults=[fault for one in found for fault in one.faults], remarks=[fine, *warnings])
+        return Examined(faults=[fault for one in found for fault in one.faults], remarks=[*fine, *warnings])
 
     def twilio(self) -> Examined:
         sms = self.services.sms
@@ -143,9 +145,13 @@ def told(look: Callable[[], Examined], asked: GapKind = GapKind.INTEGRATION_DATA
         except DatabaseDisagrees as error:
             return Examined(faults=[disagreement(error)])
         except ProviderFailure as failure:
-            return Examined(faults=[unreachable(asked, failure)])
+            fault = replace(unreachable(asked, failure), remedy=_AWAY)
+            return Examined(faults=[fault])
 
     return tell
+
+
+_AWAY = "see whether its host can be reached from here, past proxies and firewalls; try again"
 
 
 def sink_fault(reporter: Reporter | None) -> IntegrationFault | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from reconciler.domain.diagnosis import Examined
+from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.mender import Mender
 from reconciler.engine.results import Mended
@@ -20,7 +20,7 @@ def fault_of(mender: Mender) -> IntegrationFault | None:
 
 
 def rehearsed(mender: Mender, services: Services) -> Examined:
-    """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, the repair will tell.
+    """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, that is no fault.
 
     Raises:
         DatabaseUnreachable: it is away.
@@ -29,7 +29,8 @@ def rehearsed(mender: Mender, services: Services) -> Examined:
         with services.store.writing() as tx:
             return tx.bookings.rehearse(mender.effect)
     except DatabaseBusy:
-        return Examined()
+        said = f"no {mender.effect} could be tried: somebody holds a lock for longer than limits.timeouts.lock"
+        return Examined(remarks=[Remark(said=said, remedy="try again once whoever holds it is done")])
     except DatabaseDisagrees as error:
         return Examined(faults=[disagreement(error)])
 

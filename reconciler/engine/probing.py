@@ -9,7 +9,7 @@ from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.events import CalendarEvent, EventBody
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import Calendar, Clock, Delivery, OutgoingText, ProviderFailure, SmsGateway
+from reconciler.ports import DUPLICATE, Calendar, Clock, Delivery, OutgoingText, ProviderFailure, SmsGateway
 
 FAR_OFF = datetime(2090, 1, 2, 12, tzinfo=UTC)
 """Where nobody looks, and no booking is."""
@@ -61,9 +61,10 @@ def _canary(zone: str) -> EventBody:
 
 def _written(calendar: Calendar, body: EventBody) -> IntegrationFault | None:
     inserted = calendar.insert(body)
-    if inserted.result in (Result.REFUSED, Result.BROKEN):
-        return _fault(inserted.code, f"the calendar refuses a canary ({inserted.code})")
-    if inserted.result is not Result.DONE:
+    # Of an id made a moment ago, *duplicate* can only mean that it came twice: the client asks again where it was cut.
+    if inserted.result is not Result.DONE and inserted.code != DUPLICATE:
+        if inserted.result in (Result.REFUSED, Result.BROKEN):
+            return calendar.check() or _fault(inserted.code, f"the calendar refuses a canary ({inserted.code})")
         raise ProviderFailure(inserted)
     found = calendar.get(body.id)
     if found is None or not found.live:
@@ -125,5 +126,5 @@ def _fault(code: str, seen: str) -> IntegrationFault:
         kind=GapKind.INTEGRATION_GOOGLE,
         code=code,
         seen=seen,
-        remedy='share the calendar with us, "Make changes to events"; reconciler doctor names the address',
+        remedy='see whether we may still write there: it takes "Make changes to events"',
     )

@@ -49,6 +49,7 @@ class Message:
     validity: int | None
     date_created: datetime
     date_sent: datetime | None = None
+    error_code: int | None = None
 
 
 class TwilioStandIn(StandIn):
@@ -74,6 +75,11 @@ class TwilioStandIn(StandIn):
         """So long a message is on its way."""
         self.redacts = False
         """What has arrived shows neither body nor the number's last digits, and no look-up finds it by them."""
+        self.fates: dict[str, tuple[str, int | None]] = {}
+        """What becomes of a text to such a number: its status and error code; else it arrives."""
+        self.incapable: set[str] = set()
+        """Numbers of the account that cannot text."""
+        self.balance = "20.00"
         self.trial = False
         """A trial account: every text begins with a sentence of Twilio's."""
 
@@ -110,7 +116,7 @@ class TwilioStandIn(StandIn):
             case "GET", path if path == f"{account}.json":
                 return Response.of(200, self._account())
             case "GET", path if path == f"{account}/Balance.json":
-                return Response.of(200, {"account_sid": ACCOUNT_SID, "balance": "20.00", "currency": "GBP"})
+                return Response.of(200, {"account_sid": ACCOUNT_SID, "balance": self.balance, "currency": "GBP"})
             case "GET", path if path == f"{account}/IncomingPhoneNumbers.json":
                 return self._numbers(request)
             case "GET", path if path.startswith("/v1/Services/"):
@@ -201,6 +207,9 @@ class TwilioStandIn(StandIn):
         """As somebody sees it who looks it up: on its way for a while, and redacted only once it has arrived."""
         if message.status not in ("queued", "accepted") or self._now() < message.date_created + self.transit:
             return message
+        if message.to in self.fates:
+            status, code = self.fates[message.to]
+            return replace(message, status=status, error_code=code)
         arrived = replace(message, status="delivered", date_sent=message.date_sent or message.date_created)
         return replace(arrived, to=f"{message.to[:-4]}XXXX", body="") if self.redacts else arrived
 
@@ -220,7 +229,7 @@ class TwilioStandIn(StandIn):
             {
                 "sid": f"PN{index:032x}",
                 "phone_number": number,
-                "capabilities": {"sms": True, "mms": False, "voice": True},
+                "capabilities": {"sms": number not in self.incapable, "mms": False, "voice": True},
             }
             for index, number in enumerate(self.owned)
             if wanted in (None, number)
@@ -270,7 +279,7 @@ def _resource(message: Message) -> dict[str, Any]:
         "direction": "outbound-api",
         "num_segments": "1" if message.from_ else "0",
         "num_media": "0",
-        "error_code": None,
+        "error_code": message.error_code,
         "error_message": None,
         "price": None,
         "price_unit": "GBP",

@@ -17,7 +17,7 @@ from reconciler.store import migrate
 from reconciler.store.database import Database
 from reconciler.store.overview import last_finished, require_ledger
 
-SETTINGS, LEDGER, SCHEDULER = "settings", "ledger", "scheduler"
+SETTINGS, LEDGER, JOBS, SCHEDULER = "settings", "ledger", "jobs", "scheduler"
 OF_PROVIDERS = frozenset({TWILIO, GOOGLE})
 """Without complete settings these cannot be asked."""
 
@@ -38,7 +38,8 @@ class Practice:
                 found.append(Examination(name=LEDGER, needs=(DATABASE,), look=self.ledger))
             needs = (*examination.needs, *([SETTINGS] if examination.name in OF_PROVIDERS else []))
             found.append(Examination(name=examination.name, needs=needs, look=examination.look))
-        return [*found, Examination(name=SCHEDULER, needs=(DATABASE,), look=self.scheduler)]
+        scheduler = Examination(name=SCHEDULER, needs=(DATABASE, JOBS), look=self.scheduler)
+        return [*found, Examination(name=JOBS, look=self.jobs), scheduler]
 
     def ledger(self) -> Examined:
         try:
@@ -52,20 +53,23 @@ class Practice:
             return Examined(faults=[unreachable_database(error)])
         return Examined(remarks=[Remark(said=f"revision {migrate.newest()}")])
 
+    def jobs(self) -> Examined:
+        running = self.settings.file.running()
+        remedy = "correct the name under jobs in cron.yaml; the folder jobs has those that there are"
+        nobody = [_fault("job_unknown", name, remedy) for name in unknown(running)]
+        return Examined(faults=nobody, remarks=[Remark(said=f"all {len(running)} of cron.yaml are there")])
+
     def scheduler(self) -> Examined:
-        """Whether the jobs' names resolve, and when each ran last and runs next."""
+        """When the jobs ran last and run next, and which of them did not when they should."""
         file = self.settings.file
-        nobody = [_fault("job_unknown", name, "correct jobs in cron.yaml") for name in unknown(file.running())]
-        if nobody:
-            return Examined(faults=nobody)
         try:
             finished, now = last_finished(self.database, expected(file), self.settings.runner().scope)
         except DatabaseDisagrees:
-            return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NEVER_RAN])
+            return Examined(remarks=[_NEVER_RAN])
         except DatabaseUnreachable as error:
             return Examined(faults=[unreachable_database(error)])
         if not finished:
-            return Examined(remarks=[Remark(said=f"{len(file.running())} jobs resolve"), _NEVER_RAN])
+            return Examined(remarks=[_NEVER_RAN])
         overdue = [
             Remark(said=f"{one.job} has not finished a run when it should (wanted: {one.wanted})", remedy=_START)
             for one in late(file, finished, now)
@@ -79,7 +83,7 @@ class Practice:
         }
         name = min(times, key=lambda job: times[job])
         last = max(finished.values()).astimezone(zone)
-        return f"{len(times)} jobs resolve, last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
+        return f"last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
 
 
 _NOT_YET = Remark(said="not there yet; looking works without it", remedy="reconciler migrate")

@@ -117,6 +117,7 @@ def _database_problem(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
+        (parts.hostname or "").encode("idna")  # what the driver does with it, who lets the error through
     except ValueError:
         return "not a URL; postgresql://user:password@host/database, with special characters percent-encoded"
     if parts.scheme not in _SCHEMES or "://" not in url:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.exc import ProgrammingError
 
 from reconciler.store import rights
 from reconciler.store.app_tables import Mapped
@@ -12,13 +13,19 @@ from reconciler.store.app_tables import Mapped
 _COLUMNS = text("""
     SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS required,
            a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS has_default,
-           t.typtype = 'e' AS is_enum, a.atttypid AS type_oid, a.attnum AS number
+           t.typtype = 'e' AS is_enum, a.atttypid AS type_oid, a.attnum AS number,
+           CASE WHEN a.atttypid IN (CAST('varchar' AS regtype), CAST('bpchar' AS regtype)) AND a.atttypmod > 4
+                THEN a.atttypmod - 4 END AS length
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
 """)
 _CHECKS = text("""
     SELECT quote_ident(conname) AS name, pg_get_expr(conbin, conrelid) AS expression FROM pg_constraint
     WHERE conrelid = :oid AND contype = 'c' AND conkey = ARRAY[CAST(:number AS int2)]
+""")
+_LACKING = text("""
+    SELECT name FROM unnest(CAST(:names AS text[])) AS name
+    WHERE NOT has_column_privilege(CAST(:oid AS oid), name, :privilege)
 """)
 _UNIQUE = text("""
     SELECT EXISTS (SELECT FROM pg_index
@@ -71,6 +78,8 @@ class CatalogColumn:
     is_enum: bool
     type_oid: int
     number: int
+    length: int | None
+    """Characters that a text of limited length may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +125,8 @@ class CatalogTable:
 
     def lacks(self, privilege: str, columns: Iterable[str]) -> Sequence[str]:
         """Those of ``columns`` for which our role lacks ``privilege``."""
-        asked = text("SELECT has_column_privilege(CAST(:oid AS oid), CAST(:name AS text), :privilege)")
-        return [
-            name
-            for name in columns
-            if not self.connection.scalar(asked, {"oid": self.oid, "name": name, "privilege": privilege})
-        ]
+        values = {"oid": self.oid, "names": list(columns), "privilege": privilege}
+        return self.connection.scalars(_LACKING, values).all()
 
     def grants_by_column(self, privilege: str) -> bool:
         """Whether our role has ``privilege`` on some columns, and not on the table with all that are to come."""
@@ -162,6 +167,20 @@ class CatalogTable:
                 wider = f"({expression}) OR {rights.quoted(column)} IN ({', '.join(listed)})"
                 parts.append(f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({wider})")
         return f"ALTER TABLE {self.quoted} {', '.join(parts)};" if parts else ""
+
+    def compares(self, column: CatalogColumn, other: CatalogColumn) -> bool:
+        """Whether PostgreSQL knows what it means that both are equal."""
+        if column.type == other.type:
+            return True
+        equal = text(f"SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(":", r"\:"))
+        trial = self.connection.begin_nested()
+        try:
+            self.connection.execute(equal)
+        except ProgrammingError:
+            return False
+        finally:
+            trial.rollback()
+        return True
 
     def is_unique(self, column: str) -> bool:
         """Whether no two rows can have the same value there, and ``ON CONFLICT`` may go by it."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store import rights
 from reconciler.store.app_tables import Mapped
-from reconciler.store.catalog import CatalogTable
+from reconciler.store.catalog import CatalogColumn, CatalogTable
 from reconciler.store.needs import Need
 
 EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
@@ -36,12 +36,13 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
-    columns = [*_columns(table, need), *_unknown_columns(table, need)]
+    if not table.may_use_schema:
+        return [_schema_closed(table, need.mapped)]
+    keys = _keys(connection, need)
+    columns = [*_columns(table, need, keys), *_unknown_columns(table, need), *_incomparable(table, need, keys)]
     if columns:
         return columns
     need = need if writing else need.looking()
-    if not table.may_use_schema:
-        return [_schema_closed(table, need.mapped)]
     unreadable = _unreadable(table, need)
     if unreadable:
         return unreadable
@@ -64,13 +65,23 @@ def _missing_table(mapped: Mapped) -> IntegrationFault:
     )
 
 
+def _keys(connection: Connection, need: Need) -> dict[str, CatalogColumn]:
+    """Our name of a column that refers to another table -> that table's key, where it is there."""
+    found = {}
+    for ours, mapped in need.refers.items():
+        other = CatalogTable.find(connection, mapped)
+        if other and mapped.columns["id"] in other.columns:
+            found[ours] = other.columns[mapped.columns["id"]]
+    return found
+
+
 def _schema_closed(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
     seen = f"our role may not use the schema {mapped.schema}, where {mapped.label} is"
     sql = rights.use_of_schema(mapped.schema, table.role)
     return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
 
 
-def _columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _columns(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
     mapped, found = need.mapped, []
     missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
     if missing:
@@ -78,7 +89,7 @@ def _columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
             "columns_missing",
             f"{mapped.label} lacks {_columns_named(missing.values())}",
             "add them, or map their real names in cron.yaml",
-            sql="\n".join([_added(mapped, missing), *_granted_anew(table, need, missing)]),
+            sql="\n".join([_added(mapped, missing, keys), *_granted_anew(table, need, missing)]),
             blinds=True,
         )
         found.append(fault)
@@ -86,13 +97,15 @@ def _columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
         seen = table.columns.get(mapped.columns.get(ours, ""))
         if seen and seen.type not in expected:
             seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
-            found.append(_fault("column_type", seen_type, "map a column of that type in cron.yaml", blinds=True))
+            found.append(_fault("column_type", seen_type, _retyping(table, seen, expected[0]), blinds=True))
     return found
 
 
-def _added(mapped: Mapped, missing: Mapping[str, str]) -> str:
+def _added(mapped: Mapped, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
     """Never NOT NULL: what the rows that are there should hold is the application's to say."""
-    added = ", ".join(f"ADD COLUMN IF NOT EXISTS {rights.quoted(name)} {_type(ours)}" for ours, name in missing.items())
+    added = ", ".join(
+        f"ADD COLUMN IF NOT EXISTS {rights.quoted(name)} {_type(ours, keys)}" for ours, name in missing.items()
+    )
     return f"ALTER TABLE {rights.place(mapped)} {added};"
 
 
@@ -104,6 +117,17 @@ def _granted_anew(table: CatalogTable, need: Need, missing: Mapping[str, str]) -
             yield rights.columns(privilege, new, need.mapped, table.role)
 
 
+def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
+    """As words, not as SQL to be run unread: only a person knows what the values mean."""
+    using = f'CAST("{seen.name}" AS {expected})'
+    if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
+        using = f"\"{seen.name}\" AT TIME ZONE 'UTC'"
+    return (
+        f"map a column of that type in cron.yaml, or, if its values mean that: "
+        f'ALTER TABLE {table.quoted} ALTER COLUMN "{seen.name}" TYPE {expected} USING {using};'
+    )
+
+
 def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     unknown = [name for name in need.selects_by if name not in table.columns]
     if not unknown:
@@ -112,7 +136,26 @@ def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return [_fault("columns_missing", seen, "correct bookings.only in cron.yaml", blinds=True)]
 
 
-def _type(ours: str) -> str:
+def _incomparable(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
+    """Every look joins by them."""
+    found = []
+    for ours, key in keys.items():
+        column = table.columns.get(need.mapped.columns[ours])
+        if column is None or table.compares(column, key):
+            continue
+        seen = (
+            f"{need.mapped.label}.{column.name} is {column.type}, and {need.refers[ours].label}.{key.name}, which it "
+            f"refers to, is {key.type}: they cannot be compared"
+        )
+        using = f'USING CAST("{column.name}" AS {key.type})'
+        sql = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {key.type} {using};'
+        found.append(_fault("column_type", seen, "give both one type, or map the right column", sql=sql, blinds=True))
+    return found
+
+
+def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
+    if ours in keys:
+        return keys[ours].type
     return EXPECTED_TYPES.get(ours, ("text",))[0]
 
 
@@ -145,8 +188,9 @@ def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
         found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
     if not found and table.shows_no_row() and table.estimate() > 0:
         seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
-        remedy = "find out who hides or deleted them; after a real clean-out run ANALYZE on it"
-        found.append(_fault("no_rows", seen, remedy, sql=f"ANALYZE {table.quoted};", blinds=True))
+        # As words, not as SQL to be run unread: it would silence the alarm and bring nobody back.
+        remedy = f"find out who hides or deleted them; only after a real clean-out: ANALYZE {table.quoted};"
+        found.append(_fault("no_rows", seen, remedy, blinds=True))
     return found
 
 

@@ -36,6 +36,8 @@ class Need:
     """Values of which a column must be able to hold at least one: else nothing could ever be found."""
     selects_by: tuple[str, ...] = ()
     """Their names of further columns that the statements compare."""
+    refers: Mapping[str, Mapped] = field(default_factory=dict)
+    """Columns that hold another table's id, and that table."""
 
     @property
     def selects(self) -> list[str]:
@@ -81,6 +83,7 @@ def of_effect(application: Application, effect: Effect) -> list[Need]:
             tried_out=FILLED_LATER,
             updates=frozenset(UPDATED_IN_QUEUE[application.deliver]) & frozenset(application.queue.columns),
             values={"status": WRITTEN_STATUSES[application.deliver], "trigger": application.triggers},
+            refers={"booking_id": application.bookings},
         )
         needs.insert(0, queue)
     return needs
@@ -95,7 +98,8 @@ def of_watch(application: Application, kind: GapKind) -> list[Need]:
         read = ("id", "booking_id", "status", "provider_id", *application.watches[kind].times)
         columns = {ours: theirs for ours, theirs in application.queue.columns.items() if ours in read}
         queue = replace(application.queue, columns=columns)
-        needs.insert(0, Need(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}))
+        refers = {"booking_id": application.bookings}
+        needs.insert(0, Need(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}, refers=refers))
     return needs
 
 
@@ -107,8 +111,10 @@ def of_dates(application: Application) -> Need:
 
 
 def _bookings(application: Application) -> Need:
+    customers = application.customers if "customer_id" in application.bookings.columns else None
     return Need(
         mapped=application.bookings,
         values={"status": application.statuses},
         selects_by=tuple({name for only in (application.only, *application.asked_for.values()) for name in only}),
+        refers={"customer_id": customers} if customers else {},
     )

@@ -1,35 +1,24 @@
 """Only a write proves that a write works: each of ours is tried as our role, and rolled back.
 
-A row under the id of a booking that does not exist goes through every CHECK, trigger and policy of the table, and is
-refused by the foreign key in the end: then all the rest is well, and nothing was there for anybody to see.
+A row under the id of a booking that does not exist goes through every CHECK, policy and BEFORE trigger of the table,
+and is refused by the foreign key in the end: then all the rest is well, and nothing was there for anybody to see.
 """
 
-import random
-import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import product
 
 from psycopg import errors as pg
-from sqlalchemy import Connection, Table, Text, and_, cast, insert, select, text, update
+from sqlalchemy import Connection, Insert, Text, and_, cast, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.diagnosis import Examined, Remark
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import IntentId
-from reconciler.domain.texts import Draft
 from reconciler.errors import SQLSTATE
-from reconciler.ports import QueueRow
-from reconciler.store.app_tables import Mapped
 from reconciler.store.catalog import CatalogTable
 from reconciler.store.needs import WRITTEN_STATUSES
-from reconciler.store.queue_rows import columns_of
-from reconciler.store.rules import OURS, Tables
-
-_LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
-_NUMBER = "+15550100000"
-"""Nobody's: kept free for fiction."""
+from reconciler.store.rules import Tables
+from reconciler.store.trial_rows import TrialRows
 
 
 def _text_rows(connection: Connection, tables: Tables) -> Examined:
@@ -38,27 +27,33 @@ def _text_rows(connection: Connection, tables: Tables) -> Examined:
     table = CatalogTable.find(connection, mapped) if mapped else None
     if mapped is None or queue is None or table is None:
         return Examined()
-    theirs = mapped.columns["booking_id"]
-    expected = table.foreign_keys(theirs)
-    booking = _nobody(table.columns[theirs].type)
-    faults: list[IntegrationFault] = []
-    remarks: list[Remark] = []
-    tried = 0
-    for trigger in tables.application.triggers:
-        for status in WRITTEN_STATUSES[tables.application.deliver]:
-            row = insert(queue).values(_values(queue, table, mapped, _row(booking, trigger), status))
-            tried += 1
-            refusal = _refusal(connection, lambda row=row: connection.execute(row))  # type: ignore[misc]  # bound now
-            if refusal is None or _is_expected(refusal, expected):
-                continue
-            seen = f"{mapped.label} refuses a trial row ({trigger}, {status}): {_named(refusal)}"
-            if isinstance(refusal, pg.RaiseException):
-                remarks.append(Remark(said=seen, remedy=_ASK_TRIGGERS.format(", ".join(table.triggers()))))
-            elif isinstance(refusal, pg.CheckViolation) and _is_about_data(refusal, table, mapped):
-                remarks.append(Remark(said=seen, remedy=_ASK_DATA))
-            else:
-                faults.append(_fault(refusal, seen))
-    return Examined(faults=faults, remarks=remarks or [Remark(said=f"{tried} trial rows of {mapped.name}")])
+    rows = TrialRows.of(queue, table, mapped)
+    keys = table.foreign_keys(mapped.columns["booking_id"])
+    tried = list(product(tables.application.triggers, WRITTEN_STATUSES[tables.application.deliver]))
+    refused: dict[str, list[str]] = {}
+    why: dict[str, pg.Error | None] = {}
+    for trigger, status in tried:
+        row = insert(queue).values(rows.values(trigger, status))
+        refusal, written = _tried(connection, partial(_inserted, connection, row))
+        if written or (isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys):
+            continue
+        named = _named(refusal) if refusal else "it takes the row and keeps none"
+        why[named] = refusal
+        refused.setdefault(named, []).append(f"{trigger} {status}")
+    said = {
+        named: f"{mapped.label} refuses {'every trial row' if len(which) == len(tried) else ', '.join(which)}: {named}"
+        for named, which in refused.items()
+    }
+    judged = [_judged(why[named], seen, rows) for named, seen in said.items()]
+    return Examined(
+        faults=[one for one in judged if isinstance(one, IntegrationFault)],
+        remarks=[one for one in judged if isinstance(one, Remark)]
+        or [Remark(said=f"{len(tried)} trial rows of {mapped.name}")],
+    )
+
+
+def _inserted(connection: Connection, row: Insert) -> int:
+    return connection.execute(row, execution_options={"preserve_rowcount": True}).rowcount
 
 
 _DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
@@ -66,6 +61,32 @@ _ASK_DATA = "it asks for a number, a name or a text of a certain kind: if those 
 _ASK_TRIGGERS = (
     "a trigger raised it ({}): if it only wants a booking that exists, all is well; if not, it refuses our texts too"
 )
+_ASK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
+
+
+def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Remark:
+    """A fault if it would refuse a real text too; what may well be about the trial row alone is a warning."""
+    if refusal is None:
+        remedy = "find the trigger or rule of the table that drops it ({}), and let it take this row"
+        return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
+    if _is_raised(refusal):
+        return Remark(said=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
+    if isinstance(refusal, pg.CheckViolation):
+        looked_at = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
+        data = {rows.mapped.columns[ours] for ours in _DATA if ours in rows.mapped.columns}
+        if not looked_at or data & looked_at:  # a domain's CHECK is none of the table's
+            return Remark(said=seen, remedy=_ASK_DATA)
+        later = sorted(looked_at.intersection(rows.updated_only))
+        if later:
+            return Remark(said=seen, remedy=_ASK_UPDATE.format(", ".join(later)))
+    return _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it takes this row")
+
+
+def _is_raised(refusal: pg.Error) -> bool:
+    """By a trigger that may want a booking that exists, in whatever words; not by one that is broken itself."""
+    context = refusal.diag.context or ""
+    wants_one = isinstance(refusal, pg.RaiseException | pg.NoDataFound) or " at RAISE" in context
+    return wants_one or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
 
 
 def _event_id(connection: Connection, tables: Tables) -> Examined:
@@ -73,19 +94,22 @@ def _event_id(connection: Connection, tables: Tables) -> Examined:
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.mine())
     one = select(row.c.id).where(eligible).limit(1).with_for_update(skip_locked=True, of=row)
-    written: list[int] = []
 
-    def write() -> None:
+    def write() -> int | None:
         for (key,) in connection.execute(one):
             again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
-            written.append(connection.execute(again).rowcount)
+            return connection.execute(again).rowcount
+        return None
 
-    refusal = _refusal(connection, write)
+    refusal, written = _tried(connection, write)
     if refusal is not None:
-        fault = _fault(refusal, f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}")
+        seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
+        fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
         return Examined(faults=[fault])
-    if written == [0]:
-        return Examined(faults=[_vanished(mapped)])
+    if written == 0:
+        seen = f"{mapped.label} takes a trial update of an event id and changes no row"
+        remedy = "find the policy, rule or trigger of the table that drops it"
+        return Examined(faults=[_fault("update_vanishes", seen, remedy)])
     return Examined(remarks=[Remark(said="an event id" if written else f"no free row of {mapped.name} to try it on")])
 
 
@@ -95,75 +119,21 @@ REHEARSALS: Mapping[Effect, Callable[[Connection, Tables], Examined]] = {
 }
 
 
-def _refusal(connection: Connection, write: Callable[[], object]) -> pg.Error | None:
-    """What the database says against it. Whatever it says, nothing of it stays."""
+def _tried(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
+    """What the database says against it, else how many rows it wrote. Whatever it says, nothing of it stays."""
     trial = connection.begin_nested()
     try:
-        write()
+        written = write()
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     except OperationalError:
         raise  # it is away, or busy: that says nothing about the write
     except DBAPIError as error:
         trial.rollback()
         if isinstance(error.orig, pg.Error):
-            return error.orig
+            return error.orig, None
         raise
     trial.rollback()
-    return None
-
-
-def _is_expected(refusal: pg.Error, keys: Collection[str]) -> bool:
-    return isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys
-
-
-def _is_about_data(refusal: pg.CheckViolation, table: CatalogTable, mapped: Mapped) -> bool:
-    """Whether the CHECK looks at what a booking says, of which a trial row knows nothing."""
-    data = {mapped.columns[ours] for ours in _DATA if ours in mapped.columns}
-    looked_at = table.checked_by(refusal.diag.constraint_name or "")
-    return not looked_at or bool(data & set(looked_at))  # a domain's CHECK is none of the table's
-
-
-def _nobody(type_: str) -> str | int:
-    """An id that no booking has."""
-    if type_ in _LARGEST:
-        largest = _LARGEST[type_]
-        return random.randint(largest - largest // 10, largest)  # noqa: S311 - no secret
-    return str(uuid.uuid4())
-
-
-def _row(booking: str | int, trigger: str) -> QueueRow:
-    at = datetime.now(UTC)
-    nobody = Booking(
-        id=BookingId(booking),  # type: ignore[arg-type]  # bound as it is: AsStored
-        status="",
-        created_at=at,
-        starts_at=None,
-        ends_at=None,
-        event_id=None,
-        first_name="",
-        name="trial",
-        phones=(),
-    )
-    draft = Draft(number=_NUMBER, body="trial row, rolled back", trigger=trigger, segments=1)
-    return QueueRow(
-        id=str(uuid.uuid4()),
-        intent=IntentId("trial"),
-        booking=nobody,
-        draft=draft,
-        template="reconciler",
-        at=at,
-    )
-
-
-def _values(queue: Table, table: CatalogTable, mapped: Mapped, row: QueueRow, status: str) -> dict[Any, Any]:
-    """As it stands in the end: what we add by an update is there at once, where our role may insert it."""
-    error = None if status in ("sent", "approved") else f"{OURS}trial"
-    values: dict[Any, Any] = {**columns_of(queue, row, status=status, error=error)}
-    added = {"provider_id": f"SM{'0' * 32}", "sent_at": row.at} if status == "sent" else {}
-    for ours, value in added.items():
-        if ours in queue.c and not table.lacks("INSERT", [mapped.columns[ours]]):
-            values[queue.c[ours]] = value
-    return values
+    return None, written
 
 
 def _named(refusal: pg.Error) -> str:
@@ -178,19 +148,5 @@ def _names(refusal: pg.Error) -> Iterator[str]:
             yield part
 
 
-def _fault(refusal: pg.Error, seen: str) -> IntegrationFault:
-    return IntegrationFault(
-        kind=GapKind.INTEGRATION_SCHEMA,
-        code=f"{SQLSTATE}{refusal.sqlstate}",
-        seen=seen,
-        remedy="change what it names, so that it takes this row; nothing of the trial was kept",
-    )
-
-
-def _vanished(mapped: Mapped) -> IntegrationFault:
-    return IntegrationFault(
-        kind=GapKind.INTEGRATION_SCHEMA,
-        code="update_vanishes",
-        seen=f"{mapped.label} takes a trial update of an event id and changes no row",
-        remedy="find the policy, rule or trigger of the table that drops it",
-    )
+def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_SCHEMA, code=code, seen=seen, remedy=remedy)

@@ -33,7 +33,7 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {users}
 admin_users = {admin}
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {pool_size}
 max_client_conn = 100
 server_reset_query =
@@ -45,11 +45,13 @@ server_login_retry = 1
 class PooledPostgres(DebianPostgres):
     """What ``url`` gives leads through the pooler."""
 
+    pool_mode = "transaction"
+
     def __init__(self) -> None:
         if not BINARY.exists():
             raise RuntimeError("PgBouncer is not installed: apt-get install pgbouncer (.ci/run does it)")
         super().__init__()
-        self._pooler = Pooler(self.host, self.port)
+        self._pooler = Pooler(self.host, self.port, self.pool_mode)
 
     def url(self, user: str, database: str) -> str:
         return f"postgresql://{user}:{quote(PASSWORD, safe='')}@{self.host}:{self._pooler.port}/{database}"
@@ -70,7 +72,7 @@ class PooledPostgres(DebianPostgres):
 class Pooler:
     """A PgBouncer in front of a server; it refuses to run as root, then PostgreSQL's own user runs it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, mode: str) -> None:
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="reconciler-pgbouncer-"))
         users = self._folder / "users"
@@ -78,7 +80,7 @@ class Pooler:
         settings = self._folder / "pgbouncer.ini"
         settings.write_text(
             _SETTINGS.format(
-                host=host, port=port, own_port=self.port, pool_size=POOL_SIZE, users=users, admin=SUPERUSER
+                host=host, port=port, own_port=self.port, pool_size=POOL_SIZE, users=users, admin=SUPERUSER, mode=mode
             )
         )
         user = SYSTEM_USER if os.geteuid() == 0 else None

@@ -49,6 +49,10 @@ class World:
         self.edits |= edits
 
     def settings(self) -> Settings:
+        self.write_settings()
+        return load(self.sandbox.cron_yaml, self.sandbox.environment() | self.environment)
+
+    def write_settings(self) -> None:
         empty = {
             "bookings": "",
             "texts": "",
@@ -63,7 +67,6 @@ class World:
         wanted = CRON_YAML.format(**(empty | self.edits))
         if self.sandbox.cron_yaml.read_text() != wanted:  # another pass may be reading it
             self.sandbox.cron_yaml.write_text(wanted)
-        return load(self.sandbox.cron_yaml, self.sandbox.environment() | self.environment)
 
     @contextmanager
     def services(self, *, act: bool = True, ceiling: int | None = None) -> Iterator[Services]:

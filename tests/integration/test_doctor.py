@@ -1,0 +1,620 @@
+"""Every fault that ``reconciler doctor`` knows: it is named, its remedy mends it, and nothing is left behind."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from reconciler.errors import Exit
+from reconciler.sandbox.faults import Fault as Answer
+from reconciler.sandbox.faults import Misbehaviour
+from reconciler.sandbox.google import google_error
+from reconciler.sandbox.twilio import SERVICE_SID
+from reconciler.store.migrate import newest
+from tests.support.patient import Patient
+from tests.support.world import World
+
+QUEUE, BOOKINGS, CUSTOMERS = "private_booking_sms_queue", "private_bookings", "customers"
+OLD, OTHER = "+447700900009", "+447700900008"
+
+
+@pytest.fixture
+def patient(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Patient:
+    """Something stands in every table: a booking with its text and its event, and one that has neither."""
+    booking = world.venue.booking(customer_id=world.venue.customer())
+    event = world.sandbox.google.put("Ana", world.venue.now, world.venue.now.replace(hour=15), id="app00001")
+    world.venue.sql(f"UPDATE {BOOKINGS} SET calendar_event_id = %s WHERE id = %s", event, booking)
+    world.venue.text(booking)
+    world.venue.booking()
+    return Patient(world, monkeypatch, capsys)
+
+
+Deed = Callable[[World], object]
+
+
+def sql(script: str) -> Deed:
+    return lambda world: world.venue.alter(script)
+
+
+def variables(**values: str) -> Deed:
+    return lambda world: world.environment.update(values)
+
+
+def unset(*names: str) -> Deed:
+    return lambda world: [world.environment.pop(name) for name in names]
+
+
+def answer(stand_in: str, operation: str, fault: Answer) -> Deed:
+    return lambda world: getattr(world.sandbox, stand_in).faults.always(operation, fault)
+
+
+def well(stand_in: str) -> Deed:
+    return lambda world: getattr(world.sandbox, stand_in).faults.clear()
+
+
+def becomes(stand_in: str, **values: object) -> Deed:
+    return lambda world: [setattr(getattr(world.sandbox, stand_in), name, value) for name, value in values.items()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    seed: Deed
+    check: str
+    said: str
+    remedy: str = ""
+    """Words of it."""
+    mend: Deed | None = None
+    """What it tells to do; ``None``: to run its SQL."""
+    sql_in_words: str = ""
+    """How the SQL begins that stands in the remedy only: whether it is right, a person has to say first."""
+    code: Exit = Exit.NEEDS_A_HUMAN
+    skips: tuple[str, ...] = ()
+    rare: bool = False
+    """Of a kind that another fault stands for."""
+
+
+SCHEMA_SKIPS = ("trial write", "event ids")
+CHECKED = f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_{{0}}_check, ADD CONSTRAINT {QUEUE}_{{0}}_check CHECK ({{1}})"
+
+
+def broken(script: str, said: str, **more: object) -> Fault:
+    """In the tables; mended by the SQL that is printed."""
+    return Fault(seed=sql(script), check="schema", said=said, skips=SCHEMA_SKIPS, **more)  # type: ignore[arg-type]
+
+
+SCHEMA = {
+    "the night of the incident": broken(
+        f"ALTER TABLE {QUEUE} DROP COLUMN trigger_type, DROP COLUMN template_key, DROP COLUMN customer_phone",
+        "lacks 3 columns: trigger_type, template_key, customer_phone",
+    ),
+    "whose text it is": broken(f"ALTER TABLE {QUEUE} DROP COLUMN booking_id", "lacks 1 column: booking_id"),
+    "a trigger the CHECK forbids": broken(
+        CHECKED.format("trigger_type", "trigger_type IN ('booking_confirmed', 'manual')"),
+        "trigger_type cannot hold booking_created",
+    ),
+    "statuses the CHECK forbids": broken(
+        "; ".join(
+            [
+                CHECKED.format("status", "status = ANY (ARRAY['pending', 'approved', 'sent'])"),
+                f"ALTER TABLE {BOOKINGS} DROP CONSTRAINT {BOOKINGS}_status_check",
+                f"UPDATE {BOOKINGS} SET status = 'draft'",
+                f"ALTER TABLE {BOOKINGS} ADD CHECK (status <> 'confirmed')",
+            ]
+        ),
+        "status cannot hold failed, cancelled",
+    ),
+    "an enum without our trigger": broken(
+        f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_trigger_type_check; "
+        'CREATE TYPE "Trigger" AS ENUM (\'booking_confirmed\'); ALTER TYPE "Trigger" OWNER TO venue_owner; '
+        f'ALTER TABLE {QUEUE} ALTER COLUMN trigger_type TYPE "Trigger" USING trigger_type::"Trigger"',
+        "trigger_type cannot hold booking_created",
+    ),
+    "a column that must be filled": broken(
+        f"DELETE FROM {QUEUE}; ALTER TABLE {QUEUE} ADD COLUMN tenant uuid NOT NULL", "wants 1 column: tenant"
+    ),
+    "no right to insert": broken(f"REVOKE INSERT ON {QUEUE} FROM reconciler_job", "may not INSERT"),
+    "no right to update": broken(
+        f"REVOKE UPDATE (sent_at, status) ON {QUEUE} FROM reconciler_job", "may not UPDATE 2 columns: status, sent_at"
+    ),
+    "no right to read": broken(f"REVOKE SELECT ON {CUSTOMERS} FROM reconciler_job", "may not SELECT", rare=True),
+    "no right to lock": broken(
+        f"REVOKE UPDATE (calendar_event_id) ON {BOOKINGS} FROM reconciler_job",
+        "may not UPDATE 1 column: calendar_event_id",
+        rare=True,
+    ),
+    "no way into the schema": broken(
+        "REVOKE USAGE ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO venue_owner WITH GRANT OPTION",
+        f"may not use the schema public, where public.{QUEUE} is",
+    ),
+    "queue rows hidden": broken(f"DROP POLICY reconciler_select ON {QUEUE}", "does not let our role SELECT every row"),
+    "customers hidden": broken(
+        f"DROP POLICY reconciler_select ON {CUSTOMERS}", f"{CUSTOMERS} does not let our role SELECT", rare=True
+    ),
+    "bookings hidden": broken(
+        f"DROP POLICY reconciler_select ON {BOOKINGS}", f"{BOOKINGS} does not let our role SELECT", rare=True
+    ),
+    "no policy to insert": broken(f"DROP POLICY reconciler_insert ON {QUEUE}", "our role INSERT every row", rare=True),
+    "no policy to update": broken(f"DROP POLICY reconciler_update ON {QUEUE}", "our role UPDATE every row", rare=True),
+    "FOR UPDATE sees nothing": broken(f"DROP POLICY reconciler_update ON {BOOKINGS}", "our role UPDATE every row"),
+    "row-level security switched on, and no policy": broken(
+        f"DROP POLICY reconciler_select ON {BOOKINGS}; DROP POLICY reconciler_update ON {BOOKINGS}; "
+        f"DROP POLICY application ON {BOOKINGS}",
+        "does not let our role SELECT every row",
+        rare=True,
+    ),
+    # A policy of the name that the printed SQL gives its own: it is narrower, and in the way.
+    "some rows hidden": broken(
+        f"ALTER POLICY reconciler_select ON {QUEUE} RENAME TO narrow; "
+        f"ALTER POLICY narrow ON {QUEUE} USING (status <> 'sent')",
+        "does not let our role SELECT every row",
+    ),
+    "some rows cannot be written": broken(
+        f"ALTER POLICY reconciler_insert ON {QUEUE} RENAME TO narrow; "
+        f"ALTER POLICY narrow ON {QUEUE} WITH CHECK (priority = 1)",
+        "does not let our role INSERT every row",
+        rare=True,
+    ),
+    # Another permissive policy does not help: a person has to take this one back.
+    "a restrictive policy": broken(
+        f"CREATE POLICY narrow ON {QUEUE} AS RESTRICTIVE FOR SELECT USING (priority = 3)",
+        "does not let our role SELECT every row",
+        mend=sql(f"DROP POLICY narrow ON {QUEUE}"),
+    ),
+    "a booking's id that means several": broken(
+        f"ALTER TABLE {BOOKINGS} DROP CONSTRAINT {BOOKINGS}_pkey CASCADE", "id is not unique by a key of its own"
+    ),
+    "a queue row's id that means several": broken(
+        f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_pkey", "id is not unique by a key of its own", rare=True
+    ),
+    "a time without zone": broken(
+        f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamp",
+        "sent_at is timestamp without time zone, and timestamp with time zone is needed",
+        sql_in_words="ALTER TABLE",
+        remedy=f'ALTER TABLE public.{QUEUE} ALTER COLUMN "sent_at" TYPE timestamp with time zone USING "sent_at" AT '
+        "TIME ZONE 'UTC';",
+    ),
+    "a date that is a text": broken(
+        f"ALTER TABLE {BOOKINGS} ALTER COLUMN event_date TYPE text",
+        "event_date is text, and date is needed",
+        sql_in_words="ALTER TABLE",
+        remedy=f'ALTER TABLE public.{BOOKINGS} ALTER COLUMN "event_date" TYPE date USING CAST("event_date" AS date);',
+        rare=True,
+    ),
+    "ids that cannot be compared": broken(
+        f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_booking_id_fkey, ALTER COLUMN booking_id TYPE text",
+        f"booking_id is text, and public.{BOOKINGS}.id, which it refers to, is uuid: they cannot be compared",
+    ),
+    "rows that the statistics promise and nobody sees": broken(
+        f"ANALYZE; SET session_replication_role = replica; TRUNCATE {QUEUE}; DELETE FROM {BOOKINGS}",
+        f"{BOOKINGS} shows no row, and its statistics say about 2",
+        sql_in_words="ANALYZE",
+    ),
+    "no table": broken(
+        f"ALTER TABLE {QUEUE} RENAME TO texts",
+        f"there is no table public.{QUEUE}",
+        remedy="correct the name in cron.yaml",
+        mend=lambda world: world.configure(texts=", queue: public.texts"),
+    ),
+    "a view instead of the table": broken(
+        f"ALTER TABLE {CUSTOMERS} RENAME TO people; CREATE VIEW {CUSTOMERS} AS SELECT * FROM people",
+        f"there is no table public.{CUSTOMERS}",
+        remedy="a view will not do",
+        mend=lambda world: world.configure(bookings=", customers: public.people"),
+        rare=True,
+    ),
+    "a column of bookings.only that is not there": Fault(
+        seed=lambda world: world.configure(bookings=", only: {venue_id: 7}"),
+        check="schema",
+        said="has no 1 column: venue_id",
+        remedy="correct bookings.only in cron.yaml",
+        mend=lambda world: world.configure(bookings=""),
+        skips=SCHEMA_SKIPS,
+        rare=True,
+    ),
+}
+
+TRIALS = {
+    "a rule that drops the event id": Fault(
+        seed=sql(
+            f"UPDATE {BOOKINGS} SET calendar_event_id = NULL; CREATE RULE never AS ON UPDATE TO {BOOKINGS} DO INSTEAD "
+            "NOTHING"
+        ),
+        check="trial write",
+        said="takes a trial update of an event id and changes no row",
+        remedy="find the policy, rule or trigger",
+        mend=sql(f"DROP RULE never ON {BOOKINGS}"),
+    ),
+    "a trigger that calls what is gone": Fault(
+        seed=sql(
+            "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.id); "
+            f"RETURN NEW; END $$; CREATE TRIGGER audit BEFORE INSERT ON {QUEUE} FOR EACH ROW EXECUTE FUNCTION audit()"
+        ),
+        check="trial write",
+        said="refuses every trial row: UndefinedTable (SQLSTATE 42P01)",
+        remedy="change what it names",
+        mend=sql(f"DROP TRIGGER audit ON {QUEUE}"),
+    ),
+}
+
+GOOGLE_SKIPS = ("event ids",)
+PROVIDERS = {
+    "a wrong Twilio token": Fault(
+        seed=variables(TWILIO_AUTH_TOKEN="wrong" * 6),
+        check="twilio",
+        said="Twilio does not accept the credentials (twilio:20003)",
+        remedy="set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN",
+        mend=unset("TWILIO_AUTH_TOKEN"),
+    ),
+    "a suspended account": Fault(
+        seed=becomes("twilio", account_status="suspended"),
+        check="twilio",
+        said="the Twilio account is suspended",
+        remedy="Twilio's console, Billing",
+        mend=becomes("twilio", account_status="active"),
+    ),
+    "a sender of somebody else": Fault(
+        seed=variables(TWILIO_PHONE_NUMBER=OTHER),
+        check="twilio",
+        said="TWILIO_PHONE_NUMBER does not belong to the account",
+        remedy="set TWILIO_PHONE_NUMBER",
+        mend=unset("TWILIO_PHONE_NUMBER"),
+    ),
+    "a sender that cannot text": Fault(
+        seed=lambda world: world.sandbox.twilio.incapable.add(world.sandbox.twilio.phone_number),
+        check="twilio",
+        said="TWILIO_PHONE_NUMBER cannot send texts",
+        remedy="that can send SMS",
+        mend=lambda world: world.sandbox.twilio.incapable.clear(),
+    ),
+    "no such messaging service": Fault(
+        seed=variables(TWILIO_MESSAGING_SERVICE_SID="MG" + "0" * 32),
+        check="twilio",
+        said="the messaging service does not exist",
+        remedy="set TWILIO_MESSAGING_SERVICE_SID",
+        mend=unset("TWILIO_MESSAGING_SERVICE_SID"),
+    ),
+    "a messaging service without a sender": Fault(
+        seed=lambda world: [
+            variables(TWILIO_MESSAGING_SERVICE_SID=SERVICE_SID, TWILIO_PHONE_NUMBER="")(world),
+            becomes("twilio", pool=[])(world),
+        ],
+        check="twilio",
+        said="the messaging service has no sender",
+        remedy="Sender Pool",
+        mend=becomes("twilio", pool=[OLD]),
+    ),
+    "Twilio's place taken by a proxy": Fault(
+        seed=answer("twilio", "account.fetch", Answer(kind=Misbehaviour.HTML, status=200)),
+        check="twilio",
+        said="the provider could not be asked (unreadable)",
+        remedy="past proxies and firewalls",
+        mend=well("twilio"),
+        code=Exit.WORK_LEFT,
+    ),
+    "a reader's role": Fault(
+        seed=becomes("google", role="reader"),
+        check="google",
+        said="the calendar is visible, role reader: it cannot be written",
+        remedy='share it with reconciler@sandbox.iam.gserviceaccount.example, "Make changes to events"',
+        mend=becomes("google", role="writer"),
+        skips=GOOGLE_SKIPS,
+    ),
+    "a calendar that is not shared": Fault(
+        seed=becomes("google", role="none"),
+        check="google",
+        said="not there, or not shared with us",
+        remedy='share the calendar with reconciler@sandbox.iam.gserviceaccount.example, "Make changes to events"',
+        mend=becomes("google", role="owner"),
+        skips=GOOGLE_SKIPS,
+        rare=True,
+    ),
+    "another calendar's id": Fault(
+        seed=variables(GOOGLE_CALENDAR_ID="other@group.calendar.google.example"),
+        check="google",
+        said="the calendar of GOOGLE_CALENDAR_ID is not there",
+        remedy="correct GOOGLE_CALENDAR_ID",
+        mend=unset("GOOGLE_CALENDAR_ID"),
+        skips=GOOGLE_SKIPS,
+    ),
+    "a key that was deleted": Fault(
+        seed=answer("google", "token", Answer(kind=Misbehaviour.STATUS, status=400, body='{"error": "invalid_grant"}')),
+        check="google",
+        said="Google issues no token: the key or its service account was deleted",
+        remedy="create a new key for reconciler@sandbox.iam.gserviceaccount.example",
+        mend=well("google"),
+        skips=GOOGLE_SKIPS,
+    ),
+    "the API switched off": Fault(
+        seed=answer(
+            "google",
+            "events.list",
+            Answer(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "accessNotConfigured")),
+        ),
+        check="google",
+        said="the Google Calendar API is switched off",
+        remedy="enable it in the Google Cloud console",
+        mend=well("google"),
+        skips=GOOGLE_SKIPS,
+        rare=True,
+    ),
+    "Google's place taken by a proxy": Fault(
+        seed=answer("google", "events.list", Answer(kind=Misbehaviour.HTML, status=502)),
+        check="google",
+        said="the provider could not be asked (http:502)",
+        remedy="past proxies and firewalls",
+        mend=well("google"),
+        code=Exit.WORK_LEFT,
+        skips=GOOGLE_SKIPS,
+    ),
+    "event ids of another calendar": Fault(
+        seed=lambda world: world.venue.sql(
+            f"UPDATE {BOOKINGS} SET calendar_event_id = 'elsewhere' || left(id::text, 4)"
+        ),
+        check="event ids",
+        said="none of the 2 event ids stored last is in the calendar of GOOGLE_CALENDAR_ID",
+        remedy="set GOOGLE_CALENDAR_ID to the calendar the application writes to",
+        mend=lambda world: world.venue.sql(f"UPDATE {BOOKINGS} SET calendar_event_id = 'app00001'"),
+    ),
+    "nobody to tell": Fault(
+        seed=variables(SENTRY_DSN=""),
+        check="sentry",
+        said="SENTRY_DSN is not set",
+        remedy="set SENTRY_DSN",
+        mend=unset("SENTRY_DSN"),
+    ),
+    "a refused envelope": Fault(
+        seed=lambda world: world.environment.update(SENTRY_DSN=world.sandbox.sentry.dsn.replace("5a4d", "a4d5")),
+        check="sentry",
+        said="Sentry does not take what it is sent (http:403)",
+        remedy="compare SENTRY_DSN with Sentry's Client Keys",
+        mend=unset("SENTRY_DSN"),
+    ),
+    "Sentry away": Fault(
+        seed=answer("sentry", "envelope", Answer(kind=Misbehaviour.DROP)),
+        check="sentry",
+        said="Sentry does not take what it is sent (ConnectionError)",
+        remedy="see whether its host can be reached",
+        mend=well("sentry"),
+        code=Exit.WORK_LEFT,
+        rare=True,
+    ),
+}
+
+OURS = {
+    "a job nobody has": Fault(
+        seed=lambda world: world.configure(more="jobs: {missing_text: {every: 1h}}"),
+        check="jobs",
+        said="no such job: missing_text, did you mean missing_events?",
+        remedy="correct the name under jobs in cron.yaml",
+        mend=lambda world: world.configure(more=""),
+        skips=("scheduler",),
+    ),
+    "a ledger of a later version": Fault(
+        seed=sql("UPDATE reconciler.alembic_version SET version_num = '9999'"),
+        check="ledger",
+        said="revision",
+        mend=sql(f"UPDATE reconciler.alembic_version SET version_num = '{newest()}'"),
+    ),
+    "a database that disagrees about the time": Fault(
+        seed=lambda world: _shift_clock(world, "-10 minutes"),
+        check="database",
+        said="the database's clock is -",
+        remedy="keep both in step (NTP)",
+        mend=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+        skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
+    ),
+    "no database of that name": Fault(
+        seed=lambda world: world.environment.update(
+            DATABASE_URL=world.venue.url().replace(world.venue.name, "nowhere")
+        ),
+        check="database",
+        said="PostgreSQL answers, and refuses the connection of DATABASE_URL",
+        remedy="check user, password and database name",
+        mend=unset("DATABASE_URL"),
+        code=Exit.WORK_LEFT,
+        skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
+    ),
+    "a mistake in a variable": Fault(
+        seed=variables(GOOGLE_CALENDAR_ID="https://calendar.google.com/calendar/u/0?cid=abc"),
+        check="settings",
+        said="GOOGLE_CALENDAR_ID: is no calendar's id",
+        remedy="docs/settings.md",
+        mend=unset("GOOGLE_CALENDAR_ID"),
+        code=Exit.CONFIGURATION,
+        skips=("twilio", "google", "event ids"),
+    ),
+    "a mistake in cron.yaml": Fault(
+        seed=lambda world: world.configure(limits=", pass: none"),
+        check="settings",
+        said="limits.pass",
+        remedy="docs/settings.md",
+        mend=lambda world: world.configure(limits=""),
+        code=Exit.CONFIGURATION,
+        skips=("all others",),
+        rare=True,
+    ),
+}
+
+
+def _shift_clock(world: World, by: str) -> None:
+    """The server itself says so: its function stands behind another of that name."""
+    world.venue.alter(
+        "CREATE SCHEMA skewed; GRANT USAGE ON SCHEMA skewed TO PUBLIC; CREATE FUNCTION skewed.clock_timestamp() "
+        f"RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '{by}' $$; "
+        f"ALTER DATABASE {world.venue.name} SET search_path = skewed, pg_catalog, public"
+    )
+
+
+TABLE = {**SCHEMA, **TRIALS, **PROVIDERS, **OURS}
+ROWS = [pytest.param(row, id=name, marks=[pytest.mark.long] * row.rare) for name, row in TABLE.items()]
+
+
+@pytest.mark.parametrize("fault", ROWS)
+def test_each_fault_is_named_and_its_remedy_mends_it(patient: Patient, fault: Fault) -> None:
+    fault.seed(patient.world)
+    seen = patient.doctor("--json")
+    (line,) = [line for line in seen.lines if line["light"] == "FAIL" and fault.said in line["said"]]
+    assert (line["check"], seen.code) == (fault.check, fault.code), seen.lines
+    assert line["remedy"]
+    assert fault.remedy in line["remedy"]
+    skipped = {check for check, light in seen.lights.items() if light == "SKIP"}
+    assert skipped == set(fault.skips)
+    if fault.mend:
+        fault.mend(patient.world)
+    elif fault.sql_in_words:
+        assert not line["sql"]
+        for one in (one for one in seen.lines if fault.sql_in_words in one["remedy"]):
+            patient.as_owner(one["remedy"][one["remedy"].index(fault.sql_in_words) :])
+    else:
+        assert line["sql"]
+        patient.as_owner(sql_of(seen.lines))
+    well = patient.doctor("--json")
+    assert (well.code, set(well.lights.values()) & {"FAIL", "SKIP"}) == (Exit.AS_DESIRED, set()), well.lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned:
+    """What breaks nothing yet."""
+
+    seed: Deed
+    check: str
+    said: str
+    remedy: str
+    mend: Deed | None = None
+    """``None``: the printed SQL."""
+
+
+LARGE = f"UPDATE pg_class SET reltuples = 50000 WHERE oid IN ('{BOOKINGS}'::regclass, '{QUEUE}'::regclass)"
+WARNINGS = {
+    "a superuser": Warned(
+        seed=lambda world: world.environment.update(DATABASE_URL=world.venue.url("postgres")),
+        check="database",
+        said="the role postgres is a superuser",
+        remedy="give us a role of our own",
+        mend=unset("DATABASE_URL"),
+    ),
+    "clocks a little apart": Warned(
+        seed=lambda world: _shift_clock(world, "20 s"),
+        check="database",
+        said="the database's clock is +",
+        remedy="keep both in step (NTP)",
+        mend=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+    ),
+    "large tables without an index": Warned(
+        seed=sql(LARGE),
+        check="schema",
+        said=f"public.{BOOKINGS} has about 50,000 rows and no index on calendar_event_id",
+        remedy="create it; CONCURRENTLY",
+    ),
+    "a default that lies": Warned(
+        seed=lambda _: None,
+        check="schema",
+        said=f"the default of public.{BOOKINGS}.created_at is wrong by the offset",
+        remedy="let it be now()",
+    ),
+    "a trial account": Warned(
+        seed=becomes("twilio", trial=True),
+        check="twilio",
+        said="the account is a trial",
+        remedy="upgrade it",
+        mend=becomes("twilio", trial=False),
+    ),
+    "a low balance": Warned(
+        seed=becomes("twilio", balance="1.20"),
+        check="twilio",
+        said="balance 1.20 GBP: soon no text leaves",
+        remedy="add funds",
+        mend=becomes("twilio", balance="20"),
+    ),
+    "a calendar in another zone": Warned(
+        seed=lambda world: setattr(world.sandbox.google.calendar, "zone", "America/New_York"),
+        check="google",
+        said="the calendar is shown in America/New_York, and the venue's time is Europe/London",
+        remedy="change the calendar's settings",
+        mend=lambda world: setattr(world.sandbox.google.calendar, "zone", "Europe/London"),
+    ),
+    "a kill switch": Warned(
+        seed=variables(SUSPEND_ALL_EVENTS="true"),
+        check="google",
+        said="SUSPEND_ALL_EVENTS is on: no event is made",
+        remedy="unset SUSPEND_ALL_EVENTS",
+        mend=unset("SUSPEND_ALL_EVENTS"),
+    ),
+    "a job that is late": Warned(
+        seed=lambda world: world.venue.sql(
+            "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_look)"
+            " SELECT 'missing_sms', '', '', at, at, true FROM (SELECT now() - interval '2 h' AS at) long_ago"
+        ),
+        check="scheduler",
+        said="missing_sms has not finished a run when it should (wanted: every 10m)",
+        remedy="see whether `reconciler run` runs",
+        mend=lambda world: world.venue.sql("UPDATE reconciler.run SET started_at = now(), finished_at = now()"),
+    ),
+}
+
+
+@pytest.mark.parametrize("warned", WARNINGS.values(), ids=WARNINGS.keys())
+def test_what_breaks_nothing_yet_is_a_warning(patient: Patient, warned: Warned) -> None:
+    warned.seed(patient.world)
+    seen = patient.doctor("--json")
+    (line,) = [line for line in seen.lines if warned.said in line["said"]]
+    assert (line["check"], line["light"], seen.code) == (warned.check, "WARN", Exit.AS_DESIRED)
+    assert warned.remedy in line["remedy"]
+    if warned.mend:
+        warned.mend(patient.world)
+    else:
+        assert line["sql"]
+        patient.as_owner(sql_of(seen.lines))
+    assert not [line for line in patient.doctor("--json").lines if warned.said in line["said"]]
+
+
+@pytest.mark.parametrize(
+    ("edits", "trial"),
+    [
+        ({"texts": ", deliver: application"}, "2 trial rows of private_booking_sms_queue, an event id: written"),
+        ({"event_policy": "report"}, "6 trial rows of private_booking_sms_queue: written and rolled back"),
+        ({"texts": ", policy: off"}, "an event id: written and rolled back"),
+        ({"more": "repairs: report"}, "not wanted: nothing is repaired"),
+    ],
+)
+def test_only_what_is_wanted_is_tried(patient: Patient, edits: dict[str, str], trial: str) -> None:
+    patient.world.configure(**edits)
+    said = patient.doctor("--json")
+    assert said.code == Exit.AS_DESIRED, said.lines
+    assert said.told("trial write", "OK")[0].startswith(trial)
+
+
+def test_every_column_of_the_queue_can_be_lost_and_found(patient: Patient) -> None:
+    """Those of the incident, each by itself; the SQL that is printed brings it back."""
+    for column in ("trigger_type", "template_key", "customer_phone"):
+        patient.world.venue.alter(f"ALTER TABLE {QUEUE} DROP COLUMN {column}")
+        assert_comes_back(patient, QUEUE, column)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("table", [QUEUE, BOOKINGS, CUSTOMERS])
+def test_every_column_that_is_mapped_can_be_lost_and_found(patient: Patient, table: str) -> None:
+    chosen = patient.world.settings().file
+    bookings, queue = chosen.bookings, chosen.rules.sms_missing.queue
+    assert bookings.customers
+    mapped = {QUEUE: queue.columns, BOOKINGS: bookings.columns, CUSTOMERS: bookings.customers.columns}[table]
+    columns = [column for column in mapped.model_dump().values() if column]
+    assert len(columns) > 4
+    for column in columns:
+        patient.world.venue.alter(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
+        assert_comes_back(patient, table, column)
+
+
+def assert_comes_back(patient: Patient, table: str, column: str) -> None:
+    seen = patient.doctor("--json")
+    assert f"public.{table} lacks 1 column: {column}" in seen.told("schema", "FAIL"), (column, seen.lines)
+    for _ in range(3):  # what the column took along, a key or a right, shows when it is back
+        if seen.code == Exit.AS_DESIRED:
+            break
+        patient.as_owner(sql_of(seen.lines))
+        seen = patient.doctor("--json")
+    assert seen.code == Exit.AS_DESIRED, (column, seen.lines)
+
+
+def sql_of(lines: list[dict[str, str]]) -> str:
+    return "\n".join(dict.fromkeys(line["sql"] for line in lines if line["sql"])) + "\n"
