@@ -25,6 +25,10 @@ GRACE = timedelta(minutes=5)
 """A run that is later than this (the machine slept) is skipped and told; what it would have done, the next one does."""
 
 
+SOON = timedelta(minutes=5)
+"""After so long a run is made up for that was in vain."""
+
+
 class Trouble(StrEnum):
     """What can go wrong with a run, besides what the job itself says."""
 
@@ -92,6 +96,12 @@ class Schedule:
         """Let every job with an interval run at once: after the clock jumped, its next time means nothing."""
         for name in self._intervals:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+
+    def make_up(self, name: str) -> None:
+        """Let a job run again soon whose run met no database; one that would run by then anyway keeps its time."""
+        due, soon = self.next_run(name), datetime.now(UTC) + SOON
+        if due and due > soon:
+            self._scheduler.modify_job(name, next_run_time=soon)
 
     def _hear(self, event: JobExecutionEvent) -> None:
         self._trouble(event.job_id, _TROUBLES[event.code])

@@ -91,10 +91,13 @@ class Keeper:
             self._tell_of_database(name, results)
             raise_crash(results)
             failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
-            if not failed:
+            if failed:
+                self.schedule.make_up(name)
+            else:
                 self._tell_of_success(name)
         except DatabaseUnreachable as error:
             self._happened(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
+            self.schedule.make_up(name)
         except DatabaseDisagrees as error:
             self._happened(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
         except Exception as error:  # noqa: BLE001 - the border of a run: a bug is told, and the schedule goes on

@@ -105,6 +105,20 @@ def test_after_the_clock_jumped_everything_with_an_interval_runs_at_once() -> No
     assert diary.ran == ["often"]
 
 
+def test_a_run_in_vain_is_made_up_for_soon_unless_the_next_is_near() -> None:
+    diary = Diary()
+    rarely = Job(cron="0 10 1 1 *", at_start=False)
+    jobs = {"rarely": rarely, "often": Job(every=timedelta(minutes=2), at_start=False)}
+    with scheduled(diary, diary.ran.append, **jobs) as schedule:
+        near = schedule.next_run("often")
+        for name in jobs:
+            schedule.make_up(name)
+        made_up = schedule.next_run("rarely")
+        assert made_up is not None
+        assert timedelta(minutes=4) < made_up - datetime.now(UTC) <= timedelta(minutes=5)
+        assert schedule.next_run("often") == near
+
+
 @pytest.mark.parametrize(("jump", "seen"), [(0, False), (JUMP.total_seconds() - 1, False), (3600, True), (-3600, True)])
 def test_a_clock_that_jumps_is_noticed_once(monkeypatch: pytest.MonkeyPatch, jump: float, seen: bool) -> None:
     clocks = _Clocks()
