@@ -86,6 +86,17 @@ WOULD_CHANGE: dict[str, str] = {
 }
 """What is to be said about a reason besides the values that would change it."""
 
+FOR_A_PERSON: dict[str, str] = {
+    Refusal.NO_DATE: "give it a date",
+    Refusal.ENDS_BEFORE_START: "correct its times",
+    Refusal.PHONE_UNUSABLE: "correct its phone number",
+    Refusal.DELETED_BY_HAND: "leave it, or set deleted_by_hand: restore",
+    Refusal.REFUSED_BY_PROVIDER: "another number or text is tried as soon as it is there",
+    Hold.POLICY: "policy and repairs in cron.yaml say report",
+    Hold.SUSPENDED: "take SUSPEND_ALL_* out of the environment",
+}
+"""What to do about many with the same reason, where values would have to be named one by one."""
+
 _MINUTE = timedelta(minutes=1)
 _UNITS = {"d": 24 * 60, "h": 60, "min": 1}
 

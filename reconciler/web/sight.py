@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from reconciler.domain.advice import FOR_A_PERSON, WOULD_CHANGE
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.domain.reports import remedy_of
@@ -179,7 +180,8 @@ def _yours(glance: Glance) -> Iterator[Todo]:
         yield Todo(mark=Mark.YOURS, title="A person's word is needed", says=said, remedy=remedy)
     for group in sorted(glance.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
         if is_yours(group):
-            remedy = f"{remedy_of(group.gaps.kind, group.gaps.cause)} (`reconciler explain` says which value)"
+            named = {**WOULD_CHANGE, **FOR_A_PERSON}
+            remedy = named.get(group.gaps.reason) or remedy_of(group.gaps.kind, group.gaps.cause)
             said = f"{group.gaps.kind}, {_counted(group.gaps.number, 'gap')}"
             yield Todo(mark=Mark.YOURS, title=why(group), says=said, remedy=remedy, group=group)
 

@@ -79,7 +79,7 @@ def test_a_gap_for_a_person_is_told_with_what_to_do_and_without_whose_it_is(page
     shown = page.get("/").text
     assert "1 gap for a person" in words(shown)
     assert "Phone unusable sms.missing, 1 gap" in words(shown)
-    assert "Correct what is wrong with these bookings" in words(shown)
+    assert "Correct its phone number" in words(shown)
     assert f'href="/bookings/{booking}"' in shown
 
     explained = page.get(f"/bookings/{booking}")
