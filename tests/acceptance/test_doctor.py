@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,10 @@ def test_nothing_is_set(tmp_path: Path) -> None:
     assert said_of(ran, "all others") == "SKIP (settings) -> "
 
 
+def rarely(*values: str) -> Any:
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -107,9 +112,9 @@ def test_nothing_is_set(tmp_path: Path) -> None:
             '{"installed": {"client_id": "1", "client_secret": "s3cret-pass"}}',
             "GOOGLE_SERVICE_ACCOUNT_KEY: ",
         ),
-        ("GOOGLE_CALENDAR_ID", "venue @group.calendar.google.com", "GOOGLE_CALENDAR_ID: is no calendar's id"),
-        ("TWILIO_AUTH_TOKEN", "your_auth_token", "TWILIO_AUTH_TOKEN: still holds a placeholder"),
-        ("DATABASE_URL", "postgresql://job:s3cret-pass@db..example/venue", "DATABASE_URL: not a URL"),
+        rarely("GOOGLE_CALENDAR_ID", "venue @group.calendar.google.com", "GOOGLE_CALENDAR_ID: is no calendar's id"),
+        rarely("TWILIO_AUTH_TOKEN", "your_auth_token", "TWILIO_AUTH_TOKEN: still holds a placeholder"),
+        rarely("DATABASE_URL", "postgresql://job:s3cret-pass@db..example/venue", "DATABASE_URL: not a URL"),
     ],
 )
 def test_a_mistake_in_one_variable_and_the_database_is_looked_at_all_the_same(
@@ -134,6 +139,7 @@ def test_nobody_answers_anywhere(tmp_path: Path, variables: dict[str, str]) -> N
     assert "Sentry does not take what it is sent (ConnectionError)" in said_of(ran, "sentry")
 
 
+@pytest.mark.long
 def test_names_that_do_not_resolve(tmp_path: Path, variables: dict[str, str]) -> None:
     names = dict.fromkeys(("TWILIO_API_URL", "GOOGLE_API_URL", "GOOGLE_TOKEN_URL"), NOBODY)
     names["DATABASE_URL"] = NOBODY.replace("https://", "postgresql://job:s3cret-pass@") + "/venue"
@@ -166,11 +172,6 @@ def test_a_database_that_takes_the_connection_and_says_nothing(tmp_path: Path, v
     assert said_of(ran, "database").startswith("FAIL PostgreSQL at DATABASE_URL cannot be reached")
 
 
-def test_what_it_needs_not_to_be_taken_together(tmp_path: Path, variables: dict[str, str]) -> None:
-    ran = reconciler("doctor", "--sql", "--json", folder=tmp_path, **variables)
-    assert (ran.code, "do not go together" in ran.err) == (Exit.CONFIGURATION, True)
-
-
 # What a person sees.
 
 
@@ -195,7 +196,7 @@ def on_a_terminal(world: World, columns: int, *arguments: str) -> list[str]:
     return seen.decode().replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", "").split("\r\n")
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.long)])
 def test_lines_are_folded_under_each_other_and_sql_is_not(world: World, columns: int) -> None:
     world.venue.alter("ALTER TABLE private_booking_sms_queue DROP COLUMN trigger_type, DROP COLUMN template_key")
     world.sandbox.google.role = "reader"
@@ -226,6 +227,7 @@ def test_sql_alone_is_what_psql_can_read(
     assert patient.doctor("--sql").out == ""
 
 
+@pytest.mark.long
 def test_it_works_before_migrate_and_says_what_is_next(world: World, tmp_path: Path) -> None:
     world.venue.alter("DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job")
     world.write_settings()

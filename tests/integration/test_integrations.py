@@ -70,7 +70,13 @@ FAULTS: dict[str, tuple[Deed, Deed, tuple[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("breaks", "mends", "gap", "code"), FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(
+    ("breaks", "mends", "gap", "code"),
+    [
+        pytest.param(*fault, id=name, marks=[pytest.mark.long] * (name in ("the catalogue says it", "Twilio says it")))
+        for name, fault in FAULTS.items()
+    ],
+)
 def test_it_is_told_once_blocks_its_repairs_and_lifts_them_at_the_next_pass(
     world: World, breaks: Deed, mends: Deed, gap: tuple[str, str], code: str
 ) -> None:
@@ -94,6 +100,7 @@ def test_it_is_told_once_blocks_its_repairs_and_lifts_them_at_the_next_pass(
     assert world.gaps() == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("breaks", "mends", "gap", "code"), FAULTS.values(), ids=FAULTS.keys())
 def test_the_job_itself_closes_what_is_well_again(
     world: World, breaks: Deed, mends: Deed, gap: tuple[str, str], code: str
@@ -130,7 +137,7 @@ def test_no_sink_at_all(world: World) -> None:
     assert broken(world) == {(SENTRY, "sink"): "no_dsn"}
 
 
-@pytest.mark.parametrize("minutes", [10, -10])
+@pytest.mark.parametrize("minutes", [10, pytest.param(-10, marks=pytest.mark.long)])
 def test_clocks_that_disagree_hold_every_repair(world: World, minutes: int) -> None:
     """The server itself says so: its function stands behind another of that name."""
     world.venue.alter(
@@ -185,7 +192,7 @@ def test_what_could_not_be_tried_is_a_warning_of_the_doctor(
 
 def test_while_passes_run_and_the_application_writes(world: World) -> None:
     """Nobody waits for a trial, nothing is made twice, no deadlock: each run of the job is as if it were alone."""
-    bookings = [world.venue.booking(contact_phone=f"+4477009001{number:02d}") for number in range(12)]
+    bookings = [world.venue.booking(contact_phone=f"+4477009001{number:02d}") for number in range(6)]
     found: list[PassResult] = []
     over = threading.Event()
 
@@ -205,7 +212,7 @@ def test_while_passes_run_and_the_application_writes(world: World) -> None:
     for other in others:
         other.start()
     try:
-        for _ in range(4):
+        for _ in range(3):
             world.both()
     finally:
         over.set()

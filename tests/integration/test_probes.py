@@ -139,6 +139,11 @@ def test_without_complete_settings_no_probe_is_tried(patient: Patient) -> None:
     assert line(said, "test text") == ("SKIP", "(settings, twilio)")
 
 
+def test_options_that_do_not_go_together(patient: Patient) -> None:
+    said = patient.doctor("--sql", "--json")
+    assert (said.code, "do not go together" in said.err) == (Exit.CONFIGURATION, True)
+
+
 # --sms-to
 
 
