@@ -1,12 +1,14 @@
 """One PostgreSQL per worker, a fresh database per test, and no way off this machine."""
 
 import itertools
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
@@ -45,6 +47,16 @@ def _loopback_only() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", guarded_connect)
         patch.setattr(socket, "getaddrinfo", guarded_resolve)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _log_as_at_the_start() -> Iterator[None]:
+    """A command that runs in this process sets the log up for all of it."""
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if not isinstance(one.formatter, structlog.stdlib.ProcessorFormatter)]
+    root.setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -325,8 +325,11 @@ def test_a_text_whose_sending_is_the_application_s_by_now_goes_to_a_person(world
 
 def test_a_ledger_that_refuses_to_be_written_is_a_fault_of_the_job(world: World) -> None:
     lost(world)
-    world.venue.alter("REVOKE UPDATE ON reconciler.intent FROM reconciler_job")
     world.venue.sql("UPDATE reconciler.intent SET not_before = now()")
+    world.venue.alter(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE insufficient_privilege; END $$; "
+        "CREATE TRIGGER no BEFORE UPDATE ON reconciler.intent FOR EACH ROW EXECUTE FUNCTION no()"
+    )
     result = world.once(jobs=("unsettled_repairs",))[SMS]
     assert [fault.code for fault in result.faults] == ["sqlstate:42501"]
 
