@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.conftest import TEMPLATE
@@ -11,6 +13,7 @@ from tests.support.granted import OWNER, closed_venue
 from tests.support.psql import psql
 
 
+@pytest.mark.long
 def test_a_role_that_has_what_is_printed_and_nothing_else(tmp_path: Path, postgres: PostgresServer) -> None:
     printed = reconciler("grants", "--role", "Job_venue_printed", folder=tmp_path)
     assert (printed.code, printed.err) == (0, "")

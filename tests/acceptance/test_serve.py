@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import requests
 
 from reconciler.errors import Exit
@@ -31,6 +32,7 @@ def test_serve_needs_a_database_url_and_nothing_else_and_stops_when_asked(venue:
         assert child.stderr.read() == ""
 
 
+@pytest.mark.long
 def test_it_stops_also_while_it_waits_for_a_mute_database(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"postgresql://job@127.0.0.1:{mute.getsockname()[1]}/venue"

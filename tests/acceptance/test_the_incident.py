@@ -89,6 +89,7 @@ def test_the_night_of_the_incident(night: Night) -> None:
     assert (night.venue.checksum(), night.sandbox.writes()) == before, "nothing was left to do"
 
 
+@pytest.mark.long
 def test_above_the_floor_it_refuses_and_says_what_to_run(night: Night) -> None:
     bookings = night.bookings(FLOOR + 1)
     looked = night.run("once", "missing_sms")

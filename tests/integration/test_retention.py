@@ -451,6 +451,7 @@ def lines(world: World, tmp_path: Path, *arguments: str) -> list[str]:
     return ran.out.splitlines()
 
 
+@pytest.mark.long
 def test_one_line_says_what_was_removed(world: World, tmp_path: Path) -> None:
     many(world, 12)
     gap(world, OLD)

@@ -262,7 +262,12 @@ def fits(page: Page, explanations: Explanations) -> None:
         assert [mark for mark in MARKS if mark in said] == [], said
 
 
-SIZES = [pytest.param(40, id="a few"), pytest.param(2000, id="many", marks=pytest.mark.long)]
+QUICK = ("usual", "the application sends")
+CROWDS = [
+    pytest.param(name, number, id=f"{name}-{number}", marks=[pytest.mark.long] * (number > 100 or name not in QUICK))
+    for name in HOUSES
+    for number in (40, 2000)
+]
 ALWAYS = {
     *(Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET, Condition.PHONE),
     *(Condition.UNDECIDED, Condition.OVERDUE, Condition.UNPROVEN, LEDGER),
@@ -272,8 +277,7 @@ ALWAYS = {
 """What decides for some of many bookings, whichever house they are in."""
 
 
-@pytest.mark.parametrize("number", SIZES)
-@pytest.mark.parametrize("name", HOUSES)
+@pytest.mark.parametrize(("name", "number"), CROWDS)
 def test_explain_says_what_the_scan_says_and_what_it_names_flips_it(world: World, name: str, number: int) -> None:
     seed = 1 if "CI" in os.environ else Random().randrange(2**32)
     try:

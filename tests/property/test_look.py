@@ -110,7 +110,10 @@ def expected(kind: GapKind, rows: Mapping[str, Row], satisfied_by: list[str] | N
     return {booking: fails(kind, row, satisfied_by) for booking, row in rows.items()}
 
 
-@pytest.mark.parametrize("satisfied_by", [None, COUNTED], ids=["any text", "some triggers"])
+@pytest.mark.parametrize(
+    "satisfied_by",
+    [pytest.param(None, id="any text", marks=pytest.mark.long), pytest.param(COUNTED, id="some triggers")],
+)
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(planted=st.lists(bookings, min_size=8, max_size=20))
 def test_the_look_sees_what_a_plain_loop_sees(world: World, satisfied_by: list[str] | None, planted: list[Row]) -> None:
