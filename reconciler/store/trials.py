@@ -9,7 +9,7 @@ from functools import partial
 from itertools import product
 
 from psycopg import errors as pg
-from sqlalchemy import Connection, Insert, Text, and_, cast, insert, select, text, update
+from sqlalchemy import Connection, Insert, Text, Update, and_, cast, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from reconciler.domain.diagnosis import Examined, Remark
@@ -89,28 +89,40 @@ def _is_raised(refusal: pg.Error) -> bool:
     return wants_one or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
 
 
+_ROWS = 3
+"""So many bookings are tried: what one is refused for (a CHECK younger than its row) says nothing of the others."""
+
+
 def _event_id(connection: Connection, tables: Tables) -> Examined:
-    """Try to write one booking's event id as it is. A row that somebody has locked is passed over."""
+    """Try to write a booking's event id as it is. Rows that somebody has locked are passed over."""
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.mine())
-    one = select(row.c.id).where(eligible).limit(1).with_for_update(skip_locked=True, of=row)
+    some = select(row.c.id).where(eligible).limit(_ROWS).with_for_update(skip_locked=True, of=row)
+    tried: list[tuple[pg.Error | None, int | None]] = []
 
-    def write() -> int | None:
-        for (key,) in connection.execute(one):
+    def write() -> int:
+        for key in connection.scalars(some).all():
             again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
-            return connection.execute(again).rowcount
-        return None
+            tried.append(_tried(connection, partial(_written, connection, again)))
+        return len(tried)
 
-    refusal, written = _tried(connection, write)
-    if refusal is not None:
+    unlockable, _ = _tried(connection, write)
+    if any(written for _, written in tried):
+        return Examined(remarks=[Remark(said="an event id")])
+    refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
+    if refusal:
         seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
         fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
         return Examined(faults=[fault])
-    if written == 0:
+    if tried:
         seen = f"{mapped.label} takes a trial update of an event id and changes no row"
         remedy = "find the policy, rule or trigger of the table that drops it"
         return Examined(faults=[_fault("update_vanishes", seen, remedy)])
-    return Examined(remarks=[Remark(said="an event id" if written else f"no free row of {mapped.name} to try it on")])
+    return Examined(remarks=[Remark(said=f"no free row of {mapped.name} to try it on")])
+
+
+def _written(connection: Connection, statement: Update) -> int:
+    return connection.execute(statement).rowcount
 
 
 REHEARSALS: Mapping[Effect, Callable[[Connection, Tables], Examined]] = {
