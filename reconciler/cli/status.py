@@ -131,5 +131,7 @@ def _found(run: LastRun) -> str:
     removed = {name.removeprefix(REMOVED): number for name, number in run.counts.items() if name.startswith(REMOVED)}
     if removed:
         return f"{said}: {removal('removed', removed)}"
+    if "looked_at" not in run.counts and not any(run.counts.values()):
+        return said  # it looks at no bookings, or had none to settle
     numbers = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in ("repaired", "left", "told"))
     return f"{said}: {numbers}"
