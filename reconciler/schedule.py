@@ -97,9 +97,9 @@ class Schedule:
         for name in self._intervals:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
-    def make_up(self, name: str) -> None:
-        """Let a job run again soon whose run met no database; one that would run by then anyway keeps its time."""
-        due, soon = self.next_run(name), datetime.now(UTC) + SOON
+    def make_up(self, name: str, after: timedelta = SOON) -> None:
+        """Let a job run again after so long; one that would run by then anyway keeps its time."""
+        due, soon = self.next_run(name), datetime.now(UTC) + after
         if due and due > soon:
             self._scheduler.modify_job(name, next_run_time=soon)
 

@@ -54,7 +54,9 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
             if show:
                 show(diagnosis)
     if only_sql:
-        for statement in dict.fromkeys(diagnosis.sql for diagnosis in found if diagnosis.sql):
+        # Of failures: what only might be better is for whoever has read it.
+        failed = [diagnosis for diagnosis in found if diagnosis.light is Light.FAIL]
+        for statement in dict.fromkeys(diagnosis.sql for diagnosis in failed if diagnosis.sql):
             click.echo(statement)
     elif as_json:
         click.echo(json.dumps([_as_data(diagnosis) for diagnosis in found], indent=2))
@@ -170,8 +172,8 @@ def summary(found: Sequence[Diagnosis]) -> str:
     fine = {diagnosis.check for diagnosis in found if diagnosis.light is Light.OK}
     left = [words for check, words in _LEFT.items() if check in fine]
     said += " ".join(left) or "Nothing was written."
-    if any(diagnosis.sql for diagnosis in found):
-        said += '\nThe SQL, for the tables\' owner: reconciler doctor --sql | psql "$OWNER_URL"'
+    if any(diagnosis.sql for diagnosis in found if diagnosis.light is Light.FAIL):
+        said += '\nThe SQL, for the tables\' owner: reconciler doctor --sql | psql "${OWNER_URL:?}"'
     return said
 
 

@@ -58,6 +58,8 @@ class Report:
         if result.removed is not None and result.acted:
             rest = "; the rest is for its next run" if result.cut_short else ""
             yield f"{result.job}  {removal('removed', result.removed)}{rest}"
+        if result.kind is None and result.removed is None and not result.faults:
+            yield f"{result.job}  {'all is well' if result.acted else 'not tried in full without --do'}"
         if result.off:
             yield f"{result.kind}: off"
         if result.tripped:

@@ -23,6 +23,7 @@ def command() -> None:
         for name, value in sandbox.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")
         click.echo(f"export READER_DATABASE_URL={shlex.quote(sandbox.reader_url)}")
+        click.echo(f"export OWNER_URL={shlex.quote(sandbox.owner_url)}")
         click.echo("# ready: export the lines above in another terminal, then: reconciler once. Ctrl-C ends it.")
         # A wait with an end lets Python run the signal handler on every platform.
         while not stopped.wait(1):

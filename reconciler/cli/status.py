@@ -101,7 +101,7 @@ def _show(seen: Overview) -> None:
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
-    alone = [gaps for gaps in seen.gaps if not gaps.cause.is_systemic]
+    alone = [gaps for gaps in seen.gaps if gaps.turn is Turn.REFUSED]
     if alone:
         out.print("needs a human:")
     for gaps in alone:

@@ -173,7 +173,9 @@ PARTICULAR: dict[tuple[GapKind, Cause], str] = {
 
 def command_of(kind: GapKind, reference: str) -> str:
     """What a person runs about gaps of this kind, one of which has this reference: it says why, and what comes next."""
-    return "" if kind.is_integration or not reference else f"reconciler explain {reference}"
+    if kind.is_integration:
+        return "reconciler doctor"
+    return f"reconciler explain {reference}" if reference else ""
 
 
 class Told(StrEnum):

@@ -13,6 +13,7 @@ from datetime import timedelta
 from reconciler.domain.drills import Came, Drilled, DrillReport, Link, Tried
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.reports import Told
+from reconciler.engine.examining import is_refusal
 from reconciler.engine.integration import disagreement, record_faults, unreachable_database
 from reconciler.engine.rehearsing import Performance
 from reconciler.engine.results import PassResult
@@ -111,7 +112,8 @@ def _sink(stage: Stage, planted: tuple[GapKind, ...]) -> IntegrationFault | None
         return None
     code = stage.reporter.check() or told
     remedy = "check SENTRY_DSN (Settings, Client Keys), the way to its host, and its rate limits; the log has more"
-    return _unheard(f"sink_{told}", f"Sentry did not accept the drill's event ({code})", remedy)
+    fault = _unheard(f"sink_{told}", f"Sentry did not accept the drill's event ({code})", remedy)
+    return replace(fault, transient=not is_refusal(code))
 
 
 def _unheard(code: str, seen: str, remedy: str) -> IntegrationFault:

@@ -164,11 +164,12 @@ def sink_fault(reporter: Reporter | None) -> IntegrationFault | None:
         return None
     remedy = "compare SENTRY_DSN with Sentry's Client Keys, and see whether its host can be reached from here"
     fault = _deaf(said, f"Sentry does not take what it is sent ({said})", remedy)
-    return fault if said.startswith(_REFUSED) else replace(fault, transient=True)
+    return replace(fault, transient=not is_refusal(said))
 
 
-_REFUSED = "http:4"
-"""Key or project are wrong; everything else may be over soon."""
+def is_refusal(code: str) -> bool:
+    """Key or project are wrong; everything else, too many requests among it, may be over soon."""
+    return code.startswith("http:4") and code != "http:429"
 
 
 def _deaf(code: str, seen: str, remedy: str) -> IntegrationFault:

@@ -7,6 +7,7 @@ job is late, or off.
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -29,12 +30,13 @@ def report(results: Sequence[PassResult], services: Services) -> None:
     acted = [result for result in results if result.began_at is not None]
     if not acted:
         return
-    try:
+    # Whatever is in the way of judging is not in the way of what was written before.
+    # Nothing is lost either way: a gap says by itself whether it was noted, and the next pass judges again.
+    with suppress(DatabaseUnreachable):
         for one in _judge({kind for result in acted for kind in _kinds_of(result)}, services):
             services.announce(one)
+    with suppress(DatabaseUnreachable):
         deliver(services)
-    except DatabaseUnreachable:
-        return  # nothing is lost: a gap says by itself whether it was noted, and the next pass judges again
 
 
 def _kinds_of(result: PassResult) -> set[GapKind]:
@@ -120,26 +122,28 @@ class _Judgement:
 def deliver(services: Services) -> None:
     """Tell what is untold, each route by itself. What it does not take stays, for the next pass of anybody."""
     if services.reporter is not None:
-        _deliver(SENTRY, services.reporter.tell, services)
+        _deliver(SENTRY, services.reporter.tell, services, patience=1)
     if services.oncall:
         now = services.clock.now()
         with services.store.writing() as tx:
             names = [route.name for route in services.oncall]
             tx.outbox.fall_back(names, now - services.deadlines.fallback_after, now)
     for route in services.oncall:
-        _deliver(route.name, route.tell, services)
+        _deliver(route.name, route.tell, services, patience=2)
 
 
-def _deliver(route: str, tell: Callable[[Report], Told], services: Services) -> None:
+def _deliver(route: str, tell: Callable[[Report], Told], services: Services, *, patience: int) -> None:
+    """``patience``: after so many failures in a row the route is away; one alone may be about that report."""
     tried: list[str] = []
-    told = Told.ACCEPTED
-    while told is not Told.UNREACHABLE and not services.stopping():
+    failed = 0
+    while failed < patience and not services.stopping():
         with services.store.writing() as tx:
             one = tx.outbox.claim(route, TELLING, tried)
         if one is None:
             return
         tried.append(one.id)
         told = tell(one)
+        failed = failed + 1 if told is Told.UNREACHABLE else 0
         with services.store.writing() as tx:
             if told is Told.ACCEPTED:
                 tx.outbox.told(one, route, services.clock.now())

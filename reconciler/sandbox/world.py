@@ -19,7 +19,7 @@ from reconciler.sandbox.sentry import SentryStandIn
 from reconciler.sandbox.twilio import TwilioStandIn
 
 DATABASE = "venue"
-JOB, READER, APPLICATION = "reconciler_job", "reconciler_reader", "venue_app"
+JOB, READER, APPLICATION, OWNER = "reconciler_job", "reconciler_reader", "venue_app", "venue_owner"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
 QUIET_FROM_NOW = timedelta(hours=10)
 QUIET_FOR = timedelta(hours=2)
@@ -99,6 +99,11 @@ class Sandbox:
     def reader_url(self) -> str:
         """DATABASE_URL of a role that may SELECT and nothing else."""
         return self.postgres.url(READER, self._database)
+
+    @property
+    def owner_url(self) -> str:
+        """The owner of the application's tables, as psql takes it."""
+        return self.postgres.url(OWNER, self._database).replace("postgresql+psycopg://", "postgresql://")
 
     def environment(self) -> dict[str, str]:
         """What an operator would export; complete, and pointing at nothing outside this machine."""

@@ -24,6 +24,8 @@ from reconciler.settings import Settings
 from reconciler.settings.model import Job
 
 BEAT = timedelta(minutes=5)
+LATER = timedelta(hours=1)
+"""What a rare job found broken is looked at again after so long: it says when that is over."""
 TICK = 1.0
 """Seconds between two looks at the clock and at the wish to stop."""
 PATIENCE = 25.0
@@ -93,6 +95,9 @@ class Keeper:
             failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
             if failed:
                 self.schedule.make_up(name)
+            elif any(result.faults for result in results):
+                self.schedule.make_up(name, LATER)
+                self._tell_of_success(name)
             else:
                 self._tell_of_success(name)
         except DatabaseUnreachable as error:

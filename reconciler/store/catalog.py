@@ -39,6 +39,11 @@ _POINTS_ELSEWHERE = text("""
     SELECT conname FROM pg_constraint
     WHERE conrelid = :oid AND contype = 'f' AND CAST(:number AS int2) = ANY (conkey)
 """)
+_FILLS_ROWS = text("""
+    SELECT EXISTS (SELECT FROM pg_trigger
+                   WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 7 = 7)
+""")
+"""Bits of tgtype: for each row, before, insert (PostgreSQL, catalog/pg_trigger.h)."""
 _LOOKED_AT = text("""
     SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
     WHERE c.conrelid = :oid AND c.contype = 'c' AND c.conname = :name
@@ -198,6 +203,10 @@ class CatalogTable:
     def checked_by(self, constraint: str) -> Sequence[str]:
         """The columns that a CHECK of this table looks at."""
         return self.connection.scalars(_LOOKED_AT, {"oid": self.oid, "name": constraint}).all()
+
+    def fills_rows(self) -> bool:
+        """Whether a trigger looks at each row before it is inserted, and may fill what we do not."""
+        return bool(self.connection.scalar(_FILLS_ROWS, {"oid": self.oid}))
 
     def triggers(self) -> Sequence[str]:
         """Names of the application's own triggers on this table that fire."""

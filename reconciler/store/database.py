@@ -27,6 +27,9 @@ from reconciler.store.rules import Tables
 
 CONNECT_TIMEOUT = 10
 """Seconds; a database that does not answer by then is told, and asked again by the next pass."""
+LONGEST_SILENCE = timedelta(minutes=1)
+"""No provider is called within a transaction: a process that says nothing for so long stands still, and must not keep
+the locks of bookings and of telling."""
 _Seen = TypeVar("_Seen")
 IDLE = 1.0
 """Seconds after which a connection is asked whether it is still one."""
@@ -90,7 +93,8 @@ class Database:
                 connection.exec_driver_sql(
                     f"{mode}; SET LOCAL TimeZone = 'UTC'; "
                     f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
-                    f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}"
+                    f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}; "
+                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(LONGEST_SILENCE)}"
                 )
                 yield connection
         except DBAPIError as error:

@@ -12,6 +12,8 @@ from reconciler.domain.episodes import SENTRY, Episode
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.reports import Level, Report, What
 
+NEWS = timedelta(days=1)
+"""An older report wakes nobody: what goes on is reminded of every day, and a route may have come in just now."""
 _PUT = text("""
     INSERT INTO reconciler.outbox (event, route, scope, episode, what, report, created_at)
     VALUES (CAST(:event AS uuid), :route, :scope, CAST(:episode AS uuid), :what, CAST(:report AS jsonb), :now)
@@ -34,7 +36,9 @@ _FALL_BACK = text(f"""
     SELECT unsent.event, other.route, unsent.scope, unsent.episode, unsent.what, unsent.report, :now
     FROM reconciler.outbox AS unsent CROSS JOIN unnest(CAST(:routes AS text[])) AS other (route)
     WHERE unsent.scope = :scope AND unsent.route = '{SENTRY}' AND unsent.told_at IS NULL
-      AND unsent.created_at <= :before AND unsent.report ->> 'level' IN ('{Level.ERROR}', '{Level.FATAL}')
+      AND EXISTS (SELECT FROM reconciler.episode WHERE id = unsent.episode AND ended_at IS NULL)
+      AND unsent.created_at BETWEEN :after AND :before
+      AND unsent.report ->> 'level' IN ('{Level.ERROR}', '{Level.FATAL}')
     ORDER BY unsent.id
     ON CONFLICT (event, route) DO NOTHING
 """)
@@ -90,7 +94,7 @@ class PostgresOutbox:
         return list(self.connection.scalars(_EVENTS, values))
 
     def fall_back(self, routes: Collection[str], before: datetime, now: datetime) -> None:
-        values = {"scope": self.scope, "routes": sorted(routes), "before": before, "now": now}
+        values = {"scope": self.scope, "routes": sorted(routes), "before": before, "after": now - NEWS, "now": now}
         self.connection.execute(_FALL_BACK, values)
 
     def claim(self, route: str, lease: timedelta, besides: Collection[str]) -> Report | None:

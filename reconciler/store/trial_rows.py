@@ -42,6 +42,10 @@ class TrialRows:
         added = [mapped.columns[ours] for ours in _ADDED if ours in mapped.columns]
         return cls(queue=queue, table=table, mapped=mapped, updated_only=table.lacks("INSERT", added))
 
+    def is_filled_by_trigger(self, column: str) -> bool:
+        """Whether a trigger may fill it: it is none of ours, and one looks at each row before it is inserted."""
+        return column not in self.mapped.columns.values() and self.table.fills_rows()
+
     def values(self, trigger: str, status: str) -> Mapping[Any, Any]:
         """As it stands in the end: what we add by an update is there at once, where our role may insert it."""
         row = self._row(trigger)

@@ -61,6 +61,10 @@ _ASK_DATA = "it asks for a number, a name or a text of a certain kind: if those 
 _ASK_TRIGGERS = (
     "a trigger raised it ({}): if it only wants a booking that exists, all is well; if not, it refuses our texts too"
 )
+_ASK_FILLED = (
+    "a trigger may fill it from the booking, and the trial's booking does not exist: if it does, all is well; if not, "
+    "give the column a default"
+)
 _ASK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
 
 
@@ -69,6 +73,8 @@ def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> Integration
     if refusal is None:
         remedy = "find the trigger or rule of the table that drops it ({}), and let it take this row"
         return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
+    if isinstance(refusal, pg.NotNullViolation) and rows.is_filled_by_trigger(refusal.diag.column_name or ""):
+        return Remark(said=seen, remedy=_ASK_FILLED)
     if _is_raised(refusal):
         return Remark(said=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
     if isinstance(refusal, pg.CheckViolation):
@@ -97,7 +103,9 @@ def _event_id(connection: Connection, tables: Tables) -> Examined:
     """Try to write a booking's event id as it is. Rows that somebody has locked are passed over."""
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.mine())
-    some = select(row.c.id).where(eligible).limit(_ROWS).with_for_update(skip_locked=True, of=row)
+    # The newest: what an old one is refused for (a trigger that keeps what is past) says nothing of what is repaired.
+    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(_ROWS)
+    some = newest.with_for_update(skip_locked=True, of=row)
     tried: list[tuple[pg.Error | None, int | None]] = []
 
     def write() -> int:
@@ -112,6 +120,8 @@ def _event_id(connection: Connection, tables: Tables) -> Examined:
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
     if refusal:
         seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
+        if _is_raised(refusal):
+            return Examined(remarks=[Remark(said=seen, remedy=_ASK_BOOKINGS)])
         fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
         return Examined(faults=[fault])
     if tried:
@@ -119,6 +129,12 @@ def _event_id(connection: Connection, tables: Tables) -> Examined:
         remedy = "find the policy, rule or trigger of the table that drops it"
         return Examined(faults=[_fault("update_vanishes", seen, remedy)])
     return Examined(remarks=[Remark(said=f"no free row of {mapped.name} to try it on")])
+
+
+_ASK_BOOKINGS = (
+    "a trigger raised it: if it only keeps these bookings as they are, all is well; a repair tries its own booking, "
+    "rolled back, before the event is made"
+)
 
 
 def _written(connection: Connection, statement: Update) -> int:

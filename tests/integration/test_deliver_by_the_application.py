@@ -197,7 +197,7 @@ STEPS = {
     "before the ledger says sending": (PostgresLedger, "move", 1),
     "before the row": (PostgresBookings, "hand_over", 1),
     "before the ledger says done": (PostgresLedger, "move", 2),
-    "before the gap is closed": (PostgresLedger, "close_gap", 3),  # the first two are those of well integrations
+    "before the gap is closed": (PostgresLedger, "close_gap", 4),  # the first are those of what is well
 }
 
 
