@@ -232,6 +232,53 @@ def test_what_sentry_does_not_take_goes_to_who_is_on_call_once(world: World, pag
     assert len(pager.told) == 3
 
 
+def test_a_route_that_comes_in_later_is_not_told_of_the_past(world: World, pager: Webhook) -> None:
+    """Without Sentry errors have piled up: those that are over, and those that are old, wake nobody now."""
+    world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
+    world.configure(more="reporting: {page_after: 10d}")
+    suspend(world)
+    gap(world)
+    run(world)
+    spend(world, 48, 12)
+    resume(world)
+    spend(world, 2)
+    assert world.venue.sql("SELECT count(*) > 2 FROM reconciler.outbox WHERE told_at IS NULL") == [(True,)]
+    world.configure(more="reporting: {oncall: [PAGER_URL]}")
+    spend(world, 1)
+    assert pager.told == []
+
+
+def test_one_report_that_a_route_refuses_keeps_no_other_from_it(world: World, pager: Webhook) -> None:
+    suspend(world)
+    gap(world)
+    run(world)
+    spend(world, 5)
+    assert [title.partition(":")[0] for title in pages(pager)] == ["failure"]
+    first = world.venue.sql("SELECT min(id) FROM reconciler.outbox WHERE route = 'PAGER_URL'")[0][0]
+    world.venue.sql(
+        "INSERT INTO reconciler.outbox (event, route, scope, episode, what, report, created_at) "
+        "SELECT gen_random_uuid(), route, scope, episode, what, report, created_at FROM reconciler.outbox, "
+        "generate_series(1, 2) WHERE id = %s",
+        first,
+    )
+    pager.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=500))
+    run(world)
+    assert (len(pager.told), pager.faults.pending("hook")) == (2, 0), "the second, behind one that failed"
+
+
+def test_while_somebody_else_judges_what_was_written_is_told(world: World, pager: Webhook) -> None:
+    world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
+    suspend(world)
+    gap(world)
+    run(world)
+    world.sandbox.sentry.faults.clear()
+    world.configure(limits=", timeouts: {lock: 100ms}")
+    with world.venue.postgres.connect(world.venue.name, "postgres") as other, other.transaction():
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('reconciler episodes'), hashtext(''))")
+        run(world)
+        assert events(world) == [("opened", "error")]
+
+
 def test_what_was_mended_at_once_wakes_nobody_though_sentry_is_away(world: World, pager: Webhook) -> None:
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     gap(world)

@@ -104,6 +104,19 @@ WARNS = {
         "ForeignKeyViolation (SQLSTATE 23503, audit_booking_fkey)",
         BY_A_TRIGGER,
     ),
+    "a trigger fills a column from the booking": (
+        (
+            f"ALTER TABLE {BOOKINGS} ADD COLUMN venue_id integer DEFAULT 7; "
+            f"ALTER TABLE {QUEUE} ADD COLUMN venue_id integer NOT NULL DEFAULT 7; "
+            f"ALTER TABLE {QUEUE} ALTER COLUMN venue_id DROP DEFAULT; "
+            + TRIGGER.format(
+                declare="",
+                body=f"NEW.venue_id := (SELECT venue_id FROM {BOOKINGS} WHERE id = NEW.booking_id); RETURN NEW;",
+            )
+        ),
+        "refuses every trial row: NotNullViolation (SQLSTATE 23502, venue_id)",
+        "a trigger may fill it from the booking",
+    ),
     "a CHECK of the number": (
         f"ALTER TABLE {QUEUE} ADD CONSTRAINT british CHECK (starts_with(customer_phone, '+44'))",
         "CheckViolation (SQLSTATE 23514, british)",
@@ -281,6 +294,15 @@ def test_what_refuses_the_event_id_of_every_booking_fails(tried: Try) -> None:
     found, _ = tried(YOUNGER, Effect.EVENT)
     (fault,) = found.faults
     assert (fault.code, "refuses a trial update of an event id" in fault.seen) == ("sqlstate:23514", True)
+
+
+def test_a_trigger_that_keeps_bookings_as_they_are_warns(tried: Try) -> None:
+    shape = TRIGGER.format(declare="", body="RAISE EXCEPTION 'it is over';").replace(
+        f"BEFORE INSERT ON {QUEUE}", f"BEFORE UPDATE ON {BOOKINGS}"
+    )
+    found, _ = tried(shape, Effect.EVENT)
+    (remark,) = found.remarks
+    assert (list(found.faults), "it only keeps these bookings" in remark.remedy) == ([], True)
 
 
 def test_a_superuser_is_told_from_others_and_its_trials_work(venue: Venue, tried: Try) -> None:
