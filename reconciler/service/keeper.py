@@ -108,6 +108,7 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - the border of a run: a bug is told, and the schedule goes on
             _log.exception("run_failed", job=name)
             self._scheduler_trouble(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
+            self.schedule.make_up(name)  # what goes on shall be seen to go on, also of a job that runs once a day
         finally:
             state.end(failed=failed)
             self._check_in_job(name)

@@ -140,6 +140,10 @@ class Troubles:
 
     def _deliver(self, route: str, tell: Callable[[Report], Told]) -> None:
         for one in [one for one in self._unsent if one.route == route]:
-            if tell(one.report) is Told.UNREACHABLE:
+            told = tell(one.report)
+            if told is Told.UNREACHABLE:
                 return
             self._unsent.remove(one)
+            if told is Told.REFUSED and one.report.needs_somebody and not one.fell_back:
+                for name in self._names:  # Sentry will never have it
+                    self._put(one.report, name, one.since)

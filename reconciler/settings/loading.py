@@ -228,6 +228,11 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
         yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
     yield from _too_slow(read, file)
     yield from _forgetful(read, file)
+    reporting = file.reporting
+    if reporting.oncall and reporting.fallback_after >= reporting.settled_after:
+        needed = "must be shorter than reporting.settled_after: else it is over before anybody on call hears of it"
+        what = f"{write_duration(reporting.fallback_after)} {needed}"
+        yield read.mistake(("reporting", "fallback_after"), what, ("reporting", "settled_after"))
     if limits.settle < limits.lease:
         settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
         yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))

@@ -404,6 +404,14 @@ def test_durations_that_contradict_each_other(written: Written, content: str, li
     assert written.mistakes(f"limits:\n  {content}\n") == [f"cron.yaml:{line}: limits.{mistake}"]
 
 
+def test_a_fallback_that_would_come_after_the_end(written: Written) -> None:
+    named = "reporting: {oncall: [PAGER_URL], settled_after: 10m"
+    (mistake,) = written.mistakes(f"{named}}}\n")
+    assert "reporting.fallback_after: 15m must be shorter than reporting.settled_after" in mistake
+    for fine in (f"{named}, fallback_after: 9m}}\n", "reporting: {settled_after: 10m}\n"):
+        assert written.file(fine).reporting.settled_after == timedelta(minutes=10)
+
+
 @pytest.mark.parametrize(
     ("content", "line", "mistake"),
     [

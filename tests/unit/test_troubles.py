@@ -26,11 +26,14 @@ class Listener:
     name: str = "PAGER_URL"
     resolves: bool = False
     away: bool = False
+    refuses: bool = False
     took: list[Report] = field(default_factory=list)
 
     def tell(self, report: Report) -> Told:
         if self.away:
             return Told.UNREACHABLE
+        if self.refuses:
+            return Told.REFUSED
         self.took.append(report)
         return Told.ACCEPTED
 
@@ -118,6 +121,14 @@ def test_without_sentry_who_is_on_call_hears_of_it_once_and_sentry_later() -> No
 
     assert process.sentry.whats == ["opened", "deadline"]
     assert process.pager.whats == ["opened", "deadline", "end"]
+
+
+def test_what_sentry_will_never_take_is_for_who_is_on_call() -> None:
+    process = Process()
+    process.sentry.refuses = True
+    process.spend(10 * MINUTE, away=True)
+
+    assert (process.sentry.whats, process.pager.whats) == ([], ["opened"])
 
 
 def test_a_pager_that_is_away_hears_of_it_later_in_order() -> None:
