@@ -11,9 +11,10 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.plan import Span
 from reconciler.domain.policies import EventPolicy, Limits, Policy, TextPolicy
 from reconciler.domain.reports import Report
+from reconciler.ports.ledger import Runner
 from reconciler.ports.providers import Calendar, PhoneNumbers, SmsGateway, Wording
 from reconciler.ports.reporting import Reporter, Route
-from reconciler.ports.store import Runner, Store
+from reconciler.ports.store import Store
 
 
 class Clock(Protocol):
