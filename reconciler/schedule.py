@@ -98,7 +98,10 @@ class Schedule:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def make_up(self, name: str, after: timedelta = SOON) -> None:
-        """Let a job run again after so long; one that would run by then anyway keeps its time."""
+        """Let a job run again after so long; one that would run by then anyway keeps its time.
+
+        Not from a run: ``stop`` waits for the runs and holds what this would wait for.
+        """
         due, soon = self.next_run(name), datetime.now(UTC) + after
         if due and due > soon:
             self._scheduler.modify_job(name, next_run_time=soon)

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 import structlog
@@ -17,7 +19,7 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, Reconciler
 from reconciler.ports import Mandate, Reporter, Services
 from reconciler.reporting import logs
 from reconciler.reporting.switches import Switches
-from reconciler.schedule import GRACE, Schedule, Trouble
+from reconciler.schedule import GRACE, SOON, Schedule, Trouble
 from reconciler.service.health import JobState
 from reconciler.service.troubles import Troubles
 from reconciler.settings import Settings
@@ -47,6 +49,8 @@ class Keeper:
     switches: Switches = field(init=False)
     states: dict[str, JobState] = field(init=False)
     schedule: Schedule = field(init=False)
+    again: "SimpleQueue[tuple[str, timedelta]]" = field(default_factory=SimpleQueue)
+    """Jobs that shall run again, and after how long: their runs were in vain, or found something broken."""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
@@ -68,6 +72,7 @@ class Keeper:
         clocks = _Clocks()
         next_beat = time.monotonic()
         while not self.stop.wait(TICK):
+            self._make_up()
             if clocks.jumped():
                 self._tell_of_jump()
             if time.monotonic() >= next_beat:
@@ -80,6 +85,12 @@ class Keeper:
         self.troubles.deliver(datetime.now(UTC))
         _log.info("gave_up_waiting" if stopping.is_alive() else "stopped")
         return not stopping.is_alive()
+
+    def _make_up(self) -> None:
+        """From here, and not from the run itself: while it stops, the schedule waits for runs and lets nobody in."""
+        with suppress(Empty):
+            while True:
+                self.schedule.make_up(*self.again.get_nowait())
 
     def _run(self, name: str) -> None:
         state = self.states[name]
@@ -94,21 +105,21 @@ class Keeper:
             raise_crash(results)
             failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
             if failed:
-                self.schedule.make_up(name)
+                self.again.put((name, SOON))
             elif any(result.faults for result in results):
-                self.schedule.make_up(name, LATER)
+                self.again.put((name, LATER))
                 self._tell_of_success(name)
             else:
                 self._tell_of_success(name)
         except DatabaseUnreachable as error:
             self._happened(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
-            self.schedule.make_up(name)
+            self.again.put((name, SOON))
         except DatabaseDisagrees as error:
             self._happened(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
         except Exception as error:  # noqa: BLE001 - the border of a run: a bug is told, and the schedule goes on
             _log.exception("run_failed", job=name)
             self._scheduler_trouble(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
-            self.schedule.make_up(name)  # what goes on shall be seen to go on, also of a job that runs once a day
+            self.again.put((name, SOON))  # what goes on shall be seen to go on, also of a job that runs once a day
         finally:
             state.end(failed=failed)
             self._check_in_job(name)
