@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.integration import clock_faults, fault_of, rehearsed, subject_of
+from reconciler.engine.integration import clock_faults, fault_of, is_blind, rehearsed, subject_of
 from reconciler.engine.mender import Mender
 from reconciler.engine.survey import Survey, may_repair
 from reconciler.ports import Services
@@ -30,14 +30,14 @@ def in_the_way(mender: Mender, services: Services, seen: Survey, met: Sequence[I
     repairs = bool(seen.plan and seen.plan.repairs)
     found = [fault for fault in met if fault.kind is provider][:1]
     checked = [schema]
-    if found or repairs or provider in broken:
+    if found or repairs or (provider in broken and not is_blind(seen.faults)):
         checked.append(provider)
         found = found or [fault for fault in [fault_of(mender)] if fault]
     if not seen.faults and (repairs or schema in broken):
         found += rehearsed(mender, services).faults
     if repairs or clock in broken:
         checked.append(clock)
-        found += clock_faults(services)
+        found += clock_faults(services.store.clock_skew())
     return Way(faults=found, checked=checked)
 
 

@@ -67,11 +67,15 @@ class Doctor:
         server = self.services.store.server()
         seconds = server.ahead.total_seconds()
         said = f"PostgreSQL {server.version}, {server.pooler}, clock {seconds:+.1f} s, role {server.role}"
-        return Examined(faults=clock_faults(self.services), remarks=[Remark(said=said), *_warnings(server)])
+        return Examined(faults=clock_faults(server.ahead), remarks=[Remark(said=said), *_warnings(server)])
 
     def schema(self) -> Examined:
         with self.services.store.reading() as tx:
-            faults = [f for mender in self.wanted for f in self.faults_of(mender)]
+            faults = [
+                fault
+                for mender in self.wanted
+                for fault in tx.bookings.faults(mender.effect, writing=may_repair(mender, self.services))
+            ]
             faults += [f for kind in sorted(self.services.watched) for f in tx.bookings.blindness(kind)]
             remarks = [] if faults else tx.bookings.remarks()
         # Texts and events want the same right for different reasons: one statement, one line.

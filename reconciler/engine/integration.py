@@ -11,6 +11,11 @@ from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachab
 from reconciler.ports import ProviderFailure, Services, Transaction
 
 
+def is_blind(faults: Collection[IntegrationFault]) -> bool:
+    """Whether the application's tables cannot be read, or not be trusted."""
+    return any(fault.blinds for fault in faults)
+
+
 def fault_of(mender: Mender) -> IntegrationFault | None:
     """What would break every repair of this effect; also if the provider could not be asked."""
     try:
@@ -39,9 +44,9 @@ UNUSABLE = timedelta(minutes=2)
 """Clocks so far apart make leases, quiet hours and tokens mean something else on each side."""
 
 
-def clock_faults(services: Services) -> Sequence[IntegrationFault]:
-    """Whether this machine and the database agree about what time it is."""
-    seconds = services.store.clock_skew().total_seconds()
+def clock_faults(ahead: timedelta) -> Sequence[IntegrationFault]:
+    """Whether this machine and the database, whose clock is so far ahead, agree about what time it is."""
+    seconds = ahead.total_seconds()
     if abs(seconds) < UNUSABLE.total_seconds():
         return ()
     fault = IntegrationFault(

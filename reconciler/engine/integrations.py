@@ -9,6 +9,7 @@ from reconciler.engine.integration import (
     clock_faults,
     disagreement,
     fault_of,
+    is_blind,
     record_faults,
     rehearsed,
     subject_of,
@@ -40,7 +41,7 @@ def _result(job: str, faults: Sequence[IntegrationFault]) -> PassResult:
 
 def _look(job: str, services: Services) -> PassResult:
     """With the right to read and no other."""
-    faults = list(clock_faults(services))
+    faults = list(clock_faults(services.store.clock_skew()))
     try:
         with services.store.reading() as tx:
             for mender in Doctor(services, None).wanted:
@@ -52,9 +53,12 @@ def _look(job: str, services: Services) -> PassResult:
 
 def _act(job: str, services: Services) -> PassResult:
     doctor, now = Doctor(services, services.reporter), services.clock.now()
-    clock = clock_faults(services)
+    clock = clock_faults(services.store.clock_skew())
     found = {subject_of(mender, services): _faults(mender, doctor, clock) for mender in doctor.wanted}
-    checked = {subject_of(mender, services): _checked(mender, services) for mender in doctor.wanted}
+    checked = {
+        subject_of(mender, services): _checked(mender, services, found[subject_of(mender, services)])
+        for mender in doctor.wanted
+    }
     deaf = sink_fault(services.reporter)
     sink = f"{SINK} {services.runner.scope}".rstrip()
     found[sink], checked[sink] = [deaf] if deaf else [], [GapKind.INTEGRATION_SENTRY]
@@ -78,11 +82,14 @@ def _faults(mender: Mender, doctor: Doctor, clock: Sequence[IntegrationFault]) -
         return faults
     if not faults:
         faults += rehearsed(mender, doctor.services).faults
-    provider = fault_of(mender)
+    # Whether ids belong to this calendar is asked of tables that can be read.
+    provider = None if is_blind(faults) else fault_of(mender)
     return [*faults, *([provider] if provider else []), *clock]
 
 
-def _checked(mender: Mender, services: Services) -> Sequence[GapKind]:
+def _checked(mender: Mender, services: Services, faults: Sequence[IntegrationFault]) -> Sequence[GapKind]:
     if not may_repair(mender, services):
         return [GapKind.INTEGRATION_SCHEMA]
+    if is_blind(faults):
+        return [GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER]
     return [GapKind.INTEGRATION_SCHEMA, mender.integration, GapKind.INTEGRATION_SCHEDULER]

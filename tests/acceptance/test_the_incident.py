@@ -74,7 +74,7 @@ def test_the_night_of_the_incident(night: Night) -> None:
     assert all(night.venue.stored_event(booking) for booking in bookings), "events as usual"
 
     issues = night.told("integration.schema")
-    assert {tuple(event["fingerprint"]) for event in issues} == {("reconciler", "integration.schema", "blocked")}  # type: ignore[arg-type]
+    assert {tuple(event["fingerprint"]) for event in issues} == {("reconciler", "integration.schema", "blocked")}
     sql = printed_sql(broken)
     for said in (broken.out, str(issues[0]), sql):
         assert [name for name in SIX if name not in said] == []

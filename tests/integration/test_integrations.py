@@ -119,6 +119,14 @@ def test_status_shows_it(world: World, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert (status.code, "integration.google / blocked" in status.out) == (Exit.NEEDS_A_HUMAN, True)
 
 
+def test_a_column_that_is_gone_is_a_gap_though_the_calendar_would_be_asked_by_it(world: World) -> None:
+    world.once(jobs=("integrations",))
+    world.venue.alter("ALTER TABLE private_bookings DROP COLUMN calendar_event_id")
+    for job in ("integrations", "missing_events", "integrations"):
+        world.once(jobs=(job,))
+        assert world.gaps()["integration.schema", "event"] == ("blocked", "columns_missing")
+
+
 def test_an_alert_sink_that_nobody_hears_is_a_gap_of_the_ledger(world: World) -> None:
     world.sandbox.sentry.faults.always("envelope", REFUSED)
     result = examine(world)

@@ -1,17 +1,20 @@
 """The schedule: runs at start or not, never twice at once, and every run that went wrong is said."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.schedule import GRACE, Schedule, Trouble, never_started
+from reconciler.schedule import GRACE, SOON, Schedule, Trouble, never_started
 from reconciler.service.health import JobState
-from reconciler.service.keeper import JUMP, _Clocks
+from reconciler.service.keeper import JUMP, Keeper, _Clocks
+from reconciler.settings import load
 from reconciler.settings.model import Job
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -103,6 +106,19 @@ def test_after_the_clock_jumped_everything_with_an_interval_runs_at_once() -> No
         schedule.run_now()
         until(lambda: diary.ran)
     assert diary.ran == ["often"]
+
+
+def test_a_run_in_vain_waits_for_nothing_that_stopping_holds(tmp_path: Path) -> None:
+    """While it stops, APScheduler waits for the runs and holds its list of jobs."""
+    (tmp_path / "cron.yaml").write_text("{}")
+    nowhere = {"DATABASE_URL": "postgresql://job@127.0.0.1:1/venue"}
+    keeper = Keeper(load(tmp_path / "cron.yaml", nowhere, database_only=True), Event(), None)
+    run = threading.Thread(target=keeper._run, args=("ledger_retention",), daemon=True)
+    with keeper.schedule._scheduler._jobstores_lock:
+        run.start()
+        run.join(10)
+        assert not run.is_alive()
+    assert keeper.again.get_nowait() == ("ledger_retention", SOON)
 
 
 def test_a_run_in_vain_is_made_up_for_soon_unless_the_next_is_near() -> None:
