@@ -4,7 +4,6 @@ Each row obeys the copy's own CHECKs as far as they are about one column: of a c
 of them is written, or NULL.
 """
 
-import random
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from sqlalchemy import Connection, text
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.drills import Seed, rule_of
 from reconciler.domain.gaps import GapKind
+from reconciler.store import rights
 from reconciler.store.app_tables import Application, Mapped
 from reconciler.store.catalog import CatalogTable
 from reconciler.store.rules import QUEUED_STATUSES, SENT_STATUSES
+from reconciler.store.unlikely_ids import unlikely_id
 
 MARGIN = timedelta(minutes=1)
 """Beyond every limit that makes a gap of it."""
 NAME, FIRST_NAME = "Fire Drill", "Fire"
 ELSEWHERE = "+447700900998"
 """The number of texts that are there already: none of them counts for the one that is missing."""
-_LARGEST = {"smallint": 2**15, "integer": 2**31, "bigint": 2**31}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,7 @@ class _Copy:
     def new_id(self) -> str:
         """One that no real row is likely to have, and of which no two begin alike."""
         column = self.seen.columns[self.mapped.columns["id"]]
-        largest = _LARGEST.get(column.type)
-        if largest is None:
-            return str(uuid.uuid4())
-        return str(random.randrange(largest - largest // 16, largest))  # noqa: S311 - an id, not a secret
+        return str(unlikely_id(column))
 
     def wants(self, ours: str) -> bool:
         return self.seen.columns[self.mapped.columns[ours]].required
@@ -143,7 +140,7 @@ class _Copy:
         values = {self.mapped.columns[ours]: value for ours, value in row.items() if ours in self.mapped.columns}
         values |= extra or {}
         bound = {f"v{number}": value for number, value in enumerate(values.values())}
-        columns = ", ".join('"' + name.replace('"', '""').replace(":", r"\:") + '"' for name in values)
+        columns = ", ".join(rights.quoted(name).replace(":", r"\:") for name in values)
         table = self.seen.quoted.replace(":", r"\:")
         places = ", ".join(f":{name}" for name in bound)
         self.seen.connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), bound)

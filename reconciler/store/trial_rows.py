@@ -1,6 +1,5 @@
 """What a trial writes into the application's queue: a row like ours, of a booking that does not exist."""
 
-import random
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from reconciler.domain.intents import IntentId
 from reconciler.domain.texts import Draft
 from reconciler.ports import QueueRow
 from reconciler.store.app_tables import Mapped
-from reconciler.store.catalog import CatalogColumn, CatalogTable
+from reconciler.store.catalog import CatalogTable
 from reconciler.store.queue_rows import columns_of
 from reconciler.store.rules import OURS
+from reconciler.store.unlikely_ids import unlikely_id
 
-_LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1, "numeric": 2**31 - 1}
 _NUMBER = "+15550100000"
 """Nobody's: kept free for fiction."""
 _BODY = "trial row, rolled back ".ljust(160, ".")
@@ -61,7 +60,7 @@ class TrialRows:
         at = datetime.now(UTC)
         key = self.table.columns[self.mapped.columns["booking_id"]]
         nobody = Booking(
-            id=BookingId(_nobody(key)),  # type: ignore[arg-type]  # bound as it is: AsStored
+            id=BookingId(unlikely_id(key)),  # type: ignore[arg-type]  # bound as it is: AsStored
             status="",
             created_at=at,
             starts_at=None,
@@ -79,13 +78,3 @@ class TrialRows:
             template="reconciler",
             at=at,
         )
-
-
-def _nobody(column: CatalogColumn) -> str | int:
-    """An id that no booking has."""
-    if column.type in _LARGEST:
-        largest = _LARGEST[column.type]
-        return random.randint(largest - largest // 10, largest)  # noqa: S311 - no secret
-    if column.length:
-        return uuid.uuid4().hex[: column.length]
-    return str(uuid.uuid4())
