@@ -104,17 +104,21 @@ def _event_id(connection: Connection, tables: Tables) -> Examined:
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.mine())
     # The newest: what an old one is refused for (a trigger that keeps what is past) says nothing of what is repaired.
-    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(_ROWS)
-    some = newest.with_for_update(skip_locked=True, of=row)
+    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
     tried: list[tuple[pg.Error | None, int | None]] = []
 
-    def write() -> int:
-        for key in connection.scalars(some).all():
+    def write(rank: int) -> int:
+        # One at a time, and let go of at once: the application may want them.
+        for key in connection.scalars(newest.offset(rank).with_for_update(skip_locked=True, of=row)).all():
             again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
             tried.append(_tried(connection, partial(_written, connection, again)))
         return len(tried)
 
-    unlockable, _ = _tried(connection, write)
+    unlockable: pg.Error | None = None
+    for rank in range(_ROWS):
+        unlockable, _ = _tried(connection, partial(write, rank))
+        if unlockable or any(written for _, written in tried):
+            break
     if any(written for _, written in tried):
         return Examined(remarks=[Remark(said="an event id")])
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
