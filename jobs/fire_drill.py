@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from reconciler.engine.drilling import fire_drill
-from reconciler.engine.results import PassResult
+from reconciler.engine.drill.fire_drill import fire_drill
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 
 

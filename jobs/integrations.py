@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from reconciler.engine.integrations import examine
-from reconciler.engine.results import PassResult
+from reconciler.engine.doctor.scheduled import examine
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 
 

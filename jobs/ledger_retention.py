@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.retention import tidy
 from reconciler.ports import Services
 

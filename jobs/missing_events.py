@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from reconciler.engine.events import Events
-from reconciler.engine.passes import run_pass
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.reconcile.run_pass import run_pass
+from reconciler.engine.repair.calendar import Events
 from reconciler.ports import Services
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from reconciler.engine.passes import run_pass
-from reconciler.engine.results import PassResult
-from reconciler.engine.texts import Texts
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.reconcile.run_pass import run_pass
+from reconciler.engine.repair.sms import Texts
 from reconciler.ports import Services
 
 

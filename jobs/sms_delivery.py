@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.results import PassResult
-from reconciler.engine.watching import watch
+from reconciler.engine.reconcile.report_only import watch
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 
 

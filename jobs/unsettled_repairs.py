@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from reconciler.engine.events import Events
-from reconciler.engine.results import PassResult
-from reconciler.engine.settling import run_settling
-from reconciler.engine.texts import Texts
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.reconcile.settle import run_settling
+from reconciler.engine.repair.calendar import Events
+from reconciler.engine.repair.sms import Texts
 from reconciler.ports import Services
 
 

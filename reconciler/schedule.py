@@ -19,7 +19,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from cronsim import CronSim
 
-from reconciler.settings.model import Job
+from reconciler.settings.file.model import Job
 
 GRACE = timedelta(minutes=5)
 """A run that is later than this (the machine slept) is skipped and told; what it would have done, the next one does."""

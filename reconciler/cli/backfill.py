@@ -10,23 +10,23 @@ from typing import Any
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.backfill_output import Backlog
 from reconciler.cli.once import exit_code
 from reconciler.cli.options import config_option
 from reconciler.cli.progress import followed
-from reconciler.cli.stopping import KILLED_BY, finishing
+from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.plan import Span
 from reconciler.domain.gaps import Effect
-from reconciler.domain.plan import Span
-from reconciler.engine import backfilling
+from reconciler.engine import backfill
 from reconciler.engine.jobs import raise_crash
-from reconciler.engine.mender import LONG_AGO
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.settings import Settings
-from reconciler.settings.values import parse_date, parse_span, write_duration
+from reconciler.settings.file.values import parse_date, parse_span, write_duration
+from reconciler.wiring import assembly
 
 ONLY = {"sms": Effect.TEXT, "calendar": Effect.EVENT}
 SHOWN = 5
@@ -112,9 +112,9 @@ def command(act: bool, ceiling: int | None, config: str | None, **options: Any) 
     asked = Asked(**options)
     _check(asked)
     logs.set_up(logging.WARNING)
-    settings, stop = bootstrap.settings(config), threading.Event()
-    with bootstrap.services(settings, Mandate(act=act, ceiling=ceiling), stop=stop) as services:
-        equipped = backfilling.equipped(
+    settings, stop = assembly.settings(config), threading.Event()
+    with assembly.services(settings, Mandate(act=act, ceiling=ceiling), stop=stop) as services:
+        equipped = backfill.equipped(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
         )
         return _run(asked, Backlog(settings=settings, services=equipped, limit=asked.limit), stop)
@@ -151,15 +151,15 @@ def _booking(asked: Asked, services: Services) -> BookingId:
 
 def _run(asked: Asked, backlog: Backlog, stop: threading.Event) -> int:
     services = backlog.services
-    planned = {effect: backfilling.look(effect, services) for effect in asked.effects}
+    planned = {effect: backfill.look(effect, services) for effect in asked.effects}
     for effect, seen in planned.items():
-        backlog.show_plan(effect, seen, backfilling.widening(seen, services))
+        backlog.show_plan(effect, seen, backfill.widening(seen, services))
     if not services.mandate.act:
         backlog.show_refusals(planned, asked.again)
         return exit_code(list(planned.values()))
     with finishing(stop) as caught:
         done = _repair(asked.effects, services, stop)
-    left = {effect: backfilling.look(effect, services) for effect in asked.effects}
+    left = {effect: backfill.look(effect, services) for effect in asked.effects}
     backlog.show_end(done, left, interrupted=bool(caught))
     backlog.show_refusals(done, asked.again)
     raise_crash(list(done.values()))
@@ -178,5 +178,5 @@ def _repair(effects: Sequence[Effect], services: Services, stop: threading.Event
         if stop.is_set():
             break
         with followed(effect, services.text_limits.repairs) as progress:
-            done[effect] = backfilling.repair(effect, replace(services, progress=progress))
+            done[effect] = backfill.repair(effect, replace(services, progress=progress))
     return done

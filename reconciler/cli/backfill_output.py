@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reconciler.cli.output import NOUN, console, counted, fault_lines, folded, mended, refusal, would
+from reconciler.domain.decide.plan import Decision, Plan
+from reconciler.domain.decide.policies import Deliver
+from reconciler.domain.decide.verdicts import LABELS, Hold, Refusal, Standing
 from reconciler.domain.gaps import Effect
-from reconciler.domain.plan import Decision, Plan
-from reconciler.domain.policies import Deliver
-from reconciler.domain.verdicts import LABELS, Hold, Refusal, Standing
-from reconciler.engine.backfilling import Widening
-from reconciler.engine.results import PassResult
+from reconciler.engine.backfill import Widening
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 from reconciler.settings import Settings
-from reconciler.settings.values import write_duration
+from reconciler.settings.file.values import write_duration
 
 _INDENT = " " * 9
 _ENDED_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED, Hold.BREAKER})

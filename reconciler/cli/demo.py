@@ -6,21 +6,21 @@ from collections.abc import Mapping
 
 import click
 
-from reconciler import bootstrap
-from reconciler.cli import demo_kill
+from reconciler.cli import demo_kill_scene
 from reconciler.cli.once import run_jobs
 from reconciler.cli.output import console, reasons, verdict_table
+from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import Effect
-from reconciler.domain.verdicts import LABELS
 from reconciler.engine.jobs import available
-from reconciler.engine.results import Became, PassResult
+from reconciler.engine.reconcile.results import Became, PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate
 from reconciler.reporting import logs
-from reconciler.sandbox import judgement
+from reconciler.sandbox.demo import verify
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
 from reconciler.store import migrate
+from reconciler.wiring import assembly
 
 
 @click.command("demo")
@@ -38,10 +38,10 @@ def command() -> int:
         _look(sandbox, settings)
         repaired = _repair(sandbox, settings)
         writes = _again(sandbox, settings)
-        demo_kill.scene(sandbox)
+        demo_kill_scene.scene(sandbox)
         _told(sandbox)
-        surprises = judgement.surprises(sandbox)
-        told = judgement.told(sandbox)
+        surprises = verify.surprises(sandbox)
+        told = verify.told(sandbox)
     for surprise in surprises:
         out.print(f"  {surprise.effect} of {surprise.reference}: expected {surprise.expected}, seen {surprise.seen}")
     silent = sum(surprise.silent for surprise in surprises)
@@ -53,7 +53,7 @@ def command() -> int:
 
 
 def _passes(settings: Settings, *, act: bool) -> list[PassResult]:
-    with bootstrap.services(settings, Mandate(act=act)) as services:
+    with assembly.services(settings, Mandate(act=act)) as services:
         return run_jobs(available(), services)
 
 
@@ -72,7 +72,7 @@ def _look(sandbox: Sandbox, settings: Settings) -> None:
 
 def _repair(sandbox: Sandbox, settings: Settings) -> int:
     out = console()
-    with bootstrap.database(settings) as database:
+    with assembly.database(settings) as database:
         migrate.upgrade(database)
     out.print("[bold]2 REPAIR[/]  migrate, once --do")
     results = _passes(settings, act=True)
@@ -128,7 +128,7 @@ def _told(sandbox: Sandbox) -> None:
         still_open = seen["found"] - seen["repaired"]
         counted = f"{seen['found']} found, {seen['repaired']} repaired" if seen["repaired"] else f"{still_open} open"
         out.print(f"  {event['level']:<8} {named:<38} {counted}", markup=False)
-    found, planted = judgement.leaks(sandbox)
+    found, planted = verify.leaks(sandbox)
     out.print(
         f"  personal data in {len(sandbox.sentry.raw)} envelopes: {len(found) or 'none'} of {planted} planted values\n"
     )

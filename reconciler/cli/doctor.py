@@ -11,18 +11,18 @@ from dataclasses import asdict
 import click
 from rich.console import Console
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import counted
-from reconciler.domain.diagnosis import Diagnosis, Examination, Examined, Light, Remark, diagnose, exit_code
+from reconciler.domain.doctor import Diagnosis, Examination, Examined, Light, Remark, diagnose, exit_code
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.engine.examining import GOOGLE, TWILIO, told
-from reconciler.engine.probing import canary, text_to
+from reconciler.engine.doctor.checks import GOOGLE, TWILIO, told
+from reconciler.engine.doctor.probes import canary, text_to
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
-from reconciler.service.doctoring import SETTINGS, Practice
+from reconciler.service.doctor import SETTINGS, Practice
 from reconciler.settings import Settings
+from reconciler.wiring import assembly
 
 WIDTH = 12
 """Of the column with the checks' names."""
@@ -68,20 +68,20 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
 def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitStack) -> Iterator[Diagnosis]:
     """Without complete settings, what can be looked at with those that are there."""
     try:
-        chosen = bootstrap.settings(config)
+        chosen = assembly.settings(config)
         broken: set[str] = set()
         yield Diagnosis(check=SETTINGS, light=Light.OK, said=_settings_said(chosen))
     except ConfigurationError as error:
         yield from _mistakes(error)
         broken = {SETTINGS}
         try:
-            chosen = bootstrap.settings(config, database_only=True)
+            chosen = assembly.settings(config, database_only=True)
         except ConfigurationError:
             yield Diagnosis(check="all others", light=Light.SKIP, said=f"({SETTINGS})")
             return
-    services = stack.enter_context(bootstrap.services(chosen, Mandate(act=False)))
-    database = stack.enter_context(bootstrap.database(chosen))
-    practice = Practice(chosen, services, bootstrap.reporter(chosen.environment.sentry), database)
+    services = stack.enter_context(assembly.services(chosen, Mandate(act=False)))
+    database = stack.enter_context(assembly.database(chosen))
+    practice = Practice(chosen, services, assembly.reporter(chosen.environment.sentry), database)
     yield from diagnose([*practice.examinations(), *_probes(services, probe, number)], broken)
 
 

@@ -5,16 +5,16 @@ import logging
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, fault_lines
-from reconciler.domain.drills import NOT_PROVEN, Drilled, Tried
-from reconciler.domain.durations import ago
+from reconciler.domain.drill import NOT_PROVEN, Drilled, Tried
+from reconciler.domain.formatting import ago
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.reporting import logs
 from reconciler.service.lateness import expected, late
 from reconciler.settings import Settings
-from reconciler.store.overview import last_finished
+from reconciler.store.views.status import last_finished
+from reconciler.wiring import assembly
 
 
 @click.command("drill")
@@ -27,8 +27,8 @@ def command(as_json: bool, config: str | None) -> int:
     that says *drill* goes to the real Sentry. No booking, customer or calendar is touched.
     """
     logs.set_up(logging.WARNING)
-    settings = bootstrap.settings(config)
-    drilled = bootstrap.drill(settings, lambda: _late(settings))
+    settings = assembly.settings(config)
+    drilled = assembly.drill(settings, lambda: _late(settings))
     if as_json:
         click.echo(json.dumps(as_data(drilled), indent=2))
     else:
@@ -39,7 +39,7 @@ def command(as_json: bool, config: str | None) -> int:
 def _late(settings: Settings) -> str:
     """Jobs that ran once and have not when they should have since; none before the first runs are over."""
     try:
-        with bootstrap.database(settings) as database:
+        with assembly.database(settings) as database:
             finished, now = last_finished(database, expected(settings.file), settings.runner().scope)
     except ReconcilerError:
         return ""  # the next link says so

@@ -6,26 +6,25 @@ from datetime import datetime
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import NARROWEST, console, folded
-from reconciler.domain.advice import ASKED, CHECKED, COMMON, HEADLINE
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.durations import ago
-from reconciler.domain.evidence import QueuedText
+from reconciler.domain.decide.ledger_checks import moment
+from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Standing
+from reconciler.domain.explain.queued_text import QueuedText
+from reconciler.domain.explain.wording import ASKED, CHECKED, COMMON, HEADLINE
+from reconciler.domain.formatting import ago, shown
 from reconciler.domain.intents import Intent
-from reconciler.domain.judging import moment
-from reconciler.domain.showing import shown
-from reconciler.domain.verdicts import LABELS, Check, Condition, Standing
-from reconciler.engine import asking, explaining
-from reconciler.engine.explaining import Explained, RuleExplained
+from reconciler.engine.explain import explanation, provider_records
+from reconciler.engine.explain.explanation import Explained, RuleExplained
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
-from reconciler.service.foretelling import what_next, what_would_change
+from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
-from reconciler.store.overview import LastRun, overview
+from reconciler.store.views.status import LastRun, overview
+from reconciler.wiring import assembly
 
 SHOWN = 5
 """So many bookings are named where several begin alike."""
@@ -45,13 +44,13 @@ def command(booking: str, ask: bool, config: str | None) -> Exit:
 
     Reads, and writes nothing. The conditions and checks are the ones every pass uses.
     """
-    settings = bootstrap.settings(config)
-    with bootstrap.services(settings, Mandate(act=False)) as services:
+    settings = assembly.settings(config)
+    with assembly.services(settings, Mandate(act=False)) as services:
         found = _meant(booking, services)
-        explained = explaining.explain(found, services)
+        explained = explanation.explain(found, services)
         if explained is None:
             raise click.UsageError(f"booking {shown(found, LONGEST_ID)} is gone, or no rule looks at it")
-        records = list(asking.ask(explained.booking, services)) if ask else []
+        records = list(provider_records.ask(explained.booking, services)) if ask else []
         page = Page(settings, services.clock.now(), _last_runs(settings))
     out = console()
     for line in page.lines(explained):
@@ -67,7 +66,7 @@ def _meant(written: str, services: Services) -> BookingId:
     if not beginning:
         raise click.UsageError("which booking? Give its id, or the first characters, such as 1a2b3c4d")
     said = shown(beginning, LONGEST_ID)
-    found = explaining.beginning_with(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
+    found = explanation.beginning_with(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
     if not found:
         raise click.UsageError(f"no booking's id begins with {said}")
     if len(found) > 1:
@@ -78,7 +77,7 @@ def _meant(written: str, services: Services) -> BookingId:
 
 
 def _last_runs(settings: Settings) -> dict[str, LastRun]:
-    with bootstrap.database(settings) as database:
+    with assembly.database(settings) as database:
         return {run.job: run for run in overview(database).runs} if _has_ledger(database) else {}
 
 

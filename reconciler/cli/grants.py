@@ -2,8 +2,8 @@
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
+from reconciler.wiring import assembly
 
 DEFAULT_ROLE = "reconciler_job"
 
@@ -19,8 +19,8 @@ def command(role: str | None, read_only: bool, config: str | None) -> None:
 
     Needs no database. For whoever owns the application's tables: reconciler grants | psql "$OWNER_URL"
     """
-    settings = bootstrap.settings(config, file_only=True)
+    settings = assembly.settings(config, file_only=True)
     role = settings.environment.database_user or DEFAULT_ROLE if role is None else role
     if not role or not role.isprintable():
         raise click.UsageError("a role's name has printable characters only, one at least")
-    click.echo(bootstrap.grants(settings, role, read_only=read_only), nl=False)
+    click.echo(assembly.grants(settings, role, read_only=read_only), nl=False)

@@ -2,9 +2,10 @@
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
-from reconciler.store import copies, migrate
+from reconciler.store import migrate
+from reconciler.store.drill import shadow_tables
+from reconciler.wiring import assembly
 
 
 @click.command("migrate")
@@ -21,13 +22,13 @@ def command(sql: bool, role: str | None, config: str | None) -> None:
     if role and not sql:
         raise click.UsageError("--role goes with --sql: without it, the role of DATABASE_URL makes and owns the schema")
     if sql:
-        wanted = bootstrap.application(bootstrap.settings(config, file_only=True))
-        click.echo(migrate.script(role, copies.script(wanted)), nl=False)
+        wanted = assembly.application(assembly.settings(config, file_only=True))
+        click.echo(migrate.script(role, shadow_tables.script(wanted)), nl=False)
         return
-    settings = bootstrap.settings(config, database_only=True)
-    with bootstrap.database(settings) as database:
+    settings = assembly.settings(config, database_only=True)
+    with assembly.database(settings) as database:
         before, after = migrate.upgrade(database)
-        refreshed = copies.refresh(database, bootstrap.application(settings))
+        refreshed = shadow_tables.refresh(database, assembly.application(settings))
     if before == after:
         click.echo(f"schema reconciler is up to date ({after})")
     else:
@@ -35,7 +36,7 @@ def command(sql: bool, role: str | None, config: str | None) -> None:
     _tell_of_copies(refreshed)
 
 
-def _tell_of_copies(refreshed: copies.Refreshed) -> None:
+def _tell_of_copies(refreshed: shadow_tables.Refreshed) -> None:
     """What `reconciler drill` needs and nobody else: without it everything else works."""
     if refreshed.made:
         click.echo(f"copies of the application's tables for the fire drill: {refreshed.made} made")

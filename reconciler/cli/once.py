@@ -8,19 +8,19 @@ from datetime import timedelta
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import Report
-from reconciler.cli.stopping import KILLED_BY, finishing
+from reconciler.cli.signals import KILLED_BY, finishing
+from reconciler.domain.alerting.alerts import CheckIn, monitor_of
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.reports import CheckIn, monitor_of
 from reconciler.engine.jobs import available, raise_crash, run_job, unknown
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
-from reconciler.reporting.switches import Switches
+from reconciler.reporting.heartbeats import Switches
 from reconciler.settings import Settings
+from reconciler.wiring import assembly
 
 ORDER = tuple(GapKind)
 URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_DESIRED)
@@ -51,13 +51,13 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bo
     if scheduled and not act:
         raise click.UsageError("--scheduled goes with --do: looking is nobody's sign of life")
     logs.set_up(logging.WARNING)
-    chosen, stop = bootstrap.settings(config), threading.Event()
+    chosen, stop = assembly.settings(config), threading.Event()
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
     # Looking may be cut short at any moment; a repair is finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
-    services = bootstrap.services(chosen, Mandate(act=act, ceiling=ceiling), stop=stop)
+    services = assembly.services(chosen, Mandate(act=act, ceiling=ceiling), stop=stop)
     with signals as caught, signs as done, services as parts:
-        done += run_jobs(names, parts, bootstrap.switches(chosen) if scheduled else None)
+        done += run_jobs(names, parts, assembly.switches(chosen) if scheduled else None)
     Report(parts).show(done)
     raise_crash(done)
     return KILLED_BY + caught[0] if caught else exit_code(done)
@@ -72,7 +72,7 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
         yield results
         ok = _went_well(results)
     finally:
-        reporter = bootstrap.reporter(chosen.environment.sentry)
+        reporter = assembly.reporter(chosen.environment.sentry)
         if reporter and chosen.file.reporting.monitors != "off":
             every = min((job.every for job in chosen.file.running().values() if job.every), default=None)
             monitor = monitor_of(chosen.runner().scope)

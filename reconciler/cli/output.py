@@ -8,10 +8,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from reconciler.domain.decide.plan import Decision, Tripped
+from reconciler.domain.decide.verdicts import LABELS, Standing
 from reconciler.domain.gaps import Effect, IntegrationFault
-from reconciler.domain.plan import Decision, Tripped
-from reconciler.domain.verdicts import LABELS, Standing
-from reconciler.engine.results import Became, PassResult
+from reconciler.engine.reconcile.results import Became, PassResult
 from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 

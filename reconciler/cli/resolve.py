@@ -4,18 +4,18 @@ import re
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console
 from reconciler.domain.bookings import reference
+from reconciler.domain.decide.ledger_checks import why_a_person
+from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, State
-from reconciler.domain.judging import why_a_person
-from reconciler.domain.verdicts import LABELS
-from reconciler.engine import resolving
-from reconciler.engine.resolving import Word
+from reconciler.engine import resolve
+from reconciler.engine.resolve import Word
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
+from reconciler.wiring import assembly
 
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 FOLLOWS = {
@@ -45,14 +45,14 @@ def command(intent: str | None, word: Word | None, provider_id: str | None, act:
         )
     if provider_id and word is not Word.SENT:
         raise click.UsageError("--id goes with --sent")
-    with bootstrap.services(bootstrap.settings(config), Mandate(act=True)) as services:
+    with assembly.services(assembly.settings(config), Mandate(act=True)) as services:
         if intent is None or word is None:
             return _list(services)
         return _resolve(_one(intent, services), word, provider_id, services, act=act)
 
 
 def _list(services: Services) -> Exit:
-    unsettled = resolving.unsettled(services)
+    unsettled = resolve.unsettled(services)
     out = console()
     for intent in unsettled:
         out.print(_line(intent), markup=False, soft_wrap=True)
@@ -70,7 +70,7 @@ def _line(intent: Intent) -> str:
 
 
 def _one(prefix: str, services: Services) -> Intent:
-    found = resolving.beginning_with(prefix, services)
+    found = resolve.beginning_with(prefix, services)
     if not found:
         raise click.UsageError(f"no intent's id begins with {prefix}; those that wait: reconciler resolve")
     if len(found) > 1:
@@ -86,12 +86,12 @@ def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Serv
         raise click.UsageError("for an event, --sent needs --id with the event's id")
     if provider_id and intent.effect is Effect.TEXT and not _SID.fullmatch(provider_id):
         raise click.UsageError(f"{provider_id} is no SID of Twilio's: SM or MM and 32 hexadecimal digits")
-    if provider_id and resolving.is_taken(intent, provider_id, services):
+    if provider_id and resolve.is_taken(intent, provider_id, services):
         raise click.UsageError(f"{provider_id} belongs to another text or event already")
     if not act:
         click.echo(f"{_line(intent)}\nwould: {FOLLOWS[word]}. Nothing was written; add --do")
         return Exit.WORK_LEFT
-    resolved = resolving.resolve(intent, word, provider_id, services)
+    resolved = resolve.resolve(intent, word, provider_id, services)
     if resolved is None:
         raise click.UsageError(f"intent {intent.id} is settled by now, or somebody is asking for it: look again")
     click.echo(f"{resolved.effect} for {reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")

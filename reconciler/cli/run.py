@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 import click
 import structlog
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
+from reconciler.domain.alerting.alerts import Level, Report
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import Level, Report
 from reconciler.engine.jobs import unknown
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.reporting import logs
-from reconciler.service.keeper import Keeper
+from reconciler.service.scheduler_loop import Keeper
 from reconciler.settings import Settings
-from reconciler.settings.environment import read_sentry
+from reconciler.settings.env.environment import read_sentry
 from reconciler.web.server import bind, serving
+from reconciler.wiring import assembly
 
 
 @click.command("run")
@@ -38,12 +38,12 @@ def command(address: str | None, config: str | None) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     try:
-        settings = _checked(bootstrap.settings(config))
+        settings = _checked(assembly.settings(config))
         bound = bind(address, settings) if address else None
     except ConfigurationError as error:
         _tell(error)
         raise
-    keeper = Keeper(settings=settings, stop=stop, reporter=bootstrap.reporter(settings.environment.sentry))
+    keeper = Keeper(settings=settings, stop=stop, reporter=assembly.reporter(settings.environment.sentry))
     if not _kept(keeper, bound):
         # A thread that hangs would keep the interpreter from ending; what it did is in the ledger.
         logging.shutdown()
@@ -69,7 +69,7 @@ def _checked(settings: Settings) -> Settings:
 
 def _tell(error: ConfigurationError) -> None:
     """The mistakes hold names and lines, never a value of the environment."""
-    reporter = bootstrap.reporter(read_sentry(os.environ))
+    reporter = assembly.reporter(read_sentry(os.environ))
     if reporter is None:
         return
     reporter.tell(

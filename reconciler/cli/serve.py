@@ -7,11 +7,11 @@ import threading
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.errors import Exit
 from reconciler.reporting import logs
 from reconciler.web.server import DEFAULT, bind, serving
+from reconciler.wiring import assembly
 
 
 @click.command("serve")
@@ -27,7 +27,7 @@ def command(address: str, config: str | None) -> None:
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
-    settings = bootstrap.settings(config, database_only=True)
+    settings = assembly.settings(config, database_only=True)
     with serving(bind(address, settings), settings) as page:
         click.echo(f"status page: {page.url}")
         while page.thread.is_alive() and not stop.wait(1):

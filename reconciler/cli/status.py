@@ -5,19 +5,19 @@ from datetime import datetime
 
 import click
 
-from reconciler import bootstrap
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, removal
-from reconciler.domain.durations import ago
+from reconciler.domain.alerting.alerts import command_of
+from reconciler.domain.decide.verdicts import LABELS
+from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
-from reconciler.domain.reports import command_of
-from reconciler.domain.verdicts import LABELS
-from reconciler.engine.results import REMOVED
+from reconciler.engine.reconcile.results import REMOVED
 from reconciler.errors import Exit
 from reconciler.service.lateness import expected, late
 from reconciler.settings import Settings
 from reconciler.store.database import Database
-from reconciler.store.overview import LastRun, Overview, Turn, last_finished, overview
+from reconciler.store.views.status import LastRun, Overview, Turn, last_finished, overview
+from reconciler.wiring import assembly
 
 
 @click.command("status")
@@ -28,8 +28,8 @@ def command(as_json: bool, healthy: bool, config: str | None) -> int:
     """Show what the last pass of each job found, and which gaps are open and whose turn it is."""
     if as_json and healthy:
         raise click.UsageError("--json and --healthy do not go together")
-    settings = bootstrap.settings(config, database_only=True)
-    with bootstrap.database(settings) as database:
+    settings = assembly.settings(config, database_only=True)
+    with assembly.database(settings) as database:
         if healthy:
             return _tell_late(settings, database)
         seen = overview(database)

@@ -5,8 +5,8 @@ import importlib
 import pkgutil
 from collections.abc import Collection, Sequence
 
-from reconciler.engine import telling
-from reconciler.engine.results import PassResult
+from reconciler.engine import alerting
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 
 FOLDER = "jobs"
@@ -34,7 +34,7 @@ def run_job(name: str, services: Services) -> Sequence[PassResult]:
         DatabaseDisagrees: our own schema is not as this version needs it.
     """
     results = perform(name, services)
-    telling.report(results, services)
+    alerting.report(results, services)
     return results
 
 

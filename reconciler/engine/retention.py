@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import IntentId
-from reconciler.engine.integration import disagreement, record_faults, unreachable_database
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.integration_faults import disagreement, record_faults, unreachable_database
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Kept, Place, Services, Transaction
 

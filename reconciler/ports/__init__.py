@@ -4,9 +4,10 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 *return* an ``Outcome``, because what became of a write is data to be recorded, not an exception to be lost.
 """
 
+from reconciler.ports.alerting import Episodes, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OurRow, QueueRow, StoredEvent
+from reconciler.ports.doctor import CalendarFacts, Delivery, Pooler, Server
 from reconciler.ports.drill import Rehearsal, Stage
-from reconciler.ports.examining import CalendarFacts, Delivery, Pooler, Server
 from reconciler.ports.ledger import Installation, Ledger, NewIntent, Runner
 from reconciler.ports.providers import (
     DUPLICATE,
@@ -22,7 +23,6 @@ from reconciler.ports.reporting import Reporter, Route
 from reconciler.ports.retention import Kept, Page, Place, Retention
 from reconciler.ports.services import Clock, Mandate, Services, Window
 from reconciler.ports.store import Store, Transaction
-from reconciler.ports.telling import Episodes, Outbox
 
 __all__ = [
     "DUPLICATE",

@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.diagnosis import Examined, Remark
-from reconciler.domain.evidence import QueuedText
+from reconciler.domain.decide.plan import EVERYTHING, Look, Span
+from reconciler.domain.decide.sms import Draft
+from reconciler.domain.decide.verdicts import Condition, Finding
+from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.explain.queued_text import QueuedText
+from reconciler.domain.explain.remediation import Lever, Wanted
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import IntentId
-from reconciler.domain.levers import Lever, Wanted
-from reconciler.domain.plan import EVERYTHING, Look, Span
-from reconciler.domain.texts import Draft
-from reconciler.domain.verdicts import Condition, Finding
 
 
 class Lock(StrEnum):

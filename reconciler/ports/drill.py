@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from reconciler.domain.alerting.alerts import Report
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.drills import Seed
+from reconciler.domain.drill import Seed
 from reconciler.domain.gaps import IntegrationFault
-from reconciler.domain.reports import Report
 from reconciler.ports.reporting import Reporter
 from reconciler.ports.services import Clock, Services
 

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking
-from reconciler.domain.diagnosis import Remark
-from reconciler.domain.events import CalendarEvent, EventBody
+from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
+from reconciler.domain.decide.sms import Draft
+from reconciler.domain.decide.sms_settlement import SentText, Trail
+from reconciler.domain.doctor import Remark
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome
-from reconciler.domain.settling import SentText, Trail
-from reconciler.domain.texts import Draft
-from reconciler.ports.examining import CalendarFacts, Delivery
+from reconciler.ports.doctor import CalendarFacts, Delivery
 
 
 class PhoneNumbers(Protocol):

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from reconciler.domain.drills import Drilled
-from reconciler.domain.episodes import Deadlines
+from reconciler.domain.alerting.alerts import Report
+from reconciler.domain.alerting.incidents import Deadlines
+from reconciler.domain.decide.plan import Span
+from reconciler.domain.decide.policies import EventPolicy, Limits, Policy, TextPolicy
+from reconciler.domain.drill import Drilled
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.plan import Span
-from reconciler.domain.policies import EventPolicy, Limits, Policy, TextPolicy
-from reconciler.domain.reports import Report
 from reconciler.ports.ledger import Runner
 from reconciler.ports.providers import Calendar, PhoneNumbers, SmsGateway, Wording
 from reconciler.ports.reporting import Reporter, Route

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from reconciler.ports.alerting import Episodes, Outbox
 from reconciler.ports.bookings import Bookings
-from reconciler.ports.examining import Server
+from reconciler.ports.doctor import Server
 from reconciler.ports.ledger import Ledger
 from reconciler.ports.retention import Retention
-from reconciler.ports.telling import Episodes, Outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

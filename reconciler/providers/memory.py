@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reconciler.domain.diagnosis import Remark
-from reconciler.domain.events import CalendarEvent, EventBody
+from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
+from reconciler.domain.decide.sms_settlement import SentText, Trail
+from reconciler.domain.doctor import Remark
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
-from reconciler.domain.settling import SentText, Trail
 from reconciler.ports import DUPLICATE, CalendarFacts, Clock, Delivery, OutgoingText, ProviderFailure
 
 

@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from reconciler.domain.reports import Report
+from reconciler.domain.alerting.alerts import Report
 from reconciler.reporting.redact import clean
 
 _log = structlog.get_logger()

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from reconciler.domain.drills import DrillReport
-from reconciler.domain.reports import CheckIn, Report, Told
+from reconciler.domain.alerting.alerts import CheckIn, Report, Told
+from reconciler.domain.drill import DrillReport
 
 
 @dataclass(frozen=True, slots=True)

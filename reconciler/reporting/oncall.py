@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from reconciler.domain.reports import Level, Report, Told, What
+from reconciler.domain.alerting.alerts import Level, Report, Told, What
 from reconciler.reporting.redact import masked
 
 if TYPE_CHECKING:

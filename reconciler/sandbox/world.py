@@ -11,12 +11,12 @@ from typing import Any, Self
 
 from psycopg import Connection, sql
 
-from reconciler.sandbox.bookings import demo_bookings
-from reconciler.sandbox.cast import ZONE, DemoBooking, Row
-from reconciler.sandbox.google import GoogleStandIn
+from reconciler.sandbox.demo.bookings import demo_bookings
+from reconciler.sandbox.demo.fixtures import ZONE, DemoBooking, Row
+from reconciler.sandbox.fakes.google import GoogleStandIn
+from reconciler.sandbox.fakes.sentry import SentryStandIn
+from reconciler.sandbox.fakes.twilio import TwilioStandIn
 from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
-from reconciler.sandbox.sentry import SentryStandIn
-from reconciler.sandbox.twilio import TwilioStandIn
 
 DATABASE = "venue"
 JOB, READER, APPLICATION, OWNER = "reconciler_job", "reconciler_reader", "venue_app", "venue_owner"

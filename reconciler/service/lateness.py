@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from reconciler.domain.policies import Policy
+from reconciler.domain.decide.policies import Policy
 from reconciler.schedule import GRACE
-from reconciler.settings.model import CronFile, Job
+from reconciler.settings.file.model import CronFile, Job
 
 _REPEATED = timedelta(hours=3)
 """No change of the clocks repeats or leaves out more than this."""

@@ -6,11 +6,9 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from reconciler.domain.alerting.incidents import Deadlines
 from reconciler.domain.backoff import Backoff
-from reconciler.domain.digests import digest
-from reconciler.domain.episodes import Deadlines
-from reconciler.domain.gaps import GapKind
-from reconciler.domain.policies import (
+from reconciler.domain.decide.policies import (
     Breaker,
     Deliver,
     EventPolicy,
@@ -20,13 +18,16 @@ from reconciler.domain.policies import (
     RecipientLimit,
     TextPolicy,
 )
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.hashing import digest
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
-from reconciler.settings import environment, source
-from reconciler.settings.model import CronFile, SmsStuck, SmsUnproven
-from reconciler.settings.source import Source
-from reconciler.settings.told_variables import unnamed
-from reconciler.settings.values import Per, write_duration
+from reconciler.settings.env import environment
+from reconciler.settings.env.alerting import unnamed
+from reconciler.settings.file import source
+from reconciler.settings.file.model import CronFile, SmsStuck, SmsUnproven
+from reconciler.settings.file.source import Source
+from reconciler.settings.file.values import Per, write_duration
 from reconciler.text.templates import Wording, check_template
 
 DEFAULT_FILE = Path("cron.yaml")

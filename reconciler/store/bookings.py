@@ -12,17 +12,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
-from reconciler.domain.diagnosis import Examined, Remark
-from reconciler.domain.evidence import QueuedText
+from reconciler.domain.decide.plan import EVERYTHING, Look, Span
+from reconciler.domain.decide.verdicts import Condition, Finding
+from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.explain.queued_text import QueuedText
+from reconciler.domain.explain.remediation import Lever, Wanted
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.levers import Lever, Wanted
-from reconciler.domain.plan import EVERYTHING, Look, Span
-from reconciler.domain.verdicts import Condition, Finding
 from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
-from reconciler.store import checks, evidence, levers, look, needs, recipients, rules, trials, worth_knowing
-from reconciler.store.catalog import CatalogTable
-from reconciler.store.queue_rows import columns_of
-from reconciler.store.rules import OURS, Tables
+from reconciler.store.app import booking_facts, conditions, recipients, remediation, scan
+from reconciler.store.app.conditions import OURS, Tables
+from reconciler.store.app.queue_rows import columns_of
+from reconciler.store.schema import checks, requirements, trial_writes, warnings
+from reconciler.store.schema.catalog import CatalogTable
 
 _SOMEBODY_WAITS = text("""
     SELECT EXISTS (SELECT FROM pg_locks
@@ -43,22 +44,22 @@ class PostgresBookings:
     tables: Tables
 
     def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
-        return checks.faults(self.connection, needs.of_effect(self.tables.application, effect), writing=writing)
+        return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
 
     def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
-        return checks.faults(self.connection, needs.of_watch(self.tables.application, kind), writing=False)
+        return checks.faults(self.connection, requirements.of_watch(self.tables.application, kind), writing=False)
 
     def rehearse(self, effect: Effect) -> Examined:
-        return trials.REHEARSALS[effect](self.connection, self.tables)
+        return trial_writes.REHEARSALS[effect](self.connection, self.tables)
 
     def remarks(self) -> Sequence[Remark]:
-        return worth_knowing.remarks(self.connection, self.tables.application)
+        return warnings.remarks(self.connection, self.tables.application)
 
     def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
-        return look.look(self.connection, self.tables, kind, now, oldest, span)
+        return scan.look(self.connection, self.tables, kind, now, oldest, span)
 
     def past(self, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
-        return look.past(self.connection, self.tables, kind, now, oldest, span)
+        return scan.past(self.connection, self.tables, kind, now, oldest, span)
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
         own = self.tables.booking.c.id
@@ -82,26 +83,26 @@ class PostgresBookings:
     def findings(
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
     ) -> Mapping[BookingId, Finding]:
-        return look.findings(self.connection, self.tables, kind, now, oldest, bookings)
+        return scan.findings(self.connection, self.tables, kind, now, oldest, bookings)
 
     def conditions(
         self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
     ) -> Mapping[Condition, bool]:
-        return evidence.held(self.connection, self.tables, kind, now, oldest, booking)
+        return booking_facts.held(self.connection, self.tables, kind, now, oldest, booking)
 
     def levers(
         self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
     ) -> Sequence[Lever]:
-        return levers.of_condition(self.connection, self.tables, kind, condition, now, oldest, booking)
+        return remediation.of_condition(self.connection, self.tables, kind, condition, now, oldest, booking)
 
     def number_levers(self, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:
-        return levers.of_number(self.connection, self.tables, booking, wanted)
+        return remediation.of_number(self.connection, self.tables, booking, wanted)
 
     def consent_levers(self, booking: BookingId, significant: str) -> Sequence[Lever]:
-        return levers.of_consent(self.connection, self.tables, booking, significant)
+        return remediation.of_consent(self.connection, self.tables, booking, significant)
 
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
-        return evidence.queued(self.connection, self.tables, booking)
+        return booking_facts.queued(self.connection, self.tables, booking)
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
         statement = recipients.refusing(self.tables)
@@ -213,9 +214,9 @@ class PostgresBookings:
         row = self.tables.booking
         eligible = func.coalesce(cast(row.c.status, Text).in_(self.tables.application.statuses), False)
         stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
-        statement = select(cast(row.c.id, Text), stored, eligible, rules.starts_at(self.tables))
+        statement = select(cast(row.c.id, Text), stored, eligible, conditions.starts_at(self.tables))
         found = {}
-        for some in look.chunks(sorted(bookings)):
+        for some in scan.chunks(sorted(bookings)):
             for key, event_id, is_eligible, begins in self.connection.execute(statement.where(row.c.id.in_(some))):
                 found[BookingId(key)] = StoredEvent(event_id=event_id, eligible=is_eligible, starts_at=begins)
         return found
@@ -234,7 +235,7 @@ class PostgresBookings:
             .where(
                 row.c.id == booking,
                 stored.is_not_distinct_from(seen if seen else null()),
-                rules.starts_at(self.tables) == starts_at,
+                conditions.starts_at(self.tables) == starts_at,
                 cast(row.c.status, Text).in_(self.tables.application.statuses),
                 self.tables.mine(),
             )

@@ -18,12 +18,12 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, Programmin
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Server, Transaction
 from reconciler.store import server
+from reconciler.store.app.conditions import Tables
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.episodes import PostgresEpisodes
-from reconciler.store.ledger import PostgresLedger
-from reconciler.store.outbox import PostgresOutbox
+from reconciler.store.ledger.incidents import PostgresEpisodes
+from reconciler.store.ledger.intents import PostgresLedger
+from reconciler.store.ledger.outbox import PostgresOutbox
 from reconciler.store.retention import PostgresRetention
-from reconciler.store.rules import Tables
 
 CONNECT_TIMEOUT = 10
 """Seconds; a database that does not answer by then is told, and asked again by the next pass."""

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import Effect
-from reconciler.store import migrate, needs, rights
-from reconciler.store.app_tables import Application, Mapped
-from reconciler.store.needs import Need
+from reconciler.store import migrate
+from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.schema import privileges, requirements
+from reconciler.store.schema.requirements import Need
 
 _HEAD = """\
 -- What reconciler needs in this database by the mapping in cron.yaml, and nothing more; it may be run again.
@@ -57,10 +58,10 @@ class TableRights:
         for privilege, names in self.columns.items():
             if privilege != "SELECT":
                 yield f"-- {_WRITES[self.part][privilege]}\n"
-            yield rights.columns(privilege, names, self.mapped, role) + "\n"
+            yield privileges.columns(privilege, names, self.mapped, role) + "\n"
         yield _POLICIES
         for privilege in self.columns:
-            yield rights.policy(privilege, self.mapped, role) + "\n"
+            yield privileges.policy(privilege, self.mapped, role) + "\n"
 
 
 def script(
@@ -73,9 +74,9 @@ def script(
     tables = list(_tables(application, _wanted(application, looks, () if read_only else repairs)))
     schemas = dict.fromkeys(one.mapped.schema for one in tables)
     parts = [
-        _HEAD.format(role=rights.quoted(role)),
+        _HEAD.format(role=privileges.quoted(role)),
         _SCHEMAS,
-        *(f"{rights.use_of_schema(schema, role)}\n" for schema in schemas),
+        *(f"{privileges.use_of_schema(schema, role)}\n" for schema in schemas),
         *(line for one in tables for line in one.lines(role)),
         _OURS,
         migrate.grants(role, read_only=read_only),
@@ -86,10 +87,10 @@ def script(
 
 def _wanted(application: Application, looks: Collection[Effect], repairs: Collection[Effect]) -> list[Need]:
     """What every job needs: those that mend, those that only report, and the one that asks what is over."""
-    found = [needs.of_dates(application)]
-    found += [need for kind in application.watches for need in needs.of_watch(application, kind)]
+    found = [requirements.of_dates(application)]
+    found += [need for kind in application.watches for need in requirements.of_watch(application, kind)]
     for effect in looks:
-        wanted = needs.of_effect(application, effect)
+        wanted = requirements.of_effect(application, effect)
         found += wanted if effect in repairs else [need.looking() for need in wanted]
     return found
 

@@ -13,8 +13,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from reconciler.errors import DatabaseDisagrees
-from reconciler.store import rights
 from reconciler.store.database import Database
+from reconciler.store.schema import privileges as privilege_sql
 
 SCHEMA = "reconciler"
 _HEAD = "head"
@@ -122,8 +122,8 @@ def _no_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagr
     )
 
 
-def _lines(role: str, privileges: Sequence[str]) -> list[str]:
-    every_row, to = ", ".join(privileges), f"TO {rights.quoted(role)};"
+def _lines(role: str, wanted: Sequence[str]) -> list[str]:
+    every_row, to = ", ".join(wanted), f"TO {privilege_sql.quoted(role)};"
     return [
         f"GRANT USAGE ON SCHEMA {SCHEMA} {to}",
         f"GRANT {every_row} ON ALL TABLES IN SCHEMA {SCHEMA} {to}",

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Text, cast, select, text
 
+from reconciler.domain.alerting.incidents import SENTRY
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.episodes import SENTRY
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import IntentId, State
 from reconciler.ports import Kept, Page, Place
-from reconciler.store import checks, look, needs
-from reconciler.store.rules import Tables, may_be_to_come
+from reconciler.store.app import scan
+from reconciler.store.app.conditions import Tables, may_be_to_come
+from reconciler.store.schema import checks, requirements
 
 _FINAL = "state IN ({})".format(", ".join(f"'{state}'" for state in State if state.is_final))
 # The generation counts a booking's intents: its history goes as a whole, or stays.
@@ -90,7 +91,7 @@ class PostgresRetention:
     tables: Tables
 
     def blindness(self) -> Sequence[IntegrationFault]:
-        return checks.faults(self.connection, [needs.of_dates(self.tables.application)], writing=False)
+        return checks.faults(self.connection, [requirements.of_dates(self.tables.application)], writing=False)
 
     def old_intents(self, before: datetime, most: int, after: Place | None) -> Page:
         at, id_ = after or (None, None)
@@ -107,7 +108,7 @@ class PostgresRetention:
         statement = select(cast(key, Text)).where(may_be_to_come(self.tables, before))
         return {
             BookingId(found)
-            for some in look.chunks(sorted(bookings))
+            for some in scan.chunks(sorted(bookings))
             for found in self.connection.scalars(statement.where(key.in_(some)))
         }
 

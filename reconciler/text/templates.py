@@ -13,8 +13,8 @@ from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.settling import carries
-from reconciler.domain.texts import Draft
+from reconciler.domain.decide.sms import Draft
+from reconciler.domain.decide.sms_settlement import carries
 from reconciler.ports import Unwritable
 from reconciler.text.segments import segments
 

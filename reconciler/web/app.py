@@ -12,20 +12,20 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from reconciler.engine import explaining
+from reconciler.engine.explain import explanation
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
 from reconciler.ports import Services
 from reconciler.settings import Settings
 from reconciler.store.database import READ, Database
-from reconciler.store.glance import Glance, glance, last_day, last_runs
-from reconciler.store.overview import require_ledger
+from reconciler.store.views.dashboard import Glance, glance, last_day, last_runs
+from reconciler.store.views.status import require_ledger
 from reconciler.web import metrics
-from reconciler.web.asking import Asker
+from reconciler.web.booking_view import Explanation
 from reconciler.web.chart import chart
-from reconciler.web.explained import Explanation
-from reconciler.web.pages import Pages
+from reconciler.web.db_executor import Asker
+from reconciler.web.rendering import Pages
 from reconciler.web.security import Gate
-from reconciler.web.sight import sight
+from reconciler.web.status_view import sight
 
 ROUTES = {
     "/": "overview",
@@ -82,7 +82,7 @@ class Site:
         begins = request.query_params.get("ref", "").strip()
         if len(begins) < SHORTEST or not _is_id(begins):
             raise HTTPException(400, f"a reference or an id: {SHORTEST} to {LONGEST_ID} characters of it")
-        found = await self.asker.ask(lambda: explaining.beginning_with(begins, FOUND + 1, self.services))
+        found = await self.asker.ask(lambda: explanation.beginning_with(begins, FOUND + 1, self.services))
         if len(found) == 1:
             # A path of our own, whatever the id holds: never an address elsewhere.
             return RedirectResponse(f"/bookings/{quote(found[0], safe='')}", 303)
@@ -163,9 +163,9 @@ class Site:
 
     def _explanation(self, written: str) -> Explanation | None:
         # What is no id of their kind (a word where ids are numbers) is found by nobody, and compared with none.
-        begin = explaining.beginning_with(written, FOUND, self.services)
+        begin = explanation.beginning_with(written, FOUND, self.services)
         booking = next((one for one in begin if one.lower() == written.lower()), None)
-        found = explaining.explain(booking, self.services) if booking else None
+        found = explanation.explain(booking, self.services) if booking else None
         if found is None:
             return None
         runs = last_runs(self.database, self.settings.file.running(), self.settings.runner().scope)

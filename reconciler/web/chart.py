@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.store.glance import Day
+from reconciler.store.views.dashboard import Day
 
 WIDTH, HEIGHT = 700, 150
 """Of the drawing, in its own units; the page scales it."""

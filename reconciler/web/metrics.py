@@ -15,11 +15,11 @@ from prometheus_client.registry import Collector
 
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import State
-from reconciler.engine.results import Became
+from reconciler.engine.reconcile.results import Became
 from reconciler.service.lateness import late
-from reconciler.settings.model import CronFile
-from reconciler.store.glance import Glance, LastDay
-from reconciler.store.overview import Turn
+from reconciler.settings.file.model import CronFile
+from reconciler.store.views.dashboard import Glance, LastDay
+from reconciler.store.views.status import Turn
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {

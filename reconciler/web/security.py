@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reconciler.settings.variables import is_loopback
+from reconciler.settings.env.reader import is_loopback
 
 LONGEST_PATH = 512
 LONGEST_QUERY = 512

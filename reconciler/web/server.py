@@ -10,13 +10,13 @@ from threading import Thread
 
 import uvicorn
 
-from reconciler import bootstrap
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Mandate
 from reconciler.settings import Settings
-from reconciler.settings.variables import is_loopback
+from reconciler.settings.env.reader import is_loopback
 from reconciler.web.app import Site
-from reconciler.web.asking import Asker
+from reconciler.web.db_executor import Asker
+from reconciler.wiring import assembly
 
 DEFAULT = "127.0.0.1:8080"
 MOST_CONNECTIONS = 100
@@ -94,9 +94,9 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
     """The page answers on ``bound`` until the end of the block; call ``ends`` before it to know whether it did."""
     with ExitStack() as stack:
         stack.enter_context(bound)
-        database = stack.enter_context(bootstrap.page_database(settings))
-        services = stack.enter_context(bootstrap.services(settings, Mandate(act=False), over=database))
-        asker = Asker(bootstrap.PAGE_PATIENCE)
+        database = stack.enter_context(assembly.page_database(settings))
+        services = stack.enter_context(assembly.services(settings, Mandate(act=False), over=database))
+        asker = Asker(assembly.PAGE_PATIENCE)
         config = uvicorn.Config(
             Site(settings, database, services, asker).app(),
             log_config=None,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import Sandbox
 from tests.support.command import COMMAND, Ran, environment, reconciler
 from tests.support.venue import Venue

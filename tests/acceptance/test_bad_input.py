@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox.google import GoogleStandIn
-from reconciler.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN, PHONE_NUMBER
+from reconciler.sandbox.fakes.google import GoogleStandIn
+from reconciler.sandbox.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PHONE_NUMBER
 from tests.support.command import COMMAND, Ran, environment, reconciler
 from tests.support.venue import Venue
 

@@ -5,14 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler import bootstrap
 from reconciler.cli.once import run_jobs
 from reconciler.engine.jobs import available
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Mandate
-from reconciler.sandbox import judgement
+from reconciler.sandbox.demo import verify
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
+from reconciler.wiring import assembly
 from tests.support.clock import StandingClock
 from tests.support.venue import Venue
 
@@ -29,7 +29,7 @@ MOMENTS = {
 
 
 def passes(settings: Settings, clock: StandingClock) -> list[PassResult]:
-    with bootstrap.services(settings, Mandate(act=True), clock) as services:
+    with assembly.services(settings, Mandate(act=True), clock) as services:
         return run_jobs(available(), services)
 
 
@@ -45,7 +45,7 @@ def test_the_demo_ends_as_expected_and_a_second_pass_writes_nothing(venue: Venue
     with Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now) as sandbox:
         settings = load(sandbox.cron_yaml, sandbox.environment())
         first = passes(settings, clock)
-        assert judgement.surprises(sandbox) == []
+        assert verify.surprises(sandbox) == []
         for result in (result for result in first if result.kind and result.job != "unsettled_repairs"):
             assert result.plan is not None
             assert sum(result.plan.tally().values()) == result.plan.looked_at == len(sandbox.bookings)
@@ -58,7 +58,7 @@ def test_the_demo_ends_as_expected_and_a_second_pass_writes_nothing(venue: Venue
 def test_a_missing_effect_is_a_surprise(venue: Venue) -> None:
     """The judgement itself can fail: without a pass, everything that is missing is silent."""
     with Sandbox(postgres=venue.postgres, database=venue.name) as sandbox:
-        silent = {surprise.reference for surprise in judgement.surprises(sandbox) if surprise.silent}
+        silent = {surprise.reference for surprise in verify.surprises(sandbox) if surprise.silent}
         lacking = ("sent", "stuck", "unproven")
         missing = {b.reference for b in sandbox.bookings if b.text in lacking or b.calendar == "created"}
         assert missing <= silent

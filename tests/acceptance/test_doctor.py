@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox.google import GoogleStandIn
-from reconciler.sandbox.twilio import ACCOUNT_SID, AUTH_TOKEN, PHONE_NUMBER
+from reconciler.sandbox.fakes.google import GoogleStandIn
+from reconciler.sandbox.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PHONE_NUMBER
 from tests.support.command import COMMAND, Ran, environment, reconciler
 from tests.support.network import closed_port
 from tests.support.patient import Patient

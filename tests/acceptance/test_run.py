@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
 from tests.support.command import COMMAND, environment, reconciler

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from reconciler.sandbox.faults import Fault
+from reconciler.sandbox.fakes.faults import Fault
 from tests.chaos.scenarios import (
     DROPPED,
     EMPTY,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.cli.stopping import KILLED_BY
+from reconciler.cli.signals import KILLED_BY
 from reconciler.errors import Exit
 from tests.chaos.stage import Scene
 

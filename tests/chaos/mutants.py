@@ -10,25 +10,25 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from reconciler.domain import events as event_words
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.event_table import Seen
-from reconciler.domain.event_table import Step as EventStep
+from reconciler.domain.decide import calendar_event as event_words
+from reconciler.domain.decide.calendar_decision_table import Seen
+from reconciler.domain.decide.calendar_decision_table import Step as EventStep
 from reconciler.domain.intents import NEXT_STATE, Intent, Outcome, Result, State
-from reconciler.engine import outcomes, texts
-from reconciler.engine.event_making import Making
-from reconciler.engine.events import Events
-from reconciler.engine.mender import Scope
-from reconciler.engine.results import Mended
-from reconciler.engine.text_evidence import TextAsker
-from reconciler.engine.texts import Texts
-from reconciler.engine.write_back import WriteBack
+from reconciler.engine.reconcile.results import Mended
+from reconciler.engine.repair import outcomes, sms
+from reconciler.engine.repair.calendar import Events
+from reconciler.engine.repair.calendar_create import Making
+from reconciler.engine.repair.calendar_write_back import WriteBack
+from reconciler.engine.repair.repairer import Scope
+from reconciler.engine.repair.sms import Texts
+from reconciler.engine.repair.sms_evidence import TextAsker
 from reconciler.ports import OutgoingText
-from reconciler.providers.google_calendar import GoogleCalendar
-from reconciler.providers.twilio import TwilioGateway
-from reconciler.store import ledger
+from reconciler.providers.google.calendar import GoogleCalendar
+from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.ledger import PostgresLedger
+from reconciler.store.ledger import intents
+from reconciler.store.ledger.intents import PostgresLedger
 from tests.chaos.scenarios import (
     LEASE,
     LONG_SETTLE,
@@ -79,12 +79,12 @@ def _put(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
 
 def _in_sql(name: str, *changes: tuple[str, str]) -> None:
     """The same for a statement of the ledger."""
-    statement = str(getattr(ledger, name))
+    statement = str(getattr(intents, name))
     for old, new in changes:
         if old not in statement:
             raise LookupError(f"{name} has no {old}")
         statement = statement.replace(old, new)
-    setattr(ledger, name, ledger.text(statement))
+    setattr(intents, name, intents.text(statement))
 
 
 def _killed(point: str, **more: Any) -> tuple[Step, ...]:
@@ -98,7 +98,7 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
 @mutant("duplicate", steps=_stopped("after text.row#1", beside=1, beside_order="kill after twilio.create#1"))
 def skip_the_claim() -> None:
     """Whoever read an intent has it: no lease and no token guards it, and nobody looks again before the call."""
-    _in_sql("_CLAIM", (f"AND {ledger._FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
+    _in_sql("_CLAIM", (f"AND {intents._FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
     _in_sql("_MOVE", ("AND claim = CAST(:claim AS uuid) AND state = ANY(:from)", "AND :claim <> '' AND :from <> '{}'"))
     look_once()
 
@@ -113,7 +113,7 @@ def call_before_the_intent() -> None:
             return put
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            decision = texts.recheck(self, tx, put, scope, now)
+            decision = sms.recheck(self, tx, put, scope, now)
         if isinstance(decision, Mended) or decision.draft is None:
             raise AssertionError("the scenario has nothing that could change in between")
         draft = decision.draft
@@ -169,7 +169,7 @@ def look_once() -> None:
 
         return recheck
 
-    _put(texts, "recheck", once)
+    _put(sms, "recheck", once)
 
 
 @mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))

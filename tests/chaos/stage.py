@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconciler.sandbox.faults import Fault, Faults
+from reconciler.sandbox.fakes.faults import Fault, Faults
+from reconciler.sandbox.fakes.server import Request, Response, StandIn
 from reconciler.sandbox.postgres import PostgresServer
-from reconciler.sandbox.server import Request, Response, StandIn
 from reconciler.sandbox.world import Sandbox
 from tests.chaos import mutants, points
 from tests.chaos.application import Application

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.events import EventBody
+from reconciler.domain.decide.calendar_event import EventBody
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, Calendar
-from reconciler.providers.google_calendar import CAN_WRITE, GoogleCalendar
-from reconciler.providers.google_credentials import ServiceAccount
+from reconciler.providers.google.calendar import CAN_WRITE, GoogleCalendar
+from reconciler.providers.google.credentials import ServiceAccount
 from reconciler.providers.memory import MemoryCalendar
-from reconciler.sandbox.google import GoogleStandIn
+from reconciler.sandbox.fakes.google import GoogleStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")

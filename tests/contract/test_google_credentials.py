@@ -16,19 +16,19 @@ from typing import Any
 import pytest
 import requests
 
-from reconciler import bootstrap
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.events import EventBody
+from reconciler.domain.decide.calendar_event import EventBody
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import ProviderFailure
-from reconciler.providers import google_credentials
-from reconciler.providers.google_calendar import GoogleCalendar
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import CLIENT_EMAIL, GoogleStandIn, google_error
-from reconciler.sandbox.google_tokens import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
-from reconciler.sandbox.server import Request, Response
-from reconciler.settings.environment import read
+from reconciler.providers.google import credentials
+from reconciler.providers.google.calendar import GoogleCalendar
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import CLIENT_EMAIL, GoogleStandIn, google_error
+from reconciler.sandbox.fakes.google_tokens import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from reconciler.sandbox.fakes.server import Request, Response
+from reconciler.settings.env.environment import read
+from reconciler.wiring import assembly
 
 pytestmark = pytest.mark.long
 
@@ -102,7 +102,7 @@ def opened(google: Listening) -> Iterator[Open]:
             assert parsed is not None, mistakes
             assert parsed.google is not None
             calendar = GoogleCalendar(
-                access=bootstrap._google_access(parsed.google),
+                access=assembly._google_access(parsed.google),
                 calendar_id=parsed.google.calendar_id,
                 timeout=timedelta(seconds=timeout),
                 api_url=parsed.google.api_url,
@@ -446,7 +446,7 @@ def test_nothing_is_asked_of_anybody_else(
 def test_google_is_asked_itself_if_nothing_else_is_said(opened: Open, google: Listening, way: str) -> None:
     """Or, for a service account, whoever its key file names."""
     if way == CONSENT:
-        assert google_credentials.TOKEN_URL == "https://oauth2.googleapis.com/token"
+        assert credentials.TOKEN_URL == "https://oauth2.googleapis.com/token"
         looked_up = asked_names(opened(way, GOOGLE_TOKEN_URL=""))
         assert looked_up == {"oauth2.googleapis.com"}
     else:

@@ -22,16 +22,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import crypt
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.events import CalendarEvent, EventBody
+from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, ProviderFailure
-from reconciler.providers.google_calendar import GoogleCalendar
-from reconciler.providers.google_credentials import ServiceAccount
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import CLIENT_EMAIL, GoogleStandIn, google_error
-from reconciler.sandbox.google_state import moment
-from reconciler.sandbox.server import Request, Response
+from reconciler.providers.google.calendar import GoogleCalendar
+from reconciler.providers.google.credentials import ServiceAccount
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import CLIENT_EMAIL, GoogleStandIn, google_error
+from reconciler.sandbox.fakes.google_state import moment
+from reconciler.sandbox.fakes.server import Request, Response
 from tests.support.network import closed_port, impostor
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)

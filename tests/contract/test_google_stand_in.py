@@ -17,9 +17,9 @@ from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from reconciler.providers.google_credentials import credentials
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import GoogleStandIn
+from reconciler.providers.google.credentials import credentials
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import GoogleStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from apprise.plugins import pagerduty
 
+from reconciler.domain.alerting.alerts import Level, Report, Told, What
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import Level, Report, Told, What
 from reconciler.reporting.oncall import OncallRoute
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.webhook import Webhook
 
 PAGE = Report(

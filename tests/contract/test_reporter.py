@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.domain.drills import DrillReport
+from reconciler.domain.alerting.alerts import CheckIn, Level, Report, Told
+from reconciler.domain.drill import DrillReport
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import CheckIn, Level, Report, Told
 from reconciler.ports import Reporter
 from reconciler.reporting.memory import MemoryReporter
-from reconciler.reporting.sentry import SentryReporter
-from reconciler.sandbox.sentry import SentryStandIn
+from reconciler.reporting.sentry.notifier import SentryReporter
+from reconciler.sandbox.fakes.sentry import SentryStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 REPORT = Report(

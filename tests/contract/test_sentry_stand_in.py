@@ -13,8 +13,8 @@ import sentry_sdk
 from sentry_sdk import logger, metrics
 from sentry_sdk.crons import MonitorStatus, capture_checkin
 
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.sentry import SentryStandIn
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.sentry import SentryStandIn
 
 
 @pytest.fixture

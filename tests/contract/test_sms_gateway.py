@@ -8,8 +8,8 @@ import pytest
 from reconciler.domain.intents import Result
 from reconciler.ports import OutgoingText, ProviderFailure, SmsGateway
 from reconciler.providers.memory import MemoryGateway
-from reconciler.providers.twilio import TwilioGateway
-from reconciler.sandbox.twilio import TwilioStandIn
+from reconciler.providers.twilio.gateway import TwilioGateway
+from reconciler.sandbox.fakes.twilio import TwilioStandIn
 from tests.support.clock import StandingClock
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.reporting.switches import Switches
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.reporting.heartbeats import Switches
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.webhook import Webhook
 
 

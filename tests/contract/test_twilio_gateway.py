@@ -17,9 +17,9 @@ import pytest
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import OutgoingText, ProviderFailure
-from reconciler.providers.twilio import TwilioGateway
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.twilio import TwilioStandIn, twilio_error
+from reconciler.providers.twilio.gateway import TwilioGateway
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.twilio import TwilioStandIn, twilio_error
 from tests.support.network import closed_port, impostor
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)

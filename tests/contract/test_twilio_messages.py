@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.domain.intents import Result
 from reconciler.ports import OutgoingText, ProviderFailure
-from reconciler.providers.twilio import TwilioGateway
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.twilio import TwilioStandIn, twilio_error
+from reconciler.providers.twilio.gateway import TwilioGateway
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.twilio import TwilioStandIn, twilio_error
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 ANA, BEA = "+447700900101", "+447700900102"

@@ -12,8 +12,8 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.twilio import TwilioStandIn
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.twilio import TwilioStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 ANA, BEN = "+447700900101", "+447700900102"

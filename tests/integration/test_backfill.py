@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.plan import Span
+from reconciler.domain.decide.verdicts import Hold, Refusal, Standing
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.plan import Span
-from reconciler.domain.verdicts import Hold, Refusal, Standing
-from reconciler.engine import backfilling
-from reconciler.engine.backfilling import Widening
-from reconciler.engine.results import PassResult
+from reconciler.engine import backfill
+from reconciler.engine.backfill import Widening
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.twilio import twilio_error
 from tests.support.command import Ran, reconciler
 from tests.support.venue import Venue
 from tests.support.world import World
@@ -47,17 +47,17 @@ def filled(
 ) -> PassResult:
     """What ``reconciler backfill --only ..`` does for one effect."""
     with world.services(act=act, ceiling=ceiling) as services:
-        equipped = backfilling.equipped(
+        equipped = backfill.equipped(
             services, Span(since=span.pop("since", LONG_AGO), **span), limit=limit, stale_after=stale_after
         )
-        do = backfilling.repair if act else backfilling.look
+        do = backfill.repair if act else backfill.look
         return do(effect, equipped)
 
 
 def wider(world: World, **options: Any) -> Widening | None:
     with world.services(act=False) as services:
-        equipped = backfilling.equipped(services, Span(since=LONG_AGO), limit=None, stale_after=options.get("stale"))
-        return backfilling.widening(backfilling.look(Effect.TEXT, equipped), equipped)
+        equipped = backfill.equipped(services, Span(since=LONG_AGO), limit=None, stale_after=options.get("stale"))
+        return backfill.widening(backfill.look(Effect.TEXT, equipped), equipped)
 
 
 def verdicts(result: PassResult) -> dict[str, tuple[str, str]]:

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.domain.decide.verdicts import CONDITIONS, Condition, Standing
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.verdicts import CONDITIONS, Condition, Standing
 from tests.support.venue import Venue
 from tests.support.world import World
 

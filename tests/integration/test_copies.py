@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import bootstrap
 from reconciler.cli.main import run
-from reconciler.domain.drills import Came
+from reconciler.domain.drill import Came
 from reconciler.settings import load
-from reconciler.store import copies
-from reconciler.store.app_tables import Mapped
+from reconciler.store.app.mapping import Mapped
+from reconciler.store.drill import shadow_tables
+from reconciler.wiring import assembly
 from tests.support.venue import Venue
 
 READY = "schema reconciler is up to date (0002)\n"
@@ -33,7 +33,7 @@ class Migrate:
 
     def scanned(self, role: str = "reconciler_job") -> Came:
         """What came of a drill's second link."""
-        return bootstrap.drill(load(self.file, {"DATABASE_URL": self.venue.url(role)})).tried[1].came
+        return assembly.drill(load(self.file, {"DATABASE_URL": self.venue.url(role)})).tried[1].came
 
 
 @pytest.fixture
@@ -97,5 +97,7 @@ def test_the_script_needs_no_variable(migrate: Migrate, monkeypatch: pytest.Monk
 def test_a_copy_is_called_after_its_table() -> None:
     long = Mapped(schema="a" * 40, name="b" * 40, columns={})
     other = Mapped(schema="a" * 40, name="b" * 39 + "c", columns={})
-    names = [copies.copy_of(table).name for table in (long, other, Mapped(schema="shop", name='a "b"', columns={}))]
+    names = [
+        shadow_tables.copy_of(table).name for table in (long, other, Mapped(schema="shop", name='a "b"', columns={}))
+    ]
     assert (names[2], len(names[0]), len(set(names))) == ('drill_shop_a "b"', 63, 3)

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from jobs import missing_sms
+from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import HANDED_OVER
-from reconciler.domain.verdicts import Hold, Refusal
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import ConfigurationError, Exit
-from reconciler.sandbox.cast import STAFF
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.demo.fixtures import STAFF
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.twilio import twilio_error
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.ledger import PostgresLedger
+from reconciler.store.ledger.intents import PostgresLedger
 from tests.integration.test_refusals_and_holds import TEXT_REFUSALS, Story
 from tests.support.venue import ANA, LONDON
 from tests.support.world import World

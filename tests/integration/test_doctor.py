@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault as Answer
-from reconciler.sandbox.faults import Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import SERVICE_SID
+from reconciler.sandbox.fakes.faults import Fault as Answer
+from reconciler.sandbox.fakes.faults import Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
+from reconciler.sandbox.fakes.twilio import SERVICE_SID
 from reconciler.store.migrate import newest
 from tests.support.patient import Patient
 from tests.support.world import World

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google_tokens import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google_tokens import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 from tests.support.patient import Patient
 from tests.support.world import World
 

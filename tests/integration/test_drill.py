@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from reconciler import bootstrap
 from reconciler.cli.main import run
-from reconciler.domain.drills import Link
+from reconciler.domain.drill import Link
 from reconciler.engine.jobs import run_job
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseDisagrees, Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.settings import load
-from reconciler.store import copies
-from reconciler.store.rehearsal import RehearsalStore, undone
-from reconciler.store.rules import Tables
+from reconciler.store.app.conditions import Tables
+from reconciler.store.drill import shadow_tables
+from reconciler.store.drill.rollback_store import RehearsalStore, undone
+from reconciler.wiring import assembly
 from tests.support.command import COMMAND, environment
 from tests.support.network import closed_port
 from tests.support.venue import LEDGER, Venue
@@ -82,10 +82,10 @@ def left_behind(venue: Venue) -> list[tuple[str, int]]:
     return [(table, number) for table, number in counted if number]
 
 
-def refresh(world: World) -> copies.Refreshed:
+def refresh(world: World) -> shadow_tables.Refreshed:
     """What `reconciler migrate` does about the copies."""
     with world.venue.database() as database:
-        return copies.refresh(database, bootstrap.application(world.settings()))
+        return shadow_tables.refresh(database, assembly.application(world.settings()))
 
 
 @contextmanager
@@ -189,7 +189,7 @@ def test_jobs_that_ran_and_do_not_run_any_more(drill: Drill, world: World) -> No
 def test_before_migrate_it_says_what_to_do(bare_venue: Venue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     variables = {"DATABASE_URL": bare_venue.url(), "RECONCILER_CONFIG": str(tmp_path / "cron.yaml")}
     (tmp_path / "cron.yaml").write_text("rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}")
-    scan, repair = bootstrap.drill(load(None, variables)).tried[1:3]
+    scan, repair = assembly.drill(load(None, variables)).tried[1:3]
     assert (repair.came, scan.fault and scan.fault.remedy[:18]) == ("not reached", "reconciler migrate")
 
 
@@ -199,7 +199,7 @@ def test_before_migrate_it_says_what_to_do(bare_venue: Venue, monkeypatch: pytes
 def test_a_column_that_the_application_dropped_is_named_as_its_own(drill: Drill, world: World) -> None:
     world.venue.alter("ALTER TABLE private_booking_sms_queue DROP COLUMN message_body")
     assert "reconciler migrate" in drill.broken()[1]
-    assert refresh(world) == copies.Refreshed(made=1)
+    assert refresh(world) == shadow_tables.Refreshed(made=1)
     link, said = drill.broken()
     assert link == Link.SCAN
     assert "public.private_booking_sms_queue lacks 1 column: message_body" in said
@@ -261,9 +261,9 @@ def test_another_application_with_numbers_enums_and_sequences(drill: Drill, worl
     world.venue.alter(PARTIES)
     (drill.folder / "parties.yaml").write_text(PARTIES_YAML)
     with world.venue.database() as database:
-        wanted = bootstrap.application(load(drill.folder / "parties.yaml", world.sandbox.environment()))
-        assert copies.refresh(database, wanted) == copies.Refreshed(made=2)
-        assert copies.refresh(database, wanted) == copies.Refreshed()
+        wanted = assembly.application(load(drill.folder / "parties.yaml", world.sandbox.environment()))
+        assert shadow_tables.refresh(database, wanted) == shadow_tables.Refreshed(made=2)
+        assert shadow_tables.refresh(database, wanted) == shadow_tables.Refreshed()
     assert set(drill.came(PARTIES_YAML).values()) == {"ok"}
     assert set(drill.came().values()) == {"ok"}, "both mappings have copies of their own"
     assert world.venue.sql("SELECT is_called FROM ref_seq UNION SELECT is_called FROM texts_no_seq") == [(False,)]
@@ -318,7 +318,7 @@ def test_two_at_once_beside_a_pass_while_twilio_wants_a_pause(drill: Drill, worl
     world.venue.sql("INSERT INTO reconciler.rate VALUES ('google', now() + interval '1 h')")
     settings = world.settings()
     with ThreadPoolExecutor(2) as pool:
-        drills = [pool.submit(bootstrap.drill, settings) for _ in range(2)]
+        drills = [pool.submit(assembly.drill, settings) for _ in range(2)]
         result = world.texts()
         assert [drilled.result().faults for drilled in drills] == [(), ()]
     assert (result.repaired, len(world.sandbox.twilio.messages)) == (1, 1)
@@ -353,7 +353,7 @@ def test_a_connection_that_is_lost_in_the_middle_breaks_the_link_in_hand(drill: 
     connect = world.venue.postgres.connect
     with connect(world.venue.name) as other, ThreadPoolExecutor(1) as pool, other.transaction():
         other.execute("LOCK TABLE reconciler.gap IN SHARE MODE")
-        drilling = pool.submit(bootstrap.drill, settings)
+        drilling = pool.submit(assembly.drill, settings)
         until_it_waits(world)
         world.venue.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -368,7 +368,7 @@ def test_its_looks_write_nothing_and_its_writes_are_undone(world: World) -> None
     later = timedelta(seconds=1)
     with world.venue.database() as database:
         with undone(database) as connection:
-            store = RehearsalStore(connection, "drill", Tables.of(bootstrap.application(world.settings())))
+            store = RehearsalStore(connection, "drill", Tables.of(assembly.application(world.settings())))
             with pytest.raises(DatabaseDisagrees, match="25006"), store.reading() as tx:
                 tx.ledger.reserve_slot("twilio", later, later)
             with store.writing() as tx:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.engine import telling
-from reconciler.engine.results import PassResult
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.engine import alerting
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.webhook import Webhook
 from tests.support.world import World
 
@@ -398,7 +398,7 @@ def test_many_gaps_are_read_by_their_indexes(world: World, pager: Webhook, close
     with world.services() as services:
         began = services.clock.now()
         result = PassResult(job="ledger_retention", kind=None, effect=None, plan=None, began_at=began)
-        telling.report([result], services)
+        alerting.report([result], services)
     world.wait_for(lambda: world.venue.sql(read)[0] != (sequential, by_index))
     ((now_sequential, now_by_index),) = world.venue.sql(read)
     assert (now_sequential - sequential, now_by_index - by_index <= 25_000) == (0, True)

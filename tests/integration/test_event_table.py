@@ -12,10 +12,10 @@ from threading import Thread
 
 import pytest
 
-from reconciler.domain import events
+from reconciler.domain.decide import calendar_event
 from reconciler.domain.gaps import GapKind
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
 from tests.support.venue import LONDON
 from tests.support.world import World
 
@@ -125,7 +125,9 @@ class Stage:
         world.venue.booking(calendar_event_id=self.anchor, created_at=world.venue.now - timedelta(minutes=40))
         self.booking = world.venue.booking()
         ((installation,),) = world.venue.sql("SELECT id::text FROM reconciler.installation")
-        self.ours, self.next = (events.event_id(installation, self.booking, generation) for generation in (1, 2))
+        self.ours, self.next = (
+            calendar_event.event_id(installation, self.booking, generation) for generation in (1, 2)
+        )
         self.names = {self.ours: "ours", self.next: "ours, next"}
         world.configure(limits=", timeouts: {google: 1s}")
 

@@ -5,11 +5,11 @@ from threading import Thread
 
 import pytest
 
-from reconciler.domain import events
+from reconciler.domain.decide import calendar_event
+from reconciler.domain.decide.verdicts import Refusal
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.verdicts import Refusal
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.venue import LONDON, NOON
 from tests.support.world import World
 
@@ -111,7 +111,7 @@ def test_what_is_not_adopted(world: World, plant: object) -> None:
     world.events()
     stored = world.venue.stored_event(booking)
     assert stored is not None
-    assert stored.startswith(events.ID_PREFIX)
+    assert stored.startswith(calendar_event.ID_PREFIX)
 
 
 def test_several_candidates_are_a_person_s_business_and_looked_at_again(world: World) -> None:
@@ -189,13 +189,13 @@ def test_an_insert_that_timed_out_and_never_came_is_made_again(world: World) -> 
 def test_our_id_taken_by_a_tombstone_means_the_next_generation(world: World) -> None:
     booking = world.venue.booking()
     installation = str(world.venue.sql("SELECT id::text FROM reconciler.installation")[0][0])
-    taken = events.event_id(installation, booking, 1)
+    taken = calendar_event.event_id(installation, booking, 1)
     world.sandbox.google.put("ours, once", NOON, ENDS, id=taken)
     world.sandbox.google.delete_by_hand(taken)
     world.events()
     world.later(minutes=10)
     world.events()
-    assert world.venue.stored_event(booking) == events.event_id(installation, booking, 2)
+    assert world.venue.stored_event(booking) == calendar_event.event_id(installation, booking, 2)
 
 
 def test_the_wrong_calendar_is_noticed_before_the_first_insert(world: World) -> None:
@@ -258,7 +258,7 @@ def test_the_world_moves_on_between_the_insert_and_the_write_back(
     world.sandbox.google.delete_by_hand("appdead1")
     world.sandbox.google.faults.next_calls("events.insert", Fault(kind=Misbehaviour.SLOW, seconds=0.4))
     installation = str(world.venue.sql("SELECT id::text FROM reconciler.installation")[0][0])
-    ours = events.event_id(installation, booking, 1)
+    ours = calendar_event.event_id(installation, booking, 1)
     change = Thread(target=lambda: (world.wait_for_event(ours), world.venue.sql(statement, booking)))
     change.start()
     world.events()

@@ -8,14 +8,14 @@ from rich.cells import cell_len
 
 from reconciler.cli.main import run
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing, first_in_the_way
+from reconciler.domain.explain.remediation import Place, Wanted
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.levers import Place, Wanted
-from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, first_in_the_way
-from reconciler.engine.explaining import Explained, RuleExplained, explain, explain_each
+from reconciler.engine.explain.explanation import Explained, RuleExplained, explain, explain_each
 from reconciler.errors import Exit
-from reconciler.sandbox import judgement
-from reconciler.sandbox.cast import DemoBooking
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.demo import verify
+from reconciler.sandbox.demo.fixtures import DemoBooking
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import READER, Sandbox
 from tests.repo import examples
 from tests.support.clock import StandingClock
@@ -178,12 +178,12 @@ def test_a_page_fits_a_terminal_and_shows_nobody(week: World, typed: Callable[[W
         lines = said.splitlines()
         assert (code, len(lines) <= 25, max(map(len, lines)) <= 100) == (Exit.AS_DESIRED, True, True), said
         everything += said
-    _, planted = judgement.leaks(week.sandbox)
+    _, planted = verify.leaks(week.sandbox)
     columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
     rows = [row for booking in week.sandbox.bookings for row in (booking.row, *booking.customers)]
     values = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
     assert planted > 0
-    assert [value for value in values if len(value) > judgement.SHORTEST_PLANTED and value in everything] == []
+    assert [value for value in values if len(value) > verify.SHORTEST_PLANTED and value in everything] == []
 
 
 def test_it_writes_nothing_and_needs_no_ledger(bare_venue: Venue, typed: Callable[[World], Typed]) -> None:

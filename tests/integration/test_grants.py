@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from reconciler import bootstrap
 from reconciler.cli.grants import command
+from reconciler.domain.decide.verdicts import Standing
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.verdicts import Standing
-from reconciler.engine import explaining
+from reconciler.engine.explain import explanation
 from reconciler.errors import DatabaseDisagrees, Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import load
-from reconciler.store.overview import overview
+from reconciler.store.views.status import overview
+from reconciler.wiring import assembly
 from tests.conftest import TEMPLATE
 from tests.support.clock import StandingClock
 from tests.support.granted import OWNER, closed_venue, migrate_as_owner
@@ -79,7 +79,7 @@ def role_of(world: World) -> str:
 
 
 def printed(world: World, *, read_only: bool = False) -> str:
-    return bootstrap.grants(world.settings(), role_of(world), read_only=read_only)
+    return assembly.grants(world.settings(), role_of(world), read_only=read_only)
 
 
 def apply(world: World) -> str:
@@ -150,10 +150,10 @@ def look(world: World) -> None:
     for result in world.once(act=False).values():
         assert (result.faults, result.looks) == ((), True)
     with world.services(act=False) as services:
-        explained = explaining.explain(booking, services)
+        explained = explanation.explain(booking, services)
         assert explained
         assert {rule.verdict.standing for rule in explained.rules if rule.kind in (SMS, CALENDAR)} == {Standing.REPAIR}
-    with bootstrap.database(world.settings()) as database:
+    with assembly.database(world.settings()) as database:
         overview(database)
 
 
@@ -208,7 +208,7 @@ def test_read_only_is_enough_for_looking_and_for_nothing_else(world: World) -> N
 
 
 def test_a_second_role_takes_nothing_from_the_first(world: World) -> None:
-    world.venue.sql(bootstrap.grants(world.settings(), "reconciler_reader", read_only=True), role=OWNER)
+    world.venue.sql(assembly.grants(world.settings(), "reconciler_reader", read_only=True), role=OWNER)
     world.venue.booking()
     assert {result.faults for result in world.once().values()} == {()}
 
@@ -224,7 +224,7 @@ def bare(world: World) -> None:
 def lines() -> list[str]:
     """All that is given for the defaults, to a role named so."""
     settings = load(Path(EXAMPLE), {}, file_only=True)
-    return given(bootstrap.grants(settings, "Job_venue_closed"))
+    return given(assembly.grants(settings, "Job_venue_closed"))
 
 
 OURS, THEIRS = ([line for line in lines() if ("SCHEMA reconciler" in line) is ours] for ours in (True, False))

@@ -5,12 +5,12 @@ from threading import Thread
 
 import pytest
 
+from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.verdicts import Hold, Refusal
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
+from reconciler.sandbox.fakes.twilio import twilio_error
 from tests.support.venue import ANA
 from tests.support.world import World
 
@@ -149,7 +149,7 @@ def test_texts_of_unknown_outcome_count_for_the_recipient_s_limit(world: World) 
 
 
 def test_an_unknown_outcome_stays_visible_when_its_booking_is_cancelled(world: World) -> None:
-    from reconciler.store.overview import overview
+    from reconciler.store.views.status import overview
 
     booking = world.venue.booking(calendar_event_id="there")
     world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.LOSE))
@@ -192,16 +192,16 @@ def test_a_booking_made_nobody_knows_when_gets_its_event_and_no_text(world: Worl
 def test_a_bug_that_meets_one_booking_stops_no_other_and_is_not_hidden(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reconciler.domain import events
+    from reconciler.domain.decide import calendar_event
 
     poisoned, fine = world.venue.booking(customer_name="Poison"), world.venue.booking()
-    right = events.body
+    right = calendar_event.body
 
     def wrong(booking: object, *rest: object) -> object:
         assert getattr(booking, "name", "") != "Poison"
         return right(booking, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(events, "body", wrong)
+    monkeypatch.setattr(calendar_event, "body", wrong)
     with pytest.raises(AssertionError):
         world.events()
     assert world.venue.stored_event(fine)

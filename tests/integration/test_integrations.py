@@ -8,9 +8,9 @@ import pytest
 
 from reconciler.cli.once import run_jobs
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.patient import Patient
 from tests.support.world import World
 

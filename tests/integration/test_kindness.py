@@ -8,10 +8,10 @@ from threading import Thread
 import pytest
 
 from reconciler.domain.backoff import Backoff
-from reconciler.domain.verdicts import Hold
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.domain.decide.verdicts import Hold
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
+from reconciler.sandbox.fakes.twilio import twilio_error
 from tests.support.venue import BEA
 from tests.support.world import World
 

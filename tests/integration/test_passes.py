@@ -7,15 +7,15 @@ from threading import Thread
 
 import pytest
 
+from reconciler.domain.decide.plan import Tripped
+from reconciler.domain.decide.verdicts import Hold, Standing
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.plan import Tripped
-from reconciler.domain.verdicts import Hold, Standing
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Lock
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
+from reconciler.sandbox.fakes.twilio import twilio_error
 from tests.support.venue import ANA, Venue
 from tests.support.world import World
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.domain.diagnosis import Examined
-from reconciler.engine.probing import FAR_OFF, TEXT, canary, text_to
+from reconciler.domain.doctor import Examined
+from reconciler.engine.doctor.probes import FAR_OFF, TEXT, canary, text_to
 from reconciler.errors import Exit
 from reconciler.ports import ProviderFailure
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
 from tests.support.command import COMMAND, environment
 from tests.support.patient import Patient, Said
 from tests.support.world import World

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from reconciler.domain.decide.verdicts import Hold, Refusal, Standing
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.verdicts import Hold, Refusal, Standing
-from reconciler.sandbox.cast import STAFF
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
+from reconciler.sandbox.demo.fixtures import STAFF
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
 from tests.support.venue import ANA, LONDON, Venue
 from tests.support.world import World
 

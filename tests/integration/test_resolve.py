@@ -8,7 +8,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.domain.bookings import BookingId
 from reconciler.errors import Exit
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.venue import ANA, BEA
 from tests.support.world import World
 

@@ -14,12 +14,12 @@ import pytest
 
 from jobs import ledger_retention
 from reconciler.cli.once import run_jobs
+from reconciler.domain.decide.plan import Span
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import State
-from reconciler.domain.plan import Span
-from reconciler.engine import backfilling
-from reconciler.engine.mender import LONG_AGO
-from reconciler.engine.results import PassResult
+from reconciler.engine import backfill
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.engine.retention import BATCH
 from reconciler.errors import Exit
 from tests.support.command import COMMAND, environment, reconciler
@@ -204,8 +204,8 @@ def test_why_it_is_kept_a_text_would_be_sent_twice(world: World, forgotten: bool
         generous = timedelta(days=3650)
         with world.services() as services:
             span = Span(since=LONG_AGO, bookings=frozenset({booking}))
-            equipped = backfilling.equipped(services, span, limit=None, stale_after=generous)
-            assert backfilling.repair(Effect.TEXT, equipped).kind is GapKind.SMS_MISSING
+            equipped = backfill.equipped(services, span, limit=None, stale_after=generous)
+            assert backfill.repair(Effect.TEXT, equipped).kind is GapKind.SMS_MISSING
 
     fill()
     assert len(world.sent_to()) == 1

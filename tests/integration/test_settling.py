@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.verdicts import Hold, Refusal
-from reconciler.engine.results import PassResult, Settling
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.engine.reconcile.results import PassResult, Settling
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.twilio import twilio_error
 from tests.support.venue import ANA, BEA
 from tests.support.world import World
 

@@ -9,12 +9,12 @@ import pytest
 
 from jobs import sms_delivery
 from reconciler.cli.once import exit_code
+from reconciler.domain.decide.verdicts import Refusal, Standing
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.verdicts import Refusal, Standing
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable, Exit
 from reconciler.ports import Transaction
-from reconciler.store.overview import Turn, overview
+from reconciler.store.views.status import Turn, overview
 from tests.support.reader import look_as_reader
 from tests.support.venue import Venue
 from tests.support.world import World

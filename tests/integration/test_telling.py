@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from reconciler.cli.once import sign_of_life
-from reconciler.domain import events
-from reconciler.engine import telling
-from reconciler.sandbox.faults import Fault, Misbehaviour
+from reconciler.domain.decide import calendar_event
+from reconciler.engine import alerting
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.venue import LONDON
 from tests.support.world import World
 
@@ -287,7 +287,7 @@ def test_what_was_mended_by_a_pass_that_died_before_it_could_tell_is_told_by_the
 ) -> None:
     world.venue.booking(calendar_event_id="there")
     with monkeypatch.context() as patch:
-        patch.setattr(telling, "report", lambda *_: None)
+        patch.setattr(alerting, "report", lambda *_: None)
         assert world.texts().repaired == 1
     assert told(world) == []
     world.later(minutes=10)
@@ -300,9 +300,9 @@ def test_a_bug_that_meets_one_booking_does_not_keep_the_others_from_being_told(
 ) -> None:
     world.venue.booking(customer_name="Poison", calendar_event_id=None)
     world.venue.booking()
-    right = events.body
+    right = calendar_event.body
     wrong = lambda booking, *rest: 1 / 0 if booking.name == "Poison" else right(booking, *rest)  # noqa: E731
-    monkeypatch.setattr(events, "body", wrong)
+    monkeypatch.setattr(calendar_event, "body", wrong)
     with pytest.raises(ZeroDivisionError):
         world.once()
     assert {("calendar.missing", "never_created"), ("calendar.missing", "blocked")} <= {t[:2] for t in told(world)}

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from reconciler import bootstrap
-from reconciler.domain.diagnosis import Examined
+from reconciler.domain.doctor import Examined
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.settings import load
-from reconciler.store import checks, needs, server, trials
-from reconciler.store.rules import Tables
+from reconciler.store import server
+from reconciler.store.app.conditions import Tables
+from reconciler.store.schema import checks, requirements, trial_writes
+from reconciler.wiring import assembly
 from tests.support.venue import Venue
 
 QUEUE, BOOKINGS = "private_booking_sms_queue", "private_bookings"
@@ -224,13 +225,13 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
     venue.booking()
     (tmp_path / "cron.yaml").write_text("{}")
     chosen = load(tmp_path / "cron.yaml", {"DATABASE_URL": venue.url()}, database_only=True)
-    application = bootstrap.application(chosen)
+    application = assembly.application(chosen)
     tables = Tables.of(application)
     before = venue.checksum()
 
     def look(connection: Connection, effect: Effect) -> tuple[Examined, list[IntegrationFault]]:
-        said = trials.REHEARSALS[effect](connection, tables)
-        return said, list(checks.faults(connection, needs.of_effect(application, effect), writing=True))
+        said = trial_writes.REHEARSALS[effect](connection, tables)
+        return said, list(checks.faults(connection, requirements.of_effect(application, effect), writing=True))
 
     def tried(shape: str, effect: Effect = Effect.TEXT, role: str = JOB) -> tuple[Examined, list[IntegrationFault]]:
         found = None

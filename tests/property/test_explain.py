@@ -12,17 +12,17 @@ from rich.cells import cell_len
 
 from reconciler.cli.explain import Page
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.ledger_checks import LEDGER
+from reconciler.domain.decide.plan import Plan, Span
+from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition, Hold, Refusal, Standing
+from reconciler.domain.explain.remediation import Lever, Place, Wanted
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.judging import LEDGER
-from reconciler.domain.levers import Lever, Place, Wanted
-from reconciler.domain.plan import Plan, Span
-from reconciler.domain.verdicts import CONDITIONS, REPORTED, Condition, Hold, Refusal, Standing
-from reconciler.engine.events import Events
-from reconciler.engine.explaining import REPAIRED_BY, WATCHED_BY, Explained, RuleExplained, explain_each
-from reconciler.engine.levers import TICK
-from reconciler.engine.survey import survey
-from reconciler.engine.texts import Texts
-from reconciler.engine.watching import watch
+from reconciler.engine.explain.explanation import REPAIRED_BY, WATCHED_BY, Explained, RuleExplained, explain_each
+from reconciler.engine.explain.remediation import TICK
+from reconciler.engine.reconcile.planning import survey
+from reconciler.engine.reconcile.report_only import watch
+from reconciler.engine.repair.calendar import Events
+from reconciler.engine.repair.sms import Texts
 from reconciler.ports import Services
 from tests.support.clock import StandingClock
 from tests.support.crowd import MARKS, Crowd

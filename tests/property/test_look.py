@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from reconciler.domain.decide.verdicts import CONDITIONS, Condition
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.verdicts import CONDITIONS, Condition
 from tests.support.venue import LONDON, NOON, Venue
 from tests.support.world import World
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.cli.explain import Page
 from reconciler.domain.bookings import BookingId
-from reconciler.engine.explaining import explain_each
+from reconciler.engine.explain.explanation import explain_each
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
 from tests.support.clock import StandingClock

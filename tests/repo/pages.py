@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from reconciler import bootstrap
 from reconciler.cli.grants import DEFAULT_ROLE
-from reconciler.settings import load, values
-from reconciler.settings.model import CronFile
-from reconciler.settings.variables import VARIABLES
+from reconciler.settings import load
+from reconciler.settings.env.reader import VARIABLES
+from reconciler.settings.file import values
+from reconciler.settings.file.model import CronFile
+from reconciler.wiring import assembly
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "docs" / "settings.md"
@@ -138,7 +139,7 @@ def settings_page() -> str:
 
 def grants_page() -> str:
     settings = load(ROOT / "cron.yaml", {}, file_only=True)
-    both = (bootstrap.grants(settings, DEFAULT_ROLE), bootstrap.grants(settings, READER, read_only=True))
+    both = (assembly.grants(settings, DEFAULT_ROLE), assembly.grants(settings, READER, read_only=True))
     everything, looking = (f"```sql\n{script}```\n" for script in both)
     return f"{GRANTS_HEAD}{everything}{READ_ONLY}{looking}"
 

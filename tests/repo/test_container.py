@@ -8,9 +8,9 @@ from click import Command, Group, Option
 from ruamel.yaml import YAML
 
 from reconciler.cli.main import cli
-from reconciler.settings.environment import VARIABLES
-from reconciler.settings.model import CronFile
-from reconciler.settings.values import parse_duration
+from reconciler.settings.env.environment import VARIABLES
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.values import parse_duration
 from tests.support.image import ROOT, Instruction, healthcheck, stages
 
 LOCKS = ("requirements.lock", "requirements-run.lock", "requirements-build.lock")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from reconciler.web.app import ROUTES
-from reconciler.web.explained import STABLE
+from reconciler.web.booking_view import STABLE
 from reconciler.web.metrics import METRICS
 from tests.repo.images import TAKEN
 

@@ -1,9 +1,9 @@
 """Documentation that says what the code says: pages of settings and grants, and the example with the defaults."""
 
-from reconciler.settings import source
+from reconciler.settings.env.reader import VARIABLES
+from reconciler.settings.file import source
+from reconciler.settings.file.model import CronFile
 from reconciler.settings.loading import load
-from reconciler.settings.model import CronFile
-from reconciler.settings.variables import VARIABLES
 from tests.repo.pages import GRANTS, ROOT, SETTINGS, grants_page, parts, settings_page
 
 EXAMPLE = ROOT / "cron.yaml"

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection, sql
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.levers import Lever, Place, Wanted
+from reconciler.domain.explain.remediation import Lever, Place, Wanted
 from reconciler.ports import Services
 from reconciler.settings import Settings
 from tests.support.venue import LONDON

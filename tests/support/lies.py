@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
-from reconciler.sandbox.faults import Fault, Misbehaviour
-from reconciler.sandbox.google import google_error
-from reconciler.sandbox.twilio import twilio_error
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google import google_error
+from reconciler.sandbox.fakes.twilio import twilio_error
 from reconciler.sandbox.world import Sandbox
 
 Lie = tuple[str, str, str] | None

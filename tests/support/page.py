@@ -10,13 +10,13 @@ from pathlib import Path
 
 import requests
 
-from reconciler import bootstrap
 from reconciler.cli.once import run_jobs
 from reconciler.engine.jobs import available, raise_crash
 from reconciler.ports import Mandate
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
 from reconciler.web.server import bind, serving
+from reconciler.wiring import assembly
 from tests.support.command import COMMAND, environment
 from tests.support.venue import Venue
 
@@ -42,7 +42,7 @@ class Site:
 
     def once(self) -> None:
         """Every job, once."""
-        with bootstrap.services(self.settings, Mandate(act=True)) as services:
+        with assembly.services(self.settings, Mandate(act=True)) as services:
             raise_crash(run_jobs(available(), services))
 
     def gap(self, kind: str = "sms.missing", about: str = "", **values: object) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from reconciler.store import ledger
+from reconciler.store.ledger import intents
 from tests.support.world import World
 
 Poison = Callable[[World, Sequence[str]], AbstractContextManager[None]]
@@ -76,10 +76,10 @@ def oldest_first() -> Iterator[None]:
     """Claims by the age of the booking, as a queue without our order would."""
     ours = "ORDER BY coalesce(examined_at, created_at), id"
     by_age = "ORDER BY (SELECT b.created_at FROM private_bookings b WHERE b.id::text = booking), id"
-    statement = str(ledger._CLAIM)
+    statement = str(intents._CLAIM)
     assert ours in statement
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "_CLAIM", text(statement.replace(ours, by_age)))
+        patch.setattr(intents, "_CLAIM", text(statement.replace(ours, by_age)))
         yield
 
 

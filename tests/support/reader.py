@@ -3,12 +3,12 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler import bootstrap
 from reconciler.cli.once import run_jobs
 from reconciler.engine.jobs import available
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Mandate
 from reconciler.settings import load
+from reconciler.wiring import assembly
 from tests.support.clock import StandingClock
 from tests.support.venue import Venue
 
@@ -20,5 +20,5 @@ def look_as_reader(venue: Venue) -> list[PassResult]:
         file = Path(folder) / "cron.yaml"
         file.write_text("repairs: report\n")
         settings = load(file, environment)
-    with bootstrap.services(settings, Mandate(act=False), clock) as services:
+    with assembly.services(settings, Mandate(act=False), clock) as services:
         return run_jobs(available(), services)

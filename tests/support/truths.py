@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.domain import events
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide import calendar_event
 from tests.support.venue import LONDON
 from tests.support.world import World
 
@@ -58,11 +58,13 @@ class Truths:
         ours = self._our_events()
         live = Counter(ours[event["id"]] for event in self._live() if event["id"] in ours)
         assert not [booking for booking, number in live.items() if number > 1], "two live events of ours for a booking"
-        strange = [event["id"] for event in self._live() if event["id"].startswith(events.ID_PREFIX)]
+        strange = [event["id"] for event in self._live() if event["id"].startswith(calendar_event.ID_PREFIX)]
         assert set(strange) <= set(ours), "an event under an id of ours that does not recompute"
         for booking in self._rows("private_bookings"):
             stored = booking["calendar_event_id"] or ""
-            assert not stored.startswith(events.ID_PREFIX) or ours[stored] == booking["id"], "another booking's event"
+            assert not stored.startswith(calendar_event.ID_PREFIX) or ours[stored] == booking["id"], (
+                "another booking's event"
+            )
         known = {message.sid for message in self.world.sandbox.twilio.messages}
         for row in self._rows("private_booking_sms_queue"):
             assert row["status"] != "sent" or row["twilio_message_sid"] in known, "marked as sent, and it was not"
@@ -113,7 +115,7 @@ class Truths:
         ((installation,),) = self.world.venue.sql("SELECT id::text FROM reconciler.installation")
         query = "SELECT booking, max(generation) FROM reconciler.intent WHERE effect = 'event' GROUP BY 1"
         return {
-            events.event_id(installation, BookingId(booking), generation): booking
+            calendar_event.event_id(installation, BookingId(booking), generation): booking
             for booking, last in self.world.venue.sql(query)
             for generation in range(1, last + 1)
         }

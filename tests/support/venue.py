@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
-from reconciler import bootstrap
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.settings import load
-from reconciler.store import copies, migrate
+from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.drill import shadow_tables
+from reconciler.wiring import assembly
 
 LONDON = ZoneInfo("Europe/London")
 NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
@@ -44,7 +45,7 @@ class Venue:
         self.altered = True
         with self.database() as database:
             migrate.upgrade(database)
-            copies.refresh(database, bootstrap.application(DEFAULTS))
+            shadow_tables.refresh(database, assembly.application(DEFAULTS))
 
     def customer(self, **values: Any) -> str:
         row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from reconciler.sandbox.server import Request, Response, StandIn
+from reconciler.sandbox.fakes.server import Request, Response, StandIn
 
 
 class Webhook(StandIn):

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from reconciler import bootstrap
 from reconciler.cli.once import run_jobs
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.jobs import available, raise_crash
-from reconciler.engine.results import PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
+from reconciler.wiring import assembly
 from tests.support.clock import StandingClock
 from tests.support.venue import Venue
 
@@ -70,7 +70,7 @@ class World:
 
     @contextmanager
     def services(self, *, act: bool = True, ceiling: int | None = None) -> Iterator[Services]:
-        with bootstrap.services(self.settings(), Mandate(act=act, ceiling=ceiling), self.clock) as services:
+        with assembly.services(self.settings(), Mandate(act=act, ceiling=ceiling), self.clock) as services:
             yield services
 
     def once(

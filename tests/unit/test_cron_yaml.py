@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from reconciler.domain.policies import Policy
+from reconciler.domain.decide.policies import Policy
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.settings import Settings, load
-from reconciler.settings.model import DEFAULT_JOBS, CronFile, Job
-from reconciler.settings.values import Hours, TableName
+from reconciler.settings.file.model import DEFAULT_JOBS, CronFile, Job
+from reconciler.settings.file.values import Hours, TableName
 
 DATABASE = {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}
 DURATION = "a duration is written as 90s, 10m, 72h or 14d, and is at most 3650d"

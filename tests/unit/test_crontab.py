@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.schedule import CrontabTrigger
-from reconciler.settings.crontab import parse_cron
+from reconciler.settings.file.crontab import parse_cron
 
 LONDON, SYDNEY = ZoneInfo("Europe/London"), ZoneInfo("Australia/Sydney")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

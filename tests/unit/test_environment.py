@@ -11,11 +11,11 @@ import pytest
 
 from reconciler.domain.gaps import Effect
 from reconciler.errors import ConfigurationError
-from reconciler.sandbox.google_tokens import private_key
+from reconciler.sandbox.fakes.google_tokens import private_key
 from reconciler.settings import load
-from reconciler.settings.environment import Environment, read, read_sentry
-from reconciler.settings.google_variables import OAuthClient, ServiceAccount
-from reconciler.settings.variables import VARIABLES
+from reconciler.settings.env.environment import Environment, read, read_sentry
+from reconciler.settings.env.google import OAuthClient, ServiceAccount
+from reconciler.settings.env.reader import VARIABLES
 
 KEY = {
     "type": "service_account",

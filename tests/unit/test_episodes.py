@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.domain.episodes import (
+from reconciler.domain.alerting.alerts import Level, Subject, What
+from reconciler.domain.alerting.incidents import (
     NOTHING,
     SENTRY,
     TIMES_WORSE,
@@ -23,7 +24,6 @@ from reconciler.domain.episodes import (
     said,
 )
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.reports import Level, Subject, What
 
 NOON = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

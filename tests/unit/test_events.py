@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.event_table import CELLS, Seen, Step, Whose, chosen, standing, step, whose
-from reconciler.domain.events import (
+from reconciler.domain.decide.calendar_decision_table import CELLS, Seen, Step, Whose, chosen, standing, step, whose
+from reconciler.domain.decide.calendar_event import (
     CalendarEvent,
     body,
     event_id,
@@ -20,10 +20,10 @@ from reconciler.domain.events import (
     subject,
     times,
 )
+from reconciler.domain.decide.policies import DeletedByHand, EventPolicy, Policy
+from reconciler.domain.decide.verdicts import Refusal, Standing
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import EVENT_TRIGGER, Intent, IntentId, State
-from reconciler.domain.policies import DeletedByHand, EventPolicy, Policy
-from reconciler.domain.verdicts import Refusal, Standing
 
 LONDON = ZoneInfo("Europe/London")
 POLICY = EventPolicy(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reconciler.sandbox.faults import Fault, Faults, Misbehaviour
+from reconciler.sandbox.fakes.faults import Fault, Faults, Misbehaviour
 
 DROP, LOSE = Fault(kind=Misbehaviour.DROP), Fault(kind=Misbehaviour.LOSE)
 

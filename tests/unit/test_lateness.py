@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.service.lateness import expected, last_time, late
-from reconciler.settings.model import DEFAULT_JOBS, CronFile
+from reconciler.settings.file.model import DEFAULT_JOBS, CronFile
 
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 """A Wednesday, 13:00 in London."""

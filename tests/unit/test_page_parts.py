@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from reconciler.store.glance import Day
+from reconciler.store.views.dashboard import Day
 from reconciler.web.chart import HEIGHT, WIDTH, chart
-from reconciler.web.pages import LONGEST, age, capital, short, shown
+from reconciler.web.rendering import LONGEST, age, capital, short, shown
 
 
 @pytest.mark.parametrize(

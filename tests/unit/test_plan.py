@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.plan import Decision, Plan, Tripped, trips
+from reconciler.domain.decide.policies import Breaker
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing, Verdict, held, refused
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.plan import Decision, Plan, Tripped, trips
-from reconciler.domain.policies import Breaker
-from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing, Verdict, held, refused
 
 BOOKING = Booking(
     id=BookingId("1a2b3c4d-0000-4000-8000-000000000000"),

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.cli.progress import LINES_APART, followed
+from reconciler.domain.decide.policies import QuietHours
 from reconciler.domain.gaps import Effect
-from reconciler.domain.policies import QuietHours
 
 LONDON = ZoneInfo("Europe/London")
 NIGHT = QuietHours(starts=clock_time(21), ends=clock_time(9), zone=LONDON)

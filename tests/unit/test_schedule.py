@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.schedule import GRACE, SOON, Schedule, Trouble, never_started
-from reconciler.service.health import JobState
-from reconciler.service.keeper import JUMP, Keeper, _Clocks
+from reconciler.service.job_state import JobState
+from reconciler.service.scheduler_loop import JUMP, Keeper, _Clocks
 from reconciler.settings import load
-from reconciler.settings.model import Job
+from reconciler.settings.file.model import Job
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)

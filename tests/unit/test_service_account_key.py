@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.settings.private_key import AS_IT_IS, NEW_KEY, UnusableKey, restored
-from reconciler.settings.service_account_key import repaired
+from reconciler.settings.env.private_key import AS_IT_IS, NEW_KEY, UnusableKey, restored
+from reconciler.settings.env.service_account_key import repaired
 
 Damage = Callable[[str], str]
 

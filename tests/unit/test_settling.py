@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.domain.settling import Found, SentText, Trail, control_of, settle_text
+from reconciler.domain.decide.sms_settlement import Found, SentText, Trail, control_of, settle_text
 
 ATTEMPT = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 OURS = SentText(

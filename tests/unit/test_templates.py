@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.ports import Unwritable
-from reconciler.settings.model import CronFile
+from reconciler.settings.file.model import CronFile
 from reconciler.text.templates import Templates, Wording, check_template
 
 LONDON = ZoneInfo("Europe/London")

@@ -10,11 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
+from reconciler.domain.decide.policies import Deliver, Policy, QuietHours, RecipientLimit, TextPolicy
+from reconciler.domain.decide.sms import Draft, TextFacts, judge_text, nothing_left, validity
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import HANDED_OVER, Intent, IntentId, State
-from reconciler.domain.policies import Deliver, Policy, QuietHours, RecipientLimit, TextPolicy
-from reconciler.domain.texts import Draft, TextFacts, judge_text, nothing_left, validity
-from reconciler.domain.verdicts import Condition, Hold, Refusal, Standing
 
 LONDON = ZoneInfo("Europe/London")
 NIGHT = QuietHours(starts=time(21), ends=time(9), zone=LONDON)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reconciler.domain.episodes import Deadlines
+from reconciler.domain.alerting.alerts import CheckIn, Report, Told
+from reconciler.domain.alerting.incidents import Deadlines
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.reports import CheckIn, Report, Told
-from reconciler.service.troubles import Troubles
+from reconciler.service.in_memory_alerts import Troubles
 
 NOON = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.settings.values import (
+from reconciler.settings.file.values import (
     LONGEST,
     Hours,
     Per,

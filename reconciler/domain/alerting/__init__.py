@@ -1,0 +1,1 @@
+"""Alerts and incidents as plain data, and the one function that decides which alert is due."""

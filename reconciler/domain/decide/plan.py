@@ -1,0 +1,110 @@
+"""The plan of a pass: a verdict for every gap and a count for everything else; shown, counted, refused or applied."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.policies import Breaker
+from reconciler.domain.decide.sms import Draft
+from reconciler.domain.decide.verdicts import Condition, Hold, Standing, Verdict, held
+from reconciler.domain.gaps import Cause, GapKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Which bookings a look is about. A backfill names its own; a pass looks at all since its ``lookback``."""
+
+    since: datetime | None = None
+    """Made then or later; ``None``: as far back as we are responsible."""
+    until: datetime | None = None
+    """Made before then; ``None``: up to now."""
+    bookings: frozenset[BookingId] | None = None
+    """These and no others; ``None``: any."""
+
+
+EVERYTHING = Span()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look saw: how many bookings, how many by first failing condition, and those with the rule broken.
+
+    ``by_condition`` counts by condition and label (the booking's status where that is what failed).
+    """
+
+    looked_at: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    broken: Sequence[Booking]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to become of one gap. ``is_new`` says that no intent of an earlier pass stands for it already."""
+
+    booking: Booking
+    verdict: Verdict
+    trigger: str
+    subject: str
+    is_new: bool
+    draft: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    kind: GapKind
+    looked_at: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    decisions: Sequence[Decision]
+    past: int = 0
+    """In a backfill: of those that are not asked for, how many would be gaps if their party were not over."""
+
+    @property
+    def repairs(self) -> list[Decision]:
+        return [d for d in self.decisions if d.verdict.standing is Standing.REPAIR]
+
+    @property
+    def new_repairs(self) -> int:
+        return sum(d.is_new for d in self.repairs)
+
+    def tally(self) -> Counter[tuple[Standing, str]]:
+        """How many stand where and why; the values add up to ``looked_at``."""
+        counts: Counter[tuple[Standing, str]] = Counter()
+        for (condition, label), number in self.by_condition.items():
+            counts[condition.standing_if_failed, label or condition] += number
+        for decision in self.decisions:
+            counts[decision.verdict.standing, decision.verdict.reason] += 1
+        return counts
+
+    def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
+        """The same plan with every repair held back for one reason, and ``cause`` as what keeps the gap open."""
+        return replace(self, decisions=[_holding(d, hold, cause) for d in self.decisions])
+
+
+def _holding(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
+    verdict = decision.verdict
+    if verdict.standing is not Standing.REPAIR or verdict.cause is None:
+        return decision
+    return replace(decision, verdict=held(hold, cause or verdict.cause))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tripped:
+    """The breaker's refusal, with its numbers."""
+
+    found: int
+    looked_at: int
+    allowed: int
+
+
+def trips(plan: Plan, breaker: Breaker, ceiling: int | None) -> Tripped | None:
+    """Whether the plan is suspiciously large. ``ceiling`` (``--max``) replaces the breaker for one run."""
+    found = plan.new_repairs
+    if ceiling is not None:
+        return Tripped(found=found, looked_at=plan.looked_at, allowed=ceiling) if found > ceiling else None
+    if found <= breaker.floor or plan.looked_at < breaker.ratio_from:
+        return None
+    if found <= breaker.ratio * plan.looked_at:
+        return None
+    return Tripped(found=found, looked_at=plan.looked_at, allowed=breaker.floor)

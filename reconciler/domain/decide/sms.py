@@ -1,0 +1,183 @@
+"""May this text be sent, and now? Refusals and holds of ``sms.missing``, and how long Twilio may keep the text.
+
+Money, phones and consent: when in doubt, refuse and tell.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reconciler.domain.bookings import AppFailure, Booking
+from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, judge_ledger, moment, said_of
+from reconciler.domain.decide.policies import Deliver, TextPolicy
+from reconciler.domain.decide.verdicts import (
+    Check,
+    Condition,
+    Hold,
+    Refusal,
+    Verdict,
+    check,
+    failed_condition,
+    first_in_the_way,
+    refused,
+)
+from reconciler.domain.gaps import Cause
+from reconciler.domain.hashing import digest
+from reconciler.domain.intents import HANDED_OVER, SUBJECT_PARTS, Intent, State
+
+LONGEST_VALIDITY = timedelta(hours=4)
+SHORTEST_VALIDITY = timedelta(seconds=60)
+"""A confirmation that sits at the provider for more than four hours is late; one that may sit less than a minute is
+likely to expire there (Twilio advises more than 5 s, and counts whole seconds: Message resource, ValidityPeriod)."""
+
+_NEVER_LEFT = re.compile(
+    # Twilio refused at create: REST errors 21xxx, 20003, 20004; not some other number, such as 21000 milliseconds
+    r"(?:^|[\[(]|\b(?:twilio|error|code)\b\D{0,12})\b(?:21\d{3}|2000[34])\b(?! *(?:m?s|milli|sec))"
+    r"|\b(?:HTTP|status)(?: code)?[ :=]*4(?!08|09|29|99)\d\d\b"
+    r"|\b(?:22|23|42)[0-9A-Z]{3}\b(?=.*\bSQLSTATE\b)|\bSQLSTATE\b.{0,3}\b(?:22|23|42)[0-9A-Z]{3}\b"
+    r"|violates (?:check|not-null|foreign key|unique) constraint|column .* does not exist"
+    r"|invalid (?:phone|number)|missing (?:phone|number)|validation failed",
+    re.IGNORECASE,
+)
+_UNANSWERED = re.compile(
+    r"time[ -]?d?[ -]?out|ECONN|socket|\breset\b|abort|\b(?:HTTP|status)(?: code)?[ :=]*5\d\d\b", re.IGNORECASE
+)
+"""A call whose end nobody saw, whatever else the message says."""
+_STOPPED = re.compile(r"\b21610\b")
+_CLAIMED = "dispatching:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A text as it would be sent: to whom (E.164), what, and as which trigger."""
+
+    number: str = field(repr=False)
+    body: str = field(repr=False)
+    trigger: str
+    segments: int
+
+    def subject(self, installation: str) -> str:
+        """Digests of recipient and text: a refusal holds as long as what was refused is the same."""
+        return subject_of(installation, self.number, self.body)
+
+
+def subject_of(installation: str, number: str, body: str) -> str:
+    """What our ledger keeps of a text: two digests, so that number and wording can be compared and not read."""
+    return f"{digest(installation, number)}{SUBJECT_PARTS}{digest(installation, body)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFacts:
+    """What is known about one gap besides the booking, gathered before judging."""
+
+    number: str | None = field(repr=False)
+    """The usable number in E.164, ``None`` if the booking's phone cannot be used."""
+    opted_out: bool
+    draft: Draft | None
+    """``None`` if the text cannot be written for this booking."""
+    recent: int
+    """Texts to this number within the recipient limit's period."""
+    last: Intent | None
+    subject: str
+    """Of the draft; '' without one."""
+
+
+def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict:
+    """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
+    return first_in_the_way(text_checks(booking, facts, policy, now), cause_of(booking))
+
+
+def cause_of(booking: Booking) -> Cause:
+    """Why there is no text: what the application did about it."""
+    return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
+
+
+def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Iterator[Check]:
+    """Everything that could stand in the way of a text, in the order in which the first one decides."""
+    cause = cause_of(booking)
+    yield _ledger(booking, facts, policy, cause, now)
+    yield from date_checks(booking, cause)
+    yield from _recipient(booking, facts, cause)
+    yield from _in_time(booking, policy, cause, now)
+    written = "cannot be written" if facts.draft is None else f"{facts.draft.segments} to send"
+    yield check(Refusal.TEXT_UNWRITABLE, written, applies=facts.draft is None, cause=cause)
+    quiet = policy.quiet_hours
+    hours = f"{quiet.starts:%H:%M}-{quiet.ends:%H:%M}" if quiet else "none"
+    yield check(Hold.QUIET_HOURS, hours, applies=bool(quiet and quiet.holds(now)), cause=cause)
+    most = policy.per_recipient.count
+    texted = f"{facts.recent} of {most} to this number"
+    yield check(Hold.PER_RECIPIENT, texted, applies=facts.recent >= most, cause=cause)
+    if policy.deliver is Deliver.RECONCILER:
+        left = validity(booking, policy, now)
+        seconds = f"Twilio may keep it {max(0, int(left.total_seconds()))} s"
+        yield check(Hold.QUIET_HOURS, seconds, applies=left < SHORTEST_VALIDITY, cause=cause)
+
+
+def _ledger(booking: Booking, facts: TextFacts, policy: TextPolicy, cause: Cause, now: datetime) -> Check:
+    last = facts.last
+    verdict = judge_ledger(last, facts.subject, cause, now)
+    if last and last.state is State.DONE and policy.is_satisfied_by(last.trigger):
+        if last.code != HANDED_OVER:
+            # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
+            verdict = failed_condition(Condition.NO_TEXT)
+        elif all(failure.row != last.provider_id for failure in booking.app_failures):
+            # Neither queued nor sent nor failed: somebody took it out of the queue, which is a decision.
+            verdict = refused(Refusal.TAKEN_BACK)
+    return Check(name=LEDGER, seen=said_of(last), verdict=verdict)
+
+
+def _recipient(booking: Booking, facts: TextFacts, cause: Cause) -> Iterator[Check]:
+    said_stop = any(map(stopped, booking.app_failures))
+    refuses = [
+        name
+        for name, holds in (
+            ("the booking's customer", booking.customer_refuses),
+            ("a customer with the number", facts.opted_out),
+            ("STOP at Twilio", said_stop),
+        )
+        if holds
+    ]
+    yield check(Refusal.OPTED_OUT, ", ".join(refuses) or "nobody", applies=bool(refuses), cause=cause)
+    number = f"..{facts.number[-3:]}" if facts.number else "no usable number"
+    yield check(Refusal.PHONE_UNUSABLE, number, applies=facts.number is None, cause=cause)
+    unclear = sum(not nothing_left(failure) for failure in booking.app_failures)
+    failed = f"{len(booking.app_failures)} failed attempts, {unclear} unclear"
+    yield check(Refusal.MAY_HAVE_LEFT, failed, applies=unclear > 0, cause=cause)
+
+
+def _in_time(booking: Booking, policy: TextPolicy, cause: Cause, now: datetime) -> Iterator[Check]:
+    # In its last minute a text would expire on its way: it is too late already.
+    latest = now + SHORTEST_VALIDITY
+    made_at = booking.created_at
+    yield check(Refusal.OLD, f"made {moment(made_at)}", applies=made_at + policy.stale_after < latest, cause=cause)
+    if booking.starts_at is not None:
+        too_soon = booking.starts_at - policy.min_notice < latest
+        yield check(Refusal.TOO_SOON, f"party {moment(booking.starts_at)}", applies=too_soon, cause=cause)
+
+
+def validity(booking: Booking, policy: TextPolicy, now: datetime) -> timedelta:
+    """How long the provider may keep the text: until quiet hours or until it is too late, at most four hours.
+
+    May be zero or negative; below ``SHORTEST_VALIDITY`` the text must wait.
+    """
+    ends = [now + LONGEST_VALIDITY, booking.created_at + policy.stale_after]
+    if booking.starts_at is not None:
+        ends.append(booking.starts_at - policy.min_notice)
+    quiet = policy.quiet_hours.next_start(now) if policy.quiet_hours else None
+    if quiet:
+        ends.append(quiet)
+    return timedelta(seconds=int((min(ends) - now).total_seconds()))
+
+
+def nothing_left(failure: AppFailure) -> bool:
+    """Whether the application's failed attempt certainly reached nobody: refused by schema, validation or a 4xx."""
+    message = failure.message or ""
+    if failure.provider_id or message.startswith(_CLAIMED):
+        return False
+    return bool(_NEVER_LEFT.search(message)) and not _UNANSWERED.search(message)
+
+
+def stopped(failure: AppFailure) -> bool:
+    """Whether the application's attempt met a recipient who had told Twilio STOP (21610)."""
+    return bool(_STOPPED.search(failure.message or ""))

@@ -1,0 +1,1 @@
+"""What `reconciler doctor` and the job `integrations` check."""

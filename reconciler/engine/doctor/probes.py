@@ -1,0 +1,130 @@
+"""Proofs that leave the machine, and only when asked for: a canary in the calendar, a text to the operator."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide import calendar_event
+from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
+from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import DUPLICATE, Calendar, Clock, Delivery, OutgoingText, ProviderFailure, SmsGateway
+
+FAR_OFF = datetime(2090, 1, 2, 12, tzinfo=UTC)
+"""Where nobody looks, and no booking is."""
+LENGTH = timedelta(minutes=30)
+CANARIES = "doctor"
+"""In the place of an installation: their ids are nobody else's, and recompute from what they carry."""
+TITLE = "reconciler doctor: a canary, to be deleted"
+TEXT = "reconciler doctor: this test text was asked for by whoever runs it. Nothing to do."
+PATIENCE = timedelta(seconds=60)
+STEP = timedelta(seconds=1)
+VALID = timedelta(minutes=10)
+"""A test text that comes later would only puzzle somebody."""
+
+
+def canary(calendar: Calendar, zone: str) -> Examined:
+    """Insert, read and delete one private event; also what an earlier canary, killed in between, left behind.
+
+    Raises:
+        ProviderFailure: the provider could not be asked.
+    """
+    for event in calendar.around(FAR_OFF, LENGTH):
+        if event.live and _is_canary(event):
+            calendar.delete(event.id)
+    body = _canary(zone)
+    try:
+        fault = _written(calendar, body)
+    finally:
+        ended = calendar.delete(body.id)
+    if fault is None and ended.result is not Result.DONE:
+        seen = f"the calendar does not delete a canary ({ended.code}); it stays on {FAR_OFF:%d %B %Y}"
+        fault = _fault(ended.code, seen)
+    return Examined(faults=[fault] if fault else [], remarks=[Remark(said="canary written, read, deleted")])
+
+
+def _canary(zone: str) -> EventBody:
+    token = BookingId(uuid.uuid4().hex)
+    return EventBody(
+        id=_id(token),
+        title=TITLE,
+        description="",
+        starts_at=FAR_OFF,
+        ends_at=FAR_OFF + LENGTH,
+        zone=zone,
+        booking=token,
+        generation=1,
+        is_canary=True,
+    )
+
+
+def _written(calendar: Calendar, body: EventBody) -> IntegrationFault | None:
+    inserted = calendar.insert(body)
+    # Of an id made a moment ago, *duplicate* can only mean that it came twice: the client asks again where it was cut.
+    if inserted.result is not Result.DONE and inserted.code != DUPLICATE:
+        if inserted.result in (Result.REFUSED, Result.BROKEN):
+            return calendar.check() or _fault(inserted.code, f"the calendar refuses a canary ({inserted.code})")
+        raise ProviderFailure(inserted)
+    found = calendar.get(body.id)
+    if found is None or not found.live:
+        return _fault("canary_vanished", "a canary was inserted and is not there")
+    return None
+
+
+def text_to(number: str, sms: SmsGateway, clock: Clock) -> Examined:
+    """Send one marked text (``number``: E.164) and follow it until it has arrived or failed, a minute at most.
+
+    Raises:
+        ProviderFailure: the provider could not be asked how it fares.
+    """
+    sent = sms.send(OutgoingText(number=number, body=TEXT, validity=VALID))
+    if sent.result is not Result.DONE or not sent.provider_id:
+        return Examined(faults=[_not_sent(sent)])
+    began = clock.now()
+    fares = sms.delivery(sent.provider_id)
+    while not fares.is_final and clock.now() - began < PATIENCE:
+        clock.pause(STEP)
+        fares = sms.delivery(sent.provider_id)
+    return _followed(sent.provider_id, fares, clock.now() - began)
+
+
+def _followed(sid: str, fares: Delivery, took: timedelta) -> Examined:
+    name, seconds = f"{sid[:6]}..", round(took.total_seconds())
+    if fares.arrived:
+        return Examined(remarks=[Remark(said=f"{name} delivered to your phone after {seconds} s")])
+    if fares.is_final:
+        remedy = "look the code up in Twilio's error dictionary; customers' texts may fare alike"
+        seen = f"{name} {fares.status} (error {fares.error or 'none given'})"
+        return Examined(faults=[_twilio(f"twilio:{fares.error or fares.status}", seen, remedy)])
+    remedy = "look at your phone; some carriers confirm nothing"
+    return Examined(remarks=[Remark(said=f"{name} is still {fares.status} after {seconds} s", remedy=remedy)])
+
+
+def _not_sent(sent: Outcome) -> IntegrationFault:
+    if sent.result is Result.UNKNOWN:
+        seen = f"whether the test text left is not known ({sent.code}); it is not sent again"
+        return _twilio(sent.code, seen, "look at your phone, then try again", transient=True)
+    seen = f"Twilio does not take the test text ({sent.code})"
+    return _twilio(sent.code, seen, "look the code up in Twilio's error dictionary; correct the number or the sender")
+
+
+def _twilio(code: str, seen: str, remedy: str, *, transient: bool = False) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_TWILIO, code=code, seen=seen, remedy=remedy, transient=transient)
+
+
+def _id(token: str) -> str:
+    return calendar_event.event_id(CANARIES, BookingId(token), 1)
+
+
+def _is_canary(event: CalendarEvent) -> bool:
+    return event.marker is not None and event.id == _id(event.marker)
+
+
+def _fault(code: str, seen: str) -> IntegrationFault:
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_GOOGLE,
+        code=code,
+        seen=seen,
+        remedy='see whether we may still write there: it takes "Make changes to events"',
+    )

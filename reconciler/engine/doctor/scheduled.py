@@ -1,0 +1,95 @@
+"""The doctor's checks on schedule: what fails is a gap of its integration, and closed when it is well again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.engine.doctor.checks import Doctor, sink_fault
+from reconciler.engine.reconcile.planning import may_repair
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.integration_faults import (
+    clock_faults,
+    disagreement,
+    fault_of,
+    is_blind,
+    record_faults,
+    rehearsed,
+    subject_of,
+    unreachable_database,
+)
+from reconciler.engine.repair.repairer import Mender
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Services
+
+SINK = "sink"
+
+
+def examine(job: str, services: Services) -> PassResult:
+    """Check each effect that is asked for, and whether anybody would hear; without the mandate to act, look only.
+
+    A pass asks the same before its first repair, so what is found here blocks it, and what is mended unblocks it.
+    """
+    try:
+        return _act(job, services) if services.mandate.act else _look(job, services)
+    except DatabaseUnreachable as error:
+        return _result(job, [unreachable_database(error)])
+
+
+def _result(job: str, faults: Sequence[IntegrationFault]) -> PassResult:
+    return PassResult(job=job, kind=None, effect=None, plan=None, faults=tuple(dict.fromkeys(faults)))
+
+
+def _look(job: str, services: Services) -> PassResult:
+    """With the right to read and no other."""
+    faults = list(clock_faults(services.store.clock_skew()))
+    try:
+        with services.store.reading() as tx:
+            for mender in Doctor(services, None).wanted:
+                faults += tx.bookings.faults(mender.effect, writing=False)
+    except DatabaseDisagrees as error:
+        faults.append(disagreement(error))
+    return _result(job, faults)
+
+
+def _act(job: str, services: Services) -> PassResult:
+    doctor, now = Doctor(services, services.reporter), services.clock.now()
+    clock = clock_faults(services.store.clock_skew())
+    found = {subject_of(mender, services): _faults(mender, doctor, clock) for mender in doctor.wanted}
+    checked = {
+        subject_of(mender, services): _checked(mender, services, found[subject_of(mender, services)])
+        for mender in doctor.wanted
+    }
+    deaf = sink_fault(services.reporter)
+    sink = f"{SINK} {services.runner.scope}".rstrip()
+    found[sink], checked[sink] = [deaf] if deaf else [], [GapKind.INTEGRATION_SENTRY]
+    with services.store.writing() as tx:
+        run = tx.ledger.start_run(job, services.runner, now, full=False)
+        for about, faults in found.items():
+            record_faults(tx, about, faults, checked[about], now)
+    result = replace(_result(job, [fault for faults in found.values() for fault in faults]), began_at=now, run=run)
+    with services.store.writing() as tx:
+        tx.ledger.finish_run(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+    return result
+
+
+def _faults(mender: Mender, doctor: Doctor, clock: Sequence[IntegrationFault]) -> list[IntegrationFault]:
+    """In the order of a pass: what makes a look lie, then what would break a repair."""
+    try:
+        faults = list(doctor.faults_of(mender))
+    except DatabaseDisagrees as error:
+        faults = [disagreement(error)]
+    if not may_repair(mender, doctor.services):
+        return faults
+    if not faults:
+        faults += rehearsed(mender, doctor.services).faults
+    # Whether ids belong to this calendar is asked of tables that can be read.
+    provider = None if is_blind(faults) else fault_of(mender)
+    return [*faults, *([provider] if provider else []), *clock]
+
+
+def _checked(mender: Mender, services: Services, faults: Sequence[IntegrationFault]) -> Sequence[GapKind]:
+    if not may_repair(mender, services):
+        return [GapKind.INTEGRATION_SCHEMA]
+    if is_blind(faults):
+        return [GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER]
+    return [GapKind.INTEGRATION_SCHEMA, mender.integration, GapKind.INTEGRATION_SCHEDULER]

@@ -1,0 +1,231 @@
+"""Why one booking stands where it stands: the scan's own conditions and checks, with the values that decided."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.policies import Policy
+from reconciler.domain.decide.verdicts import (
+    CONDITIONS,
+    REPORTED,
+    Check,
+    Condition,
+    Finding,
+    Standing,
+    Verdict,
+    failed_condition,
+    first_in_the_way,
+    refused,
+)
+from reconciler.domain.explain.queued_text import QueuedText
+from reconciler.domain.explain.remediation import Lever
+from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.intents import Intent
+from reconciler.engine.explain.remediation import Levers
+from reconciler.engine.reconcile.planning import begun_of, known_of, may_repair, pass_checks
+from reconciler.engine.reconcile.scan import oldest_of, scope_of
+from reconciler.engine.repair.calendar import Events
+from reconciler.engine.repair.integration_faults import subject_of
+from reconciler.engine.repair.repairer import LONG_AGO, Mender, Scope
+from reconciler.engine.repair.sms import Texts
+from reconciler.errors import SQLSTATE
+from reconciler.ports import Services, Transaction
+
+REPAIRED_BY = {GapKind.SMS_MISSING: "missing_sms", GapKind.CALENDAR_MISSING: "missing_events"}
+WATCHED_BY = "sms_delivery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleExplained:
+    """One rule: the verdict of the next pass that looks at the booking, and everything it asks on the way there."""
+
+    kind: GapKind
+    job: str
+    booking: Booking
+    verdict: Verdict
+    conditions: Mapping[Condition, bool]
+    checks: Sequence[Check]
+    """Refusals and holds; empty where a condition decides, or the rule only reports."""
+    levers: Sequence[Lever]
+    """What would take out of the way what decided; empty where nothing is, or where nothing would."""
+    in_sight: bool
+    """Whether each pass looks at it; else it is older than ``lookback``, and the first pass of a day does."""
+    gap: Gap | None
+    """As our ledger has it since the last pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    booking: Booking
+    rules: Sequence[RuleExplained]
+    texts: Sequence[QueuedText]
+    history: Sequence[Intent]
+
+
+def beginning_with(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
+    """Bookings of ours whose id begins so, at most so many."""
+    with services.store.reading() as tx:
+        return tx.bookings.beginning_with(prefix, most)
+
+
+def explain(booking: BookingId, services: Services) -> Explained | None:
+    """Everything about one booking, from one consistent view; ``None`` if it is gone or none of ours.
+
+    Nothing is asked of a provider: the next pass does, and may find more.
+    """
+    ((_, explained),) = explain_each([booking], services)
+    return explained
+
+
+def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[tuple[BookingId, Explained | None]]:
+    """The same for each of them, from one view for all."""
+    now = services.clock.now()
+    with services.store.reading() as tx:
+        rules = [_Rule.of(tx, kind, services, now) for kind in _asked(services)]
+        has_ledger = tx.ledger.exists()
+        for booking in bookings:
+            explained = [one for one in (rule.explained(booking) for rule in rules) if one]
+            history = tx.ledger.history(booking) if has_ledger else ()
+            yield booking, _together(explained, tx.bookings.queued(booking), history)
+
+
+def _together(
+    rules: Sequence[RuleExplained], texts: Sequence[QueuedText], history: Sequence[Intent]
+) -> Explained | None:
+    return Explained(booking=rules[0].booking, rules=rules, texts=texts, history=history) if rules else None
+
+
+def _asked(services: Services) -> list[GapKind]:
+    off = {
+        GapKind.SMS_MISSING: services.texts.policy is Policy.OFF,
+        GapKind.CALENDAR_MISSING: services.events.policy is Policy.OFF,
+        **{kind: kind not in services.watched for kind in REPORTED},
+    }
+    return [kind for kind in (*REPAIRED_BY, *REPORTED) if not off[kind]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """A rule as the next pass of its job asks it; what holds for the whole pass is found out once."""
+
+    tx: Transaction
+    services: Services
+    now: datetime
+    kind: GapKind
+    mender: Mender | None
+    """``None`` for a rule that only reports."""
+    scope: Scope
+    oldest: datetime
+    gaps: Mapping[BookingId, Gap]
+    begun: Collection[BookingId]
+    known: Collection[BookingId]
+    faults: Sequence[IntegrationFault]
+
+    @classmethod
+    def of(cls, tx: Transaction, kind: GapKind, services: Services, now: datetime) -> "_Rule":
+        mender = _mender(kind, services)
+        scope, full = scope_of(tx, _job(kind), services, now)
+        has_ledger = tx.ledger.exists()
+        gaps = tx.ledger.open_gaps(kind) if has_ledger else ()
+        begun = begun_of(tx, mender) if has_ledger and mender else ()
+        return cls(
+            tx=tx,
+            services=services,
+            now=now,
+            kind=kind,
+            mender=mender,
+            scope=scope,
+            oldest=oldest_of(scope, services, now, full=full),
+            gaps={BookingId(gap.about): gap for gap in gaps},
+            begun={intent.booking for intent in begun},
+            known=known_of(gaps, begun),
+            faults=_faults(tx, mender, services) if mender else (),
+        )
+
+    def explained(self, booking: BookingId) -> RuleExplained | None:
+        """``None`` for a booking that is gone or none of ours."""
+        # As in a pass: what was begun is brought to its end, however old its booking is.
+        since = LONG_AGO if booking in self.begun else self.scope.since
+        finding = self.tx.bookings.findings(self.kind, self.now, since, [booking]).get(booking)
+        if finding is None:
+            return None
+        verdict, checks, found = self._judged(finding, since)
+        return RuleExplained(
+            kind=self.kind,
+            job=_job(self.kind),
+            booking=finding.booking,
+            verdict=verdict,
+            conditions=self.tx.bookings.conditions(self.kind, self.now, since, booking),
+            checks=checks,
+            levers=found,
+            in_sight=booking in self.known or self._is_in_the_window(finding.booking),
+            gap=self.gaps.get(booking),
+        )
+
+    def _is_in_the_window(self, booking: Booking) -> bool:
+        # Of those that do not say when they were made, none is too old to be looked at.
+        return booking.created_at >= self.oldest or booking.created_at <= LONG_AGO
+
+    def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[Lever]]:
+        """The verdict as a pass would give it, all that it asks of the booking and of itself, and what would help."""
+        if finding.failed:
+            verdict = failed_condition(finding.failed)
+            is_fine = verdict.standing is Standing.FINE
+            return verdict, (), () if is_fine else self._of_condition(finding.booking, finding.failed, since)
+        if self.mender is None:
+            levers = self._of_condition(finding.booking, CONDITIONS[self.kind][-1], since)
+            return refused(REPORTED[self.kind]), (), levers
+        return self._weighed(self.mender, finding.booking)
+
+    def _of_condition(self, booking: Booking, condition: Condition, since: datetime) -> Sequence[Lever]:
+        return self.tx.bookings.levers(self.kind, condition, self.now, since, booking.id)
+
+    def _weighed(self, mender: Mender, booking: Booking) -> tuple[Verdict, Sequence[Check], Sequence[Lever]]:
+        tx, now, last = self.tx, self.now, None
+        if tx.ledger.exists():
+            last = tx.ledger.last_intents(mender.effect, [booking.id], mender.final_triggers).get(booking.id)
+        of_the_pass = list(pass_checks(mender, self.services, self.faults))
+        checks = [*mender.checks(tx, self.scope, booking, last, now), *of_the_pass]
+        (decision,) = mender.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
+        verdict = decision.verdict
+        if verdict.standing is Standing.REPAIR:
+            verdict = first_in_the_way(of_the_pass, verdict.cause or Cause.BLOCKED)
+        deciding = next((check for check in checks if check.verdict), None)
+        known = Levers(tx=tx, services=self.services, mender=mender, booking=booking, last=last, now=now)
+        return verdict, checks, known.of(deciding) if deciding else ()
+
+
+def _job(kind: GapKind) -> str:
+    return REPAIRED_BY.get(kind, WATCHED_BY)
+
+
+def _mender(kind: GapKind, services: Services) -> Mender | None:
+    if kind in REPORTED:
+        return None
+    return Texts(services) if kind is GapKind.SMS_MISSING else Events(services)
+
+
+def _faults(tx: Transaction, mender: Mender, services: Services) -> Sequence[IntegrationFault]:
+    """What is wrong in the database, and what the last pass found broken that no look can see: the next one asks again.
+
+    A role that may only read sees with its own eyes, and knows the rest from the ledger.
+    """
+    has_ledger = tx.ledger.exists()
+    ours = has_ledger and tx.ledger.is_ours_to_write()
+    seen = list(tx.bookings.faults(mender.effect, writing=ours and may_repair(mender, services)))
+    if not has_ledger:
+        return seen
+    about = subject_of(mender, services)
+    known = [
+        gap
+        for kind in (GapKind.INTEGRATION_SCHEMA, mender.integration, GapKind.INTEGRATION_SCHEDULER)
+        for gap in tx.ledger.open_gaps(kind)
+        if gap.about == about and not (ours and _is_seen_again(gap))
+    ]
+    return seen + [IntegrationFault(kind=gap.kind, code=gap.reason, seen="", remedy="") for gap in known]
+
+
+def _is_seen_again(gap: Gap) -> bool:
+    """What a trial write met shows in no catalogue."""
+    return gap.kind is GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)

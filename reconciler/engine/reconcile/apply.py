@@ -1,0 +1,86 @@
+"""Claim and mend, one after the other, until the plan is done or the cap, the budget or a provider says stop."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.plan import Decision, Plan
+from reconciler.domain.decide.verdicts import Hold
+from reconciler.domain.gaps import Cause
+from reconciler.domain.intents import Intent
+from reconciler.engine.reconcile.planning import Survey
+from reconciler.engine.reconcile.record import plan_repair
+from reconciler.engine.reconcile.results import Became, Mended
+from reconciler.engine.repair.repairer import Mender, Scope
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Services
+
+
+def repairs(mender: Mender, services: Services, plan: Plan, seen: Survey) -> Iterator[Mended]:
+    """The end of each attempt, in the order in which they happened.
+
+    A booking that only looked repairable (it was mended, moved or locked meanwhile) costs nothing of the cap.
+    """
+    ends_at = services.clock.now() + mender.limits.budget
+    with services.store.reading() as tx:
+        begun_at = tx.ledger.now()
+    if services.span:
+        claims = _one_by_one(mender, services, seen, plan.repairs, begun_at)
+    else:
+        claims = _any(mender, services, [decision.booking.id for decision in plan.repairs], begun_at)
+    acted = 0
+    while acted < mender.limits.repairs and services.clock.now() < ends_at and not services.stopping():
+        intent = next(claims, None)
+        if intent is None:
+            return
+        end = _mend(mender, services, intent, seen.scope)
+        yield end
+        acted += end.outcome is not None or end.became.is_repaired
+        if end.stops_pass:
+            return
+
+
+def _any(mender: Mender, services: Services, wanted: Sequence[BookingId], begun_at: datetime) -> Iterator[Intent]:
+    """A pass claims what was planned, whoever planned it, the least recently examined first: nothing starves."""
+    while wanted:
+        now = services.clock.now()
+        with services.store.writing() as tx:
+            intent = tx.ledger.claim(mender.effect, wanted, begun_at, mender.limits.lease, now)
+        if intent is None:
+            return
+        yield intent
+
+
+def _one_by_one(
+    mender: Mender, services: Services, seen: Survey, wanted: Sequence[Decision], begun_at: datetime
+) -> Iterator[Intent]:
+    """A backfill goes from the oldest booking on; each is planned and claimed in one transaction, or is another's."""
+    for decision in wanted:
+        if services.stopping():
+            return
+        now = services.clock.now()
+        with services.store.writing() as tx:
+            plan_repair(tx, mender, seen, decision, now)
+            intent = tx.ledger.claim(mender.effect, [decision.booking.id], begun_at, mender.limits.lease, now)
+        if intent:
+            yield intent
+
+
+def _mend(mender: Mender, services: Services, intent: Intent, scope: Scope) -> Mended:
+    """One booking must not stop the others: a row that the database will not have, a lock held too long, a bug."""
+    try:
+        return mender.mend(intent, scope)
+    except DatabaseBusy:
+        end = Mended(became=Became.HELD, reason=Hold.BUSY)
+    except DatabaseDisagrees as error:
+        end = Mended(became=Became.BLOCKED, reason=error.code)
+    except DatabaseUnreachable:
+        raise
+    except Exception as error:  # noqa: BLE001 - not hidden: the pass raises it once the other bookings are done
+        end = Mended(became=Became.CRASHED, reason=type(error).__name__, crash=error)
+    now = services.clock.now()
+    with services.store.writing() as tx:
+        tx.ledger.release(intent, end.reason, now)
+        if end.became is not Became.HELD:
+            tx.ledger.record_gap(mender.kind, intent.booking, Cause.BLOCKED, end.reason, now)
+    return end

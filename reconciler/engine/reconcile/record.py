@@ -1,0 +1,65 @@
+"""The plan into the ledger, before anything happens outside: gaps opened and closed, intents planned and dropped.
+
+Intents come before gaps, as in every transaction that writes both: no two of them wait for each other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler.domain.decide.plan import Decision
+from reconciler.domain.decide.verdicts import Standing
+from reconciler.domain.intents import State
+from reconciler.engine.reconcile.planning import Survey
+from reconciler.engine.repair.repairer import Mender
+from reconciler.ports import NewIntent, Transaction
+
+
+def record_plan(tx: Transaction, mender: Mender, seen: Survey, now: datetime) -> None:
+    decisions = _still_true(tx, mender, seen, seen.plan.decisions if seen.plan else ())
+    _plan(tx, mender, decisions, now)
+    dropped = {d.booking.id: d.verdict.reason for d in decisions if _drops_planned(d, seen)}
+    tx.ledger.drop_planned(mender.effect, {**seen.mended_otherwise, **dropped}, now)
+    _record_gaps(tx, mender, seen, decisions, now)
+
+
+def record_gaps(tx: Transaction, mender: Mender, seen: Survey, now: datetime) -> None:
+    """The part of a plan that a backfill writes down at once.
+
+    Its intents follow one by one (``plan_repair``): a pass would drop what it finds planned and unclaimed and would not
+    have planned itself, such as a booking from before ``since``.
+    """
+    _record_gaps(tx, mender, seen, _still_true(tx, mender, seen, seen.plan.decisions if seen.plan else ()), now)
+
+
+def plan_repair(tx: Transaction, mender: Mender, seen: Survey, decision: Decision, now: datetime) -> None:
+    """Plan one repair, unless another pass has acted upon its booking since we looked."""
+    _plan(tx, mender, _still_true(tx, mender, seen, [decision]), now)
+
+
+def _plan(tx: Transaction, mender: Mender, decisions: Sequence[Decision], now: datetime) -> None:
+    repairs = [decision for decision in decisions if decision.verdict.standing is Standing.REPAIR]
+    tx.ledger.plan(
+        [NewIntent(booking=d.booking.id, effect=mender.effect, trigger=d.trigger, subject=d.subject) for d in repairs],
+        now,
+    )
+
+
+def _record_gaps(tx: Transaction, mender: Mender, seen: Survey, decisions: Sequence[Decision], now: datetime) -> None:
+    over = {d.booking.id: d.verdict.reason for d in decisions if d.verdict.cause is None}
+    tx.ledger.close_gaps(mender.kind, {**seen.mended_otherwise, **over}, now)
+    found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in decisions if d.verdict.cause}
+    tx.ledger.record_gaps(mender.kind, found, now)
+
+
+def _still_true(tx: Transaction, mender: Mender, seen: Survey, decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """What another pass has not acted upon since we looked: its word is newer, and the next look sees it."""
+    looked_at = [decision.booking.id for decision in decisions]
+    last = tx.ledger.last_intents(mender.effect, looked_at, mender.final_triggers)
+    return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
+
+
+def _drops_planned(decision: Decision, seen: Survey) -> bool:
+    """A refusal drops what was planned, unless the plan itself says when to look at that refusal again."""
+    last = seen.intents.get(decision.booking.id)
+    looked_at_again = last is not None and last.state is State.PLANNED and last.code == decision.verdict.reason
+    return decision.verdict.standing is Standing.REFUSED and not looked_at_again

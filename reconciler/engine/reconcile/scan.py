@@ -1,0 +1,94 @@
+"""What a rule's look sees, whoever asks: how far back, which bookings break the rule, and which gaps are over."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.plan import EVERYTHING, Look, Span
+from reconciler.domain.decide.verdicts import Condition, Finding
+from reconciler.domain.gaps import GapKind
+from reconciler.engine.repair.repairer import LONG_AGO, Scope
+from reconciler.ports import Services, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """The bookings looked at: broken ones in full, all others by first failing condition."""
+
+    looked_at: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    broken: Sequence[Booking]
+    over: Mapping[BookingId, str]
+    """Those known before whose rule holds now, and the condition that says so, or ``gone``."""
+
+
+def scope_of(tx: Transaction, job: str, services: Services, now: datetime) -> tuple[Scope, bool]:
+    """How far back we are responsible, and whether this pass goes back all the way: at start, and once a venue day."""
+    window = services.window
+    since = services.span.since if services.span else None
+    since = since or window.since
+    if not tx.ledger.exists():
+        return Scope(since=since or now - window.lookback, installation=""), True
+    installation = tx.ledger.installation()
+    scope = Scope(since=since or installation.since, installation=installation.id)
+    had_one = tx.ledger.had_full_look(job, services.runner.scope, _midnight(now, services.texts.zone))
+    return scope, window.at_start or not had_one
+
+
+def oldest_of(scope: Scope, services: Services, now: datetime, *, full: bool) -> datetime:
+    """Bookings made before this are looked at by id only."""
+    return scope.since if full or services.span else max(scope.since, now - services.window.lookback)
+
+
+def look(
+    tx: Transaction,
+    kind: GapKind,
+    since: datetime,
+    oldest: datetime,
+    known: Collection[BookingId],
+    now: datetime,
+    span: Span = EVERYTHING,
+    standing: Collection[BookingId] = (),
+) -> Sight:
+    """Look at the span since ``oldest``, and at what is ``known`` by id whatever its age: no gap fades."""
+    seen = tx.bookings.look(kind, now, oldest, span)
+    again = sorted(set(known) - {booking.id for booking in seen.broken})
+    findings = {
+        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in standing]),
+        # What was begun is brought to its end, however old its booking: a backfill, or a person, asked for it.
+        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in standing]),
+    }
+    # There, and not found: it belongs to another installation on the same database, whose business it is.
+    theirs = tx.bookings.stored_events([booking for booking in again if booking not in findings])
+    looked_at, by_condition = _with_older(seen, findings, oldest)
+    return Sight(
+        looked_at=looked_at,
+        by_condition=by_condition,
+        broken=[*seen.broken, *(finding.booking for finding in findings.values() if finding.failed is None)],
+        over={id_: _why(findings.get(id_)) for id_ in again if id_ not in theirs and _is_over(findings.get(id_))},
+    )
+
+
+def _midnight(now: datetime, zone: ZoneInfo) -> datetime:
+    return datetime.combine(now.astimezone(zone).date(), time(), tzinfo=zone)
+
+
+def _with_older(
+    seen: Look, findings: Mapping[BookingId, Finding], oldest: datetime
+) -> tuple[int, Mapping[tuple[Condition, str], int]]:
+    """Counts of the look plus the bookings beyond its window that were looked at by id."""
+    older = [finding for finding in findings.values() if finding.booking.created_at < oldest]
+    counts = Counter(seen.by_condition)
+    counts.update((finding.failed, "") for finding in older if finding.failed)
+    return seen.looked_at + len(older), counts
+
+
+def _is_over(finding: Finding | None) -> bool:
+    return finding is None or finding.failed is not None
+
+
+def _why(finding: Finding | None) -> str:
+    return finding.failed if finding and finding.failed else "gone"

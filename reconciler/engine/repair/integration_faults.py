@@ -1,0 +1,108 @@
+"""Causes are systemic before they are single: is the provider there at all, and what is broken if not?"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.engine.reconcile.results import Mended
+from reconciler.engine.repair.repairer import Mender
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import ProviderFailure, Services, Transaction
+
+
+def is_blind(faults: Collection[IntegrationFault]) -> bool:
+    """Whether the application's tables cannot be read, or not be trusted."""
+    return any(fault.blinds for fault in faults)
+
+
+def fault_of(mender: Mender) -> IntegrationFault | None:
+    """What would break every repair of this effect; also if the provider could not be asked."""
+    try:
+        return mender.check()
+    except ProviderFailure as failure:
+        return unreachable(mender.integration, failure)
+
+
+def rehearsed(mender: Mender, services: Services) -> Examined:
+    """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, that is no fault.
+
+    Raises:
+        DatabaseUnreachable: it is away.
+    """
+    try:
+        with services.store.writing() as tx:
+            return tx.bookings.rehearse(mender.effect)
+    except DatabaseBusy:
+        said = f"no {mender.effect} could be tried: somebody holds a lock for longer than limits.timeouts.lock"
+        return Examined(remarks=[Remark(said=said, remedy="try again once whoever holds it is done")])
+    except DatabaseDisagrees as error:
+        return Examined(faults=[disagreement(error)])
+
+
+UNUSABLE = timedelta(minutes=2)
+"""Clocks so far apart make leases, quiet hours and tokens mean something else on each side."""
+
+
+def clock_faults(ahead: timedelta) -> Sequence[IntegrationFault]:
+    """Whether this machine and the database, whose clock is so far ahead, agree about what time it is."""
+    seconds = ahead.total_seconds()
+    if abs(seconds) < UNUSABLE.total_seconds():
+        return ()
+    fault = IntegrationFault(
+        kind=GapKind.INTEGRATION_SCHEDULER,
+        code="clock_skew",
+        seen=f"the database's clock is {seconds:+.0f} s from this machine's",
+        remedy="keep both in step (NTP); find out which of them is wrong",
+    )
+    return (fault,)
+
+
+def unreachable(kind: GapKind, failure: ProviderFailure) -> IntegrationFault:
+    return IntegrationFault(
+        kind=kind,
+        code=failure.outcome.code,
+        seen=f"the provider could not be asked ({failure.outcome.code})",
+        remedy="nothing was sent; the next pass tries again",
+        transient=True,
+    )
+
+
+def disagreement(error: DatabaseDisagrees) -> IntegrationFault:
+    """The database refused the look itself: nothing that follows from it can be trusted."""
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_SCHEMA, code=error.code, seen=str(error), remedy=error.advice, blinds=True
+    )
+
+
+def unreachable_database(error: DatabaseUnreachable) -> IntegrationFault:
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_DATABASE, code="unreachable", seen=str(error), remedy=error.advice, transient=True
+    )
+
+
+def diagnosis(mender: Mender, end: Mended) -> IntegrationFault:
+    """Why a repair ended *broken*, as precisely as the provider's own check can say it."""
+    return fault_of(mender) or IntegrationFault(
+        kind=mender.integration,
+        code=end.reason,
+        seen=f"the provider refuses what we ask ({end.reason})",
+        remedy="look the code up in the provider's documentation; no other booking would fare better",
+    )
+
+
+def subject_of(mender: Mender, services: Services) -> str:
+    """What an integration's gap is about: the effect it blocks, and for whom, if several share the database."""
+    return f"{mender.effect} {services.runner.scope}".rstrip()
+
+
+def record_faults(
+    tx: Transaction, about: str, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
+) -> None:
+    """One gap per broken integration and subject; a kind that was ``checked`` and is well closes its own."""
+    found = {kind: [fault for fault in faults if fault.kind is kind] for kind in {fault.kind for fault in faults}}
+    for kind in checked:
+        if kind not in found:
+            tx.ledger.close_gap(kind, about, "well", now)
+    for kind in sorted(found):
+        tx.ledger.record_faults(kind, about, found[kind], now)

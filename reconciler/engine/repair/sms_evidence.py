@@ -1,0 +1,94 @@
+"""What became of a text whose outcome is unknown: our own row, the provider's list, and a control of that list."""
+
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from reconciler.domain.bookings import reference
+from reconciler.domain.decide.sms_settlement import Found, Settled, control_of, settle_text
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.hashing import digest
+from reconciler.domain.intents import SUBJECT_PARTS, Intent
+from reconciler.engine.repair.repairer import LONG_AGO, Scope
+from reconciler.ports import OurRow, Services, SmsGateway, Transaction, Unwritable
+
+_ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
+
+
+def row_id(scope: Scope, intent: Intent) -> str:
+    """Derived, so that a repeat meets its own row, and another text or number gets another."""
+    name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}:{intent.subject}"
+    return str(uuid.uuid5(_ROW_IDS, name))
+
+
+def account_digest(scope: Scope, gateway: SmsGateway) -> str:
+    """What our ledger keeps of the account a text was handed to."""
+    return digest(scope.installation, gateway.account)
+
+
+@dataclass(slots=True)
+class TextAsker:
+    """Asks for one text after the other; the control is asked for once."""
+
+    services: Services
+    gateway: SmsGateway
+    scope: Scope
+    _controlled: bool | None = field(default=None, init=False)
+
+    def __call__(self, intent: Intent) -> Settled:
+        """Raises:
+        ProviderFailure: a list could not be read.
+        """
+        with self.services.store.reading() as tx:
+            row = tx.bookings.queue_row(row_id(self.scope, intent))
+            numbers, bodies = self._written(tx, intent, row)
+            ambiguous = tx.bookings.shares_reference(intent.booking)
+        if row and row.provider_id:
+            # Whoever made the call wrote down its answer, and not in our ledger any more.
+            return Settled(found=Found.THERE, code="own_row", provider_id=row.provider_id)
+        number = next((number for number in numbers if self._is_part(intent, number)), None)
+        if number is None:
+            return Settled(found=Found.UNDECIDED, code="number_not_known")
+        if ambiguous:
+            return Settled(found=Found.UNDECIDED, code="reference_shared")
+        if intent.account != account_digest(self.scope, self.gateway):
+            return Settled(found=Found.UNDECIDED, code="another_account")
+        trail = self.gateway.sent_to(number)
+        ids = {text.sid for text in trail.texts}
+        with self.services.store.reading() as tx:
+            taken = tx.ledger.taken(Effect.TEXT, ids) | tx.bookings.queue_names(ids, row_id(self.scope, intent))
+        assert intent.attempted_at is not None
+        return settle_text(
+            trail,
+            reference=reference(intent.booking),
+            body=next((body for body in bodies if self._is_part(intent, body)), None),
+            attempted_at=intent.attempted_at,
+            taken=taken,
+            controlled=self._is_controlled(),
+        )
+
+    def _written(self, tx: Transaction, intent: Intent, row: OurRow | None) -> tuple[list[str], list[str]]:
+        """Numbers and wordings it may have had: the ledger has digests, the values stand in our row and the booking."""
+        now = self.services.clock.now()
+        finding = tx.bookings.findings(GapKind.SMS_MISSING, now, LONG_AGO, [intent.booking]).get(intent.booking)
+        written = [row.number] if row else []
+        written += finding.booking.phones if finding else []
+        numbers = [number for number in map(self.services.phones.e164, written) if number]
+        bodies = [row.body] if row else []
+        if finding and numbers:
+            with suppress(Unwritable):
+                bodies.append(self.services.wording.write(finding.booking, numbers[0]).body)
+        return numbers, bodies
+
+    def _is_part(self, intent: Intent, value: str) -> bool:
+        """Whether the intent was about this number, or said this."""
+        return digest(self.scope.installation, value) in intent.subject.split(SUBJECT_PARTS)
+
+    def _is_controlled(self) -> bool:
+        """Whether lists show what is there, in full: a message that has arrived today is found by its number."""
+        if self._controlled is None:
+            control = control_of(self.gateway.recent(), self.services.clock.now())
+            self._controlled = control is not None and any(
+                text.sid == control.sid for text in self.gateway.sent_to(control.number).texts
+            )
+        return self._controlled

@@ -1,0 +1,1 @@
+"""Google Calendar behind `ports.Calendar`."""

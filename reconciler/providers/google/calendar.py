@@ -1,0 +1,248 @@
+"""Google Calendar v3 through the real client: every call with a timeout, every answer as an outcome of ours.
+
+httplib2 sends a request again, POST included, when the server closes the connection without answering. Our own ids
+make that harmless: the second insert collides with the first.
+"""
+
+import http.client
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from reconciler.domain.decide.calendar_decision_table import RESULTS, Seen, Whose, step
+from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
+from reconciler.domain.gaps import IntegrationFault
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import CalendarFacts, ProviderFailure
+from reconciler.providers.google import errors, remedies
+from reconciler.providers.google.credentials import Access
+
+# Of a 403 it writes at WARNING what was answered, whole if it has no reason to it: that may quote the event.
+logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
+
+MARKER = "reconciler_booking"
+GENERATION = "reconciler_generation"
+CAN_WRITE = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
+_CANARY = {"visibility": "private", "transparency": "transparent", "reminders": {"useDefault": False}}
+_PAGE = 250
+_PAGE_KIND = "calendar#events"
+_DELETED = "google:deleted"
+"""Calendar's own word about an event. A 410 without it comes of something on the way and proves nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogleCalendar:
+    """``ports.Calendar`` for one calendar and one way to authenticate. Not safe to share between threads."""
+
+    access: Access
+    calendar_id: str
+    timeout: timedelta
+    api_url: str | None
+
+    def check(self) -> IntegrationFault | None:
+        seen, _ = self._see()
+        if seen.result is Result.DONE:
+            return None if seen.code in CAN_WRITE else remedies.cannot_write(seen.code, self.access)
+        if seen.result is Result.BROKEN and seen.code.startswith(("google:", "token:")):
+            return remedies.explained(seen.code, self.access)
+        raise ProviderFailure(seen)
+
+    def about(self) -> CalendarFacts:
+        seen, zone = self._see()
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        return CalendarFacts(role=seen.code, zone=zone)
+
+    def get(self, event_id: str) -> CalendarEvent | None:
+        found: list[CalendarEvent] = []
+
+        def ask() -> Outcome:
+            event = _event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute())
+            if event.id != event_id:
+                raise _UnreadableError
+            found.append(event)
+            return Outcome(result=Result.DONE, code="found")
+
+        seen = self._event_or_calendar(_outcome_of(ask, Whose.ASKED))
+        if seen.code == _DELETED:
+            return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
+        if seen.result is Result.REFUSED:
+            return None  # also what is no id of Google's, some application's own perhaps: it names no event here
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        return found[0]
+
+    def around(self, starts_at: datetime, window: timedelta) -> Sequence[CalendarEvent]:
+        found: list[CalendarEvent] = []
+
+        def ask() -> Outcome:
+            request = self._events.list(
+                calendarId=self.calendar_id,
+                timeMin=_rfc3339(starts_at - window),
+                timeMax=_rfc3339(starts_at + window),
+                showDeleted=True,
+                singleEvents=False,  # a series shows as itself, so that it can be told from a single event
+                maxResults=_PAGE,
+            )
+            while request is not None:
+                page = request.execute()
+                if page["kind"] != _PAGE_KIND:
+                    raise _UnreadableError
+                found.extend(_event(item) for item in page.get("items", ()))
+                request = self._events.list_next(request, page)
+            return Outcome(result=Result.DONE, code="read")
+
+        seen = _outcome_of(ask, Whose.CANDIDATE)
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        return found
+
+    def insert(self, event: EventBody) -> Outcome:
+        body = {
+            "id": event.id,
+            "summary": event.title,
+            "description": event.description,
+            "start": {"dateTime": event.starts_at.isoformat(), "timeZone": event.zone},
+            "end": {"dateTime": event.ends_at.isoformat(), "timeZone": event.zone},
+            "extendedProperties": {"private": {MARKER: event.booking, GENERATION: str(event.generation)}},
+            **(_CANARY if event.is_canary else {}),
+        }
+
+        def ask() -> Outcome:
+            request = self._events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
+            if request.execute()["id"] != event.id:
+                raise _UnreadableError
+            return Outcome(result=Result.DONE, code="created", provider_id=event.id)
+
+        return _outcome_of(ask, Whose.INSERTED)
+
+    def delete(self, event_id: str) -> Outcome:
+        def ask() -> Outcome:
+            request = self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none")
+            if request.execute():
+                raise _UnreadableError  # Calendar answers without a body
+            return Outcome(result=Result.DONE, code="deleted")
+
+        seen = self._event_or_calendar(_outcome_of(ask, Whose.UNWANTED))
+        if seen is _NO_EVENT or seen.code == _DELETED:
+            return Outcome(result=Result.DONE, code="already_gone")
+        return seen
+
+    def close(self) -> None:
+        """Close what connections there are."""
+        if "_service" in self.__dict__:
+            self._service.close()
+
+    def _event_or_calendar(self, seen: Outcome) -> Outcome:
+        """Calendar says *notFound* of an event and of a calendar: whichever it is, the calendar itself tells."""
+        if seen.code != errors.NOT_FOUND:
+            return seen
+        calendar, _ = self._see()
+        return _NO_EVENT if calendar.result is Result.DONE else calendar
+
+    def _see(self) -> tuple[Outcome, str]:
+        """The calendar itself: the code is our role in it; and its zone."""
+        zone = ""
+
+        def ask() -> Outcome:
+            nonlocal zone
+            request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
+            answer = request.execute()
+            zone = str(answer.get("timeZone", ""))
+            return Outcome(result=Result.DONE, code=str(answer["accessRole"]))
+
+        return _outcome_of(ask, Whose.CANDIDATE), zone
+
+    @cached_property
+    def _events(self) -> Any:
+        return self._service.events()
+
+    @cached_property
+    def _service(self) -> Any:
+        # Imported here: the SDK takes most of a second, and `--help` needs none of it.
+        import httplib2
+        from google_auth_httplib2 import AuthorizedHttp
+        from googleapiclient.discovery import build
+
+        authorized = AuthorizedHttp(
+            self.access.credentials(),
+            http=httplib2.Http(timeout=self.timeout.total_seconds()),
+        )
+        elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
+        return build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
+
+
+_NO_EVENT = Outcome(result=Result.REFUSED, code=errors.NOT_FOUND)
+"""Not found, and the calendar is there."""
+
+
+class _UnreadableError(Exception):
+    """A success whose body is not what Calendar answers: a proxy's page, nothing at all, another event."""
+
+
+_NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
+"""The socket was never opened: nothing can have left."""
+
+
+def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
+    """Run ``call`` about such an event; every way it can fail as an outcome.
+
+    The SDK's messages hold URLs and titles: dropped here.
+    """
+    import httplib2
+    from google.auth.exceptions import GoogleAuthError
+    from googleapiclient.errors import Error, HttpError
+
+    try:
+        return call()
+    except HttpError as error:
+        return errors.outcome(int(error.resp.status), error.content, error.resp.get("retry-after"), whose)
+    except GoogleAuthError as error:
+        seen, code = _token_failure(error)
+    except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:
+        # httplib2 opens a second connection where one was closed without an answer: it may have left by the first.
+        first_was_cut = isinstance(error.__context__, http.client.HTTPException)
+        seen, code = _CUT_OFF if first_was_cut else (Seen.NO_CONNECTION, "no_connection")
+    except TimeoutError:
+        seen, code = Seen.NO_ANSWER, "timeout"
+    except (OSError, http.client.HTTPException):
+        seen, code = _CUT_OFF
+    except (_UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
+        # The SDK hands over whatever came, text or list, as if it were the object, and trips over some of it itself.
+        seen, code = Seen.UNREADABLE, "unreadable"
+    return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)
+
+
+_CUT_OFF = (Seen.CUT_OFF, "reset")
+
+
+def _token_failure(error: Any) -> tuple[Seen, str]:
+    """No token, no call: certainly nothing happened. google-auth has tried a wobbling endpoint three times already."""
+    said = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
+    name = said.get("error")
+    if isinstance(name, str) and name.replace("_", "").isalpha() and not error.retryable:
+        return Seen.UNAUTHORIZED, f"token:{name}"
+    if isinstance(error, ValueError):
+        return Seen.UNAUTHORIZED, "token:unusable_key"
+    return Seen.NO_ACCESS, "token:unavailable"
+
+
+def _event(item: Mapping[str, Any]) -> CalendarEvent:
+    starts_at = item.get("start", {}).get("dateTime")
+    return CalendarEvent(
+        id=str(item["id"]),
+        live=item.get("status") != "cancelled",
+        title=str(item.get("summary", "")),
+        starts_at=datetime.fromisoformat(starts_at) if starts_at else None,
+        recurring="recurrence" in item or "recurringEventId" in item,
+        marker=item.get("extendedProperties", {}).get("private", {}).get(MARKER),
+    )
+
+
+def _rfc3339(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

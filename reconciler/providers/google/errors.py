@@ -1,0 +1,70 @@
+"""What Google's errors mean (Calendar API, Handle API errors; Manage quotas): a row of the table of events each."""
+
+import json
+from datetime import timedelta
+
+from reconciler.domain.decide.calendar_decision_table import RESULTS, Seen, Whose, step
+from reconciler.domain.gaps import Cause
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import DUPLICATE
+from reconciler.providers.retry_after import retry_after
+
+NOT_FOUND = "google:notFound"
+_HOUR = timedelta(hours=1)
+SECONDS_LONG = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
+"""The windows of these quotas are a minute long."""
+HOURS_LONG = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded"})
+ROWS = {
+    400: Seen.INVALID,
+    401: Seen.UNAUTHORIZED,
+    403: Seen.FORBIDDEN,
+    404: Seen.NO_CALENDAR,
+    409: Seen.CONFLICT,
+    410: Seen.GONE,
+    412: Seen.PRECONDITION,
+    429: Seen.TOO_FAST,
+}
+"""404: of an insert, which has no other thing to miss. Anything else has failed, and may have happened."""
+UNCLEAR = frozenset({408, 409, 412})
+"""Without a reason of Calendar's it may have happened all the same."""
+
+
+def outcome(status: int, content: bytes, wait: str | None, whose: Whose) -> Outcome:
+    """What an error answer (``wait``: its *Retry-After*) means for a call about such an event."""
+    reason = reason_of(content)
+    seen = _row(status, reason)
+    result = RESULTS[step(seen, whose)]
+    hours = seen is Seen.USED_UP
+    is_about_this_event = reason is not None and status < 500 and status != 408
+    return Outcome(
+        result=result,
+        code=f"google:{reason}" if reason else f"http:{status}",
+        cause=Cause.UNUSABLE_DATA if result is Result.REFUSED and seen is Seen.INVALID else None,
+        stops_pass=seen in _ABOUT_US or not is_about_this_event,
+        retry_after=_HOUR if hours else retry_after(wait) if seen is Seen.TOO_FAST else None,
+    )
+
+
+_ABOUT_US = frozenset({Seen.UNAUTHORIZED, Seen.FORBIDDEN, Seen.NO_CALENDAR, Seen.TOO_FAST, Seen.USED_UP})
+
+
+def _row(status: int, reason: str | None) -> Seen:
+    if status == 403 and reason in SECONDS_LONG:
+        return Seen.TOO_FAST
+    if status == 403 and reason in HOURS_LONG:
+        return Seen.USED_UP
+    if status == 409 and f"google:{reason}" == DUPLICATE:
+        return Seen.DUPLICATE
+    if reason is None and 400 <= status < 500 and status not in UNCLEAR and status != 429:
+        # Not Calendar's, but of something on the way: it says nothing about the event.
+        return Seen.TURNED_AWAY
+    return ROWS.get(status, Seen.FAILED)
+
+
+def reason_of(content: bytes) -> str | None:
+    """``error.errors[0].reason``; the client's own ``error_details`` prefers another list that lacks it."""
+    try:
+        reason = json.loads(content)["error"]["errors"][0]["reason"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return reason if isinstance(reason, str) and reason.isalnum() else None

@@ -1,0 +1,88 @@
+"""What is worth knowing of a Twilio account and its sender (Account, Balance), and how a message fares (Message)."""
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from reconciler.domain.doctor import Remark
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import Delivery, ProviderFailure
+from reconciler.providers.twilio.errors import outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from twilio.rest import Client
+
+LOW = Decimal(5)
+"""In the account's currency: about a hundred texts."""
+_UNKNOWN = frozenset({None, ""})
+_FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read"})
+_ARRIVED = frozenset({"delivered", "read"})
+
+
+def remarks(client: "Client", account_sid: str, sender: str | None, service_sid: str | None) -> "Iterator[Remark]":
+    """Raises:
+    ProviderFailure: Twilio could not be asked.
+    """
+    type_ = _asked(lambda: client.api.accounts(account_sid).fetch().type)
+    yield Remark(said="account active")
+    if sender:
+        yield Remark(said=f"{sender[:3]}..{sender[-3:]} owned, can text")
+    if service_sid:
+        yield Remark(said="messaging service has a sender")
+    if str(type_).lower() == "trial":
+        yield Remark(
+            said="the account is a trial: texts reach verified numbers only, and begin with a sentence of Twilio's",
+            remedy="upgrade it in Twilio's console, Billing",
+        )
+    yield from _of_balance(_asked(lambda: client.api.accounts(account_sid).balance.fetch()))
+
+
+def delivery(client: "Client", sid: str) -> Delivery:
+    """Raises:
+    ProviderFailure: Twilio could not be asked.
+    """
+    found: list[Any] = []
+
+    def fetch() -> Outcome:
+        found.append(client.messages(sid).fetch())
+        return Outcome(result=Result.DONE, code="read")
+
+    seen = outcome_of(fetch)
+    if seen.result is not Result.DONE:
+        raise ProviderFailure(seen)
+    status = str(found[0].status)
+    error = "" if found[0].error_code in _UNKNOWN else str(found[0].error_code)
+    return Delivery(status=status, error=error, is_final=status in _FINAL, arrived=status in _ARRIVED)
+
+
+def _of_balance(balance: Any) -> "Iterator[Remark]":
+    """A subaccount's is its parent's, and is not shown: then nothing is said."""
+    try:
+        amount = Decimal(str(getattr(balance, "balance", "")))
+    except InvalidOperation:
+        return
+    currency = str(getattr(balance, "currency", "")).upper()
+    said = f"balance {amount} {currency}".rstrip()
+    if amount < LOW:
+        yield Remark(said=f"{said}: soon no text leaves", remedy="add funds in Twilio's console, Billing")
+    else:
+        yield Remark(said=said)
+
+
+def _asked(ask: "Callable[[], Any]") -> Any:
+    """The answer; ``None`` where these credentials may not ask (a restricted key)."""
+    answers: list[Any] = []
+
+    def asked() -> Outcome:
+        answers.append(ask())
+        return Outcome(result=Result.DONE, code="read")
+
+    seen = outcome_of(asked)
+    if seen.result is Result.DONE:
+        return answers[0]
+    if seen.result is Result.BROKEN and seen.code.startswith(("twilio:", "http:40")):
+        return None
+    if seen.result is Result.REFUSED:
+        return None
+    raise ProviderFailure(seen)

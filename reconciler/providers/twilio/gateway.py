@@ -1,0 +1,207 @@
+"""Twilio Messages: one POST per text, never repeated, and every answer as an outcome of ours.
+
+Twilio has no idempotency key for messages, so what may have been accepted is *unknown*, and nobody tries again blindly.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from reconciler.domain.decide.sms_settlement import SentText, Trail
+from reconciler.domain.doctor import Remark
+from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import Delivery, OutgoingText, ProviderFailure
+from reconciler.providers.retry_after import retry_after
+from reconciler.providers.twilio import account, codes, messages
+from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
+
+if TYPE_CHECKING:
+    from twilio.rest import Client
+
+# Both write whole URLs (the first at INFO, the second at DEBUG), and a list's URL holds the phone number.
+logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+
+_NO_SID = Outcome(result=Result.UNKNOWN, code="no_sid", stops_pass=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwilioGateway:
+    """``ports.SmsGateway`` over the real client, which is given every timeout and no retries."""
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+    sender: str | None = field(repr=False)
+    service_sid: str | None
+    timeout: timedelta
+    """For connecting, and again for each wait on the answer."""
+    api_url: str | None
+
+    def send(self, text: OutgoingText) -> Outcome:
+        def create() -> Outcome:
+            message = self._client.messages.create(
+                to=text.number,
+                body=text.body,
+                validity_period=int(text.validity.total_seconds()),
+                **self._from(),
+            )
+            if not message.sid:
+                return _NO_SID
+            if message.status in messages.NOT_LEAVING:
+                return _dead_on_arrival(message.error_code)
+            return Outcome(result=Result.DONE, code=str(message.status), provider_id=message.sid)
+
+        outcome = outcome_of(create)
+        if outcome.result is Result.LATER and outcome.retry_after is None:
+            return replace(outcome, retry_after=retry_after(self._http.wait))
+        return outcome
+
+    def remarks(self) -> Sequence[Remark]:
+        return list(account.remarks(self._client, self.account_sid, self.sender, self.service_sid))
+
+    def delivery(self, provider_id: str) -> Delivery:
+        return account.delivery(self._client, provider_id)
+
+    @property
+    def account(self) -> str:
+        return self.account_sid
+
+    def sent_to(self, number: str) -> Trail:
+        return messages.sent_to(self._client, number)
+
+    def recent(self) -> Sequence[SentText]:
+        return messages.recent(self._client)
+
+    def check(self) -> IntegrationFault | None:
+        return self._check_account() or self._check_number() or self._check_service()
+
+    def _check_account(self) -> IntegrationFault | None:
+        seen = outcome_of(self._account)
+        if _may_not(seen):
+            return _fault(
+                seen.code,
+                f"Twilio does not accept the credentials ({seen.code})",
+                "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to the pair shown in Twilio's console",
+            )
+        if seen.result is not Result.DONE:
+            raise ProviderFailure(seen)
+        if seen.code == "active":
+            return None
+        return _fault(f"account_{seen.code}", f"the Twilio account is {seen.code}", "see Twilio's console, Billing")
+
+    def _account(self) -> Outcome:
+        """The account's status as the code of a *done* outcome. The object itself holds the token: it stays here."""
+        from twilio.base.exceptions import TwilioRestException
+
+        try:
+            status = self._client.api.accounts(self.account_sid).fetch().status
+        except TwilioRestException as error:
+            if error.status not in (401, 403):
+                raise
+            # A restricted API key may send and may not see the account: what it may list proves the credentials.
+            self._client.messages.list(limit=1, page_size=1)
+            status = "active"
+        return _seen(status) if status else UNREADABLE
+
+    def _check_number(self) -> IntegrationFault | None:
+        if not self.sender:
+            return None
+
+        def capability() -> Outcome:
+            numbers = self._client.incoming_phone_numbers.list(phone_number=self.sender or "", limit=1, page_size=1)
+            if not numbers:
+                return _seen("not_ours")
+            return _seen("capable" if (numbers[0].capabilities or {}).get("sms") else "incapable")
+
+        seen = _looked(capability)
+        if seen in ("capable", None):
+            return None
+        why = "cannot send texts" if seen == "incapable" else "does not belong to the account"
+        remedy = "set TWILIO_PHONE_NUMBER to a number of this account that can send SMS"
+        return _fault(f"sender_{seen}", f"the number of TWILIO_PHONE_NUMBER {why}", remedy)
+
+    def _check_service(self) -> IntegrationFault | None:
+        if not self.service_sid:
+            return None
+        service = self._client.messaging.v1.services(self.service_sid)
+
+        def pool() -> Outcome:
+            from twilio.base.exceptions import TwilioRestException
+
+            try:
+                service.fetch()
+            except TwilioRestException as error:
+                if error.code != codes.NO_SUCH_THING:
+                    raise
+                return _seen("missing")
+            return _seen("filled" if service.phone_numbers.list(limit=1, page_size=1) else "empty")
+
+        match _looked(pool):
+            case "missing":
+                remedy = "set TWILIO_MESSAGING_SERVICE_SID to a service of this account"
+                return _fault("service_missing", "the messaging service does not exist", remedy)
+            case "empty":
+                remedy = "add a sender to it in Twilio's console, Messaging > Services > Sender Pool"
+                return _fault("service_empty", "the messaging service has no sender", remedy)
+        return None
+
+    def _from(self) -> dict[str, str]:
+        both = {"from_": self.sender, "messaging_service_sid": self.service_sid}
+        return {name: value for name, value in both.items() if value}
+
+    @cached_property
+    def _http(self) -> Any:
+        # Imported here: the SDK takes most of a second, and `--help` needs none of it.
+        from reconciler.providers.twilio.http import HttpClient
+
+        # A connection per call: one that was kept alive may be cut while idle, and the next text would be *unknown*.
+        return HttpClient(timeout=self.timeout.total_seconds(), pool_connections=False)
+
+    @cached_property
+    def _client(self) -> "Client":
+        from twilio.rest import Client
+
+        # The environment is given as empty-but-there: the SDK would otherwise read region and edge behind our back.
+        client = Client(self.account_sid, self.auth_token, http_client=self._http, environment={"-": ""})
+        if self.api_url:
+            client.api.base_url = self.api_url.rstrip("/")
+            client.messaging.base_url = self.api_url.rstrip("/")
+        return client
+
+
+def _dead_on_arrival(error_code: object) -> Outcome:
+    """The message was made and will not leave."""
+    if error_code:
+        return codes.outcome(400, int(str(error_code)))
+    return Outcome(result=Result.REFUSED, code="not_leaving", cause=Cause.UNUSABLE_DATA)
+
+
+def _seen(word: str) -> Outcome:
+    return Outcome(result=Result.DONE, code=word)
+
+
+def _may_not(seen: Outcome) -> bool:
+    """Twilio itself turned us away, not somebody on the way to it."""
+    return seen.result is Result.BROKEN and (seen.code.startswith("twilio:") or seen.code in ("http:401", "http:403"))
+
+
+def _looked(look: Callable[[], Outcome]) -> str | None:
+    """What a look showed; ``None`` if these credentials, which are good, may not look there: sending will tell.
+
+    Raises:
+        ProviderFailure: nobody answered.
+    """
+    seen = outcome_of(look)
+    if seen.result is Result.DONE:
+        return seen.code
+    if _may_not(seen):
+        return None
+    raise ProviderFailure(seen)
+
+
+def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_TWILIO, code=code, seen=seen, remedy=remedy)

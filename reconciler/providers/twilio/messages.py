@@ -1,0 +1,88 @@
+"""Messages that the account has sent, as Twilio's list shows them (Message resource, Read multiple).
+
+The list has no filter for text, status or time of creation, and *DateSent* is empty for what still waits: so it is
+asked by number alone, or for the newest, and read by us.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from reconciler.domain.decide.sms_settlement import SentText, Trail
+from reconciler.domain.intents import Outcome, Result
+from reconciler.ports import ProviderFailure
+from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
+
+if TYPE_CHECKING:
+    from twilio.rest import Client
+
+PAGE = 200
+MOST = 1000
+"""Messages to one number that are read; a number with more is somebody's test phone, and stays undecided."""
+NEWEST = 200
+"""Messages, inbound ones too, among which a control is looked for."""
+NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
+_ARRIVED = frozenset({"delivered", "read", "undelivered", "failed"})
+_CHANNEL = ":"
+"""WhatsApp and the like write their addresses with it; their messages are no texts."""
+_OUTBOUND = "outbound"
+_BY_API = "outbound-api"
+
+
+def sent_to(client: "Client", number: str) -> Trail:
+    """Every outbound message to ``number``, all pages read up to ``MOST``.
+
+    Raises:
+        ProviderFailure: a page could not be read.
+    """
+    # Without a limit: the SDK would pass one on as the size of a page.
+    texts = _read(lambda: islice(client.messages.stream(to=number, page_size=PAGE), MOST + 1))
+    return Trail(texts=_outbound(texts), complete=len(texts) <= MOST)
+
+
+def recent(client: "Client") -> Sequence[SentText]:
+    """The account's newest messages that are outbound.
+
+    Raises:
+        ProviderFailure: the page could not be read.
+    """
+    return _outbound(_read(lambda: islice(client.messages.stream(page_size=PAGE), NEWEST)))
+
+
+def _read(ask: Callable[[], Iterable[Any]]) -> list[Any]:
+    found: list[Any] = []
+
+    def read() -> Outcome:
+        found.extend(ask())
+        if not all(map(_is_readable, found)):
+            return UNREADABLE
+        return Outcome(result=Result.DONE, code="read")
+
+    seen = outcome_of(read)
+    if seen.result is not Result.DONE:
+        raise ProviderFailure(seen)
+    return found
+
+
+def _is_readable(message: Any) -> bool:
+    words = (message.to, message.body)
+    return bool(message.sid and message.date_created and message.direction) and all(
+        word is None or isinstance(word, str) for word in words
+    )
+
+
+def _outbound(messages: Iterable[Any]) -> list[SentText]:
+    return [
+        SentText(
+            sid=message.sid,
+            number=message.to or "",
+            body=message.body or "",
+            by_api=message.direction == _BY_API,
+            made_at=message.date_created,
+            status=str(message.status),
+            leaves=message.status not in NOT_LEAVING,
+            arrived=message.status in _ARRIVED,
+        )
+        for message in messages
+        if str(message.direction).startswith(_OUTBOUND) and _CHANNEL not in (message.to or "")
+    ]

@@ -1,0 +1,1 @@
+"""Sentry behind `ports.Notifier`: events, check-ins, and resolving its issues."""

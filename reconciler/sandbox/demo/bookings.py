@@ -1,0 +1,256 @@
+"""The demo's bookings: a week in which texts and events went missing silently, and everything that looks like it."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from itertools import count
+from typing import Any
+
+from reconciler.sandbox.demo.fixtures import (
+    STAFF,
+    ZONE,
+    DemoBooking,
+    Moments,
+    Row,
+    SeedEvent,
+    booking_id,
+    e164,
+    event_id,
+    phone,
+    sid,
+)
+
+NAMES = (
+    "Ana Lima", "Ben Okafor", "Chloe Martin", "Dev Patel", "Ella Novak", "Finn Byrne", "Grace Chen", "Hugo Weiss",
+    "Ines Costa", "Jack Doyle", "Kira Sato", "Liam Walsh", "Mona Haddad", "Noah Berg", "Olga Petrova", "Pau Ferrer",
+)  # fmt: skip
+LATE = 900
+"""The number of the booking that is made late; far from all others'."""
+OLDER_NOTE = "Event date/time to be confirmed by customer"
+
+
+class Stories:
+    """Builds bookings one after the other; each gets its own number, name, phone and party day."""
+
+    def __init__(self, now: datetime, first: int = 1) -> None:
+        self.at = Moments(now)
+        self._numbers = count(first)
+
+    def tell(
+        self,
+        group: str,
+        *,
+        text: str,
+        calendar: str,
+        texted: bool | str = False,
+        event: str = "",
+        customer: Row | None = None,
+        others: tuple[Row, ...] = (),
+        queue: tuple[Row, ...] = (),
+        **columns: Any,
+    ) -> DemoBooking:
+        """One booking. ``texted``: a sent row (of that trigger); ``event``: stored, lost or deleted."""
+        number = next(self._numbers)
+        own_id, name = booking_id(number), columns.pop("customer_name", NAMES[number % len(NAMES)])
+        row = {
+            "id": own_id,
+            "customer_name": name,
+            "customer_first_name": name.split(" ")[0],
+            "contact_phone": phone(number),
+            "event_date": self.at.day(3 + number % 25),
+            "start_time": time(19, 30),
+            "end_time": time(23, 0),
+            "end_time_next_day": False,
+            "guest_count": 20 + number,
+            "event_type": "Birthday",
+            "status": "confirmed",
+            "source": "manual",
+            "created_at": self.at.ago(hours=2, minutes=number),
+            **columns,
+        }
+        row["updated_at"] = row["created_at"]
+        seed = self._event(number, row, event) if event else None
+        row["calendar_event_id"] = seed.id if seed and seed.stored else None
+        customers = others
+        if customer is not None:
+            own = {"id": booking_id(10_000 + number), "first_name": name.split(" ")[0], **customer}
+            row["customer_id"] = own["id"]
+            customers = (own, *others)
+        texts = queue
+        if texted:
+            trigger = texted if isinstance(texted, str) else f"booking_{_created_or_confirmed(row['status'])}"
+            texts = (*queue, self.queue_row(trigger_type=trigger, sent_at=self.at.ago(hours=1, minutes=30)))
+        return DemoBooking(
+            id=own_id,
+            group=group,
+            row=row,
+            customers=customers,
+            texts=tuple(_filled(text_row, row, index) for index, text_row in enumerate(texts)),
+            event=seed,
+            text=text,
+            calendar=calendar,
+        )
+
+    def queue_row(self, **columns: Any) -> Row:
+        return {
+            "trigger_type": "booking_confirmed",
+            "template_key": "private_booking",
+            "scheduled_for": self.at.ago(hours=1, minutes=40),
+            "message_body": "Hi, your booking is in our diary.",
+            "status": "sent",
+            "created_at": self.at.ago(hours=1, minutes=40),
+            **columns,
+        }
+
+    def _event(self, number: int, row: Row, kind: str) -> SeedEvent:
+        starts_at = datetime.combine(row["event_date"], row["start_time"], tzinfo=ZONE)
+        return SeedEvent(
+            id=event_id(number),
+            title=f"[{row['status'].upper()}] - {row['id'][:8]} - {row['customer_name']} @ Main Bar",
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(hours=3),
+            stored=kind == "stored",
+            deleted=kind == "deleted",
+        )
+
+
+def _created_or_confirmed(status: str) -> str:
+    return "created" if status == "draft" else "confirmed"
+
+
+def _filled(text_row: Row, booking: Row, index: int) -> Row:
+    written = booking["contact_phone"] or phone(0)
+    own_id = booking_id(20_000 + int(booking["id"][:6], 16) * 4 + index)
+    return {
+        "id": own_id,
+        "twilio_message_sid": sid(own_id) if text_row["status"] == "sent" else None,
+        "booking_id": booking["id"],
+        "customer_name": booking["customer_name"],
+        "customer_phone": written,
+        "recipient_phone": written,
+        **text_row,
+    }
+
+
+def one_more(now: datetime) -> DemoBooking:
+    """Maya's, which the demo makes late."""
+    return Stories(now, first=LATE).tell("late", text="sent", calendar="created", customer_name="Maya Reyes")
+
+
+def demo_bookings(now: datetime) -> list[DemoBooking]:
+    """All of them, for the moment ``now``: the same stories at any hour, DST days included."""
+    stories = Stories(now)
+    groups = (_in_order, _missing, _not_asked, _delicate, _odd, _unreliable)
+    return [booking for group in groups for booking in group(stories)]
+
+
+def _in_order(s: Stories) -> Iterator[DemoBooking]:
+    for status in ("confirmed", "confirmed", "draft", "confirmed", "draft", "confirmed"):
+        yield s.tell("healthy", text="fine", calendar="fine", texted=True, event="stored", status=status)
+    for trigger in ("booking_created", "deposit_received"):
+        yield s.tell("another trigger", text="fine", calendar="fine", texted=trigger, event="stored")
+    for status, due in (("pending", s.at.now + timedelta(days=1)), ("approved", s.at.ago(minutes=5))):
+        row = s.queue_row(status=status, scheduled_for=due)
+        yield s.tell("queued, not sent yet", text="fine", calendar="fine", queue=(row,), event="stored")
+
+
+def _missing(s: Stories) -> Iterator[DemoBooking]:
+    for status in ("draft", "confirmed"):
+        yield s.tell("no text", text="sent", calendar="fine", event="stored", status=status)
+        yield s.tell("no event", text="fine", calendar="created", texted=True, status=status)
+        yield s.tell("neither", text="sent", calendar="created", status=status)
+    failed = s.queue_row(
+        status="failed",
+        error_message='insert failed: violates check constraint "private_booking_sms_queue_trigger_type_check"',
+    )
+    yield s.tell("application's failed row", text="sent", calendar="fine", queue=(failed,), event="stored")
+    yield s.tell("event made, id lost", text="fine", calendar="adopted", texted=True, event="lost")
+    yield s.tell("event made, id lost", text="sent", calendar="adopted", event="lost", status="draft")
+
+
+def _unreliable(s: Stories) -> Iterator[DemoBooking]:
+    """There is a text, so none is sent; but the application has not sent it, or cannot prove that it has."""
+    made = s.at.ago(hours=6)
+    queued = s.queue_row(status="approved", scheduled_for=s.at.ago(hours=5))
+    yield s.tell("queued and stuck", text="stuck", calendar="fine", queue=(queued,), event="stored", created_at=made)
+    unproven = s.queue_row(sent_at=s.at.ago(hours=5), twilio_message_sid=None)
+    yield s.tell("sent without SID", text="unproven", calendar="fine", queue=(unproven,), event="stored",
+                 created_at=made)  # fmt: skip
+
+
+def _not_asked(s: Stories) -> Iterator[DemoBooking]:
+    for _ in range(3):
+        yield s.tell("cancelled", text="not_asked", calendar="not_asked", status="cancelled")
+    yield s.tell("completed", text="not_asked", calendar="not_asked", status="completed")
+    rejected = s.queue_row(status="cancelled", approved_by=STAFF)
+    yield s.tell("rejected by a person", text="not_asked", calendar="fine", queue=(rejected,), event="stored")
+    yield s.tell("no phone", text="not_asked", calendar="created", contact_phone=None)
+    yield s.tell("no phone", text="not_asked", calendar="fine", contact_phone="  ", customer={}, event="stored")
+    yield s.tell("date to be confirmed", text="not_asked", calendar="not_asked", date_tbd=True)
+    yield s.tell("date to be confirmed", text="not_asked", calendar="not_asked", internal_notes=OLDER_NOTE)
+    for days in (1, 4):
+        yield s.tell(
+            "past",
+            text="not_asked",
+            calendar="not_asked",
+            event_date=s.at.day(-days),
+            created_at=s.at.ago(days=8),
+        )
+
+
+def _delicate(s: Stories) -> Iterator[DemoBooking]:
+    unclear = s.queue_row(status="failed", error_message="timeout of 30000ms exceeded")
+    yield s.tell("may have left", text="refused", calendar="fine", queue=(unclear,), event="stored")
+    yield s.tell("made a minute ago", text="waiting", calendar="waiting", created_at=s.at.ago(minutes=1))
+    yield s.tell("unusable phone", text="refused", calendar="created", contact_phone="07700 90")
+    yield s.tell("unusable phone", text="refused", calendar="fine", contact_phone="020 7946 0123", event="stored")
+    spelled_otherwise = {"id": booking_id(30_001), "first_name": "Sam", "mobile_number": "07700 900 901"}
+    yield s.tell(
+        "opted out, another customer row",
+        text="refused",
+        calendar="created",
+        contact_phone=e164(901),
+        customer={"mobile_e164": e164(901)},
+        others=({**spelled_otherwise, "sms_opt_in": False},),
+    )
+    yield s.tell("opted out", text="refused", calendar="fine", customer={"sms_status": "opted_out"}, event="stored")
+    yield s.tell("made too long ago", text="refused", calendar="created", created_at=s.at.ago(days=5))
+    soon = (s.at.now + timedelta(minutes=75)).astimezone(ZONE)
+    yield s.tell(
+        "party too soon",
+        text="refused",
+        calendar="created",
+        event_date=soon.date(),
+        start_time=soon.time().replace(microsecond=0),
+        end_time=None,
+    )
+    recent = tuple(s.queue_row(status="sent", sent_at=s.at.ago(hours=hours)) for hours in (3, 6, 9))
+    earlier = s.tell(
+        "three texts today", text="fine", calendar="fine", queue=recent, event="stored", contact_phone=phone(950)
+    )
+    yield earlier
+    yield s.tell("enough texts for now", text="waiting", calendar="fine", contact_phone=e164(950), event="stored")
+    yield s.tell("event deleted by hand", text="fine", calendar="left_alone", texted=True, event="deleted")
+
+
+def _odd(s: Stories) -> Iterator[DemoBooking]:
+    only_there = {"mobile_e164": e164(910), "mobile_number": phone(910)}
+    yield s.tell("phone at the customer", text="sent", calendar="created", contact_phone=None, customer=only_there)
+    national = {"mobile_number": "07700 900 911"}
+    yield s.tell("phone at the customer", text="sent", calendar="fine", contact_phone="", customer=national,
+                 event="stored")  # fmt: skip
+    for number in ("+33 6 39 98 01 23", "+1 415 555 0132"):
+        yield s.tell("abroad", text="sent", calendar="created", contact_phone=number)
+    for name in ("<b>Zoë & Sons</b> <script>alert(1)</script>", "Mia 🎉🎂", "Maximiliane " + "von Hohenstein " * 20):
+        yield s.tell("unusual name", text="sent", calendar="created", customer_name=name)
+    yield s.tell("past midnight", text="fine", calendar="created", texted=True, start_time=time(20, 0),
+                 end_time=time(1, 30), end_time_next_day=True)  # fmt: skip
+    for forward in (True, False):
+        yield s.tell("clock change", text="fine", calendar="created", texted=True, **_small_hours(s, forward=forward))
+    # The table's CHECK on times is satisfied by NULL.
+    yield s.tell("ends before start", text="refused", calendar="refused", start_time=time(20, 0), end_time=time(18, 0),
+                 end_time_next_day=None)  # fmt: skip
+
+
+def _small_hours(s: Stories, *, forward: bool) -> dict[str, Any]:
+    """01:30 on the day of the change: it does not exist, or exists twice."""
+    return {"event_date": s.at.next_change(forward=forward), "start_time": time(1, 30), "end_time": time(4, 0)}

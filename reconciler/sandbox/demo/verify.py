@@ -1,0 +1,96 @@
+"""Holds the world against what the demo's bookings should have become: the database, Twilio and Google are asked."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.sandbox.demo.fixtures import DemoBooking
+from reconciler.sandbox.world import Sandbox
+
+SHORTEST_PLANTED = 5
+"""Characters; a shorter name stands in many a word."""
+SEEN_AS = {"sms.missing": "text", "sms.stuck": "stuck", "sms.unproven": "unproven", "calendar.missing": "event"}
+"""Gaps of a kind -> how the judgement speaks of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A booking whose world is not as it should be. ``silent``: something is missing, and nobody was told."""
+
+    reference: str
+    effect: str
+    expected: str
+    seen: str
+
+    @property
+    def silent(self) -> bool:
+        return self.seen == "nothing"
+
+
+def surprises(sandbox: Sandbox) -> list[Surprise]:
+    """Every difference between the world and the hand-written expectations, after one ``once --do``."""
+    world = _World(sandbox)
+    return [surprise for booking in sandbox.bookings for surprise in (*_text(world, booking), *_event(world, booking))]
+
+
+def told(sandbox: Sandbox) -> int:
+    """Open gaps in our ledger that wait for a person."""
+    return len(_World(sandbox).told)
+
+
+def leaks(sandbox: Sandbox) -> tuple[list[str], int]:
+    """Names and numbers of the demo's people that stand in what Sentry received, and how many were looked for."""
+    columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
+    rows = [row for booking in sandbox.bookings for row in (booking.row, *booking.customers)]
+    written = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
+    planted = {value for value in written if len(value) > SHORTEST_PLANTED}
+    received = "\n".join(sandbox.sentry.raw)
+    return [value for value in planted if value in received], len(planted)
+
+
+class _World:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sent = [message.body for message in sandbox.twilio.messages]
+        self.live = {event["id"]: event for event in sandbox.google.live()}
+        self.stored = dict(sandbox.rows("SELECT id::text, calendar_event_id FROM private_bookings"))
+        sent = "SELECT booking_id::text FROM private_booking_sms_queue WHERE twilio_message_sid IS NOT NULL"
+        self.marked = [booking for (booking,) in sandbox.rows(f"{sent} AND status = 'sent'")]
+        gaps = sandbox.rows("SELECT about, kind, reason FROM reconciler.gap WHERE closed_at IS NULL")
+        self.open = {(about, SEEN_AS[kind]) for about, kind, _ in gaps if kind in SEEN_AS}
+        self.told = [row for row in gaps if row[2] and row[2] not in ("per_recipient", "quiet_hours")]
+
+
+def _text(world: _World, booking: DemoBooking) -> Iterator[Surprise]:
+    accepted = sum(booking.reference in body for body in world.sent)
+    marked = world.marked.count(booking.id)
+    facts = [name for name in ("stuck", "unproven") if (booking.id, name) in world.open]
+    if accepted:
+        facts.append("sent" if accepted == marked == 1 else f"{accepted} sent, {marked} marked")
+    elif (booking.id, "text") in world.open:
+        facts.append("told")
+    seen = ", ".join(facts) or "nothing"
+    wanted = {"refused": "told", "fine": "nothing", "not_asked": "nothing"}.get(booking.text, booking.text)
+    if booking.text == "waiting" and seen in ("nothing", "told"):
+        return
+    if seen != wanted:
+        yield Surprise(booking.reference, "text", booking.text, seen)
+
+
+def _event(world: _World, booking: DemoBooking) -> Iterator[Surprise]:
+    stored = world.stored[booking.id]
+    live = [e["id"] for e in world.live.values() if booking.reference in e["summary"]]
+    seeded = booking.event.id if booking.event else None
+    if (booking.id, "event") in world.open:
+        seen = "told"
+    elif stored and live == [stored]:
+        seen = "adopted" if stored == seeded else "created"
+    else:
+        seen = "nothing" if not live else f"{len(live)} live, not the one stored"
+    wanted = {
+        "fine": "adopted",
+        "refused": "told",
+        "left_alone": "told",
+        "not_asked": "nothing",
+        "waiting": "nothing",
+    }.get(booking.calendar, booking.calendar)
+    if seen != wanted:
+        yield Surprise(booking.reference, "event", booking.calendar, seen)

@@ -1,0 +1,97 @@
+"""The stand-in's token endpoint: a service account's signed assertion or an OAuth client's refresh token for a token.
+
+Written from Google Identity's guides to both grants; where they are silent, from answers that people report.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from functools import cache
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from reconciler.sandbox.fakes.server import Response
+
+CLIENT_ID = "000000000000-sandbox.apps.googleusercontent.com"
+CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - opens nothing but the stand-in
+REFRESH_TOKEN = "1//sandbox-refresh-token"  # noqa: S105 - the same
+_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # the grant's public name
+_SCOPE = "https://www.googleapis.com/auth/calendar.events"
+
+
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    """Made once per process: it takes a moment, and it opens nothing but the stand-in."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def private_key() -> str:
+    """The service account's, as Google writes it."""
+    pem = _key().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem.decode()
+
+
+class GoogleTokens:
+    """Issues tokens for what it knows, and says no as Google does."""
+
+    def __init__(self) -> None:
+        self.issued: set[str] = set()
+        self.delegated = True
+        """Whether the service account may act for the users of the domain."""
+        self.consented = True
+        """Whether the consent behind the refresh token stands."""
+
+    def answer(self, form: Mapping[str, str]) -> Response:
+        if form.get("grant_type") == "refresh_token" and "client_id" in form:
+            return self._refresh(form)
+        if form.get("grant_type") != _JWT_GRANT or not _is_signed_by_us(form.get("assertion", "")):
+            return _refused(400, "invalid_grant", "Invalid JWT Signature.")
+        if "sub" in _claims(form["assertion"]) and not self.delegated:
+            return _refused(401, "unauthorized_client", "The client may not retrieve tokens by this method.")
+        return self._issue()
+
+    def _refresh(self, form: Mapping[str, str]) -> Response:
+        if form["client_id"] != CLIENT_ID:
+            return _refused(401, "invalid_client", "The OAuth client was not found.")
+        if form.get("client_secret") != CLIENT_SECRET:
+            return _refused(401, "invalid_client", "The provided client secret is invalid.")
+        if form.get("refresh_token") != REFRESH_TOKEN:
+            return _refused(400, "invalid_grant", "Bad Request")
+        if not self.consented:
+            return _refused(400, "invalid_grant", "Token has been expired or revoked.")
+        if form.get("scope", _SCOPE) != _SCOPE:
+            return _refused(400, "invalid_scope", "Bad Request")
+        return self._issue()
+
+    def _issue(self) -> Response:
+        token = f"sandbox-{secrets.token_hex(16)}"
+        self.issued.add(token)
+        return Response.of(200, {"access_token": token, "expires_in": 3600, "token_type": "Bearer"})
+
+
+def _refused(status: int, error: str, description: str) -> Response:
+    return Response.of(status, {"error": error, "error_description": description})
+
+
+def _is_signed_by_us(assertion: str) -> bool:
+    signed, _, signature = assertion.rpartition(".")
+    try:
+        _key().public_key().verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _claims(assertion: str) -> dict[str, object]:
+    """What a signed assertion says."""
+    claims: dict[str, object] = json.loads(_decoded(assertion.split(".")[1]))
+    return claims
+
+
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -1,0 +1,225 @@
+"""An HTTP server on loopback for the stand-ins: real connections, so that they can really be cut."""
+
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from reconciler.sandbox.fakes.faults import Fault, Faults, Misbehaviour
+
+MARK = ("X-Reconciler-Sandbox", "stand-in")
+"""Every answer carries it: nobody can mistake a stand-in for the real thing."""
+_POLL = 0.01
+"""Seconds: how long ``stop`` may take."""
+_HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>upstream proxy</p></body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    method: str
+    path: str
+    """Decoded, without the query."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes = field(repr=False)
+
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def data(self) -> dict[str, Any]:
+        parsed = json.loads(self.body or b"{}")
+        return parsed if isinstance(parsed, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, status: int, data: object, *headers: tuple[str, str]) -> "Response":
+        return cls(status, json.dumps(data).encode(), (("Content-Type", "application/json"), *headers))
+
+
+class StandIn(ABC):
+    """A vendor's interface on loopback. A context manager: leaving it stops the server."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.lock = threading.RLock()
+        self.writes = 0
+        """Calls that changed something here."""
+        self._server = _Server(self)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @abstractmethod
+    def operation(self, request: Request) -> str:
+        """The name under which faults are ordered for this call."""
+
+    @abstractmethod
+    def answer(self, request: Request) -> Response:
+        """Handle one call; called with the lock held."""
+
+    def state(self) -> dict[str, Any]:
+        """What ``GET /_sandbox/state`` says: counts only."""
+        return {"writes": self.writes}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, stand_in: StandIn) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.stand_in = stand_in
+        self._open: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of ours, and its traceback would stand among somebody's output."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in list(self._open):
+            _close(connection)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one packet per answer
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
+        """Silence: a request line holds phone numbers."""
+
+    def _serve(self) -> None:
+        stand_in = self.server.stand_in
+        request = self._request()
+        if request.path.startswith("/_sandbox/"):
+            return self._say(_control(stand_in, request))
+        fault = stand_in.faults.take(stand_in.operation(request))
+        if fault is None or fault.kind.takes_effect:
+            with stand_in.lock:
+                response = stand_in.answer(request)
+        else:
+            response = Response(fault.status)
+        return self._misbehave(fault, response) if fault else self._say(response)
+
+    # The library calls a method by the HTTP verb.
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of the library
+
+    def _request(self) -> Request:
+        parts = urlsplit(self.path)
+        return Request(
+            method=self.command,
+            path=unquote(parts.path),
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+        )
+
+    def _misbehave(self, fault: Fault, response: Response) -> None:
+        match fault.kind:
+            case Misbehaviour.LOSE:
+                _reset(self.connection)
+                self.close_connection = True
+            case Misbehaviour.DROP:
+                self.close_connection = True
+                _close(self.connection)
+            case Misbehaviour.HANG:
+                time.sleep(fault.seconds)
+                self.close_connection = True
+                _close(self.connection)
+            case Misbehaviour.SLOW:
+                time.sleep(fault.seconds)
+                self._say(response)
+            case Misbehaviour.EMPTY:
+                self._say(Response(response.status))
+            case Misbehaviour.HTML:
+                page = _HTML.format(f"{fault.status} Service Problem").encode()
+                self._say(Response(fault.status, page, (("Content-Type", "text/html"), *fault.headers)))
+            case _:
+                self._say(Response(fault.status, fault.body.encode(), fault.headers))
+
+    def _say(self, response: Response) -> None:
+        try:
+            self.send_response(response.status)
+            for name, value in (*response.headers, MARK, ("Content-Length", str(len(response.body)))):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(response.body)
+            self.wfile.flush()
+        except OSError:
+            self.close_connection = True  # the client did not wait
+
+
+def _control(stand_in: StandIn, request: Request) -> Response:
+    """For another process that plays with the sandbox: look at the counters, order faults, clear them."""
+    match request.method, request.path:
+        case "GET", "/_sandbox/state":
+            return Response.of(200, stand_in.state())
+        case "POST", "/_sandbox/faults":
+            wanted = request.data()
+            stand_in.faults.by_seed(
+                int(wanted["seed"]),
+                float(wanted["rate"]),
+                [Misbehaviour(kind) for kind in wanted["kinds"]],
+                wanted.get("operations", ()),
+            )
+            return Response.of(200, {})
+        case "DELETE", "/_sandbox/faults":
+            stand_in.faults.clear()
+            return Response.of(200, {})
+    return Response.of(404, {"error": "the sandbox has /_sandbox/state and /_sandbox/faults"})
+
+
+def _close(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it is closed already
+
+
+def _reset(connection: socket.socket) -> None:
+    """Close with RST, as a machine that vanished would."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())

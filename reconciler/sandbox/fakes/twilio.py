@@ -1,0 +1,311 @@
+"""A stand-in for Twilio: Messages (create, list, fetch), the account, its numbers and messaging services.
+
+Written from Twilio's API description and error dictionary; see the contract tests for what the real client makes of it.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from reconciler.sandbox.fakes.server import Request, Response, StandIn
+
+ACCOUNT_SID = "AC" + "5a4d" * 8
+AUTH_TOKEN = "sandbox-token-that-opens-nothing"  # noqa: S105 - it opens nothing
+PHONE_NUMBER = "+447700900000"
+SERVICE_SID = "MG" + "5a4d" * 8
+LONGEST_BODY = 1600
+LARGEST_PAGE = 1000
+TRIAL_PREFIX = "Sent from your Twilio trial account - "
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
+_MEANING = {
+    20003: "Authenticate",
+    20404: "The requested resource was not found",
+    21211: "The 'To' number is not a valid phone number",
+    21212: "The 'From' number is not a valid phone number",
+    21602: "Message body is required",
+    21603: "A 'From' phone number is required",
+    21604: "A 'To' phone number is required",
+    21606: "The 'From' phone number is not a valid, SMS-capable number of this account",
+    21617: "The concatenated message body exceeds the 1600 character limit",
+    21705: "The Messaging Service Sid is invalid",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    sid: str
+    to: str = field(repr=False)
+    from_: str | None
+    body: str = field(repr=False)
+    status: str
+    service: str | None
+    validity: int | None
+    date_created: datetime
+    date_sent: datetime | None = None
+    error_code: int | None = None
+
+
+class TwilioStandIn(StandIn):
+    """Accepts its own fake credentials only. What it accepted stands in ``messages``, oldest first."""
+
+    account_sid = ACCOUNT_SID
+    auth_token = AUTH_TOKEN
+    phone_number = PHONE_NUMBER
+    service_sid = SERVICE_SID
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
+        self._now = now
+        self._refused: dict[str, tuple[int, int]] = {}
+        self.messages: list[Message] = []
+        self.account_status = "active"
+        self.pool: list[str] = [PHONE_NUMBER]
+        """Numbers of the messaging service."""
+        self.owned: list[str] = [PHONE_NUMBER]
+        self.list_lag = timedelta(0)
+        """A message shows up in lists only so much later."""
+        self.transit = timedelta(seconds=1)
+        """So long a message is on its way."""
+        self.redacts = False
+        """What has arrived shows neither body nor the number's last digits, and no look-up finds it by them."""
+        self.fates: dict[str, tuple[str, int | None]] = {}
+        """What becomes of a text to such a number: its status and error code; else it arrives."""
+        self.incapable: set[str] = set()
+        """Numbers of the account that cannot text."""
+        self.balance = "20.00"
+        self.trial = False
+        """A trial account: every text begins with a sentence of Twilio's."""
+
+    def refuse(self, to: str, status: int, code: int) -> None:
+        """Answer every create to this number with an error, as Twilio does (REST errors 21xxx with HTTP 400)."""
+        self._refused[to] = (status, code)
+
+    def add_message(self, to: str, body: str, date_created: datetime) -> Message:
+        """A text the application sent by itself."""
+        with self.lock:
+            return self._add(to, body, {"From": PHONE_NUMBER}, date_created)
+
+    def operation(self, request: Request) -> str:
+        if request.path == f"{_MESSAGES}.json":
+            return "messages.create" if request.method == "POST" else "messages.list"
+        if request.path.startswith(f"{_MESSAGES}/"):
+            return "messages.fetch"
+        if "/IncomingPhoneNumbers" in request.path:
+            return "numbers.list"
+        return "services" if request.path.startswith("/v1/Services") else "account.fetch"
+
+    def answer(self, request: Request) -> Response:
+        expected = _basic(ACCOUNT_SID, AUTH_TOKEN)
+        if request.headers.get("authorization") != expected:
+            return _error(401, 20003)
+        account = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
+        match request.method, request.path:
+            case "POST", path if path == f"{_MESSAGES}.json":
+                return self._create(request.form())
+            case "GET", path if path == f"{_MESSAGES}.json":
+                return self._list(request)
+            case "GET", path if path.startswith(f"{_MESSAGES}/"):
+                return self._fetch(path.removeprefix(f"{_MESSAGES}/").removesuffix(".json"))
+            case "GET", path if path == f"{account}.json":
+                return Response.of(200, self._account())
+            case "GET", path if path == f"{account}/Balance.json":
+                return Response.of(200, {"account_sid": ACCOUNT_SID, "balance": self.balance, "currency": "GBP"})
+            case "GET", path if path == f"{account}/IncomingPhoneNumbers.json":
+                return self._numbers(request)
+            case "GET", path if path.startswith("/v1/Services/"):
+                return self._service(path)
+        return _error(404, 20404)
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "messages": len(self.messages)}
+
+    def _create(self, form: dict[str, str]) -> Response:
+        code = self._wrong(form)
+        if code:
+            return _error(400, code)
+        if form["To"] in self._refused:
+            return _error(*self._refused[form["To"]])
+        self.writes += 1
+        body = f"{TRIAL_PREFIX}{form['Body']}" if self.trial else form["Body"]
+        return Response.of(201, _resource(self._add(form["To"], body, form, self._now())))
+
+    def _add(self, to: str, body: str, form: dict[str, str], created: datetime) -> Message:
+        message = Message(
+            sid=_sid(len(self.messages)),
+            to=to,
+            from_=form.get("From"),
+            body=body,
+            status="queued" if form.get("From") else "accepted",
+            service=form.get("MessagingServiceSid"),
+            validity=int(form["ValidityPeriod"]) if "ValidityPeriod" in form else None,
+            date_created=created,
+        )
+        self.messages.append(message)
+        return message
+
+    def _wrong(self, form: dict[str, str]) -> int | None:
+        sender, service = form.get("From"), form.get("MessagingServiceSid")
+        checks = (
+            (not form.get("To"), 21604),
+            (not _E164.fullmatch(form.get("To", "")), 21211),
+            (form.get("To") == sender, 21211),
+            (not form.get("Body"), 21602),
+            (len(form.get("Body", "")) > LONGEST_BODY, 21617),
+            (not sender and not service, 21603),
+            (service not in (None, SERVICE_SID), 21705),
+            (sender is not None and not _E164.fullmatch(sender), 21212),
+            (sender is not None and sender not in self.owned, 21606),
+        )
+        return next((code for wrong, code in checks if wrong), None)
+
+    def _list(self, request: Request) -> Response:
+        size = int(request.query.get("PageSize", "50"))
+        if not 1 <= size <= LARGEST_PAGE:
+            return _error(400, 20001)
+        page = int(request.query.get("Page", "0"))
+        found = self._matching(request)
+        shown = found[page * size : (page + 1) * size]
+        following = None
+        if len(found) > (page + 1) * size:
+            query = {**request.query, "Page": str(page + 1), "PageSize": str(size)}
+            following = f"{_MESSAGES}.json?{urlencode(query)}"
+        body = {
+            "messages": [_resource(self._seen(message)) for message in shown],
+            "page": page,
+            "page_size": size,
+            "next_page_uri": following,
+            "uri": request.path,
+        }
+        return Response.of(200, body)
+
+    def _matching(self, request: Request) -> Sequence[Message]:
+        """Filters as documented: To, From, and DateSent by GMT day; what was not sent yet has no such date."""
+        query = request.query
+        found = [m for m in self.messages if m.date_created + self.list_lag <= self._now()]
+        if "To" in query:
+            found = [m for m in found if self._seen(m).to == query["To"]]
+        if "From" in query:
+            found = [m for m in found if m.from_ == query["From"]]
+        for name, holds in _BY_DAY.items():
+            if name in query:
+                day = query[name][:10]
+                found = [m for m in found if m.date_sent and holds(_day(m.date_sent), day)]
+        return sorted(found, key=lambda m: m.date_sent or m.date_created, reverse=True)
+
+    def _fetch(self, sid: str) -> Response:
+        found = next((message for message in self.messages if message.sid == sid), None)
+        return Response.of(200, _resource(self._seen(found))) if found else _error(404, 20404)
+
+    def _seen(self, message: Message) -> Message:
+        """As somebody sees it who looks it up: on its way for a while, and redacted only once it has arrived."""
+        if message.status not in ("queued", "accepted") or self._now() < message.date_created + self.transit:
+            return message
+        if message.to in self.fates:
+            status, code = self.fates[message.to]
+            return replace(message, status=status, error_code=code)
+        arrived = replace(message, status="delivered", date_sent=message.date_sent or message.date_created)
+        return replace(arrived, to=f"{message.to[:-4]}XXXX", body="") if self.redacts else arrived
+
+    def _account(self) -> dict[str, Any]:
+        return {
+            "sid": ACCOUNT_SID,
+            "friendly_name": "Sandbox",
+            "status": self.account_status,
+            "type": "Trial" if self.trial else "Full",
+            "auth_token": AUTH_TOKEN,
+            "owner_account_sid": ACCOUNT_SID,
+        }
+
+    def _numbers(self, request: Request) -> Response:
+        wanted = request.query.get("PhoneNumber")
+        numbers = [
+            {
+                "sid": f"PN{index:032x}",
+                "phone_number": number,
+                "capabilities": {"sms": number not in self.incapable, "mms": False, "voice": True},
+            }
+            for index, number in enumerate(self.owned)
+            if wanted in (None, number)
+        ]
+        return Response.of(200, {"incoming_phone_numbers": numbers, "page": 0, "page_size": 50, "next_page_uri": None})
+
+    def _service(self, path: str) -> Response:
+        service = f"/v1/Services/{SERVICE_SID}"
+        if path == service:
+            return Response.of(200, {"sid": SERVICE_SID, "account_sid": ACCOUNT_SID, "friendly_name": "Sandbox"})
+        if path != f"{service}/PhoneNumbers":
+            return _error(404, 20404)
+        numbers = [
+            {"sid": f"PN{index:032x}", "service_sid": SERVICE_SID, "phone_number": number, "capabilities": ["SMS"]}
+            for index, number in enumerate(self.pool)
+        ]
+        meta = {"key": "phone_numbers", "page": 0, "page_size": 50, "next_page_url": None, "url": path}
+        return Response.of(200, {"phone_numbers": numbers, "meta": meta})
+
+
+_BY_DAY: dict[str, Callable[[str, str], bool]] = {
+    "DateSent": lambda sent, day: sent == day,
+    "DateSent<": lambda sent, day: sent <= day,
+    "DateSent>": lambda sent, day: sent >= day,
+}
+
+
+def _sid(number: int) -> str:
+    """As Twilio's look: 32 hexadecimal digits; the same for the same message of a run."""
+    return "SM" + hashlib.sha256(f"sandbox message {number}".encode()).hexdigest()[:32]
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def _resource(message: Message) -> dict[str, Any]:
+    """The Message resource."""
+    return {
+        "sid": message.sid,
+        "account_sid": ACCOUNT_SID,
+        "messaging_service_sid": message.service,
+        "to": message.to,
+        "from": message.from_,
+        "body": message.body,
+        "status": message.status,
+        "direction": "outbound-api",
+        "num_segments": "1" if message.from_ else "0",
+        "num_media": "0",
+        "error_code": message.error_code,
+        "error_message": None,
+        "price": None,
+        "price_unit": "GBP",
+        "api_version": "2010-04-01",
+        "date_created": format_datetime(message.date_created.astimezone(UTC)),
+        "date_updated": format_datetime(message.date_created.astimezone(UTC)),
+        "date_sent": format_datetime(message.date_sent.astimezone(UTC)) if message.date_sent else None,
+        "subresource_uris": {},
+        "uri": f"{_MESSAGES}/{message.sid}.json",
+    }
+
+
+def twilio_error(status: int, code: int) -> str:
+    """The JSON body of a Twilio error."""
+    return _error(status, code).body.decode()
+
+
+def _error(status: int, code: int) -> Response:
+    body = {
+        "code": code,
+        "message": _MEANING.get(code, f"Error {code}"),
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "status": status,
+    }
+    return Response.of(status, body)
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

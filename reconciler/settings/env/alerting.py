@@ -1,0 +1,107 @@
+"""Where people are told, from the environment: Sentry, on-call routes, dead man's switches."""
+
+import logging
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from reconciler.settings.env.reader import ROUTE, SWITCH, VARIABLES, Reader, is_loopback, matching, url_problem
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.source import Source
+
+_NAME = re.compile("[A-Z][A-Z0-9_]*")
+
+
+# Nothing here shows itself: every value is a secret.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Resolving:
+    """How an issue is resolved; events need none of it."""
+
+    token: str
+    organization: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Sentry:
+    dsn: str
+    environment: str
+    resolving: Resolving | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Oncall:
+    """An on-call route."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Listeners:
+    """Whom cron.yaml names besides Sentry."""
+
+    oncall: tuple[Oncall, ...]
+    switches: Mapping[str, str]
+    """Variable -> its dead man's switch."""
+
+
+def unnamed(read: Source, file: CronFile) -> Iterator[str]:
+    """What stands where the name of a variable belongs is rather the secret itself: it is not quoted."""
+    named: dict[tuple[str | int, ...], str] = {
+        ("reporting", "oncall", number): name for number, name in enumerate(file.reporting.oncall)
+    }
+    named |= {("jobs", job, "alive"): at.alive for job, at in file.running().items() if at.alive is not None}
+    for path, name in named.items():
+        if not _NAME.fullmatch(name):
+            yield read.mistake(path, "the name of a variable belongs here, such as PAGER_URL, and not the URL itself")
+
+
+def take_sentry(reader: Reader) -> Sentry | None:
+    dsn = reader.take("SENTRY_DSN", _dsn_problem, wanted=False)
+    environment = reader.take("SENTRY_ENVIRONMENT", matching(r"[^\s/]{1,64}", "SENTRY_ENVIRONMENT"), wanted=False)
+    resolving = _resolving(reader)
+    return Sentry(dsn=dsn, environment=environment or "production", resolving=resolving) if dsn else None
+
+
+def _resolving(reader: Reader) -> Resolving | None:
+    token = reader.take("SENTRY_AUTH_TOKEN", matching(r"[!-~]+", "SENTRY_AUTH_TOKEN"), wanted=False)
+    organization = reader.take("SENTRY_ORG", matching(r"[a-z0-9][a-z0-9_-]*", "SENTRY_ORG"), wanted=token is not None)
+    url = reader.take("SENTRY_URL", url_problem, wanted=False) or "https://sentry.io"
+    return Resolving(token=token, organization=organization, url=url.rstrip("/")) if token and organization else None
+
+
+def _dsn_problem(value: str) -> str:
+    """Sentry's docs, Data Source Name: scheme://public key@host/path/project, the project a number."""
+    try:
+        parts = urlsplit(value)
+        key, host, _ = parts.username, parts.hostname, parts.port
+    except ValueError:
+        return f"not a URL; {VARIABLES['SENTRY_DSN']}"
+    project = parts.path.rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not host or not key or not project.isdecimal():
+        return f"is no DSN; {VARIABLES['SENTRY_DSN']}, as Sentry shows it in Settings, Client Keys"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "plain http is accepted for loopback only; use https"
+    return ""
+
+
+def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection[str]) -> Listeners:
+    """The variables that cron.yaml names."""
+    routes = {name: reader.take(name, _route_problem, holds=ROUTE) for name in oncall}
+    pings = {name: reader.take(name, url_problem, holds=SWITCH) for name in switches}
+    return Listeners(
+        oncall=tuple(Oncall(name=name, url=url) for name, url in routes.items() if url),
+        switches={name: url for name, url in pings.items() if url},
+    )
+
+
+def _route_problem(value: str) -> str:
+    # Imported here: it takes a while, and most commands and venues need none of it. Its log quotes what it is given.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    from apprise import Apprise
+
+    return "" if Apprise.instantiate(value) else f"is no URL that apprise knows; {ROUTE}"

@@ -1,0 +1,59 @@
+"""What one booking's verdict rests on: each condition by itself, and the rows of the queue."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, DateTime, Select, Text, bindparam, cast, func, null, select
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.verdicts import CONDITIONS, Condition
+from reconciler.domain.explain.queued_text import QueuedText
+from reconciler.domain.gaps import GapKind
+from reconciler.store.app.conditions import OURS, Tables, conditions
+
+MOST_ROWS = 20
+
+
+def held(
+    connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
+) -> Mapping[Condition, bool]:
+    """Which of the rule's conditions hold for the booking, in their order; empty if it is gone or not ours."""
+    statement = _asking(tables, kind)
+    row = connection.execute(statement, {"now": now, "oldest": oldest, "id": booking}).first()
+    return dict(zip(CONDITIONS[kind], row, strict=True)) if row else {}
+
+
+@lru_cache(maxsize=16)
+def _asking(tables: Tables, kind: GapKind) -> Select[Any]:
+    now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
+    asked: list[ColumnElement[Any]] = [
+        holds.label(name) for name, holds in conditions(kind, tables, now, oldest).items()
+    ]
+    return select(*asked).select_from(tables.from_clause()).where(tables.booking.c.id == bindparam("id"), tables.mine())
+
+
+def queued(connection: Connection, tables: Tables, booking: BookingId) -> Sequence[QueuedText]:
+    """The booking's texts in the queue, the newest first; nothing of what they say or to whom."""
+    queue = tables.queue
+    if queue is None:
+        return []
+    made = cast(queue.c.created_at, Text) if "created_at" in queue.c else null()
+    statement = (
+        select(
+            cast(queue.c.id, Text),
+            cast(queue.c.status, Text),
+            cast(queue.c.trigger, Text),
+            made,
+            func.coalesce(func.btrim(cast(queue.c.provider_id, Text)), ""),
+            func.coalesce(queue.c.error.startswith(OURS), False),
+        )
+        .where(queue.c.booking_id == booking)
+        .order_by(made.desc().nulls_last())
+        .limit(MOST_ROWS)
+    )
+    return [
+        QueuedText(row=row, status=status or "", trigger=trigger or "", made=at, provider_id=sid or None, ours=ours)
+        for row, status, trigger, at, sid, ours in connection.execute(statement)
+    ]

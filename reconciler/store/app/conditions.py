@@ -1,0 +1,282 @@
+"""The conditions of each rule as SQL: facts of rows and a bound ``now``, never NULL. One definition for every use.
+
+The scan ANDs them, counts group by the first that fails, a re-read by id names it: all three from ``conditions``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnClause,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+)
+
+from reconciler.domain.decide.plan import Span
+from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition
+from reconciler.domain.gaps import GapKind
+from reconciler.store.app.mapping import Application, AsStored
+
+OURS = "reconciler: "
+"""What the error text of our own queue rows begins with while nothing was sent: such a row is no evidence."""
+
+NO_TEXT_STATUSES = ("failed", "cancelled")
+"""A queue row in any other status, NULL and words we do not know included, counts as queued or sent: when in doubt, do
+not send."""
+QUEUED_STATUSES = ("pending", "approved")
+SENT_STATUSES = ("sent",)
+WATCHED_STATUSES = {GapKind.SMS_STUCK: QUEUED_STATUSES, GapKind.SMS_UNPROVEN: SENT_STATUSES}
+EARLIEST, LATEST = "1900-01-01", "2999-12-31"
+"""Dates beyond are typing mistakes or placeholders; PostgreSQL holds them, Python and calendars do not."""
+LONGEST_MESSAGE = 2000
+"""Characters of an application's error message that are read."""
+
+
+Moment = datetime | BindParameter[datetime]
+"""A moment, or the place where it is put in later."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """The tables of one statement. Each is itself: statements are kept by it."""
+
+    application: Application
+    booking: Table
+    customer: Table | None
+    queue: Table | None
+
+    @classmethod
+    def of(cls, application: Application) -> "Tables":
+        return cls(
+            application=application,
+            booking=application.bookings.table(),
+            customer=application.customers.table() if application.customers else None,
+            queue=application.queue.table() if application.queue else None,
+        )
+
+    def field(self, name: str) -> ColumnElement[Any]:
+        """A booking's column by our name; NULL where the application has no such column."""
+        return self.booking.c[name] if name in self.booking.c else null()
+
+    def from_clause(self) -> FromClause:
+        """Bookings, each with its customer where there is one."""
+        if self.customer is None or "customer_id" not in self.booking.c:
+            return self.booking
+        return self.booking.outerjoin(self.customer, self.customer.c.id == self.booking.c.customer_id)
+
+    def customer_field(self, name: str) -> ColumnElement[Any]:
+        if self.customer is None or "customer_id" not in self.booking.c or name not in self.customer.c:
+            return null()
+        return self.customer.c[name]
+
+    def mine(self) -> ColumnElement[bool]:
+        """``bookings.only``: the bookings this installation looks after."""
+        columns: list[ColumnElement[bool]] = [
+            _column(self.booking, theirs) == value for theirs, value in self.application.only.items()
+        ]
+        return and_(true(), *columns)
+
+
+def _column(table: Table, theirs: str) -> ColumnElement[Any]:
+    mapped = [column for column in table.c if column.name == theirs]
+    return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
+
+
+def starts_at(tables: Tables) -> ColumnElement[Any]:
+    """The instant at which the party begins; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
+    return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
+
+
+def may_be_to_come(tables: Tables, moment: Moment) -> ColumnElement[bool]:
+    """Whether the party is not known to have been over by then: later, or without a date that means anything."""
+    return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
+
+
+def _date(tables: Tables) -> ColumnElement[Any]:
+    return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
+
+
+def created_at(tables: Tables) -> ColumnElement[Any]:
+    """When the booking was made, within what Python can hold; unknown is long ago, so that no text is sent for it."""
+    known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
+    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
+    return func.least(func.greatest(known, earliest), latest)
+
+
+def within(tables: Tables, oldest: datetime, span: Span) -> ColumnElement[bool]:
+    """The bookings of a look, in a form that an index on the column can serve.
+
+    Of those that do not say when they were made, none is known to lie before an end.
+    """
+    made = tables.booking.c.created_at
+    bounds = [or_(made >= oldest, made.is_(None))]
+    bounds += [made < span.until] if span.until else []
+    bounds += [tables.booking.c.id.in_(sorted(span.bookings))] if span.bookings is not None else []
+    return and_(*bounds, tables.mine())
+
+
+def ends_at(tables: Tables) -> ColumnElement[Any]:
+    """The instant at which it ends, on the next day where the booking says so; NULL without an end."""
+    if "end_time" not in tables.booking.c:
+        return null()
+    days: ColumnElement[int] = literal(0)
+    if "end_next_day" in tables.booking.c:
+        days = case((func.coalesce(tables.booking.c.end_next_day, False), 1), else_=0)
+    return func.timezone(tables.application.zone.key, _date(tables) + days + tables.booking.c.end_time)
+
+
+def phones(tables: Tables) -> list[ColumnElement[Any]]:
+    """Where a number may stand, in the order of preference."""
+    return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
+
+
+def conditions(kind: GapKind, tables: Tables, now: Moment, oldest: Moment) -> Mapping[Condition, ColumnElement[bool]]:
+    """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
+    everything = {
+        Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
+        Condition.ONLY: _asked_for(kind, tables),
+        # Not known when it was made: it is ours, it is old, and it will be told.
+        Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
+        Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
+        # A booking without a date is nobody's past: it stays in and is refused with its reason.
+        Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
+        Condition.DATE_SET: _date_set(tables),
+        Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
+        Condition.NO_EVENT: ~_filled(tables.field("event_id")),
+    }
+    for condition in set(CONDITIONS[kind]) - set(everything):
+        found = _any_row(condition, tables, now)
+        everything[condition] = found if kind in REPORTED else ~found
+    return {condition: everything[condition] for condition in CONDITIONS[kind]}
+
+
+def _asked_for(kind: GapKind, tables: Tables) -> ColumnElement[bool]:
+    wanted = tables.application.asked_for.get(kind, {})
+    return and_(true(), *(_true_if(_column(tables.booking, theirs) == value) for theirs, value in wanted.items()))
+
+
+def some(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is such a row. Not SELECT *, as SQLAlchemy has it: that wants the right to read every column."""
+    return exists(literal_column("1")).where(*facts)
+
+
+def first_failing(held: Mapping[Condition, ColumnElement[bool]]) -> ColumnElement[str | None]:
+    """The name of the first condition that fails, NULL if all hold."""
+    return case(*((~holds, literal(str(name))) for name, holds in held.items()), else_=null())
+
+
+def _true_if(fact: ColumnElement[bool]) -> ColumnElement[bool]:
+    return func.coalesce(fact, False, type_=Boolean())
+
+
+def _filled(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return func.coalesce(func.btrim(cast(column, Text)) != "", False, type_=Boolean())
+
+
+def _date_set(tables: Tables) -> ColumnElement[bool]:
+    return and_(true(), *(~fact for fact in placeholders(tables).values()))
+
+
+def placeholders(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
+    """The ways in which a booking says that its date is only a placeholder, by the column that says so."""
+    ways: dict[str, ColumnElement[bool]] = {}
+    if "date_tbd" in tables.booking.c:
+        ways["date_tbd"] = _true_if(tables.booking.c.date_tbd)
+    if "notes" in tables.booking.c and tables.application.date_tbd_note:
+        note = tables.booking.c.notes.icontains(tables.application.date_tbd_note, autoescape=True)
+        ways["notes"] = _true_if(note)
+    return ways
+
+
+def deciding_rows(condition: Condition, tables: Tables, now: Moment) -> ColumnElement[bool]:
+    """The rows of the queue by which a booking fails *no text* or *undecided*, or is *overdue* or *unproven*."""
+    match condition:
+        case Condition.NO_TEXT:
+            return _is_text(tables)
+        case Condition.UNDECIDED:
+            return _is_decision(tables)
+        case Condition.OVERDUE:
+            return _too_long(tables, GapKind.SMS_STUCK, now, true())
+        case Condition.UNPROVEN:
+            return _too_long(tables, GapKind.SMS_UNPROVEN, now, ~_filled(_queue(tables).c.provider_id))
+        case _:
+            raise ValueError(f"{condition} is not about the queue")
+
+
+def _any_row(condition: Condition, tables: Tables, now: Moment) -> ColumnElement[bool]:
+    own = _queue(tables).c.booking_id == tables.booking.c.id
+    return some(own, deciding_rows(condition, tables, now))
+
+
+def _is_text(tables: Tables) -> ColumnElement[bool]:
+    queue = _queue(tables)
+    status = cast(queue.c.status, Text)
+    # A row that Twilio gave a SID was sent, whatever became of the row; a failed one is judged by its message.
+    sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
+    queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
+    if tables.application.satisfied_by is None:
+        return queued_or_sent
+    # A row that does not say of what kind it is may be the right one.
+    right_kind = func.coalesce(cast(queue.c.trigger, Text).in_(tables.application.satisfied_by), True)
+    return and_(queued_or_sent, right_kind)
+
+
+def _is_decision(tables: Tables) -> ColumnElement[bool]:
+    queue = _queue(tables)
+    if "approved_by" not in queue.c:
+        return false()
+    return and_(cast(queue.c.status, Text) == "cancelled", queue.c.approved_by.is_not(None))
+
+
+def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """It has stood in such a status for longer than the rule allows."""
+    queue = _queue(tables)
+    watch = tables.application.watches[kind]
+    times = [queue.c[name] for name in watch.times if name in queue.c]
+    # Where nobody knows since when, it may be long ago, and is told.
+    too_long = func.coalesce(func.coalesce(*times) <= now - watch.after, True, type_=Boolean())
+    return and_(cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind]), more, too_long)
+
+
+def app_failures(tables: Tables) -> FromClause:
+    """The application's ``failed`` rows of each booking as one array, to be joined LATERAL; ours do not count."""
+    queue = _queue(tables)
+    row = func.json_build_object(
+        *("row", cast(queue.c.id, Text)),
+        *("provider_id", cast(queue.c.provider_id, Text)),
+        *("message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)),
+    )
+    return (
+        select(func.json_agg(row).label("rows"))
+        .where(
+            queue.c.booking_id == tables.booking.c.id,
+            cast(queue.c.status, Text) == "failed",
+            ~func.coalesce(queue.c.error.startswith(OURS), False),
+        )
+        .lateral("app_failures")
+    )
+
+
+def _queue(tables: Tables) -> Table:
+    if tables.queue is None:
+        raise ValueError("this rule needs the text queue, and the mapping has none")
+    return tables.queue

@@ -1,0 +1,84 @@
+"""The application's tables as SQLAlchemy Core sees them: our names as keys, theirs quoted in the SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from reconciler.domain.decide.policies import Deliver
+from reconciler.domain.gaps import GapKind
+
+
+class AsStored(UserDefinedType[Any]):
+    """Whatever type the application's column has: values are bound without a cast, PostgreSQL infers their type.
+
+    So an id may be a uuid, a number or a text, and the index on it is used.
+    """
+
+    cache_ok = True
+
+    def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """A table of the application's: where it is and which of its columns we use, by our names.
+
+    A name that is not in ``columns`` has no counterpart there.
+    """
+
+    schema: str
+    name: str
+    columns: Mapping[str, str]
+
+    @property
+    def label(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    def table(self) -> Table:
+        columns: list[Column[Any]] = [
+            Column(quoted_name(theirs, quote=True), AsStored(), key=ours) for ours, theirs in self.columns.items()
+        ]
+        return Table(
+            quoted_name(self.name, quote=True), MetaData(), *columns, schema=quoted_name(self.schema, quote=True)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How long a queue row may stand as it is, and which columns say since when: the first that is filled."""
+
+    after: timedelta
+    times: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """How the rules read the application's tables: cron.yaml, as far as SQL needs it."""
+
+    bookings: Mapped
+    customers: Mapped | None
+    queue: Mapped | None
+    """``None`` where texts are none of our business."""
+    zone: ZoneInfo
+    statuses: tuple[str, ...]
+    only: Mapping[str, str | int]
+    """Their column names -> the one value a booking of ours has."""
+    asked_for: Mapping[GapKind, Mapping[str, str | int]]
+    """The same, for a rule that asks only for some of them."""
+    grace: timedelta
+    date_tbd_note: str
+    active_customer: str
+    satisfied_by: tuple[str, ...] | None
+    """Triggers whose rows satisfy ``sms.missing``; ``None``: any."""
+    triggers: tuple[str, ...]
+    """Triggers that we write."""
+    deliver: Deliver
+    watches: Mapping[GapKind, Watch]
+    """The rules that only report."""

@@ -1,0 +1,100 @@
+"""What the application's tables say about a phone number: whether it may be texted, and how often it was.
+
+Each statement is built once per mapping: a repair asks both twice, and building them takes longer than their execution.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from reconciler.domain.intents import Result
+from reconciler.store.app.conditions import OURS, Tables, some
+from reconciler.store.app.scan import refuses_texts
+
+
+@lru_cache(maxsize=16)
+def refusing(tables: Tables) -> Select[Any] | None:
+    """Those of ``significant`` that stand at a customer who refuses; ``None`` where no customer has a number."""
+    customer = tables.customer
+    if customer is None or not written(customer):
+        return None
+    asked = func.unnest(bindparam("significant", type_=ARRAY(Text))).column_valued("asked")
+    return select(asked).where(some(refuses_texts(tables), stands(customer, asked)))
+
+
+def written(customer: Table) -> list[ColumnElement[Any]]:
+    """Where a customer's number may be written."""
+    return [customer.c[name] for name in ("mobile_e164", "mobile_number") if name in customer.c]
+
+
+def stands(customer: Table, significant: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the number stands there, anywhere in what is written: two numbers in one field, an extension, any
+    prefix. When in doubt, no text.
+    """
+    return or_(*(func.strpos(_digits(column), significant) > 0 for column in written(customer)))
+
+
+@lru_cache(maxsize=16)
+def texted(tables: Tables) -> Select[Any] | None:
+    """How many texts each of ``spellings`` was sent since ``since``; ``None`` where the queue does not say."""
+    sent = _sent(tables)
+    if sent is None:
+        return None
+    counted = select(sent.c.number, func.count()).where(sent.c.number.in_(bindparam("spellings", expanding=True)))
+    return counted.group_by(sent.c.number)
+
+
+@lru_cache(maxsize=16)
+def texted_at(tables: Tables) -> Select[Any] | None:
+    """When each of them was sent, the oldest first."""
+    sent = _sent(tables)
+    if sent is None:
+        return None
+    return select(sent.c.at).where(sent.c.number.in_(bindparam("spellings", expanding=True))).order_by(sent.c.at)
+
+
+def _sent(tables: Tables) -> Subquery | None:
+    queue = tables.queue
+    if queue is None:
+        return None
+    when = [queue.c[name] for name in ("sent_at", "created_at") if name in queue.c]
+    to = [queue.c[name] for name in ("recipient_phone", "customer_phone") if name in queue.c]
+    if not when or not to:
+        return None
+    filled = [func.nullif(func.btrim(cast(column, Text)), "") for column in to]
+    at = func.coalesce(*when)
+    return (
+        select(_stripped(func.coalesce(*filled)).label("number"), at.label("at"))
+        .where(
+            or_(
+                # Approved is as good as sent: whoever sends it does not ask for our limit.
+                cast(queue.c.status, Text).in_(("sent", "approved")),
+                queue.c.error.startswith(f"{OURS}{Result.UNKNOWN}"),
+            ),
+            at >= bindparam("since", type_=DateTime(timezone=True)),
+        )
+        .subquery()
+    )
+
+
+def _digits(column: Any) -> Any:
+    return func.regexp_replace(cast(column, Text), "[^0-9]", "", "g")
+
+
+def _stripped(column: Any) -> Any:
+    """Digits and plus signs only, as ``PhoneNumbers.spellings`` promises."""
+    return func.regexp_replace(cast(column, Text), "[^0-9+]", "", "g")

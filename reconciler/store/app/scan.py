@@ -1,0 +1,176 @@
+"""Statements that find and classify bookings, and how a row of theirs becomes a ``Booking``."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    true,
+)
+
+from reconciler.domain.bookings import AppFailure, Booking, BookingId
+from reconciler.domain.decide.plan import Look, Span
+from reconciler.domain.decide.verdicts import Condition, Finding
+from reconciler.domain.gaps import GapKind
+from reconciler.store.app.conditions import (
+    Tables,
+    app_failures,
+    conditions,
+    created_at,
+    ends_at,
+    first_failing,
+    phones,
+    starts_at,
+    within,
+)
+
+CHUNK = 500
+"""Ids per statement: enough to be quick, few enough to plan well."""
+
+
+def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> Look:
+    """Bookings of the span made since ``oldest``: the broken ones in full, all others by first failing condition."""
+    held = conditions(kind, tables, now, oldest)
+    window = within(tables, oldest, span)
+    broken = _full(tables, kind).where(window, *held.values())
+    found = [booking(row) for row in connection.execute(broken.order_by(tables.booking.c.created_at)).mappings()]
+    failing = first_failing(held).label("failing")
+    label = case((~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()).label("label")
+    classified = select(failing, label).select_from(tables.from_clause()).where(window).subquery()
+    counted = connection.execute(
+        select(classified.c.failing, classified.c.label, func.count()).group_by(
+            classified.c.failing, classified.c.label
+        )
+    ).all()
+    return Look(
+        looked_at=sum(number for _, _, number in counted),
+        by_condition={(Condition(name), label or ""): number for name, label, number in counted if name},
+        broken=found,
+    )
+
+
+def past(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+    """How many of the look's bookings fail *ahead* and nothing else."""
+    held = dict(conditions(kind, tables, now, oldest))
+    over = ~held.pop(Condition.AHEAD)
+    statement = select(func.count()).select_from(tables.from_clause())
+    return connection.execute(statement.where(within(tables, oldest, span), over, *held.values())).scalar_one()
+
+
+def findings(
+    connection: Connection,
+    tables: Tables,
+    kind: GapKind,
+    now: datetime,
+    oldest: datetime,
+    bookings: Collection[BookingId],
+) -> dict[BookingId, Finding]:
+    """The classification of these bookings, whatever their age; one that is gone is absent."""
+    statement, found = _by_id(tables, kind), {}
+    for some in chunks(sorted(bookings)):
+        rows = connection.execute(statement, {"now": now, "oldest": oldest, "ids": some}).mappings()
+        for row in rows:
+            seen = booking(row)
+            found[seen.id] = Finding(booking=seen, failed=Condition(row["failing"]) if row["failing"] else None)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _by_id(tables: Tables, kind: GapKind) -> Select[Any]:
+    """Built once: each repair asks it twice, and building it takes longer than its execution."""
+    now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
+    failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
+    wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
+    return _full(tables, kind).add_columns(failing).where(wanted, tables.mine())
+
+
+def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+
+
+def _full(tables: Tables, kind: GapKind) -> Select[Any]:
+    source = tables.from_clause()
+    failures: ColumnElement[Any] = null()
+    if kind is GapKind.SMS_MISSING:
+        lateral = app_failures(tables)
+        source = source.outerjoin(lateral, true())
+        failures = lateral.c.rows
+    own, mobile_e164, mobile_number = phones(tables)
+    return select(
+        cast(tables.booking.c.id, Text).label("id"),
+        cast(tables.booking.c.status, Text).label("status"),
+        created_at(tables).label("created_at"),
+        starts_at(tables).label("starts_at"),
+        ends_at(tables).label("ends_at"),
+        cast(tables.field("event_id"), Text).label("event_id"),
+        cast(tables.field("first_name"), Text).label("first_name"),
+        cast(tables.booking.c.name, Text).label("name"),
+        cast(own, Text).label("phone"),
+        cast(mobile_e164, Text).label("mobile_e164"),
+        cast(mobile_number, Text).label("mobile_number"),
+        refusing_customer(tables).label("customer_refuses"),
+        tables.field("guests").label("guests"),
+        cast(tables.field("occasion"), Text).label("occasion"),
+        failures.label("failures"),
+    ).select_from(source)
+
+
+def refusing_customer(tables: Tables) -> Any:
+    """Whether the joined customer opted out or is not active; no customer, no refusal."""
+    if tables.customer is None or "customer_id" not in tables.booking.c:
+        return false()
+    return and_(tables.customer.c.id.is_not(None), refuses_texts(tables))
+
+
+def refuses_texts(tables: Tables) -> Any:
+    """A customer row that does not plainly allow texts refuses them: NULL is not consent."""
+    return or_(false(), *refusals(tables).values())
+
+
+def refusals(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
+    """The ways in which a customer row refuses texts, by the column that says so."""
+    ways: dict[str, ColumnElement[bool]] = {}
+    if tables.customer is None:
+        return ways
+    if "opt_in" in tables.customer.c:
+        ways["opt_in"] = tables.customer.c.opt_in.is_not(True)
+    if "status" in tables.customer.c:
+        status = cast(tables.customer.c.status, Text)
+        ways["status"] = func.coalesce(status != tables.application.active_customer, True)
+    return ways
+
+
+def booking(row: RowMapping) -> Booking:
+    """A row of ``_full`` as the domain knows it."""
+    written = (row["phone"], row["mobile_e164"], row["mobile_number"])
+    return Booking(
+        id=BookingId(row["id"]),
+        status=row["status"] or "",
+        created_at=row["created_at"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        event_id=(row["event_id"] or "").strip() or None,
+        first_name=row["first_name"] or "",
+        name=row["name"] or "",
+        phones=tuple(phone.strip() for phone in written if phone and phone.strip()),
+        customer_refuses=row["customer_refuses"],
+        guests=row["guests"],
+        occasion=row["occasion"],
+        app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
+    )

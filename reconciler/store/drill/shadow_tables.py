@@ -1,0 +1,203 @@
+"""Copies of the mapped tables in our own schema, always empty: what a fire drill plants its bookings in.
+
+A copy has the columns, types and CHECKs of its table, and the key of its id. It has no defaults, so that planting draws
+nothing from the application's sequences, and no foreign keys, triggers or policies. The queue's copy also has every
+unique index, and what must not be NULL there: our own rows meet them. A copy is called after its table, so that
+installations with other mappings on the same database do not take each other's.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, text
+
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees
+from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.database import Database
+from reconciler.store.migrate import LOCK, SCHEMA
+from reconciler.store.schema import privileges
+from reconciler.store.schema.catalog import CatalogTable
+
+PREFIX = "drill"
+LONGEST_NAME = 63
+"""Bytes PostgreSQL keeps of a name."""
+_SHOWN = 3
+
+_SHAPE = text("""
+    SELECT quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) AS part
+    FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped
+    UNION
+    SELECT 'CHECK (' || pg_get_expr(conbin, conrelid) || ')' FROM pg_constraint WHERE conrelid = :oid AND contype = 'c'
+    UNION
+    SELECT pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE :exact AND conrelid = :oid AND contype IN ('p', 'u', 'x')
+    UNION
+    SELECT 'UNIQUE ' || quote_ident(attname) FROM pg_attribute AS a
+    WHERE attrelid = :oid AND attname = :key AND EXISTS (
+        SELECT FROM pg_index WHERE indrelid = a.attrelid AND indisunique AND indisvalid AND indimmediate
+          AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
+    UNION
+    SELECT quote_ident(attname) || ' NOT NULL' FROM pg_attribute AS a
+    WHERE :exact AND attrelid = :oid AND attnum > 0 AND NOT attisdropped AND attnotnull
+      AND NOT (atthasdef OR attidentity <> '' OR attgenerated <> '')
+      AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = a.attrelid AND indisprimary AND a.attnum = ANY(indkey))
+""")
+# A block of its own per table, for us and for whoever gets it as a script. No percent sign: it would come out twice.
+_COPY = """
+DO $copy$
+DECLARE
+    free text;
+BEGIN
+    IF to_regclass({table_text}) IS NULL THEN
+        RAISE NOTICE USING MESSAGE = {table_text} || ' is not there: no copy of it for the fire drill';
+        RETURN;
+    END IF;
+    DROP TABLE IF EXISTS {copy};
+    CREATE TABLE {copy} (LIKE {table} INCLUDING CONSTRAINTS{indexes});
+    FOR free IN
+        SELECT quote_ident(c.attname) FROM pg_attribute AS c
+        JOIN pg_attribute AS t ON t.attrelid = to_regclass({table_text}) AND t.attname = c.attname
+        WHERE c.attrelid = to_regclass({copy_text}) AND c.attnum > 0 AND c.attnotnull
+          AND (NOT {exact} OR t.atthasdef OR t.attidentity <> '' OR t.attgenerated <> '')
+          AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.attrelid AND indisprimary AND c.attnum = ANY(indkey))
+    LOOP
+        EXECUTE 'ALTER TABLE ' || {copy_text} || ' ALTER COLUMN ' || free || ' DROP NOT NULL';
+    END LOOP;
+    IF NOT {exact} AND EXISTS (
+        SELECT FROM pg_index JOIN pg_attribute AS a ON a.attrelid = indrelid AND a.attname = {key_text}
+        WHERE indrelid = to_regclass({table_text}) AND indisunique AND indisvalid AND indimmediate
+          AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
+    THEN
+        ALTER TABLE {copy} ADD UNIQUE ({key});
+    END IF;
+END
+$copy$;
+"""
+
+
+@dataclass(slots=True)
+class Refreshed:
+    """What became of the copies."""
+
+    made: int = 0
+    problems: list[str] = field(default_factory=list)
+    """Tables without a copy as it should be, and why."""
+
+
+def copy_of(mapped: Mapped) -> Mapped:
+    """Where the copy of a table is; its columns are the table's."""
+    name = f"{PREFIX}_{mapped.schema}_{mapped.name}"
+    if len(name.encode()) > LONGEST_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+        name = f"{name.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}_{digest}"
+    return replace(mapped, schema=SCHEMA, name=name)
+
+
+def on_copies(application: Application) -> Application:
+    """The same mapping onto the copies."""
+    return replace(
+        application,
+        bookings=copy_of(application.bookings),
+        customers=copy_of(application.customers) if application.customers else None,
+        queue=copy_of(application.queue) if application.queue else None,
+    )
+
+
+def names(application: Application) -> dict[str, str]:
+    """What a copy is called -> what its table is called, in words and as SQL."""
+    both = [(copy_of(mapped), mapped) for mapped in _mapped(application)]
+    said = {copy.label: mapped.label for copy, mapped in both}
+    return said | {privileges.place(copy): privileges.place(mapped) for copy, mapped in both}
+
+
+def script(application: Application) -> str:
+    """The copies as SQL, for whoever owns our schema; a table that is not there is left out."""
+    return "".join(_block(mapped, application) for mapped in _mapped(application))
+
+
+def differences(connection: Connection, application: Application) -> list[str]:
+    """A sentence for each table whose copy is not as it must be."""
+    return [said for mapped in _mapped(application) if (said := _difference(connection, mapped, application))]
+
+
+def refresh(database: Database, application: Application) -> Refreshed:
+    """Make the copies anew that are not as they must be. A table that cannot be copied is said, and stops nothing.
+
+    Raises:
+        DatabaseUnreachable: no connection.
+    """
+    refreshed = Refreshed()
+    for mapped in _mapped(application):
+        try:
+            with database.transaction() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+                if _difference(connection, mapped, application) is None:
+                    continue
+                # Escaped: to SQLAlchemy a colon begins the name of a parameter.
+                connection.execute(text(_block(mapped, application).replace(":", r"\:")))
+                left = _difference(connection, mapped, application)
+        except (DatabaseBusy, DatabaseDisagrees) as error:
+            left = f"{mapped.label}: {error}"
+        if left:
+            refreshed.problems.append(left)
+        else:
+            refreshed.made += 1
+    return refreshed
+
+
+def _mapped(application: Application) -> list[Mapped]:
+    mapped = (application.bookings, application.customers, application.queue)
+    return list({one.label: one for one in mapped if one}.values())
+
+
+def _is_exact(mapped: Mapped, application: Application) -> bool:
+    """Whether rows of ours have to fit in, and not only those that are planted."""
+    return mapped is application.queue
+
+
+def _difference(connection: Connection, mapped: Mapped, application: Application) -> str | None:
+    table, copy = CatalogTable.find(connection, mapped), CatalogTable.find(connection, copy_of(mapped))
+    if table is None:
+        return f"{mapped.label}: there is no such table, or our role may not see its schema"
+    if copy is None:
+        return f"{mapped.label}: there is no copy of it for the drill yet"
+    exact = _is_exact(mapped, application)
+    key = mapped.columns["id"]
+    wanted, found = _shape(connection, table, key, exact=exact), _shape(connection, copy, key, exact=exact)
+    if wanted == found:
+        return None
+    said = [*(f"lacks {part}" for part in sorted(wanted - found)), *(f"has {part}" for part in sorted(found - wanted))]
+    more = ", .." if len(said) > _SHOWN else ""
+    return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN])}{more}"
+
+
+def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool) -> set[str]:
+    return set(connection.scalars(_SHAPE, {"oid": table.oid, "key": key, "exact": exact}))
+
+
+def _block(mapped: Mapped, application: Application) -> str:
+    table, copy, exact = privileges.place(mapped), privileges.place(copy_of(mapped)), _is_exact(mapped, application)
+    return _COPY.format(
+        table=table,
+        table_text=_literal(table),
+        copy=copy,
+        copy_text=_literal(copy),
+        indexes=" INCLUDING INDEXES" if exact else "",
+        exact=str(exact).lower(),
+        key=privileges.quoted(mapped.columns["id"]),
+        key_text=_literal(mapped.columns["id"]),
+    )
+
+
+def _literal(said: str) -> str:
+    return "'" + said.replace("'", "''") + "'"
+
+
+def advice(problems: Sequence[str]) -> DatabaseDisagrees:
+    """The error of a drill that finds its copies not as they must be."""
+    return DatabaseDisagrees(
+        "; ".join(problems),
+        "reconciler migrate makes them anew (or hand the SQL of `reconciler migrate --sql` to the owner of our schema)",
+        code="drill_copies",
+    )

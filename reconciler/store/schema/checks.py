@@ -1,0 +1,277 @@
+"""``integration.schema`` and row-level security: what in the database would make a look lie or a repair fail.
+
+Every check names the SQL that mends it. We never write a thinner row to fit a broken schema.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.store.app.mapping import Mapped
+from reconciler.store.schema import privileges
+from reconciler.store.schema.catalog import CatalogColumn, CatalogTable
+from reconciler.store.schema.requirements import Need
+
+EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
+    "created_at": ("timestamp with time zone",),
+    "date": ("date",),
+    "start_time": ("time without time zone",),
+    "end_time": ("time without time zone",),
+    "end_next_day": ("boolean",),
+    "date_tbd": ("boolean",),
+    "opt_in": ("boolean",),
+    "sent_at": ("timestamp with time zone",),
+    "scheduled_for": ("timestamp with time zone",),
+}
+"""Types the statements rely on; elsewhere any text-like type will do. The first is what the remedy adds."""
+
+
+def faults(connection: Connection, wanted: Iterable[Need], *, writing: bool) -> Sequence[IntegrationFault]:
+    """Every need that the database does not meet; who only looks needs less."""
+    return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
+
+
+def _check(connection: Connection, need: Need, *, writing: bool) -> list[IntegrationFault]:
+    table = CatalogTable.find(connection, need.mapped)
+    if table is None:
+        return [_missing_table(need.mapped)]
+    if not table.may_use_schema:
+        return [_schema_closed(table, need.mapped)]
+    keys = _keys(connection, need)
+    columns = [*_columns(table, need, keys), *_unknown_columns(table, need), *_incomparable(table, need, keys)]
+    if columns:
+        return columns
+    need = need if writing else need.looking()
+    unreadable = _unreadable(table, need)
+    if unreadable:
+        return unreadable
+    return [
+        *_hidden(table, need),
+        *_unknown_values(table, need),
+        *_unwritable(table, need),
+        *_unfilled(table, need),
+        *_without_key(table, need),
+    ]
+
+
+def _missing_table(mapped: Mapped) -> IntegrationFault:
+    return _fault(
+        "table_missing",
+        f"there is no table {mapped.label}",
+        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or switch off the rules "
+        "that need it (policy: off)",
+        blinds=True,
+    )
+
+
+def _keys(connection: Connection, need: Need) -> dict[str, CatalogColumn]:
+    """Our name of a column that refers to another table -> that table's key, where it is there."""
+    found = {}
+    for ours, mapped in need.refers.items():
+        other = CatalogTable.find(connection, mapped)
+        if other and mapped.columns["id"] in other.columns:
+            found[ours] = other.columns[mapped.columns["id"]]
+    return found
+
+
+def _schema_closed(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
+    seen = f"our role may not use the schema {mapped.schema}, where {mapped.label} is"
+    sql = privileges.use_of_schema(mapped.schema, table.role)
+    return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
+
+
+def _columns(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
+    mapped, found = need.mapped, []
+    missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
+    if missing:
+        fault = _fault(
+            "columns_missing",
+            f"{mapped.label} lacks {_columns_named(missing.values())}",
+            "add them, or map their real names in cron.yaml",
+            sql="\n".join([_added(mapped, missing, keys), *_granted_anew(table, need, missing)]),
+            blinds=True,
+        )
+        found.append(fault)
+    for ours, expected in EXPECTED_TYPES.items():
+        seen = table.columns.get(mapped.columns.get(ours, ""))
+        if seen and seen.type not in expected:
+            seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
+            found.append(_fault("column_type", seen_type, _retyping(table, seen, expected[0]), blinds=True))
+    return found
+
+
+def _added(mapped: Mapped, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
+    """Never NOT NULL: what the rows that are there should hold is the application's to say."""
+    added = ", ".join(
+        f"ADD COLUMN IF NOT EXISTS {privileges.quoted(name)} {_type(ours, keys)}" for ours, name in missing.items()
+    )
+    return f"ALTER TABLE {privileges.place(mapped)} {added};"
+
+
+def _granted_anew(table: CatalogTable, need: Need, missing: Mapping[str, str]) -> Iterator[str]:
+    """A right that goes by columns does not include one that is added; who looks may be who repairs."""
+    for privilege, names in need.privileges.items():
+        new = [name for name in names if name in missing.values()]
+        if new and table.grants_by_column(privilege):
+            yield privileges.columns(privilege, new, need.mapped, table.role)
+
+
+def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
+    """As words, not as SQL to be run unread: only a person knows what the values mean."""
+    using = f'CAST("{seen.name}" AS {expected})'
+    if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
+        using = f"\"{seen.name}\" AT TIME ZONE 'UTC'"
+    return (
+        f"map a column of that type in cron.yaml, or, if its values mean that: "
+        f'ALTER TABLE {table.quoted} ALTER COLUMN "{seen.name}" TYPE {expected} USING {using};'
+    )
+
+
+def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    unknown = [name for name in need.selects_by if name not in table.columns]
+    if not unknown:
+        return []
+    seen = f"{need.mapped.label} has no {_columns_named(unknown)}"
+    return [_fault("columns_missing", seen, "correct bookings.only in cron.yaml", blinds=True)]
+
+
+def _incomparable(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
+    """Every look joins by them."""
+    found = []
+    for ours, key in keys.items():
+        column = table.columns.get(need.mapped.columns[ours])
+        if column is None or table.compares(column, key):
+            continue
+        seen = (
+            f"{need.mapped.label}.{column.name} is {column.type}, and {need.refers[ours].label}.{key.name}, which it "
+            f"refers to, is {key.type}: they cannot be compared"
+        )
+        using = f'USING CAST("{column.name}" AS {key.type})'
+        sql = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {key.type} {using};'
+        found.append(_fault("column_type", seen, "give both one type, or map the right column", sql=sql, blinds=True))
+    return found
+
+
+def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
+    if ours in keys:
+        return keys[ours].type
+    return EXPECTED_TYPES.get(ours, ("text",))[0]
+
+
+def _unreadable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    refused = table.lacks("SELECT", need.selects)
+    return [_right("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
+
+
+def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    found = []
+    inserts = table.lacks("INSERT", need.theirs(need.inserts))
+    if inserts:
+        found.append(_right("INSERT", table, need.mapped, inserts))
+    updates = table.lacks("UPDATE", need.theirs(need.updates))
+    if updates:
+        found.append(_right("UPDATE", table, need.mapped, updates))
+    if need.locks and not updates and not table.may_lock():
+        seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which wants UPDATE on one column"
+        sql = privileges.columns("UPDATE", need.updated, need.mapped, table.role)
+        found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
+    return found
+
+
+def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    found = []
+    if table.hides_rows():
+        used = ["SELECT"]
+        used += ["INSERT"] if need.inserts else []
+        used += ["UPDATE"] if need.updated else []
+        found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
+    if not found and table.shows_no_row() and table.estimate() > 0:
+        seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
+        # As words, not as SQL to be run unread: it would silence the alarm and bring nobody back.
+        remedy = f"find out who hides or deleted them; only after a real clean-out: ANALYZE {table.quoted};"
+        found.append(_fault("no_rows", seen, remedy, blinds=True))
+    return found
+
+
+def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault | None:
+    is_open, narrowed_by = table.lets_everything(command), table.narrowed_by(command)
+    if is_open and not narrowed_by:
+        return None
+    remedies = [] if is_open else ["add a policy for the role of DATABASE_URL"]
+    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in narrowed_by]
+    return _fault(
+        "row_security",
+        f"row-level security of {mapped.label} does not let our role {command} every row",
+        "; ".join(remedies),
+        sql="" if is_open else privileges.policy(command, mapped, table.role),
+        blinds=True,
+    )
+
+
+def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    found = []
+    for ours, values in need.values.items():
+        theirs = need.mapped.columns[ours]
+        forbidden = table.forbids(theirs, values)
+        if forbidden:
+            seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
+            remedy = "extend its CHECK or enum, or correct the names in cron.yaml"
+            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, forbidden)))
+    for ours, values in need.one_of.items():
+        theirs = need.mapped.columns[ours]
+        if len(table.forbids(theirs, values)) == len(values):
+            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: nothing would ever be found"
+            remedy = "extend its CHECK or enum, or switch this rule off in cron.yaml"
+            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, values), blinds=True))
+    return found
+
+
+def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    """Columns that we leave to their defaults, and cannot."""
+    if not need.inserts:
+        return []
+    found, filled = [], set(need.theirs(need.inserts))
+    empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
+    if empty and not table.fills_rows():  # a trigger may fill them: the trial row and each repair will tell
+        seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
+        dropped = ", ".join(f"ALTER COLUMN {privileges.quoted(name)} DROP NOT NULL" for name in empty)
+        sql = f"ALTER TABLE {privileges.place(need.mapped)} {dropped};"
+        found.append(_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql))
+    for column, sequence in table.closed_sequences().items():
+        if column not in filled:
+            seen = f"our role may not use {sequence}, which numbers {need.mapped.label}.{column}"
+            sql = f"GRANT USAGE ON SEQUENCE {sequence} TO {privileges.quoted(table.role)};"
+            found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
+    return found
+
+
+def _without_key(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+    """Our row's id collides with itself where it is written twice, and a booking's id means one booking."""
+    if not need.inserts and not need.locks:
+        return []
+    key = need.mapped.columns["id"]
+    if table.is_unique(key):
+        return []
+    seen = f"{need.mapped.label}.{key} is not unique by a key of its own"
+    sql = f"ALTER TABLE {privileges.place(need.mapped)} ADD UNIQUE ({privileges.quoted(key)});"
+    return [_fault("key_missing", seen, "give it a primary key, or map the column that has one", sql=sql)]
+
+
+def _right(
+    privilege: str, table: CatalogTable, mapped: Mapped, columns: Sequence[str], *, blinds: bool = False
+) -> IntegrationFault:
+    seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"
+    sql = privileges.columns(privilege, columns, mapped, table.role)
+    return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=blinds)
+
+
+def _columns_named(columns: Iterable[str]) -> str:
+    names = list(columns)
+    return f"{len(names)} column{'s' if len(names) > 1 else ''}: {', '.join(names)}"
+
+
+def _fault(code: str, seen: str, remedy: str, sql: str = "", *, blinds: bool = False) -> IntegrationFault:
+    return IntegrationFault(
+        kind=GapKind.INTEGRATION_SCHEMA, code=code, seen=seen, remedy=remedy, sql=sql, blinds=blinds
+    )

@@ -1,0 +1,120 @@
+"""What each look and each repair needs of the application's tables, in our names; ``checks`` holds it against them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.domain.decide.policies import Deliver
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.store.app.conditions import WATCHED_STATUSES
+from reconciler.store.app.mapping import Application, Mapped
+
+UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
+"""Of our own rows; one that was handed over is the application's."""
+NEVER_READ = frozenset({"template", "customer_name", "scheduled_for"})
+"""Columns of the queue that repairs fill and never look at."""
+FILLED_LATER = frozenset({"sent_at", "provider_id"})
+"""Columns that a new row of ours leaves empty; ``doctor`` tries out a row in its last state, and fills them."""
+PLACE = ("tableoid", "ctid")
+"""PostgreSQL's own columns by which a locked row is found again; a right per column does not include them."""
+WRITTEN_STATUSES = {Deliver.RECONCILER: ("failed", "sent", "cancelled"), Deliver.APPLICATION: ("approved",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What is needed of one table."""
+
+    mapped: Mapped
+    never_read: frozenset[str] = frozenset()
+    inserts: frozenset[str] = frozenset()
+    tried_out: frozenset[str] = frozenset()
+    """What a trial row fills besides; no pass does, so no pass asks for the right."""
+    updates: frozenset[str] = frozenset()
+    locks: bool = False
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values that must be legal in a column."""
+    one_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values of which a column must be able to hold at least one: else nothing could ever be found."""
+    selects_by: tuple[str, ...] = ()
+    """Their names of further columns that the statements compare."""
+    refers: Mapping[str, Mapped] = field(default_factory=dict)
+    """Columns that hold another table's id, and that table."""
+
+    @property
+    def selects(self) -> list[str]:
+        """Their names of the columns that are read; of a row that is locked also where it is."""
+        read = [theirs for ours, theirs in self.mapped.columns.items() if ours not in self.never_read]
+        return list(dict.fromkeys([*read, *self.selects_by, *(PLACE if self.locks else ())]))
+
+    @property
+    def updated(self) -> list[str]:
+        """Their names of the columns that we must be able to update: one at least, where rows are locked."""
+        if self.locks and not self.updates:
+            # PostgreSQL wants UPDATE on any one column for SELECT .. FOR UPDATE.
+            return [self.mapped.columns.get("event_id", self.mapped.columns["status"])]
+        return self.theirs(self.updates)
+
+    @property
+    def privileges(self) -> dict[str, list[str]]:
+        """Each privilege, and the columns it is needed for."""
+        return {"SELECT": self.selects, "INSERT": self.theirs(self.inserts), "UPDATE": self.updated}
+
+    def looking(self) -> "Need":
+        """The same without the right to write."""
+        nothing: frozenset[str] = frozenset()
+        return replace(self, inserts=nothing, tried_out=nothing, updates=nothing, locks=False)
+
+    def theirs(self, ours: Iterable[str]) -> list[str]:
+        """Their names, in our order."""
+        wanted = set(ours)
+        return [theirs for name, theirs in self.mapped.columns.items() if name in wanted]
+
+
+def of_effect(application: Application, effect: Effect) -> list[Need]:
+    """For the look and the repairs of one effect; evidence first: hidden queue rows make every booking a gap."""
+    events_only = frozenset({"event_id"}) if effect is Effect.EVENT else frozenset()
+    needs = [replace(_bookings(application), locks=True, updates=events_only)]
+    if application.customers:
+        needs.insert(0, Need(mapped=application.customers))
+    if effect is Effect.TEXT and application.queue:
+        queue = Need(
+            mapped=application.queue,
+            never_read=NEVER_READ,
+            inserts=frozenset(application.queue.columns) - {"approved_by"} - FILLED_LATER,
+            tried_out=FILLED_LATER,
+            updates=frozenset(UPDATED_IN_QUEUE[application.deliver]) & frozenset(application.queue.columns),
+            values={"status": WRITTEN_STATUSES[application.deliver], "trigger": application.triggers},
+            refers={"booking_id": application.bookings},
+        )
+        needs.insert(0, queue)
+    return needs
+
+
+def of_watch(application: Application, kind: GapKind) -> list[Need]:
+    """For the look of a rule that only reports: few columns of the queue, and no right to write."""
+    needs = [_bookings(application)]
+    if application.customers:
+        needs.insert(0, Need(mapped=application.customers))
+    if application.queue:
+        read = ("id", "booking_id", "status", "provider_id", *application.watches[kind].times)
+        columns = {ours: theirs for ours, theirs in application.queue.columns.items() if ours in read}
+        queue = replace(application.queue, columns=columns)
+        refers = {"booking_id": application.bookings}
+        needs.insert(0, Need(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}, refers=refers))
+    return needs
+
+
+def of_dates(application: Application) -> Need:
+    """For telling whether a party is over; no right to write."""
+    read = ("id", "date", "start_time", "date_tbd", "notes")
+    columns = {ours: theirs for ours, theirs in application.bookings.columns.items() if ours in read}
+    return Need(mapped=replace(application.bookings, columns=columns))
+
+
+def _bookings(application: Application) -> Need:
+    customers = application.customers if "customer_id" in application.bookings.columns else None
+    return Need(
+        mapped=application.bookings,
+        values={"status": application.statuses},
+        selects_by=tuple({name for only in (application.only, *application.asked_for.values()) for name in only}),
+        refers={"customer_id": customers} if customers else {},
+    )

@@ -1,0 +1,184 @@
+"""Only a write proves that a write works: each of ours is tried as our role, and rolled back.
+
+A row under the id of a booking that does not exist goes through every CHECK, policy and BEFORE trigger of the table,
+and is refused by the foreign key in the end: then all the rest is well, and nothing was there for anybody to see.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import product
+
+from psycopg import errors as pg
+from sqlalchemy import Connection, Insert, Text, Update, and_, cast, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.errors import SQLSTATE
+from reconciler.store.app.conditions import Tables
+from reconciler.store.schema.catalog import CatalogTable
+from reconciler.store.schema.requirements import WRITTEN_STATUSES
+from reconciler.store.schema.trial_rows import TrialRows
+
+
+def _text_rows(connection: Connection, tables: Tables) -> Examined:
+    """Try a row of the queue for every trigger and every status that we write."""
+    mapped, queue = tables.application.queue, tables.queue
+    table = CatalogTable.find(connection, mapped) if mapped else None
+    if mapped is None or queue is None or table is None:
+        return Examined()
+    rows = TrialRows.of(queue, table, mapped)
+    keys = table.foreign_keys(mapped.columns["booking_id"])
+    tried = list(product(tables.application.triggers, WRITTEN_STATUSES[tables.application.deliver]))
+    refused: dict[str, list[str]] = {}
+    why: dict[str, pg.Error | None] = {}
+    for trigger, status in tried:
+        row = insert(queue).values(rows.values(trigger, status))
+        refusal, written = _tried(connection, partial(_inserted, connection, row))
+        if written or (isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys):
+            continue
+        named = _named(refusal) if refusal else "it takes the row and keeps none"
+        why[named] = refusal
+        refused.setdefault(named, []).append(f"{trigger} {status}")
+    said = {
+        named: f"{mapped.label} refuses {'every trial row' if len(which) == len(tried) else ', '.join(which)}: {named}"
+        for named, which in refused.items()
+    }
+    judged = [_judged(why[named], seen, rows) for named, seen in said.items()]
+    return Examined(
+        faults=[one for one in judged if isinstance(one, IntegrationFault)],
+        remarks=[one for one in judged if isinstance(one, Remark)]
+        or [Remark(said=f"{len(tried)} trial rows of {mapped.name}")],
+    )
+
+
+def _inserted(connection: Connection, row: Insert) -> int:
+    return connection.execute(row, execution_options={"preserve_rowcount": True}).rowcount
+
+
+_DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
+_ASK_DATA = "it asks for a number, a name or a text of a certain kind: if those of a real booking are, all is well"
+_ASK_TRIGGERS = (
+    "a trigger raised it ({}): if it only wants a booking that exists, all is well; if not, it refuses our texts too"
+)
+_ASK_FILLED = (
+    "a trigger may fill it from the booking, and the trial's booking does not exist: if it does, all is well; if not, "
+    "give the column a default"
+)
+_ASK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
+
+
+def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Remark:
+    """A fault if it would refuse a real text too; what may well be about the trial row alone is a warning."""
+    if refusal is None:
+        remedy = "find the trigger or rule of the table that drops it ({}), and let it take this row"
+        return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
+    if isinstance(refusal, pg.NotNullViolation) and rows.is_filled_by_trigger(refusal.diag.column_name or ""):
+        return Remark(said=seen, remedy=_ASK_FILLED)
+    if _is_raised(refusal):
+        return Remark(said=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
+    if isinstance(refusal, pg.CheckViolation):
+        looked_at = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
+        data = {rows.mapped.columns[ours] for ours in _DATA if ours in rows.mapped.columns}
+        if not looked_at or data & looked_at:  # a domain's CHECK is none of the table's
+            return Remark(said=seen, remedy=_ASK_DATA)
+        later = sorted(looked_at.intersection(rows.updated_only))
+        if later:
+            return Remark(said=seen, remedy=_ASK_UPDATE.format(", ".join(later)))
+    return _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it takes this row")
+
+
+def _is_raised(refusal: pg.Error) -> bool:
+    """By a trigger that may want a booking that exists, in whatever words; not by one that is broken itself."""
+    context = refusal.diag.context or ""
+    wants_one = isinstance(refusal, pg.RaiseException | pg.NoDataFound) or " at RAISE" in context
+    return wants_one or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
+
+
+_ROWS = 3
+"""So many bookings are tried: what one is refused for (a CHECK younger than its row) says nothing of the others."""
+
+
+def _event_id(connection: Connection, tables: Tables) -> Examined:
+    """Try to write a booking's event id as it is. Rows that somebody has locked are passed over."""
+    row, mapped = tables.booking, tables.application.bookings
+    eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.mine())
+    # The newest: what an old one is refused for (a trigger that keeps what is past) says nothing of what is repaired.
+    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
+    tried: list[tuple[pg.Error | None, int | None]] = []
+
+    def write(rank: int) -> int:
+        # One at a time, and let go of at once: the application may want them.
+        for key in connection.scalars(newest.offset(rank).with_for_update(skip_locked=True, of=row)).all():
+            again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
+            tried.append(_tried(connection, partial(_written, connection, again)))
+        return len(tried)
+
+    unlockable: pg.Error | None = None
+    for rank in range(_ROWS):
+        unlockable, _ = _tried(connection, partial(write, rank))
+        if unlockable or any(written for _, written in tried):
+            break
+    if any(written for _, written in tried):
+        return Examined(remarks=[Remark(said="an event id")])
+    refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
+    if refusal:
+        seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
+        if _is_raised(refusal):
+            return Examined(remarks=[Remark(said=seen, remedy=_ASK_BOOKINGS)])
+        fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
+        return Examined(faults=[fault])
+    if tried:
+        seen = f"{mapped.label} takes a trial update of an event id and changes no row"
+        remedy = "find the policy, rule or trigger of the table that drops it"
+        return Examined(faults=[_fault("update_vanishes", seen, remedy)])
+    return Examined(remarks=[Remark(said=f"no free row of {mapped.name} to try it on")])
+
+
+_ASK_BOOKINGS = (
+    "a trigger raised it: if it only keeps these bookings as they are, all is well; a repair tries its own booking, "
+    "rolled back, before the event is made"
+)
+
+
+def _written(connection: Connection, statement: Update) -> int:
+    return connection.execute(statement).rowcount
+
+
+REHEARSALS: Mapping[Effect, Callable[[Connection, Tables], Examined]] = {
+    Effect.TEXT: _text_rows,
+    Effect.EVENT: _event_id,
+}
+
+
+def _tried(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
+    """What the database says against it, else how many rows it wrote. Whatever it says, nothing of it stays."""
+    trial = connection.begin_nested()
+    try:
+        written = write()
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    except OperationalError:
+        raise  # it is away, or busy: that says nothing about the write
+    except DBAPIError as error:
+        trial.rollback()
+        if isinstance(error.orig, pg.Error):
+            return error.orig, None
+        raise
+    trial.rollback()
+    return None, written
+
+
+def _named(refusal: pg.Error) -> str:
+    """Names and SQLSTATE; a database's own message may quote a row."""
+    names = list(_names(refusal))
+    return f"{type(refusal).__name__} (SQLSTATE {refusal.sqlstate}{', ' if names else ''}{'.'.join(names)})"
+
+
+def _names(refusal: pg.Error) -> Iterator[str]:
+    for part in (refusal.diag.column_name, refusal.diag.constraint_name):
+        if part:
+            yield part
+
+
+def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_SCHEMA, code=code, seen=seen, remedy=remedy)

@@ -1,0 +1,55 @@
+"""What is worth knowing of the application's tables although it breaks nothing yet."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection
+
+from reconciler.domain.doctor import Remark
+from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.schema import privileges
+from reconciler.store.schema.catalog import CatalogTable
+
+LARGE = 10_000
+"""Rows by the table's statistics; below, reading all of them takes no longer than an index."""
+_SHIFTED = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
+
+
+def remarks(connection: Connection, application: Application) -> Sequence[Remark]:
+    """Indexes that our statements want on large tables, and defaults that lie."""
+    wanted = {
+        "bookings": (application.bookings, ("created_at", "event_id")),
+        "queue": (application.queue, ("booking_id", "provider_id")),
+    }
+    found: list[Remark] = []
+    for mapped, columns in wanted.values():
+        table = CatalogTable.find(connection, mapped) if mapped else None
+        if mapped and table:
+            found += _unindexed(table, mapped, columns)
+            found += _lying(table, mapped)
+    return found
+
+
+def _unindexed(table: CatalogTable, mapped: Mapped, columns: Sequence[str]) -> Iterator[Remark]:
+    if table.estimate() < LARGE:
+        return
+    for ours in columns:
+        theirs = mapped.columns.get(ours)
+        if theirs in table.columns and theirs and not table.is_indexed(theirs):
+            yield Remark(
+                said=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
+                remedy="create it; CONCURRENTLY, so that the application does not wait",
+                sql=f"CREATE INDEX CONCURRENTLY ON {privileges.place(mapped)} ({privileges.quoted(theirs)});",
+            )
+
+
+def _lying(table: CatalogTable, mapped: Mapped) -> Iterator[Remark]:
+    """``timezone('utc', now())`` has no zone any more; a column with one takes it for the session's time."""
+    theirs = mapped.columns.get("created_at")
+    column = table.columns.get(theirs or "")
+    if theirs and column and column.type == "timestamp with time zone" and _SHIFTED.search(table.default(theirs)):
+        yield Remark(
+            said=f"the default of {mapped.label}.{theirs} is wrong by the offset of any session that is not in UTC",
+            remedy="let it be now(), which needs no zone; rows that are there keep what they have",
+            sql=f"ALTER TABLE {privileges.place(mapped)} ALTER COLUMN {privileges.quoted(theirs)} SET DEFAULT now();",
+        )

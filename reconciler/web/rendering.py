@@ -1,0 +1,76 @@
+"""Facts into HTML. Whatever a booking, a queue or a ledger holds reaches a page as text, and in a bounded length."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reconciler.domain.formatting import ago
+from reconciler.web.health_mark import WORDS
+
+LONGEST = 2000
+"""Characters of one value that a page shows."""
+_SPACES = frozenset("\n\t")
+
+
+class Pages:
+    """The templates of this package, for one venue's time zone."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._environment = Environment(
+            loader=PackageLoader("reconciler.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=shown,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {
+            "clock": self._clock,
+            "age": age,
+            "short": short,
+            "thousands": thousands,
+            "capital": capital,
+        }
+        self._environment.globals |= {"words": WORDS, "zone": zone.key}
+
+    def render(self, template: str, **facts: Any) -> str:
+        return self._environment.get_template(template).render(**facts)
+
+    def _clock(self, at: datetime) -> str:
+        """A moment in the venue's time."""
+        local = at.astimezone(self._zone)
+        return f"{local.day} {local:%b %H:%M}"
+
+
+def shown(value: Any) -> Any:
+    """Text with every character that is not seen, or turns the reading direction, written out; cut where too long."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    rest = len(value) - LONGEST
+    seen = value[:LONGEST]
+    if not seen.isprintable():
+        seen = "".join(one if one.isprintable() or one in _SPACES else f"\\u{ord(one):04x}" for one in seen)
+    return f"{seen}… and {rest:,} characters more" if rest > 0 else seen
+
+
+def short(value: str | None, length: int = 60) -> str:
+    """A value of the application's that is a word where all is well."""
+    text = " ".join((value or "").split())
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def age(at: datetime, now: datetime) -> str:
+    return ago(now - at) if now - at >= timedelta(0) else f"in {ago(at - now)}"
+
+
+def capital(text: str) -> str:
+    """A sentence as it begins; the name of a key stays as it is written."""
+    first = text.partition(" ")[0]
+    return text if "_" in first else text[:1].upper() + text[1:]
+
+
+def thousands(number: int) -> str:
+    return f"{number:,}"

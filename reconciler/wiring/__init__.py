@@ -1,0 +1,1 @@
+"""The only place that assembles concrete parts: settings in, services out."""

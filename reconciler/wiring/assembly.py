@@ -1,0 +1,259 @@
+"""From settings to services: the only place that names concrete parts."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from reconciler.domain.decide.policies import Policy
+from reconciler.domain.drill import Drilled
+from reconciler.domain.gaps import Effect
+from reconciler.engine.drill import fire_drill
+from reconciler.ports import Calendar, Clock, Mandate, Reporter, Route, Services, SmsGateway
+from reconciler.providers.google import credentials
+from reconciler.providers.google.calendar import GoogleCalendar
+from reconciler.providers.twilio.gateway import TwilioGateway
+from reconciler.reporting import logs
+from reconciler.reporting.heartbeats import Switches
+from reconciler.reporting.oncall import OncallRoute
+from reconciler.reporting.sentry.issues import Issues
+from reconciler.reporting.sentry.notifier import SentryReporter
+from reconciler.settings import Settings, load
+from reconciler.settings.env.alerting import Sentry
+from reconciler.settings.env.google import Google, ServiceAccount
+from reconciler.settings.file.values import TableName
+from reconciler.store.app.conditions import Tables
+from reconciler.store.app.mapping import Application, Mapped, Watch
+from reconciler.store.database import Database, PostgresStore
+from reconciler.store.grants import script
+from reconciler.store.views.status import require_ledger
+from reconciler.text.phones import Phones
+from reconciler.text.templates import Templates
+from reconciler.wiring.drill_stage import DrillStage
+
+PAGE_PATIENCE = timedelta(seconds=2)
+"""So long whoever opens the status page may wait for the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """``ports.Clock`` of this machine; a pause ends when somebody wants us to stop."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def pause(self, duration: timedelta) -> None:
+        self.stop.wait(duration.total_seconds())
+
+    def sleep(self, duration: timedelta) -> None:
+        time.sleep(duration.total_seconds())
+
+
+def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigurationError: with every mistake of cron.yaml and the environment.
+    """
+    path = Path(config) if config else None
+    return load(path, os.environ, database_only=database_only, file_only=file_only)
+
+
+def database(chosen: Settings) -> Database:
+    timeouts = chosen.file.limits.timeouts
+    return Database(chosen.environment.database_url, statement_timeout=timeouts.sql, lock_timeout=timeouts.lock)
+
+
+def page_database(chosen: Settings) -> Database:
+    """For a page that has to answer soon: what takes longer is told as a database that is busy."""
+    return Database(
+        chosen.environment.database_url,
+        statement_timeout=PAGE_PATIENCE * 0.75,
+        lock_timeout=PAGE_PATIENCE * 0.5,
+        connect_timeout=round(PAGE_PATIENCE.total_seconds()),
+    )
+
+
+def reporter(sentry: Sentry | None) -> Reporter | None:
+    """Who tells people, if anybody listens."""
+    if sentry is None:
+        return None
+    resolving = sentry.resolving
+    return SentryReporter(
+        dsn=sentry.dsn,
+        environment=sentry.environment,
+        release=f"reconciler@{version('reconciler')}",
+        issues=Issues(url=resolving.url, organization=resolving.organization, token=resolving.token)
+        if resolving
+        else None,
+    )
+
+
+def switches(chosen: Settings) -> Switches:
+    """The dead man's switches of the jobs that have one."""
+    urls = chosen.environment.listeners.switches
+    jobs = chosen.file.running()
+    return Switches({name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls})
+
+
+def oncall(chosen: Settings) -> tuple[Route, ...]:
+    """Who is on call, if anybody."""
+    return tuple(OncallRoute(name=route.name, url=route.url) for route in chosen.environment.listeners.oncall)
+
+
+@contextmanager
+def services(
+    chosen: Settings,
+    mandate: Mandate,
+    clock: Clock | None = None,
+    *,
+    stop: threading.Event | None = None,
+    at_start: bool = False,
+    over: Database | None = None,
+) -> Iterator[Services]:
+    """Everything a pass needs, and the connections closed afterwards.
+
+    ``stop`` is set when the call in hand shall be the last; ``at_start`` marks the first pass of a process; ``over`` is
+    a database that the caller keeps.
+
+    Raises:
+        DatabaseUnreachable: no connection.
+        DatabaseDisagrees: the run may act, and our schema is missing, old, or not ours to write.
+    """
+    stop = stop or threading.Event()
+    with ExitStack() as stack:
+        connected = over or stack.enter_context(database(chosen))
+        if mandate.act:
+            with connected.transaction() as connection:
+                require_ledger(connection, writing=True)
+        yield Services(
+            store=PostgresStore(connected, chosen.runner().scope, Tables.of(application(chosen))),
+            clock=clock or SystemClock(stop),
+            phones=Phones(chosen.file.rules.sms_missing.region),
+            wording=Templates(chosen.wordings(), chosen.file.timezone),
+            sms=_gateway(chosen),
+            calendar=_calendar(chosen, stack),
+            texts=chosen.text_policy(),
+            events=chosen.event_policy(),
+            text_limits=chosen.text_limits(),
+            event_limits=chosen.event_limits(),
+            window=replace(chosen.window(), at_start=at_start),
+            mandate=mandate,
+            repairs=chosen.file.repairs,
+            watched=frozenset(chosen.watches()),
+            suspended=chosen.environment.suspended,
+            runner=chosen.runner(),
+            reporter=reporter(chosen.environment.sentry) if mandate.act else None,
+            oncall=oncall(chosen) if mandate.act else (),
+            announce=logs.announce,
+            deadlines=chosen.deadlines(),
+            keep=chosen.file.keep(),
+            stopping=stop.is_set,
+            span=None,
+            progress=lambda *_: None,
+            drill=partial(drill, chosen),
+        )
+
+
+def drill(chosen: Settings, late: Callable[[], str] = str) -> Drilled:
+    """A fire drill; ``late`` says which jobs should have run by now and did not, where the service cannot know it."""
+    with services(chosen, Mandate(act=False)) as parts, database(chosen) as connected:
+        stage = DrillStage(
+            settings=chosen,
+            database=connected,
+            application=application(chosen),
+            services=parts,
+            reporter=reporter(chosen.environment.sentry),
+            late=late,
+        )
+        return fire_drill.drill(stage)
+
+
+def application(chosen: Settings) -> Application:
+    """The mapping onto the application's tables, as the store needs it."""
+    bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
+    customers = bookings.customers
+    return Application(
+        bookings=_mapped(bookings.table, bookings.columns),
+        customers=_mapped(customers.table, customers.columns) if customers else None,
+        queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
+        zone=chosen.file.timezone,
+        statuses=bookings.statuses,
+        only=bookings.only,
+        asked_for=chosen.asked_for(),
+        grace=bookings.grace,
+        date_tbd_note=bookings.date_tbd_note,
+        active_customer=customers.active if customers else "",
+        satisfied_by=rule.satisfied_by,
+        triggers=tuple(
+            sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
+        ),
+        deliver=rule.deliver,
+        watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.watches().items()},
+    )
+
+
+def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
+    """The SQL that gives ``role`` what this mapping needs."""
+    policies = {Effect.TEXT: chosen.text_policy().policy, Effect.EVENT: chosen.event_policy().policy}
+    looks = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
+    repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
+    return script(application(chosen), role, looks=looks, repairs=repairs, read_only=read_only)
+
+
+def _needs_queue(chosen: Settings) -> bool:
+    return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.watches())
+
+
+def _mapped(table: TableName, columns: BaseModel) -> Mapped:
+    named = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
+    return Mapped(schema=table.schema, name=table.name, columns=named)
+
+
+def _gateway(chosen: Settings) -> SmsGateway | None:
+    twilio = chosen.environment.twilio
+    if twilio is None:
+        return None
+    return TwilioGateway(
+        account_sid=twilio.account_sid,
+        auth_token=twilio.auth_token,
+        sender=twilio.phone_number,
+        service_sid=twilio.messaging_service_sid,
+        timeout=chosen.file.limits.timeouts.twilio,
+        api_url=twilio.api_url,
+    )
+
+
+def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
+    google = chosen.environment.google
+    if google is None:
+        return None
+    calendar = GoogleCalendar(
+        access=_google_access(google),
+        calendar_id=google.calendar_id,
+        timeout=chosen.file.limits.timeouts.google,
+        api_url=google.api_url,
+    )
+    return stack.enter_context(closing(calendar))
+
+
+def _google_access(google: Google) -> credentials.Access:
+    access = google.access
+    if isinstance(access, ServiceAccount):
+        return credentials.ServiceAccount(key=access.key, delegate=access.delegate, token_url=google.token_url)
+    return credentials.OAuthClient(
+        client_id=access.client_id,
+        client_secret=access.client_secret,
+        refresh_token=access.refresh_token,
+        token_url=google.token_url,
+    )

@@ -1,0 +1,145 @@
+"""Where a fire drill takes place (``ports.Stage``): cron.yaml's jobs on a schedule of their own, the real ledger and
+copies of the application's tables in a transaction that is undone, providers in memory, and the real sink.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.domain.alerting.alerts import Report
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.policies import QuietHours
+from reconciler.domain.drill import Seed
+from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.engine.jobs import unknown
+from reconciler.engine.repair.repairer import LONG_AGO
+from reconciler.ports import Clock, Reporter, Runner, Services, Window
+from reconciler.providers.memory import MemoryCalendar, MemoryGateway
+from reconciler.reporting.memory import MemoryReporter
+from reconciler.schedule import never_started
+from reconciler.settings import Settings
+from reconciler.store.app.conditions import Tables
+from reconciler.store.app.mapping import Application
+from reconciler.store.database import Database
+from reconciler.store.drill import shadow_tables
+from reconciler.store.drill.fixtures import Planter
+from reconciler.store.drill.rollback_store import RehearsalStore, undone
+from reconciler.store.views.status import require_ledger
+
+PATIENCE = timedelta(seconds=10)
+"""A job that has not been started by then on a schedule that does nothing else is none that will be."""
+MOST = 1000
+"""Repairs in the pass of a drill: more than are ever planted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandStill:
+    """``ports.Clock`` that stands, and waits for nothing."""
+
+    moment: datetime
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def pause(self, duration: timedelta) -> None:
+        """Nobody is called."""
+
+    def sleep(self, duration: timedelta) -> None:
+        """The same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillStage:
+    """``ports.Stage`` for one installation."""
+
+    settings: Settings
+    database: Database
+    application: Application
+    services: Services
+    """The real ones: the drill has everything of them but what it must not touch."""
+    reporter: Reporter | None
+    late: Callable[[], str]
+    """Which jobs should have run by now and did not; '' where whoever asks is the service itself."""
+
+    @property
+    def clock(self) -> Clock:
+        return self.services.clock
+
+    def try_schedule(self) -> IntegrationFault | None:
+        jobs, zone = self.settings.file.running(), self.settings.file.timezone
+        strangers = [self.settings.mistake(("jobs",), what) for what in unknown(jobs)]
+        if strangers:
+            return _unscheduled(
+                "no_such_job", "; ".join(strangers), "correct the name; `reconciler run` does not start"
+            )
+        waiting = never_started(jobs, zone, PATIENCE)
+        if waiting:
+            seen = f"the schedule did not start {', '.join(waiting)}"
+            return _unscheduled("not_started", seen, "see the log; is this machine out of threads?")
+        late = self.late()
+        if late:
+            remedy = "start `reconciler run`, or see its log; `reconciler status --healthy` says when all is well"
+            return _unscheduled("late", late, remedy)
+        return None
+
+    @contextmanager
+    def rehearsal(self) -> Iterator["DrillRehearsal"]:
+        with undone(self.database) as connection:
+            require_ledger(connection)
+            problems = shadow_tables.differences(connection, self.application)
+            if problems:
+                raise shadow_tables.advice(problems)
+            own = f"drill {uuid.uuid4().hex}"
+            clock = StandStill(_daytime(self.services.texts.quiet_hours, self.services.clock.now()))
+            reporter, application = MemoryReporter(), shadow_tables.on_copies(self.application)
+            services = replace(
+                self.services,
+                store=RehearsalStore(connection, own, Tables.of(application)),
+                clock=clock,
+                sms=MemoryGateway(clock),
+                calendar=MemoryCalendar(),
+                text_limits=replace(self.services.text_limits, repairs=MOST),
+                event_limits=replace(self.services.event_limits, repairs=MOST),
+                window=Window(lookback=self.services.window.lookback, since=LONG_AGO, at_start=True),
+                suspended=frozenset(),
+                runner=Runner(scope=own),
+                reporter=reporter,
+                oncall=(),
+                stopping=lambda: False,
+            )
+            planter = Planter(connection, application, clock.moment)
+            yield DrillRehearsal(
+                services=services, planter=planter, told=reporter.reports, names=shadow_tables.names(self.application)
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillRehearsal:
+    """``ports.Rehearsal`` on copies."""
+
+    services: Services
+    planter: Planter
+    told: list[Report]
+    names: Mapping[str, str]
+    """What a copy is called -> what its table is called."""
+
+    def plant(self, seed: Seed) -> BookingId:
+        with self.services.store.writing():
+            return self.planter.plant(seed)
+
+    def by_its_own_name(self, said: str) -> str:
+        for copy, table in self.names.items():
+            said = said.replace(copy, table)
+        return said
+
+
+def _daytime(quiet: QuietHours | None, now: datetime) -> datetime:
+    """The last moment until now at which quiet hours were just over: a drill at night finds what one at noon does."""
+    ended = quiet.next_end(now - timedelta(days=1)) if quiet else None
+    return ended or now
+
+
+def _unscheduled(code: str, seen: str, remedy: str) -> IntegrationFault:
+    return IntegrationFault(kind=GapKind.INTEGRATION_SCHEDULER, code=code, seen=seen, remedy=remedy)
