@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.reconcile.report_only import watch
+from reconciler.engine.reconcile.report_only import run_report_only
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 
 
 def run(services: Services) -> Sequence[PassResult]:
-    return watch("sms_delivery", [GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN], services)
+    return run_report_only("sms_delivery", [GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN], services)

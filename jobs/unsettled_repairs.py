@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import run_settling
-from reconciler.engine.repair.calendar import Events
-from reconciler.engine.repair.sms import Texts
+from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.ports import Services
 
 
 def run(services: Services) -> Sequence[PassResult]:
-    return run_settling("unsettled_repairs", [Texts(services), Events(services)], services)
+    return run_settling("unsettled_repairs", [SmsRepairer(services), CalendarRepairer(services)], services)

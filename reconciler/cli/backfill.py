@@ -16,7 +16,7 @@ from reconciler.cli.options import config_option
 from reconciler.cli.progress import followed
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import Span
+from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.gaps import Effect
 from reconciler.engine import backfill
 from reconciler.engine.jobs import raise_crash
@@ -28,7 +28,7 @@ from reconciler.settings import Settings
 from reconciler.settings.file.values import parse_date, parse_span, write_duration
 from reconciler.wiring import assembly
 
-ONLY = {"sms": Effect.TEXT, "calendar": Effect.EVENT}
+ONLY = {"sms": Effect.SMS, "calendar": Effect.CALENDAR}
 SHOWN = 5
 """So many ids are named where several begin alike."""
 
@@ -48,7 +48,7 @@ class _Written(click.ParamType[Any]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class BackfillOptions:
     """The command line."""
 
     only: str | None
@@ -96,46 +96,46 @@ class Asked:
 )
 @click.option(
     "--max",
-    "ceiling",
+    "max_repairs",
     type=click.IntRange(min=0),
     metavar="N",
     help="Go on although the breaker refuses, but refuse again if more than N new repairs are found.",
 )
 @click.option("--do", "act", is_flag=True, help="Repair. Without it nothing is written anywhere.")
 @config_option
-def command(act: bool, ceiling: int | None, config: str | None, **options: Any) -> int:
+def command(act: bool, max_repairs: int | None, config: str | None, **options: Any) -> int:
     """Show what bookings of a span of dates lack, whatever their age; with --do also repair it.
 
     The rules, rates and limits are those of every pass, but for its cap and its time. It may be interrupted, repeated,
     and run beside `reconciler run`.
     """
-    asked = Asked(**options)
+    asked = BackfillOptions(**options)
     _check(asked)
     logs.set_up(logging.WARNING)
     settings, stop = assembly.settings(config), threading.Event()
-    with assembly.services(settings, Mandate(act=act, ceiling=ceiling), stop=stop) as services:
-        equipped = backfill.equipped(
+    with assembly.services(settings, Mandate(act=act, max_repairs=max_repairs), stop=stop) as services:
+        backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
         )
-        return _run(asked, Backlog(settings=settings, services=equipped, limit=asked.limit), stop)
+        return _run(asked, Backlog(settings=settings, services=backfill_services, limit=asked.limit), stop)
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: BackfillOptions) -> None:
     if asked.since and asked.until and asked.until <= asked.since:
         raise click.UsageError(f"--until {asked.until} must be later than --since {asked.since}: it is not included")
     if asked.stale_after and asked.only == "calendar":
         raise click.UsageError("--stale-after is about texts, and --only calendar leaves them out")
 
 
-def _span(asked: Asked, settings: Settings, services: Services) -> Span:
+def _span(asked: BackfillOptions, settings: Settings, services: Services) -> BookingRange:
     since = settings.midnight(asked.since) if asked.since else None
     until = settings.midnight(asked.until) if asked.until else None
     if asked.booking is None:
-        return Span(since=since, until=until)
-    return Span(since=since or LONG_AGO, until=until, bookings=frozenset({_booking(asked, services)}))
+        return BookingRange(since=since, until=until)
+    return BookingRange(since=since or LONG_AGO, until=until, bookings=frozenset({_booking(asked, services)}))
 
 
-def _booking(asked: Asked, services: Services) -> BookingId:
+def _booking(asked: BackfillOptions, services: Services) -> BookingId:
     wanted = (asked.booking or "").strip()
     if not wanted:
         raise click.UsageError("--booking: an id, or its first characters, belongs here")
@@ -149,17 +149,17 @@ def _booking(asked: Asked, services: Services) -> BookingId:
     return found[0]
 
 
-def _run(asked: Asked, backlog: Backlog, stop: threading.Event) -> int:
+def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int:
     services = backlog.services
-    planned = {effect: backfill.look(effect, services) for effect in asked.effects}
+    planned = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
     for effect, seen in planned.items():
-        backlog.show_plan(effect, seen, backfill.widening(seen, services))
+        backlog.show_plan(effect, seen, backfill.suggest_stale_after(seen, services))
     if not services.mandate.act:
         backlog.show_refusals(planned, asked.again)
         return exit_code(list(planned.values()))
     with finishing(stop) as caught:
         done = _repair(asked.effects, services, stop)
-    left = {effect: backfill.look(effect, services) for effect in asked.effects}
+    left = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
     backlog.show_end(done, left, interrupted=bool(caught))
     backlog.show_refusals(done, asked.again)
     raise_crash(list(done.values()))
@@ -169,7 +169,7 @@ def _run(asked: Asked, backlog: Backlog, stop: threading.Event) -> int:
 
 def _judged(left: PassResult, done: PassResult | None) -> PassResult:
     """What is left counts as it is now: others may have done what we could not. What was in our way still is."""
-    return replace(left, faults=done.faults or left.faults, tripped=done.tripped) if done else left
+    return replace(left, faults=done.faults or left.faults, breaker_trip=done.breaker_trip) if done else left
 
 
 def _repair(effects: Sequence[Effect], services: Services, stop: threading.Event) -> dict[Effect, PassResult]:
@@ -177,6 +177,6 @@ def _repair(effects: Sequence[Effect], services: Services, stop: threading.Event
     for effect in effects:
         if stop.is_set():
             break
-        with followed(effect, services.text_limits.repairs) as progress:
-            done[effect] = backfill.repair(effect, replace(services, progress=progress))
+        with followed(effect, services.sms_limits.repairs) as progress:
+            done[effect] = backfill.run_backfill(effect, replace(services, progress=progress))
     return done

@@ -8,9 +8,9 @@ from datetime import timedelta
 from reconciler.cli.output import NOUN, console, counted, fault_lines, folded, mended, refusal, would
 from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.policies import Deliver
-from reconciler.domain.decide.verdicts import LABELS, Hold, Refusal, Standing
+from reconciler.domain.decide.verdicts import LABELS, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect
-from reconciler.engine.backfill import Widening
+from reconciler.engine.backfill import StaleAfterSuggestion
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 from reconciler.settings import Settings
@@ -29,7 +29,7 @@ class Backlog:
     services: Services
     limit: int | None
 
-    def show_plan(self, effect: Effect, seen: PassResult, wider: Widening | None) -> None:
+    def show_plan(self, effect: Effect, seen: PassResult, wider: StaleAfterSuggestion | None) -> None:
         for fault in seen.faults:
             _print(fault_lines(fault))
         if seen.plan:
@@ -37,7 +37,9 @@ class Backlog:
         elif not seen.faults:
             _print([f"{NOUN[effect]:<8} off"])
 
-    def _plan_lines(self, effect: Effect, seen: PassResult, plan: Plan, wider: Widening | None) -> Iterable[str]:
+    def _plan_lines(
+        self, effect: Effect, seen: PassResult, plan: Plan, wider: StaleAfterSuggestion | None
+    ) -> Iterable[str]:
         gaps = [decision for decision in plan.decisions if decision.verdict.is_gap]
         possible = [decision for decision in gaps if _is_possible(decision)]
         said = [f"{plan.past} past"] if plan.past else []
@@ -57,20 +59,20 @@ class Backlog:
 
     def _label(self, reason: str) -> str:
         if reason == Refusal.OLD:
-            return f"older than {write_duration(self.services.texts.stale_after)}"
+            return f"older than {write_duration(self.services.sms_policy.stale_after)}"
         return LABELS.get(reason, reason)
 
     def _with_cost(self, line: str, effect: Effect, seen: PassResult, possible: Sequence[Decision]) -> Iterable[str]:
         rates = self.settings.file.limits.rate
-        rate = rates.texts if effect is Effect.TEXT else rates.events
+        rate = rates.sms if effect is Effect.SMS else rates.calendar
         wanted = possible[: self.limit]
         # What is handed over needs no call: the application sends it at its own pace.
-        handed_over = effect is Effect.TEXT and self.services.texts.deliver is Deliver.APPLICATION
+        handed_over = effect is Effect.SMS and self.services.sms_policy.deliver is Deliver.APPLICATION
         takes = "" if handed_over else f", {_about(len(wanted) * rate.interval)} at {rate}"
         first = f"the oldest {len(wanted)} (--limit {self.limit}): " if len(wanted) < len(possible) else ""
         if not wanted:
             yield line
-        elif effect is Effect.EVENT and not first:
+        elif effect is Effect.CALENDAR and not first:
             yield f"{line}{takes}"
         else:
             yield line
@@ -78,8 +80,8 @@ class Backlog:
 
     def show_refusals(self, results: Mapping[Effect, PassResult], again: Callable[[Effect], str]) -> None:
         for effect, result in results.items():
-            if result.tripped:
-                _print(refusal(result, result.tripped, again(effect)))
+            if result.breaker_trip:
+                _print(refusal(result, result.breaker_trip, again(effect)))
 
     def show_end(
         self, done: Mapping[Effect, PassResult], left: Mapping[Effect, PassResult], *, interrupted: bool
@@ -102,17 +104,17 @@ class Backlog:
 
     def _again(self, effect: Effect, plan: Plan, *, at_once: bool) -> Iterable[str]:
         """How many are worth coming back for, and when; ``at_once`` if nothing but ourselves kept us from them."""
-        waiting = (Standing.REPAIR, Standing.WAITING)
+        waiting = (VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
         reasons = Counter(
             d.verdict.reason
             for d in plan.decisions
             if d.verdict.standing in waiting and d.verdict.reason not in _ENDED_BY_A_PERSON
         )
         for reason, number in reasons.items():
-            yield f"{counted(number, effect)} {self._when(reason, at_once=at_once)}"
+            yield f"{counted(number, effect.noun)} {self._when(reason, at_once=at_once)}"
 
     def _when(self, reason: str, *, at_once: bool) -> str:
-        texts = self.services.texts
+        texts = self.services.sms_policy
         match reason:
             case Hold.QUIET_HOURS if texts.quiet_hours:
                 ends = texts.quiet_hours.next_end(self.services.clock.now())
@@ -124,18 +126,18 @@ class Backlog:
             case "" if at_once:
                 return "at once"
             case _:
-                return f"in {write_duration(self.services.text_limits.lease)} (somebody may have them in hand)"
+                return f"in {write_duration(self.services.sms_limits.lease)} (somebody may have them in hand)"
 
 
 def _is_possible(decision: Decision) -> bool:
     """Also if the breaker holds it: a person may say yes."""
-    return decision.verdict.standing is Standing.REPAIR or decision.verdict.reason == Hold.BREAKER
+    return decision.verdict.standing is VerdictStatus.REPAIRABLE or decision.verdict.reason == Hold.BREAKER
 
 
 def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
     """The same result with these repairs for its plan."""
     assert seen.plan is not None
-    repairs = [replace(d, verdict=replace(d.verdict, standing=Standing.REPAIR)) for d in wanted]
+    repairs = [replace(d, verdict=replace(d.verdict, standing=VerdictStatus.REPAIRABLE)) for d in wanted]
     return replace(seen, plan=replace(seen.plan, decisions=repairs))
 
 

@@ -12,7 +12,8 @@ from reconciler.cli.output import console, reasons, verdict_table
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import Effect
 from reconciler.engine.jobs import available
-from reconciler.engine.reconcile.results import Became, PassResult
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.results import AttemptStatus
 from reconciler.errors import Exit
 from reconciler.ports import Mandate
 from reconciler.reporting import logs
@@ -41,7 +42,7 @@ def command() -> int:
         demo_kill_scene.scene(sandbox)
         _told(sandbox)
         surprises = verify.surprises(sandbox)
-        told = verify.told(sandbox)
+        told = verify.alerts_sent(sandbox)
     for surprise in surprises:
         out.print(f"  {surprise.effect} of {surprise.reference}: expected {surprise.expected}, seen {surprise.seen}")
     silent = sum(surprise.silent for surprise in surprises)
@@ -82,23 +83,25 @@ def _repair(sandbox: Sandbox, settings: Settings) -> int:
         if result.effect is None:
             for line in reasons(result):
                 out.print(f"  told        {line}", soft_wrap=True)
-        elif result.effect is Effect.TEXT:
+        elif result.effect is Effect.SMS:
             out.print(f"  texts   {result.repaired:>3} sent        {_example(sandbox)}", soft_wrap=True)
         else:
-            out.print(f"  events  {result.repaired:>3} in place    {_how(result.mended)}", soft_wrap=True)
-        for (became, reason), number in result.mended.items():
+            out.print(f"  events  {result.repaired:>3} in place    {_how(result.attempts)}", soft_wrap=True)
+        for (became, reason), number in result.attempts.items():
             if not became.is_repaired:
                 out.print(f"          {number:>3} left alone  {LABELS.get(reason, reason)}: policy says report")
     out.print()
     return sum(result.repaired for result in results)
 
 
-def _how(mended: Mapping[tuple[Became, str], int]) -> str:
-    counts: Counter[Became] = Counter()
+def _how(mended: Mapping[tuple[AttemptStatus, str], int]) -> str:
+    counts: Counter[AttemptStatus] = Counter()
     for (became, _), number in mended.items():
         counts[became] += number
-    said = [f"{counts[Became.CREATED]} created"]
-    said += [f"{counts[Became.ADOPTED]} adopted (were there, id was lost)"] if counts[Became.ADOPTED] else []
+    said = [f"{counts[AttemptStatus.CREATED]} created"]
+    said += (
+        [f"{counts[AttemptStatus.ADOPTED]} adopted (were there, id was lost)"] if counts[AttemptStatus.ADOPTED] else []
+    )
     return ", ".join(said)
 
 

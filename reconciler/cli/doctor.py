@@ -13,14 +13,14 @@ from rich.console import Console
 
 from reconciler.cli.options import config_option
 from reconciler.cli.output import counted
-from reconciler.domain.doctor import Diagnosis, Examination, Examined, Light, Remark, diagnose, exit_code
+from reconciler.domain.doctor import CheckResult, CheckSpec, CheckStatus, Diagnosis, Note, exit_code, run_checks
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.engine.doctor.checks import GOOGLE, TWILIO, told
+from reconciler.engine.doctor.checks import GOOGLE, TWILIO, as_result
 from reconciler.engine.doctor.probes import canary, text_to
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
-from reconciler.service.doctor import SETTINGS, Practice
+from reconciler.service.doctor import SETTINGS, DoctorSuite
 from reconciler.settings import Settings
 from reconciler.wiring import assembly
 
@@ -28,7 +28,7 @@ WIDTH = 12
 """Of the column with the checks' names."""
 CANARY, TEST_TEXT = "canary", "test text"
 _LEFT = {CANARY: "The canary is gone again.", TEST_TEXT: "One text was sent."}
-_STYLES = {Light.OK: "green", Light.WARN: "yellow", Light.FAIL: "bold red", Light.SKIP: "dim"}
+_STYLES = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 
 
 @click.command("doctor")
@@ -55,7 +55,7 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
                 show(diagnosis)
     if only_sql:
         # Of failures: what only might be better is for whoever has read it.
-        failed = [diagnosis for diagnosis in found if diagnosis.light is Light.FAIL]
+        failed = [diagnosis for diagnosis in found if diagnosis.status is CheckStatus.FAIL]
         for statement in dict.fromkeys(diagnosis.sql for diagnosis in failed if diagnosis.sql):
             click.echo(statement)
     elif as_json:
@@ -70,48 +70,48 @@ def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitS
     try:
         chosen = assembly.settings(config)
         broken: set[str] = set()
-        yield Diagnosis(check=SETTINGS, light=Light.OK, said=_settings_said(chosen))
+        yield Diagnosis(check=SETTINGS, status=CheckStatus.OK, message=_settings_said(chosen))
     except ConfigurationError as error:
         yield from _mistakes(error)
         broken = {SETTINGS}
         try:
             chosen = assembly.settings(config, database_only=True)
         except ConfigurationError:
-            yield Diagnosis(check="all others", light=Light.SKIP, said=f"({SETTINGS})")
+            yield Diagnosis(check="all others", status=CheckStatus.SKIP, message=f"({SETTINGS})")
             return
     services = stack.enter_context(assembly.services(chosen, Mandate(act=False)))
     database = stack.enter_context(assembly.database(chosen))
-    practice = Practice(chosen, services, assembly.reporter(chosen.environment.sentry), database)
-    yield from diagnose([*practice.examinations(), *_probes(services, probe, number)], broken)
+    practice = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database)
+    yield from run_checks([*practice.check_specs(), *_probes(services, probe, number)], broken)
 
 
-def _probes(services: Services, probe: bool, number: str | None) -> Iterator[Examination]:
+def _probes(services: Services, probe: bool, number: str | None) -> Iterator[CheckSpec]:
     if probe:
-        look = told(lambda: _canary(services), GapKind.INTEGRATION_GOOGLE)
-        yield Examination(name=CANARY, needs=(SETTINGS, GOOGLE), look=look)
+        look = as_result(lambda: _canary(services), GapKind.INTEGRATION_GOOGLE)
+        yield CheckSpec(name=CANARY, needs=(SETTINGS, GOOGLE), run=look)
     if number is not None:
         written = services.phones.e164(number)
         if written is None:
             raise click.UsageError("--sms-to: that is no number a text can be sent to")
-        look = told(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
-        yield Examination(name=TEST_TEXT, needs=(SETTINGS, TWILIO), look=look)
+        look = as_result(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
+        yield CheckSpec(name=TEST_TEXT, needs=(SETTINGS, TWILIO), run=look)
 
 
-def _canary(services: Services) -> Examined:
-    if services.calendar is None or Effect.EVENT in services.suspended:
+def _canary(services: Services) -> CheckResult:
+    if services.calendar is None or Effect.CALENDAR in services.suspended:
         return _not_tried("no event is wanted (policy, repairs, SUSPEND_ALL_EVENTS)", "--probe")
-    return canary(services.calendar, services.events.zone.key)
+    return canary(services.calendar, services.calendar_policy.zone.key)
 
 
-def _text_to(number: str, services: Services) -> Examined:
-    if services.sms is None or Effect.TEXT in services.suspended:
+def _text_to(number: str, services: Services) -> CheckResult:
+    if services.sms is None or Effect.SMS in services.suspended:
         return _not_tried("no text is wanted of us (policy, repairs, deliver, SUSPEND_ALL_SMS)", "--sms-to")
     return text_to(number, services.sms, services.clock)
 
 
-def _not_tried(why: str, option: str) -> Examined:
+def _not_tried(why: str, option: str) -> CheckResult:
     """Asked for and not done: whoever asked must not take it for well."""
-    return Examined(remarks=[Remark(said=f"not tried: {why}", remedy=f"change that, or leave out {option}")])
+    return CheckResult(notes=[Note(message=f"not tried: {why}", remedy=f"change that, or leave out {option}")])
 
 
 def _settings_said(chosen: Settings) -> str:
@@ -122,7 +122,9 @@ def _settings_said(chosen: Settings) -> str:
 def _mistakes(error: ConfigurationError) -> Iterator[Diagnosis]:
     for number, mistake in enumerate(error.mistakes):
         remedy = error.advice if number == len(error.mistakes) - 1 else ""
-        yield Diagnosis(check=SETTINGS, light=Light.FAIL, said=mistake, remedy=remedy, exit_code=Exit.CONFIGURATION)
+        yield Diagnosis(
+            check=SETTINGS, status=CheckStatus.FAIL, message=mistake, remedy=remedy, exit_code=Exit.CONFIGURATION
+        )
 
 
 _INDENT = " " * (6 + WIDTH + 1)
@@ -136,8 +138,8 @@ class Printer:
         self._out = out
 
     def line(self, diagnosis: Diagnosis) -> None:
-        first, *more = self._folded(diagnosis.said, diagnosis.check)
-        self._out.print(f"{diagnosis.light:<5}", style=_STYLES[diagnosis.light], end="")
+        first, *more = self._folded(diagnosis.message, diagnosis.check)
+        self._out.print(f"{diagnosis.status:<5}", style=_STYLES[diagnosis.status], end="")
         self._say(first[5:], *more)
         if diagnosis.remedy:
             self._say(*self._folded(f"remedy: {diagnosis.remedy}"))
@@ -164,15 +166,15 @@ class Printer:
 
 def summary(found: Sequence[Diagnosis]) -> str:
     """The last line: how many of what, and what left the machine."""
-    counts = {light: sum(diagnosis.light is light for diagnosis in found) for light in Light}
-    parts = [f"{counts[Light.FAIL]} failed"] if counts[Light.FAIL] else []
-    parts += [counted(counts[Light.WARN], "warning")] if counts[Light.WARN] else []
-    parts += [f"{counts[Light.SKIP]} skipped"] if counts[Light.SKIP] else []
+    counts = {light: sum(diagnosis.status is light for diagnosis in found) for light in CheckStatus}
+    parts = [f"{counts[CheckStatus.FAIL]} failed"] if counts[CheckStatus.FAIL] else []
+    parts += [counted(counts[CheckStatus.WARN], "warning")] if counts[CheckStatus.WARN] else []
+    parts += [f"{counts[CheckStatus.SKIP]} skipped"] if counts[CheckStatus.SKIP] else []
     said = f"{', '.join(parts) or 'all is well'}. ".capitalize()
-    fine = {diagnosis.check for diagnosis in found if diagnosis.light is Light.OK}
+    fine = {diagnosis.check for diagnosis in found if diagnosis.status is CheckStatus.OK}
     left = [words for check, words in _LEFT.items() if check in fine]
     said += " ".join(left) or "Nothing was written."
-    if any(diagnosis.sql for diagnosis in found if diagnosis.light is Light.FAIL):
+    if any(diagnosis.sql for diagnosis in found if diagnosis.status is CheckStatus.FAIL):
         said += '\nThe SQL, for the tables\' owner: reconciler doctor --sql | psql "${OWNER_URL:?}"'
     return said
 

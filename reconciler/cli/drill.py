@@ -7,7 +7,7 @@ import click
 
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console, fault_lines
-from reconciler.domain.drill import NOT_PROVEN, Drilled, Tried
+from reconciler.domain.drill import NOT_PROVEN, DrillResult, LinkResult
 from reconciler.domain.formatting import ago
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.reporting import logs
@@ -50,19 +50,19 @@ def _late(settings: Settings) -> str:
     )
 
 
-def as_data(drilled: Drilled) -> dict[str, object]:
+def as_data(drilled: DrillResult) -> dict[str, object]:
     """For scripts: stable names, seconds."""
     return {
         "ok": not drilled.faults,
         "seconds": round(drilled.took.total_seconds(), 3),
-        "links": [_link(tried) for tried in drilled.tried],
+        "links": [_link(tried) for tried in drilled.links],
         "planted": [kind.value for kind in drilled.planted],
         "not_proven": list(NOT_PROVEN),
     }
 
 
-def _link(tried: Tried) -> dict[str, object]:
-    said: dict[str, object] = {"link": tried.link.value, "came": tried.came.name.lower()}
+def _link(tried: LinkResult) -> dict[str, object]:
+    said: dict[str, object] = {"link": tried.link.value, "came": tried.status.name.lower()}
     said["seconds"] = round(tried.took.total_seconds(), 3)
     if tried.fault:
         fault = tried.fault
@@ -70,11 +70,11 @@ def _link(tried: Tried) -> dict[str, object]:
     return said
 
 
-def _show(drilled: Drilled) -> None:
+def _show(drilled: DrillResult) -> None:
     out = console()
-    links = " · ".join(f"{tried.link} {tried.came}" for tried in drilled.tried)
+    links = " · ".join(f"{tried.link} {tried.status}" for tried in drilled.links)
     lines = [f"{links} ({drilled.took.total_seconds():.1f} s)"]
-    for tried in drilled.tried:
+    for tried in drilled.links:
         if tried.fault:
             _, *remedy = fault_lines(tried.fault)
             lines += [f"FAIL  {tried.link}  {tried.fault.seen}", *remedy]

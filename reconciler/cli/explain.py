@@ -10,20 +10,20 @@ from reconciler.cli.options import config_option
 from reconciler.cli.output import NARROWEST, console, folded
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import moment
-from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Standing
+from reconciler.domain.decide.verdicts import LABELS, Check, Condition, VerdictStatus
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.wording import ASKED, CHECKED, COMMON, HEADLINE
-from reconciler.domain.formatting import ago, shown
+from reconciler.domain.formatting import ago, sanitize
 from reconciler.domain.intents import Intent
 from reconciler.engine.explain import explanation, provider_records
-from reconciler.engine.explain.explanation import Explained, RuleExplained
+from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
-from reconciler.store.views.status import LastRun, overview
+from reconciler.store.views.status import LastRun, status_snapshot
 from reconciler.wiring import assembly
 
 SHOWN = 5
@@ -49,14 +49,14 @@ def command(booking: str, ask: bool, config: str | None) -> Exit:
         found = _meant(booking, services)
         explained = explanation.explain(found, services)
         if explained is None:
-            raise click.UsageError(f"booking {shown(found, LONGEST_ID)} is gone, or no rule looks at it")
+            raise click.UsageError(f"booking {sanitize(found, LONGEST_ID)} is gone, or no rule looks at it")
         records = list(provider_records.ask(explained.booking, services)) if ask else []
-        page = Page(settings, services.clock.now(), _last_runs(settings))
+        page = ExplanationPrinter(settings, services.clock.now(), _last_runs(settings))
     out = console()
     for line in page.lines(explained):
         out.print(line, markup=False, soft_wrap=True)
     for record in records:
-        out.print(shown(f"{record.provider:<10}{record.said}", NARROWEST), markup=False, soft_wrap=True)
+        out.print(sanitize(f"{record.provider:<10}{record.message}", NARROWEST), markup=False, soft_wrap=True)
     return Exit.AS_DESIRED
 
 
@@ -65,20 +65,20 @@ def _meant(written: str, services: Services) -> BookingId:
     beginning = written.strip().removeprefix("#").strip()
     if not beginning:
         raise click.UsageError("which booking? Give its id, or the first characters, such as 1a2b3c4d")
-    said = shown(beginning, LONGEST_ID)
+    said = sanitize(beginning, LONGEST_ID)
     found = explanation.beginning_with(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
     if not found:
         raise click.UsageError(f"no booking's id begins with {said}")
     if len(found) > 1:
         more = ", .." if len(found) > SHOWN else ""
-        named = ", ".join(shown(one, LONGEST_ID) for one in found[:SHOWN])
+        named = ", ".join(sanitize(one, LONGEST_ID) for one in found[:SHOWN])
         raise click.UsageError(f"several begin with {said}: {named}{more}")
     return found[0]
 
 
 def _last_runs(settings: Settings) -> dict[str, LastRun]:
     with assembly.database(settings) as database:
-        return {run.job: run for run in overview(database).runs} if _has_ledger(database) else {}
+        return {run.job: run for run in status_snapshot(database).runs} if _has_ledger(database) else {}
 
 
 def _has_ledger(database: Database) -> bool:
@@ -87,21 +87,21 @@ def _has_ledger(database: Database) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ExplanationPrinter:
     """An explanation as lines of at most a hundred columns."""
 
     settings: Settings
     now: datetime
     runs: dict[str, LastRun]
 
-    def lines(self, explained: Explained) -> Iterator[str]:
+    def lines(self, explained: Explanation) -> Iterator[str]:
         for line in self._lines(explained):
-            yield shown(line, NARROWEST)
+            yield sanitize(line, NARROWEST)
 
-    def _lines(self, explained: Explained) -> Iterator[str]:
+    def _lines(self, explained: Explanation) -> Iterator[str]:
         booking = explained.booking
         yield (
-            f"booking   {shown(booking.reference, LONGEST_WORD)} · {_word(booking.status or 'no status')} · "
+            f"booking   {sanitize(booking.reference, LONGEST_WORD)} · {_word(booking.status or 'no status')} · "
             f"made {moment(booking.created_at)} · party {moment(booking.starts_at)} · "
             f"event {_shortened(booking.event_id)}"
         )
@@ -112,24 +112,24 @@ class Page:
         yield from folded("texts     ", _most([_text(row) for row in explained.texts]) or ["none in the queue"])
         yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["nothing of ours yet"])
 
-    def _rule(self, rule: RuleExplained) -> Iterator[str]:
+    def _rule(self, rule: RuleExplanation) -> Iterator[str]:
         verdict = rule.verdict
         why = LABELS.get(verdict.reason, verdict.reason) or "nothing stands in the way"
         cause = f", cause {verdict.cause}" if verdict.cause else ""
         since = f", open for {ago(self.now - rule.gap.opened_at)}" if rule.gap else ""
         headline = f"{rule.kind}: {why}{cause}{since}"
         own = [_condition(name, holds) for name, holds in rule.conditions.items() if name not in COMMON]
-        if verdict.standing is Standing.FINE and not rule.checks:
+        if verdict.standing is VerdictStatus.OK and not rule.checks:
             yield from folded(f"{HEADLINE[verdict.standing]:<10}", [headline, *own])
         else:
             yield f"{HEADLINE[verdict.standing]:<10}{headline}"
             yield from self._asked(rule, own)
 
-    def _asked(self, rule: RuleExplained, own: list[str]) -> Iterator[str]:
+    def _asked(self, rule: RuleExplanation, own: list[str]) -> Iterator[str]:
         verdict = rule.verdict
-        if rule.checks or verdict.standing is not Standing.NOT_ASKED:
+        if rule.checks or verdict.standing is not VerdictStatus.NOT_APPLICABLE:
             yield from folded(INDENT, [*own, *map(_check, rule.checks)])
-        if verdict.standing not in (Standing.FINE, Standing.NOT_ASKED):
+        if verdict.standing not in (VerdictStatus.OK, VerdictStatus.NOT_APPLICABLE):
             says = what_next(rule, self.settings.file, self.runs, self.now)
             yield from folded(f"{INDENT}next: ", says.split("; "), between="; ")
         changes = what_would_change(rule, self.settings.file)
@@ -150,13 +150,13 @@ def _text(row: QueuedText) -> str:
 
 def _intent(one: Intent) -> str:
     code = f" ({_word(one.code)})" if one.code else ""
-    return f"{one.effect} generation {one.generation} {one.state}{code}, {one.attempts} attempts, " + _shortened(
+    return f"{one.effect.noun} generation {one.generation} {one.state}{code}, {one.attempts} attempts, " + _shortened(
         one.provider_id
     )
 
 
 def _word(value: str) -> str:
-    return shown(value, LONGEST_WORD)
+    return sanitize(value, LONGEST_WORD)
 
 
 def _condition(name: Condition, holds: bool) -> str:
@@ -164,9 +164,9 @@ def _condition(name: Condition, holds: bool) -> str:
 
 
 def _check(check: Check) -> str:
-    in_the_way = " (in the way)" if check.verdict else ""
-    return f"{CHECKED.get(check.name, check.name)}: {shown(check.seen, LONGEST_VALUE)}{in_the_way}"
+    run_preflight = " (in the way)" if check.verdict else ""
+    return f"{CHECKED.get(check.name, check.name)}: {sanitize(check.seen, LONGEST_VALUE)}{run_preflight}"
 
 
 def _shortened(id_: str | None) -> str:
-    return f"{shown(id_[:8], LONGEST_WORD)}.." if id_ else "none"
+    return f"{sanitize(id_[:8], LONGEST_WORD)}.." if id_ else "none"

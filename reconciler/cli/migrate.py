@@ -36,7 +36,7 @@ def command(sql: bool, role: str | None, config: str | None) -> None:
     _tell_of_copies(refreshed)
 
 
-def _tell_of_copies(refreshed: shadow_tables.Refreshed) -> None:
+def _tell_of_copies(refreshed: shadow_tables.RefreshResult) -> None:
     """What `reconciler drill` needs and nobody else: without it everything else works."""
     if refreshed.made:
         click.echo(f"copies of the application's tables for the fire drill: {refreshed.made} made")

@@ -9,7 +9,7 @@ from datetime import timedelta
 import click
 
 from reconciler.cli.options import config_option
-from reconciler.cli.output import Report
+from reconciler.cli.output import ResultPrinter
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.alerting.alerts import CheckIn, monitor_of
 from reconciler.domain.gaps import GapKind
@@ -18,7 +18,7 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
-from reconciler.reporting.heartbeats import Switches
+from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.settings import Settings
 from reconciler.wiring import assembly
 
@@ -31,7 +31,7 @@ URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_D
 @click.option("--do", "act", is_flag=True, help="Repair. Without it nothing is written anywhere.")
 @click.option(
     "--max",
-    "ceiling",
+    "max_repairs",
     type=click.IntRange(min=0),
     metavar="N",
     help="Go on for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
@@ -42,7 +42,7 @@ URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_D
     help="With --do, under a scheduler such as Kubernetes': check in at Sentry, ping dead man's switches.",
 )
 @config_option
-def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bool, config: str | None) -> int:
+def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
     """Run the jobs named, or all but the fire drill, once: look, decide, show; with --do also record, repair and tell.
 
     Looking needs SELECT rights only and works before `reconciler migrate`. Run by hand it never checks in.
@@ -55,10 +55,10 @@ def command(jobs: tuple[str, ...], act: bool, ceiling: int | None, scheduled: bo
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
     # Looking may be cut short at any moment; a repair is finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
-    services = assembly.services(chosen, Mandate(act=act, ceiling=ceiling), stop=stop)
+    services = assembly.services(chosen, Mandate(act=act, max_repairs=max_repairs), stop=stop)
     with signals as caught, signs as done, services as parts:
         done += run_jobs(names, parts, assembly.switches(chosen) if scheduled else None)
-    Report(parts).show(done)
+    ResultPrinter(parts).show(done)
     raise_crash(done)
     return KILLED_BY + caught[0] if caught else exit_code(done)
 
@@ -72,11 +72,11 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
         yield results
         ok = _went_well(results)
     finally:
-        reporter = assembly.reporter(chosen.environment.sentry)
-        if reporter and chosen.file.reporting.monitors != "off":
+        notifier = assembly.notifier(chosen.environment.sentry)
+        if notifier and chosen.file.reporting.monitors != "off":
             every = min((job.every for job in chosen.file.running().values() if job.every), default=None)
             monitor = monitor_of(chosen.runner().scope)
-            reporter.check_in(CheckIn(monitor=monitor, ok=ok, every=every or timedelta(minutes=10)))
+            notifier.check_in(CheckIn(monitor=monitor, ok=ok, every=every or timedelta(minutes=10)))
 
 
 def _went_well(results: Sequence[PassResult]) -> bool:
@@ -84,7 +84,7 @@ def _went_well(results: Sequence[PassResult]) -> bool:
     return not away and not any(result.crash for result in results)
 
 
-def run_jobs(names: Sequence[str], services: Services, switches: Switches | None = None) -> list[PassResult]:
+def run_jobs(names: Sequence[str], services: Services, switches: Heartbeats | None = None) -> list[PassResult]:
     """One run per job; the results in the order of the operator's table, texts first, our own ledger last."""
     results: list[PassResult] = []
     for name in names:
@@ -93,7 +93,7 @@ def run_jobs(names: Sequence[str], services: Services, switches: Switches | None
     return sorted(results, key=lambda result: ORDER.index(result.kind) if result.kind else len(ORDER))
 
 
-def _run_watched(name: str, services: Services, switches: Switches) -> Sequence[PassResult]:
+def _run_watched(name: str, services: Services, switches: Heartbeats) -> Sequence[PassResult]:
     """Run one job under its dead man's switch."""
     switches.start(name)
     failed = True

@@ -8,21 +8,22 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from reconciler.domain.decide.plan import Decision, Tripped
-from reconciler.domain.decide.verdicts import LABELS, Standing
+from reconciler.domain.decide.plan import BreakerTrip, Decision
+from reconciler.domain.decide.verdicts import LABELS, VerdictStatus
 from reconciler.domain.gaps import Effect, IntegrationFault
-from reconciler.engine.reconcile.results import Became, PassResult
+from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.results import AttemptStatus
 from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
-NOUN = {Effect.TEXT: "texts", Effect.EVENT: "events"}
+NOUN = {Effect.SMS: "texts", Effect.CALENDAR: "events"}
 REPAIRED = {
-    Became.SENT: "sent",
-    Became.HANDED_OVER: "handed over (the application sends them)",
-    Became.CREATED: "created",
-    Became.ADOPTED: "adopted (were there, id was lost)",
-    Became.WRITTEN_BACK: "written back (ours, id was lost)",
+    AttemptStatus.SENT: "sent",
+    AttemptStatus.HANDED_OVER: "handed over (the application sends them)",
+    AttemptStatus.CREATED: "created",
+    AttemptStatus.ADOPTED: "adopted (were there, id was lost)",
+    AttemptStatus.WRITTEN_BACK: "written back (ours, id was lost)",
 }
 
 
@@ -33,7 +34,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ResultPrinter:
     """Shows results of hand-run passes."""
 
     services: Services
@@ -62,8 +63,8 @@ class Report:
             yield f"{result.job}  {'all is well' if result.acted else 'not tried in full without --do'}"
         if result.off:
             yield f"{result.kind}: off"
-        if result.tripped:
-            yield from refusal(result, result.tripped, f"reconciler once {result.job}")
+        if result.breaker_trip:
+            yield from refusal(result, result.breaker_trip, f"reconciler once {result.job}")
         elif result.acted and result.plan and result.unfinished:
             planned = len(result.plan.repairs)
             done = planned - result.unfinished
@@ -74,15 +75,15 @@ def verdict_table(results: Iterable[PassResult]) -> Table:
     """The operator's table: a row per rule, a column per standing; the columns add up to *looked at*."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("rule")
-    for title in ("looked at", *(standing.value for standing in Standing)):
+    for title in ("looked at", *(standing.value for standing in VerdictStatus)):
         table.add_column(title, justify="right", no_wrap=True)
     for result in results:
         if result.plan is None:
             continue
-        counts: Counter[Standing] = Counter()
+        counts: Counter[VerdictStatus] = Counter()
         for (standing, _), number in result.plan.tally().items():
             counts[standing] += number
-        numbers = [result.plan.looked_at, *(counts[standing] for standing in Standing)]
+        numbers = [result.plan.checked, *(counts[standing] for standing in VerdictStatus)]
         table.add_row(str(result.kind), *map(str, numbers))
     return table
 
@@ -98,7 +99,11 @@ def reasons(result: PassResult) -> Iterable[str]:
         return
     tally = result.plan.tally()
     # Whom a rule that only reports does not look at is no news: the rules that repair say it already.
-    shown = (Standing.NOT_ASKED, Standing.WAITING, Standing.REFUSED) if result.effect else (Standing.REFUSED,)
+    shown = (
+        (VerdictStatus.NOT_APPLICABLE, VerdictStatus.HELD, VerdictStatus.NEEDS_HUMAN)
+        if result.effect
+        else (VerdictStatus.NEEDS_HUMAN,)
+    )
     for standing in shown:
         said = [
             f"{number} {LABELS.get(reason, reason)}"
@@ -106,7 +111,7 @@ def reasons(result: PassResult) -> Iterable[str]:
             if where is standing
         ]
         if said:
-            verb = "not asked for" if standing is Standing.NOT_ASKED else standing.value
+            verb = "not asked for" if standing is VerdictStatus.NOT_APPLICABLE else standing.value
             yield from folded(f"{noun(result)} {verb}: " if result.effect else f"{noun(result)}: ", said)
 
 
@@ -124,10 +129,10 @@ def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[
 
 def mended(result: PassResult) -> Iterable[str]:
     """What was repaired, and what was not and why."""
-    said = [f"{number} {REPAIRED[became]}" for (became, _), number in result.mended.items() if became.is_repaired]
+    said = [f"{number} {REPAIRED[became]}" for (became, _), number in result.attempts.items() if became.is_repaired]
     if said:
         yield f"{noun(result)} repaired: {', '.join(said)}"
-    for (became, reason), number in result.mended.items():
+    for (became, reason), number in result.attempts.items():
         if not became.is_repaired:
             yield f"{noun(result)} {became}: {number} {LABELS.get(reason, reason)}"
 
@@ -145,13 +150,13 @@ def removal(verb: str, removed: Mapping[str, int]) -> str:
     return f"{verb} {', '.join(said) or 'nothing'}"
 
 
-def refusal(result: PassResult, tripped: Tripped, command: str) -> Iterable[str]:
+def refusal(result: PassResult, breaker_trip: BreakerTrip, command: str) -> Iterable[str]:
     """The breaker's numbers, and the line to copy."""
     yield (
-        f"REFUSED  {noun(result)}: {tripped.found} new repairs of {tripped.looked_at} looked at, "
-        f"{tripped.allowed} allowed; nothing was done"
+        f"REFUSED  {noun(result)}: {breaker_trip.found} new repairs of {breaker_trip.checked} looked at, "
+        f"{breaker_trip.allowed} allowed; nothing was done"
     )
-    yield f"      to go on for one run: {command} --do --max {tripped.found}"
+    yield f"      to go on for one run: {command} --do --max {breaker_trip.found}"
 
 
 def fault_lines(fault: IntegrationFault) -> Iterable[str]:
@@ -165,11 +170,11 @@ def would(results: Sequence[PassResult]) -> str:
     """One line: what ``--do`` would do now."""
     parts = []
     forgetting = [result.removed for result in results if result.removed is not None]
-    for result in (result for result in results if result.looks):
+    for result in (result for result in results if result.has_scan):
         repairs = result.plan.repairs if result.plan else []
-        if result.effect is Effect.TEXT:
+        if result.effect is Effect.SMS:
             parts.append(_texts(repairs))
-        elif result.effect is Effect.EVENT:
+        elif result.effect is Effect.CALENDAR:
             parts.append(counted(len(repairs), "event"))
     only = len(forgetting) == len(results)
     parts += [removal("remove", removed) for removed in forgetting if only or any(removed.values())]

@@ -66,7 +66,7 @@ def _list(services: Services) -> Exit:
 def _line(intent: Intent) -> str:
     why = LABELS[why_a_person(intent)] if intent.state is State.NEEDS_HUMAN else "still asked for"
     tried = f", first tried {intent.attempted_at:%Y-%m-%d %H:%M} UTC" if intent.attempted_at else ""
-    return f"{intent.id}  {intent.effect} for {reference(intent.booking)}{tried}: {why} ({intent.code})"
+    return f"{intent.id}  {intent.effect.noun} for {reference(intent.booking)}{tried}: {why} ({intent.code})"
 
 
 def _one(prefix: str, services: Services) -> Intent:
@@ -82,9 +82,9 @@ def _one(prefix: str, services: Services) -> Intent:
 
 
 def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Services, *, act: bool) -> Exit:
-    if word is Word.SENT and intent.effect is Effect.EVENT and not (provider_id or intent.provider_id):
+    if word is Word.SENT and intent.effect is Effect.CALENDAR and not (provider_id or intent.provider_id):
         raise click.UsageError("for an event, --sent needs --id with the event's id")
-    if provider_id and intent.effect is Effect.TEXT and not _SID.fullmatch(provider_id):
+    if provider_id and intent.effect is Effect.SMS and not _SID.fullmatch(provider_id):
         raise click.UsageError(f"{provider_id} is no SID of Twilio's: SM or MM and 32 hexadecimal digits")
     if provider_id and resolve.is_taken(intent, provider_id, services):
         raise click.UsageError(f"{provider_id} belongs to another text or event already")
@@ -94,5 +94,5 @@ def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Serv
     resolved = resolve.resolve(intent, word, provider_id, services)
     if resolved is None:
         raise click.UsageError(f"intent {intent.id} is settled by now, or somebody is asking for it: look again")
-    click.echo(f"{resolved.effect} for {reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")
+    click.echo(f"{resolved.effect.noun} for {reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")
     return Exit.AS_DESIRED

@@ -12,12 +12,12 @@ import click
 import structlog
 
 from reconciler.cli.options import config_option
-from reconciler.domain.alerting.alerts import Level, Report
+from reconciler.domain.alerting.alerts import Alert, Severity
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.engine.jobs import unknown
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.reporting import logs
-from reconciler.service.scheduler_loop import Keeper
+from reconciler.service.scheduler_loop import SchedulerLoop
 from reconciler.settings import Settings
 from reconciler.settings.env.environment import read_sentry
 from reconciler.web.server import bind, serving
@@ -43,14 +43,14 @@ def command(address: str | None, config: str | None) -> None:
     except ConfigurationError as error:
         _tell(error)
         raise
-    keeper = Keeper(settings=settings, stop=stop, reporter=assembly.reporter(settings.environment.sentry))
+    keeper = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
     if not _kept(keeper, bound):
         # A thread that hangs would keep the interpreter from ending; what it did is in the ledger.
         logging.shutdown()
         os._exit(Exit.WORK_LEFT)
 
 
-def _kept(keeper: Keeper, bound: socket.socket | None) -> bool:
+def _kept(keeper: SchedulerLoop, bound: socket.socket | None) -> bool:
     """Keep time until we are asked to stop, with the page beside it; whether both came to an end in time."""
     if bound is None:
         return keeper.run()
@@ -69,16 +69,16 @@ def _checked(settings: Settings) -> Settings:
 
 def _tell(error: ConfigurationError) -> None:
     """The mistakes hold names and lines, never a value of the environment."""
-    reporter = assembly.reporter(read_sentry(os.environ))
-    if reporter is None:
+    notifier = assembly.notifier(read_sentry(os.environ))
+    if notifier is None:
         return
-    reporter.tell(
-        Report(
+    notifier.send(
+        Alert(
             # Restarted again and again, it is the same event all day.
             id=uuid.uuid5(uuid.NAMESPACE_OID, f"{datetime.now(UTC).date()} {error}").hex,
             kind=GapKind.INTEGRATION_SCHEDULER,
             cause=Cause.BLOCKED,
-            level=Level.ERROR,
+            level=Severity.ERROR,
             found=len(error.mistakes),
             repaired=0,
             oldest_at=datetime.now(UTC),

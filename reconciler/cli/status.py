@@ -16,7 +16,7 @@ from reconciler.errors import Exit
 from reconciler.service.lateness import expected, late
 from reconciler.settings import Settings
 from reconciler.store.database import Database
-from reconciler.store.views.status import LastRun, Overview, Turn, last_finished, overview
+from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, last_finished, status_snapshot
 from reconciler.wiring import assembly
 
 
@@ -32,7 +32,7 @@ def command(as_json: bool, healthy: bool, config: str | None) -> int:
     with assembly.database(settings) as database:
         if healthy:
             return _tell_late(settings, database)
-        seen = overview(database)
+        seen = status_snapshot(database)
     if as_json:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
@@ -50,16 +50,16 @@ def _tell_late(settings: Settings, database: Database) -> Exit:
     return Exit.WORK_LEFT if found else Exit.AS_DESIRED
 
 
-def exit_code(seen: Overview) -> Exit:
+def exit_code(seen: StatusSnapshot) -> Exit:
     """The same order as ``once``: something broken, work left for us, a person's turn."""
     if any(gaps.kind.is_integration for gaps in seen.gaps):
         return Exit.NEEDS_A_HUMAN
-    if not seen.runs or seen.number(Turn.REPAIRABLE) or seen.number(Turn.WAITING):
+    if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.WAITING):
         return Exit.WORK_LEFT
     return Exit.NEEDS_A_HUMAN if seen.gaps or seen.unsettled else Exit.AS_DESIRED
 
 
-def as_data(seen: Overview) -> dict[str, object]:
+def as_data(seen: StatusSnapshot) -> dict[str, object]:
     """The overview for scripts: stable names, times in ISO 8601, UTC."""
     return {
         "at": seen.at.isoformat(),
@@ -73,14 +73,14 @@ def as_data(seen: Overview) -> dict[str, object]:
             }
             for run in seen.runs
         ],
-        "open": {turn.value: seen.number(turn) for turn in Turn},
+        "open": {turn.value: seen.number(turn) for turn in GapState},
         "unsettled": dict(seen.unsettled),
         "gaps": [
             {
                 "kind": gaps.kind.value,
                 "cause": gaps.cause.value,
                 "reason": gaps.reason,
-                "turn": gaps.turn.value,
+                "turn": gaps.state.value,
                 "count": gaps.number,
                 "oldest": gaps.oldest.isoformat(),
                 "command": command_of(gaps.kind, gaps.reference),
@@ -90,7 +90,7 @@ def as_data(seen: Overview) -> dict[str, object]:
     }
 
 
-def _show(seen: Overview) -> None:
+def _show(seen: StatusSnapshot) -> None:
     out = console()
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
@@ -100,8 +100,8 @@ def _show(seen: Overview) -> None:
         why = LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
-        out.print(f"{gaps.turn:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
-    alone = [gaps for gaps in seen.gaps if gaps.turn is Turn.REFUSED]
+        out.print(f"{gaps.state:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+    alone = [gaps for gaps in seen.gaps if gaps.state is GapState.REFUSED]
     if alone:
         out.print("needs a human:")
     for gaps in alone:
@@ -109,13 +109,16 @@ def _show(seen: Overview) -> None:
         out.print(f"{gaps.number:>15}  {f'{gaps.kind} / {gaps.cause}':<36} {command}", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
         out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)
-    out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in Turn), markup=False)
+    out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in GapState), markup=False)
 
 
 def _unsettled(what: str) -> str:
     if what.endswith(State.NEEDS_HUMAN):
         return "whether it was done could not be found out: reconciler resolve"
     return "whether it was done is not known yet, and is asked for"
+
+
+COUNTED = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
 
 
 def _when(run: LastRun, at: datetime) -> str:
@@ -131,7 +134,7 @@ def _found(run: LastRun) -> str:
     removed = {name.removeprefix(REMOVED): number for name, number in run.counts.items() if name.startswith(REMOVED)}
     if removed:
         return f"{said}: {removal('removed', removed)}"
-    if "looked_at" not in run.counts and not any(run.counts.values()):
+    if "checked" not in run.counts and not any(run.counts.values()):
         return said  # it looks at no bookings, or had none to settle
-    numbers = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in ("repaired", "left", "told"))
+    numbers = ", ".join(f"{run.counts.get(name, 0)} {said}" for name, said in COUNTED.items())
     return f"{said}: {numbers}"

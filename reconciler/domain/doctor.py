@@ -8,7 +8,7 @@ from reconciler.domain.gaps import IntegrationFault
 from reconciler.errors import Exit
 
 
-class Light(StrEnum):
+class CheckStatus(StrEnum):
     OK = "OK"
     WARN = "WARN"
     """It works, and will not always, or nobody would notice."""
@@ -18,29 +18,29 @@ class Light(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
+class Note:
     """Something true of an integration that breaks nothing. With a remedy it is a warning."""
 
-    said: str
+    message: str
     remedy: str = ""
     sql: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """What one check found. Without faults all of it is well, but for the remarks that have a remedy."""
+class CheckResult:
+    """What one check found. Without faults all of it is well, but for the notes that have a remedy."""
 
     faults: Sequence[IntegrationFault] = ()
-    remarks: Sequence[Remark] = ()
+    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class CheckSpec:
     """One check, and the checks without whose success it would say nothing."""
 
     name: str
     needs: tuple[str, ...] = ()
-    look: Callable[[], Examined] = field(repr=False)
+    run: Callable[[], CheckResult] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class Diagnosis:
     """One line: names, codes and numbers; nothing personal, no secret."""
 
     check: str
-    light: Light
-    said: str
+    status: CheckStatus
+    message: str
     remedy: str = ""
     sql: str = ""
     """For the owner of the tables."""
@@ -57,40 +57,42 @@ class Diagnosis:
     """What a failure means to whoever runs it."""
 
 
-def diagnose(examinations: Iterable[Examination], failed: Collection[str] = ()) -> Iterator[Diagnosis]:
+def run_checks(check_specs: Iterable[CheckSpec], failed: Collection[str] = ()) -> Iterator[Diagnosis]:
     """Run them in their order; the first line of each says how it is, further ones what else there is to say.
 
     A check whose need failed (before, or among those in ``failed``) or was skipped is skipped too.
     """
     broken = set(failed)
-    for examination in examinations:
-        because = [need for need in examination.needs if need in broken]
+    for spec in check_specs:
+        because = [need for need in spec.needs if need in broken]
         if because:
-            broken.add(examination.name)
-            yield Diagnosis(check=examination.name, light=Light.SKIP, said=f"({', '.join(because)})")
+            broken.add(spec.name)
+            yield Diagnosis(check=spec.name, status=CheckStatus.SKIP, message=f"({', '.join(because)})")
             continue
-        found = examination.look()
+        found = spec.run()
         if found.faults:
-            broken.add(examination.name)
-        yield from _lines(examination.name, found)
+            broken.add(spec.name)
+        yield from _lines(spec.name, found)
 
 
-def _lines(check: str, found: Examined) -> Iterator[Diagnosis]:
+def _lines(check: str, found: CheckResult) -> Iterator[Diagnosis]:
     for fault in dict.fromkeys(found.faults):
         yield failure(check, fault)
-    fine = [remark.said for remark in found.remarks if not remark.remedy]
+    fine = [note.message for note in found.notes if not note.remedy]
     if fine and not found.faults:
-        yield Diagnosis(check=check, light=Light.OK, said=", ".join(fine))
-    for remark in found.remarks:
-        if remark.remedy:
-            yield Diagnosis(check=check, light=Light.WARN, said=remark.said, remedy=remark.remedy, sql=remark.sql)
+        yield Diagnosis(check=check, status=CheckStatus.OK, message=", ".join(fine))
+    for note in found.notes:
+        if note.remedy:
+            yield Diagnosis(
+                check=check, status=CheckStatus.WARN, message=note.message, remedy=note.remedy, sql=note.sql
+            )
 
 
 def failure(check: str, fault: IntegrationFault) -> Diagnosis:
     return Diagnosis(
         check=check,
-        light=Light.FAIL,
-        said=fault.seen,
+        status=CheckStatus.FAIL,
+        message=fault.seen,
         remedy=fault.remedy,
         sql=fault.sql,
         exit_code=Exit.WORK_LEFT if fault.transient else Exit.NEEDS_A_HUMAN,

@@ -22,7 +22,7 @@ class Link(StrEnum):
     """Whoever is to hear of it takes an event."""
 
 
-class Came(StrEnum):
+class LinkStatus(StrEnum):
     """What came of a link."""
 
     OK = "ok"
@@ -34,7 +34,7 @@ class Came(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seed:
+class DrillFixture:
     """A booking to be planted: of its kind it has a gap, of every other it has none."""
 
     kind: GapKind
@@ -46,35 +46,35 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class LinkResult:
     """One link, and how long trying it took."""
 
     link: Link
-    came: Came
+    status: LinkStatus
     took: timedelta
     fault: IntegrationFault | None = None
     """Of a broken one: what was seen, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drilled:
+class DrillResult:
     """What came of a drill: every link, in order."""
 
-    tried: tuple[Tried, ...]
+    links: tuple[LinkResult, ...]
     planted: tuple[GapKind, ...]
     """The kinds of gap that were planted; a rule that is off has none."""
 
     @property
     def faults(self) -> tuple[IntegrationFault, ...]:
-        return tuple(tried.fault for tried in self.tried if tried.fault)
+        return tuple(links.fault for links in self.links if links.fault)
 
     @property
     def took(self) -> timedelta:
-        return sum((tried.took for tried in self.tried), timedelta(0))
+        return sum((links.took for links in self.links), timedelta(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrillReport:
+class DrillAlert:
     """One event for the real sink; its title says that nothing is wrong."""
 
     id: str

@@ -16,7 +16,7 @@ def ago(duration: timedelta) -> str:
 CUT = ".."
 
 
-def shown(value: str, most: int) -> str:
+def sanitize(value: str, most: int) -> str:
     """One line of at most ``most`` columns.
 
     What cannot be printed, or would turn the direction of writing, is shown as its escape.

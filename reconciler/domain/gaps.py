@@ -8,8 +8,13 @@ from enum import StrEnum
 class Effect(StrEnum):
     """What a repair leaves in the world."""
 
-    TEXT = "text"
-    EVENT = "event"
+    SMS = "sms"
+    CALENDAR = "calendar"
+
+    @property
+    def noun(self) -> str:
+        """What a sentence calls one of them."""
+        return "text" if self is Effect.SMS else "event"
 
 
 class GapKind(StrEnum):

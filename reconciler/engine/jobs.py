@@ -34,7 +34,7 @@ def run_job(name: str, services: Services) -> Sequence[PassResult]:
         DatabaseDisagrees: our own schema is not as this version needs it.
     """
     results = perform(name, services)
-    alerting.report(results, services)
+    alerting.send_alerts(results, services)
     return results
 
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import BY_A_PERSON, Intent, State, word_of_a_person
-from reconciler.engine.repair.calendar import Events
-from reconciler.engine.repair.repairer import Mender, Scope
-from reconciler.engine.repair.sms import Texts
+from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.repairer import Repairer, Scope
+from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.engine.repair.sms_evidence import row_id
 from reconciler.ports import Services
 
@@ -43,7 +43,7 @@ def is_taken(intent: Intent, provider_id: str, services: Services) -> bool:
         return False
     with services.store.reading() as tx:
         scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
-        named = intent.effect is Effect.TEXT and services.texts.policy is not Policy.OFF
+        named = intent.effect is Effect.SMS and services.sms_policy.policy is not Policy.OFF
         rows = tx.bookings.queue_names([provider_id], row_id(scope, intent)) if named else ()
         return bool(tx.ledger.taken(intent.effect, [provider_id]) or rows)
 
@@ -54,16 +54,16 @@ def resolve(intent: Intent, word: Word, provider_id: str | None, services: Servi
     ``None``: it is settled by now, or somebody is asking for it at this moment.
     """
     now = services.clock.now()
-    mender: Mender = Texts(services) if intent.effect is Effect.TEXT else Events(services)
+    repairer: Repairer = SmsRepairer(services) if intent.effect is Effect.SMS else CalendarRepairer(services)
     if word is Word.SENT and provider_id is None:
         provider_id = intent.provider_id or word_of_a_person(intent.id)
     with services.store.writing() as tx:
         scope = Scope(since=now, installation=tx.ledger.installation().id)
         resolved = tx.ledger.resolve(intent, BECOMES[word], now, provider_id)
         if resolved and word is Word.DROP:
-            mender.withdraw(tx, resolved, scope, BY_A_PERSON)
+            repairer.withdraw(tx, resolved, scope, BY_A_PERSON)
         if resolved and word is not Word.AGAIN:
-            tx.ledger.close_gap(mender.kind, intent.booking, BY_A_PERSON, now)
+            tx.ledger.close_gap(repairer.kind, intent.booking, BY_A_PERSON, now)
     if resolved and word is Word.SENT:
-        mender.finish(resolved, scope)
+        repairer.finish(resolved, scope)
     return resolved

@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import IntentId
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.repair.integration_faults import disagreement, record_faults, unreachable_database
+from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Kept, Place, Services, Transaction
+from reconciler.ports import Cursor, Prunable, Services, Transaction
 
 RUNS_KEPT = timedelta(days=90)
 """Long enough to compare with last month, and there are some hundred a day."""
 BATCH = 1000
 """Rows per transaction."""
 INTENTS = "intents"
-REMOVABLE = (INTENTS, *(what.value for what in Kept))
+REMOVABLE = (INTENTS, *(what.value for what in Prunable))
 """In the order in which a person reads them."""
 
 
@@ -30,9 +30,9 @@ def tidy(job: str, services: Services) -> PassResult:
     A database that cannot be reached, or that refuses, is a fault in the result; what was removed by then is gone.
     """
     try:
-        return _act(job, services) if services.mandate.act else _look(job, services)
+        return _act(job, services) if services.mandate.act else _scan(job, services)
     except DatabaseUnreachable as error:
-        return replace(_result(job, Counter()), faults=(unreachable_database(error),))
+        return replace(_result(job, Counter()), faults=(database_fault(error),))
 
 
 def _result(job: str, removed: Counter[str]) -> PassResult:
@@ -40,19 +40,19 @@ def _result(job: str, removed: Counter[str]) -> PassResult:
     return PassResult(job=job, kind=None, effect=None, plan=None, removed=named)
 
 
-def _look(job: str, services: Services) -> PassResult:
+def _scan(job: str, services: Services) -> PassResult:
     counts: Counter[str] = Counter()
     faults: tuple[IntegrationFault, ...] = ()
     try:
         with services.store.reading() as tx:
             if tx.ledger.exists():
                 now = _now(tx, services)
-                counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Kept})
+                counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Prunable})
                 faults = tuple(tx.retention.blindness())
                 pages = [] if faults else _pages(tx, _before(INTENTS, services, now))
                 counts[INTENTS] = sum(map(len, pages))
     except DatabaseDisagrees as error:
-        faults = (disagreement(error),)
+        faults = (schema_fault(error),)
     return replace(_result(job, counts), faults=faults)
 
 
@@ -69,11 +69,11 @@ def _act(job: str, services: Services) -> PassResult:
     with services.store.writing() as tx:
         run = tx.ledger.start_run(job, services.runner, began_at, full=False)
         now = _now(tx, services)
-    sweep = _Sweep(services=services, now=now, ends_at=began_at + services.event_limits.budget)
+    sweep = _Sweep(services=services, now=now, ends_at=began_at + services.calendar_limits.budget)
     try:
         sweep.run()
     except DatabaseDisagrees as error:
-        sweep.faults = (disagreement(error),)
+        sweep.faults = (schema_fault(error),)
     result = replace(_result(job, sweep.removed), faults=sweep.faults, cut_short=sweep.cut_short)
     result = replace(result, began_at=began_at, run=run)
     with services.store.writing() as tx:
@@ -89,7 +89,7 @@ def _now(tx: Transaction, services: Services) -> datetime:
 
 
 def _before(what: str, services: Services, now: datetime) -> datetime:
-    return now - (RUNS_KEPT if what == Kept.RUNS else services.keep)
+    return now - (RUNS_KEPT if what == Prunable.RUNS else services.keep)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class _Sweep:
     cut_short: bool = False
 
     def run(self) -> None:
-        for what in Kept:
+        for what in Prunable:
             self._remove(what)
         self._remove_intents()
 
@@ -112,7 +112,7 @@ class _Sweep:
         self.cut_short = self.services.stopping() or self.services.clock.now() >= self.ends_at
         return self.cut_short
 
-    def _remove(self, what: Kept) -> None:
+    def _remove(self, what: Prunable) -> None:
         gone = BATCH
         while gone == BATCH and not self._is_over():
             with self.services.store.writing() as tx:
@@ -121,7 +121,7 @@ class _Sweep:
 
     def _remove_intents(self) -> None:
         before = _before(INTENTS, self.services, self.now)
-        after: Place | None = None
+        after: Cursor | None = None
         is_last = False
         while not is_last and not self._is_over():
             with self.services.store.writing() as tx:

@@ -4,23 +4,23 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 *return* an ``Outcome``, because what became of a write is data to be recorded, not an exception to be lost.
 """
 
-from reconciler.ports.alerting import Episodes, Outbox
-from reconciler.ports.bookings import Bookings, Lock, OurRow, QueueRow, StoredEvent
-from reconciler.ports.doctor import CalendarFacts, Delivery, Pooler, Server
-from reconciler.ports.drill import Rehearsal, Stage
+from reconciler.ports.alerting import Incidents, Outbox
+from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow, StoredEvent
+from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
+from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.ledger import Installation, Ledger, NewIntent, Runner
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
-    OutgoingText,
+    MessageWriter,
+    OutgoingSms,
     PhoneNumbers,
     ProviderFailure,
     SmsGateway,
     Unwritable,
-    Wording,
 )
-from reconciler.ports.reporting import Reporter, Route
-from reconciler.ports.retention import Kept, Page, Place, Retention
+from reconciler.ports.reporting import Notifier, Route
+from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
 from reconciler.ports.services import Clock, Mandate, Services, Window
 from reconciler.ports.store import Store, Transaction
 
@@ -30,36 +30,36 @@ __all__ = [
     "Calendar",
     "CalendarFacts",
     "Clock",
-    "Delivery",
-    "Episodes",
+    "Cursor",
+    "DrillEnvironment",
+    "DrillStage",
+    "Incidents",
     "Installation",
-    "Kept",
+    "IntentPage",
     "Ledger",
     "Lock",
     "Mandate",
+    "MessageWriter",
     "NewIntent",
-    "OurRow",
+    "Notifier",
     "Outbox",
-    "OutgoingText",
-    "Page",
+    "OutgoingSms",
+    "OwnQueueRow",
     "PhoneNumbers",
-    "Place",
     "Pooler",
     "ProviderFailure",
+    "Prunable",
     "QueueRow",
-    "Rehearsal",
-    "Reporter",
     "Retention",
     "Route",
     "Runner",
-    "Server",
+    "ServerInfo",
     "Services",
+    "SmsDelivery",
     "SmsGateway",
-    "Stage",
     "Store",
     "StoredEvent",
     "Transaction",
     "Unwritable",
     "Window",
-    "Wording",
 ]

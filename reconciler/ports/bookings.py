@@ -10,12 +10,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.plan import EVERYTHING, Look, Span
+from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Finding
-from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.explain.queued_text import QueuedText
-from reconciler.domain.explain.remediation import Lever, Wanted
+from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import IntentId
 
@@ -49,7 +49,7 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OurRow:
+class OwnQueueRow:
     """What our row in the queue says."""
 
     number: str = field(repr=False)
@@ -69,7 +69,7 @@ class Bookings(Protocol):
         """What in the database would make the look of a rule that only reports lie."""
         ...
 
-    def rehearse(self, effect: Effect) -> Examined:
+    def try_writes(self, effect: Effect) -> CheckResult:
         """Write what a repair of this effect would write, and roll it back: what only a write can tell.
 
         A row for every trigger and status we write, under the id of a booking that does not exist, and one booking's
@@ -77,15 +77,15 @@ class Bookings(Protocol):
         """
         ...
 
-    def remarks(self) -> Sequence[Remark]:
+    def notes(self) -> Sequence[Note]:
         """What is worth knowing of the tables and breaks nothing: wanted indexes, defaults that lie."""
         ...
 
-    def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
+    def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
         """Bookings of the span made since ``oldest``, classified; the broken ones in full, oldest first."""
         ...
 
-    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
         """How many of the same bookings would be broken if only their party were not over."""
         ...
 
@@ -108,17 +108,17 @@ class Bookings(Protocol):
         """Which conditions of the rule hold, each by itself, in their order; empty for a booking that is gone."""
         ...
 
-    def levers(
+    def required_changes(
         self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
-    ) -> Sequence[Lever]:
+    ) -> Sequence[RequiredChange]:
         """What would change what the condition says of the booking, where that is not that all is well."""
         ...
 
-    def number_levers(self, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:
+    def number_changes(self, booking: BookingId, wanted: Constraint) -> Sequence[RequiredChange]:
         """Where the booking's number stands: the first place that is filled; nothing if none is."""
         ...
 
-    def consent_levers(self, booking: BookingId, significant: str) -> Sequence[Lever]:
+    def consent_changes(self, booking: BookingId, significant: str) -> Sequence[RequiredChange]:
         """The customers who refuse the booking's text: its own, and any with the number ('': no number)."""
         ...
 
@@ -130,12 +130,12 @@ class Bookings(Protocol):
         """Those significant numbers that stand, however written, at a customer who opted out or is not active."""
         ...
 
-    def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
+    def sent_counts(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
         """How many texts were sent, or are about to be, to each spelling since then, whoever sends them."""
         ...
 
-    def texted_at(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
-        """When each text of ``texts_since`` was sent, the oldest first."""
+    def sent_times(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
+        """When each text of ``sent_counts`` was sent, the oldest first."""
         ...
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
@@ -161,7 +161,7 @@ class Bookings(Protocol):
         """
         ...
 
-    def queue_row(self, row_id: str) -> OurRow | None:
+    def queue_row(self, row_id: str) -> OwnQueueRow | None:
         """Our own row as it stands, ``None`` if it is gone."""
         ...
 
@@ -177,7 +177,7 @@ class Bookings(Protocol):
         """Insert the row as *approved*: from here on it is the application's, and the application sends it."""
         ...
 
-    def rehearse_sent(self, row_id: str, at: datetime) -> None:
+    def try_mark_sent(self, row_id: str, at: datetime) -> None:
         """Write *sent* into our row and roll it back: what the table will not have, it shall say before the call."""
         ...
 
@@ -187,7 +187,7 @@ class Bookings(Protocol):
         """Write what became of our row. ``False`` if it is not there, not ours any more, or says so already."""
         ...
 
-    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
+    def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
         """Store the id and roll it back: what the table will not have, it shall say before the event is made."""
         ...
 

@@ -1,4 +1,4 @@
-"""What only an examination asks: facts about the database's server, and how a text that was sent fared."""
+"""What only an spec asks: facts about the database's server, and how a text that was sent fared."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +14,7 @@ class Pooler(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class ServerInfo:
     version: str
     """As PostgreSQL writes it, such as 15.20."""
     major: int
@@ -27,7 +27,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class SmsDelivery:
     """How a message fares."""
 
     status: str

@@ -8,11 +8,11 @@ from typing import Protocol
 from reconciler.domain.bookings import Booking
 from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.decide.sms import Draft
-from reconciler.domain.decide.sms_settlement import SentText, Trail
-from reconciler.domain.doctor import Remark
+from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
+from reconciler.domain.doctor import Note
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome
-from reconciler.ports.doctor import CalendarFacts, Delivery
+from reconciler.ports.doctor import CalendarFacts, SmsDelivery
 
 
 class PhoneNumbers(Protocol):
@@ -38,7 +38,7 @@ class Unwritable(Exception):
         """The variables that the template uses and the booking does not have."""
 
 
-class Wording(Protocol):
+class MessageWriter(Protocol):
     def write(self, booking: Booking, number: str) -> Draft:
         """The text for the booking's status, to ``number`` (E.164).
 
@@ -57,7 +57,7 @@ class ProviderFailure(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingText:
+class OutgoingSms:
     number: str = field(repr=False)
     body: str = field(repr=False)
     validity: timedelta
@@ -72,11 +72,11 @@ class SmsGateway(Protocol):
         """
         ...
 
-    def send(self, text: OutgoingText) -> Outcome:
+    def send(self, text: OutgoingSms) -> Outcome:
         """Send once, never repeat. ``provider_id`` is the message SID of a *done* outcome."""
         ...
 
-    def remarks(self) -> Sequence[Remark]:
+    def notes(self) -> Sequence[Note]:
         """What is worth knowing of account and sender, where ``check`` finds nothing broken.
 
         Raises:
@@ -84,7 +84,7 @@ class SmsGateway(Protocol):
         """
         ...
 
-    def delivery(self, provider_id: str) -> Delivery:
+    def delivery(self, provider_id: str) -> SmsDelivery:
         """How a message that was sent fares.
 
         Raises:
@@ -97,7 +97,7 @@ class SmsGateway(Protocol):
         """Whose messages these are: what was sent for another account is not in its lists."""
         ...
 
-    def sent_to(self, number: str) -> Trail:
+    def sent_to(self, number: str) -> SentMessages:
         """The account's outbound messages to this number (E.164), whenever they were sent.
 
         Raises:
@@ -105,7 +105,7 @@ class SmsGateway(Protocol):
         """
         ...
 
-    def recent(self) -> Sequence[SentText]:
+    def recent(self) -> Sequence[SentSms]:
         """Outbound messages of the account, the newest ones.
 
         Raises:

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from reconciler.domain.alerting.alerts import CheckIn, Report, Told
-from reconciler.domain.drill import DrillReport
+from reconciler.domain.alerting.alerts import Alert, CheckIn, DeliveryStatus
+from reconciler.domain.drill import DrillAlert
 
 
-class Reporter(Protocol):
+class Notifier(Protocol):
     """May be used by several threads."""
 
     @property
@@ -14,11 +14,11 @@ class Reporter(Protocol):
         """Whether it wants to be told of ends: it resolves their issues."""
         ...
 
-    def tell(self, report: Report) -> Told:
+    def send(self, report: Alert) -> DeliveryStatus:
         """What became of it. The same report again is the same event. Never raises for a dead sink."""
         ...
 
-    def rehearse(self, report: DrillReport) -> Told:
+    def send_test_event(self, report: DrillAlert) -> DeliveryStatus:
         """Tell that a fire drill goes on: one event that nobody can mistake for a real one. Never raises either."""
         ...
 
@@ -39,9 +39,9 @@ class Route(Protocol):
         """The variable that holds it: what may be shown of it."""
         ...
 
-    def tell(self, report: Report) -> Told:
+    def send(self, report: Alert) -> DeliveryStatus:
         """What became of it; it is told *accepted* or *unreachable*. Never raises for a dead route.
 
-        One episode is one alarm where the route knows such a thing: its end closes it.
+        One incident is one alarm where the route knows such a thing: its end closes it.
         """
         ...

@@ -10,25 +10,25 @@ from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import IntentId
 
 
-class Kept(StrEnum):
+class Prunable(StrEnum):
     """What the ledger keeps besides intents."""
 
     RUNS = "runs"
     GAPS = "gaps"
-    EPISODES = "episodes"
+    EPISODES = "incidents"
     REPORTS = "reports"
 
 
-Place = tuple[datetime, IntentId]
+Cursor = tuple[datetime, IntentId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class IntentPage:
     """Some of the old final intents, oldest first."""
 
     intents: Sequence[IntentId]
     """Those of them that may go."""
-    last: Place | None
+    last: Cursor | None
     """Where the next page begins; ``None``: there is none."""
 
 
@@ -39,7 +39,7 @@ class Retention(Protocol):
         """What in the database would hide a booking that is still to come, or misread its date."""
         ...
 
-    def old_intents(self, before: datetime, most: int, after: Place | None) -> Page:
+    def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:
         """Intents that were final before then. One may go if nothing younger or not final stands beside it.
 
         And if its booking is gone, or its party was over before then: a booking that is still to come, that has no
@@ -51,11 +51,11 @@ class Retention(Protocol):
         """Remove those that are still as ``old_intents`` saw them; how many."""
         ...
 
-    def count(self, what: Kept, before: datetime) -> int:
+    def count(self, what: Prunable, before: datetime) -> int:
         """How many ``remove`` would remove in all."""
         ...
 
-    def remove(self, what: Kept, before: datetime, most: int) -> int:
+    def remove(self, what: Prunable, before: datetime, most: int) -> int:
         """Remove what is over since before then; how many.
 
         Stays: the newest run of each job, the newest finished and the newest full one; what nobody was told yet.

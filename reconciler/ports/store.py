@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from reconciler.ports.alerting import Episodes, Outbox
+from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
-from reconciler.ports.doctor import Server
+from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.ledger import Ledger
 from reconciler.ports.retention import Retention
 
@@ -20,13 +20,13 @@ from reconciler.ports.retention import Retention
 class Transaction:
     bookings: Bookings
     ledger: Ledger
-    episodes: Episodes
+    incidents: Incidents
     outbox: Outbox
     retention: Retention
 
 
 class Store(Protocol):
-    def server(self) -> Server:
+    def server(self) -> ServerInfo:
         """Facts about the server and the way to it."""
         ...
 

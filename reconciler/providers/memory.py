@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
-from reconciler.domain.decide.sms_settlement import SentText, Trail
-from reconciler.domain.doctor import Remark
+from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
+from reconciler.domain.doctor import Note
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import DUPLICATE, CalendarFacts, Clock, Delivery, OutgoingText, ProviderFailure
+from reconciler.ports import DUPLICATE, CalendarFacts, Clock, OutgoingSms, ProviderFailure, SmsDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class MemoryGateway:
     """``ports.SmsGateway``; every text is accepted, and none arrives."""
 
     clock: Clock
-    texts: list[SentText] = field(default_factory=list, repr=False)
+    texts: list[SentSms] = field(default_factory=list, repr=False)
 
     def check(self) -> IntegrationFault | None:
         return None
 
-    def send(self, text: OutgoingText) -> Outcome:
-        sent = SentText(
+    def send(self, text: OutgoingSms) -> Outcome:
+        sent = SentSms(
             sid=f"SM{uuid.uuid4().hex}",
             number=text.number,
             body=text.body,
@@ -41,23 +41,23 @@ class MemoryGateway:
         self.texts.append(sent)
         return Outcome(result=Result.DONE, code=sent.status, provider_id=sent.sid)
 
-    def remarks(self) -> Sequence[Remark]:
+    def notes(self) -> Sequence[Note]:
         return ()
 
-    def delivery(self, provider_id: str) -> Delivery:
+    def delivery(self, provider_id: str) -> SmsDelivery:
         sent = next((text for text in self.texts if text.sid == provider_id), None)
         if sent is None:
             raise ProviderFailure(Outcome(result=Result.REFUSED, code="no_such_text"))
-        return Delivery(status=sent.status, error="", is_final=False, arrived=False)
+        return SmsDelivery(status=sent.status, error="", is_final=False, arrived=False)
 
     @property
     def account(self) -> str:
         return "memory"
 
-    def sent_to(self, number: str) -> Trail:
-        return Trail(texts=[text for text in self.texts if text.number == number], complete=True)
+    def sent_to(self, number: str) -> SentMessages:
+        return SentMessages(texts=[text for text in self.texts if text.number == number], complete=True)
 
-    def recent(self) -> Sequence[SentText]:
+    def recent(self) -> Sequence[SentSms]:
         return self.texts[::-1]
 
 

@@ -13,7 +13,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class Heartbeats:
     """Pings as healthchecks.io has them: the URL itself is success, /start and /fail are added to it.
 
     A switch that does not answer is logged and disturbs nothing.

@@ -13,7 +13,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from reconciler.domain.alerting.alerts import Report
+from reconciler.domain.alerting.alerts import Alert
 from reconciler.reporting.redact import clean
 
 _log = structlog.get_logger()
@@ -60,10 +60,10 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
 
-def announce(report: Report) -> None:
-    """What an episode has come to: one line for each report, wherever it goes."""
+def announce(report: Alert) -> None:
+    """What an incident has come to: one line for each report, wherever it goes."""
     _log.info(
-        "episode",
+        "incident",
         what=report.what.value,
         kind=report.kind.value,
         cause=report.cause.value,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from reconciler.domain.alerting.alerts import Level, Report, Told, What
+from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, Severity
 from reconciler.reporting.redact import masked
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class OncallRoute:
     name: str
     url: str = field(repr=False)
 
-    def tell(self, report: Report) -> Told:
+    def send(self, report: Alert) -> DeliveryStatus:
         arrived = self._send(report)
         say = _log.info if arrived else _log.error
         say(
@@ -36,9 +36,9 @@ class OncallRoute:
             kind=report.kind.value,
             cause=report.cause.value,
         )
-        return Told.ACCEPTED if arrived else Told.UNREACHABLE
+        return DeliveryStatus.ACCEPTED if arrived else DeliveryStatus.UNREACHABLE
 
-    def _send(self, report: Report) -> bool:
+    def _send(self, report: Alert) -> bool:
         # Imported here: it takes a while, and most passes tell nobody. Its own log quotes URLs and what is sent.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         from apprise import Apprise, AppriseAsset
@@ -47,8 +47,8 @@ class OncallRoute:
         asset = AppriseAsset(app_id="reconciler", app_desc="reconciler", http_redirects=False)
         service = Apprise.instantiate(self.url, asset=asset)
         if isinstance(service, NotifyPagerDuty):
-            # One incident per episode: what follows belongs to it, and the end resolves it.
-            service.action, service.dedup = "map", report.episode or report.id
+            # One incident per incident: what follows belongs to it, and the end resolves it.
+            service.action, service.dedup = "map", report.incident or report.id
         sending = Apprise(service, asset=asset)
         return bool(
             sending.notify(
@@ -65,17 +65,17 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 2]}.."
 
 
-def _type(report: Report) -> "NotifyType":
+def _type(report: Alert) -> "NotifyType":
     """As apprise calls it; PagerDuty makes a critical incident of a failure, and resolves it at a success."""
     from apprise import NotifyType
 
-    if report.what is What.END:
+    if report.what is AlertType.RESOLVED:
         return NotifyType.SUCCESS
-    return NotifyType.FAILURE if report.level is Level.FATAL else NotifyType.WARNING
+    return NotifyType.FAILURE if report.level is Severity.FATAL else NotifyType.WARNING
 
 
-def _body(report: Report) -> str:
-    if report.what is What.END:
+def _body(report: Alert) -> str:
+    if report.what is AlertType.RESOLVED:
         return f"Nothing of it has been there for a while. It began {report.oldest_at:%Y-%m-%dT%H:%MZ}."
     lines = [f"{report.open} open, the oldest since {report.oldest_at:%Y-%m-%dT%H:%MZ}"]
     lines += [f"code {report.code}"] if report.code else []

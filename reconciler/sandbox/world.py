@@ -34,7 +34,7 @@ rules:
   sms.missing:
     quiet_hours: {quiet}
 limits:
-  rate: {{texts: 200/s, events: 200/s}}
+  rate: {{sms: 200/s, calendar: 200/s}}
 """
 PATIENCE = timedelta(milliseconds=2100)
 _HURRIED = f"""\

@@ -1,16 +1,16 @@
-"""The doctor's examinations of a whole installation, those of its own ledger and schedule among them."""
+"""The doctor's check_specs of a whole installation, those of its own ledger and schedule among them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.domain.doctor import Examination, Examined, Remark
+from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.doctor.checks import DATABASE, GOOGLE, TWILIO, Doctor
+from reconciler.engine.doctor.checks import DATABASE, GOOGLE, TWILIO, DoctorChecks
 from reconciler.engine.jobs import unknown
-from reconciler.engine.repair.integration_faults import disagreement, unreachable_database
+from reconciler.engine.repair.integration_faults import database_fault, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Reporter, Services
+from reconciler.ports import Notifier, Services
 from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
@@ -23,58 +23,58 @@ OF_PROVIDERS = frozenset({TWILIO, GOOGLE})
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
+class DoctorSuite:
     """Everything there is to examine."""
 
     settings: Settings
     services: Services
-    reporter: Reporter | None
+    notifier: Notifier | None
     database: Database
 
-    def examinations(self) -> Sequence[Examination]:
+    def check_specs(self) -> Sequence[CheckSpec]:
         found = []
-        for examination in Doctor(self.services, self.reporter).examinations():
-            if examination.name == TWILIO:
-                found.append(Examination(name=LEDGER, needs=(DATABASE,), look=self.ledger))
-            needs = (*examination.needs, *([SETTINGS] if examination.name in OF_PROVIDERS else []))
-            found.append(Examination(name=examination.name, needs=needs, look=examination.look))
-        scheduler = Examination(name=SCHEDULER, needs=(DATABASE, JOBS), look=self.scheduler)
-        return [*found, Examination(name=JOBS, look=self.jobs), scheduler]
+        for spec in DoctorChecks(self.services, self.notifier).check_specs():
+            if spec.name == TWILIO:
+                found.append(CheckSpec(name=LEDGER, needs=(DATABASE,), run=self.ledger))
+            needs = (*spec.needs, *([SETTINGS] if spec.name in OF_PROVIDERS else []))
+            found.append(CheckSpec(name=spec.name, needs=needs, run=spec.run))
+        scheduler = CheckSpec(name=SCHEDULER, needs=(DATABASE, JOBS), run=self.scheduler)
+        return [*found, CheckSpec(name=JOBS, run=self.jobs), scheduler]
 
-    def ledger(self) -> Examined:
+    def ledger(self) -> CheckResult:
         try:
             with self.database.transaction() as connection:
                 if migrate.revision(connection) is None:
-                    return Examined(remarks=[_NOT_YET])
+                    return CheckResult(notes=[_NOT_YET])
                 require_ledger(connection)
         except DatabaseDisagrees as error:
-            return Examined(faults=[disagreement(error)])
+            return CheckResult(faults=[schema_fault(error)])
         except DatabaseUnreachable as error:
-            return Examined(faults=[unreachable_database(error)])
-        return Examined(remarks=[Remark(said=f"revision {migrate.newest()}")])
+            return CheckResult(faults=[database_fault(error)])
+        return CheckResult(notes=[Note(message=f"revision {migrate.newest()}")])
 
-    def jobs(self) -> Examined:
+    def jobs(self) -> CheckResult:
         running = self.settings.file.running()
         remedy = "correct the name under jobs in cron.yaml; the folder jobs has those that there are"
         nobody = [_fault("job_unknown", name, remedy) for name in unknown(running)]
-        return Examined(faults=nobody, remarks=[Remark(said=f"all {len(running)} of cron.yaml are there")])
+        return CheckResult(faults=nobody, notes=[Note(message=f"all {len(running)} of cron.yaml are there")])
 
-    def scheduler(self) -> Examined:
+    def scheduler(self) -> CheckResult:
         """When the jobs ran last and run next, and which of them did not when they should."""
         file = self.settings.file
         try:
             finished, now = last_finished(self.database, expected(file), self.settings.runner().scope)
         except DatabaseDisagrees:
-            return Examined(remarks=[_NEVER_RAN])
+            return CheckResult(notes=[_NEVER_RAN])
         except DatabaseUnreachable as error:
-            return Examined(faults=[unreachable_database(error)])
+            return CheckResult(faults=[database_fault(error)])
         if not finished:
-            return Examined(remarks=[_NEVER_RAN])
+            return CheckResult(notes=[_NEVER_RAN])
         overdue = [
-            Remark(said=f"{one.job} has not finished a run when it should (wanted: {one.wanted})", remedy=_START)
+            Note(message=f"{one.job} has not finished a run when it should (wanted: {one.wanted})", remedy=_START)
             for one in late(file, finished, now)
         ]
-        return Examined(remarks=[Remark(said=self._times(finished, now)), *overdue])
+        return CheckResult(notes=[Note(message=self._times(finished, now)), *overdue])
 
     def _times(self, finished: Mapping[str, datetime], now: datetime) -> str:
         zone = self.settings.file.timezone
@@ -86,9 +86,9 @@ class Practice:
         return f"last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
 
 
-_NOT_YET = Remark(said="not there yet; looking works without it", remedy="reconciler migrate")
+_NOT_YET = Note(message="not there yet; looking works without it", remedy="reconciler migrate")
 _START = "see whether `reconciler run` runs, and read its log"
-_NEVER_RAN = Remark(said="no job has run yet", remedy="start `reconciler run`")
+_NEVER_RAN = Note(message="no job has run yet", remedy="start `reconciler run`")
 
 
 def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:

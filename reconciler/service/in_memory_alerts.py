@@ -1,6 +1,6 @@
 """What has to be told without the ledger: it may be the database itself that is away.
 
-The same episodes as the ledger's, judged by the same function, kept in memory: one report when it starts, one per
+The same incidents as the ledger's, evaluate by the same function, kept in memory: one report when it starts, one per
 escalation, and the end for who is on call.
 """
 
@@ -10,26 +10,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.domain.alerting.alerts import Group, Report, Subject, Told, What
+from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, GapGroup, IncidentKey
 from reconciler.domain.alerting.incidents import (
     NOTHING,
     SENTRY,
     Deadlines,
-    Episode,
-    Present,
-    begun,
-    judged,
-    report_of,
+    GapCounts,
+    Incident,
+    alert_of,
+    evaluate,
+    evaluate_counts,
+    open_incident,
     routes_of,
-    said,
 )
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.ports import Reporter, Route
+from reconciler.ports import Notifier, Route
 
 
 @dataclass(slots=True)
 class _Unsent:
-    report: Report
+    report: Alert
     route: str
     since: datetime
     fell_back: bool
@@ -37,18 +37,18 @@ class _Unsent:
 
 
 @dataclass(slots=True)
-class Troubles:
+class InMemoryAlerts:
     """Troubles of this process, each for one subject (a job, the clock). Any thread may call every method.
 
     A trouble that comes again within ``settled_after`` is the same one.
     """
 
-    reporter: Reporter | None
+    notifier: Notifier | None
     oncall: Sequence[Route]
     deadlines: Deadlines
-    announce: Callable[[Report], None]
-    _going_on: dict[Subject, Episode] = field(default_factory=dict)
-    _since: dict[Subject, datetime] = field(default_factory=dict)
+    announce: Callable[[Alert], None]
+    _going_on: dict[IncidentKey, Incident] = field(default_factory=dict)
+    _since: dict[IncidentKey, datetime] = field(default_factory=dict)
     """When it first happened since it was last well."""
     _heard: dict[str, set[str]] = field(default_factory=dict)
     """Episode -> the on-call routes that hear of it."""
@@ -59,60 +59,67 @@ class Troubles:
 
     def happened(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
         """It is there now, and has been since it first happened and was not ``well`` in between."""
-        subject = Subject(kind=kind, cause=Cause.BLOCKED, key=about)
+        subject = IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about)
         with self._lock:
-            episode = self._ended_or_not(subject, now)
+            incident = self._ended_or_not(subject, now)
             since = self._since.setdefault(subject, now)
-            group = Group(
+            group = GapGroup(
                 subject=subject, found=1, open=1, since=since, references=(about,), code=code, seen=seen, remedy=remedy
             )
-            present = Present(found=0 if episode else 1, since=now, open=1, open_since=since)
-            if episode:
-                episode, due = judged(episode, present, self.deadlines, now)
+            present = GapCounts(found=0 if incident else 1, since=now, open=1, open_since=since)
+            if incident:
+                incident, due = evaluate(incident, present, self.deadlines, now)
             else:
-                episode, due = said(begun(str(uuid.uuid4()), subject, present, now), present, self.deadlines, now)
-            self._going_on[subject] = episode
-            self._write(episode, due, [group], present, now)
+                incident, due = evaluate_counts(
+                    open_incident(str(uuid.uuid4()), subject, present, now), present, self.deadlines, now
+                )
+            self._going_on[subject] = incident
+            self._write(incident, due, [group], present, now)
         self.deliver(now)
 
     def well(self, kind: GapKind, about: str) -> None:
         """It is not there now; whether it is over is seen once it has not come again for a while."""
         with self._lock:
-            self._since.pop(Subject(kind=kind, cause=Cause.BLOCKED, key=about), None)
+            self._since.pop(IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about), None)
 
     def deliver(self, now: datetime) -> None:
         """End what has not happened for a while, and tell what was not accepted yet."""
         with self._lock:
             for subject in list(self._going_on):
                 self._ended_or_not(subject, now)
-            if self.reporter is not None:
-                self._deliver(SENTRY, self.reporter.tell)
+            if self.notifier is not None:
+                self._deliver(SENTRY, self.notifier.send)
             self._fall_back(now)
             for route in self.oncall:
-                self._deliver(route.name, route.tell)
+                self._deliver(route.name, route.send)
 
-    def _ended_or_not(self, subject: Subject, now: datetime) -> Episode | None:
-        """The episode, if it goes on; its end is written down if not."""
+    def _ended_or_not(self, subject: IncidentKey, now: datetime) -> Incident | None:
+        """The incident, if it goes on; its end is written down if not."""
         if subject not in self._going_on:
             return None
         before = self._going_on[subject]
-        episode, due = judged(before, NOTHING, self.deadlines, now)
-        if episode.ended_at is None:
+        incident, due = evaluate(before, NOTHING, self.deadlines, now)
+        if incident.ended_at is None:
             return before
         del self._going_on[subject]
         self._since.pop(subject, None)
-        self._write(episode, due, [], NOTHING, now)
-        self._heard.pop(episode.id, None)
+        self._write(incident, due, [], NOTHING, now)
+        self._heard.pop(incident.id, None)
         return None
 
     def _write(
-        self, episode: Episode, due: Sequence[What], groups: Sequence[Group], present: Present, now: datetime
+        self,
+        incident: Incident,
+        due: Sequence[AlertType],
+        groups: Sequence[GapGroup],
+        present: GapCounts,
+        now: datetime,
     ) -> None:
         for what in due:
-            events = self._events.pop(episode.id, {}).values() if what is What.END else ()
-            one = report_of(what, episode, uuid.uuid4().hex, present, groups, events=tuple(events))
+            events = self._events.pop(incident.id, {}).values() if what is AlertType.RESOLVED else ()
+            one = alert_of(what, incident, uuid.uuid4().hex, present, groups, events=tuple(events))
             self.announce(one)
-            heard = self._heard.get(one.episode, ())
+            heard = self._heard.get(one.incident, ())
             for route in sorted(routes_of(what, self._names, heard, resolves=self._resolves)):
                 self._put(one, route, now)
 
@@ -122,14 +129,14 @@ class Troubles:
 
     @property
     def _resolves(self) -> bool:
-        return self.reporter is not None and self.reporter.resolves
+        return self.notifier is not None and self.notifier.resolves
 
-    def _put(self, one: Report, route: str, now: datetime) -> None:
-        self._unsent.append(_Unsent(one, route, now, fell_back=one.what is What.PAGE))
+    def _put(self, one: Alert, route: str, now: datetime) -> None:
+        self._unsent.append(_Unsent(one, route, now, fell_back=one.what is AlertType.PAGED))
         if route != SENTRY:
-            self._heard.setdefault(one.episode, set()).add(route)
-        elif one.what is not What.END:
-            self._events.setdefault(one.episode, {})[one.what is What.PAGE] = one.id
+            self._heard.setdefault(one.incident, set()).add(route)
+        elif one.what is not AlertType.RESOLVED:
+            self._events.setdefault(one.incident, {})[one.what is AlertType.PAGED] = one.id
 
     def _fall_back(self, now: datetime) -> None:
         for one in [one for one in self._unsent if one.route == SENTRY and one.report.needs_somebody]:
@@ -138,12 +145,12 @@ class Troubles:
                 for route in self._names:
                     self._put(one.report, route, now)
 
-    def _deliver(self, route: str, tell: Callable[[Report], Told]) -> None:
+    def _deliver(self, route: str, tell: Callable[[Alert], DeliveryStatus]) -> None:
         for one in [one for one in self._unsent if one.route == route]:
             told = tell(one.report)
-            if told is Told.UNREACHABLE:
+            if told is DeliveryStatus.UNREACHABLE:
                 return
             self._unsent.remove(one)
-            if told is Told.REFUSED and one.report.needs_somebody and not one.fell_back:
+            if told is DeliveryStatus.REFUSED and one.report.needs_somebody and not one.fell_back:
                 for name in self._names:  # Sentry will never have it
                     self._put(one.report, name, one.since)

@@ -16,7 +16,7 @@ _REPEATED = timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Late:
+class LateJob:
     """A job that should have finished a run by now and did not."""
 
     job: str
@@ -30,15 +30,15 @@ def expected(file: CronFile) -> dict[str, Job]:
     """The jobs that leave a trace in the ledger: one whose rules are all off looks at nothing."""
     rules = file.rules
     idle = {
-        "missing_sms": rules.sms_missing.policy is Policy.OFF,
-        "missing_events": rules.calendar_missing.policy is Policy.OFF,
+        "sms_missing": rules.sms_missing.policy is Policy.OFF,
+        "calendar_missing": rules.calendar_missing.policy is Policy.OFF,
         "sms_delivery": rules.sms_stuck.policy is Policy.OFF and rules.sms_unproven.policy is Policy.OFF,
         "unsettled_repairs": rules.sms_missing.policy is Policy.OFF and rules.calendar_missing.policy is Policy.OFF,
     }
     return {name: job for name, job in file.running().items() if not idle.get(name, False)}
 
 
-def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> list[Late]:
+def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> list[LateJob]:
     """Every job whose last finished run (``finished``, by job) is older than its schedule allows, by name.
 
     A run may begin as late as the schedule's grace and take as long as a pass may. A job that never ran is late if it
@@ -46,7 +46,7 @@ def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> lis
     """
     allowed = GRACE + file.limits.pass_budget
     return [
-        Late(job=name, finished_at=finished.get(name), wanted=job.when)
+        LateJob(job=name, finished_at=finished.get(name), wanted=job.when)
         for name, job in sorted(expected(file).items())
         if _is_late(job, finished.get(name), now - allowed, file.timezone)
     ]

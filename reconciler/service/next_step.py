@@ -1,18 +1,18 @@
-"""What happens next with a booking under a rule, and when; and what would change that: in words, by cron.yaml."""
+"""What happens next with a booking under a rule, and when; and what would change that: in describe_change, by cron.yaml."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from reconciler.domain.decide.verdicts import Standing
-from reconciler.domain.explain.remediation import Place
-from reconciler.domain.explain.wording import NEXT, TOMORROW, WOULD_CHANGE, words
-from reconciler.engine.explain.explanation import RuleExplained
+from reconciler.domain.decide.verdicts import VerdictStatus
+from reconciler.domain.explain.remediation import Location
+from reconciler.domain.explain.wording import NEXT, TOMORROW, WOULD_CHANGE, describe_change
+from reconciler.engine.explain.explanation import RuleExplanation
 from reconciler.service.lateness import next_time
 from reconciler.settings.file.model import CronFile
 from reconciler.store.views.status import LastRun
 
 
-def what_next(rule: RuleExplained, file: CronFile, runs: Mapping[str, LastRun], now: datetime) -> str:
+def what_next(rule: RuleExplanation, file: CronFile, runs: Mapping[str, LastRun], now: datetime) -> str:
     """One sentence. ``runs``: the last run of each job; without one, when the next begins is not known."""
     says = NEXT[rule.verdict.standing]
     job = file.running().get(rule.job)
@@ -28,23 +28,23 @@ def what_next(rule: RuleExplained, file: CronFile, runs: Mapping[str, LastRun], 
     return says.format(when=f"{rule.job}, {local:%H:%M}" if run else f"the first run of {rule.job}")
 
 
-def what_would_change(rule: RuleExplained, file: CronFile) -> Sequence[str]:
+def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
     """Which value would have to be what, by the application's names; none where nothing has to change."""
-    if rule.verdict.standing in (Standing.FINE, Standing.REPAIR):
+    if rule.verdict.standing in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
         return ()
-    changes = [words(lever, _columns(file)) for lever in rule.levers]
+    changes = [describe_change(change, _columns(file)) for change in rule.required_changes]
     if rule.verdict.reason in WOULD_CHANGE:
         changes.insert(0, WOULD_CHANGE[rule.verdict.reason])
     return changes or ["nothing that we know of"]
 
 
-def _columns(file: CronFile) -> dict[Place, dict[str, str]]:
+def _columns(file: CronFile) -> dict[Location, dict[str, str]]:
     """The application's names of ours, by the table they stand in."""
     bookings, queue = file.bookings, file.rules.sms_missing.queue
     customers = bookings.customers.columns.model_dump() if bookings.customers else {}
     tables = {
-        Place.BOOKING: bookings.columns.model_dump(),
-        Place.QUEUE: queue.columns.model_dump(),
-        Place.CUSTOMER: customers,
+        Location.BOOKING: bookings.columns.model_dump(),
+        Location.QUEUE: queue.columns.model_dump(),
+        Location.CUSTOMER: customers,
     }
     return {place: {ours: theirs for ours, theirs in columns.items() if theirs} for place, columns in tables.items()}

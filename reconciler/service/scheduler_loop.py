@@ -15,11 +15,11 @@ from reconciler.domain.gaps import GapKind
 from reconciler.engine.jobs import raise_crash, run_job
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
-from reconciler.ports import Mandate, Reporter, Services
+from reconciler.ports import Mandate, Notifier, Services
 from reconciler.reporting import logs
-from reconciler.reporting.heartbeats import Switches
+from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.schedule import GRACE, SOON, Schedule, Trouble
-from reconciler.service.in_memory_alerts import Troubles
+from reconciler.service.in_memory_alerts import InMemoryAlerts
 from reconciler.service.job_state import JobState
 from reconciler.settings import Settings
 from reconciler.settings.file.model import Job
@@ -39,14 +39,14 @@ _log = structlog.get_logger()
 
 
 @dataclass
-class Keeper:
+class SchedulerLoop:
     """One process of the service."""
 
     settings: Settings
     stop: Event
-    reporter: Reporter | None
-    troubles: Troubles = field(init=False)
-    switches: Switches = field(init=False)
+    notifier: Notifier | None
+    troubles: InMemoryAlerts = field(init=False)
+    switches: Heartbeats = field(init=False)
     states: dict[str, JobState] = field(init=False)
     schedule: Schedule = field(init=False)
     again: "SimpleQueue[tuple[str, timedelta]]" = field(default_factory=SimpleQueue)
@@ -54,8 +54,8 @@ class Keeper:
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.troubles = Troubles(
-            self.reporter, assembly.oncall(self.settings), self.settings.deadlines(), logs.announce
+        self.troubles = InMemoryAlerts(
+            self.notifier, assembly.oncall(self.settings), self.settings.deadlines(), logs.announce
         )
         self.switches = assembly.switches(self.settings)
         self.states = {name: JobState() for name in self.jobs}
@@ -181,17 +181,17 @@ class Keeper:
 
     def _beat(self) -> None:
         self.troubles.deliver(datetime.now(UTC))
-        if self.settings.file.reporting.monitors != "one" or self.reporter is None:
+        if self.settings.file.reporting.monitors != "one" or self.notifier is None:
             return
         ok = not any(self._is_unwell(name) for name in self.states)
         monitor = monitor_of(self.settings.runner().scope)
-        self.reporter.check_in(CheckIn(monitor=monitor, ok=ok, every=BEAT, longest=self._longest))
+        self.notifier.check_in(CheckIn(monitor=monitor, ok=ok, every=BEAT, longest=self._longest))
 
     def _check_in_job(self, name: str) -> None:
-        if self.settings.file.reporting.monitors != "each" or self.reporter is None:
+        if self.settings.file.reporting.monitors != "each" or self.notifier is None:
             return
         job, zone = self.jobs[name], self.settings.file.timezone.key
-        self.reporter.check_in(
+        self.notifier.check_in(
             CheckIn(
                 monitor=monitor_of(self.settings.runner().scope, name),
                 ok=not self.states[name].failed,
@@ -239,7 +239,7 @@ def _say(results: Sequence[PassResult], seconds: float) -> None:
             run=result.run,
             result=result.exit_code.name.lower(),
             seconds=round(seconds, 3),
-            full_look=result.full_look,
+            full_scan=result.full_scan,
             **result.counts(),
         )
         for fault in result.faults:

@@ -10,13 +10,13 @@ from reconciler.domain.alerting.incidents import Deadlines
 from reconciler.domain.backoff import Backoff
 from reconciler.domain.decide.policies import (
     Breaker,
+    CalendarPolicy,
     Deliver,
-    EventPolicy,
     Limits,
     Policy,
     QuietHours,
     RecipientLimit,
-    TextPolicy,
+    SmsPolicy,
 )
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.hashing import digest
@@ -28,7 +28,7 @@ from reconciler.settings.file import source
 from reconciler.settings.file.model import CronFile, SmsStuck, SmsUnproven
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per, write_duration
-from reconciler.text.templates import Wording, check_template
+from reconciler.text.templates import MessageTemplate, check_template
 
 DEFAULT_FILE = Path("cron.yaml")
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
@@ -47,11 +47,11 @@ class Settings:
         """A mistake with its place in the file."""
         return self.source.mistake(path, what)
 
-    def text_policy(self) -> TextPolicy:
+    def sms_policy(self) -> SmsPolicy:
         rule, limits = self.file.rules.sms_missing, self.file.limits
         quiet = rule.quiet_hours
         zone = self.file.timezone
-        return TextPolicy(
+        return SmsPolicy(
             policy=rule.policy,
             zone=zone,
             quiet_hours=QuietHours(starts=quiet.starts, ends=quiet.ends, zone=zone) if quiet else None,
@@ -62,16 +62,16 @@ class Settings:
             deliver=rule.deliver,
         )
 
-    def event_policy(self) -> EventPolicy:
+    def calendar_policy(self) -> CalendarPolicy:
         rule = self.file.rules.calendar_missing
-        return EventPolicy(
+        return CalendarPolicy(
             policy=rule.policy,
             zone=self.file.timezone,
             deleted_by_hand=rule.deleted_by_hand,
             default_length=rule.default_length,
         )
 
-    def watches(self) -> dict[GapKind, SmsStuck | SmsUnproven]:
+    def report_only_rules(self) -> dict[GapKind, SmsStuck | SmsUnproven]:
         """The rules that only report and are not off."""
         rules: dict[GapKind, SmsStuck | SmsUnproven] = {
             GapKind.SMS_STUCK: self.file.rules.sms_stuck,
@@ -79,17 +79,17 @@ class Settings:
         }
         return {kind: rule for kind, rule in rules.items() if rule.policy is not Policy.OFF}
 
-    def text_limits(self) -> Limits:
+    def sms_limits(self) -> Limits:
         limits = self.file.limits
-        return self._limits(limits.breaker.texts, limits.rate.texts, limits.timeouts.twilio)
+        return self._limits(limits.breaker.sms, limits.rate.sms, limits.timeouts.twilio)
 
-    def event_limits(self) -> Limits:
+    def calendar_limits(self) -> Limits:
         limits = self.file.limits
-        return self._limits(limits.breaker.events, limits.rate.events, limits.timeouts.google)
+        return self._limits(limits.breaker.calendar, limits.rate.calendar, limits.timeouts.google)
 
     def window(self) -> Window:
         since = self.file.bookings.since
-        return Window(lookback=self.file.bookings.lookback, since=self.midnight(since) if since else None)
+        return Window(scan_window=self.file.bookings.scan_window, since=self.midnight(since) if since else None)
 
     def deadlines(self) -> Deadlines:
         reporting = self.file.reporting
@@ -101,7 +101,7 @@ class Settings:
             fallback_after=reporting.fallback_after,
         )
 
-    def asked_for(self) -> dict[GapKind, dict[str, str | int]]:
+    def rule_filters(self) -> dict[GapKind, dict[str, str | int]]:
         """Rules that ask only for some of our bookings: kind -> column -> value."""
         rules = self.file.rules
         only = {
@@ -120,9 +120,9 @@ class Settings:
         calendar = (google.calendar_id,) if google else ()
         return Runner(scope=scope, settings=digest(self.file.model_dump_json(), *sender, *calendar))
 
-    def wordings(self) -> dict[str, Wording]:
+    def wordings(self) -> dict[str, MessageTemplate]:
         messages = self.file.rules.sms_missing.messages
-        return {status: Wording(message.trigger, message.template) for status, message in messages.items()}
+        return {status: MessageTemplate(message.trigger, message.template) for status, message in messages.items()}
 
     def midnight(self, day: date) -> datetime:
         """When that day begins at the venue."""
@@ -257,7 +257,7 @@ def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
         if job.every and name in file.jobs and job.every < limits.pass_budget:
             what = f"{write_duration(job.every)} is shorter than {budget}"
             yield read.mistake(("jobs", name, "every"), what, ("limits", "pass_budget"))
-    for name, rate in (("texts", limits.rate.texts), ("events", limits.rate.events)):
+    for name, rate in (("sms", limits.rate.sms), ("calendar", limits.rate.calendar)):
         if rate.interval > limits.pass_budget:
             what = f"{rate}: the wait for one call is longer than {budget}"
             yield read.mistake(("limits", "rate", name), what, ("limits", "pass_budget"))
@@ -267,7 +267,7 @@ def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
     """A memory shorter than the time within which we still send: what was sent would be sent again."""
     windows = {
         ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
-        ("bookings", "lookback"): file.bookings.lookback,
+        ("bookings", "scan_window"): file.bookings.scan_window,
     }
     longest = max(windows, key=lambda path: windows[path])
     if "ledger_retention" in file.running() and file.keep() < windows[longest]:

@@ -12,15 +12,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
-from reconciler.domain.decide.plan import EVERYTHING, Look, Span
+from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
-from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.explain.queued_text import QueuedText
-from reconciler.domain.explain.remediation import Lever, Wanted
+from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.ports import Lock, OurRow, QueueRow, StoredEvent
+from reconciler.ports import Lock, OwnQueueRow, QueueRow, StoredEvent
 from reconciler.store.app import booking_facts, conditions, recipients, remediation, scan
-from reconciler.store.app.conditions import OURS, Tables
+from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.schema import checks, requirements, trial_writes, warnings
 from reconciler.store.schema.catalog import CatalogTable
@@ -41,7 +41,7 @@ class PostgresBookings:
     """``ports.Bookings`` over one connection in one transaction."""
 
     connection: Connection
-    tables: Tables
+    tables: AppTables
 
     def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
@@ -49,23 +49,23 @@ class PostgresBookings:
     def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_watch(self.tables.application, kind), writing=False)
 
-    def rehearse(self, effect: Effect) -> Examined:
-        return trial_writes.REHEARSALS[effect](self.connection, self.tables)
+    def try_writes(self, effect: Effect) -> CheckResult:
+        return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)
 
-    def remarks(self) -> Sequence[Remark]:
-        return warnings.remarks(self.connection, self.tables.application)
+    def notes(self) -> Sequence[Note]:
+        return warnings.notes(self.connection, self.tables.application)
 
-    def look(self, kind: GapKind, now: datetime, oldest: datetime, span: Span = EVERYTHING) -> Look:
-        return scan.look(self.connection, self.tables, kind, now, oldest, span)
+    def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
+        return scan.scan_rows(self.connection, self.tables, kind, now, oldest, span)
 
-    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
         return scan.past(self.connection, self.tables, kind, now, oldest, span)
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
         own = self.tables.booking.c.id
         key = cast(own, Text)
         begins = func.lower(key).startswith(prefix.lower(), autoescape=True)
-        statement = select(key).where(begins, self.tables.mine()).order_by(key).limit(limit)
+        statement = select(key).where(begins, self.tables.in_scope()).order_by(key).limit(limit)
         if self._has_uuids():
             digits = prefix.replace("-", "").lower()
             if not re.fullmatch("[0-9a-f]{1,32}", digits):
@@ -88,37 +88,37 @@ class PostgresBookings:
     def conditions(
         self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
     ) -> Mapping[Condition, bool]:
-        return booking_facts.held(self.connection, self.tables, kind, now, oldest, booking)
+        return booking_facts.condition_results(self.connection, self.tables, kind, now, oldest, booking)
 
-    def levers(
+    def required_changes(
         self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
-    ) -> Sequence[Lever]:
+    ) -> Sequence[RequiredChange]:
         return remediation.of_condition(self.connection, self.tables, kind, condition, now, oldest, booking)
 
-    def number_levers(self, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:
+    def number_changes(self, booking: BookingId, wanted: Constraint) -> Sequence[RequiredChange]:
         return remediation.of_number(self.connection, self.tables, booking, wanted)
 
-    def consent_levers(self, booking: BookingId, significant: str) -> Sequence[Lever]:
+    def consent_changes(self, booking: BookingId, significant: str) -> Sequence[RequiredChange]:
         return remediation.of_consent(self.connection, self.tables, booking, significant)
 
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
         return booking_facts.queued(self.connection, self.tables, booking)
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
-        statement = recipients.refusing(self.tables)
+        statement = recipients.opted_out_numbers(self.tables)
         if statement is None or not significant:
             return frozenset()
         return frozenset(self.connection.scalars(statement, {"significant": sorted(significant)}))
 
-    def texts_since(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        statement = recipients.texted(self.tables)
+    def sent_counts(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
+        statement = recipients.sent_counts(self.tables)
         if statement is None or not spellings:
             return {}
         rows = self.connection.execute(statement, {"spellings": sorted(spellings), "since": since})
         return {row[0]: row[1] for row in rows}
 
-    def texted_at(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
-        statement = recipients.texted_at(self.tables)
+    def sent_times(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
+        statement = recipients.sent_times(self.tables)
         if statement is None or not spellings:
             return []
         return list(self.connection.scalars(statement, {"spellings": sorted(spellings), "since": since}))
@@ -126,7 +126,7 @@ class PostgresBookings:
     def recent_event_ids(self, limit: int) -> Sequence[str]:
         booking = self.tables.booking
         stored = cast(booking.c.event_id, Text)
-        statement = select(stored).where(func.btrim(stored) != "", self.tables.mine())
+        statement = select(stored).where(func.btrim(stored) != "", self.tables.in_scope())
         return list(self.connection.scalars(statement.order_by(booking.c.created_at.desc()).limit(limit)))
 
     def shares_reference(self, booking: BookingId) -> bool:
@@ -159,13 +159,13 @@ class PostgresBookings:
         somebody_waits = self.connection.scalar(_SOMEBODY_WAITS, {"table": locked[0], "place": locked[1]})
         return Lock.BUSY if somebody_waits else Lock.HELD
 
-    def queue_row(self, row_id: str) -> OurRow | None:
+    def queue_row(self, row_id: str) -> OwnQueueRow | None:
         queue = self._queue()
         numbers = [cast(queue.c[name], Text) for name in ("recipient_phone", "customer_phone") if name in queue.c]
         body = func.coalesce(cast(queue.c.body, Text), "")
         statement = select(cast(queue.c.provider_id, Text), func.coalesce(*numbers, ""), body)
         found = self.connection.execute(statement.where(queue.c.id == row_id)).first()
-        return OurRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
+        return OwnQueueRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
 
     def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
         if not provider_ids:
@@ -191,7 +191,7 @@ class PostgresBookings:
         queue = self._queue()
         self.connection.execute(insert(queue).values(columns_of(queue, row, status="approved", error=None)))
 
-    def rehearse_sent(self, row_id: str, at: datetime) -> None:
+    def try_mark_sent(self, row_id: str, at: datetime) -> None:
         trial = self.connection.begin_nested()
         self.mark_queue_row(row_id, status="sent", error=None, provider_id=f"SM{'0' * 32}", at=at)
         trial.rollback()
@@ -221,7 +221,7 @@ class PostgresBookings:
                 found[BookingId(key)] = StoredEvent(event_id=event_id, eligible=is_eligible, starts_at=begins)
         return found
 
-    def rehearse_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
+    def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
         trial = self.connection.begin_nested()
         self.store_event_id(booking, seen, event_id, starts_at)
         trial.rollback()
@@ -237,7 +237,7 @@ class PostgresBookings:
                 stored.is_not_distinct_from(seen if seen else null()),
                 conditions.starts_at(self.tables) == starts_at,
                 cast(row.c.status, Text).in_(self.tables.application.statuses),
-                self.tables.mine(),
+                self.tables.in_scope(),
             )
         )
         return self.connection.execute(statement).rowcount == 1

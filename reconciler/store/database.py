@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, ProgrammingError
 
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Server, Transaction
+from reconciler.ports import ServerInfo, Transaction
 from reconciler.store import server
-from reconciler.store.app.conditions import Tables
+from reconciler.store.app.conditions import AppTables
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.ledger.incidents import PostgresEpisodes
+from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.intents import PostgresLedger
 from reconciler.store.ledger.outbox import PostgresOutbox
 from reconciler.store.retention import PostgresRetention
@@ -98,7 +98,7 @@ class Database:
                 )
                 yield connection
         except DBAPIError as error:
-            raise told(error) from None
+            raise as_error(error) from None
 
     def through(self, look: Callable[[Connection, Connection], _Seen]) -> _Seen:
         """What ``look`` sees with two connections at once, neither of them in a transaction.
@@ -111,7 +111,7 @@ class Database:
             with self._engine.connect() as one, self._engine.connect() as other:
                 return look(one, other)
         except DBAPIError as error:
-            raise told(error) from None
+            raise as_error(error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +127,7 @@ class PostgresStore:
     database: Database
     scope: str
     """Whose part of the ledger, where several share the database."""
-    tables: Tables
+    tables: AppTables
     """Built once: SQLAlchemy keeps a statement's SQL as long as its tables stay the same."""
 
     @contextmanager
@@ -140,7 +140,7 @@ class PostgresStore:
         with self.database.transaction() as connection:
             yield self._transaction(connection)
 
-    def server(self) -> Server:
+    def server(self) -> ServerInfo:
         with self.database.transaction(READ) as connection:
             seen = server.about(connection)
         return replace(seen, pooler=self.database.through(server.pooler))
@@ -153,12 +153,12 @@ class PostgresStore:
         return transaction_over(connection, self.scope, self.tables)
 
 
-def transaction_over(connection: Connection, scope: str, tables: Tables) -> Transaction:
+def transaction_over(connection: Connection, scope: str, tables: AppTables) -> Transaction:
     """The ports of one transaction."""
     return Transaction(
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection, scope),
-        episodes=PostgresEpisodes(connection, scope),
+        incidents=PostgresIncidents(connection, scope),
         outbox=PostgresOutbox(connection, scope),
         retention=PostgresRetention(connection, scope, tables),
     )
@@ -189,7 +189,7 @@ _REFUSED_TO_CONNECT = re.compile(
 """While connecting, libpq passes on the server's words only, and no SQLSTATE."""
 
 
-def told(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
+def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     """Names and SQLSTATE only: a database's own message may quote a row."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from reconciler.domain.gaps import Effect
 from reconciler.store import migrate
-from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges, requirements
-from reconciler.store.schema.requirements import Need
+from reconciler.store.schema.requirements import TableRequirements
 
 _HEAD = """\
 -- What reconciler needs in this database by the mapping in cron.yaml, and nothing more; it may be run again.
@@ -50,7 +50,7 @@ class TableRights:
 
     part: str
     """Which part of the mapping it is."""
-    mapped: Mapped
+    mapped: MappedTable
     columns: dict[str, list[str]]
 
     def lines(self, role: str) -> Iterator[str]:
@@ -65,7 +65,7 @@ class TableRights:
 
 
 def script(
-    application: Application, role: str, *, looks: Collection[Effect], repairs: Collection[Effect], read_only: bool
+    application: AppMapping, role: str, *, looks: Collection[Effect], repairs: Collection[Effect], read_only: bool
 ) -> str:
     """The SQL for ``role``, where rules look for the effects in ``looks``, and those in ``repairs`` are mended.
 
@@ -85,20 +85,20 @@ def script(
     return "".join(parts)
 
 
-def _wanted(application: Application, looks: Collection[Effect], repairs: Collection[Effect]) -> list[Need]:
+def _wanted(application: AppMapping, looks: Collection[Effect], repairs: Collection[Effect]) -> list[TableRequirements]:
     """What every job needs: those that mend, those that only report, and the one that asks what is over."""
     found = [requirements.of_dates(application)]
     found += [need for kind in application.watches for need in requirements.of_watch(application, kind)]
     for effect in looks:
         wanted = requirements.of_effect(application, effect)
-        found += wanted if effect in repairs else [need.looking() for need in wanted]
+        found += wanted if effect in repairs else [need.read_only() for need in wanted]
     return found
 
 
-def _tables(application: Application, wanted: Sequence[Need]) -> Iterator[TableRights]:
+def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableRights]:
     """All needs of one table together; their columns in the order of the mapping."""
     for part in _TABLES:
-        mapped: Mapped | None = getattr(application, part)
+        mapped: MappedTable | None = getattr(application, part)
         mine = [need for need in wanted if mapped and need.mapped.label == mapped.label]
         if mapped and mine:
             columns = {
@@ -109,7 +109,7 @@ def _tables(application: Application, wanted: Sequence[Need]) -> Iterator[TableR
             yield TableRights(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
 
 
-def _named(mapped: Mapped, several: Iterable[Iterable[str]]) -> list[str]:
+def _named(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:
     named = dict.fromkeys(name for names in several for name in names)
     known = [name for name in mapped.columns.values() if name in named]
     return [*known, *(name for name in named if name not in known)]

@@ -10,9 +10,9 @@ from reconciler.domain.alerting.incidents import SENTRY
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import IntentId, State
-from reconciler.ports import Kept, Page, Place
+from reconciler.ports import Cursor, IntentPage, Prunable
 from reconciler.store.app import scan
-from reconciler.store.app.conditions import Tables, may_be_to_come
+from reconciler.store.app.conditions import AppTables, may_be_to_come
 from reconciler.store.schema import checks, requirements
 
 _FINAL = "state IN ({})".format(", ".join(f"'{state}'" for state in State if state.is_final))
@@ -37,36 +37,36 @@ _REMOVE_INTENTS = text(f"""
 # A run may go when one that says at least as much came after it: whether the job runs at all (any), when it last did
 # what it should (finished), when it last went all the way back (full).
 _OLD = {
-    Kept.RUNS: """
+    Prunable.RUNS: """
         started_at < :before AND EXISTS (
             SELECT FROM reconciler.run AS later
             WHERE later.job = old.job AND later.scope = old.scope
               AND (later.started_at, later.id) > (old.started_at, old.id)
               AND (later.finished_at IS NOT NULL) >= (old.finished_at IS NOT NULL)
-              AND (later.finished_at IS NOT NULL AND later.full_look)
-                  >= (old.finished_at IS NOT NULL AND old.full_look))
+              AND (later.finished_at IS NOT NULL AND later.full_scan)
+                  >= (old.finished_at IS NOT NULL AND old.full_scan))
     """,
     # What was repaired and not noted yet is still to be told; what is over for another reason never will be.
-    Kept.GAPS: "closed_at < :before AND (noted_at IS NOT NULL OR closed_by <> 'repaired')",
-    Kept.EPISODES: f"""
+    Prunable.GAPS: "closed_at < :before AND (noted_at IS NOT NULL OR closed_by <> 'repaired')",
+    Prunable.EPISODES: f"""
         ended_at < :before AND NOT EXISTS (
             SELECT FROM reconciler.outbox
-            WHERE episode = old.id AND route = '{SENTRY}' AND told_at IS NULL)
+            WHERE incident = old.id AND route = '{SENTRY}' AND delivered_at IS NULL)
     """,
     # An on-call route that took nothing all this time is none any more.
-    Kept.REPORTS: f"created_at < :before AND (told_at IS NOT NULL OR route <> '{SENTRY}')",
+    Prunable.REPORTS: f"created_at < :before AND (delivered_at IS NOT NULL OR route <> '{SENTRY}')",
 }
 _SINCE = {
-    Kept.RUNS: "started_at",
-    Kept.GAPS: "closed_at",
-    Kept.EPISODES: "ended_at",
-    Kept.REPORTS: "created_at",
+    Prunable.RUNS: "started_at",
+    Prunable.GAPS: "closed_at",
+    Prunable.EPISODES: "ended_at",
+    Prunable.REPORTS: "created_at",
 }
 _TABLE = {
-    Kept.RUNS: "reconciler.run",
-    Kept.GAPS: "reconciler.gap",
-    Kept.EPISODES: "reconciler.episode",
-    Kept.REPORTS: "reconciler.outbox",
+    Prunable.RUNS: "reconciler.run",
+    Prunable.GAPS: "reconciler.gap",
+    Prunable.EPISODES: "reconciler.incident",
+    Prunable.REPORTS: "reconciler.outbox",
 }
 _COUNT = {
     what: text(f"SELECT count(*) FROM {_TABLE[what]} AS old WHERE scope = :scope AND {old}")
@@ -88,17 +88,17 @@ class PostgresRetention:
 
     connection: Connection
     scope: str
-    tables: Tables
+    tables: AppTables
 
     def blindness(self) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, [requirements.of_dates(self.tables.application)], writing=False)
 
-    def old_intents(self, before: datetime, most: int, after: Place | None) -> Page:
+    def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:
         at, id_ = after or (None, None)
         values = {"scope": self.scope, "before": before, "most": most, "at": at, "id": id_}
         rows = self.connection.execute(_OLD_INTENTS, values).mappings().all()
         to_come = self._to_come({BookingId(row["booking"]) for row in rows if not row["in_use"]}, before)
-        return Page(
+        return IntentPage(
             intents=[IntentId(row["id"]) for row in rows if not row["in_use"] and row["booking"] not in to_come],
             last=(rows[-1]["updated_at"], IntentId(rows[-1]["id"])) if len(rows) == most else None,
         )
@@ -117,9 +117,9 @@ class PostgresRetention:
             return 0
         return self.connection.execute(_REMOVE_INTENTS, {"intents": list(intents), "before": before}).rowcount
 
-    def count(self, what: Kept, before: datetime) -> int:
+    def count(self, what: Prunable, before: datetime) -> int:
         number: int = self.connection.scalar(_COUNT[what], {"scope": self.scope, "before": before})
         return number
 
-    def remove(self, what: Kept, before: datetime, most: int) -> int:
+    def remove(self, what: Prunable, before: datetime, most: int) -> int:
         return self.connection.execute(_REMOVE[what], {"scope": self.scope, "before": before, "most": most}).rowcount

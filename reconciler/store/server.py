@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from reconciler.ports import Pooler, Server
+from reconciler.ports import Pooler, ServerInfo
 
 _ABOUT = text("""
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number,
@@ -14,10 +14,10 @@ _ABOUT = text("""
 """)
 
 
-def about(connection: Connection) -> Server:
+def about(connection: Connection) -> ServerInfo:
     """Facts about the server as our role sees it; whether a pooler is in between is not among them."""
     about = connection.execute(_ABOUT).mappings().one()
-    return Server(
+    return ServerInfo(
         version=about["version"].split(" ")[0],
         major=about["number"] // 10_000,
         role=about["role"],

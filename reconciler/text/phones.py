@@ -18,7 +18,7 @@ belong to nobody and every trial of this product, ours included, should use them
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """The regions whose national numbers can be read: ISO 3166 codes."""
 _LETTER_BEHIND = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
-"""An extension, a remark, or a number spelled with letters, which the parser would turn into one of somebody else."""
+"""An extension, a note, or a number spelled with letters, which the parser would turn into one of somebody else."""
 _LONGEST = 40
 """Characters; more is not a phone number, and the parser need not see it."""
 

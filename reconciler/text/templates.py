@@ -14,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.sms import Draft
-from reconciler.domain.decide.sms_settlement import carries
+from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.ports import Unwritable
 from reconciler.text.segments import segments
 
@@ -44,7 +44,7 @@ _FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError,
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class MessageTemplate:
     """The text for one status: the queue's trigger, and the template's source."""
 
     trigger: str
@@ -52,9 +52,9 @@ class Wording:
 
 
 class Templates:
-    """``ports.Wording`` over the messages of cron.yaml."""
+    """``ports.MessageTemplate`` over the messages of cron.yaml."""
 
-    def __init__(self, messages: Mapping[str, Wording], zone: ZoneInfo) -> None:
+    def __init__(self, messages: Mapping[str, MessageTemplate], zone: ZoneInfo) -> None:
         self._zone = zone
         self._messages = {
             status: (message.trigger, _ENVIRONMENT.from_string(message.template), _used(message.template))
@@ -67,7 +67,7 @@ class Templates:
         trigger, template, used = self._messages[booking.status]
         known = variables(booking, self._zone)
         body = _render(template, known, used - set(known))
-        if not carries(body, booking.reference):
+        if not contains_reference(body, booking.reference):
             raise Unwritable("ref")
         if len(body) > LONGEST:
             raise Unwritable("length")
@@ -117,7 +117,7 @@ def check_template(source: str) -> list[str]:
         body = template.render(variables(_SAMPLE, ZoneInfo("UTC"))).strip()
     except _FAILURES as error:
         return [f"it cannot be filled: {error}"]
-    if not carries(body, _SAMPLE.reference):
+    if not contains_reference(body, _SAMPLE.reference):
         problems.append("the reference must come out as it is and stand by itself: {{ ref }} without a filter")
     if len(body) > LONGEST:
         problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {LONGEST}")

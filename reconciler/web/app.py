@@ -17,18 +17,18 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, Reconciler
 from reconciler.ports import Services
 from reconciler.settings import Settings
 from reconciler.store.database import READ, Database
-from reconciler.store.views.dashboard import Glance, glance, last_day, last_runs
+from reconciler.store.views.dashboard import DashboardSnapshot, dashboard_snapshot, last_day, last_runs
 from reconciler.store.views.status import require_ledger
 from reconciler.web import metrics
-from reconciler.web.booking_view import Explanation
+from reconciler.web.booking_view import BookingView
 from reconciler.web.chart import chart
-from reconciler.web.db_executor import Asker
+from reconciler.web.db_executor import DbExecutor
 from reconciler.web.rendering import Pages
 from reconciler.web.security import Gate
-from reconciler.web.status_view import sight
+from reconciler.web.status_view import status_view
 
 ROUTES = {
-    "/": "overview",
+    "/": "status",
     "/bookings": "search",
     "/bookings/{booking:path}": "booking",
     "/api/bookings/{booking:path}": "status",
@@ -62,8 +62,8 @@ class Site:
     settings: Settings
     database: Database
     services: Services
-    asker: Asker
-    last: Glance | None = None
+    asker: DbExecutor
+    last: DashboardSnapshot | None = None
     pages: Pages = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,9 +74,9 @@ class Site:
         handlers = {HTTPException: self.mistake, ReconcilerError: self.trouble, Exception: self.bug}
         return Gate(Starlette(routes=routes, exception_handlers=handlers), self.settings.environment.token)
 
-    async def overview(self, request: Request) -> Response:
+    async def status_snapshot(self, request: Request) -> Response:
         self.last = await self.asker.ask(self._glance)
-        return self._overview(self.last)
+        return self._status(self.last)
 
     async def search(self, request: Request) -> Response:
         begins = request.query_params.get("ref", "").strip()
@@ -122,7 +122,7 @@ class Site:
         """The database does not answer, or not as we need it: say so, with what was known last and since when."""
         assert isinstance(error, ReconcilerError)
         if request.url.path == "/":
-            return self._overview(self.last, error)
+            return self._status(self.last, error)
         return self._refuse(request, 503, str(error), error.advice, AGAIN)
 
     def bug(self, request: Request, error: Exception) -> Response:
@@ -130,13 +130,13 @@ class Site:
         said = f"a bug: {type(error).__name__}"
         return self._refuse(request, 500, said, "the log has the place; please report it", None)
 
-    def _overview(self, seen: Glance | None, trouble: ReconcilerError | None = None) -> Response:
+    def _status(self, seen: DashboardSnapshot | None, trouble: ReconcilerError | None = None) -> Response:
         # By the database's clock while it answers: a run that has just ended is not in the future.
         now = seen.at if seen and not trouble else self.services.clock.now()
         page = self.pages.render(
             "status.html",
             trouble=trouble,
-            sight=sight(seen, self.settings.file, now, answers=trouble is None) if seen else None,
+            view=status_view(seen, self.settings.file, now, answers=trouble is None) if seen else None,
             chart=chart(seen.days) if seen else None,
             now=now,
             repairs=self.settings.file.repairs,
@@ -152,7 +152,7 @@ class Site:
         page = self.pages.render("refusal.html", status=status, seen=seen, remedy=remedy)
         return HTMLResponse(page, status, headers=headers)
 
-    async def _explain(self, request: Request) -> Explanation:
+    async def _explain(self, request: Request) -> BookingView:
         booking = request.path_params["booking"]
         if not _is_id(booking):
             raise _Missing
@@ -161,7 +161,7 @@ class Site:
             raise _Missing
         return explanation
 
-    def _explanation(self, written: str) -> Explanation | None:
+    def _explanation(self, written: str) -> BookingView | None:
         # What is no id of their kind (a word where ids are numbers) is found by nobody, and compared with none.
         begin = explanation.beginning_with(written, FOUND, self.services)
         booking = next((one for one in begin if one.lower() == written.lower()), None)
@@ -169,15 +169,15 @@ class Site:
         if found is None:
             return None
         runs = last_runs(self.database, self.settings.file.running(), self.settings.runner().scope)
-        return Explanation(found, self.settings.file, runs, self.services.clock.now())
+        return BookingView(found, self.settings.file, runs, self.services.clock.now())
 
-    def _glance(self) -> Glance:
+    def _glance(self) -> DashboardSnapshot:
         file = self.settings.file
-        return glance(self.database, file.running(), self.settings.runner().scope, file.timezone)
+        return dashboard_snapshot(self.database, file.running(), self.settings.runner().scope, file.timezone)
 
     def _reading(self) -> metrics.Reading:
         counted = last_day(self.database, list(metrics.PROVIDERS), self.settings.runner().scope)
-        return metrics.Reading(glance=self._glance(), last_day=counted, file=self.settings.file)
+        return metrics.Reading(snapshot=self._glance(), last_day=counted, file=self.settings.file)
 
     async def _failing(self) -> Sequence[str]:
         try:

@@ -5,38 +5,38 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Refusal, Standing
+from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Refusal, VerdictStatus
 from reconciler.domain.explain.wording import ASKED, CHECKED, COMMON
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.explain.explanation import Explained, RuleExplained
+from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings.file.model import CronFile
 from reconciler.store.views.status import LastRun
 from reconciler.web.health_mark import Mark
 
 WORDS = {
-    Standing.FINE: "fine",
-    Standing.NOT_ASKED: "not asked",
-    Standing.WAITING: "waiting",
-    Standing.REFUSED: "needs a person",
-    Standing.REPAIR: "gap",
+    VerdictStatus.OK: "fine",
+    VerdictStatus.NOT_APPLICABLE: "not asked",
+    VerdictStatus.HELD: "waiting",
+    VerdictStatus.NEEDS_HUMAN: "needs a person",
+    VerdictStatus.REPAIRABLE: "gap",
 }
 MARKS = {
-    Standing.FINE: Mark.WELL,
-    Standing.NOT_ASKED: Mark.OFF,
-    Standing.WAITING: Mark.WORKING,
-    Standing.REFUSED: Mark.YOURS,
-    Standing.REPAIR: Mark.WORKING,
+    VerdictStatus.OK: Mark.WELL,
+    VerdictStatus.NOT_APPLICABLE: Mark.OFF,
+    VerdictStatus.HELD: Mark.WORKING,
+    VerdictStatus.NEEDS_HUMAN: Mark.YOURS,
+    VerdictStatus.REPAIRABLE: Mark.WORKING,
 }
 STABLE = {
-    Standing.FINE: "fine",
-    Standing.NOT_ASKED: "not_asked",
-    Standing.WAITING: "waiting",
-    Standing.REFUSED: "refused",
-    Standing.REPAIR: "gap",
+    VerdictStatus.OK: "fine",
+    VerdictStatus.NOT_APPLICABLE: "not_asked",
+    VerdictStatus.HELD: "waiting",
+    VerdictStatus.NEEDS_HUMAN: "refused",
+    VerdictStatus.REPAIRABLE: "gap",
 }
 """The same for programs."""
-URGENCY = (Standing.REFUSED, Standing.REPAIR, Standing.WAITING)
+URGENCY = (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
 """Of several gaps of one text, the one that is told."""
 
 
@@ -54,7 +54,7 @@ class Fact:
 class Card:
     """One rule."""
 
-    rule: RuleExplained
+    rule: RuleExplanation
     mark: Mark
     word: str
     why: str
@@ -64,10 +64,10 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class BookingView:
     """An explanation in words; ``runs``: the last run of each job, as far as the ledger knows it."""
 
-    explained: Explained
+    explained: Explanation
     file: CronFile
     runs: Mapping[str, LastRun]
     at: datetime
@@ -101,7 +101,7 @@ class Explanation:
             else None,
         }
 
-    def _one(self, rule: RuleExplained) -> dict[str, object]:
+    def _one(self, rule: RuleExplanation) -> dict[str, object]:
         verdict = rule.verdict
         return {
             "standing": STABLE[verdict.standing],
@@ -113,7 +113,7 @@ class Explanation:
             "open_since": rule.gap.opened_at.isoformat() if rule.gap else None,
         }
 
-    def _card(self, rule: RuleExplained) -> Card:
+    def _card(self, rule: RuleExplanation) -> Card:
         verdict = rule.verdict
         own = [
             _condition(name, holds=holds, decides=name == verdict.reason)
@@ -142,11 +142,11 @@ def _seen(check: Check) -> str:
     return check.seen
 
 
-def _why(rule: RuleExplained) -> str:
+def _why(rule: RuleExplanation) -> str:
     return LABELS.get(rule.verdict.reason, rule.verdict.reason) or "nothing stands in the way"
 
 
-def _telling(texts: Sequence[RuleExplained]) -> RuleExplained:
+def _telling(texts: Sequence[RuleExplanation]) -> RuleExplanation:
     """Whether there is a text at all, unless something is wrong with the one there is."""
     gaps = [rule for rule in texts if rule.verdict.is_gap]
     return min(gaps, key=lambda rule: URGENCY.index(rule.verdict.standing), default=texts[0])

@@ -22,7 +22,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ChartColumn:
     """One day."""
 
     day: Day
@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     most: int
     """What the whole height stands for."""
     found: int
@@ -55,12 +55,12 @@ def chart(days: Sequence[Day]) -> Chart:
     )
 
 
-def _column(day: Day, middle: float, most: int) -> Column:
+def _column(day: Day, middle: float, most: int) -> ChartColumn:
     bars = (
         _bar("found", middle - BAR - BETWEEN / 2, day.found, most),
         _bar("repaired", middle + BETWEEN / 2, day.repaired, most),
     )
-    return Column(day=day, middle=middle, label=f"{day.day:%a} {day.day.day}", bars=bars)
+    return ChartColumn(day=day, middle=middle, label=f"{day.day:%a} {day.day.day}", bars=bars)
 
 
 def _bar(what: str, x: float, number: int, most: int) -> Bar:

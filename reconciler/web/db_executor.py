@@ -13,7 +13,7 @@ AT_ONCE = 2
 """As many questions as the database has connections for us; the others stand in line."""
 
 
-class Asker:
+class DbExecutor:
     """Asks in threads of its own. A database that went mute keeps those, and nobody waits longer than ``patience``."""
 
     def __init__(self, patience: timedelta) -> None:

@@ -8,7 +8,7 @@ from reconciler.domain.decide.policies import Deliver, Policy
 from reconciler.domain.formatting import ago
 from reconciler.domain.gaps import GapKind
 from reconciler.settings.file.model import CronFile
-from reconciler.store.views.dashboard import Fault, Glance
+from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow
 from reconciler.web.health_mark import Mark
 
 NAMES = {
@@ -20,60 +20,60 @@ NAMES = {
     GapKind.INTEGRATION_SCHEDULER: "Schedule",
 }
 LOOKED_AT_BY = {
-    GapKind.INTEGRATION_SCHEMA: ("integrations", "missing_sms", "missing_events", "sms_delivery"),
-    GapKind.INTEGRATION_TWILIO: ("integrations", "missing_sms"),
-    GapKind.INTEGRATION_GOOGLE: ("integrations", "missing_events"),
+    GapKind.INTEGRATION_SCHEMA: ("integrations", "sms_missing", "calendar_missing", "sms_delivery"),
+    GapKind.INTEGRATION_TWILIO: ("integrations", "sms_missing"),
+    GapKind.INTEGRATION_GOOGLE: ("integrations", "calendar_missing"),
 }
 """Which jobs would have found it broken; for one that is not named, the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Light:
+class IntegrationView:
     """One integration."""
 
     name: str
     mark: Mark
     says: str
-    faults: Sequence[Fault] = ()
+    faults: Sequence[FaultRow] = ()
 
 
 def name_of(kind: GapKind) -> str:
     return NAMES.get(kind, kind.rpartition(".")[2].capitalize())
 
 
-def light(
-    kind: GapKind, glance: Glance, file: CronFile, behind: Collection[str], now: datetime, *, answers: bool
-) -> Light:
+def integration_view(
+    kind: GapKind, snapshot: DashboardSnapshot, file: CronFile, behind: Collection[str], now: datetime, *, answers: bool
+) -> IntegrationView:
     """``behind``: jobs that are late; ``answers``: the database does."""
-    faults = tuple(fault for fault in glance.faults if fault.kind is kind)
+    faults = tuple(fault for fault in snapshot.faults if fault.kind is kind)
     name = name_of(kind)
     if faults:
         since = min(fault.since for fault in faults)
-        return Light(name=name, mark=Mark.BROKEN, says=f"broken for {ago(now - since)}", faults=faults)
+        return IntegrationView(name=name, mark=Mark.BROKEN, says=f"broken for {ago(now - since)}", faults=faults)
     if kind is GapKind.INTEGRATION_DATABASE:
         if not answers:
-            return Light(name=name, mark=Mark.BROKEN, says="does not answer as it should")
-        return Light(name=name, mark=Mark.WELL, says="well: it has just answered")
+            return IntegrationView(name=name, mark=Mark.BROKEN, says="does not answer as it should")
+        return IntegrationView(name=name, mark=Mark.WELL, says="well: it has just answered")
     if kind is GapKind.INTEGRATION_SCHEDULER:
-        return _schedule_light(name, behind, glance)
+        return _schedule_light(name, behind, snapshot)
     if not _wanted(kind, file):
-        return Light(name=name, mark=Mark.OFF, says="not needed: cron.yaml repairs nothing through it")
+        return IntegrationView(name=name, mark=Mark.OFF, says="not needed: cron.yaml repairs nothing through it")
     lookers = LOOKED_AT_BY.get(kind, ("integrations",))
-    seen = [(glance.ended[job].at, job) for job in lookers if job in glance.ended]
+    seen = [(snapshot.ended[job].at, job) for job in lookers if job in snapshot.ended]
     if not seen:
-        return Light(name=name, mark=Mark.UNKNOWN, says="not looked at yet")
+        return IntegrationView(name=name, mark=Mark.UNKNOWN, says="not looked at yet")
     at, job = max(seen)
     if job in behind:
-        return Light(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(now - at)} ago, not looked at since")
-    return Light(name=name, mark=Mark.WELL, says=f"well {ago(now - at)} ago")
+        return IntegrationView(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(now - at)} ago, not looked at since")
+    return IntegrationView(name=name, mark=Mark.WELL, says=f"well {ago(now - at)} ago")
 
 
-def _schedule_light(name: str, behind: Collection[str], glance: Glance) -> Light:
-    if not glance.runs:
-        return Light(name=name, mark=Mark.UNKNOWN, says="no job has run yet")
+def _schedule_light(name: str, behind: Collection[str], snapshot: DashboardSnapshot) -> IntegrationView:
+    if not snapshot.runs:
+        return IntegrationView(name=name, mark=Mark.UNKNOWN, says="no job has run yet")
     if behind:
-        return Light(name=name, mark=Mark.BROKEN, says=f"late: {', '.join(sorted(behind))}")
-    return Light(name=name, mark=Mark.WELL, says="well: every job ran when it should")
+        return IntegrationView(name=name, mark=Mark.BROKEN, says=f"late: {', '.join(sorted(behind))}")
+    return IntegrationView(name=name, mark=Mark.WELL, says="well: every job ran when it should")
 
 
 def _wanted(kind: GapKind, file: CronFile) -> bool:

@@ -15,11 +15,11 @@ from prometheus_client.registry import Collector
 
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import State
-from reconciler.engine.reconcile.results import Became
+from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
 from reconciler.settings.file.model import CronFile
-from reconciler.store.views.dashboard import Glance, LastDay
-from reconciler.store.views.status import Turn
+from reconciler.store.views.dashboard import DashboardSnapshot, LastDay
+from reconciler.store.views.status import GapState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -43,11 +43,11 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_job_late": ("1 if the job should have finished a run by now and did not", ("job",)),
 }
 """Every metric: what it says, and its labels. docs/page.md lists the same."""
-PROVIDERS = {"missing_sms": (Effect.TEXT, "twilio"), "missing_events": (Effect.EVENT, "google")}
+PROVIDERS = {"sms_missing": (Effect.SMS, "twilio"), "calendar_missing": (Effect.CALENDAR, "google")}
 ANSWERS = {
-    "accepted": (Became.SENT, Became.CREATED),
-    "unknown": (Became.UNKNOWN,),
-    "broken": (Became.BROKEN,),
+    "accepted": (AttemptStatus.SENT, AttemptStatus.CREATED),
+    "unknown": (AttemptStatus.UNKNOWN,),
+    "broken": (AttemptStatus.BROKEN,),
 }
 """What a provider's answer meant -> what became of the repair. Refusals are counted by their intents."""
 
@@ -56,7 +56,7 @@ ANSWERS = {
 class Reading:
     """What one scrape found."""
 
-    glance: Glance
+    snapshot: DashboardSnapshot
     last_day: LastDay
     file: CronFile
 
@@ -76,31 +76,31 @@ class _Once(Collector):
         yield _family("reconciler_info", [((version("reconciler"),), 1)])
         yield _family("reconciler_database_up", [((), int(self._reading is not None))])
         if self._reading:
-            yield from _gaps(self._reading.glance)
+            yield from _gaps(self._reading.snapshot)
             yield from _repairs(self._reading.last_day)
             yield from _jobs(self._reading)
 
 
-def _gaps(glance: Glance) -> Iterator[Metric]:
+def _gaps(snapshot: DashboardSnapshot) -> Iterator[Metric]:
     numbers = dict.fromkeys(GapKind, 0)
     ages = dict.fromkeys(GapKind, 0.0)
-    turns = dict.fromkeys(Turn, 0)
+    turns = dict.fromkeys(GapState, 0)
     causes: dict[tuple[str, ...], float] = {}
-    for group in glance.groups:
+    for group in snapshot.groups:
         gaps = group.gaps
         numbers[gaps.kind] += gaps.number
-        ages[gaps.kind] = max(ages[gaps.kind], (glance.at - gaps.oldest).total_seconds())
-        turns[gaps.turn] += gaps.number
+        ages[gaps.kind] = max(ages[gaps.kind], (snapshot.at - gaps.oldest).total_seconds())
+        turns[gaps.state] += gaps.number
         causes[gaps.kind, gaps.cause] = causes.get((gaps.kind, gaps.cause), 0) + gaps.number
-    for fault in glance.faults:
+    for fault in snapshot.faults:
         numbers[fault.kind] += 1
-        ages[fault.kind] = max(ages[fault.kind], (glance.at - fault.since).total_seconds())
+        ages[fault.kind] = max(ages[fault.kind], (snapshot.at - fault.since).total_seconds())
     yield _family("reconciler_gaps_open", [((kind,), number) for kind, number in numbers.items()])
     yield _family("reconciler_gaps_open_by_cause", causes.items())
     yield _family("reconciler_gaps_open_by_turn", [((turn,), number) for turn, number in turns.items()])
     yield _family("reconciler_gap_oldest_age_seconds", [((kind,), age) for kind, age in ages.items()])
     states = [(effect, state) for effect in Effect for state in (State.UNKNOWN, State.NEEDS_HUMAN)]
-    yield _family("reconciler_unsettled", [(key, glance.unsettled.get(key, 0)) for key in states])
+    yield _family("reconciler_unsettled", [(key, snapshot.unsettled.get(key, 0)) for key in states])
 
 
 def _repairs(last_day: LastDay) -> Iterator[Metric]:
@@ -116,10 +116,10 @@ def _repairs(last_day: LastDay) -> Iterator[Metric]:
 
 
 def _jobs(reading: Reading) -> Iterator[Metric]:
-    glance, names = reading.glance, sorted(reading.file.running())
-    ended = {name: glance.ended[name] for name in names if name in glance.ended}
+    snapshot, names = reading.snapshot, sorted(reading.file.running())
+    ended = {name: snapshot.ended[name] for name in names if name in snapshot.ended}
     lasted = [((name,), (one.at - one.began_at).total_seconds()) for name, one in ended.items()]
-    behind = {one.job for one in late(reading.file, {name: one.at for name, one in ended.items()}, glance.at)}
+    behind = {one.job for one in late(reading.file, {name: one.at for name, one in ended.items()}, snapshot.at)}
     yield _family("reconciler_pass_duration_seconds", lasted)
     yield _family(
         "reconciler_job_last_success_timestamp_seconds", [((name,), one.at.timestamp()) for name, one in ended.items()]

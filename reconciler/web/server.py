@@ -15,7 +15,7 @@ from reconciler.ports import Mandate
 from reconciler.settings import Settings
 from reconciler.settings.env.reader import is_loopback
 from reconciler.web.app import Site
-from reconciler.web.db_executor import Asker
+from reconciler.web.db_executor import DbExecutor
 from reconciler.wiring import assembly
 
 DEFAULT = "127.0.0.1:8080"
@@ -51,7 +51,7 @@ class PageServer:
     """A page that answers."""
 
     url: str
-    asker: Asker
+    asker: DbExecutor
     server: uvicorn.Server
     thread: Thread
 
@@ -96,7 +96,7 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
         stack.enter_context(bound)
         database = stack.enter_context(assembly.page_database(settings))
         services = stack.enter_context(assembly.services(settings, Mandate(act=False), over=database))
-        asker = Asker(assembly.PAGE_PATIENCE)
+        asker = DbExecutor(assembly.PAGE_PATIENCE)
         config = uvicorn.Config(
             Site(settings, database, services, asker).app(),
             log_config=None,

@@ -16,13 +16,14 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.service.lateness import late, next_time
 from reconciler.settings.file.model import CronFile, Job
-from reconciler.store.views.dashboard import Fault, Glance, Group
-from reconciler.store.views.status import LastRun, Turn
+from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow, OpenGapGroup
+from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark
-from reconciler.web.integration_view import Light, light, name_of
+from reconciler.web.integration_view import IntegrationView, integration_view, name_of
 
-TURNS = {Turn.REFUSED: "for a person", Turn.REPAIRABLE: "for the next pass", Turn.WAITING: "waiting"}
-COUNTED = ("repaired", "left", "told")
+TURNS = {GapState.REFUSED: "for a person", GapState.REPAIRABLE: "for the next pass", GapState.WAITING: "waiting"}
+COUNTED = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
+"""Counts of a run that the page shows, and what it calls them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,72 +55,74 @@ class Todo:
     title: str
     says: str
     remedy: str
-    group: Group | None = None
+    group: OpenGapGroup | None = None
     """Whose bookings are named."""
-    fault: Fault | None = None
+    fault: FaultRow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    glance: Glance
+class StatusView:
+    snapshot: DashboardSnapshot
     mark: Mark
     headline: str
     below: str
     todos: Sequence[Todo]
-    lights: Sequence[Light]
+    integrations: Sequence[IntegrationView]
     gaps: Sequence[GapRow]
     jobs: Sequence[JobRow]
 
     @property
     def number(self) -> int:
         """Of open gaps."""
-        return sum(group.gaps.number for group in self.glance.groups)
+        return sum(group.gaps.number for group in self.snapshot.groups)
 
 
-def sight(glance: Glance, file: CronFile, now: datetime, *, answers: bool = True) -> Sight:
-    """What follows from the glance ``now``; ``answers``: the database does, and the glance is a new one."""
-    finished = {name: ended.at for name, ended in glance.ended.items()}
+def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, answers: bool = True) -> StatusView:
+    """What follows from the snapshot ``now``; ``answers``: the database does, and the snapshot is a new one."""
+    finished = {name: ended.at for name, ended in snapshot.ended.items()}
     behind = {one.job for one in late(file, finished, now)}
-    jobs = [_job(name, job, glance, behind, now, file.timezone) for name, job in sorted(file.running().items())]
-    lights = [light(kind, glance, file, behind, now, answers=answers) for kind in GapKind if kind.is_integration]
-    todos = [*_broken(glance), *_schedule(jobs), *_yours(glance)]
-    mark = _mark(glance, jobs, todos)
-    headline, below = _headline(mark, glance, todos)
-    return Sight(
-        glance=glance,
+    jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
+    lights = [
+        integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in GapKind if kind.is_integration
+    ]
+    todos = [*_broken(snapshot), *_schedule(jobs), *_yours(snapshot)]
+    mark = _mark(snapshot, jobs, todos)
+    headline, below = _headline(mark, snapshot, todos)
+    return StatusView(
+        snapshot=snapshot,
         mark=mark,
         headline=headline,
         below=below,
         todos=todos,
-        lights=lights,
-        gaps=list(_gaps(glance)),
+        integrations=lights,
+        gaps=list(_gaps(snapshot)),
         jobs=jobs,
     )
 
 
-def why(group: Group) -> str:
+def why(group: OpenGapGroup) -> str:
     """Why these gaps are open, in a few words."""
     return LABELS.get(group.gaps.reason, group.gaps.reason) or "the next pass mends it"
 
 
-def is_yours(group: Group) -> bool:
+def is_yours(group: OpenGapGroup) -> bool:
     """Whether nothing moves without a person; the breaker's refusal too waits for somebody's word."""
-    return group.gaps.turn is Turn.REFUSED or group.gaps.reason == Hold.BREAKER
+    return group.gaps.state is GapState.REFUSED or group.gaps.reason == Hold.BREAKER
 
 
-def _mark(glance: Glance, jobs: Sequence[JobRow], todos: Sequence[Todo]) -> Mark:
+def _mark(snapshot: DashboardSnapshot, jobs: Sequence[JobRow], todos: Sequence[Todo]) -> Mark:
     if any(todo.mark is Mark.BROKEN for todo in todos):
         return Mark.BROKEN
     if not any(row.run for row in jobs):
         return Mark.UNKNOWN
     if todos:
         return Mark.YOURS
-    return Mark.WORKING if glance.groups or glance.unsettled else Mark.WELL
+    return Mark.WORKING if snapshot.groups or snapshot.unsettled else Mark.WELL
 
 
-def _headline(mark: Mark, glance: Glance, todos: Sequence[Todo]) -> tuple[str, str]:
-    number = sum(group.gaps.number for group in glance.groups)
-    yours = sum(group.gaps.number for group in glance.groups if is_yours(group))
+def _headline(mark: Mark, snapshot: DashboardSnapshot, todos: Sequence[Todo]) -> tuple[str, str]:
+    number = sum(group.gaps.number for group in snapshot.groups)
+    yours = sum(group.gaps.number for group in snapshot.groups if is_yours(group))
     broken = [todo for todo in todos if todo.mark is Mark.BROKEN]
     open_ = f"{_counted(number, 'gap')} open" if number else "No gap is open"
     match mark:
@@ -137,14 +140,14 @@ def _headline(mark: Mark, glance: Glance, todos: Sequence[Todo]) -> tuple[str, s
             return "All is well", "Every booking that was looked at has the text and the event it should have."
 
 
-def _gaps(glance: Glance) -> Iterator[GapRow]:
-    of_one: dict[tuple[GapKind, Cause], list[Group]] = {}
-    for group in glance.groups:
+def _gaps(snapshot: DashboardSnapshot) -> Iterator[GapRow]:
+    of_one: dict[tuple[GapKind, Cause], list[OpenGapGroup]] = {}
+    for group in snapshot.groups:
         of_one.setdefault((group.gaps.kind, group.gaps.cause), []).append(group)
     for (kind, cause), groups in of_one.items():
-        whose: Counter[Turn] = Counter()
+        whose: Counter[GapState] = Counter()
         for group in groups:
-            whose[group.gaps.turn] += group.gaps.number
+            whose[group.gaps.state] += group.gaps.number
         yield GapRow(
             kind=kind,
             cause=cause,
@@ -154,8 +157,8 @@ def _gaps(glance: Glance) -> Iterator[GapRow]:
         )
 
 
-def _broken(glance: Glance) -> Iterator[Todo]:
-    for fault in glance.faults:
+def _broken(snapshot: DashboardSnapshot) -> Iterator[Todo]:
+    for fault in snapshot.faults:
         broken = f"{name_of(fault.kind)}: {fault.code.replace('_', ' ')}"
         yield Todo(mark=Mark.BROKEN, title=broken, says=fault.seen, remedy=fault.remedy, fault=fault)
 
@@ -172,13 +175,13 @@ def _schedule(jobs: Sequence[JobRow]) -> Iterator[Todo]:
         )
 
 
-def _yours(glance: Glance) -> Iterator[Todo]:
-    waiting = sum(number for (_, state), number in glance.unsettled.items() if state == State.NEEDS_HUMAN)
+def _yours(snapshot: DashboardSnapshot) -> Iterator[Todo]:
+    waiting = sum(number for (_, state), number in snapshot.unsettled.items() if state == State.NEEDS_HUMAN)
     if waiting:
         said = f"{_counted(waiting, 'repair')}: only a person can find out what became of it"
         remedy = "`reconciler resolve` lists them and says how to go on"
         yield Todo(mark=Mark.YOURS, title="A person's word is needed", says=said, remedy=remedy)
-    for group in sorted(glance.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
+    for group in sorted(snapshot.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
         if is_yours(group):
             named = {**WOULD_CHANGE, **FOR_A_PERSON}
             remedy = named.get(group.gaps.reason) or remedy_of(group.gaps.kind, group.gaps.cause)
@@ -186,8 +189,10 @@ def _yours(glance: Glance) -> Iterator[Todo]:
             yield Todo(mark=Mark.YOURS, title=why(group), says=said, remedy=remedy, group=group)
 
 
-def _job(name: str, job: Job, glance: Glance, behind: Collection[str], now: datetime, zone: ZoneInfo) -> JobRow:
-    run = glance.runs.get(name)
+def _job(
+    name: str, job: Job, snapshot: DashboardSnapshot, behind: Collection[str], now: datetime, zone: ZoneInfo
+) -> JobRow:
+    run = snapshot.runs.get(name)
     return JobRow(
         name=name,
         when=job.when,
@@ -201,7 +206,7 @@ def _job(name: str, job: Job, glance: Glance, behind: Collection[str], now: date
 def _said(run: LastRun) -> str:
     if run.result is None:
         return "is running, or died"
-    numbers = ", ".join(f"{run.counts[name]:,} {name}" for name in COUNTED if run.counts.get(name))
+    numbers = ", ".join(f"{run.counts[name]:,} {said}" for name, said in COUNTED.items() if run.counts.get(name))
     return f"{run.result.replace('_', ' ')}{f': {numbers}' if numbers else ''}"
 
 

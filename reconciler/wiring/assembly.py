@@ -14,30 +14,30 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from reconciler.domain.decide.policies import Policy
-from reconciler.domain.drill import Drilled
+from reconciler.domain.drill import DrillResult
 from reconciler.domain.gaps import Effect
 from reconciler.engine.drill import fire_drill
-from reconciler.ports import Calendar, Clock, Mandate, Reporter, Route, Services, SmsGateway
+from reconciler.ports import Calendar, Clock, Mandate, Notifier, Route, Services, SmsGateway
 from reconciler.providers.google import credentials
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.reporting import logs
-from reconciler.reporting.heartbeats import Switches
+from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.reporting.oncall import OncallRoute
-from reconciler.reporting.sentry.issues import Issues
-from reconciler.reporting.sentry.notifier import SentryReporter
+from reconciler.reporting.sentry.issues import IssueResolver
+from reconciler.reporting.sentry.notifier import SentryNotifier
 from reconciler.settings import Settings, load
 from reconciler.settings.env.alerting import Sentry
 from reconciler.settings.env.google import Google, ServiceAccount
 from reconciler.settings.file.values import TableName
-from reconciler.store.app.conditions import Tables
-from reconciler.store.app.mapping import Application, Mapped, Watch
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.mapping import AppMapping, MappedTable, Watch
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.grants import script
 from reconciler.store.views.status import require_ledger
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
-from reconciler.wiring.drill_stage import DrillStage
+from reconciler.wiring.drill_stage import ShadowDrillStage
 
 PAGE_PATIENCE = timedelta(seconds=2)
 """So long whoever opens the status page may wait for the database."""
@@ -84,26 +84,26 @@ def page_database(chosen: Settings) -> Database:
     )
 
 
-def reporter(sentry: Sentry | None) -> Reporter | None:
+def notifier(sentry: Sentry | None) -> Notifier | None:
     """Who tells people, if anybody listens."""
     if sentry is None:
         return None
     resolving = sentry.resolving
-    return SentryReporter(
+    return SentryNotifier(
         dsn=sentry.dsn,
         environment=sentry.environment,
         release=f"reconciler@{version('reconciler')}",
-        issues=Issues(url=resolving.url, organization=resolving.organization, token=resolving.token)
+        issues=IssueResolver(url=resolving.url, organization=resolving.organization, token=resolving.token)
         if resolving
         else None,
     )
 
 
-def switches(chosen: Settings) -> Switches:
+def switches(chosen: Settings) -> Heartbeats:
     """The dead man's switches of the jobs that have one."""
     urls = chosen.environment.listeners.switches
     jobs = chosen.file.running()
-    return Switches({name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls})
+    return Heartbeats({name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls})
 
 
 def oncall(chosen: Settings) -> tuple[Route, ...]:
@@ -137,23 +137,23 @@ def services(
             with connected.transaction() as connection:
                 require_ledger(connection, writing=True)
         yield Services(
-            store=PostgresStore(connected, chosen.runner().scope, Tables.of(application(chosen))),
+            store=PostgresStore(connected, chosen.runner().scope, AppTables.of(application(chosen))),
             clock=clock or SystemClock(stop),
             phones=Phones(chosen.file.rules.sms_missing.region),
             wording=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
             calendar=_calendar(chosen, stack),
-            texts=chosen.text_policy(),
-            events=chosen.event_policy(),
-            text_limits=chosen.text_limits(),
-            event_limits=chosen.event_limits(),
+            sms_policy=chosen.sms_policy(),
+            calendar_policy=chosen.calendar_policy(),
+            sms_limits=chosen.sms_limits(),
+            calendar_limits=chosen.calendar_limits(),
             window=replace(chosen.window(), at_start=at_start),
             mandate=mandate,
             repairs=chosen.file.repairs,
-            watched=frozenset(chosen.watches()),
+            report_only=frozenset(chosen.report_only_rules()),
             suspended=chosen.environment.suspended,
             runner=chosen.runner(),
-            reporter=reporter(chosen.environment.sentry) if mandate.act else None,
+            notifier=notifier(chosen.environment.sentry) if mandate.act else None,
             oncall=oncall(chosen) if mandate.act else (),
             announce=logs.announce,
             deadlines=chosen.deadlines(),
@@ -165,32 +165,32 @@ def services(
         )
 
 
-def drill(chosen: Settings, late: Callable[[], str] = str) -> Drilled:
+def drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:
     """A fire drill; ``late`` says which jobs should have run by now and did not, where the service cannot know it."""
     with services(chosen, Mandate(act=False)) as parts, database(chosen) as connected:
-        stage = DrillStage(
+        stage = ShadowDrillStage(
             settings=chosen,
             database=connected,
             application=application(chosen),
             services=parts,
-            reporter=reporter(chosen.environment.sentry),
+            notifier=notifier(chosen.environment.sentry),
             late=late,
         )
         return fire_drill.drill(stage)
 
 
-def application(chosen: Settings) -> Application:
+def application(chosen: Settings) -> AppMapping:
     """The mapping onto the application's tables, as the store needs it."""
     bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
     customers = bookings.customers
-    return Application(
+    return AppMapping(
         bookings=_mapped(bookings.table, bookings.columns),
         customers=_mapped(customers.table, customers.columns) if customers else None,
         queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
         statuses=bookings.statuses,
         only=bookings.only,
-        asked_for=chosen.asked_for(),
+        rule_filters=chosen.rule_filters(),
         grace=bookings.grace,
         date_tbd_note=bookings.date_tbd_note,
         active_customer=customers.active if customers else "",
@@ -199,25 +199,25 @@ def application(chosen: Settings) -> Application:
             sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
         ),
         deliver=rule.deliver,
-        watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.watches().items()},
+        watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.report_only_rules().items()},
     )
 
 
 def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
     """The SQL that gives ``role`` what this mapping needs."""
-    policies = {Effect.TEXT: chosen.text_policy().policy, Effect.EVENT: chosen.event_policy().policy}
+    policies = {Effect.SMS: chosen.sms_policy().policy, Effect.CALENDAR: chosen.calendar_policy().policy}
     looks = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
     repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
     return script(application(chosen), role, looks=looks, repairs=repairs, read_only=read_only)
 
 
 def _needs_queue(chosen: Settings) -> bool:
-    return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.watches())
+    return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.report_only_rules())
 
 
-def _mapped(table: TableName, columns: BaseModel) -> Mapped:
+def _mapped(table: TableName, columns: BaseModel) -> MappedTable:
     named = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
-    return Mapped(schema=table.schema, name=table.name, columns=named)
+    return MappedTable(schema=table.schema, name=table.name, columns=named)
 
 
 def _gateway(chosen: Settings) -> SmsGateway | None:
@@ -250,8 +250,8 @@ def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
 def _google_access(google: Google) -> credentials.Access:
     access = google.access
     if isinstance(access, ServiceAccount):
-        return credentials.ServiceAccount(key=access.key, delegate=access.delegate, token_url=google.token_url)
-    return credentials.OAuthClient(
+        return credentials.ServiceAccountAccess(key=access.key, delegate=access.delegate, token_url=google.token_url)
+    return credentials.OAuthAccess(
         client_id=access.client_id,
         client_secret=access.client_secret,
         refresh_token=access.refresh_token,

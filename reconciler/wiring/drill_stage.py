@@ -1,5 +1,5 @@
 """Where a fire drill takes place (``ports.Stage``): cron.yaml's jobs on a schedule of their own, the real ledger and
-copies of the application's tables in a transaction that is undone, providers in memory, and the real sink.
+copies of the application's tables in a transaction that is rolled_back, providers in memory, and the real sink.
 """
 
 import uuid
@@ -8,24 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.domain.alerting.alerts import Report
+from reconciler.domain.alerting.alerts import Alert
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.policies import QuietHours
-from reconciler.domain.drill import Seed
+from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.repairer import LONG_AGO
-from reconciler.ports import Clock, Reporter, Runner, Services, Window
+from reconciler.ports import Clock, Notifier, Runner, Services, Window
 from reconciler.providers.memory import MemoryCalendar, MemoryGateway
-from reconciler.reporting.memory import MemoryReporter
+from reconciler.reporting.memory import MemoryNotifier
 from reconciler.schedule import never_started
 from reconciler.settings import Settings
-from reconciler.store.app.conditions import Tables
-from reconciler.store.app.mapping import Application
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.mapping import AppMapping
 from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
-from reconciler.store.drill.fixtures import Planter
-from reconciler.store.drill.rollback_store import RehearsalStore, undone
+from reconciler.store.drill.fixtures import FixtureWriter
+from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
 from reconciler.store.views.status import require_ledger
 
 PATIENCE = timedelta(seconds=10)
@@ -35,7 +35,7 @@ MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class StandStill:
+class FrozenClock:
     """``ports.Clock`` that stands, and waits for nothing."""
 
     moment: datetime
@@ -51,15 +51,15 @@ class StandStill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrillStage:
+class ShadowDrillStage:
     """``ports.Stage`` for one installation."""
 
     settings: Settings
     database: Database
-    application: Application
+    application: AppMapping
     services: Services
     """The real ones: the drill has everything of them but what it must not touch."""
-    reporter: Reporter | None
+    notifier: Notifier | None
     late: Callable[[], str]
     """Which jobs should have run by now and did not; '' where whoever asks is the service itself."""
 
@@ -85,51 +85,54 @@ class DrillStage:
         return None
 
     @contextmanager
-    def rehearsal(self) -> Iterator["DrillRehearsal"]:
-        with undone(self.database) as connection:
+    def environment(self) -> Iterator["ShadowEnvironment"]:
+        with rolled_back(self.database) as connection:
             require_ledger(connection)
             problems = shadow_tables.differences(connection, self.application)
             if problems:
                 raise shadow_tables.advice(problems)
             own = f"drill {uuid.uuid4().hex}"
-            clock = StandStill(_daytime(self.services.texts.quiet_hours, self.services.clock.now()))
-            reporter, application = MemoryReporter(), shadow_tables.on_copies(self.application)
+            clock = FrozenClock(_daytime(self.services.sms_policy.quiet_hours, self.services.clock.now()))
+            notifier, application = MemoryNotifier(), shadow_tables.on_copies(self.application)
             services = replace(
                 self.services,
-                store=RehearsalStore(connection, own, Tables.of(application)),
+                store=RollbackStore(connection, own, AppTables.of(application)),
                 clock=clock,
                 sms=MemoryGateway(clock),
                 calendar=MemoryCalendar(),
-                text_limits=replace(self.services.text_limits, repairs=MOST),
-                event_limits=replace(self.services.event_limits, repairs=MOST),
-                window=Window(lookback=self.services.window.lookback, since=LONG_AGO, at_start=True),
+                sms_limits=replace(self.services.sms_limits, repairs=MOST),
+                calendar_limits=replace(self.services.calendar_limits, repairs=MOST),
+                window=Window(scan_window=self.services.window.scan_window, since=LONG_AGO, at_start=True),
                 suspended=frozenset(),
                 runner=Runner(scope=own),
-                reporter=reporter,
+                notifier=notifier,
                 oncall=(),
                 stopping=lambda: False,
             )
-            planter = Planter(connection, application, clock.moment)
-            yield DrillRehearsal(
-                services=services, planter=planter, told=reporter.reports, names=shadow_tables.names(self.application)
+            fixture_writer = FixtureWriter(connection, application, clock.moment)
+            yield ShadowEnvironment(
+                services=services,
+                fixture_writer=fixture_writer,
+                told=notifier.reports,
+                names=shadow_tables.names(self.application),
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrillRehearsal:
+class ShadowEnvironment:
     """``ports.Rehearsal`` on copies."""
 
     services: Services
-    planter: Planter
-    told: list[Report]
+    fixture_writer: FixtureWriter
+    told: list[Alert]
     names: Mapping[str, str]
     """What a copy is called -> what its table is called."""
 
-    def plant(self, seed: Seed) -> BookingId:
+    def plant(self, seed: DrillFixture) -> BookingId:
         with self.services.store.writing():
-            return self.planter.plant(seed)
+            return self.fixture_writer.plant(seed)
 
-    def by_its_own_name(self, said: str) -> str:
+    def with_table_names(self, said: str) -> str:
         for copy, table in self.names.items():
             said = said.replace(copy, table)
         return said

@@ -17,7 +17,7 @@ from tests.support.command import COMMAND, Ran, environment, reconciler
 from tests.support.venue import Venue
 
 SINCE = "2026-01-01"
-CRON_YAML = "rules: {sms.missing: {quiet_hours: off}}\nlimits: {breaker: {texts: 1, ratio: 0.2}}\n"
+CRON_YAML = "rules: {sms.missing: {quiet_hours: off}}\nlimits: {breaker: {sms: 1, ratio: 0.2}}\n"
 
 
 @dataclass

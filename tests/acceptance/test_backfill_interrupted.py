@@ -24,7 +24,7 @@ BACKFILL = ("backfill", "--since", "2026-01-01", "--do", "--max", "1000")
 CRON_YAML = f"""\
 rules: {{sms.missing: {{quiet_hours: off}}}}
 limits:
-  rate: {{texts: 2000/s, events: 2000/s}}
+  rate: {{sms: 2000/s, calendar: 2000/s}}
   timeouts: {{twilio: 2s, google: 2s}}
   lease: {LEASE:.0f}s
   settle: {LEASE:.0f}s
@@ -150,12 +150,12 @@ def assert_events_in_place(backlog: Backlog) -> None:
     live = {event["id"]: event["summary"] for event in backlog.sandbox.google.live()}
     assert len(live) == len(stored) == backlog.size
     assert [booking for booking, event in stored.items() if booking[:8] not in live.get(event, "")] == []
-    assert set(backlog.intents("event").values()) == {"done"}
+    assert set(backlog.intents("calendar").values()) == {"done"}
 
 
 def assert_texts_accounted_for(backlog: Backlog) -> set[str]:
     """Every booking's text was sent once and is known to be, or is told; the bookings of the latter."""
-    intents = backlog.intents("text")
+    intents = backlog.intents("sms")
     assert len(intents) == backlog.size
     assert set(intents.values()) <= {"done", "unknown"}
     unknown = {booking for booking, state in intents.items() if state == "unknown"}

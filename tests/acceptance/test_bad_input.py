@@ -76,7 +76,7 @@ def test_every_mistake_of_file_and_environment_at_once(tmp_path: Path, variables
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("once", "missing_text"), "no such job: missing_text, did you mean missing_events?"),
+        (("once", "missing_text"), "no such job: missing_text; there are:"),
         (("once", "--max", "-1"), "--max"),
         (("onec",), "No such command"),
         (("once", "--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
@@ -143,7 +143,7 @@ def test_the_printed_schema_is_what_migrate_makes(tmp_path: Path, bare_venue: Ve
     bare_venue.alter("DROP SCHEMA reconciler")
     bare_venue.sql(printed.out)
     url = {"DATABASE_URL": bare_venue.url()}
-    assert reconciler("migrate", folder=tmp_path, **url).out == "schema reconciler is up to date (0002)\n"
+    assert reconciler("migrate", folder=tmp_path, **url).out == "schema reconciler is up to date (0003)\n"
     assert reconciler("status", folder=tmp_path, **url).out.startswith("no pass has run yet")
 
 

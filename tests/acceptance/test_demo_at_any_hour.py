@@ -48,7 +48,7 @@ def test_the_demo_ends_as_expected_and_a_second_pass_writes_nothing(venue: Venue
         assert verify.surprises(sandbox) == []
         for result in (result for result in first if result.kind and result.job != "unsettled_repairs"):
             assert result.plan is not None
-            assert sum(result.plan.tally().values()) == result.plan.looked_at == len(sandbox.bookings)
+            assert sum(result.plan.tally().values()) == result.plan.checked == len(sandbox.bookings)
         rows, calls = sandbox.checksum(), sandbox.writes()
         second = passes(settings, clock)
         assert (sandbox.checksum(), sandbox.writes()) == (rows, calls)

@@ -14,7 +14,7 @@ from tests.support.command import reconciler, sandbox
 from tests.support.venue import LEDGER, TABLES
 
 MIGRATED = """\
-schema reconciler: nothing -> 0002
+schema reconciler: nothing -> 0003
 copies of the application's tables for the fire drill: 3 made
 """
 
@@ -62,7 +62,7 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
 
         migrated = reconciler("migrate", folder=tmp_path, **exported)
         assert (migrated.code, migrated.out) == (0, MIGRATED)
-        assert reconciler("migrate", folder=tmp_path, **exported).out == "schema reconciler is up to date (0002)\n"
+        assert reconciler("migrate", folder=tmp_path, **exported).out == "schema reconciler is up to date (0003)\n"
         empty = ledger(exported)
         assert reconciler("once", folder=tmp_path, **exported).code == Exit.WORK_LEFT
         assert (rows(exported), writes(exported), ledger(exported)) == (*before, empty), "looking writes nothing"

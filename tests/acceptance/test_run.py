@@ -47,7 +47,7 @@ def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: P
     with present_day(venue, tmp_path) as (sandbox, variables):
         before_it_began = venue.booking(created_at=old, event_date="2999-01-01")
         with running(tmp_path, variables) as service:
-            eventually(lambda: venue.stored_event(before_it_began) is not None, SOON)  # back to since, not lookback
+            eventually(lambda: venue.stored_event(before_it_began) is not None, SOON)  # back to since, not scan_window
             plant(venue, 3)
             eventually(lambda: texts_and_events(sandbox) == (3, 4), SOON)
             eventually(lambda: bool(sandbox.sentry.check_ins), SOON)
@@ -59,7 +59,7 @@ def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: P
         assert [service.said("started") != [], service.said("stopped") != []] == [True, True]
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert {line["job"] for line in lines if line["event"] == "pass"} == {
-            "missing_sms", "missing_events", "sms_delivery", "unsettled_repairs", "integrations"
+            "sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations"
         }  # fmt: skip
         assert not [secret for secret in (ANA, "Ana", "Lima", "7700900", "sandbox-token") if secret in str(lines)]
 
@@ -76,7 +76,7 @@ def test_asked_to_stop_it_finishes_the_call_in_hand_and_begins_no_other(
             service.child.send_signal(signum)
             assert service.child.wait(10) == 0
         assert len(sandbox.twilio.messages) == 1
-        counted = "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'text' GROUP BY 1 ORDER BY 1"
+        counted = "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'sms' GROUP BY 1 ORDER BY 1"
         states = venue.sql(counted)
         assert states == [("done", 1), ("planned", 4)]
         assert venue.sql("SELECT count(*)::int FROM private_booking_sms_queue WHERE status = 'sent'") == [(1,)]
@@ -135,7 +135,7 @@ def test_an_answer_that_came_while_the_database_was_away_is_not_lost(tmp_path: P
                 sent = "SELECT 1 FROM private_booking_sms_queue WHERE status = 'sent'"
                 eventually(lambda: venue.sql(sent) != [], SOON)
                 assert service.stop() == 0
-            states = venue.sql("SELECT state FROM reconciler.intent WHERE effect = 'text'")
+            states = venue.sql("SELECT state FROM reconciler.intent WHERE effect = 'sms'")
             assert (states, len(sandbox.twilio.messages)) == ([("done",)], 1)
 
 
@@ -158,7 +158,7 @@ def test_a_schema_that_was_not_migrated_is_told_and_waited_for(bare_venue: Venue
 
 def test_a_configuration_error_is_told_and_ends_it(venue: Venue, tmp_path: Path) -> None:
     with present_day(venue, tmp_path) as (sandbox, variables):
-        mistakes = "jobs: {missing_smss: {every: 10m}, sms_delivery: {cron: 0 10 * * 1}}\nlimits: {pas: 3}\n"
+        mistakes = "jobs: {sms_missings: {every: 10m}, sms_delivery: {cron: 0 10 * * 1}}\nlimits: {pas: 3}\n"
         (tmp_path / "cron.yaml").write_text(mistakes)
         with running(tmp_path, variables) as service:
             assert service.child.wait(20) == Exit.CONFIGURATION
@@ -168,10 +168,10 @@ def test_a_configuration_error_is_told_and_ends_it(venue: Venue, tmp_path: Path)
                 "kind": "integration.scheduler", "cause": "blocked", "what": "opened", "code": "configuration",
             }  # fmt: skip
         assert "limits.pas: unknown key, did you mean pass?" in event["message"]
-        (tmp_path / "cron.yaml").write_text("jobs: {missing_smss: {every: 10m}}\n")
+        (tmp_path / "cron.yaml").write_text("jobs: {sms_missings: {every: 10m}}\n")
         with running(tmp_path, variables) as service:
             assert service.child.wait(20) == Exit.CONFIGURATION
-        assert "no such job: missing_smss, did you mean missing_sms?" in service.log.read_text()
+        assert "no such job: sms_missings, did you mean sms_missing?" in service.log.read_text()
 
 
 def test_a_dsn_with_a_typo_is_a_mistake_and_not_a_silence(venue: Venue, tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_once_asked_to_stop_writes_down_the_call_in_hand(venue: Venue, tmp_path:
     with present_day(venue, tmp_path) as (sandbox, variables):
         sandbox.twilio.faults.always("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=1.5))
         plant(venue, 3)
-        command = [COMMAND, "once", "missing_sms", "--do", "--scheduled"]
+        command = [COMMAND, "once", "sms_missing", "--do", "--scheduled"]
         child = subprocess.Popen(
             command, cwd=tmp_path, env=environment(variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -249,7 +249,7 @@ def test_once_asked_to_stop_writes_down_the_call_in_hand(venue: Venue, tmp_path:
         child.terminate()
         child.communicate(timeout=20)
         assert child.returncode == 128 + signal.SIGTERM
-        counted = "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'text' GROUP BY 1 ORDER BY 1"
+        counted = "SELECT state, count(*)::int FROM reconciler.intent WHERE effect = 'sms' GROUP BY 1 ORDER BY 1"
         assert venue.sql(counted) == [("done", 1), ("planned", 2)]
         assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok"]
 

@@ -17,7 +17,7 @@ from tests.support.venue import Venue
 QUEUE = "private_booking_sms_queue"
 SIX = ("trigger_type", "template_key", "customer_phone", "customer_name", "twilio_message_sid", "message_body")
 FLOOR = 25
-"""New texts that never trip the breaker: the default of limits.breaker.texts."""
+"""New texts that never trip the breaker: the default of limits.breaker.sms."""
 
 
 @dataclass
@@ -92,11 +92,11 @@ def test_the_night_of_the_incident(night: Night) -> None:
 @pytest.mark.long
 def test_above_the_floor_it_refuses_and_says_what_to_run(night: Night) -> None:
     bookings = night.bookings(FLOOR + 1)
-    looked = night.run("once", "missing_sms")
+    looked = night.run("once", "sms_missing")
     assert (looked.code, "nothing was written" in looked.out) == (Exit.NEEDS_A_HUMAN, True)
     ran = psql(printed_sql(looked), night.venue.url(OWNER))
     assert ran.code == 0, ran.err
-    refused = night.run("once", "missing_sms", "--do")
+    refused = night.run("once", "sms_missing", "--do")
     assert (refused.code, night.texted()) == (Exit.REFUSED_AS_UNSAFE, [])
     assert f"{FLOOR + 1} new repairs of {FLOOR + 2} looked at" in refused.out
     (line,) = (line for line in refused.out.splitlines() if "to go on for one run: " in line)

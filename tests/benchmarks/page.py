@@ -48,12 +48,12 @@ FILLED = (
     f"""
     INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, subject, provider_id,
                                    attempted_at, created_at, updated_at)
-    SELECT gen_random_uuid(), '', md5(i::text)::uuid::text, 'text', 'booking_confirmed', 1, 'done', 's', 'SM' || i,
+    SELECT gen_random_uuid(), '', md5(i::text)::uuid::text, 'sms', 'booking_confirmed', 1, 'done', 's', 'SM' || i,
            at, at, at FROM generate_series(1, {CLOSED}) i, LATERAL (SELECT now() - i * interval '2 min') AS one(at)
     """,
     f"""
-    INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_look, result, counts)
-    SELECT (ARRAY['missing_sms', 'missing_events', 'sms_delivery', 'unsettled_repairs'])[mod(i, 4) + 1], '', '', at,
+    INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_scan, result, counts)
+    SELECT (ARRAY['sms_missing', 'calendar_missing', 'sms_delivery', 'unsettled_repairs'])[mod(i, 4) + 1], '', '', at,
            at + interval '1 s', false, 'as_desired', '{{"sent": 1, "repaired": 1, "fine": 12}}'
     FROM generate_series(1, {RUNS}) i, LATERAL (SELECT now() - i * interval '2 min') AS one(at)
     """,

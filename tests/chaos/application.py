@@ -97,7 +97,7 @@ class Application:
 
     def _may_still_be(self) -> dict[str, int]:
         """How many texts of ours each booking may have, if it wants none from now on: a call may be on its way."""
-        under_way = self.venue.sql("SELECT booking FROM reconciler.intent WHERE effect = 'text' AND state = 'sending'")
+        under_way = self.venue.sql("SELECT booking FROM reconciler.intent WHERE effect = 'sms' AND state = 'sending'")
         return {booking: len(self.ours(booking)) + ((booking,) in under_way) for booking in self.bookings}
 
     def _queue(self, booking: BookingId) -> None:

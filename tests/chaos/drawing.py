@@ -44,7 +44,7 @@ _REST: tuple[str, ...] = (
     "gap.changed",
 )
 _REST += ("event.abandoned", "event.planned", "event.claimed", "google.list", "google.get", "google.token")
-_REST += ("run.began", "run.changed", "episode.changed", "outbox.began", "outbox.changed", "sentry.envelope")
+_REST += ("run.began", "run.changed", "incident.changed", "outbox.began", "outbox.changed", "sentry.envelope")
 _BEFORE_A_CALL = ("before twilio.create", "before google.insert")
 """Where a pause is bounded: after the last look at the lease."""
 _LOSABLE = ("twilio.create", "google.insert")

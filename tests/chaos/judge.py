@@ -51,7 +51,7 @@ class World:
         self.texts = venue.rows("private_booking_sms_queue")
         self.intents = venue.rows("reconciler.intent")
         self.live = {event["id"] for event in self.scene.sandbox.google.live()}
-        outbox = [row["report"] for row in venue.rows("reconciler.outbox") if row["told_at"] is None]
+        outbox = [row["alert"] for row in venue.rows("reconciler.outbox") if row["delivered_at"] is None]
         untold = {(report["kind"], report["cause"]) for report in outbox}
         self.told = {
             (gap["kind"], gap["about"])
@@ -84,7 +84,7 @@ def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
     most = min(1, application.most_texts.get(booking, 1))
     if len(ours) > most:
         yield "duplicate", f"{len(ours)} texts of ours, {most} wanted"
-    intents = world.intents_of(booking, "text")
+    intents = world.intents_of(booking, "sms")
     if ours and not any(i["state"] in ("done", "sending", "unknown", "needs_human") for i in intents):
         yield "wrong", "Twilio has a text of which the ledger says that it did not leave"
     accepted = {message.sid for message in world.scene.sandbox.twilio.messages}
@@ -108,7 +108,7 @@ def _is_the_applications(text: Mapping[str, Any], booking: str) -> bool:
 
 def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
     application = world.scene.application
-    intents = world.intents_of(booking, "event")
+    intents = world.intents_of(booking, "calendar")
     ids = {intent["provider_id"] for intent in intents} - {None}
     live = sorted(world.live & (ids | set(application.live_of(booking))))
     if len(live) > 1 and set(live) - application.made:
@@ -131,7 +131,7 @@ def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:
     rows = [text for text in world.texts if text["booking_id"] == booking and text["template_key"] == "reconciler"]
     if any(row["status"] == "sent" and row["twilio_message_sid"] not in ours for row in rows):
         yield "wrong", "a row of ours says sent, and Twilio has no such text"
-    done = {i["provider_id"] for i in world.intents_of(booking, "text") if i["state"] == "done"}
+    done = {i["provider_id"] for i in world.intents_of(booking, "sms") if i["state"] == "done"}
     marked = {row["twilio_message_sid"] for row in rows if row["status"] == "sent"}
     eligible = world.bookings.get(booking, {}).get("status") in ELIGIBLE
     if eligible and rows and done - marked - world.scene.application.sent:
@@ -148,7 +148,9 @@ def tally(scene: Scene) -> Counter[str]:
         if name:
             counts[name] += number
     counts["texts"] = sum(len(scene.application.ours(booking)) for booking in scene.application.bookings)
-    counts["events"] = sum(intent["effect"] == "event" and intent["state"] == "done" for intent in World(scene).intents)
+    counts["events"] = sum(
+        intent["effect"] == "calendar" and intent["state"] == "done" for intent in World(scene).intents
+    )
     return counts
 
 

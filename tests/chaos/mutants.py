@@ -15,15 +15,15 @@ from reconciler.domain.decide import calendar_event as event_words
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
 from reconciler.domain.intents import NEXT_STATE, Intent, Outcome, Result, State
-from reconciler.engine.reconcile.results import Mended
 from reconciler.engine.repair import outcomes, sms
-from reconciler.engine.repair.calendar import Events
-from reconciler.engine.repair.calendar_create import Making
+from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.calendar_create import EventCreation
 from reconciler.engine.repair.calendar_write_back import WriteBack
 from reconciler.engine.repair.repairer import Scope
-from reconciler.engine.repair.sms import Texts
-from reconciler.engine.repair.sms_evidence import TextAsker
-from reconciler.ports import OutgoingText
+from reconciler.engine.repair.results import AttemptResult
+from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder
+from reconciler.ports import OutgoingSms
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.store.bookings import PostgresBookings
@@ -107,21 +107,21 @@ def skip_the_claim() -> None:
 def call_before_the_intent() -> None:
     """The text leaves before the ledger says *sending*."""
 
-    def mend(self: Texts, intent: Intent, scope: Scope) -> Mended:
+    def repair(self: SmsRepairer, intent: Intent, scope: Scope) -> AttemptResult:
         put = self._put_row(intent, scope)
-        if isinstance(put, Mended):
+        if isinstance(put, AttemptResult):
             return put
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = sms.recheck(self, tx, put, scope, now)
-        if isinstance(decision, Mended) or decision.draft is None:
+        if isinstance(decision, AttemptResult) or decision.draft is None:
             raise AssertionError("the scenario has nothing that could change in between")
         draft = decision.draft
-        outcome = self._gateway().send(OutgoingText(number=draft.number, body=draft.body, validity=timedelta(hours=1)))
+        outcome = self._gateway().send(OutgoingSms(number=draft.number, body=draft.body, validity=timedelta(hours=1)))
         sending = self._begin_sending(put, scope)
-        return sending if isinstance(sending, Mended) else self._conclude(sending[0], outcome, scope)
+        return sending if isinstance(sending, AttemptResult) else self._conclude(sending[0], outcome, scope)
 
-    _put(Texts, "mend", lambda _: mend)
+    _put(SmsRepairer, "repair", lambda _: repair)
 
 
 @mutant(
@@ -137,7 +137,7 @@ def call_before_the_intent() -> None:
 def ignore_the_conflict() -> None:
     """An id that is taken: then under another one."""
 
-    def insist(original: Any) -> Any:
+    def write_with_retry(original: Any) -> Any:
         def insert(self: GoogleCalendar, event: Any) -> Outcome:
             outcome: Outcome = original(self, event)
             if outcome.result is not Result.REFUSED:
@@ -147,7 +147,7 @@ def ignore_the_conflict() -> None:
 
         return insert
 
-    _put(GoogleCalendar, "insert", insist)
+    _put(GoogleCalendar, "insert", write_with_retry)
 
 
 @mutant("duplicate", next_twilio=(("messages.create", LOST),), steps=(Step(),))
@@ -162,9 +162,9 @@ def look_once() -> None:
     seen: dict[str, Any] = {}
 
     def once(original: Any) -> Any:
-        def recheck(mender: Any, tx: Any, intent: Intent, *rest: Any) -> Any:
+        def recheck(repairer: Any, tx: Any, intent: Intent, *rest: Any) -> Any:
             if intent.id not in seen:
-                seen[intent.id] = original(mender, tx, intent, *rest)
+                seen[intent.id] = original(repairer, tx, intent, *rest)
             return seen[intent.id]
 
         return recheck
@@ -175,7 +175,7 @@ def look_once() -> None:
 @mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))
 def trust_any_list() -> None:
     """What a list does not show is not there, whether or not it would show it."""
-    _put(TextAsker, "_is_controlled", lambda _: lambda _: True)
+    _put(SmsOutcomeFinder, "_is_controlled", lambda _: lambda _: True)
 
 
 @mutant(
@@ -183,7 +183,7 @@ def trust_any_list() -> None:
 )
 def settle_at_once() -> None:
     """Not waiting until lists have caught up."""
-    _put(Texts, "settle_after", lambda _: timedelta(0))
+    _put(SmsRepairer, "settle_after", lambda _: timedelta(0))
 
 
 @mutant("duplicate", steps=_stopped("after text.sending#1", frozen=LEASE * 1.1, beside=6))
@@ -212,7 +212,7 @@ def write_back_unguarded() -> None:
 def another_id_each_time() -> None:
     """Ids by chance: a repeat does not collide, and nobody can ask for the first."""
     _put(event_words, "event_id", lambda _: lambda *_: f"rcl{secrets.token_hex(12)}")
-    _put(Making, "_adoptable", lambda _: lambda *_: (Seen.NOTHING, None))
+    _put(EventCreation, "_adoptable", lambda _: lambda *_: (Seen.NOTHING, None))
 
 
 @mutant("duplicate", steps=_killed("after twilio.create#1"))
@@ -224,7 +224,7 @@ def take_the_dead_for_idle() -> None:
 @mutant("duplicate", starts=(Start.LOST_ID,))
 def adopt_nothing() -> None:
     """Events that the application made and lost are not looked for."""
-    _put(Making, "_adoptable", lambda _: lambda *_: (Seen.NOTHING, None))
+    _put(EventCreation, "_adoptable", lambda _: lambda *_: (Seen.NOTHING, None))
 
 
 @mutant("lost", next_twilio=(("messages.create", SILENT),), steps=(Step(),))
@@ -252,7 +252,7 @@ def refuse_in_silence() -> None:
 @mutant("wrong", steps=_killed("after text.done#1"))
 def forget_the_row() -> None:
     """Our row in the queue is not brought up to date after a death."""
-    _put(Texts, "finish", lambda _: lambda *_: None)
+    _put(SmsRepairer, "finish", lambda _: lambda *_: None)
 
 
 @mutant("wrong", steps=_killed("after text.sending#1"))
@@ -264,4 +264,4 @@ def leave_the_dead_alone() -> None:
 @mutant("wrong", steps=_killed("after event.done#1") + _stopped("before event.abandoned#1", Act.CANCEL))
 def leave_strays() -> None:
     """An event for which the booking has no use any more stays where it is."""
-    _put(Events, "strays", lambda _: lambda *_: ())
+    _put(CalendarRepairer, "orphans", lambda _: lambda *_: ())

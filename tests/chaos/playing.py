@@ -124,7 +124,7 @@ def _at_the_same_time(scene: Scene, step: Step) -> Iterator[None]:
 def calm(scene: Scene, patience: float = LEASE + SETTLE + PATIENCE) -> int:
     """Passes until the world has stopped changing; how many it took."""
     # What a process was telling when it died is told by another once its two minutes are over: here they are.
-    scene.venue.sql("UPDATE reconciler.outbox SET telling_until = now() WHERE telling_until IS NOT NULL")
+    scene.venue.sql("UPDATE reconciler.outbox SET leased_until = now() WHERE leased_until IS NOT NULL")
     seen, since = _snapshot(scene), time.monotonic()
     for number in range(1, MOST_PASSES + 1):
         scene.run()

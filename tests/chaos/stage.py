@@ -24,7 +24,7 @@ bookings: {{since: 2020-01-01, grace: 1ms}}
 rules:
   sms.missing: {{quiet_hours: off}}
 limits:
-  rate: {{texts: 1000/s, events: 1000/s}}
+  rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h
   timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: 5s, lock: 200ms}}
   lease: {lease:.0f}ms

@@ -18,8 +18,8 @@ EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scop
 class End:
     """What the ledger says of the text and of the event, both *done*: why, and after how many calls."""
 
-    text: tuple[str, int] = ("queued", 1)
-    event: tuple[str, int] = ("created", 1)
+    sms: tuple[str, int] = ("queued", 1)
+    calendar: tuple[str, int] = ("created", 1)
     needless: tuple[str, ...] = ()
     """Why further intents were dropped."""
 
@@ -53,7 +53,7 @@ def _died(point: str) -> Step:
 
 _A_PASS = Step(then_wait=SETTLE + 0.05)
 """One that finds the lease run out; the next one settles."""
-_RETENTION = "run.removed gap.removed episode.removed outbox.removed"
+_RETENTION = "run.removed gap.removed incident.removed outbox.removed"
 _REPAIRS_EVENT = "event.claimed rate.began event.sending google.insert event.done event.written gap.changed"
 _REPAIRS_TEXT = (
     "twilio.account text.planned text.claimed text.row {} text.sending twilio.create text.done text.row_sent"
@@ -65,33 +65,33 @@ SITUATIONS = {
         f"{_REPAIRS_EVENT} run.changed outbox.began outbox.changed sentry.envelope "
         f"text.abandoned text.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
         but={
-            "after event.sending": End(event=("created", 2)),
-            "before google.insert": End(event=("created", 2)),
-            "after google.insert": End(event=("found", 1)),
-            "before event.done": End(event=("found", 1)),
+            "after event.sending": End(calendar=("created", 2)),
+            "before google.insert": End(calendar=("created", 2)),
+            "after google.insert": End(calendar=("found", 1)),
+            "before event.done": End(calendar=("found", 1)),
             "after event.done": End(needless=("written_back",)),
             "before event.written": End(needless=("written_back",)),
-            "after text.sending": End(text=("queued", 2)),
-            "before twilio.create": End(text=("queued", 2)),
-            "after twilio.create": End(text=("found", 1)),
-            "before text.done": End(text=("found", 1)),
+            "after text.sending": End(sms=("queued", 2)),
+            "before twilio.create": End(sms=("queued", 2)),
+            "after twilio.create": End(sms=("found", 1)),
+            "before text.done": End(sms=("found", 1)),
         },
     ),
     "a text that left": Situation(
         steps=(_died("after twilio.create#1"), _A_PASS),
-        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed outbox.changed "
+        passes="event.abandoned event.claimed_unknown gap.changed run.changed incident.changed outbox.changed "
         "text.abandoned text.claimed_unknown twilio.account twilio.list text.done text.row_sent run.began",
         kills=frozenset({"text.claimed_unknown", "twilio.list", "text.done", "text.row_sent"}),
-        end=End(text=("found", 1)),
+        end=End(sms=("found", 1)),
     ),
     "a text that did not leave": Situation(
         steps=(_died("before twilio.create#1"), _A_PASS),
-        passes="event.abandoned event.claimed_unknown gap.changed run.changed episode.changed outbox.began "
+        passes="event.abandoned event.claimed_unknown gap.changed run.changed incident.changed outbox.began "
         "outbox.changed text.abandoned text.claimed_unknown twilio.account twilio.list text.planned "
         "sentry.envelope run.began",
         perhaps=f"gap.began {_REPAIRS_TEXT.format('rate.began')}",
         kills=frozenset({"text.claimed_unknown", "twilio.list", "text.planned"}),
-        end=End(text=("queued", 2)),
+        end=End(sms=("queued", 2)),
     ),
     "an event that was made": Situation(
         steps=(_died("after google.insert#1"),),
@@ -99,20 +99,20 @@ SITUATIONS = {
         "gap.changed run.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"event.claimed_unknown", "google.get", "event.done", "event.written"}),
-        end=End(event=("found", 1)),
+        end=End(calendar=("found", 1)),
         but={
-            "after event.done": End(event=("found", 1), needless=("written_back",)),
-            "before event.written": End(event=("found", 1), needless=("written_back",)),
+            "after event.done": End(calendar=("found", 1), needless=("written_back",)),
+            "before event.written": End(calendar=("found", 1), needless=("written_back",)),
         },
     ),
     "an event that was not made": Situation(
         steps=(_died("before google.insert#1"),),
         passes="event.abandoned event.claimed_unknown google.token google.list google.get event.planned "
-        "run.changed episode.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
+        "run.changed incident.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         perhaps=f"gap.began {_REPAIRS_EVENT}",
         kills=frozenset({"google.get", "event.planned"}),
-        end=End(event=("created", 2)),
+        end=End(calendar=("created", 2)),
     ),
     "an event that the application lost": Situation(
         start=Start.LOST_ID,
@@ -120,7 +120,7 @@ SITUATIONS = {
         "run.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"google.list", "event.planned", "event.claimed", "event.done"}),
-        end=End(event=("adopted", 1)),
+        end=End(calendar=("adopted", 1)),
     ),
 }
 

@@ -13,7 +13,7 @@ from reconciler.domain.decide.calendar_event import EventBody
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, Calendar
 from reconciler.providers.google.calendar import CAN_WRITE, GoogleCalendar
-from reconciler.providers.google.credentials import ServiceAccount
+from reconciler.providers.google.credentials import ServiceAccountAccess
 from reconciler.providers.memory import MemoryCalendar
 from reconciler.sandbox.fakes.google import GoogleStandIn
 
@@ -38,7 +38,7 @@ def calendar(request: pytest.FixtureRequest) -> Iterator[Calendar]:
         yield MemoryCalendar()
         return
     with GoogleStandIn(lambda: NOW) as google:
-        access = ServiceAccount(key=google.service_account_info(), delegate=None, token_url=google.token_url)
+        access = ServiceAccountAccess(key=google.service_account_info(), delegate=None, token_url=google.token_url)
         adapter = GoogleCalendar(
             access=access, calendar_id=google.calendar_id, timeout=timedelta(seconds=5), api_url=google.api_url
         )

@@ -126,7 +126,7 @@ def refusing(status: int, error: str, **more: str) -> Fault:
     return Fault(kind=Misbehaviour.STATUS, status=status, body=json.dumps({"error": error, **more}))
 
 
-def fault_of(calendar: GoogleCalendar) -> IntegrationFault:
+def provider_fault(calendar: GoogleCalendar) -> IntegrationFault:
     fault = calendar.check()
     assert fault is not None
     assert fault.kind is GapKind.INTEGRATION_GOOGLE
@@ -186,7 +186,7 @@ def test_a_token_that_is_rejected_again_and_again(opened: Open, google: Listenin
     calendar = opened(way)
 
     assert calendar.insert(EVENT) == broken("google:authError")
-    remedy = fault_of(calendar).remedy
+    remedy = provider_fault(calendar).remedy
     assert remedy == (
         "consent anew and set GOOGLE_REFRESH_TOKEN"
         if way == CONSENT
@@ -222,7 +222,7 @@ def test_no_token_is_broken_and_says_what_to_do(
     calendar = opened(way)
     code = f"token:{json.loads(answer.body)['error']}"
 
-    fault = fault_of(calendar)
+    fault = provider_fault(calendar)
 
     assert fault.code == code
     assert seen in fault.seen
@@ -240,7 +240,7 @@ def test_each_way_and_refusal_has_a_remedy_of_its_own(opened: Open, google: List
     for way in WAYS:
         for error in ("invalid_grant", "unauthorized_client"):
             google.faults.always("token", refusing(400, error))
-            fault = fault_of(opened(way))
+            fault = provider_fault(opened(way))
             told.add((fault.seen, fault.remedy))
 
     assert len(told) == 2 * len(WAYS)
@@ -250,7 +250,7 @@ def test_a_client_id_that_the_key_file_lacks(opened: Open, google: Listening) ->
     google.tokens.delegated = False
     key = {name: value for name, value in google.service_account_info().items() if name != "client_id"}
 
-    fault = fault_of(opened(DELEGATED, GOOGLE_SERVICE_ACCOUNT_KEY=json.dumps(key)))
+    fault = provider_fault(opened(DELEGATED, GOOGLE_SERVICE_ACCOUNT_KEY=json.dumps(key)))
 
     assert f"add client id of {CLIENT_EMAIL}, its unique id with the scope {SCOPE}" in fault.remedy
 
@@ -261,7 +261,7 @@ def test_a_workspace_that_ends_sessions(opened: Open, google: Listening, capsys:
         google.faults.always("token", refusing(400, "invalid_grant", error_subtype=subtype))
 
         assert opened(CONSENT).insert(EVENT) == broken("token:invalid_rapt")
-        assert "session control" in fault_of(opened(CONSENT)).remedy
+        assert "session control" in provider_fault(opened(CONSENT)).remedy
     assert capsys.readouterr() == ("", "")
 
 
@@ -269,12 +269,12 @@ def test_the_stand_ins_own_refusals(opened: Open, google: Listening) -> None:
     """Not faults on order: what comes of each mistake in a variable."""
     other_client = "999-other.apps.googleusercontent.com"
 
-    assert fault_of(opened(CONSENT, GOOGLE_CLIENT_ID=other_client)).code == "token:invalid_client"
-    assert fault_of(opened(CONSENT, GOOGLE_CLIENT_SECRET="wrong")).code == "token:invalid_client"
-    assert fault_of(opened(CONSENT, GOOGLE_REFRESH_TOKEN="1//wrong")).code == "token:invalid_grant"
+    assert provider_fault(opened(CONSENT, GOOGLE_CLIENT_ID=other_client)).code == "token:invalid_client"
+    assert provider_fault(opened(CONSENT, GOOGLE_CLIENT_SECRET="wrong")).code == "token:invalid_client"
+    assert provider_fault(opened(CONSENT, GOOGLE_REFRESH_TOKEN="1//wrong")).code == "token:invalid_grant"
     google.tokens.consented = google.tokens.delegated = False
-    assert fault_of(opened(CONSENT)).code == "token:invalid_grant"
-    assert fault_of(opened(DELEGATED)).code == "token:unauthorized_client"
+    assert provider_fault(opened(CONSENT)).code == "token:invalid_grant"
+    assert provider_fault(opened(DELEGATED)).code == "token:unauthorized_client"
     assert opened(KEY).check() is None
     assert google.calendar.events == {}
 
@@ -366,7 +366,7 @@ def test_a_token_endpoint_nobody_listens_at(opened: Open, google: Listening, way
 def test_with_whom_the_calendar_is_to_be_shared(opened: Open, google: Listening, way: str, reader: str) -> None:
     for role, code in (("reader", "role_reader"), ("none", "google:notFound")):
         google.role = role
-        fault = fault_of(opened(way))
+        fault = provider_fault(opened(way))
 
         assert fault.code == code
         assert f'with {reader}, "Make changes to events"' in fault.remedy
@@ -378,14 +378,14 @@ def test_in_whose_project_the_api_is_switched_off(opened: Open, google: Listenin
     off = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "accessNotConfigured"))
     google.faults.always("events.list", off)
 
-    assert fault_of(opened(way)).seen == f"the Google Calendar API is switched off in the project of {project}"
+    assert provider_fault(opened(way)).seen == f"the Google Calendar API is switched off in the project of {project}"
 
 
 def test_a_consent_that_covers_too_little(opened: Open, google: Listening) -> None:
     little = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "insufficientPermissions"))
     google.faults.always("events.list", little)
 
-    assert SCOPE in fault_of(opened(CONSENT)).remedy
+    assert SCOPE in provider_fault(opened(CONSENT)).remedy
 
 
 # A damaged key opens the calendar once it is repaired
@@ -519,6 +519,6 @@ def test_what_holds_a_secret_does_not_show_it(opened: Open, google: Listening) -
     access = opened(CONSENT).access
     shown = repr(access)
 
-    assert shown == f"OAuthClient(token_url={google.token_url!r})"
-    assert repr(replace(access, token_url=None)) == "OAuthClient(token_url=None)"
-    assert repr(opened(DELEGATED).access) == f"ServiceAccount(token_url={google.token_url!r})"
+    assert shown == f"OAuthAccess(token_url={google.token_url!r})"
+    assert repr(replace(access, token_url=None)) == "OAuthAccess(token_url=None)"
+    assert repr(opened(DELEGATED).access) == f"ServiceAccountAccess(token_url={google.token_url!r})"

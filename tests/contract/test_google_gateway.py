@@ -27,7 +27,7 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
-from reconciler.providers.google.credentials import ServiceAccount
+from reconciler.providers.google.credentials import ServiceAccountAccess
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import CLIENT_EMAIL, GoogleStandIn, google_error
 from reconciler.sandbox.fakes.google_state import moment
@@ -90,7 +90,7 @@ def opener(google: GoogleStandIn) -> Iterator[Open]:
 
         def open_(**changes: Any) -> GoogleCalendar:
             """``changes``: of the service account or of the calendar."""
-            access = ServiceAccount(**account | {name: changes.pop(name) for name in account if name in changes})
+            access = ServiceAccountAccess(**account | {name: changes.pop(name) for name in account if name in changes})
             return stack.enter_context(closing(GoogleCalendar(access=access, **usual | changes)))
 
         yield open_
@@ -967,7 +967,7 @@ def test_all_is_well(calendar: GoogleCalendar, google: GoogleStandIn, role: str)
     assert google.writes == 1, "the check itself writes nothing"
 
 
-def fault_of(calendar: GoogleCalendar) -> tuple[str, str]:
+def provider_fault(calendar: GoogleCalendar) -> tuple[str, str]:
     """Code and remedy."""
     fault = calendar.check()
     assert fault is not None
@@ -981,7 +981,7 @@ def test_a_role_that_cannot_write(calendar: GoogleCalendar, google: GoogleStandI
     body = json.dumps({"accessRole": role, "timeZone": "Europe/London"})
     google.faults.always("events.list", Fault(kind=Misbehaviour.STATUS, status=200, body=body))
 
-    code, remedy = fault_of(calendar)
+    code, remedy = provider_fault(calendar)
 
     assert code == f"role_{role}"
     assert CLIENT_EMAIL in remedy
@@ -1001,7 +1001,7 @@ def test_a_calendar_shared_with_too_little(
 ) -> None:
     google.role = role
 
-    assert fault_of(calendar)[0] == code
+    assert provider_fault(calendar)[0] == code
     assert calendar.insert(EVENT) == Outcome(result=B, code=insert, stops_pass=True)
     assert google.calendar.events == {}
 
@@ -1009,7 +1009,7 @@ def test_a_calendar_shared_with_too_little(
 def test_another_calendar_than_ours(opened: Open, google: GoogleStandIn) -> None:
     calendar = opened(calendar_id="somebody@venue.example")
 
-    code, remedy = fault_of(calendar)
+    code, remedy = provider_fault(calendar)
 
     assert code == "google:notFound"
     assert "GOOGLE_CALENDAR_ID" in remedy
@@ -1033,7 +1033,7 @@ def test_each_answer_that_means_a_broken_integration(
 ) -> None:
     google.faults.always("events.list", answering(status, reason))
 
-    code, advice = fault_of(calendar)
+    code, advice = provider_fault(calendar)
 
     assert code == f"google:{reason}"
     assert remedy in advice
@@ -1197,7 +1197,7 @@ UNUSABLE: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
 def test_a_key_that_cannot_be_read(opened: Open, google: GoogleStandIn, damage: str) -> None:
     calendar = opened(key=UNUSABLE[damage](google.service_account_info()))
 
-    code, remedy = fault_of(calendar)
+    code, remedy = provider_fault(calendar)
 
     assert code == "token:unusable_key"
     assert "GOOGLE_SERVICE_ACCOUNT_KEY" in remedy
@@ -1210,7 +1210,7 @@ def test_a_key_that_was_deleted(opened: Open, google: GoogleStandIn) -> None:
     other = pem(rsa.generate_private_key(65537, 1024))
     calendar = opened(key=google.service_account_info() | {"private_key": other})
 
-    code, remedy = fault_of(calendar)
+    code, remedy = provider_fault(calendar)
 
     assert code == "token:invalid_grant"
     assert "clock" in remedy

@@ -20,7 +20,7 @@ from tests.support.world import World
 
 ONE, TWO = BookingId(str(uuid.UUID(int=1))), BookingId(str(uuid.UUID(int=2)))
 SOON = timedelta(minutes=5)
-TEXT, EVENT = Effect.TEXT, Effect.EVENT
+TEXT, EVENT = Effect.SMS, Effect.CALENDAR
 LATER = NOON + timedelta(days=4000)
 """After anything that the database's own clock may say."""
 

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 import pytest
 from apprise.plugins import pagerduty
 
-from reconciler.domain.alerting.alerts import Level, Report, Told, What
+from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, Severity
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.reporting.oncall import OncallRoute
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.webhook import Webhook
 
-PAGE = Report(
+PAGE = Alert(
     id="5a4d" * 8,
     kind=GapKind.SMS_MISSING,
     cause=Cause.NEVER_QUEUED,
-    level=Level.FATAL,
-    what=What.PAGE,
-    episode="0b5c2f0e-3c1d-4d53-9a38-31b5a1b0c001",
+    level=Severity.FATAL,
+    what=AlertType.PAGED,
+    incident="0b5c2f0e-3c1d-4d53-9a38-31b5a1b0c001",
     found=13,
     repaired=12,
     open=1,
@@ -30,7 +30,7 @@ PAGE = Report(
     code="suspended",
     remedy="look at the application's log",
 )
-END = replace(PAGE, what=What.END, level=Level.INFO, open=0)
+END = replace(PAGE, what=AlertType.RESOLVED, level=Severity.INFO, open=0)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def route(webhook: Webhook) -> OncallRoute:
 
 
 def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
-    assert route(webhook).tell(PAGE) is Told.ACCEPTED
+    assert route(webhook).send(PAGE) is DeliveryStatus.ACCEPTED
 
     (call,) = webhook.told
     assert call["type"] == "failure"
@@ -59,8 +59,8 @@ def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
 
 
 def test_the_end_and_what_only_falls_back_have_types_of_their_own(webhook: Webhook) -> None:
-    for report in (replace(PAGE, level=Level.ERROR, what=What.OPENED), END):
-        assert route(webhook).tell(report) is Told.ACCEPTED
+    for report in (replace(PAGE, level=Severity.ERROR, what=AlertType.OPENED), END):
+        assert route(webhook).send(report) is DeliveryStatus.ACCEPTED
 
     assert [call["type"] for call in webhook.told] == ["warning", "success"]
 
@@ -68,7 +68,7 @@ def test_the_end_and_what_only_falls_back_have_types_of_their_own(webhook: Webho
 def test_what_nobody_thought_of_is_masked_and_what_is_long_is_cut(webhook: Webhook) -> None:
     slipped = "call +44 7700 900123, see postgresql://job:s3cret@db/venue " * 40
     broken = replace(PAGE, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen=slipped, remedy=slipped)
-    route(webhook).tell(broken)
+    route(webhook).send(broken)
 
     (body,) = webhook.raw
     assert not [secret for secret in ("900123", "7700", "s3cret") if secret in body]
@@ -88,19 +88,19 @@ REFUSED = {
 def test_what_is_not_accepted_is_not_told(webhook: Webhook, fault: Fault) -> None:
     webhook.faults.always("hook", fault)
 
-    assert route(webhook).tell(PAGE) is Told.UNREACHABLE
+    assert route(webhook).send(PAGE) is DeliveryStatus.UNREACHABLE
 
 
 @pytest.mark.parametrize("host", ["sentry..example", "a" * 70 + ".example", "nowhere.example"])
 def test_a_host_that_cannot_be_one(host: str) -> None:
-    assert OncallRoute(name="PAGER_URL", url=f"json://{host}/").tell(PAGE) is Told.UNREACHABLE
+    assert OncallRoute(name="PAGER_URL", url=f"json://{host}/").send(PAGE) is DeliveryStatus.UNREACHABLE
 
 
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"json://127.0.0.1:{listener.getsockname()[1]}/"
 
-    assert OncallRoute(name="PAGER_URL", url=nobody).tell(PAGE) is Told.UNREACHABLE
+    assert OncallRoute(name="PAGER_URL", url=nobody).send(PAGE) is DeliveryStatus.UNREACHABLE
 
 
 def test_neither_its_log_nor_its_looks_show_the_url(
@@ -109,7 +109,7 @@ def test_neither_its_log_nor_its_looks_show_the_url(
     webhook.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=403))
     telling = route(webhook)
     with caplog.at_level(logging.DEBUG):
-        assert [telling.tell(PAGE), telling.tell(PAGE)] == [Told.UNREACHABLE, Told.ACCEPTED]
+        assert [telling.send(PAGE), telling.send(PAGE)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
 
     log = caplog.text + capsys.readouterr().out
     assert "not_told_oncall" in log
@@ -128,20 +128,20 @@ PAGERDUTY = "pagerduty://1ntegrati0nkey@ap1key?action=trigger"
 
 def test_pagerduty_makes_one_incident_of_an_episode_and_its_end_resolves_it(enqueued: Webhook) -> None:
     pager = OncallRoute(name="PAGER_URL", url=PAGERDUTY)
-    assert [pager.tell(PAGE), pager.tell(END)] == [Told.ACCEPTED] * 2
+    assert [pager.send(PAGE), pager.send(END)] == [DeliveryStatus.ACCEPTED] * 2
 
     page, end = enqueued.told
     assert enqueued.paths == ["/v2/enqueue"] * 2
     assert (page["event_action"], page["dedup_key"], page["payload"]["severity"]) == (
-        "trigger", PAGE.episode, "critical",
+        "trigger", PAGE.incident, "critical",
     )  # fmt: skip
     assert page["payload"]["summary"].startswith("reconciler: sms.missing / never_queued, for hours")
-    assert end == {"routing_key": "1ntegrati0nkey", "event_action": "resolve", "dedup_key": PAGE.episode}
+    assert end == {"routing_key": "1ntegrati0nkey", "event_action": "resolve", "dedup_key": PAGE.incident}
 
 
 def test_what_only_falls_back_is_less_urgent_at_pagerduty(enqueued: Webhook) -> None:
-    opened = replace(PAGE, what=What.OPENED, level=Level.ERROR)
-    OncallRoute(name="PAGER_URL", url=PAGERDUTY).tell(opened)
+    opened = replace(PAGE, what=AlertType.OPENED, level=Severity.ERROR)
+    OncallRoute(name="PAGER_URL", url=PAGERDUTY).send(opened)
 
     (call,) = enqueued.told
     assert (call["event_action"], call["payload"]["severity"]) == ("trigger", "warning")

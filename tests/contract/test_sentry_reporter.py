@@ -9,19 +9,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.domain.alerting.alerts import CheckIn, Level, Report, Told
-from reconciler.domain.drill import DrillReport
+from reconciler.domain.alerting.alerts import Alert, CheckIn, DeliveryStatus, Severity
+from reconciler.domain.drill import DrillAlert
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.reporting.sentry.notifier import SentryReporter
+from reconciler.reporting.sentry.notifier import SentryNotifier
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.sentry import SentryStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
-REPORT = Report(
+REPORT = Alert(
     id="5a4d" * 8,
     kind=GapKind.SMS_MISSING,
     cause=Cause.NEVER_QUEUED,
-    level=Level.WARNING,
+    level=Severity.WARNING,
     found=3,
     repaired=3,
     oldest_at=NOW,
@@ -29,7 +29,7 @@ REPORT = Report(
     remedy="look at the application's log",
 )
 
-DRILL = DrillReport(id="5a4e" * 8, planted=(GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING), at=NOW)
+DRILL = DrillAlert(id="5a4e" * 8, planted=(GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING), at=NOW)
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def sentry() -> Iterator[SentryStandIn]:
         yield stand_in
 
 
-def reporter(sentry: SentryStandIn, dsn: str | None = None) -> SentryReporter:
-    return SentryReporter(dsn or sentry.dsn, "venue", "reconciler@1.2.3", timeout=timedelta(seconds=0.3))
+def notifier(sentry: SentryStandIn, dsn: str | None = None) -> SentryNotifier:
+    return SentryNotifier(dsn or sentry.dsn, "venue", "reconciler@1.2.3", timeout=timedelta(seconds=0.3))
 
 
 def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
-    assert reporter(sentry).tell(REPORT) is Told.ACCEPTED
+    assert notifier(sentry).send(REPORT) is DeliveryStatus.ACCEPTED
 
     (event,) = sentry.events
     assert (event["event_id"], event["level"], event["environment"]) == (REPORT.id, "warning", "venue")
@@ -63,7 +63,7 @@ def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
 
 
 def test_a_drill_says_that_it_is_one(sentry: SentryStandIn) -> None:
-    reporter(sentry).rehearse(DRILL)
+    notifier(sentry).send_test_event(DRILL)
 
     (event,) = sentry.events
     assert (event["event_id"], event["level"], event["environment"]) == (DRILL.id, "info", "venue")
@@ -74,7 +74,7 @@ def test_a_drill_says_that_it_is_one(sentry: SentryStandIn) -> None:
 
 
 def test_nothing_of_the_machine_goes_along(sentry: SentryStandIn) -> None:
-    reporter(sentry).tell(REPORT)
+    notifier(sentry).send(REPORT)
 
     (envelope,) = sentry.raw
     assert socket.gethostname() not in envelope
@@ -85,7 +85,7 @@ def test_nothing_of_the_machine_goes_along(sentry: SentryStandIn) -> None:
 def test_an_integration_names_what_was_seen_and_the_sql(sentry: SentryStandIn) -> None:
     broken = replace(REPORT, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen="queue lacks 1 column: a",
                      sql="ALTER TABLE ..", references=("text",), code="columns_missing")  # fmt: skip
-    reporter(sentry).tell(broken)
+    notifier(sentry).send(broken)
 
     (event,) = sentry.events
     assert event["message"] == "integration.schema: queue lacks 1 column: a"
@@ -94,7 +94,7 @@ def test_an_integration_names_what_was_seen_and_the_sql(sentry: SentryStandIn) -
 
 def test_what_nobody_thought_of_is_masked(sentry: SentryStandIn) -> None:
     slipped = replace(REPORT, remedy="call +44 7700 900123 or 07700 900123, see postgresql://job:s3cret@db/venue")
-    reporter(sentry).tell(slipped)
+    notifier(sentry).send(slipped)
 
     (envelope,) = sentry.raw
     assert not [secret for secret in ("900123", "7700", "s3cret") if secret in envelope]
@@ -116,9 +116,9 @@ REFUSED = {
 def test_what_is_not_accepted_is_not_told(sentry: SentryStandIn, fault: Fault) -> None:
     sentry.faults.always("envelope", fault)
 
-    told = reporter(sentry).tell(REPORT)
-    assert told is (Told.REFUSED if fault.status == 413 else Told.UNREACHABLE)
-    assert reporter(sentry).rehearse(DRILL) is told
+    told = notifier(sentry).send(REPORT)
+    assert told is (DeliveryStatus.REFUSED if fault.status == 413 else DeliveryStatus.UNREACHABLE)
+    assert notifier(sentry).send_test_event(DRILL) is told
     assert sentry.items == []
 
 
@@ -126,36 +126,36 @@ def test_nobody_listens(sentry: SentryStandIn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://key@127.0.0.1:{listener.getsockname()[1]}/42"
 
-    assert reporter(sentry, nobody).tell(REPORT) is Told.UNREACHABLE
+    assert notifier(sentry, nobody).send(REPORT) is DeliveryStatus.UNREACHABLE
 
 
 @pytest.mark.parametrize("host", ["sentry..example", "a" * 70 + ".example"])
 def test_a_host_that_cannot_be_one(sentry: SentryStandIn, host: str) -> None:
     """Neither the SDK nor urllib3 calls this a failed request."""
-    assert reporter(sentry, f"https://key@{host}/42").tell(REPORT) is Told.UNREACHABLE
+    assert notifier(sentry, f"https://key@{host}/42").send(REPORT) is DeliveryStatus.UNREACHABLE
 
 
 def test_told_again_it_is_the_same_event(sentry: SentryStandIn) -> None:
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.LOSE))
-    telling = reporter(sentry)
+    telling = notifier(sentry)
 
-    assert [telling.tell(REPORT), telling.tell(REPORT)] == [Told.UNREACHABLE, Told.ACCEPTED]
+    assert [telling.send(REPORT), telling.send(REPORT)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
     assert [event["event_id"] for event in sentry.events] == [REPORT.id] * 2, "Sentry keeps one of them"
 
 
 def test_a_limit_for_events_leaves_signs_of_life_alone(sentry: SentryStandIn) -> None:
     limit = (("X-Sentry-Rate-Limits", "60:error;default:project"),)
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.STATUS, status=429, headers=limit))
-    telling = reporter(sentry)
+    telling = notifier(sentry)
 
-    assert telling.tell(REPORT) is Told.UNREACHABLE
-    assert telling.tell(REPORT) is Told.UNREACHABLE, "not even asked: the limit lasts a minute"
+    assert telling.send(REPORT) is DeliveryStatus.UNREACHABLE
+    assert telling.send(REPORT) is DeliveryStatus.UNREACHABLE, "not even asked: the limit lasts a minute"
     assert telling.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
     assert (sentry.events, len(sentry.check_ins)) == ([], 1)
 
 
 def test_a_sign_of_life_makes_its_own_monitor(sentry: SentryStandIn) -> None:
-    reporter(sentry).check_in(CheckIn(monitor="reconciler", ok=False, every=timedelta(minutes=5)))
+    notifier(sentry).check_in(CheckIn(monitor="reconciler", ok=False, every=timedelta(minutes=5)))
 
     (check_in,) = sentry.check_ins
     assert (check_in["monitor_slug"], check_in["status"], check_in["environment"]) == ("reconciler", "error", "venue")
@@ -166,7 +166,7 @@ def test_a_sign_of_life_makes_its_own_monitor(sentry: SentryStandIn) -> None:
 
 
 def test_a_job_s_own_monitor_follows_its_crontab_line(sentry: SentryStandIn) -> None:
-    reporter(sentry).check_in(CheckIn(monitor="reconciler-a", ok=True, cron="0 10 * * mon", zone="Europe/London"))
+    notifier(sentry).check_in(CheckIn(monitor="reconciler-a", ok=True, cron="0 10 * * mon", zone="Europe/London"))
 
     (check_in,) = sentry.check_ins
     assert check_in["monitor_config"]["schedule"] == {"type": "crontab", "value": "0 10 * * mon"}
@@ -176,7 +176,7 @@ def test_a_job_s_own_monitor_follows_its_crontab_line(sentry: SentryStandIn) -> 
 def test_the_log_says_codes_and_counts_only(sentry: SentryStandIn, caplog: pytest.LogCaptureFixture) -> None:
     sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     with caplog.at_level(logging.DEBUG):
-        reporter(sentry).tell(replace(REPORT, remedy="secret words"))
+        notifier(sentry).send(replace(REPORT, remedy="secret words"))
 
     assert "secret words" not in caplog.text
     assert json.dumps(sentry.dsn) not in caplog.text

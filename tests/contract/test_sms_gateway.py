@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.domain.intents import Result
-from reconciler.ports import OutgoingText, ProviderFailure, SmsGateway
+from reconciler.ports import OutgoingSms, ProviderFailure, SmsGateway
 from reconciler.providers.memory import MemoryGateway
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.sandbox.fakes.twilio import TwilioStandIn
@@ -32,13 +32,13 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[SmsGateway]:
         )
 
 
-def text(number: str = ANA, body: str = "Hi Ana, Ref 1a2b3c4d") -> OutgoingText:
-    return OutgoingText(number=number, body=body, validity=timedelta(hours=4))
+def text(number: str = ANA, body: str = "Hi Ana, Ref 1a2b3c4d") -> OutgoingSms:
+    return OutgoingSms(number=number, body=body, validity=timedelta(hours=4))
 
 
 def test_all_is_well(gateway: SmsGateway) -> None:
     assert gateway.check() is None
-    assert all(remark.said and not remark.sql for remark in gateway.remarks())
+    assert all(note.message and not note.sql for note in gateway.notes())
 
 
 def test_a_text_is_done_under_an_id_and_is_there(gateway: SmsGateway) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.reporting.heartbeats import Switches
+from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.webhook import Webhook
 
@@ -17,24 +17,24 @@ def watchman() -> Iterator[Webhook]:
 
 
 def test_start_success_and_fail(watchman: Webhook) -> None:
-    switches = Switches({"missing_sms": f"{watchman.url}/ping/sw1tch"})
+    switches = Heartbeats({"sms_missing": f"{watchman.url}/ping/sw1tch"})
     for failed in (False, True):
-        switches.start("missing_sms")
-        switches.end("missing_sms", failed=failed)
+        switches.start("sms_missing")
+        switches.end("sms_missing", failed=failed)
 
     assert watchman.paths == [f"/ping/sw1tch{end}" for end in ("/start", "", "/start", "/fail")]
 
 
 def test_a_job_without_one_pings_nobody(watchman: Webhook) -> None:
-    switches = Switches({"missing_sms": f"{watchman.url}/ping/sw1tch"})
-    switches.start("missing_events")
-    switches.end("missing_events", failed=True)
+    switches = Heartbeats({"sms_missing": f"{watchman.url}/ping/sw1tch"})
+    switches.start("calendar_missing")
+    switches.end("calendar_missing", failed=True)
 
     assert watchman.paths == []
 
 
 def test_what_follows_a_question_mark_stays_at_the_end(watchman: Webhook) -> None:
-    Switches({"missing_sms": f"{watchman.url}/ping/sw1tch/?create=1"}).start("missing_sms")
+    Heartbeats({"sms_missing": f"{watchman.url}/ping/sw1tch/?create=1"}).start("sms_missing")
 
     assert watchman.paths == ["/ping/sw1tch/start"]
 
@@ -47,10 +47,10 @@ def test_one_that_is_away_disturbs_nothing_and_does_not_show(
     watchman: Webhook, fault: Fault, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watchman.faults.always("hook", fault)
-    switches = Switches({"missing_sms": f"{watchman.url}/ping/sw1tch"})
+    switches = Heartbeats({"sms_missing": f"{watchman.url}/ping/sw1tch"})
     began = time.monotonic()
     with caplog.at_level("DEBUG"):
-        switches.end("missing_sms", failed=False)
+        switches.end("sms_missing", failed=False)
     log = caplog.text + capsys.readouterr().out
 
     assert time.monotonic() - began < 5

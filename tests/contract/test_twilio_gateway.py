@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import OutgoingText, ProviderFailure
+from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio import TwilioStandIn, twilio_error
@@ -25,7 +25,7 @@ from tests.support.network import closed_port, impostor
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 ANA = "+447700900101"
 BODY = "Hi Ana, we look forward to Wednesday (PB-7F3K)."
-TEXT = OutgoingText(number=ANA, body=BODY, validity=timedelta(hours=4))
+TEXT = OutgoingSms(number=ANA, body=BODY, validity=timedelta(hours=4))
 
 D, R, L, B, U = Result.DONE, Result.REFUSED, Result.LATER, Result.BROKEN, Result.UNKNOWN
 HOUR = timedelta(hours=1)
@@ -328,7 +328,7 @@ def test_a_trial_account_is_no_fault(twilio: TwilioStandIn) -> None:
     assert gateway(twilio).check() is None
 
 
-def fault_of(sending: TwilioGateway) -> tuple[str, str]:
+def provider_fault(sending: TwilioGateway) -> tuple[str, str]:
     """Code and remedy."""
     fault = sending.check()
     assert fault is not None
@@ -338,7 +338,7 @@ def fault_of(sending: TwilioGateway) -> tuple[str, str]:
 
 
 def test_wrong_credentials(twilio: TwilioStandIn) -> None:
-    code, remedy = fault_of(gateway(twilio, auth_token="wrong"))
+    code, remedy = provider_fault(gateway(twilio, auth_token="wrong"))
 
     assert code == "twilio:20003"
     assert "TWILIO_AUTH_TOKEN" in remedy
@@ -348,13 +348,13 @@ def test_wrong_credentials(twilio: TwilioStandIn) -> None:
 def test_an_account_that_is_not_active(twilio: TwilioStandIn, status: str) -> None:
     twilio.account_status = status
 
-    assert fault_of(gateway(twilio))[0] == f"account_{status}"
+    assert provider_fault(gateway(twilio))[0] == f"account_{status}"
 
 
 def test_a_number_of_somebody_else(twilio: TwilioStandIn) -> None:
     twilio.owned = ["+447700900999"]
 
-    code, remedy = fault_of(gateway(twilio))
+    code, remedy = provider_fault(gateway(twilio))
 
     assert code == "sender_not_ours"
     assert "TWILIO_PHONE_NUMBER" in remedy
@@ -365,11 +365,11 @@ def test_a_number_that_cannot_text(twilio: TwilioStandIn) -> None:
     page = json.dumps({"incoming_phone_numbers": numbers, "page": 0})
     twilio.faults.next_calls("numbers.list", Fault(kind=Misbehaviour.STATUS, status=200, body=page))
 
-    assert fault_of(gateway(twilio))[0] == "sender_incapable"
+    assert provider_fault(gateway(twilio))[0] == "sender_incapable"
 
 
 def test_a_messaging_service_that_is_not_there(twilio: TwilioStandIn) -> None:
-    code, remedy = fault_of(gateway(twilio, sender=None, service_sid="MG" + "0" * 32))
+    code, remedy = provider_fault(gateway(twilio, sender=None, service_sid="MG" + "0" * 32))
 
     assert code == "service_missing"
     assert "TWILIO_MESSAGING_SERVICE_SID" in remedy
@@ -378,7 +378,7 @@ def test_a_messaging_service_that_is_not_there(twilio: TwilioStandIn) -> None:
 def test_a_messaging_service_without_a_sender(twilio: TwilioStandIn) -> None:
     twilio.pool = []
 
-    code, remedy = fault_of(gateway(twilio, sender=None, service_sid=twilio.service_sid))
+    code, remedy = provider_fault(gateway(twilio, sender=None, service_sid=twilio.service_sid))
 
     assert code == "service_empty"
     assert "Sender Pool" in remedy

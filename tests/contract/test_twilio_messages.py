@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.domain.intents import Result
-from reconciler.ports import OutgoingText, ProviderFailure
+from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio import TwilioStandIn, twilio_error
@@ -44,7 +44,7 @@ def test_messages_to_one_number_and_no_other(twilio: TwilioStandIn) -> None:
 
 def test_what_was_just_accepted_is_seen_although_it_has_no_date_of_sending(twilio: TwilioStandIn) -> None:
     api = gateway(twilio.url)
-    sent = api.send(OutgoingText(number=ANA, body="Hi", validity=timedelta(hours=4)))
+    sent = api.send(OutgoingSms(number=ANA, body="Hi", validity=timedelta(hours=4)))
     assert [text.sid for text in api.sent_to(ANA).texts] == [sent.provider_id]
 
 
@@ -122,6 +122,6 @@ def test_how_long_twilio_asks_us_to_wait(twilio: TwilioStandIn, header: str | No
     busy = Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=headers)
     twilio.faults.next_calls("messages.create", busy)
     api = gateway(twilio.url)
-    text = OutgoingText(number=ANA, body="Hi", validity=timedelta(hours=4))
+    text = OutgoingSms(number=ANA, body="Hi", validity=timedelta(hours=4))
     assert api.send(text).retry_after == (timedelta(seconds=17) if header == "17" else None)
     assert api.send(text).result is Result.DONE

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import Span
-from reconciler.domain.decide.verdicts import Hold, Refusal, Standing
+from reconciler.domain.decide.plan import BookingRange
+from reconciler.domain.decide.verdicts import Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine import backfill
-from reconciler.engine.backfill import Widening
+from reconciler.engine.backfill import StaleAfterSuggestion
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
@@ -37,27 +37,29 @@ def made(venue: Venue, number: int = 0, **ago: float) -> BookingId:
 
 def filled(
     world: World,
-    effect: Effect = Effect.EVENT,
+    effect: Effect = Effect.CALENDAR,
     *,
     act: bool = True,
-    ceiling: int | None = None,
+    max_repairs: int | None = None,
     limit: int | None = None,
     stale_after: timedelta | None = None,
     **span: Any,
 ) -> PassResult:
     """What ``reconciler backfill --only ..`` does for one effect."""
-    with world.services(act=act, ceiling=ceiling) as services:
-        equipped = backfill.equipped(
-            services, Span(since=span.pop("since", LONG_AGO), **span), limit=limit, stale_after=stale_after
+    with world.services(act=act, max_repairs=max_repairs) as services:
+        backfill_services = backfill.backfill_services(
+            services, BookingRange(since=span.pop("since", LONG_AGO), **span), limit=limit, stale_after=stale_after
         )
         do = backfill.repair if act else backfill.look
-        return do(effect, equipped)
+        return do(effect, backfill_services)
 
 
-def wider(world: World, **options: Any) -> Widening | None:
+def wider(world: World, **options: Any) -> StaleAfterSuggestion | None:
     with world.services(act=False) as services:
-        equipped = backfill.equipped(services, Span(since=LONG_AGO), limit=None, stale_after=options.get("stale"))
-        return backfill.widening(backfill.look(Effect.TEXT, equipped), equipped)
+        backfill_services = backfill.backfill_services(
+            services, BookingRange(since=LONG_AGO), limit=None, stale_after=options.get("stale")
+        )
+        return backfill.suggest_stale_after(backfill.plan_backfill(Effect.SMS, backfill_services), backfill_services)
 
 
 def verdicts(result: PassResult) -> dict[str, tuple[str, str]]:
@@ -71,7 +73,7 @@ def stored(world: World, bookings: Sequence[str]) -> list[bool]:
 
 def test_bookings_from_before_our_time_are_mended_by_a_backfill_alone(world: World) -> None:
     before, after = made(world.venue, days=200), made(world.venue, days=1)
-    world.configure(bookings=", lookback: 3d")
+    world.configure(bookings=", scan_window: 3d")
     assert world.events().repaired == 1
     assert stored(world, [before, after]) == [False, True]
     assert filled(world).repaired == 1
@@ -90,7 +92,7 @@ def test_a_booking_that_does_not_say_when_it_was_made_is_in_no_span_with_an_end(
     booking = made(world.venue, days=1)
     world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN created_at DROP NOT NULL")
     world.venue.sql("UPDATE private_bookings SET created_at = NULL")
-    assert filled(world, act=False, until=world.venue.now).plan.looked_at == 0  # type: ignore[union-attr]
+    assert filled(world, act=False, until=world.venue.now).plan.checked == 0  # type: ignore[union-attr]
     assert filled(world).repaired == 1
     assert stored(world, [booking]) == [True]
 
@@ -102,7 +104,7 @@ def test_one_booking_and_no_other(world: World) -> None:
 
 
 def test_it_needs_neither_lookback_nor_cap_nor_budget_and_its_limit_takes_the_oldest(world: World) -> None:
-    world.configure(bookings=", lookback: 1d", limits=", pass: 1, pass_budget: 5ms")
+    world.configure(bookings=", scan_window: 1d", limits=", pass: 1, pass_budget: 5ms")
     world.clock.step = timedelta(milliseconds=5)
     bookings = [made(world.venue, number, days=30 - number) for number in range(6)]
     limited = filled(world, limit=2)
@@ -113,9 +115,9 @@ def test_it_needs_neither_lookback_nor_cap_nor_budget_and_its_limit_takes_the_ol
 
 def test_it_leaves_open_gaps_outside_of_its_span_alone(world: World) -> None:
     recent = made(world.venue, 0, hours=2)
-    world.configure(event_policy="report")
+    world.configure(calendar_policy="report")
     world.events()
-    world.configure(event_policy="repair")
+    world.configure(calendar_policy="repair")
     assert filled(world, until=world.venue.now - timedelta(days=3)).repaired == 0
     assert stored(world, [recent]) == [False]
     assert (CALENDAR, recent) in world.gaps()
@@ -128,7 +130,7 @@ def test_parties_that_are_over_are_counted_and_nothing_more(world: World) -> Non
     texted = world.venue.booking(**over)
     world.venue.text(texted)
     world.venue.booking(**over, calendar_event_id="there", contact_phone=" ")
-    for effect, past in ((Effect.TEXT, 1), (Effect.EVENT, 2)):
+    for effect, past in ((Effect.SMS, 1), (Effect.CALENDAR, 2)):
         for act in (False, True):
             result = filled(world, effect, act=act)
             assert result.plan is not None
@@ -138,8 +140,8 @@ def test_parties_that_are_over_are_counted_and_nothing_more(world: World) -> Non
 
 def test_stale_after_lets_older_texts_through_for_this_run(world: World) -> None:
     booking = made(world.venue, days=5)
-    assert verdicts(filled(world, Effect.TEXT)) == {booking: (Standing.REFUSED, Refusal.OLD)}
-    assert filled(world, Effect.TEXT, stale_after=timedelta(days=7)).repaired == 1
+    assert verdicts(filled(world, Effect.SMS)) == {booking: (VerdictStatus.NEEDS_HUMAN, Refusal.OLD)}
+    assert filled(world, Effect.SMS, stale_after=timedelta(days=7)).repaired == 1
     assert len(world.sent_to()) == 1
     assert world.texts().repaired == 0
 
@@ -149,8 +151,8 @@ def test_how_many_a_wider_stale_after_would_add(world: World) -> None:
     assert wider(world) is None, "nothing is too old"
     made(world.venue, 1, days=5)
     made(world.venue, 2, days=18)
-    assert wider(world) == Widening(stale_after=timedelta(days=21), more=2)
-    assert wider(world, stale=timedelta(days=6)) == Widening(stale_after=timedelta(days=21), more=1)
+    assert wider(world) == StaleAfterSuggestion(stale_after=timedelta(days=21), more=2)
+    assert wider(world, stale=timedelta(days=6)) == StaleAfterSuggestion(stale_after=timedelta(days=21), more=1)
     assert wider(world, stale=timedelta(days=21)) is None
     world.venue.sql("UPDATE private_bookings SET event_date = '2026-06-10', start_time = '13:00', end_time = '14:00'")
     assert wider(world) is None, "the party is too soon for all of them"
@@ -159,7 +161,7 @@ def test_how_many_a_wider_stale_after_would_add(world: World) -> None:
 def test_a_wider_stale_after_is_also_told_at_night(world: World) -> None:
     made(world.venue, days=5)
     world.later(hours=10)
-    assert wider(world) == Widening(stale_after=timedelta(days=7), more=1)
+    assert wider(world) == StaleAfterSuggestion(stale_after=timedelta(days=7), more=1)
 
 
 def test_quiet_hours_consent_and_the_limit_per_recipient_are_those_of_a_pass(world: World) -> None:
@@ -167,31 +169,34 @@ def test_quiet_hours_consent_and_the_limit_per_recipient_are_those_of_a_pass(wor
     first, second = (made(world.venue, 0, days=days) for days in (2, 1))
     refuser = made(world.venue, 1, days=1)
     world.venue.customer(mobile_e164="+447700900201", sms_opt_in=False)
-    result = filled(world, Effect.TEXT)
-    assert result.mended == {("sent", ""): 1, ("held", Hold.PER_RECIPIENT): 1}
+    result = filled(world, Effect.SMS)
+    assert result.attempts == {("sent", ""): 1, ("held", Hold.PER_RECIPIENT): 1}
     assert (result.exit_code, world.sent_to()) == (Exit.WORK_LEFT, ["+447700900200"])
-    after = verdicts(filled(world, Effect.TEXT, act=False))
-    assert after == {second: (Standing.WAITING, Hold.PER_RECIPIENT), refuser: (Standing.REFUSED, Refusal.OPTED_OUT)}
+    after = verdicts(filled(world, Effect.SMS, act=False))
+    assert after == {
+        second: (VerdictStatus.HELD, Hold.PER_RECIPIENT),
+        refuser: (VerdictStatus.NEEDS_HUMAN, Refusal.OPTED_OUT),
+    }
     world.later(hours=9, minutes=30)
-    assert verdicts(filled(world, Effect.TEXT))[second] == (Standing.WAITING, Hold.QUIET_HOURS)
+    assert verdicts(filled(world, Effect.SMS))[second] == (VerdictStatus.HELD, Hold.QUIET_HOURS)
     assert first not in after
 
 
 def test_the_breaker_refuses_as_in_a_pass_and_max_goes_on(world: World) -> None:
-    world.configure(limits=", breaker: {texts: 2, events: 2}")
+    world.configure(limits=", breaker: {sms: 2, calendar: 2}")
     bookings = [made(world.venue, number, days=200) for number in range(5)]
     refused = filled(world, limit=1)
-    assert refused.tripped is not None
-    assert (refused.tripped.found, refused.exit_code) == (5, Exit.REFUSED_AS_UNSAFE)
-    assert (stored(world, bookings), filled(world, ceiling=4).repaired) == ([False] * 5, 0)
-    assert filled(world, ceiling=5).repaired == 5
+    assert refused.breaker_trip is not None
+    assert (refused.breaker_trip.found, refused.exit_code) == (5, Exit.REFUSED_AS_UNSAFE)
+    assert (stored(world, bookings), filled(world, max_repairs=4).repaired) == ([False] * 5, 0)
+    assert filled(world, max_repairs=5).repaired == 5
 
 
 def test_a_rule_that_only_reports_is_not_repaired_by_a_backfill(world: World) -> None:
     booking = made(world.venue, days=200)
-    world.configure(event_policy="report")
+    world.configure(calendar_policy="report")
     result = filled(world)
-    assert verdicts(result) == {booking: (Standing.WAITING, Hold.POLICY)}
+    assert verdicts(result) == {booking: (VerdictStatus.HELD, Hold.POLICY)}
     assert (result.exit_code, world.sandbox.google.writes) == (Exit.NEEDS_A_HUMAN, 0)
 
 
@@ -232,14 +237,14 @@ def test_two_backfills_and_a_pass_at_once_mend_each_booking_once(world: World) -
     old = [made(world.venue, number, days=200) for number in range(12)]
     recent = [made(world.venue, 20 + number, hours=2) for number in range(12)]
     stale = timedelta(days=365)
-    threads = [Thread(target=lambda: filled(world, Effect.TEXT, stale_after=stale)) for _ in range(2)]
+    threads = [Thread(target=lambda: filled(world, Effect.SMS, stale_after=stale)) for _ in range(2)]
     threads += [Thread(target=lambda: filled(world)) for _ in range(2)]
     threads.append(Thread(target=world.once))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    filled(world, Effect.TEXT, stale_after=stale)
+    filled(world, Effect.SMS, stale_after=stale)
     filled(world)
     assert len(world.sent_to()) == len(set(world.sent_to())) == 24
     live = [event["id"] for event in world.sandbox.google.live()]
@@ -252,11 +257,11 @@ def test_a_provider_that_is_unwell_stops_it_and_the_next_goes_on(world: World) -
         made(world.venue, number, hours=2 + number)
     fault = Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429))
     world.sandbox.twilio.faults.always("messages.create", fault)
-    result = filled(world, Effect.TEXT)
+    result = filled(world, Effect.SMS)
     assert (result.repaired, result.left, result.exit_code) == (0, 4, Exit.WORK_LEFT)
     world.sandbox.twilio.faults.clear()
     world.later(minutes=10)
-    assert filled(world, Effect.TEXT).repaired == 4
+    assert filled(world, Effect.SMS).repaired == 4
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.domain.decide.verdicts import CONDITIONS, Condition, Standing
+from reconciler.domain.decide.verdicts import CONDITIONS, Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from tests.support.venue import Venue
 from tests.support.world import World
@@ -99,7 +99,7 @@ def test_a_booking_that_fails_only_this(world: World, kind: GapKind, condition: 
     assert plan is not None
     label = {"STATUS": None}.get(condition.name, condition)
     reasons = {reason for standing, reason in plan.tally() if standing is condition.standing_if_failed}
-    assert plan.looked_at == 2
+    assert plan.checked == 2
     assert len(plan.decisions) == 1, "the booking beside it, which fails nothing, must be a gap"
     assert reasons == ({label} if label else reasons & {"cancelled", "completed"})
 
@@ -135,14 +135,14 @@ def test_rows_that_are_no_evidence(world: World, status: str, more: dict[str, ob
     world.venue.text(world.venue.booking(), status=status, **more)
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert [decision.verdict.standing for decision in plan.decisions] == [Standing.REPAIR]
+    assert [decision.verdict.standing for decision in plan.decisions] == [VerdictStatus.REPAIRABLE]
 
 
 def test_before_since_nothing_is_looked_at(world: World) -> None:
     world.venue.booking(created_at=world.venue.now - timedelta(days=200), event_date="2026-07-01")
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert (plan.looked_at, plan.decisions) == (0, [])
+    assert (plan.checked, plan.decisions) == (0, [])
 
 
 def test_satisfied_by_narrows_what_counts(world: World) -> None:
@@ -170,7 +170,7 @@ def test_only_one_venue_of_several(world: World) -> None:
     world.configure(bookings=", only: {source: mine}")
     for result in world.both().values():
         assert result.plan is not None
-        assert (result.plan.looked_at, [d.booking.id for d in result.plan.repairs]) == (1, [mine])
+        assert (result.plan.checked, [d.booking.id for d in result.plan.repairs]) == (1, [mine])
     assert len(world.sent_to()) == 1
 
 
@@ -182,7 +182,10 @@ def test_a_rule_that_asks_only_for_some(world: World) -> None:
     results = world.once()
     plan = results[SMS].plan
     assert plan is not None
-    assert plan.tally() == {(Standing.NOT_ASKED, Condition.ONLY): 1, (Standing.REFUSED, "phone_unusable"): 1}
+    assert plan.tally() == {
+        (VerdictStatus.NOT_APPLICABLE, Condition.ONLY): 1,
+        (VerdictStatus.NEEDS_HUMAN, "phone_unusable"): 1,
+    }
     assert {about for kind, about in world.gaps() if kind == SMS} == {mine}
     assert world.venue.stored_event(other), "the other rule asks for all"
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.domain.drill import Came
+from reconciler.domain.drill import LinkStatus
 from reconciler.settings import load
-from reconciler.store.app.mapping import Mapped
+from reconciler.store.app.mapping import MappedTable
 from reconciler.store.drill import shadow_tables
 from reconciler.wiring import assembly
 from tests.support.venue import Venue
 
-READY = "schema reconciler is up to date (0002)\n"
+READY = "schema reconciler is up to date (0003)\n"
 LOOKING = "rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}"
 
 
@@ -31,9 +31,9 @@ class Migrate:
         assert run(["migrate", "--config", str(self.file), *options]) == 0
         return self._capsys.readouterr().out
 
-    def scanned(self, role: str = "reconciler_job") -> Came:
+    def scanned(self, role: str = "reconciler_job") -> LinkStatus:
         """What came of a drill's second link."""
-        return assembly.drill(load(self.file, {"DATABASE_URL": self.venue.url(role)})).tried[1].came
+        return assembly.drill(load(self.file, {"DATABASE_URL": self.venue.url(role)})).links[1].status
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_it_migrates_where_the_tables_are_not_there_or_not_readable(migrate: Mig
     migrate.venue.alter("ALTER TABLE customers RENAME TO guests")
     migrate.venue.alter("REVOKE SELECT ON private_bookings FROM reconciler_job")
     first, *said, remedy = migrate().splitlines()
-    assert first == "schema reconciler: nothing -> 0002"
+    assert first == "schema reconciler: nothing -> 0003"
     assert said[0] == "copies of the application's tables for the fire drill: 1 made"
     assert said[1].startswith("no fire drill yet: public.private_bookings: PostgreSQL and we disagree")
     assert "InsufficientPrivilege" in said[1]
@@ -73,7 +73,7 @@ def test_it_migrates_where_the_tables_are_not_there_or_not_readable(migrate: Mig
         "no fire drill yet: public.customers: there is no such table, or our role may not see its schema"
     ]
     assert remedy.startswith("remedy: ")
-    assert migrate.scanned() is Came.BROKEN
+    assert migrate.scanned() is LinkStatus.BROKEN
 
 
 def test_the_owner_of_the_schema_makes_them_by_the_script_and_the_jobs_role_drills(migrate: Migrate) -> None:
@@ -83,10 +83,10 @@ def test_the_owner_of_the_schema_makes_them_by_the_script_and_the_jobs_role_dril
     with migrate.venue.postgres.connect(migrate.venue.name) as owner:
         owner.execute(script)
         owner.execute("ALTER TABLE guests RENAME TO customers")
-        assert migrate.scanned() is Came.BROKEN, "it had no table to copy"
+        assert migrate.scanned() is LinkStatus.BROKEN, "it had no table to copy"
         owner.execute(script[script.index("DO $copy$") :])
     assert migrate() == READY
-    assert migrate.scanned() is Came.OK
+    assert migrate.scanned() is LinkStatus.OK
 
 
 def test_the_script_needs_no_variable(migrate: Migrate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +95,10 @@ def test_the_script_needs_no_variable(migrate: Migrate, monkeypatch: pytest.Monk
 
 
 def test_a_copy_is_called_after_its_table() -> None:
-    long = Mapped(schema="a" * 40, name="b" * 40, columns={})
-    other = Mapped(schema="a" * 40, name="b" * 39 + "c", columns={})
+    long = MappedTable(schema="a" * 40, name="b" * 40, columns={})
+    other = MappedTable(schema="a" * 40, name="b" * 39 + "c", columns={})
     names = [
-        shadow_tables.copy_of(table).name for table in (long, other, Mapped(schema="shop", name='a "b"', columns={}))
+        shadow_tables.copy_of(table).name
+        for table in (long, other, MappedTable(schema="shop", name='a "b"', columns={}))
     ]
     assert (names[2], len(names[0]), len(set(names))) == ('drill_shop_a "b"', 63, 3)

@@ -189,7 +189,7 @@ def test_a_trigger_of_the_application_that_rejects_one_row_stops_only_that(world
         f"CREATE TRIGGER no BEFORE INSERT ON {QUEUE} FOR EACH ROW EXECUTE FUNCTION no()"
     )
     result = world.texts()
-    assert (result.repaired, result.told, result.left) == (1, 1, 0)
+    assert (result.repaired, result.needs_human, result.left) == (1, 1, 0)
     assert world.gaps() == {(SMS, poisoned): ("blocked", "sqlstate:P0001")}
     assert world.venue.sql(f"SELECT booking_id::text FROM {QUEUE} WHERE status = 'sent'") == [(fine,)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs import missing_sms
+from jobs import sms_missing
 from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import HANDED_OVER
@@ -39,7 +39,7 @@ def _deliver_by_the_application(world: World) -> None:
 
 def texts(world: World) -> PassResult:
     with world.services() as services:
-        (result,) = missing_sms.run(services)
+        (result,) = sms_missing.run(services)
     return result
 
 
@@ -65,7 +65,7 @@ def application_says(world: World, status: str, error: str | None = None, **more
 def test_a_text_is_queued_as_the_application_queues_it_and_the_ledger_says_so(world: World) -> None:
     booking = world.venue.booking(calendar_event_id="there")
     result = texts(world)
-    assert (result.mended, result.exit_code) == ({("handed over", ""): 1}, Exit.AS_DESIRED)
+    assert (result.attempts, result.exit_code) == ({("handed over", ""): 1}, Exit.AS_DESIRED)
     (row,) = queue(world)
     assert (row["booking_id"], row["trigger_type"], row["status"]) == (booking, "booking_confirmed", "approved")
     assert (row["error_message"], row["twilio_message_sid"], row["sent_at"]) == (None, None, None)
@@ -82,7 +82,7 @@ def test_a_second_pass_writes_nothing_whether_it_is_sent_or_not(world: World) ->
     texts(world)
     for _ in range(2):
         before = world.venue.checksum()
-        assert texts(world).mended == {}
+        assert texts(world).attempts == {}
         assert world.venue.checksum() == before
         application_says(world, "sent", twilio_message_sid="SM" + "1" * 32)
     assert (states(world), world.gaps()) == ([(1, "done", HANDED_OVER)], {})
@@ -118,7 +118,7 @@ def test_a_text_that_is_refused_is_not_queued(world: World, refusal: Refusal, st
     message = f"{{trigger: booking_confirmed, template: {template}}}"
     world.configure(texts=f"{APPLICATION}, messages: {{draft: {message}, confirmed: {message}}}")
     story(world.venue)
-    assert texts(world).told == 1
+    assert texts(world).needs_human == 1
     assert [reason for (kind, _), (_, reason) in world.gaps().items() if kind == SMS] == [refusal]
     assert [row for row in queue(world) if row["status"] == "approved"] == []
 
@@ -127,7 +127,7 @@ HOLDS: dict[Hold, Callable[[World], object]] = {
     Hold.QUIET_HOURS: lambda w: w.configure(quiet="11:30-12:30"),
     Hold.SUSPENDED: lambda w: w.environment.update(SUSPEND_ALL_SMS="true"),
     Hold.POLICY: lambda w: w.configure(more="repairs: report"),
-    Hold.BREAKER: lambda w: w.configure(limits=", breaker: {texts: 0, events: 200, ratio_from: 1}"),
+    Hold.BREAKER: lambda w: w.configure(limits=", breaker: {sms: 0, calendar: 200, ratio_from: 1}"),
 }
 
 
@@ -152,7 +152,7 @@ def test_a_booking_that_the_application_is_writing_waits(world: World) -> None:
     booking = world.venue.booking()
     with world.venue.postgres.connect(world.venue.name, "venue_app") as other, other.transaction():
         other.execute("UPDATE private_bookings SET guest_count = 9 WHERE id = %s", (booking,))
-        assert texts(world).mended == {("held", Hold.BUSY): 1}
+        assert texts(world).attempts == {("held", Hold.BUSY): 1}
     assert queue(world) == []
     assert texts(world).repaired == 1
 
@@ -168,7 +168,7 @@ def test_a_text_the_application_queued_after_our_look_is_seen_under_the_lock(
         return lock(self, locked)
 
     monkeypatch.setattr(PostgresBookings, "lock", meanwhile)
-    assert texts(world).mended == {("dropped", "no_text"): 1}
+    assert texts(world).attempts == {("dropped", "no_text"): 1}
     assert [row["status"] for row in queue(world)] == ["pending"]
 
 
@@ -251,7 +251,7 @@ def test_a_row_that_the_queue_will_not_have_is_told_and_stops_no_other(world: Wo
         "IF NEW.customer_name = 'Poison' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$; "
         f"CREATE TRIGGER no BEFORE INSERT ON {QUEUE} FOR EACH ROW EXECUTE FUNCTION no()"
     )
-    assert texts(world).mended == {("blocked", "sqlstate:P0001"): 1, ("handed over", ""): 1}
+    assert texts(world).attempts == {("blocked", "sqlstate:P0001"): 1, ("handed over", ""): 1}
     assert world.gaps() == {(SMS, poisoned): ("blocked", "sqlstate:P0001")}
 
 
@@ -266,7 +266,7 @@ def test_a_queue_that_cannot_hold_approved_is_told_before_anything_is_written(wo
     )
     result = texts(world)
     assert [fault.seen for fault in result.faults] == [f"public.{QUEUE}.status cannot hold approved"]
-    assert (queue(world), world.gaps()[GapKind.INTEGRATION_SCHEMA, Effect.TEXT][1]) == ([], "value_forbidden")
+    assert (queue(world), world.gaps()[GapKind.INTEGRATION_SCHEMA, Effect.SMS][1]) == ([], "value_forbidden")
 
 
 def test_neither_our_own_statuses_nor_a_right_to_change_rows_is_needed(world: World) -> None:
@@ -286,9 +286,9 @@ def test_a_text_that_is_not_sent_is_stuck(world: World) -> None:
     booking = world.venue.booking(calendar_event_id="there")
     world.once()
     world.later(minutes=59)
-    assert world.once()[STUCK].told == 0
+    assert world.once()[STUCK].needs_human == 0
     world.later(minutes=1)
-    assert world.once()[STUCK].told == 1
+    assert world.once()[STUCK].needs_human == 1
     assert world.gaps() == {(STUCK, booking): ("app_failed", Refusal.NOT_SENT)}
 
 
@@ -307,7 +307,7 @@ def test_a_sending_that_failed_is_judged_like_any_failure(
     texts(world)
     application_says(world, "failed", error)
     for _ in range(2):
-        assert texts(world).told == 1
+        assert texts(world).needs_human == 1
         assert world.gaps() == {(SMS, booking): (cause, refusal)}
     assert (len(queue(world)), states(world)) == (1, [(1, "done", HANDED_OVER)])
 
@@ -346,7 +346,7 @@ def test_what_was_taken_out_of_the_queue_is_told_and_not_put_back(world: World, 
     if gone == "deleted":
         world.venue.sql(f"DELETE FROM {QUEUE} WHERE status = 'approved'", role="venue_app")
     application_says(world, "cancelled")
-    assert texts(world).told == 1
+    assert texts(world).needs_human == 1
     assert world.gaps() == {(SMS, booking): ("deleted_by_hand", Refusal.TAKEN_BACK)}
     assert "approved" not in {row["status"] for row in queue(world)}
 
@@ -355,7 +355,7 @@ def test_a_person_who_rejects_it_has_decided(world: World) -> None:
     world.venue.booking(calendar_event_id="there")
     texts(world)
     application_says(world, "cancelled", approved_by=STAFF)
-    assert (texts(world).told, world.gaps()) == (0, {})
+    assert (texts(world).needs_human, world.gaps()) == (0, {})
 
 
 # From one way to the other
@@ -383,7 +383,7 @@ def test_a_refusal_of_twilio_s_is_not_hidden_by_what_was_handed_over_before(worl
     world.environment.clear()
     world.sandbox.twilio.refuse(ANA, 400, 21614)
     for _ in range(3):
-        assert texts(world).told == 1
+        assert texts(world).needs_human == 1
         world.later(minutes=10)
     assert states(world) == [(1, "done", HANDED_OVER), (2, "refused", "twilio:21614")]
 
@@ -394,7 +394,7 @@ def test_a_broken_twilio_is_no_longer_in_the_way(world: World) -> None:
     world.environment.clear()
     world.environment["TWILIO_AUTH_TOKEN"] = "wrong" * 6
     assert texts(world).exit_code == Exit.NEEDS_A_HUMAN
-    assert (GapKind.INTEGRATION_TWILIO, Effect.TEXT) in world.gaps()
+    assert (GapKind.INTEGRATION_TWILIO, Effect.SMS) in world.gaps()
     world.configure(texts=APPLICATION)
     assert texts(world).repaired == 1
     assert world.gaps() == {}

@@ -64,7 +64,7 @@ class Fault:
     said: str
     remedy: str = ""
     """Words of it."""
-    mend: Deed | None = None
+    repair: Deed | None = None
     """What it tells to do; ``None``: to run its SQL."""
     sql_in_words: str = ""
     """How the SQL begins that stands in the remedy only: whether it is right, a person has to say first."""
@@ -163,7 +163,7 @@ SCHEMA = {
     "a restrictive policy": broken(
         f"CREATE POLICY narrow ON {QUEUE} AS RESTRICTIVE FOR SELECT USING (priority = 3)",
         "does not let our role SELECT every row",
-        mend=sql(f"DROP POLICY narrow ON {QUEUE}"),
+        repair=sql(f"DROP POLICY narrow ON {QUEUE}"),
     ),
     "a booking's id that means several": broken(
         f"ALTER TABLE {BOOKINGS} DROP CONSTRAINT {BOOKINGS}_pkey CASCADE",
@@ -202,13 +202,13 @@ SCHEMA = {
         f"ALTER TABLE {QUEUE} RENAME TO texts",
         f"there is no table public.{QUEUE}",
         remedy="correct the name in cron.yaml",
-        mend=lambda world: world.configure(texts=", queue: public.texts"),
+        repair=lambda world: world.configure(texts=", queue: public.texts"),
     ),
     "a view instead of the table": broken(
         f"ALTER TABLE {CUSTOMERS} RENAME TO people; CREATE VIEW {CUSTOMERS} AS SELECT * FROM people",
         f"there is no table public.{CUSTOMERS}",
         remedy="a view will not do",
-        mend=lambda world: world.configure(bookings=", customers: public.people"),
+        repair=lambda world: world.configure(bookings=", customers: public.people"),
         rare=True,
     ),
     "a column of bookings.only that is not there": Fault(
@@ -216,7 +216,7 @@ SCHEMA = {
         check="schema",
         said="has no 1 column: venue_id",
         remedy="correct bookings.only in cron.yaml",
-        mend=lambda world: world.configure(bookings=""),
+        repair=lambda world: world.configure(bookings=""),
         skips=SCHEMA_SKIPS,
         rare=True,
     ),
@@ -231,7 +231,7 @@ TRIALS = {
         check="trial write",
         said="takes a trial update of an event id and changes no row",
         remedy="find the policy, rule or trigger",
-        mend=sql(f"DROP RULE never ON {BOOKINGS}"),
+        repair=sql(f"DROP RULE never ON {BOOKINGS}"),
     ),
     "a trigger that calls what is gone": Fault(
         seed=sql(
@@ -241,7 +241,7 @@ TRIALS = {
         check="trial write",
         said="refuses every trial row: UndefinedTable (SQLSTATE 42P01)",
         remedy="change what it names",
-        mend=sql(f"DROP TRIGGER audit ON {QUEUE}"),
+        repair=sql(f"DROP TRIGGER audit ON {QUEUE}"),
         rare=True,
     ),
 }
@@ -253,28 +253,28 @@ PROVIDERS = {
         check="twilio",
         said="Twilio does not accept the credentials (twilio:20003)",
         remedy="set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN",
-        mend=unset("TWILIO_AUTH_TOKEN"),
+        repair=unset("TWILIO_AUTH_TOKEN"),
     ),
     "a suspended account": Fault(
         seed=becomes("twilio", account_status="suspended"),
         check="twilio",
         said="the Twilio account is suspended",
         remedy="Twilio's console, Billing",
-        mend=becomes("twilio", account_status="active"),
+        repair=becomes("twilio", account_status="active"),
     ),
     "a sender of somebody else": Fault(
         seed=variables(TWILIO_PHONE_NUMBER=OTHER),
         check="twilio",
         said="TWILIO_PHONE_NUMBER does not belong to the account",
         remedy="set TWILIO_PHONE_NUMBER",
-        mend=unset("TWILIO_PHONE_NUMBER"),
+        repair=unset("TWILIO_PHONE_NUMBER"),
     ),
     "a sender that cannot text": Fault(
         seed=lambda world: world.sandbox.twilio.incapable.add(world.sandbox.twilio.phone_number),
         check="twilio",
         said="TWILIO_PHONE_NUMBER cannot send texts",
         remedy="that can send SMS",
-        mend=lambda world: world.sandbox.twilio.incapable.clear(),
+        repair=lambda world: world.sandbox.twilio.incapable.clear(),
         rare=True,
     ),
     "no such messaging service": Fault(
@@ -282,7 +282,7 @@ PROVIDERS = {
         check="twilio",
         said="the messaging service does not exist",
         remedy="set TWILIO_MESSAGING_SERVICE_SID",
-        mend=unset("TWILIO_MESSAGING_SERVICE_SID"),
+        repair=unset("TWILIO_MESSAGING_SERVICE_SID"),
         rare=True,
     ),
     "a messaging service without a sender": Fault(
@@ -293,14 +293,14 @@ PROVIDERS = {
         check="twilio",
         said="the messaging service has no sender",
         remedy="Sender Pool",
-        mend=becomes("twilio", pool=[OLD]),
+        repair=becomes("twilio", pool=[OLD]),
     ),
     "Twilio's place taken by a proxy": Fault(
         seed=answer("twilio", "account.fetch", Answer(kind=Misbehaviour.HTML, status=200)),
         check="twilio",
         said="the provider could not be asked (unreadable)",
         remedy="past proxies and firewalls",
-        mend=well("twilio"),
+        repair=well("twilio"),
         code=Exit.WORK_LEFT,
         rare=True,
     ),
@@ -309,7 +309,7 @@ PROVIDERS = {
         check="google",
         said="the calendar is visible, role reader: it cannot be written",
         remedy='share it with reconciler@sandbox.iam.gserviceaccount.example, "Make changes to events"',
-        mend=becomes("google", role="writer"),
+        repair=becomes("google", role="writer"),
         skips=GOOGLE_SKIPS,
     ),
     "a calendar that is not shared": Fault(
@@ -317,7 +317,7 @@ PROVIDERS = {
         check="google",
         said="not there, or not shared with us",
         remedy='share the calendar with reconciler@sandbox.iam.gserviceaccount.example, "Make changes to events"',
-        mend=becomes("google", role="owner"),
+        repair=becomes("google", role="owner"),
         skips=GOOGLE_SKIPS,
         rare=True,
     ),
@@ -326,7 +326,7 @@ PROVIDERS = {
         check="google",
         said="the calendar of GOOGLE_CALENDAR_ID is not there",
         remedy="correct GOOGLE_CALENDAR_ID",
-        mend=unset("GOOGLE_CALENDAR_ID"),
+        repair=unset("GOOGLE_CALENDAR_ID"),
         skips=GOOGLE_SKIPS,
         rare=True,
     ),
@@ -335,7 +335,7 @@ PROVIDERS = {
         check="google",
         said="Google issues no token: the key or its service account was deleted",
         remedy="create a new key for reconciler@sandbox.iam.gserviceaccount.example",
-        mend=well("google"),
+        repair=well("google"),
         skips=GOOGLE_SKIPS,
     ),
     "the API switched off": Fault(
@@ -347,7 +347,7 @@ PROVIDERS = {
         check="google",
         said="the Google Calendar API is switched off",
         remedy="enable it in the Google Cloud console",
-        mend=well("google"),
+        repair=well("google"),
         skips=GOOGLE_SKIPS,
         rare=True,
     ),
@@ -356,7 +356,7 @@ PROVIDERS = {
         check="google",
         said="the provider could not be asked (http:502)",
         remedy="past proxies and firewalls",
-        mend=well("google"),
+        repair=well("google"),
         code=Exit.WORK_LEFT,
         skips=GOOGLE_SKIPS,
         rare=True,
@@ -368,28 +368,28 @@ PROVIDERS = {
         check="event ids",
         said="none of the 2 event ids stored last is in the calendar of GOOGLE_CALENDAR_ID",
         remedy="set GOOGLE_CALENDAR_ID to the calendar the application writes to",
-        mend=lambda world: world.venue.sql(f"UPDATE {BOOKINGS} SET calendar_event_id = 'app00001'"),
+        repair=lambda world: world.venue.sql(f"UPDATE {BOOKINGS} SET calendar_event_id = 'app00001'"),
     ),
     "nobody to tell": Fault(
         seed=variables(SENTRY_DSN=""),
         check="sentry",
         said="SENTRY_DSN is not set",
         remedy="set SENTRY_DSN",
-        mend=unset("SENTRY_DSN"),
+        repair=unset("SENTRY_DSN"),
     ),
     "a refused envelope": Fault(
         seed=lambda world: world.environment.update(SENTRY_DSN=world.sandbox.sentry.dsn.replace("5a4d", "a4d5")),
         check="sentry",
         said="Sentry does not take what it is sent (http:403)",
         remedy="compare SENTRY_DSN with Sentry's Client Keys",
-        mend=unset("SENTRY_DSN"),
+        repair=unset("SENTRY_DSN"),
     ),
     "Sentry away": Fault(
         seed=answer("sentry", "envelope", Answer(kind=Misbehaviour.DROP)),
         check="sentry",
         said="Sentry does not take what it is sent (ConnectionError)",
         remedy="see whether its host can be reached",
-        mend=well("sentry"),
+        repair=well("sentry"),
         code=Exit.WORK_LEFT,
         rare=True,
     ),
@@ -399,23 +399,23 @@ OURS = {
     "a job nobody has": Fault(
         seed=lambda world: world.configure(more="jobs: {missing_text: {every: 1h}}"),
         check="jobs",
-        said="no such job: missing_text, did you mean missing_events?",
+        said="no such job: missing_text, did you mean calendar_missing?",
         remedy="correct the name under jobs in cron.yaml",
-        mend=lambda world: world.configure(more=""),
+        repair=lambda world: world.configure(more=""),
         skips=("scheduler",),
     ),
     "a ledger of a later version": Fault(
         seed=sql("UPDATE reconciler.alembic_version SET version_num = '9999'"),
         check="ledger",
         said="revision",
-        mend=sql(f"UPDATE reconciler.alembic_version SET version_num = '{newest()}'"),
+        repair=sql(f"UPDATE reconciler.alembic_version SET version_num = '{newest()}'"),
     ),
     "a database that disagrees about the time": Fault(
         seed=lambda world: _shift_clock(world, "-10 minutes"),
         check="database",
         said="the database's clock is -",
         remedy="keep both in step (NTP)",
-        mend=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+        repair=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
         skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
     ),
     "no database of that name": Fault(
@@ -425,7 +425,7 @@ OURS = {
         check="database",
         said="PostgreSQL answers, and refuses the connection of DATABASE_URL",
         remedy="check user, password and database name",
-        mend=unset("DATABASE_URL"),
+        repair=unset("DATABASE_URL"),
         code=Exit.WORK_LEFT,
         skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
         rare=True,
@@ -435,7 +435,7 @@ OURS = {
         check="settings",
         said="GOOGLE_CALENDAR_ID: is no calendar's id",
         remedy="docs/settings.md",
-        mend=unset("GOOGLE_CALENDAR_ID"),
+        repair=unset("GOOGLE_CALENDAR_ID"),
         code=Exit.CONFIGURATION,
         skips=("twilio", "google", "event ids"),
     ),
@@ -444,7 +444,7 @@ OURS = {
         check="settings",
         said="limits.pass",
         remedy="docs/settings.md",
-        mend=lambda world: world.configure(limits=""),
+        repair=lambda world: world.configure(limits=""),
         code=Exit.CONFIGURATION,
         skips=("all others",),
         rare=True,
@@ -472,14 +472,14 @@ def rows(table: Mapping[str, Any]) -> list[Any]:
 def test_each_fault_is_named_and_its_remedy_mends_it(patient: Patient, fault: Fault) -> None:
     fault.seed(patient.world)
     seen = patient.doctor("--json")
-    (line,) = [line for line in seen.lines if line["light"] == "FAIL" and fault.said in line["said"]]
+    (line,) = [line for line in seen.lines if line["status"] == "FAIL" and fault.said in line["message"]]
     assert (line["check"], seen.code) == (fault.check, fault.code), seen.lines
     assert line["remedy"]
     assert fault.remedy in line["remedy"]
     skipped = {check for check, light in seen.lights.items() if light == "SKIP"}
     assert skipped == set(fault.skips)
-    if fault.mend:
-        fault.mend(patient.world)
+    if fault.repair:
+        fault.repair(patient.world)
     elif fault.sql_in_words:
         assert not line["sql"]
         for one in (one for one in seen.lines if fault.sql_in_words in one["remedy"]):
@@ -499,7 +499,7 @@ class Warned:
     check: str
     said: str
     remedy: str
-    mend: Deed | None = None
+    repair: Deed | None = None
     """``None``: the printed SQL."""
     rare: bool = False
 
@@ -511,14 +511,14 @@ WARNINGS = {
         check="database",
         said="the role postgres is a superuser",
         remedy="give us a role of our own",
-        mend=unset("DATABASE_URL"),
+        repair=unset("DATABASE_URL"),
     ),
     "clocks a little apart": Warned(
         seed=lambda world: _shift_clock(world, "20 s"),
         check="database",
         said="the database's clock is +",
         remedy="keep both in step (NTP)",
-        mend=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+        repair=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
         rare=True,
     ),
     "large tables without an index": Warned(
@@ -539,7 +539,7 @@ WARNINGS = {
         check="twilio",
         said="the account is a trial",
         remedy="upgrade it",
-        mend=becomes("twilio", trial=False),
+        repair=becomes("twilio", trial=False),
         rare=True,
     ),
     "a low balance": Warned(
@@ -547,14 +547,14 @@ WARNINGS = {
         check="twilio",
         said="balance 1.20 GBP: soon no text leaves",
         remedy="add funds",
-        mend=becomes("twilio", balance="20"),
+        repair=becomes("twilio", balance="20"),
     ),
     "a calendar in another zone": Warned(
         seed=lambda world: setattr(world.sandbox.google.calendar, "zone", "America/New_York"),
         check="google",
         said="the calendar is shown in America/New_York, and the venue's time is Europe/London",
         remedy="change the calendar's settings",
-        mend=lambda world: setattr(world.sandbox.google.calendar, "zone", "Europe/London"),
+        repair=lambda world: setattr(world.sandbox.google.calendar, "zone", "Europe/London"),
         rare=True,
     ),
     "a kill switch": Warned(
@@ -562,18 +562,18 @@ WARNINGS = {
         check="google",
         said="SUSPEND_ALL_EVENTS is on: no event is made",
         remedy="unset SUSPEND_ALL_EVENTS",
-        mend=unset("SUSPEND_ALL_EVENTS"),
+        repair=unset("SUSPEND_ALL_EVENTS"),
         rare=True,
     ),
     "a job that is late": Warned(
         seed=lambda world: world.venue.sql(
-            "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_look)"
-            " SELECT 'missing_sms', '', '', at, at, true FROM (SELECT now() - interval '2 h' AS at) long_ago"
+            "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_scan)"
+            " SELECT 'sms_missing', '', '', at, at, true FROM (SELECT now() - interval '2 h' AS at) long_ago"
         ),
         check="scheduler",
-        said="missing_sms has not finished a run when it should (wanted: every 10m)",
+        said="sms_missing has not finished a run when it should (wanted: every 10m)",
         remedy="see whether `reconciler run` runs",
-        mend=lambda world: world.venue.sql("UPDATE reconciler.run SET started_at = now(), finished_at = now()"),
+        repair=lambda world: world.venue.sql("UPDATE reconciler.run SET started_at = now(), finished_at = now()"),
     ),
 }
 
@@ -582,15 +582,15 @@ WARNINGS = {
 def test_what_breaks_nothing_yet_is_a_warning(patient: Patient, warned: Warned) -> None:
     warned.seed(patient.world)
     seen = patient.doctor("--json")
-    (line,) = [line for line in seen.lines if warned.said in line["said"]]
-    assert (line["check"], line["light"], seen.code) == (warned.check, "WARN", Exit.AS_DESIRED)
+    (line,) = [line for line in seen.lines if warned.said in line["message"]]
+    assert (line["check"], line["status"], seen.code) == (warned.check, "WARN", Exit.AS_DESIRED)
     assert warned.remedy in line["remedy"]
-    if warned.mend:
-        warned.mend(patient.world)
+    if warned.repair:
+        warned.repair(patient.world)
     else:
         assert line["sql"]
         patient.as_owner(sql_of(seen.lines))
-    assert not [line for line in patient.doctor("--json").lines if warned.said in line["said"]]
+    assert not [line for line in patient.doctor("--json").lines if warned.said in line["message"]]
 
 
 @pytest.mark.parametrize(
@@ -599,7 +599,7 @@ def test_what_breaks_nothing_yet_is_a_warning(patient: Patient, warned: Warned) 
         ({"texts": ", deliver: application"}, "2 trial rows of private_booking_sms_queue, an event id: written"),
         ({"more": "repairs: report"}, "not wanted: nothing is repaired"),
         pytest.param(
-            {"event_policy": "report"}, "6 trial rows of private_booking_sms_queue: written", marks=pytest.mark.long
+            {"calendar_policy": "report"}, "6 trial rows of private_booking_sms_queue: written", marks=pytest.mark.long
         ),
         pytest.param({"texts": ", policy: off"}, "an event id: written and rolled back", marks=pytest.mark.long),
     ],

@@ -20,9 +20,9 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseDisagrees, Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.settings import load
-from reconciler.store.app.conditions import Tables
+from reconciler.store.app.conditions import AppTables
 from reconciler.store.drill import shadow_tables
-from reconciler.store.drill.rollback_store import RehearsalStore, undone
+from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
 from reconciler.wiring import assembly
 from tests.support.command import COMMAND, environment
 from tests.support.network import closed_port
@@ -82,7 +82,7 @@ def left_behind(venue: Venue) -> list[tuple[str, int]]:
     return [(table, number) for table, number in counted if number]
 
 
-def refresh(world: World) -> shadow_tables.Refreshed:
+def refresh(world: World) -> shadow_tables.RefreshResult:
     """What `reconciler migrate` does about the copies."""
     with world.venue.database() as database:
         return shadow_tables.refresh(database, assembly.application(world.settings()))
@@ -125,9 +125,9 @@ def test_every_link_holds_and_nothing_real_is_touched(drill: Drill, world: World
 def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
     """Whatever stands on the broken one is not reached; the sink is tried all the same."""
     venue, faults = world.venue, world.sandbox.sentry.faults
-    at = drill.broken("jobs: {missing_smss: {every: 10m}}")
+    at = drill.broken("jobs: {sms_missings: {every: 10m}}")
     assert at[0] == Link.SCHEDULER
-    assert "no such job: missing_smss, did you mean missing_sms?" in at[1]
+    assert "no such job: sms_missings, did you mean sms_missing?" in at[1]
 
     with changed(venue, f"reconciler.{COPIES[0]}", "DROP COLUMN event_date", "ADD COLUMN event_date date"):
         at = drill.broken()
@@ -142,7 +142,7 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
         assert at[0] == Link.REPAIR
         assert "sms.missing was planted and its text was not sent once (blocked sqlstate:23514)" in at[1]
 
-    with tampered(venue, "reconciler.outbox", "IF NEW.report->>'kind' = 'sms.stuck' THEN RETURN NULL; END IF"):
+    with tampered(venue, "reconciler.outbox", "IF NEW.alert->>'kind' = 'sms.stuck' THEN RETURN NULL; END IF"):
         at = drill.broken()
         assert (at[0], "found and not told: sms.stuck;" in at[1]) == (Link.REPORT, True)
 
@@ -151,12 +151,12 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
     at = drill.broken()
     assert (at[0], "did not accept the drill's event (http:401)" in at[1]) == (Link.SINK, True)
     faults.clear()
-    assert set(drill.came().values()) == {"ok"}
+    assert set(drill.status().values()) == {"ok"}
 
 
 def test_a_database_that_is_away_breaks_the_scan_and_not_the_sink(drill: Drill) -> None:
     drill.variables["DATABASE_URL"] = f"postgresql://job:s3cret@{closed_port().removeprefix('http://')}/venue"
-    assert drill.came() == {
+    assert drill.status() == {
         "scheduler": "ok", "scan": "broken", "repair": "not_reached", "report": "not_reached", "sink": "ok"
     }  # fmt: skip
     code, out = drill()
@@ -176,21 +176,21 @@ def test_without_a_sink_nobody_would_hear(drill: Drill, world: World) -> None:
 def test_jobs_that_ran_and_do_not_run_any_more(drill: Drill, world: World) -> None:
     """A fresh installation has none, and passes."""
     world.venue.sql(
-        "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_look)"
-        " VALUES ('missing_sms', '', '', now() - interval '3 h', now() - interval '3 h', true)"
+        "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_scan)"
+        " VALUES ('sms_missing', '', '', now() - interval '3 h', now() - interval '3 h', true)"
     )
     link, said = drill.broken()
     assert (link, said.partition("; ")[0]) == (
         "scheduler",
-        "missing_sms finished last 3 h ago, wanted every 10m",
+        "sms_missing finished last 3 h ago, wanted every 10m",
     )
 
 
 def test_before_migrate_it_says_what_to_do(bare_venue: Venue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     variables = {"DATABASE_URL": bare_venue.url(), "RECONCILER_CONFIG": str(tmp_path / "cron.yaml")}
     (tmp_path / "cron.yaml").write_text("rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}")
-    scan, repair = assembly.drill(load(None, variables)).tried[1:3]
-    assert (repair.came, scan.fault and scan.fault.remedy[:18]) == ("not reached", "reconciler migrate")
+    scan, repair = assembly.drill(load(None, variables)).links[1:3]
+    assert (repair.status, scan.fault and scan.fault.remedy[:18]) == ("not reached", "reconciler migrate")
 
 
 # What the application's tables may look like
@@ -199,7 +199,7 @@ def test_before_migrate_it_says_what_to_do(bare_venue: Venue, monkeypatch: pytes
 def test_a_column_that_the_application_dropped_is_named_as_its_own(drill: Drill, world: World) -> None:
     world.venue.alter("ALTER TABLE private_booking_sms_queue DROP COLUMN message_body")
     assert "reconciler migrate" in drill.broken()[1]
-    assert refresh(world) == shadow_tables.Refreshed(made=1)
+    assert refresh(world) == shadow_tables.RefreshResult(made=1)
     link, said = drill.broken()
     assert link == Link.SCAN
     assert "public.private_booking_sms_queue lacks 1 column: message_body" in said
@@ -262,10 +262,10 @@ def test_another_application_with_numbers_enums_and_sequences(drill: Drill, worl
     (drill.folder / "parties.yaml").write_text(PARTIES_YAML)
     with world.venue.database() as database:
         wanted = assembly.application(load(drill.folder / "parties.yaml", world.sandbox.environment()))
-        assert shadow_tables.refresh(database, wanted) == shadow_tables.Refreshed(made=2)
-        assert shadow_tables.refresh(database, wanted) == shadow_tables.Refreshed()
-    assert set(drill.came(PARTIES_YAML).values()) == {"ok"}
-    assert set(drill.came().values()) == {"ok"}, "both mappings have copies of their own"
+        assert shadow_tables.refresh(database, wanted) == shadow_tables.RefreshResult(made=2)
+        assert shadow_tables.refresh(database, wanted) == shadow_tables.RefreshResult()
+    assert set(drill.status(PARTIES_YAML).values()) == {"ok"}
+    assert set(drill.status().values()) == {"ok"}, "both mappings have copies of their own"
     assert world.venue.sql("SELECT is_called FROM ref_seq UNION SELECT is_called FROM texts_no_seq") == [(False,)]
 
 
@@ -285,10 +285,10 @@ CRON_YAMLS: dict[str, tuple[str, dict[str, str]]] = {
     "no customers": ("bookings: {customers: off}", {}),
     "the number at the customer": ("bookings: {columns: {phone: null}}", {}),
     "one repair a pass, none without asking": (
-        "limits: {pass: 1, breaker: {texts: 0, events: 0, ratio: 0, ratio_from: 1}, rate: {texts: 1/3m, events: 1/3m}}",
+        "limits: {pass: 1, breaker: {sms: 0, calendar: 0, ratio: 0, ratio_from: 1}, rate: {sms: 1/3m, calendar: 1/3m}}",
         {},
     ),
-    "a narrow memory": ("bookings: {since: 2026-01-01, lookback: 1h, grace: 2h}", {}),
+    "a narrow memory": ("bookings: {since: 2026-01-01, scan_window: 1h, grace: 2h}", {}),
     "weeks of notice": ("rules: {sms.missing: {min_notice: 40d}}", {}),
     "by type of party": ("rules: {sms.missing: {only: {source: web}}, calendar.missing: {only: {source: phone}}}", {}),
     "by trigger": ("rules: {sms.missing: {satisfied_by: [booking_confirmed, booking_created]}}", {}),
@@ -301,13 +301,13 @@ SHORT = ("quiet but for a minute of the day", "report on a first day")
 )
 def test_what_is_on_is_drilled_and_no_setting_makes_it_red(drill: Drill, name: str) -> None:
     cron_yaml, but = CRON_YAMLS[name]
-    assert drill.came(cron_yaml) == {link.value: but.get(link, "ok") for link in Link}
+    assert drill.status(cron_yaml) == {link.value: but.get(link, "ok") for link in Link}
 
 
 @pytest.mark.long
 def test_the_kill_switch_does_not_stop_a_drill(drill: Drill) -> None:
     drill.variables |= {"SUSPEND_ALL_SMS": "true", "SUSPEND_ALL_EVENTS": "true"}
-    assert set(drill.came().values()) == {"ok"}
+    assert set(drill.status().values()) == {"ok"}
 
 
 # Beside others
@@ -359,16 +359,16 @@ def test_a_connection_that_is_lost_in_the_middle_breaks_the_link_in_hand(drill: 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
-        tried = drilling.result().tried
-    assert [one.came.name for one in tried] == ["OK", "OK", "BROKEN", "NOT_REACHED", "OK"]
+        tried = drilling.result().links
+    assert [one.status.name for one in tried] == ["OK", "OK", "BROKEN", "NOT_REACHED", "OK"]
     assert [fault.kind for fault in drilling.result().faults] == ["integration.database"]
 
 
 def test_its_looks_write_nothing_and_its_writes_are_undone(world: World) -> None:
     later = timedelta(seconds=1)
     with world.venue.database() as database:
-        with undone(database) as connection:
-            store = RehearsalStore(connection, "drill", Tables.of(assembly.application(world.settings())))
+        with rolled_back(database) as connection:
+            store = RollbackStore(connection, "drill", AppTables.of(assembly.application(world.settings())))
             with pytest.raises(DatabaseDisagrees, match="25006"), store.reading() as tx:
                 tx.ledger.reserve_slot("twilio", later, later)
             with store.writing() as tx:

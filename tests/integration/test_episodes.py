@@ -1,4 +1,4 @@
-"""Days of simulated time: exactly what Sentry and who is on call are told of an episode, and that nothing is lost."""
+"""Days of simulated time: exactly what Sentry and who is on call are told of an incident, and that nothing is lost."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ Said = list[tuple[str, str]]
 def pager(world: World) -> Iterator[Webhook]:
     """Somebody is on call. What is watched: one rule, without quiet hours."""
     with Webhook() as webhook:
-        world.configure(quiet="off", event_policy="off", more="reporting: {oncall: [PAGER_URL]}")
+        world.configure(quiet="off", calendar_policy="off", more="reporting: {oncall: [PAGER_URL]}")
         world.environment["PAGER_URL"] = webhook.route
         yield webhook
 
@@ -41,7 +41,7 @@ def resume(world: World) -> None:
 
 
 def run(world: World) -> None:
-    world.once(jobs=("missing_sms",))
+    world.once(jobs=("sms_missing",))
 
 
 def spend(world: World, hours: float, every: float = 1) -> None:
@@ -72,13 +72,13 @@ def test_three_days_tell_exactly_this(world: World, pager: Webhook, every: float
     spend(world, 1, every)
     assert events(world)[1:] == [("deadline", "error")]
     spend(world, 3, every)
-    assert events(world)[2:] == [("page", "fatal")]
+    assert events(world)[2:] == [("paged", "fatal")]
     spend(world, 24, at_night)
     assert events(world)[3:] == [("reminder", "error")]
     for number in range(1, 10):
         gap(world, number)
     spend(world, 1, every)
-    assert events(world)[4:] == [("worse", "error")]
+    assert events(world)[4:] == [("escalated", "error")]
     spend(world, 24, at_night)
     assert events(world)[5:] == [("reminder", "error")]
     resume(world)
@@ -107,7 +107,7 @@ def test_each_page_is_an_issue_of_its_own_and_the_rest_is_one(world: World, page
     prints = [event["fingerprint"] for event in world.sandbox.sentry.events if event["level"] != "fatal"]
     assert prints == [["reconciler", "sms.missing", "never_queued"]] * 4
     of_pages = [event["fingerprint"] for event in world.sandbox.sentry.events if event["level"] == "fatal"]
-    assert [one[:4] for one in of_pages] == [["reconciler", "page", "sms.missing", "never_queued"]] * 2
+    assert [one[:4] for one in of_pages] == [["reconciler", "paged", "sms.missing", "never_queued"]] * 2
     assert of_pages[0][4] != of_pages[1][4]
     assert [title.partition(":")[0] for title in pages(pager)] == ["failure", "success"] * 2
 
@@ -117,7 +117,7 @@ def test_one_wrong_number_never_pages(world: World, pager: Webhook) -> None:
     run(world)
     spend(world, 2, 1)
     spend(world, 48, 6)
-    # From the third day on it is too late for its text: another cause, and another episode.
+    # From the third day on it is too late for its text: another cause, and another incident.
     assert events(world) == [("opened", "error"), ("deadline", "error"), ("reminder", "error"), ("reminder", "error")]
     assert pager.told == []
 
@@ -143,7 +143,7 @@ def test_a_deadline_comes_though_the_job_of_its_rule_does_not_run(world: World, 
     for _ in range(5):
         world.later(hours=1)
         world.once(jobs=("ledger_retention",))
-    assert events(world) == [("opened", "error"), ("deadline", "error"), ("page", "fatal")]
+    assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
 
 
 def test_after_hours_without_a_pass_what_is_due_is_told_once(world: World, pager: Webhook) -> None:
@@ -153,11 +153,11 @@ def test_after_hours_without_a_pass_what_is_due_is_told_once(world: World, pager
     world.later(hours=9)
     run(world)
     run(world)
-    assert events(world) == [("opened", "error"), ("deadline", "error"), ("page", "fatal")]
+    assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
 
 
 def test_two_processes_at_once_tell_once(world: World, pager: Webhook) -> None:
-    """Both judge the same episode, and neither can write before both have begun."""
+    """Both judge the same incident, and neither can write before both have begun."""
     suspend(world)
     gap(world)
     run(world)
@@ -165,13 +165,13 @@ def test_two_processes_at_once_tell_once(world: World, pager: Webhook) -> None:
     world.settings()
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = %s"
     with world.venue.postgres.connect(world.venue.name) as held, held.transaction(), ThreadPoolExecutor(2) as pool:
-        held.execute("SELECT FROM reconciler.episode FOR UPDATE")
+        held.execute("SELECT FROM reconciler.incident FOR UPDATE")
         passes = [pool.submit(run, world) for _ in range(2)]
         world.wait_for(lambda: len(world.venue.sql(waiting, world.venue.name)) == 2)
         held.execute("ROLLBACK")
         for done in passes:
             done.result()
-    assert events(world) == [("opened", "error"), ("deadline", "error"), ("page", "fatal")]
+    assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
     assert len(pager.told) == 1
 
 
@@ -208,7 +208,7 @@ def test_an_hour_without_sentry_loses_nothing_and_tells_nothing_twice(
     assert list(arrived.values()) == ["opened", "deadline"]
     if fault.kind is not Misbehaviour.LOSE:
         assert len(world.sandbox.sentry.events) == 2, "and the same event again would be that event"
-    assert world.venue.sql("SELECT 1 FROM reconciler.outbox WHERE told_at IS NULL") == []
+    assert world.venue.sql("SELECT 1 FROM reconciler.outbox WHERE delivered_at IS NULL") == []
 
 
 def test_what_sentry_does_not_take_goes_to_who_is_on_call_once(world: World, pager: Webhook) -> None:
@@ -242,7 +242,7 @@ def test_a_route_that_comes_in_later_is_not_told_of_the_past(world: World, pager
     spend(world, 48, 12)
     resume(world)
     spend(world, 2)
-    assert world.venue.sql("SELECT count(*) > 2 FROM reconciler.outbox WHERE told_at IS NULL") == [(True,)]
+    assert world.venue.sql("SELECT count(*) > 2 FROM reconciler.outbox WHERE delivered_at IS NULL") == [(True,)]
     world.configure(more="reporting: {oncall: [PAGER_URL]}")
     spend(world, 1)
     assert pager.told == []
@@ -256,8 +256,8 @@ def test_one_report_that_a_route_refuses_keeps_no_other_from_it(world: World, pa
     assert [title.partition(":")[0] for title in pages(pager)] == ["failure"]
     first = world.venue.sql("SELECT min(id) FROM reconciler.outbox WHERE route = 'PAGER_URL'")[0][0]
     world.venue.sql(
-        "INSERT INTO reconciler.outbox (event, route, scope, episode, what, report, created_at) "
-        "SELECT gen_random_uuid(), route, scope, episode, what, report, created_at FROM reconciler.outbox, "
+        "INSERT INTO reconciler.outbox (event, route, scope, incident, what, report, created_at) "
+        "SELECT gen_random_uuid(), route, scope, incident, what, report, created_at FROM reconciler.outbox, "
         "generate_series(1, 2) WHERE id = %s",
         first,
     )
@@ -274,7 +274,7 @@ def test_while_somebody_else_judges_what_was_written_is_told(world: World, pager
     world.sandbox.sentry.faults.clear()
     world.configure(limits=", timeouts: {lock: 100ms}")
     with world.venue.postgres.connect(world.venue.name, "postgres") as other, other.transaction():
-        other.execute("SELECT pg_advisory_xact_lock(hashtext('reconciler episodes'), hashtext(''))")
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('reconciler incidents'), hashtext(''))")
         run(world)
         assert events(world) == [("opened", "error")]
 
@@ -312,7 +312,7 @@ def test_an_end_waits_for_the_page_that_another_process_has_in_hand(world: World
     world.later(hours=5)
     run(world)
     pager.faults.clear()
-    held = "UPDATE reconciler.outbox SET telling_until = now() + %s WHERE route = 'PAGER_URL'"
+    held = "UPDATE reconciler.outbox SET leased_until = now() + %s WHERE route = 'PAGER_URL'"
     world.venue.sql(held, HOUR)
     resume(world)
     spend(world, 2)
@@ -398,11 +398,11 @@ def test_many_gaps_are_read_by_their_indexes(world: World, pager: Webhook, close
     with world.services() as services:
         began = services.clock.now()
         result = PassResult(job="ledger_retention", kind=None, effect=None, plan=None, began_at=began)
-        alerting.report([result], services)
+        alerting.send_alerts([result], services)
     world.wait_for(lambda: world.venue.sql(read)[0] != (sequential, by_index))
     ((now_sequential, now_by_index),) = world.venue.sql(read)
     assert (now_sequential - sequential, now_by_index - by_index <= 25_000) == (0, True)
-    ((report,),) = world.venue.sql("SELECT report FROM reconciler.outbox")
+    ((report,),) = world.venue.sql("SELECT alert FROM reconciler.outbox")
     assert (report["found"], report["open"], len(report["references"])) == (10_000, 10_000, 10)
 
 
@@ -447,6 +447,6 @@ def test_nothing_planted_reaches_sentry_the_pager_or_the_log(
     log = caplog.text + capsys.readouterr().out
     everything = "\n".join([*sentry.raw, *pager.raw, log])
     assert not [secret for secret in SECRETS if secret in everything]
-    assert {"opened", "deadline", "page", "reminder"} <= {what for what, _ in events(world)}
+    assert {"opened", "deadline", "paged", "reminder"} <= {what for what, _ in events(world)}
     assert {json.loads(body)["type"] for body in pager.raw} == {"failure", "warning", "success"}
-    assert [word for word in ("not_told_oncall", "issue_not_resolved", "told", "episode") if word not in log] == []
+    assert [word for word in ("not_told_oncall", "issue_not_resolved", "told", "incident") if word not in log] == []

@@ -134,10 +134,10 @@ def test_an_event_deleted_by_hand(world: World, policy: str, stored: bool) -> No
     world.sandbox.google.delete_by_hand(app_event(world, booking))
     world.configure(events=f", deleted_by_hand: {policy}")
     result = world.events()
-    assert (result.told, result.repaired) == (int(not stored), int(stored))
+    assert (result.needs_human, result.repaired) == (int(not stored), int(stored))
     assert bool(world.venue.stored_event(booking)) is stored
     again = world.events()
-    assert (again.told, again.repaired) == (int(not stored), 0)
+    assert (again.needs_human, again.repaired) == (int(not stored), 0)
 
 
 def test_an_event_made_but_not_written_back_is_found_and_not_made_twice(world: World) -> None:
@@ -178,7 +178,7 @@ def test_an_insert_that_timed_out_and_never_came_is_made_again(world: World) -> 
     world.configure(limits=", timeouts: {google: 200ms}")
     world.sandbox.google.faults.next_calls("events.insert", Fault(kind=Misbehaviour.HANG, seconds=0.5))
     first = world.events()
-    assert first.told == 1, "an unknown outcome is told"
+    assert first.needs_human == 1, "an unknown outcome is told"
     assert world.events().left == 1, "provably not there, and planned again after a while"
     world.later(minutes=2)
     assert world.events().repaired == 1
@@ -205,7 +205,7 @@ def test_the_wrong_calendar_is_noticed_before_the_first_insert(world: World) -> 
     result = world.events()
     assert [fault.code for fault in result.faults] == ["wrong_calendar"]
     assert (result.exit_code, world.sandbox.google.writes) == (Exit.NEEDS_A_HUMAN, 0)
-    assert world.gaps()[GapKind.INTEGRATION_GOOGLE, Effect.EVENT] == ("blocked", "wrong_calendar")
+    assert world.gaps()[GapKind.INTEGRATION_GOOGLE, Effect.CALENDAR] == ("blocked", "wrong_calendar")
 
 
 def test_one_known_event_proves_the_calendar_even_a_deleted_one(world: World) -> None:

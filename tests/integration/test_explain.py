@@ -8,10 +8,10 @@ from rich.cells import cell_len
 
 from reconciler.cli.main import run
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing, first_in_the_way
-from reconciler.domain.explain.remediation import Place, Wanted
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus, first_blocking
+from reconciler.domain.explain.remediation import Constraint, Location
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.explain.explanation import Explained, RuleExplained, explain, explain_each
+from reconciler.engine.explain.explanation import Explanation, RuleExplanation, explain, explain_each
 from reconciler.errors import Exit
 from reconciler.sandbox.demo import verify
 from reconciler.sandbox.demo.fixtures import DemoBooking
@@ -50,7 +50,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     return of
 
 
-def rule(world: World, booking: str, kind: GapKind = SMS) -> RuleExplained:
+def rule(world: World, booking: str, kind: GapKind = SMS) -> RuleExplanation:
     with world.services(act=False) as services:
         explained = explain(BookingId(booking), services)
     assert explained is not None
@@ -58,7 +58,7 @@ def rule(world: World, booking: str, kind: GapKind = SMS) -> RuleExplained:
     return found
 
 
-def explanations(week: World) -> Iterator[tuple[DemoBooking, Explained]]:
+def explanations(week: World) -> Iterator[tuple[DemoBooking, Explanation]]:
     """Every booking of the demo, explained."""
     with week.services(act=False) as services:
         found = dict(explain_each([BookingId(booking.id) for booking in week.sandbox.bookings], services))
@@ -73,7 +73,7 @@ def test_its_verdicts_are_those_of_the_scan(week: World, after: str) -> None:
     if after == "after a pass":
         week.once()
     plans = {kind: result.plan for kind, result in week.once(act=False).items()}
-    seen: dict[GapKind, Counter[tuple[Standing, str]]] = {kind: Counter() for kind in plans if plans[kind]}
+    seen: dict[GapKind, Counter[tuple[VerdictStatus, str]]] = {kind: Counter() for kind in plans if plans[kind]}
     for booking, explained in explanations(week):
         for one in explained.rules:
             why = one.verdict.reason if one.verdict.reason != Condition.STATUS else str(booking.row["status"])
@@ -88,7 +88,7 @@ def test_the_first_thing_in_the_way_is_the_verdict(week: World) -> None:
             if failing:
                 assert one.verdict.reason == failing[0]
             elif one.checks:
-                assert one.verdict == first_in_the_way(one.checks, one.verdict.cause or pytest.fail("no cause"))
+                assert one.verdict == first_blocking(one.checks, one.verdict.cause or pytest.fail("no cause"))
 
 
 FLIPS = {
@@ -119,39 +119,46 @@ def test_those_who_refuse_are_named_and_nobody_else(world: World) -> None:
     venue.customer(mobile_e164=ANA)
     found = rule(world, venue.booking(customer_id=own))
     assert found.verdict.reason == Refusal.OPTED_OUT
-    assert [(lever.name, lever.value, lever.rows) for lever in found.levers] == [
+    assert [(change.name, change.value, change.rows) for change in found.required_changes] == [
         ("opt_in", (True,), (own,)),
         ("status", ("active",), (same_number,)),
     ]
 
 
 @pytest.mark.parametrize(
-    ("edits", "variables", "reason", "levers"),
+    ("edits", "variables", "reason", "required_changes"),
     [
-        ({}, {"SUSPEND_ALL_EVENTS": "true"}, Hold.SUSPENDED, [("SUSPEND_ALL_EVENTS", Wanted.EMPTY, None)]),
+        ({}, {"SUSPEND_ALL_EVENTS": "true"}, Hold.SUSPENDED, [("SUSPEND_ALL_EVENTS", Constraint.EMPTY, None)]),
         (
-            {"event_policy": "report", "more": "repairs: report"},
+            {"calendar_policy": "report", "more": "repairs: report"},
             {},
             Hold.POLICY,
-            [("repairs", Wanted.ONE_OF, ("repair",)), ("rules.calendar.missing.policy", Wanted.ONE_OF, ("repair",))],
+            [
+                ("repairs", Constraint.ONE_OF, ("repair",)),
+                ("rules.calendar.missing.policy", Constraint.ONE_OF, ("repair",)),
+            ],
         ),
     ],
     ids=["kill switch", "policies"],
 )
 def test_holds_of_the_pass_are_named_and_what_would_end_them(
-    world: World, edits: dict[str, str], variables: dict[str, str], reason: str, levers: list[tuple[object, ...]]
+    world: World,
+    edits: dict[str, str],
+    variables: dict[str, str],
+    reason: str,
+    required_changes: list[tuple[object, ...]],
 ) -> None:
     booking = world.venue.booking()
     world.environment |= variables
     world.configure(**edits)
     found = rule(world, booking, CALENDAR)
     assert found.verdict.reason == reason
-    assert [(lever.name, lever.wanted, lever.value) for lever in found.levers] == levers
+    assert [(change.name, change.wanted, change.value) for change in found.required_changes] == required_changes
     if not edits:
-        assert rule(world, booking, SMS).verdict.standing is Standing.REPAIR
+        assert rule(world, booking, SMS).verdict.standing is VerdictStatus.REPAIRABLE
     world.environment.clear()
     world.edits.clear()
-    assert rule(world, booking, CALENDAR).verdict.standing is Standing.REPAIR
+    assert rule(world, booking, CALENDAR).verdict.standing is VerdictStatus.REPAIRABLE
 
 
 def test_a_provider_that_was_broken_in_the_last_pass_is_named_until_one_finds_it_well(world: World) -> None:
@@ -160,12 +167,14 @@ def test_a_provider_that_was_broken_in_the_last_pass_is_named_until_one_finds_it
     world.texts()
     found = rule(world, booking)
     assert (found.verdict.reason, found.gap is not None) == (Hold.INTEGRATION, True)
-    assert [(lever.place, lever.wanted) for lever in found.levers] == [(Place.INTEGRATION, Wanted.WELL)]
+    assert [(change.place, change.wanted) for change in found.required_changes] == [
+        (Location.INTEGRATION, Constraint.WELL)
+    ]
     world.sandbox.twilio.faults.clear()
     world.venue.text(booking)
     world.texts()
     world.venue.sql("DELETE FROM private_booking_sms_queue")
-    assert rule(world, booking).verdict.standing is Standing.REPAIR
+    assert rule(world, booking).verdict.standing is VerdictStatus.REPAIRABLE
 
 
 @pytest.mark.long

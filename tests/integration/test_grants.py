@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from reconciler.cli.grants import command
-from reconciler.domain.decide.verdicts import Standing
+from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.explain import explanation
 from reconciler.errors import DatabaseDisagrees, Exit
@@ -18,7 +18,7 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import load
-from reconciler.store.views.status import overview
+from reconciler.store.views.status import status_snapshot
 from reconciler.wiring import assembly
 from tests.conftest import TEMPLATE
 from tests.support.clock import StandingClock
@@ -148,13 +148,15 @@ def look(world: World) -> None:
     """By hand: once, explain, status."""
     booking = world.venue.booking()
     for result in world.once(act=False).values():
-        assert (result.faults, result.looks) == ((), True)
+        assert (result.faults, result.has_scan) == ((), True)
     with world.services(act=False) as services:
         explained = explanation.explain(booking, services)
         assert explained
-        assert {rule.verdict.standing for rule in explained.rules if rule.kind in (SMS, CALENDAR)} == {Standing.REPAIR}
+        assert {rule.verdict.standing for rule in explained.rules if rule.kind in (SMS, CALENDAR)} == {
+            VerdictStatus.REPAIRABLE
+        }
     with assembly.database(world.settings()) as database:
-        overview(database)
+        status_snapshot(database)
 
 
 def test_every_job_does_its_work_with_row_level_security_on(world: World) -> None:
@@ -172,7 +174,7 @@ def test_where_the_application_sends(world: World) -> None:
 
 def test_without_customers_and_with_rules_off(world: World) -> None:
     bare(world)
-    world.configure(bookings=", customers: off", event_policy="off", rules="  sms.stuck: {policy: off}")
+    world.configure(bookings=", customers: off", calendar_policy="off", rules="  sms.stuck: {policy: off}")
     assert "customers" not in apply(world)
     booking = world.venue.booking()
     assert world.once()[SMS].repaired == 1

@@ -81,7 +81,7 @@ def test_the_kill_switch_stops_texts_and_only_texts(world: World) -> None:
     booking = world.venue.booking()
     world.environment["SUSPEND_ALL_SMS"] = "true"
     results = world.once()
-    assert (results[SMS].repaired, results[SMS].told, results[CALENDAR].repaired) == (0, 1, 1)
+    assert (results[SMS].repaired, results[SMS].needs_human, results[CALENDAR].repaired) == (0, 1, 1)
     assert (world.sent_to(), world.gaps()[SMS, booking]) == ([], ("never_queued", Hold.SUSPENDED))
     world.environment["SUSPEND_ALL_SMS"] = "false"
     assert world.texts().repaired == 1
@@ -126,7 +126,7 @@ def test_a_text_refused_for_what_it_said_is_tried_again_when_it_says_something_e
     message = '{trigger: booking_confirmed, template: "Short {{ ref }}"}'
     world.configure(texts=f", messages: {{draft: {message}, confirmed: {message}}}")
     world.later(minutes=10)
-    assert world.texts().told == 1, "this time the person says STOP"
+    assert world.texts().needs_human == 1, "this time the person says STOP"
     message = '{trigger: booking_confirmed, template: "Another {{ ref }}"}'
     world.configure(texts=f", messages: {{draft: {message}, confirmed: {message}}}")
     world.later(minutes=10)
@@ -149,7 +149,7 @@ def test_texts_of_unknown_outcome_count_for_the_recipient_s_limit(world: World) 
 
 
 def test_an_unknown_outcome_stays_visible_when_its_booking_is_cancelled(world: World) -> None:
-    from reconciler.store.views.status import overview
+    from reconciler.store.views.status import status_snapshot
 
     booking = world.venue.booking(calendar_event_id="there")
     world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.LOSE))
@@ -158,8 +158,8 @@ def test_an_unknown_outcome_stays_visible_when_its_booking_is_cancelled(world: W
     world.later(minutes=10)
     world.texts()
     with world.venue.database() as database:
-        seen = overview(database)
-    assert (seen.gaps, dict(seen.unsettled)) == ((), {"text unknown": 1})
+        seen = status_snapshot(database)
+    assert (seen.gaps, dict(seen.unsettled)) == ((), {"sms unknown": 1})
 
 
 # Data nobody expects
@@ -171,7 +171,7 @@ def test_a_date_that_cannot_be_meant_stops_nothing_and_is_told(world: World, dat
     fine = world.venue.booking()
     odd = world.venue.booking(event_date=date, end_time="02:00", end_time_next_day=True)
     results = world.both()
-    assert [(result.repaired, result.told) for result in results.values()] == [(1, 1)] * 2
+    assert [(result.repaired, result.needs_human) for result in results.values()] == [(1, 1)] * 2
     assert world.venue.stored_event(fine)
     assert {about: reason for (_, about), (_, reason) in world.gaps().items()} == {odd: Refusal.NO_DATE}
 
@@ -206,7 +206,7 @@ def test_a_bug_that_meets_one_booking_stops_no_other_and_is_not_hidden(
         world.events()
     assert world.venue.stored_event(fine)
     assert world.gaps()[CALENDAR, poisoned] == ("blocked", "AssertionError")
-    ((result,),) = world.venue.sql("SELECT result FROM reconciler.run WHERE job = 'missing_events'")
+    ((result,),) = world.venue.sql("SELECT result FROM reconciler.run WHERE job = 'calendar_missing'")
     assert result == "crashed"
 
 
@@ -234,7 +234,7 @@ def test_only_by_a_column_that_is_not_there_or_of_another_type(world: World, onl
         assert told == [("blocked", code)], kind
 
 
-def test_a_pass_that_saw_nothing_does_not_use_up_the_day_s_full_look(world: World) -> None:
+def test_a_pass_that_saw_nothing_does_not_use_up_the_day_s_full_scan(world: World) -> None:
     booking = world.venue.booking(created_at=world.venue.now - timedelta(days=30))
     world.venue.alter("REVOKE SELECT ON private_bookings FROM reconciler_job")
     world.events()
@@ -260,10 +260,10 @@ def test_an_integration_that_nothing_is_asked_of_is_no_longer_broken(world: Worl
     world.venue.booking()
     world.sandbox.google.role = "reader"
     world.events()
-    assert (GapKind.INTEGRATION_GOOGLE, Effect.EVENT) in world.gaps()
+    assert (GapKind.INTEGRATION_GOOGLE, Effect.CALENDAR) in world.gaps()
     world.configure(more="repairs: report")
     world.events()
-    assert (GapKind.INTEGRATION_GOOGLE, Effect.EVENT) not in world.gaps()
+    assert (GapKind.INTEGRATION_GOOGLE, Effect.CALENDAR) not in world.gaps()
 
 
 # Events: one for each booking, and none for a booking that has no use for it

@@ -13,7 +13,7 @@ from tests.support.venue import Venue
 from tests.support.world import World
 
 REJECTED = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
-JOBS = ("missing_sms", "missing_events", "sms_delivery", "unsettled_repairs", "integrations")
+JOBS = ("sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations")
 
 
 class Asked:
@@ -40,7 +40,7 @@ def asked(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 def ran(venue: Venue, job: str, *, began: int, took: int | None = 0, scope: str = "") -> None:
     """A run that began so many minutes ago; ``took=None``: it never ended."""
     venue.sql(
-        "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_look)"
+        "INSERT INTO reconciler.run (job, scope, settings, started_at, finished_at, full_scan)"
         " VALUES (%s, %s, '', now() - %s, now() - %s::interval, true)",
         job, scope, timedelta(minutes=began), None if took is None else timedelta(minutes=began - took),
     )  # fmt: skip
@@ -59,14 +59,14 @@ def test_healthy_when_each_job_finished_lately(venue: Venue, asked: Asked) -> No
 
 
 def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
-    ran(venue, "missing_sms", began=30)
-    ran(venue, "missing_sms", began=5, took=None)  # it hangs, or died
-    ran(venue, "missing_events", began=5)
+    ran(venue, "sms_missing", began=30)
+    ran(venue, "sms_missing", began=5, took=None)  # it hangs, or died
+    ran(venue, "calendar_missing", began=5)
     assert asked() == (
         Exit.WORK_LEFT,
         [
             "late: integrations has never finished, wanted every 15m",
-            "late: missing_sms finished last 30 min ago, wanted every 10m",
+            "late: sms_missing finished last 30 min ago, wanted every 10m",
             "late: sms_delivery has never finished, wanted every 10m",
             "late: unsettled_repairs has never finished, wanted every 5m",
         ],
@@ -74,24 +74,24 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
 
 
 def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, asked: Asked) -> None:
-    ran(venue, "missing_sms", began=60 * 24 * 9)
-    ran(venue, "missing_events", began=30)
+    ran(venue, "sms_missing", began=60 * 24 * 9)
+    ran(venue, "calendar_missing", began=30)
     others = "sms_delivery: off, unsettled_repairs: off, integrations: off"
-    jobs = f"jobs: {{{{missing_sms: {{}}, missing_events: {{{{every: 1h}}}}, {others}}}}}"
+    jobs = f"jobs: {{{{sms_missing: {{}}, calendar_missing: {{{{every: 1h}}}}, {others}}}}}"
     assert asked(jobs.format("off")) == (Exit.AS_DESIRED, [])
     assert asked(jobs.format("{cron: 0 10 * * mon}")) == (
         Exit.WORK_LEFT,
-        ["late: missing_sms finished last 9 d ago, wanted cron 0 10 * * mon"],
+        ["late: sms_missing finished last 9 d ago, wanted cron 0 10 * * mon"],
     )
 
 
 def test_another_venue_s_runs_do_not_count(venue: Venue, asked: Asked) -> None:
-    jobs = "jobs: {missing_events: off, sms_delivery: off, unsettled_repairs: off, integrations: off}"
+    jobs = "jobs: {calendar_missing: off, sms_delivery: off, unsettled_repairs: off, integrations: off}"
     ours = f"bookings: {{only: {{venue_id: 7, site: north}}}}\n{jobs}"
-    ran(venue, "missing_sms", began=1, scope="venue_id=8")
-    ran(venue, "missing_sms", began=1)
+    ran(venue, "sms_missing", began=1, scope="venue_id=8")
+    ran(venue, "sms_missing", began=1)
     assert asked(ours)[0] == Exit.WORK_LEFT
-    ran(venue, "missing_sms", began=1, scope="site=north venue_id=7")
+    ran(venue, "sms_missing", began=1, scope="site=north venue_id=7")
     assert asked(ours) == (Exit.AS_DESIRED, [])
 
 
@@ -110,12 +110,12 @@ def test_gaps_and_broken_integrations_never_make_it_unhealthy(world: World, aske
 def test_what_the_passes_write_is_what_it_reads(world: World, asked: Asked) -> None:
     """Rules that are off leave no run behind, and none is waited for."""
     to_the_present(world)
-    world.configure(texts=", policy: off", event_policy="off")
+    world.configure(texts=", policy: off", calendar_policy="off")
     world.once()
     ran(world.venue, "integrations", began=1)
     off = "rules: {sms.missing: {policy: off}, calendar.missing: {policy: off}}"
     assert asked(off) == (Exit.AS_DESIRED, [])
-    assert [line.split()[1] for line in asked()[1]] == ["missing_events", "missing_sms"]
+    assert [line.split()[1] for line in asked()[1]] == ["calendar_missing", "sms_missing"]
 
 
 def test_a_database_that_is_away(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,25 +46,25 @@ FAULTS: dict[str, tuple[Deed, Deed, tuple[str, str], str]] = {
             f"ALTER TABLE {QUEUE} ADD CONSTRAINT approved CHECK (status <> 'sent' OR approved_by IS NOT NULL) NOT VALID"
         ),
         drop_check,
-        ("integration.schema", "text"),
+        ("integration.schema", "sms"),
         "sqlstate:23514",
     ),
     "the catalogue says it": (
         lambda world: world.venue.alter(f"REVOKE INSERT ON {QUEUE} FROM reconciler_job"),
         lambda world: world.venue.sql(f"GRANT INSERT ON {QUEUE} TO reconciler_job"),
-        ("integration.schema", "text"),
+        ("integration.schema", "sms"),
         "right_missing",
     ),
     "Twilio says it": (
         lambda world: setattr(world.sandbox.twilio, "account_status", "suspended"),
         lambda world: setattr(world.sandbox.twilio, "account_status", "active"),
-        ("integration.twilio", "text"),
+        ("integration.twilio", "sms"),
         "account_suspended",
     ),
     "Google says it": (
         lambda world: setattr(world.sandbox.google, "role", "reader"),
         lambda world: setattr(world.sandbox.google, "role", "writer"),
-        ("integration.google", "event"),
+        ("integration.google", "calendar"),
         "role_reader",
     ),
 }
@@ -85,15 +85,15 @@ def test_it_is_told_once_blocks_its_repairs_and_lifts_them_at_the_next_pass(
         assert examine(world).exit_code is Exit.NEEDS_A_HUMAN
         world.later(minutes=15)
     assert broken(world) == {gap: code}
-    assert told(world) == [(gap[0], code)], "one episode"
+    assert told(world) == [(gap[0], code)], "one incident"
     booking = world.venue.booking(created_at=world.venue.now - timedelta(hours=1))
     before = world.venue.checksum().split("-")[2]
     passes = world.both()
-    hurt, other = ("sms.missing", "calendar.missing") if gap[1] == "text" else ("calendar.missing", "sms.missing")
+    hurt, other = ("sms.missing", "calendar.missing") if gap[1] == "sms" else ("calendar.missing", "sms.missing")
     assert (passes[GapKind(hurt)].repaired, passes[GapKind(other)].repaired) == (0, 1)
     assert world.gaps()[hurt, booking] == ("blocked", "integration")
     assert broken(world) == {gap: code}, "a pass asks for itself, before its first repair"
-    if gap[1] == "text":
+    if gap[1] == "sms":
         assert world.venue.checksum().split("-")[2] == before
     mends(world)
     assert world.both()[GapKind(hurt)].repaired == 1
@@ -122,9 +122,9 @@ def test_status_shows_it(world: World, monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_a_column_that_is_gone_is_a_gap_though_the_calendar_would_be_asked_by_it(world: World) -> None:
     world.once(jobs=("integrations",))
     world.venue.alter("ALTER TABLE private_bookings DROP COLUMN calendar_event_id")
-    for job in ("integrations", "missing_events", "integrations"):
+    for job in ("integrations", "calendar_missing", "integrations"):
         world.once(jobs=(job,))
-        assert world.gaps()["integration.schema", "event"] == ("blocked", "columns_missing")
+        assert world.gaps()["integration.schema", "calendar"] == ("blocked", "columns_missing")
 
 
 def test_an_alert_sink_that_nobody_hears_is_a_gap_of_the_ledger(world: World) -> None:
@@ -154,7 +154,7 @@ def test_clocks_that_disagree_hold_every_repair(world: World, minutes: int) -> N
         f"ALTER DATABASE {world.venue.name} SET search_path = skewed, pg_catalog, public"
     )
     examine(world)
-    assert broken(world) == {(CLOCK, "text"): "clock_skew", (CLOCK, "event"): "clock_skew"}
+    assert broken(world) == {(CLOCK, "sms"): "clock_skew", (CLOCK, "calendar"): "clock_skew"}
     world.venue.booking()
     assert [result.repaired for result in world.both().values()] == [0, 0]
     world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path")
@@ -163,7 +163,7 @@ def test_clocks_that_disagree_hold_every_repair(world: World, minutes: int) -> N
 
 
 def test_what_is_off_or_only_reported_is_not_asked(world: World) -> None:
-    world.configure(texts=", policy: off", event_policy="report")
+    world.configure(texts=", policy: off", calendar_policy="report")
     world.sandbox.twilio.account_status, world.sandbox.google.role = "suspended", "none"
     world.venue.alter(f"DROP POLICY reconciler_insert ON {QUEUE}; DROP POLICY reconciler_update ON {BOOKINGS}")
     assert examine(world).faults == ()

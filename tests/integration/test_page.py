@@ -51,7 +51,7 @@ def test_from_nothing_to_all_is_well(page: Site) -> None:
     before = page.get("/")
     assert (before.status_code, "Nothing has looked yet" in words(before.text)) == (200, True)
     assert words(before.text).count("not looked at yet") == 4
-    assert metric(page.get("/metrics").text, "reconciler_job_late", job="missing_sms") == 1
+    assert metric(page.get("/metrics").text, "reconciler_job_late", job="sms_missing") == 1
 
     booking = page.venue.booking(contact_phone="+447700900103")
     page.once()
@@ -64,10 +64,10 @@ def test_from_nothing_to_all_is_well(page: Site) -> None:
     assert (status["text"]["standing"], status["event"]["standing"]) == ("fine", "fine")
     assert (status["text"]["sent"], status["event"]["stored"]) == (True, True)
     scraped = page.get("/metrics").text
-    assert metric(scraped, "reconciler_repairs_last_day", effect="text", outcome="done") == 1
+    assert metric(scraped, "reconciler_repairs_last_day", effect="sms", outcome="done") == 1
     assert metric(scraped, "reconciler_provider_calls_last_day", provider="google", status="accepted") == 1
-    assert metric(scraped, "reconciler_job_late", job="missing_sms") == 0
-    ended = metric(scraped, "reconciler_job_last_success_timestamp_seconds", job="missing_sms")
+    assert metric(scraped, "reconciler_job_late", job="sms_missing") == 0
+    ended = metric(scraped, "reconciler_job_last_success_timestamp_seconds", job="sms_missing")
     assert ended is not None
     assert abs(ended - time.time()) < 60
 
@@ -107,8 +107,8 @@ def test_ten_thousand_gaps_are_counted_and_five_are_named(page: Site) -> None:
         " now() - i * interval '1 minute', now() FROM generate_series(1, 10000) i"
     )
     page.gap("calendar.missing", UNKNOWN_ID, scope="venue_id=7")
-    page.venue.sql("INSERT INTO reconciler.run (job, scope, settings, started_at, full_look)"
-                   " VALUES ('missing_sms', '', '', now(), true)")  # fmt: skip
+    page.venue.sql("INSERT INTO reconciler.run (job, scope, settings, started_at, full_scan)"
+                   " VALUES ('sms_missing', '', '', now(), true)")  # fmt: skip
     shown = page.get("/")
     assert "10,000 gaps" in words(shown.text)
     assert "and 9,995 more" in words(shown.text)
@@ -123,7 +123,7 @@ def test_ten_thousand_gaps_are_counted_and_five_are_named(page: Site) -> None:
 def test_a_broken_integration_comes_first_with_its_remedy(page: Site) -> None:
     page.once()
     detail = {"seen": "reader-only calendar", "remedy": "share it with x@y, make changes", "sql": "GRANT <ALL>;"}
-    page.gap("integration.google", "event", cause="blocked", reason="not_writable", detail=json.dumps(detail))
+    page.gap("integration.google", "calendar", cause="blocked", reason="not_writable", detail=json.dumps(detail))
     shown = page.get("/").text
     assert "Google Calendar: not writable" in words(shown)
     assert "reader-only calendar" in words(shown)
@@ -139,7 +139,7 @@ def test_a_service_that_no_longer_runs_is_late(page: Site) -> None:
                    " - interval '3 h'")  # fmt: skip
     said = words(page.get("/").text)
     assert "The service is late" in said
-    assert "missing_sms (every 10m)" in said
+    assert "sms_missing (every 10m)" in said
     assert said.count("was well 3 h ago, not looked at since") == 4
 
 

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from reconciler.domain.decide.plan import Tripped
-from reconciler.domain.decide.verdicts import Hold, Standing
+from reconciler.domain.decide.plan import BreakerTrip
+from reconciler.domain.decide.verdicts import Hold, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
@@ -31,33 +31,33 @@ def many(venue: Venue, number: int) -> None:
         venue.booking(contact_phone=f"+4477009001{index:02d}")
 
 
-def looked_at(result: PassResult) -> int:
+def checked(result: PassResult) -> int:
     assert result.plan is not None
-    return result.plan.looked_at
+    return result.plan.checked
 
 
 def test_the_first_pass_of_a_day_goes_back_to_since_and_the_next_only_through_lookback(world: World) -> None:
     old_booking(world.venue, days=40)
     first = world.events()
-    assert (looked_at(first), first.full_look, first.repaired) == (1, True, 1)
+    assert (checked(first), first.full_scan, first.repaired) == (1, True, 1)
     old_booking(world.venue, days=15)
     recent = world.venue.booking()
     second = world.events()
-    assert (looked_at(second), second.full_look, second.repaired) == (1, False, 1)
+    assert (checked(second), second.full_scan, second.repaired) == (1, False, 1)
     assert world.venue.stored_event(recent)
     world.later(hours=13)
     world.configure(quiet="off")
     next_day = world.events()
-    assert (looked_at(next_day), next_day.full_look, next_day.repaired) == (3, True, 1)
+    assert (checked(next_day), next_day.full_scan, next_day.repaired) == (3, True, 1)
 
 
 def test_an_open_gap_is_looked_at_by_id_when_it_is_older_than_lookback(world: World) -> None:
     booking = world.venue.booking(contact_phone="07700", calendar_event_id="there", event_date="2026-09-01")
     world.texts()
     world.later(days=20)
-    assert world.texts().full_look
+    assert world.texts().full_scan
     again = world.texts()
-    assert (again.full_look, looked_at(again), again.told) == (False, 1, 1)
+    assert (again.full_scan, checked(again), again.needs_human) == (False, 1, 1)
     assert (SMS, booking) in world.gaps()
 
 
@@ -77,35 +77,35 @@ def test_a_gap_closes_by_a_statement_about_its_booking(world: World) -> None:
 
 
 def test_the_breaker_refuses_with_its_numbers_and_touches_nothing(world: World) -> None:
-    world.configure(limits=", breaker: {texts: 3, events: 200}")
+    world.configure(limits=", breaker: {sms: 3, calendar: 200}")
     many(world.venue, 5)
     for act in (False, True):
         result = world.both(act=act)[SMS]
-        assert result.tripped == Tripped(found=5, looked_at=5, allowed=3)
+        assert result.breaker_trip == BreakerTrip(found=5, checked=5, allowed=3)
         assert (result.exit_code, result.repaired) == (Exit.REFUSED_AS_UNSAFE, 0)
     assert world.sent_to() == []
     assert {gap for (kind, _), gap in world.gaps().items() if kind == SMS} == {("breaker", Hold.BREAKER)}
     assert sum(bool(world.venue.stored_event(row["id"])) for row in world.venue.rows("private_bookings")) == 5
 
 
-@pytest.mark.parametrize(("ceiling", "sent"), [(5, 5), (4, 0)])
-def test_max_continues_for_one_run_and_refuses_again_beyond_it(world: World, ceiling: int, sent: int) -> None:
-    world.configure(limits=", breaker: {texts: 3, events: 200}")
+@pytest.mark.parametrize(("max_repairs", "sent"), [(5, 5), (4, 0)])
+def test_max_continues_for_one_run_and_refuses_again_beyond_it(world: World, max_repairs: int, sent: int) -> None:
+    world.configure(limits=", breaker: {sms: 3, calendar: 200}")
     many(world.venue, 5)
-    assert (world.texts(ceiling=ceiling).repaired, len(world.sent_to())) == (sent, sent)
+    assert (world.texts(max_repairs=max_repairs).repaired, len(world.sent_to())) == (sent, sent)
 
 
 def test_max_overrides_neither_hidden_rows_nor_an_empty_table(world: World) -> None:
     many(world.venue, 2)
     world.venue.alter("DROP POLICY reconciler_select ON private_booking_sms_queue")
-    assert world.texts(ceiling=100).exit_code == Exit.NEEDS_A_HUMAN
+    assert world.texts(max_repairs=100).exit_code == Exit.NEEDS_A_HUMAN
     assert world.sent_to() == []
 
 
 def test_intents_planned_earlier_do_not_trip_the_breaker_again(world: World) -> None:
-    world.configure(limits=", breaker: {texts: 3, events: 200}, pass: 2")
+    world.configure(limits=", breaker: {sms: 3, calendar: 200}, pass: 2")
     many(world.venue, 5)
-    assert world.texts(ceiling=5).repaired == 2
+    assert world.texts(max_repairs=5).repaired == 2
     assert world.texts().repaired == 2, "the person said yes to these five"
 
 
@@ -137,7 +137,7 @@ def test_what_was_never_examined_comes_before_what_was_put_back(world: World) ->
     for _ in range(2):
         world.texts()
     assert sorted(state for _, trigger, _, state, _ in world.intents() if trigger != "event") == ["planned"] * 2
-    examined = world.venue.sql("SELECT count(*) FROM reconciler.intent WHERE effect = 'text' AND examined_at IS NULL")
+    examined = world.venue.sql("SELECT count(*) FROM reconciler.intent WHERE effect = 'sms' AND examined_at IS NULL")
     assert examined == [(0,)], "the second was not starved by the first"
 
 
@@ -156,9 +156,9 @@ def test_a_provider_that_is_unwell_is_asked_once_and_the_other_effect_goes_on(
     fault = Fault(kind=Misbehaviour.STATUS, status=status, body=twilio_error(status, code))
     world.sandbox.twilio.faults.always("messages.create", fault)
     results = world.once()
-    assert sum(number for (became, _), number in results[SMS].mended.items() if became != "dropped") == 1
+    assert sum(number for (became, _), number in results[SMS].attempts.items() if became != "dropped") == 1
     assert results[CALENDAR].repaired == 4
-    attempts = world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'text'")
+    attempts = world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'sms'")
     assert attempts == [(1 if status == 500 else 0,)], "only a call that may have done something is an attempt"
 
 
@@ -180,7 +180,7 @@ def test_an_hour_of_429_uses_up_no_attempt_and_loses_nothing(world: World) -> No
     for _ in range(7):
         assert world.texts().repaired == 0
         world.later(minutes=10)
-    assert world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'text'") == [(0,)]
+    assert world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'sms'") == [(0,)]
     world.sandbox.twilio.faults.clear()
     assert world.texts().repaired == 4
 
@@ -231,7 +231,7 @@ def test_the_application_s_insert_that_waits_for_our_lock_is_seen_before_the_cal
     inserting.start()
     result = world.texts()
     inserting.join()
-    assert result.mended in ({("dropped", "no_text"): 1}, {("held", "busy"): 1})
+    assert result.attempts in ({("dropped", "no_text"): 1}, {("held", "busy"): 1})
     world.texts()
     assert world.sent_to() == []
     assert sorted(row["status"] for row in world.venue.rows("private_booking_sms_queue")) == ["cancelled", "pending"]
@@ -269,15 +269,23 @@ def test_a_pass_leaves_a_row_with_its_counts(world: World) -> None:
     world.venue.booking(status="cancelled")
     world.texts()
     ((result, counts, finished),) = world.venue.sql(
-        "SELECT result, counts, finished_at IS NOT NULL FROM reconciler.run WHERE job = 'missing_sms'"
+        "SELECT result, counts, finished_at IS NOT NULL FROM reconciler.run WHERE job = 'sms_missing'"
     )
     assert (result, finished) == ("as_desired", True)
-    assert counts == {"looked_at": 3, "not_asked": 1, "repair": 2, "repaired": 2, "sent": 2, "left": 0, "told": 0}
+    assert counts == {
+        "checked": 3,
+        "not_applicable": 1,
+        "repairable": 2,
+        "repaired": 2,
+        "sent": 2,
+        "left": 0,
+        "needs_human": 0,
+    }
 
 
 def test_a_rule_that_is_off_looks_at_nothing(world: World) -> None:
     many(world.venue, 1)
-    world.configure(texts=", policy: off", event_policy="off")
+    world.configure(texts=", policy: off", calendar_policy="off")
     results = world.both()
     assert [result.plan for result in results.values()] == [None, None]
     assert (world.sent_to(), world.sandbox.google.writes) == ([], 0)
@@ -307,7 +315,7 @@ def test_a_table_that_would_not_hold_the_marker_is_noticed_before_the_call(world
     booking = world.venue.booking()
     world.venue.alter(NO_SENT)
     result = world.texts()
-    assert (result.mended, result.exit_code) == ({("blocked", "sqlstate:P0001"): 1}, Exit.NEEDS_A_HUMAN)
+    assert (result.attempts, result.exit_code) == ({("blocked", "sqlstate:P0001"): 1}, Exit.NEEDS_A_HUMAN)
     assert world.sent_to() == []
     assert world.gaps() == {(SMS, booking): ("blocked", "sqlstate:P0001")}
     world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
@@ -318,7 +326,7 @@ def test_a_column_too_short_for_our_event_ids_is_noticed_before_the_event_is_mad
     world.venue.booking()
     world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN calendar_event_id TYPE varchar(40)")
     result = world.events()
-    assert (result.mended, world.sandbox.google.writes) == ({("blocked", "sqlstate:22001"): 1}, 0)
+    assert (result.attempts, world.sandbox.google.writes) == ({("blocked", "sqlstate:22001"): 1}, 0)
 
 
 def test_a_marker_that_could_not_be_written_is_written_by_a_later_pass_and_nothing_is_sent_again(world: World) -> None:
@@ -333,8 +341,8 @@ def test_a_marker_that_could_not_be_written_is_written_by_a_later_pass_and_nothi
     assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["failed"]
     again = world.texts()
     assert again.plan is not None
-    assert [d.verdict.standing for d in again.plan.decisions] == [Standing.FINE]
-    assert again.mended == {("blocked", "sqlstate:P0001"): 1}
+    assert [d.verdict.standing for d in again.plan.decisions] == [VerdictStatus.OK]
+    assert again.attempts == {("blocked", "sqlstate:P0001"): 1}
     world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
     world.texts()
     assert world.sent_to() == [ANA]

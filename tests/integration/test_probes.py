@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.domain.doctor import Examined
+from reconciler.domain.doctor import CheckResult
 from reconciler.engine.doctor.probes import FAR_OFF, TEXT, canary, text_to
 from reconciler.errors import Exit
 from reconciler.ports import ProviderFailure
@@ -27,14 +27,14 @@ def patient(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 def line(said: Said, check: str) -> tuple[str, str]:
     (found,) = [one for one in said.lines if one["check"] == check]
-    return found["light"], found["said"]
+    return found["status"], found["message"]
 
 
 def live(world: World) -> list[str]:
     return [event["id"] for event in world.sandbox.google.live()]
 
 
-def examined(world: World) -> Examined:
+def examined(world: World) -> CheckResult:
     with world.services() as services:
         assert services.calendar
         return canary(services.calendar, "Europe/London")
@@ -162,7 +162,7 @@ class PassingClock:
     sleep = pause
 
 
-def followed(world: World) -> Examined:
+def followed(world: World) -> CheckResult:
     with world.services() as services:
         assert services.sms
         return text_to(PHONE, services.sms, PassingClock(world))
@@ -170,8 +170,8 @@ def followed(world: World) -> Examined:
 
 def test_a_test_text_is_followed_until_it_arrives(world: World) -> None:
     world.sandbox.twilio.transit = timedelta(seconds=7)
-    (remark,) = followed(world).remarks
-    assert (remark.said.endswith("delivered to your phone after 7 s"), remark.remedy) == (True, "")
+    (note,) = followed(world).notes
+    assert (note.message.endswith("delivered to your phone after 7 s"), note.remedy) == (True, "")
     (message,) = world.sandbox.twilio.messages
     assert (message.to, message.body, message.validity) == (PHONE, TEXT, 600)
 
@@ -186,9 +186,9 @@ def test_one_that_does_not_arrive_says_why(world: World, status: str, code: int 
 
 def test_one_that_stays_queued_is_left_after_a_minute(world: World) -> None:
     world.sandbox.twilio.transit = timedelta(hours=1)
-    (remark,) = followed(world).remarks
-    assert remark.said.endswith("is still queued after 60 s")
-    assert remark.remedy == "look at your phone; some carriers confirm nothing"
+    (note,) = followed(world).notes
+    assert note.message.endswith("is still queued after 60 s")
+    assert note.remedy == "look at your phone; some carriers confirm nothing"
     assert len(world.sandbox.twilio.messages) == 1
 
 

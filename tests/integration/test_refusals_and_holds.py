@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.domain.decide.verdicts import Hold, Refusal, Standing
+from reconciler.domain.decide.verdicts import Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
@@ -57,7 +57,9 @@ def test_a_text_that_is_refused(world: World, refusal: Refusal, story: Story) ->
     story(world.venue)
     result = world.texts()
     assert result.plan is not None
-    assert [(d.verdict.standing, d.verdict.reason) for d in result.plan.decisions] == [(Standing.REFUSED, refusal)]
+    assert [(d.verdict.standing, d.verdict.reason) for d in result.plan.decisions] == [
+        (VerdictStatus.NEEDS_HUMAN, refusal)
+    ]
     assert world.sent_to() == []
     assert [reason for (kind, _), (_, reason) in world.gaps().items() if kind == GapKind.SMS_MISSING] == [refusal]
 
@@ -204,7 +206,7 @@ def test_a_booking_locked_by_the_application_waits_for_the_next_pass(world: Worl
     with world.venue.postgres.connect(world.venue.name, "venue_app") as other, other.transaction():
         other.execute("UPDATE private_bookings SET guest_count = 9 WHERE id = %s", (booking,))
         results = world.both()
-    assert [result.mended for result in results.values()] == [{("held", Hold.BUSY): 1}] * 2
+    assert [result.attempts for result in results.values()] == [{("held", Hold.BUSY): 1}] * 2
     assert world.sent_to() == []
     assert [result.repaired for result in world.both().values()] == [1, 1]
 
@@ -243,4 +245,4 @@ def test_an_event_that_google_refuses_is_told_and_not_tried_again(world: World) 
 def test_rejected_by_a_person_is_no_gap(world: World) -> None:
     world.venue.text(world.venue.booking(), status="cancelled", approved_by=STAFF)
     result = world.texts()
-    assert (result.left, result.told, world.sent_to()) == (0, 0, [])
+    assert (result.left, result.needs_human, world.sent_to()) == (0, 0, [])

@@ -14,7 +14,7 @@ import pytest
 
 from jobs import ledger_retention
 from reconciler.cli.once import run_jobs
-from reconciler.domain.decide.plan import Span
+from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import State
 from reconciler.engine import backfill
@@ -30,7 +30,7 @@ from tests.support.world import World
 DAYS = timedelta(days=1)
 OLD, YOUNG = 401, 399
 """Days; ``keep`` is 400 of them."""
-NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "episodes": 0, "reports": 0}
+NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "incidents": 0, "reports": 0}
 SEVEN = "venue_id=7"
 
 
@@ -54,7 +54,7 @@ def intent(world: World, booking: str, state: State = State.DONE, days: float = 
     at = ago(world, days)
     id_ = str(uuid.uuid4())
     row = {
-        "id": id_, "scope": "", "booking": booking, "effect": "text", "trigger": "booking_confirmed", "generation": 1,
+        "id": id_, "scope": "", "booking": booking, "effect": "sms", "trigger": "booking_confirmed", "generation": 1,
         "state": state, "subject": "s", "provider_id": f"SM{id_}" if state is State.DONE else None,
         "claim": str(uuid.uuid4()), "leased_until": at, "attempted_at": at,
         "created_at": at, "updated_at": at, **values,
@@ -63,9 +63,9 @@ def intent(world: World, booking: str, state: State = State.DONE, days: float = 
     return id_
 
 
-def run(world: World, days: float, *, job: str = "missing_sms", full: bool = False, **values: Any) -> None:
+def run(world: World, days: float, *, job: str = "sms_missing", full: bool = False, **values: Any) -> None:
     at = ago(world, days)
-    row = {"job": job, "scope": "", "settings": "", "started_at": at, "finished_at": at, "full_look": full, **values}
+    row = {"job": job, "scope": "", "settings": "", "started_at": at, "finished_at": at, "full_scan": full, **values}
     planted(world.venue, "run", row)
 
 
@@ -79,22 +79,22 @@ def gap(world: World, days: float, **values: Any) -> None:
     planted(world.venue, "gap", row)
 
 
-def episode(world: World, days: float, **values: Any) -> str:
+def incident(world: World, days: float, **values: Any) -> str:
     at = ago(world, days)
     row = {
         "id": str(uuid.uuid4()), "scope": "", "kind": "sms.missing", "cause": "never_queued", "key": "",
-        "opened_at": at, "newest_at": at, "ended_at": at, "found": 1, "at_error": False, "told_found": 1, "told_at": at,
+        "opened_at": at, "newest_at": at, "ended_at": at, "found": 1, "at_error": False, "alerted_found": 1, "alerted_at": at,
         **values,
     }  # fmt: skip
-    planted(world.venue, "episode", row)
+    planted(world.venue, "incident", row)
     return str(row["id"])
 
 
 def report(world: World, days: float, of: str, **values: Any) -> None:
     at = ago(world, days)
     row = {
-        "event": str(uuid.uuid4()), "route": "sentry", "scope": "", "episode": of, "what": "opened", "report": "{}",
-        "created_at": at, "told_at": at, **values,
+        "event": str(uuid.uuid4()), "route": "sentry", "scope": "", "incident": of, "alert_type": "opened", "alert": "{}",
+        "created_at": at, "delivered_at": at, **values,
     }  # fmt: skip
     planted(world.venue, "outbox", row)
 
@@ -108,7 +108,7 @@ def many(world: World, number: int, days: float = OLD) -> None:
     """So many old intents of bookings that are gone."""
     world.venue.sql(
         "INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, subject, created_at,"
-        " updated_at) SELECT gen_random_uuid(), '', gen_random_uuid(), 'text', 'x', 1, 'dropped', 's', at, at"
+        " updated_at) SELECT gen_random_uuid(), '', gen_random_uuid(), 'sms', 'x', 1, 'dropped', 's', at, at"
         " FROM (SELECT %s - i * interval '1 second' AS at FROM generate_series(1, %s) i) AS aged",
         ago(world, days), number,
     )  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_history_goes_as_a_whole_or_stays(world: World) -> None:
     """The generation counts it: ids made from it would come again."""
     half, whole = party(world, over=450), party(world, over=450)
     kept = [intent(world, half, State.DROPPED), intent(world, half, days=YOUNG, generation=2)]
-    kept += [intent(world, half, State.REFUSED, effect="event", trigger="event")]
+    kept += [intent(world, half, State.REFUSED, effect="calendar", trigger="event")]
     intent(world, whole, State.DROPPED)
     intent(world, whole, generation=2)
     assert tidy(world).removed == {**NOTHING, "intents": 2}
@@ -203,9 +203,9 @@ def test_why_it_is_kept_a_text_would_be_sent_twice(world: World, forgotten: bool
     def fill() -> None:
         generous = timedelta(days=3650)
         with world.services() as services:
-            span = Span(since=LONG_AGO, bookings=frozenset({booking}))
-            equipped = backfill.equipped(services, span, limit=None, stale_after=generous)
-            assert backfill.repair(Effect.TEXT, equipped).kind is GapKind.SMS_MISSING
+            span = BookingRange(since=LONG_AGO, bookings=frozenset({booking}))
+            backfill_services = backfill.backfill_services(services, span, limit=None, stale_after=generous)
+            assert backfill.run_backfill(Effect.SMS, backfill_services).kind is GapKind.SMS_MISSING
 
     fill()
     assert len(world.sent_to()) == 1
@@ -244,15 +244,17 @@ def test_another_venue_s_rows_are_its_own(world: World) -> None:
     for scope in ("", SEVEN):
         intent(world, party(world, over=450), scope=scope)
         gap(world, OLD, scope=scope)
-        report(world, OLD, episode(world, OLD, scope=scope), scope=scope)
+        report(world, OLD, incident(world, OLD, scope=scope), scope=scope)
         run(world, 100, scope=scope)
         run(world, 1, scope=scope)
-    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "episodes": 1, "reports": 1}
-    assert [column(world, table, "DISTINCT scope") for table in ("intent", "gap", "episode", "outbox")] == [[SEVEN]] * 4
+    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "incidents": 1, "reports": 1}
+    assert [column(world, table, "DISTINCT scope") for table in ("intent", "gap", "incident", "outbox")] == [
+        [SEVEN]
+    ] * 4
     assert column(world, "run", "scope").count(SEVEN) == 2
 
 
-# Runs, gaps, episodes
+# Runs, gaps, incidents
 
 
 def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: World) -> None:
@@ -263,7 +265,7 @@ def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: Wo
     run(world, 96)
     for days in (95, 94):
         run(world, days, full=True, finished_at=None)
-    run(world, 400, job="missing_events")
+    run(world, 400, job="calendar_missing")
     run(world, 89, job="sms_delivery")
     run(world, 88, job="sms_delivery")
     assert tidy(world).removed == {**NOTHING, "runs": 4}
@@ -271,7 +273,7 @@ def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: Wo
         "SELECT job, started_at FROM reconciler.run WHERE job <> 'ledger_retention' ORDER BY 1, 2"
     )]  # fmt: skip
     assert stay == [
-        ("missing_events", 400), ("missing_sms", 100), ("missing_sms", 96), ("missing_sms", 94), ("sms_delivery", 89),
+        ("calendar_missing", 400), ("sms_missing", 100), ("sms_missing", 96), ("sms_missing", 94), ("sms_delivery", 89),
         ("sms_delivery", 88),
     ]  # fmt: skip
 
@@ -282,20 +284,20 @@ def test_gaps_that_are_open_young_or_untold_stay(world: World) -> None:
     gap(world, OLD, about="young", closed_at=ago(world, YOUNG))
     gap(world, OLD, about="open", closed_at=None, closed_by=None)
     gap(world, OLD, about="untold", noted_at=None)
-    assert tidy(world, reporter=None).removed == {**NOTHING, "gaps": 2}
+    assert tidy(world, notifier=None).removed == {**NOTHING, "gaps": 2}
     assert column(world, "gap", "about") == ["open", "untold", "young"]
 
 
 def test_episodes_that_go_on_are_young_or_untold_stay(world: World) -> None:
-    report(world, OLD, episode(world, OLD, key="told"))
-    report(world, YOUNG, episode(world, OLD, key="young", ended_at=ago(world, YOUNG)))
-    report(world, OLD, episode(world, OLD, key="untold"), told_at=None)
-    report(world, OLD, episode(world, OLD, key="an on-call route that is gone"), told_at=None, route="PAGER_URL")
+    report(world, OLD, incident(world, OLD, key="told"))
+    report(world, YOUNG, incident(world, OLD, key="young", ended_at=ago(world, YOUNG)))
+    report(world, OLD, incident(world, OLD, key="untold"), delivered_at=None)
+    report(world, OLD, incident(world, OLD, key="an on-call route that is gone"), delivered_at=None, route="PAGER_URL")
     # Something of it is open: it does not end with this run.
-    episode(world, OLD, key="goes on", ended_at=None)
+    incident(world, OLD, key="goes on", ended_at=None)
     gap(world, OLD, key="goes on", closed_at=None, closed_by=None)
-    assert tidy(world, reporter=None).removed == {**NOTHING, "episodes": 2, "reports": 2}
-    assert column(world, "episode", "key") == ["goes on", "untold", "young"]
+    assert tidy(world, notifier=None).removed == {**NOTHING, "incidents": 2, "reports": 2}
+    assert column(world, "incident", "key") == ["goes on", "untold", "young"]
     # Two that stayed, and what this very run had to say of the one that goes on.
     assert sorted(column(world, "outbox", "what")) == ["deadline", "opened", "opened", "page"]
 
@@ -309,7 +311,7 @@ def test_without_the_mandate_it_counts_and_writes_nothing(world: World) -> None:
     gap(world, OLD)
     run(world, 100)
     run(world, 1)
-    tables = ("intent", "gap", "run", "episode", "outbox")
+    tables = ("intent", "gap", "run", "incident", "outbox")
     before = [world.venue.rows(f"reconciler.{table}") for table in tables]
     counted = tidy(world, act=False)
     assert [world.venue.rows(f"reconciler.{table}") for table in tables] == before
@@ -334,7 +336,7 @@ def test_many_go_batch_by_batch_around_what_stays(world: World) -> None:
     ahead = party(world, over=-30)
     world.venue.sql(
         "INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, subject, created_at,"
-        " updated_at) SELECT gen_random_uuid(), '', %s, 'text', 'x', i, 'dropped', 's', at, at"
+        " updated_at) SELECT gen_random_uuid(), '', %s, 'sms', 'x', i, 'dropped', 's', at, at"
         " FROM (SELECT i, %s::timestamptz AS at FROM generate_series(1, %s) i) AS aged",
         ahead, ago(world, OLD + 1), BATCH + 7,
     )  # fmt: skip
@@ -345,7 +347,7 @@ def test_many_go_batch_by_batch_around_what_stays(world: World) -> None:
 
 def test_asked_to_stop_it_ends_after_the_batch_in_hand_and_the_next_run_does_the_rest(world: World) -> None:
     many(world, 3 * BATCH)
-    # Before the job, before the runs, the gaps, the episodes and their reports; then before every batch of intents.
+    # Before the job, before the runs, the gaps, the incidents and their reports; then before every batch of intents.
     asked = iter([False] * 6)
     result = tidy(world, stopping=lambda: next(asked, True))
     assert (result.removed, result.exit_code) == ({**NOTHING, "intents": BATCH}, Exit.WORK_LEFT)
@@ -380,7 +382,7 @@ def test_two_at_once_remove_each_row_once(world: World) -> None:
     assert [result.faults for result in results] == [(), ()]
     assert removed == Counter(intents=4 * BATCH, runs=99, gaps=100)
     assert (left(world), column(world, "gap", "about")) == ([], [])
-    assert [job for job in column(world, "run", "job") if job == "missing_sms"] == ["missing_sms"]
+    assert [job for job in column(world, "run", "job") if job == "sms_missing"] == ["sms_missing"]
 
 
 def test_killed_between_two_batches_it_has_lost_nothing(world: World, tmp_path: Path) -> None:
@@ -407,10 +409,10 @@ def test_a_large_ledger_is_read_by_its_indexes(world: World) -> None:
     """Every statement begins at the oldest row: what is young is not read at all."""
     young = 20 * BATCH
     many(world, young, days=10)
-    report(world, 10, episode(world, 10))
+    report(world, 10, incident(world, 10))
     gap(world, 10)
     run(world, 10)
-    for table in ("run", "gap", "episode", "outbox"):
+    for table in ("run", "gap", "incident", "outbox"):
         columns = [name for (name,) in world.venue.sql(
             "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attname <> 'id'"
             " AND NOT attisdropped",
@@ -418,7 +420,7 @@ def test_a_large_ledger_is_read_by_its_indexes(world: World) -> None:
         )]  # fmt: skip
         names = ", ".join(columns)
         values = names.replace("event", "gen_random_uuid()") if table == "outbox" else names
-        id_ = ("id, ", "gen_random_uuid(), ") if table == "episode" else ("", "")
+        id_ = ("id, ", "gen_random_uuid(), ") if table == "incident" else ("", "")
         world.venue.sql(
             f"INSERT INTO reconciler.{table} ({id_[0]}{names})"
             f" SELECT {id_[1]}{values} FROM reconciler.{table}, generate_series(2, %s)", young,
@@ -426,13 +428,13 @@ def test_a_large_ledger_is_read_by_its_indexes(world: World) -> None:
     many(world, 3)
     run(world, 100)
     gap(world, OLD)
-    report(world, OLD, episode(world, OLD))
-    world.venue.sql("ANALYZE reconciler.intent, reconciler.run, reconciler.gap, reconciler.episode, reconciler.outbox")
+    report(world, OLD, incident(world, OLD))
+    world.venue.sql("ANALYZE reconciler.intent, reconciler.run, reconciler.gap, reconciler.incident, reconciler.outbox")
     read = "SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE schemaname = 'reconciler'"
     before = dict(world.venue.sql(read))
     with world.services() as services:
         (result,) = ledger_retention.run(services)
-    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "episodes": 1, "reports": 1}
+    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "incidents": 1, "reports": 1}
 
     def rows_read() -> dict[str, int]:
         return {name: number - before[name] for name, number in world.venue.sql(read)}

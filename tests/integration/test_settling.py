@@ -8,7 +8,7 @@ import pytest
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.engine.reconcile.results import PassResult, Settling
+from reconciler.engine.reconcile.results import PassResult, SettleOutcome
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio import twilio_error
 from tests.support.venue import ANA, BEA
@@ -41,7 +41,7 @@ def settle(world: World) -> PassResult:
 
 def test_a_text_that_arrived_is_found_and_written_down_as_if_nothing_had_happened(world: World) -> None:
     booking = lost(world)
-    assert settle(world).settled == {(Settling.FOUND, ""): 1}
+    assert settle(world).settled == {(SettleOutcome.FOUND, ""): 1}
     (row,) = world.venue.rows(QUEUE)
     (message,) = world.sandbox.twilio.messages
     assert (row["status"], row["twilio_message_sid"], row["error_message"]) == ("sent", message.sid, None)
@@ -56,7 +56,11 @@ def test_a_pass_settles_before_it_looks(world: World) -> None:
     booking = lost(world)
     world.settle_time_is_over()
     result = world.texts()
-    assert (result.settled, result.told, world.states()) == ({(Settling.FOUND, ""): 1}, 0, {booking: "done"})
+    assert (result.settled, result.needs_human, world.states()) == (
+        {(SettleOutcome.FOUND, ""): 1},
+        0,
+        {booking: "done"},
+    )
 
 
 def test_nothing_is_asked_before_the_settle_time_is_over(world: World) -> None:
@@ -70,7 +74,7 @@ def test_nothing_is_asked_before_the_settle_time_is_over(world: World) -> None:
 def test_a_text_that_is_provably_not_there_is_sent_after_a_pause(world: World) -> None:
     booking = lost(world, NEVER)
     known_message(world)
-    assert settle(world).settled == {(Settling.ABSENT, ""): 1}
+    assert settle(world).settled == {(SettleOutcome.ABSENT, ""): 1}
     assert world.texts().left == 1, "not at once"
     assert world.gaps()[SMS, booking] == ("never_queued", Hold.BACKOFF)
     world.later(minutes=2)
@@ -111,7 +115,7 @@ def test_what_cannot_be_proved_is_never_sent_again(world: World, fault: Fault, h
         state = "unknown" if tries < 6 else "needs_human"
         assert world.states()[booking] == state
         assert {settling for settling, _ in result.settled} == {
-            Settling.UNDECIDED if tries < 6 else Settling.NEEDS_HUMAN
+            SettleOutcome.UNDECIDED if tries < 6 else SettleOutcome.NEEDS_HUMAN
         }
     for _ in range(2):
         world.later(hours=2)
@@ -142,7 +146,7 @@ def test_twilio_out_of_reach_costs_no_try_and_the_other_effect_goes_on(world: Wo
     assert results[CALENDAR].faults == ()
     assert world.venue.sql("SELECT state, settle_tries FROM reconciler.intent") == [("unknown", 0)]
     world.sandbox.twilio.faults.clear()
-    assert world.once(jobs=("unsettled_repairs",))[SMS].settled == {(Settling.FOUND, ""): 1}, "asked for at once"
+    assert world.once(jobs=("unsettled_repairs",))[SMS].settled == {(SettleOutcome.FOUND, ""): 1}, "asked for at once"
 
 
 def test_a_list_that_cannot_be_read_stops_no_other_text(world: World) -> None:
@@ -179,7 +183,7 @@ def test_the_number_it_was_sent_to_is_remembered(world: World, happened: Callabl
     """In our row, and in the booking as long as its digest agrees: the ledger holds no number."""
     booking = lost(world)
     happened(world, booking)
-    assert settle(world).settled == {(Settling.FOUND, ""): 1}
+    assert settle(world).settled == {(SettleOutcome.FOUND, ""): 1}
     assert world.states() == {booking: "done"}
 
 
@@ -188,7 +192,7 @@ def test_a_number_that_nobody_knows_any_more_is_no_proof(world: World) -> None:
     known_message(world)
     _changed_number(world, booking)
     _deleted_row(world, booking)
-    assert settle(world).settled == {(Settling.UNDECIDED, "number_not_known"): 1}
+    assert settle(world).settled == {(SettleOutcome.UNDECIDED, "number_not_known"): 1}
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "event_date = '2026-06-01'"])
@@ -197,7 +201,7 @@ def test_absent_and_not_wanted_any_more_is_dropped(world: World, change: str) ->
     known_message(world)
     world.venue.sql(f"UPDATE private_bookings SET {change} WHERE id = %s", booking)
     ((what, _),) = settle(world).settled
-    assert what is Settling.DROPPED
+    assert what is SettleOutcome.DROPPED
     assert (world.states(), world.gaps()) == ({booking: "dropped"}, {})
     (row,) = world.venue.rows(QUEUE)
     assert row["status"] == "cancelled"
@@ -206,7 +210,7 @@ def test_absent_and_not_wanted_any_more_is_dropped(world: World, change: str) ->
 def test_found_and_not_wanted_any_more_is_written_down_all_the_same(world: World) -> None:
     booking = lost(world)
     world.venue.sql("UPDATE private_bookings SET status = 'cancelled' WHERE id = %s", booking)
-    assert settle(world).settled == {(Settling.FOUND, ""): 1}
+    assert settle(world).settled == {(SettleOutcome.FOUND, ""): 1}
     (row,) = world.venue.rows(QUEUE)
     assert (row["status"], world.states(), world.gaps()) == ("sent", {booking: "done"}, {})
 
@@ -223,13 +227,13 @@ def test_a_booking_that_was_deleted_stops_nothing(world: World) -> None:
 
 
 def test_the_application_s_own_text_is_nobody_else_s(world: World) -> None:
-    """It carries the same reference, and its row names it: what is left over is ours, or ours is absent."""
+    """It contains_reference the same reference, and its row names it: what is left over is ours, or ours is absent."""
     booking = lost(world, NEVER)
     known_message(world)
     theirs = world.sandbox.twilio.add_message(ANA, f"Hi Ana, booked! {booking[:8]}", world.clock.now())
     world.venue.text(booking, twilio_message_sid=theirs.sid)
     ((what, why),) = settle(world).settled
-    assert (what, why) == (Settling.DROPPED, "no_text"), "the application's text satisfies the rule"
+    assert (what, why) == (SettleOutcome.DROPPED, "no_text"), "the application's text satisfies the rule"
     assert world.sent_to() == [BEA, ANA]
 
 
@@ -237,13 +241,13 @@ def test_a_text_of_the_application_that_no_row_names_is_not_taken_for_ours(world
     booking = lost(world, NEVER)
     known_message(world)
     world.sandbox.twilio.add_message(ANA, f"Your deposit is due, {booking[:8]}", world.clock.now())
-    assert settle(world).settled == {(Settling.UNDECIDED, "another_text"): 1}
+    assert settle(world).settled == {(SettleOutcome.UNDECIDED, "another_text"): 1}
 
 
 def test_ours_is_found_beside_a_text_of_the_application_that_no_row_names(world: World) -> None:
     booking = lost(world)
     world.sandbox.twilio.add_message(ANA, f"Your deposit is due, {booking[:8]}", world.clock.now())
-    assert settle(world).settled == {(Settling.FOUND, ""): 1}
+    assert settle(world).settled == {(SettleOutcome.FOUND, ""): 1}
 
 
 def test_another_account_knows_nothing_of_ours(world: World) -> None:
@@ -252,7 +256,7 @@ def test_another_account_knows_nothing_of_ours(world: World) -> None:
     world.sandbox.twilio.messages.clear()
     known_message(world)
     world.venue.sql("UPDATE reconciler.intent SET account = 'of another'")
-    assert settle(world).settled == {(Settling.UNDECIDED, "another_account"): 1}
+    assert settle(world).settled == {(SettleOutcome.UNDECIDED, "another_account"): 1}
 
 
 def test_two_bookings_on_one_phone_are_told_apart(world: World) -> None:
@@ -295,7 +299,7 @@ def test_a_text_that_failed_on_its_way_is_a_person_s_business(world: World) -> N
     booking = lost(world)
     messages = world.sandbox.twilio.messages
     messages[0] = replace(messages[0], status="undelivered")
-    assert settle(world).settled == {(Settling.NEEDS_HUMAN, "found_undelivered"): 1}
+    assert settle(world).settled == {(SettleOutcome.NEEDS_HUMAN, "found_undelivered"): 1}
     world.later(hours=2)
     world.texts()
     assert world.sent_to() == [ANA]
@@ -311,7 +315,7 @@ def test_whoever_made_the_call_may_still_come_back_with_the_answer(world: World)
         message.sid,
     )
     world.sandbox.twilio.redacts = True
-    assert settle(world).settled == {(Settling.FOUND, ""): 1}
+    assert settle(world).settled == {(SettleOutcome.FOUND, ""): 1}
     assert world.intents() == [(booking, "booking_confirmed", 1, "done", "own_row")]
 
 
@@ -319,7 +323,7 @@ def test_a_text_whose_sending_is_the_application_s_by_now_goes_to_a_person(world
     booking = lost(world)
     world.configure(limits=", settle_tries: 1", texts=", deliver: application")
     world.environment |= dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER"), "")
-    assert settle(world).settled == {(Settling.NEEDS_HUMAN, "no_provider"): 1}
+    assert settle(world).settled == {(SettleOutcome.NEEDS_HUMAN, "no_provider"): 1}
     assert world.states() == {booking: "needs_human"}
 
 
@@ -367,8 +371,8 @@ def test_an_event_of_unknown_outcome_is_asked_for_by_its_id_at_once(world: World
     world.configure(texts=", policy: off")
     world.sandbox.google.faults.next_calls("events.insert", LOST, LOST)  # httplib2 sends it a second time by itself
     world.events()
-    assert world.states(Effect.EVENT) == {booking: "unknown"}
-    assert world.once(jobs=("unsettled_repairs",))[CALENDAR].settled == {(Settling.FOUND, ""): 1}
+    assert world.states(Effect.CALENDAR) == {booking: "unknown"}
+    assert world.once(jobs=("unsettled_repairs",))[CALENDAR].settled == {(SettleOutcome.FOUND, ""): 1}
     assert world.venue.stored_event(booking) == world.sandbox.google.live()[0]["id"]
     assert world.gaps() == {}
 
@@ -401,7 +405,7 @@ def ways() -> list[object]:
 
 @pytest.mark.parametrize("name", ways())
 def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
-    world.configure(limits=", timeouts: {twilio: 300ms}", event_policy="off")
+    world.configure(limits=", timeouts: {twilio: 300ms}", calendar_policy="off")
     known_message(world)
     booking = world.venue.booking()
     world.sandbox.twilio.faults.next_calls("messages.create", WRONG[name])
@@ -419,7 +423,7 @@ def test_one_event_whatever_the_call_said(world: World, name: str) -> None:
     world.sandbox.google.faults.next_calls("events.insert", *[WRONG[name]] * 2)
     until_quiet(world)
     assert [event["id"] for event in world.sandbox.google.live()] == [world.venue.stored_event(booking)]
-    assert (world.states(Effect.EVENT), world.gaps()) == ({booking: "done"}, {})
+    assert (world.states(Effect.CALENDAR), world.gaps()) == ({booking: "done"}, {})
 
 
 def test_a_clock_that_jumps_back_doubles_nothing_and_loses_nothing(world: World) -> None:
@@ -446,7 +450,7 @@ def test_a_clock_that_jumped_forward_before_the_attempt_makes_nothing_absent(wor
     world.sandbox.twilio.faults.next_calls("messages.create", LOST)
     world.texts()
     world.later(hours=-3)
-    assert settle(world).settled == {(Settling.UNDECIDED, "older_than_the_attempt"): 1}
+    assert settle(world).settled == {(SettleOutcome.UNDECIDED, "older_than_the_attempt"): 1}
     assert (world.sent_to(), world.states()) == ([ANA], {booking: "unknown"})
 
 

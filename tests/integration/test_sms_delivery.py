@@ -9,12 +9,12 @@ import pytest
 
 from jobs import sms_delivery
 from reconciler.cli.once import exit_code
-from reconciler.domain.decide.verdicts import Refusal, Standing
+from reconciler.domain.decide.verdicts import Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable, Exit
 from reconciler.ports import Transaction
-from reconciler.store.views.status import Turn, overview
+from reconciler.store.views.status import GapState, status_snapshot
 from tests.support.reader import look_as_reader
 from tests.support.venue import Venue
 from tests.support.world import World
@@ -51,14 +51,14 @@ def closed(world: World) -> dict[str, str]:
 
 
 def told(world: World) -> dict[GapKind, int]:
-    return {kind: result.told for kind, result in watch(world).items()}
+    return {kind: result.needs_human for kind, result in watch(world).items()}
 
 
 def test_both_are_told_with_their_causes_and_wait_for_a_person(world: World) -> None:
     queued, claimed, fine = stuck(world.venue), unproven(world.venue), world.venue.booking()
     world.venue.text(fine)
     results = watch(world)
-    assert [(kind, result.told, result.exit_code) for kind, result in results.items()] == [
+    assert [(kind, result.needs_human, result.exit_code) for kind, result in results.items()] == [
         (STUCK, 1, Exit.NEEDS_A_HUMAN),
         (UNPROVEN, 1, Exit.NEEDS_A_HUMAN),
     ]
@@ -68,7 +68,7 @@ def test_both_are_told_with_their_causes_and_wait_for_a_person(world: World) -> 
         (UNPROVEN, claimed): ("unknown_outcome", Refusal.NO_PROOF),
     }
     with world.venue.database() as database:
-        assert {gaps.turn for gaps in overview(database).gaps} == {Turn.REFUSED}
+        assert {gaps.state for gaps in status_snapshot(database).gaps} == {GapState.REFUSED}
 
 
 def test_what_is_told_says_what_a_person_can_do(world: World) -> None:
@@ -93,8 +93,10 @@ def test_the_table_of_once_has_a_row_for_each_and_its_columns_add_up(world: Worl
         plan = results[kind].plan
         assert plan is not None
         tally = plan.tally()
-        assert sum(tally.values()) == plan.looked_at == 2
-        assert sum(number for (standing, _), number in tally.items() if standing is Standing.REFUSED) == refused
+        assert sum(tally.values()) == plan.checked == 2
+        assert (
+            sum(number for (standing, _), number in tally.items() if standing is VerdictStatus.NEEDS_HUMAN) == refused
+        )
 
 
 def test_nothing_but_gaps_is_written(world: World) -> None:
@@ -103,7 +105,7 @@ def test_nothing_but_gaps_is_written(world: World) -> None:
     unproven(world.venue)
     before = world.venue.checksum()
     looked = watch(world, act=False)
-    assert ([result.told for result in looked.values()], world.gaps()) == ([1, 1], {})
+    assert ([result.needs_human for result in looked.values()], world.gaps()) == ([1, 1], {})
     assert world.venue.rows("reconciler.run") == []
     watch(world)
     assert (len(world.gaps()), world.intents(), world.venue.checksum()) == (2, [], before)
@@ -112,7 +114,7 @@ def test_nothing_but_gaps_is_written(world: World) -> None:
 
 def test_a_reader_sees_them_before_migrate(bare_venue: Venue) -> None:
     stuck(bare_venue)
-    found = {result.kind: result.told for result in look_as_reader(bare_venue)}
+    found = {result.kind: result.needs_human for result in look_as_reader(bare_venue)}
     assert (found[STUCK], found[UNPROVEN]) == (1, 0)
 
 
@@ -194,15 +196,15 @@ def test_an_old_booking_is_looked_at_once_a_day_and_its_gap_outlives_the_window(
     assert told(world)[STUCK] == 0
     world.later(hours=13)
     first, second = watch(world)[STUCK], watch(world)[STUCK]
-    assert [(result.full_look, result.told) for result in (first, second)] == [(True, 1), (False, 1)]
+    assert [(result.full_scan, result.needs_human) for result in (first, second)] == [(True, 1), (False, 1)]
     assert (STUCK, booking) in world.gaps()
 
 
-def test_a_look_that_saw_only_one_of_two_rules_does_not_use_up_the_day_s_full_look(world: World) -> None:
+def test_a_look_that_saw_only_one_of_two_rules_does_not_use_up_the_day_s_full_scan(world: World) -> None:
     world.venue.alter(f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamp")
     watch(world)
     world.venue.alter(f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamptz")
-    assert watch(world)[STUCK].full_look
+    assert watch(world)[STUCK].full_scan
 
 
 # Switched off
@@ -214,7 +216,7 @@ def test_a_rule_that_is_off_leaves_no_gap_behind_and_the_other_goes_on(world: Wo
     watch(world)
     world.configure(rules="  sms.stuck: {policy: off}")
     results = watch(world)
-    assert (results[STUCK].plan, results[UNPROVEN].told) == (None, 1)
+    assert (results[STUCK].plan, results[UNPROVEN].needs_human) == (None, 1)
     assert set(world.gaps()) == {(UNPROVEN, claimed)}
 
 
@@ -269,7 +271,7 @@ def test_mended_it_closes_its_own_gap_and_no_other_s(world: World) -> None:
     """Both jobs were blind; then only a right is missing that this one does not need."""
     world.venue.alter(f"REVOKE SELECT, INSERT ON {QUEUE} FROM reconciler_job")
     world.once()
-    theirs = (GapKind.INTEGRATION_SCHEMA, Effect.TEXT)
+    theirs = (GapKind.INTEGRATION_SCHEMA, Effect.SMS)
     assert {SCHEMA_GAP, theirs} <= set(world.gaps())
     world.venue.alter(f"GRANT SELECT ON {QUEUE} TO reconciler_job")
     world.once()
@@ -318,7 +320,7 @@ def test_a_run_leaves_one_row_for_both_rules(world: World) -> None:
     world.venue.booking(status="cancelled")
     watch(world)
     (run,) = world.venue.rows("reconciler.run")
-    assert (run["job"], run["result"], run["full_look"]) == ("sms_delivery", "needs_a_human", True)
+    assert (run["job"], run["result"], run["full_scan"]) == ("sms_delivery", "needs_a_human", True)
     assert run["finished_at"] is not None
-    counts = {"looked_at": 3, "told": 2, "refused": 2, "fine": 2, "not_asked": 2, "left": 0, "repaired": 0}
+    counts = {"checked": 3, "needs_human": 2, "ok": 2, "not_applicable": 2, "left": 0, "repaired": 0}
     assert run["counts"] == counts

@@ -195,7 +195,7 @@ def sink_back(world: World) -> None:
 WEEK: list[tuple[int, Change, list[tuple[str, str]]]] = [
     # hours since the beginning, what happens, which events it makes
     (2, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
-    (4, a_gap, []),  # the same episode
+    (4, a_gap, []),  # the same incident
     (10, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
     (24, wrong_number, [("sms.missing", "unusable_data")]),
     (26, nothing, [("sms.missing", "unusable_data")]),  # its deadline
@@ -287,7 +287,7 @@ def test_what_was_mended_by_a_pass_that_died_before_it_could_tell_is_told_by_the
 ) -> None:
     world.venue.booking(calendar_event_id="there")
     with monkeypatch.context() as patch:
-        patch.setattr(alerting, "report", lambda *_: None)
+        patch.setattr(alerting, "send_alerts", lambda *_: None)
         assert world.texts().repaired == 1
     assert told(world) == []
     world.later(minutes=10)

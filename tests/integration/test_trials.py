@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from reconciler.domain.doctor import Examined
+from reconciler.domain.doctor import CheckResult
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.settings import load
 from reconciler.store import server
-from reconciler.store.app.conditions import Tables
+from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema import checks, requirements, trial_writes
 from reconciler.wiring import assembly
 from tests.support.venue import Venue
@@ -216,7 +216,7 @@ def _undo() -> None:
     raise Undone
 
 
-Try = Callable[..., tuple[Examined, list[IntegrationFault]]]
+Try = Callable[..., tuple[CheckResult, list[IntegrationFault]]]
 
 
 @pytest.fixture
@@ -226,14 +226,14 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
     (tmp_path / "cron.yaml").write_text("{}")
     chosen = load(tmp_path / "cron.yaml", {"DATABASE_URL": venue.url()}, database_only=True)
     application = assembly.application(chosen)
-    tables = Tables.of(application)
+    tables = AppTables.of(application)
     before = venue.checksum()
 
-    def look(connection: Connection, effect: Effect) -> tuple[Examined, list[IntegrationFault]]:
-        said = trial_writes.REHEARSALS[effect](connection, tables)
+    def look(connection: Connection, effect: Effect) -> tuple[CheckResult, list[IntegrationFault]]:
+        said = trial_writes.TRIAL_WRITES[effect](connection, tables)
         return said, list(checks.faults(connection, requirements.of_effect(application, effect), writing=True))
 
-    def tried(shape: str, effect: Effect = Effect.TEXT, role: str = JOB) -> tuple[Examined, list[IntegrationFault]]:
+    def tried(shape: str, effect: Effect = Effect.SMS, role: str = JOB) -> tuple[CheckResult, list[IntegrationFault]]:
         found = None
         with venue.database("postgres") as database:
             try:
@@ -256,17 +256,17 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
 @pytest.mark.parametrize("shape", FINE.values(), ids=FINE.keys())
 def test_what_takes_our_rows_is_fine(tried: Try, shape: str) -> None:
     said, faults = tried(shape)
-    assert ([remark.said for remark in said.remarks], said.faults, faults) == ([TRIAL], [], [])
+    assert ([note.message for note in said.notes], said.faults, faults) == ([TRIAL], [], [])
 
 
 @pytest.mark.parametrize(("shape", "seen", "remedy"), WARNS.values(), ids=WARNS.keys())
 def test_what_may_be_about_the_trial_row_alone_warns(tried: Try, shape: str, seen: str, remedy: str) -> None:
     said, faults = tried(shape)
     assert (said.faults, faults) == ([], [])
-    (remark,) = said.remarks
-    assert seen in remark.said
-    assert remedy in remark.remedy
-    assert "07700900101" not in remark.said
+    (note,) = said.notes
+    assert seen in note.message
+    assert remedy in note.remedy
+    assert "07700900101" not in note.message
 
 
 @pytest.mark.parametrize(("shape", "seen", "remedy"), FAILS.values(), ids=FAILS.keys())
@@ -287,12 +287,12 @@ def test_what_would_refuse_our_rows_fails_once_and_says_which(tried: Try, shape:
     ],
 )
 def test_an_event_id_is_written_as_it_is(tried: Try, shape: str, said: str) -> None:
-    found, _ = tried(shape, Effect.EVENT)
-    assert ([remark.said for remark in found.remarks], list(found.faults)) == ([said], [])
+    found, _ = tried(shape, Effect.CALENDAR)
+    assert ([note.message for note in found.notes], list(found.faults)) == ([said], [])
 
 
 def test_what_refuses_the_event_id_of_every_booking_fails(tried: Try) -> None:
-    found, _ = tried(YOUNGER, Effect.EVENT)
+    found, _ = tried(YOUNGER, Effect.CALENDAR)
     (fault,) = found.faults
     assert (fault.code, "refuses a trial update of an event id" in fault.seen) == ("sqlstate:23514", True)
 
@@ -301,9 +301,9 @@ def test_a_trigger_that_keeps_bookings_as_they_are_warns(tried: Try) -> None:
     shape = TRIGGER.format(declare="", body="RAISE EXCEPTION 'it is over';").replace(
         f"BEFORE INSERT ON {QUEUE}", f"BEFORE UPDATE ON {BOOKINGS}"
     )
-    found, _ = tried(shape, Effect.EVENT)
-    (remark,) = found.remarks
-    assert (list(found.faults), "it only keeps these bookings" in remark.remedy) == ([], True)
+    found, _ = tried(shape, Effect.CALENDAR)
+    (note,) = found.notes
+    assert (list(found.faults), "it only keeps these bookings" in note.remedy) == ([], True)
 
 
 def test_a_superuser_is_told_from_others_and_its_trials_work(venue: Venue, tried: Try) -> None:

@@ -40,8 +40,8 @@ TURNS = st.one_of(
     st.tuples(POINTS, st.sampled_from([ANOTHER, FROZEN, *DEEDS])),
 )
 """What happens in the middle of a pass: at which point, and what; a deed is done to the booking at hand."""
-REPAIRS = ("missing_events", "missing_sms")
-JOBS = st.sampled_from([REPAIRS, ("missing_events",), ("missing_sms",), ("unsettled_repairs",)])
+REPAIRS = ("calendar_missing", "sms_missing")
+JOBS = st.sampled_from([REPAIRS, ("calendar_missing",), ("sms_missing",), ("unsettled_repairs",)])
 Jobs = tuple[str, ...]
 Turn = tuple[tuple[str, int], str] | None
 
@@ -148,7 +148,7 @@ class Life(RuleBasedStateMachine):
             self.truths.hold()
         self.truths.nothing_is_lost()
         self.truths.our_ledger_is_right()
-        assert self.truths.strays() == []
+        assert self.truths.orphans() == []
         self._time_passes(10)
         before = self.world.venue.checksum(), self.sandbox.writes()
         self.world.both()

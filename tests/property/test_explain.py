@@ -10,19 +10,19 @@ from random import Random
 import pytest
 from rich.cells import cell_len
 
-from reconciler.cli.explain import Page
+from reconciler.cli.explain import ExplanationPrinter
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import LEDGER
-from reconciler.domain.decide.plan import Plan, Span
-from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition, Hold, Refusal, Standing
-from reconciler.domain.explain.remediation import Lever, Place, Wanted
+from reconciler.domain.decide.plan import BookingRange, Plan
+from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition, Hold, Refusal, VerdictStatus
+from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.explain.explanation import REPAIRED_BY, WATCHED_BY, Explained, RuleExplained, explain_each
+from reconciler.engine.explain.explanation import REPAIRED_BY, WATCHED_BY, Explanation, RuleExplanation, explain_each
 from reconciler.engine.explain.remediation import TICK
-from reconciler.engine.reconcile.planning import survey
-from reconciler.engine.reconcile.report_only import watch
-from reconciler.engine.repair.calendar import Events
-from reconciler.engine.repair.sms import Texts
+from reconciler.engine.reconcile.planning import plan_pass
+from reconciler.engine.reconcile.report_only import run_report_only
+from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.ports import Services
 from tests.support.clock import StandingClock
 from tests.support.crowd import MARKS, Crowd
@@ -37,12 +37,12 @@ class House:
     edits: Mapping[str, str] = field(default_factory=dict)
     decides: str
     seconds_past_noon: int = 0
-    looked_at: bool = False
+    checked: bool = False
     """The day's full look is over: the next pass does not go back all the way."""
 
 
 HOUSES = {
-    "usual": House(decides=Refusal.OPTED_OUT, looked_at=True),
+    "usual": House(decides=Refusal.OPTED_OUT, checked=True),
     "quiet hours": House(edits={"quiet": "11:00-13:00"}, decides=Hold.QUIET_HOURS),
     "quiet hours in half a minute": House(
         edits={"quiet": "12:01-13:00"}, seconds_past_noon=30, decides=Hold.QUIET_HOURS
@@ -57,10 +57,10 @@ HOUSES = {
             "events": ", only: {source: manual}",
         },
         decides=Refusal.TEXT_UNWRITABLE,
-        looked_at=True,
+        checked=True,
     ),
 }
-Explanations = dict[BookingId, Explained]
+Explanations = dict[BookingId, Explanation]
 
 
 def house(world: World, name: str, number: int, random: Random) -> Crowd:
@@ -71,7 +71,10 @@ def house(world: World, name: str, number: int, random: Random) -> Crowd:
     crowd.plant(world.venue)
     with world.services(act=False) as services:
         scanned = scan(services)
-    effects = {kind: mender.effect for kind, mender in ((Texts.kind, Texts), (Events.kind, Events))}
+    effects = {
+        kind: repairer.effect
+        for kind, repairer in ((SmsRepairer.kind, SmsRepairer), (CalendarRepairer.kind, CalendarRepairer))
+    }
     crowd.remember({
         (effects[kind], decision.booking.id): decision.subject
         for kind, plan in scanned.items()
@@ -79,21 +82,21 @@ def house(world: World, name: str, number: int, random: Random) -> Crowd:
         for decision in plan.decisions
     })  # fmt: skip
     crowd.plant_ledger(world.venue)
-    if HOUSES[name].looked_at:
-        crowd.looked_at(world.venue)
+    if HOUSES[name].checked:
+        crowd.checked(world.venue)
     return crowd
 
 
 def scan(services: Services) -> dict[GapKind, Plan]:
     """What the next pass of each job decides."""
     now, plans = services.clock.now(), {}
-    services = replace(services, mandate=replace(services.mandate, ceiling=10**9))
+    services = replace(services, mandate=replace(services.mandate, max_repairs=10**9))
     with services.store.reading() as tx:
-        for mender in (Texts(services), Events(services)):
-            plan = survey(tx, REPAIRED_BY[mender.kind], mender, services, now).plan
+        for repairer in (SmsRepairer(services), CalendarRepairer(services)):
+            plan = plan_pass(tx, REPAIRED_BY[repairer.kind], repairer, services, now).plan
             assert plan is not None
-            plans[mender.kind] = plan
-    for result in watch(WATCHED_BY, list(REPORTED), services):
+            plans[repairer.kind] = plan
+    for result in run_report_only(WATCHED_BY, list(REPORTED), services):
         assert result.plan is not None
         assert result.kind is not None
         plans[result.kind] = result.plan
@@ -106,7 +109,7 @@ def explained(services: Services, bookings: Iterable[BookingId]) -> Explanations
     return {booking: one for booking, one in found.items() if one}
 
 
-def rules(explanations: Explanations, kind: GapKind) -> dict[BookingId, RuleExplained]:
+def rules(explanations: Explanations, kind: GapKind) -> dict[BookingId, RuleExplanation]:
     return {booking: rule for booking, one in explanations.items() for rule in one.rules if rule.kind is kind}
 
 
@@ -120,7 +123,7 @@ def agrees(services: Services, explanations: Explanations) -> None:
         assert broken == {decision.booking.id: decision.verdict for decision in plan.decisions}
         others = {booking: _failing(rule) for booking, rule in seen.items() if booking not in broken}
         assert Counter(others.values()) == Counter({k: v for (k, _), v in plan.by_condition.items()} | _summed(plan))
-        assert len(seen) == plan.looked_at
+        assert len(seen) == plan.checked
         _each_by_itself(services, kind, found)
 
 
@@ -131,14 +134,14 @@ def _summed(plan: Plan) -> Counter[Condition]:
     return counts
 
 
-def _failing(rule: RuleExplained) -> Condition:
+def _failing(rule: RuleExplanation) -> Condition:
     (first, *_) = [condition for condition, holds in rule.conditions.items() if not holds]
     assert rule.verdict.reason == first
     assert rule.verdict.standing is first.standing_if_failed
     return first
 
 
-def _each_by_itself(services: Services, kind: GapKind, found: Mapping[BookingId, RuleExplained]) -> None:
+def _each_by_itself(services: Services, kind: GapKind, found: Mapping[BookingId, RuleExplanation]) -> None:
     """The scan's own statement, over those of which explain says that one condition fails, counts that one alone."""
     now = services.clock.now()
     with services.store.reading() as tx:
@@ -146,7 +149,7 @@ def _each_by_itself(services: Services, kind: GapKind, found: Mapping[BookingId,
             some = frozenset(b for b, rule in found.items() if rule.verdict.reason == condition and rule.in_sight)
             since = services.window.since
             assert since is not None
-            look = tx.bookings.look(kind, now, since, Span(bookings=some))
+            look = tx.bookings.scan(kind, now, since, BookingRange(bookings=some))
             assert {failed for failed, _ in look.by_condition} <= {condition}
             # Of those two our ledger may say so as well: then the rule's conditions all hold.
             assert not look.broken or condition in (Condition.UNDECIDED, Condition.NO_TEXT)
@@ -160,7 +163,7 @@ class Decided:
     reason: str
 
     @classmethod
-    def of(cls, rule: RuleExplained) -> "Decided":
+    def of(cls, rule: RuleExplanation) -> "Decided":
         failing = [condition for condition, holds in rule.conditions.items() if not holds]
         if failing:
             return cls(failing[0], rule.verdict.reason)
@@ -168,7 +171,7 @@ class Decided:
             return cls(CONDITIONS[rule.kind][-1], rule.verdict.reason)
         return cls(next(check.name for check in rule.checks if check.verdict), rule.verdict.reason)
 
-    def stands(self, rule: RuleExplained) -> bool:
+    def stands(self, rule: RuleExplanation) -> bool:
         """Whether it is in the way: the condition, or a check of that name and reason."""
         if rule.kind in REPORTED and self.name == CONDITIONS[rule.kind][-1]:
             return rule.conditions[Condition(self.name)]
@@ -178,14 +181,14 @@ class Decided:
         return self.reason in said
 
 
-def to_flip(explanations: Explanations, kind: GapKind) -> Iterator[tuple[BookingId, RuleExplained]]:
+def to_flip(explanations: Explanations, kind: GapKind) -> Iterator[tuple[BookingId, RuleExplanation]]:
     """Whatever is neither fine nor about to be repaired."""
     for booking, rule in rules(explanations, kind).items():
-        if rule.verdict.standing not in (Standing.FINE, Standing.REPAIR):
+        if rule.verdict.standing not in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
             yield booking, rule
 
 
-def is_final(rule: RuleExplained) -> bool:
+def is_final(rule: RuleExplanation) -> bool:
     """A person has said in our ledger that nothing be done: their word stands, and nothing is named."""
     return rule.verdict.reason == Condition.UNDECIDED and all(rule.conditions.values())
 
@@ -194,10 +197,10 @@ def flips_in_time(services: Services, explanations: Explanations, kind: GapKind)
     """At the moment that is named it stands in the way no more, and just before it did."""
     due: dict[datetime, dict[BookingId, Decided]] = {}
     for booking, rule in to_flip(explanations, kind):
-        for lever in rule.levers:
-            if lever.place is Place.CLOCK:
-                assert isinstance(lever.value, datetime)
-                due.setdefault(lever.value, {})[booking] = Decided.of(rule)
+        for change in rule.required_changes:
+            if change.place is Location.CLOCK:
+                assert isinstance(change.value, datetime)
+                due.setdefault(change.value, {})[booking] = Decided.of(rule)
     for at, decided in due.items():
         assert at > services.clock.now()
         before, then = (replace(services, clock=StandingClock(moment)) for moment in (at - TICK, at))
@@ -211,26 +214,26 @@ def flips_in_time(services: Services, explanations: Explanations, kind: GapKind)
 
 def flips_by_settings(services: Services, explanations: Explanations, kind: GapKind) -> None:
     """With the setting that is named it stands in the way no more, and with the one beside it, it does."""
-    due: dict[Lever, dict[BookingId, Decided]] = {}
+    due: dict[RequiredChange, dict[BookingId, Decided]] = {}
     for booking, rule in to_flip(explanations, kind):
-        for lever in rule.levers:
-            if lever.place is Place.SETTINGS:
-                due.setdefault(lever, {})[booking] = Decided.of(rule)
-    for lever, decided in due.items():
-        for setting, expected in ((lever, False), *((one, True) for one in just_not_enough(lever))):
+        for change in rule.required_changes:
+            if change.place is Location.SETTINGS:
+                due.setdefault(change, {})[booking] = Decided.of(rule)
+    for change, decided in due.items():
+        for setting, expected in ((change, False), *((one, True) for one in just_not_enough(change))):
             for booking, rule in rules(explained(with_setting(services, setting), decided), kind).items():
                 assert decided[booking].stands(rule) is expected, (setting, rule)
 
 
-def just_not_enough(lever: Lever) -> Iterator[Lever]:
+def just_not_enough(change: RequiredChange) -> Iterator[RequiredChange]:
     """The setting that lies next to the one that is named, on the wrong side of it."""
-    match lever.wanted, lever.value:
-        case Wanted.AT_LEAST, timedelta() as value:
-            yield replace(lever, value=value - TICK)
-        case Wanted.AT_LEAST, int() as value:
-            yield replace(lever, value=value - 1)
-        case Wanted.AT_MOST, timedelta() as value:
-            yield replace(lever, value=value + TICK)
+    match change.wanted, change.value:
+        case Constraint.AT_LEAST, timedelta() as value:
+            yield replace(change, value=value - TICK)
+        case Constraint.AT_LEAST, int() as value:
+            yield replace(change, value=value - 1)
+        case Constraint.AT_MOST, timedelta() as value:
+            yield replace(change, value=value + TICK)
 
 
 def moved_by_hand(world: World, services: Services, explanations: Explanations, kind: GapKind) -> Explanations:
@@ -238,26 +241,28 @@ def moved_by_hand(world: World, services: Services, explanations: Explanations, 
     due = {
         booking: rule
         for booking, rule in to_flip(explanations, kind)
-        if any(lever.place not in (Place.CLOCK, Place.SETTINGS) for lever in rule.levers)
+        if any(change.place not in (Location.CLOCK, Location.SETTINGS) for change in rule.required_changes)
     }
     with world.venue.postgres.connect(world.venue.name) as connection, connection.transaction():
         hand = Hand(world.settings(), connection, services.clock.now())
         for booking, rule in due.items():
-            hand.move(booking, rule.levers)
+            hand.move(booking, rule.required_changes)
     now = explained(services, due)
     for booking, rule in rules(now, kind).items():
         assert not Decided.of(due[booking]).stands(rule), (due[booking], rule)
     return now
 
 
-def fits(page: Page, explanations: Explanations) -> None:
+def fits(page: ExplanationPrinter, explanations: Explanations) -> None:
     """Whatever stands in the tables: lines of a terminal, not too many, and nobody's name, number or text."""
     for one in explanations.values():
         lines = list(page.lines(one))
         said = "\n".join(lines)
         assert max(map(cell_len, lines)) <= 100, said
         assert all(line.isprintable() for line in lines), said
-        broken = [rule for rule in one.rules if rule.verdict.standing in (Standing.REFUSED, Standing.REPAIR)]
+        broken = [
+            rule for rule in one.rules if rule.verdict.standing in (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE)
+        ]
         assert len(lines) <= (25 if len(broken) <= 2 and not one.history else 40), said
         assert [mark for mark in MARKS if mark in said] == [], said
 
@@ -295,12 +300,12 @@ def flipped(world: World, crowd: Crowd) -> set[str]:
     with world.services(act=False) as services:
         explanations = explained(services, ids)
         agrees(services, explanations)
-        fits(Page(world.settings(), services.clock.now(), {}), explanations)
+        fits(ExplanationPrinter(world.settings(), services.clock.now(), {}), explanations)
         # The texts that are missing first: what is done for another rule may concern the number of one of them.
         assert next(iter(CONDITIONS)) is GapKind.SMS_MISSING
         for kind in CONDITIONS:
             for booking, rule in to_flip(explanations, kind):
-                assert rule.levers or is_final(rule), (booking, rule)
+                assert rule.required_changes or is_final(rule), (booking, rule)
                 decided.add(Decided.of(rule).name)
             flips_in_time(services, explanations, kind)
             flips_by_settings(services, explanations, kind)

@@ -123,13 +123,13 @@ def test_the_look_sees_what_a_plain_loop_sees(world: World, satisfied_by: list[s
         world.configure(texts=f", satisfied_by: {satisfied_by}")
     with world.services(act=False) as services, services.store.reading() as tx:
         for kind in CONDITIONS:
-            seen = tx.bookings.look(kind, NOON, SINCE)
+            seen = tx.bookings.scan(kind, NOON, SINCE)
             by_id = tx.bookings.findings(kind, NOON, SINCE, list(rows))  # type: ignore[arg-type]
             wanted = expected(kind, rows, satisfied_by)
             within = {booking: failed for booking, failed in wanted.items() if failed is not Condition.SINCE}
             within = {b: failed for b, failed in within.items() if rows[b]["created_at"] >= SINCE}
             assert {booking.id for booking in seen.broken} == {b for b, failed in within.items() if failed is None}
-            assert seen.looked_at == len(within)
+            assert seen.checked == len(within)
             counted: Counter[Condition] = Counter()
             for (condition, _), number in seen.by_condition.items():
                 counted[condition] += number

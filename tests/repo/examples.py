@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.cli.explain import Page
+from reconciler.cli.explain import ExplanationPrinter
 from reconciler.domain.bookings import BookingId
 from reconciler.engine.explain.explanation import explain_each
 from reconciler.sandbox.postgres import EmbeddedPostgres
@@ -38,7 +38,7 @@ def _examples(world: World) -> Iterator[str]:
         first.setdefault(booking.group, BookingId(booking.id))
     with world.services(act=False) as services:
         found = dict(explain_each(first.values(), services))
-    page = Page(world.settings(), world.clock.now(), {})
+    page = ExplanationPrinter(world.settings(), world.clock.now(), {})
     for group, booking in first.items():
         explained = found[booking]
         assert explained is not None

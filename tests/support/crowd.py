@@ -202,11 +202,11 @@ class Crowd:
     def _remember(
         self, booking: str, effect: Effect, subject: str | None, rows: Mapping[tuple[str, str], list[str]]
     ) -> None:
-        trigger = EVENT_TRIGGER if effect is Effect.EVENT else self.one_of(TRIGGERS[:2])
+        trigger = EVENT_TRIGGER if effect is Effect.CALENDAR else self.one_of(TRIGGERS[:2])
         before = self.one_of([0, 0, 0, 1, 2, 4, 5])
         states = [*(self.one_of(FINAL) for _ in range(before)), self.one_of(list(State))]
         for generation, state in enumerate(states, 1):
-            deleted = effect is Effect.EVENT and state is State.REFUSED and self.chance(0.5)
+            deleted = effect is Effect.CALENDAR and state is State.REFUSED and self.chance(0.5)
             code, cause = DELETED if deleted else self.one_of(CODES[state])
             at = self.now - (len(states) - generation + 1) * HOUR
             own = self.one_of([self.id(), *rows.get((booking, trigger), [])]) if code == HANDED_OVER else self.id()
@@ -249,12 +249,12 @@ class Crowd:
         }
         self.gaps.append(row)
 
-    def looked_at(self, venue: Venue) -> None:
-        """Every rule has had its full look of the day: the next one goes back ``lookback``."""
+    def checked(self, venue: Venue) -> None:
+        """Every rule has had its full look of the day: the next one goes back ``scan_window``."""
         rows = [
             {"job": job, "scope": "", "settings": "", "started_at": self.now - HOUR, "finished_at": self.now - HOUR,
-             "full_look": True}
-            for job in ("missing_sms", "missing_events", "sms_delivery")
+             "full_scan": True}
+            for job in ("sms_missing", "calendar_missing", "sms_delivery")
         ]  # fmt: skip
         copy(venue, "reconciler.run", rows)
 

@@ -24,7 +24,7 @@ CRON_YAML = """\
 timezone: Europe/London
 bookings: {since: 2026-01-01, grace: 1s}
 rules: {sms.missing: {quiet_hours: off}}
-limits: {rate: {texts: 2000/s, events: 2000/s}, per_recipient: 1000/24h}
+limits: {rate: {sms: 2000/s, calendar: 2000/s}, per_recipient: 1000/24h}
 """
 
 

@@ -25,14 +25,14 @@ class Said:
 
     def told(self, check: str, light: str) -> list[str]:
         """What the lines of one check say in that light."""
-        return [line["said"] for line in self.lines if (line["check"], line["light"]) == (check, light)]
+        return [line["message"] for line in self.lines if (line["check"], line["status"]) == (check, light)]
 
     @property
     def lights(self) -> dict[str, str]:
         """Check -> the light of its first line."""
         firsts: dict[str, str] = {}
         for line in self.lines:
-            firsts.setdefault(line["check"], line["light"])
+            firsts.setdefault(line["check"], line["status"])
         return firsts
 
 

@@ -36,7 +36,7 @@ def plan_only(world: World) -> None:
     limits = world.edits.get("limits", "")
     world.configure(limits=f"{limits}, pass_budget: 5ms")
     world.clock.step = timedelta(milliseconds=5)
-    world.texts(ceiling=1000)
+    world.texts(max_repairs=1000)
     world.clock.step = timedelta(0)
     world.configure(limits=limits)
     world.time_passes(minutes=10)
@@ -95,7 +95,7 @@ def passes_needed(
 
 def _passes_until_mended(world: World, healthy: Sequence[str], *, every: timedelta, at_most: int) -> int | None:
     for number in range(1, at_most + 1):
-        world.texts(ceiling=len(healthy) * 2)
+        world.texts(max_repairs=len(healthy) * 2)
         sent = "SELECT count(*) FROM private_booking_sms_queue WHERE status = 'sent' AND booking_id::text = ANY(%s)"
         if world.venue.sql(sent, list(healthy)) == [(len(healthy),)]:
             return number

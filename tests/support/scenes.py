@@ -67,7 +67,7 @@ def _many_gaps(page: Site) -> None:
     )
     said = {"seen": MISSING, "remedy": "hand this SQL to the owner of the table", "sql": MENDING}
     since = datetime.now(UTC) - timedelta(hours=3)
-    page.gap("integration.schema", "text", cause="blocked", reason="missing_column", detail=json.dumps(said),
+    page.gap("integration.schema", "sms", cause="blocked", reason="missing_column", detail=json.dumps(said),
              opened_at=since)  # fmt: skip
 
 

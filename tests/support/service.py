@@ -18,12 +18,12 @@ CRON_YAML = """\
 timezone: UTC
 bookings: {since: 2026-01-01, grace: 1s}
 rules: {sms.missing: {quiet_hours: off}}
-limits: {rate: {texts: 2000/s, events: 2000/s}, breaker: {texts: 5000, events: 5000}, pass: 1000, pass_budget: 900ms,
+limits: {rate: {sms: 2000/s, calendar: 2000/s}, breaker: {sms: 5000, calendar: 5000}, pass: 1000, pass_budget: 900ms,
          lease: 20s, settle: 20s, per_recipient: 1000/24h, timeouts: {twilio: 3s, google: 3s}}
 reporting: {settled_after: 2s}
 jobs:
-  missing_sms: {every: 1s}
-  missing_events: {every: 1s}
+  sms_missing: {every: 1s}
+  calendar_missing: {every: 1s}
   sms_delivery: {every: 1s}
 """
 

@@ -39,7 +39,7 @@ class Truths:
         def overheard(*args: Any, **options: Any) -> Any:
             began = len(self.world.sandbox.twilio.messages)
             query = (
-                "SELECT booking, trigger, generation FROM reconciler.intent WHERE effect = 'text' AND state = 'sending'"
+                "SELECT booking, trigger, generation FROM reconciler.intent WHERE effect = 'sms' AND state = 'sending'"
             )
             sending = self.world.venue.sql(query)
             try:
@@ -95,7 +95,7 @@ class Truths:
                 "it was sent, and the queue denies it"
             )
 
-    def strays(self) -> list[str]:
+    def orphans(self) -> list[str]:
         """Live events of ours which no booking names."""
         named, ours = {row["calendar_event_id"] for row in self._rows("private_bookings")}, self._our_events()
         return [event["id"] for event in self._live() if event["id"] in ours and event["id"] not in named]
@@ -107,13 +107,13 @@ class Truths:
         return reachable and not decided and not any(row["status"] in QUEUED_OR_SENT for row in rows)
 
     def _not_final(self) -> set[tuple[str, str]]:
-        kinds = {"text": "sms.missing", "event": "calendar.missing"}
+        kinds = {"sms": "sms.missing", "calendar": "calendar.missing"}
         intents = self._rows("reconciler.intent")
         return {(kinds[row["effect"]], row["booking"]) for row in intents if row["state"] in NOT_FINAL}
 
     def _our_events(self) -> dict[str, str]:
         ((installation,),) = self.world.venue.sql("SELECT id::text FROM reconciler.installation")
-        query = "SELECT booking, max(generation) FROM reconciler.intent WHERE effect = 'event' GROUP BY 1"
+        query = "SELECT booking, max(generation) FROM reconciler.intent WHERE effect = 'calendar' GROUP BY 1"
         return {
             calendar_event.event_id(installation, BookingId(booking), generation): booking
             for booking, last in self.world.venue.sql(query)

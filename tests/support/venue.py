@@ -24,7 +24,7 @@ BEA = "+447700900102"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
 DEFAULTS = load(None, {}, file_only=True)
 """What an empty cron.yaml wants."""
-LEDGER = ("gap", "intent", "run", "episode", "outbox", "rate")
+LEDGER = ("gap", "intent", "run", "incident", "outbox", "rate")
 
 
 @dataclass

@@ -22,9 +22,9 @@ CRON_YAML = """\
 bookings: {{since: 2026-01-01{bookings}}}
 rules:
   sms.missing: {{quiet_hours: {quiet}{texts}}}
-  calendar.missing: {{policy: {event_policy}{events}}}
+  calendar.missing: {{policy: {calendar_policy}{events}}}
 {rules}
-limits: {{rate: {{texts: {rate}, events: {rate}}}{limits}}}
+limits: {{rate: {{sms: {rate}, events: {rate}}}{limits}}}
 {more}
 """
 
@@ -43,7 +43,7 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **edits: str) -> None:
-        """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, rate, quiet, event_policy,
+        """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, rate, quiet, calendar_policy,
         more.
         """
         self.edits |= edits
@@ -62,22 +62,22 @@ class World:
             "rules": "",
             "quiet": "21:00-09:00",
             "rate": "500/s",
-            "event_policy": "repair",
+            "calendar_policy": "repair",
         }
         wanted = CRON_YAML.format(**(empty | self.edits))
         if self.sandbox.cron_yaml.read_text() != wanted:  # another pass may be reading it
             self.sandbox.cron_yaml.write_text(wanted)
 
     @contextmanager
-    def services(self, *, act: bool = True, ceiling: int | None = None) -> Iterator[Services]:
-        with assembly.services(self.settings(), Mandate(act=act, ceiling=ceiling), self.clock) as services:
+    def services(self, *, act: bool = True, max_repairs: int | None = None) -> Iterator[Services]:
+        with assembly.services(self.settings(), Mandate(act=act, max_repairs=max_repairs), self.clock) as services:
             yield services
 
     def once(
-        self, *, jobs: Sequence[str] = (), act: bool = True, ceiling: int | None = None
+        self, *, jobs: Sequence[str] = (), act: bool = True, max_repairs: int | None = None
     ) -> dict[GapKind, PassResult]:
         """What ``reconciler once [JOB..]`` does, in this process."""
-        with self.services(act=act, ceiling=ceiling) as services:
+        with self.services(act=act, max_repairs=max_repairs) as services:
             results = run_jobs(jobs or OF_BOOKINGS, services)
         raise_crash(results)
         # The job that settles answers for the same rules, after their own passes, which are meant here. One has none.
@@ -89,13 +89,13 @@ class World:
 
     def both(self, **options: Any) -> dict[GapKind, PassResult]:
         """The two jobs that repair."""
-        return self.once(jobs=("missing_events", "missing_sms"), **options)
+        return self.once(jobs=("calendar_missing", "sms_missing"), **options)
 
     def texts(self, **options: Any) -> PassResult:
-        return self.once(jobs=("missing_sms",), **options)[GapKind.SMS_MISSING]
+        return self.once(jobs=("sms_missing",), **options)[GapKind.SMS_MISSING]
 
     def events(self, **options: Any) -> PassResult:
-        return self.once(jobs=("missing_events",), **options)[GapKind.CALENDAR_MISSING]
+        return self.once(jobs=("calendar_missing",), **options)[GapKind.CALENDAR_MISSING]
 
     def sent_to(self) -> list[str]:
         """Numbers Twilio accepted a text for, in order."""
@@ -113,7 +113,7 @@ class World:
         )
         return [tuple(row) for row in self.venue.sql(query)]  # type: ignore[misc]  # five columns by the query
 
-    def states(self, effect: Effect = Effect.TEXT) -> dict[str, str]:
+    def states(self, effect: Effect = Effect.SMS) -> dict[str, str]:
         """Booking -> the state of its newest intent."""
         rows = self.venue.sql(
             "SELECT booking, state FROM reconciler.intent WHERE effect = %s ORDER BY created_at, generation", effect

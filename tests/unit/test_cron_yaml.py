@@ -166,11 +166,11 @@ def test_aliases_that_multiply_are_told_in_no_time(written: Written) -> None:
         ("rules:\n  sms.stuck: {afer: 1h}", 2, "rules.sms.stuck.afer", "after"),
         ("rules:\n  calendar.missing:\n    polcy: off", 3, "rules.calendar.missing.polcy", "policy"),
         ("limits:\n  per_pass: 5", 2, "limits.per_pass", "pass"),
-        ("limits:\n  breaker: {text: 5}", 2, "limits.breaker.text", "texts"),
-        ("limits:\n  rate: {event: 5/s}", 2, "limits.rate.event", "events"),
+        ("limits:\n  breaker: {smss: 5}", 2, "limits.breaker.smss", "sms"),
+        ("limits:\n  rate: {calender: 5/s}", 2, "limits.rate.calender", "calendar"),
         ("limits:\n  timeouts: {twillio: 5s}", 2, "limits.timeouts.twillio", "twilio"),
         ("reporting:\n  deadlin: 1h", 2, "reporting.deadlin", "deadline"),
-        ("jobs:\n  missing_sms:\n    ever: 1m", 3, "jobs.missing_sms.ever", "every"),
+        ("jobs:\n  sms_missing:\n    ever: 1m", 3, "jobs.sms_missing.ever", "every"),
         # pulled in from elsewhere in the file: told where that happens
         ("bookings: &usual {table: x}\nreporting:\n  <<: *usual\n  monitor: one", 4, "reporting.monitor", "monitors"),
     ],
@@ -189,8 +189,8 @@ def test_an_unknown_key(written: Written, content: str, line: int, path: str, me
             "2: rules.sms.missing.messages.draft.tone: unknown key; known: template, trigger",
         ),
         (
-            "bookings: &usual {lookback: 9d}\njobs:\n  missing_sms:\n    <<: *usual",
-            "3: jobs.missing_sms.lookback: unknown key; known: alive, at_start, cron, every, keep",
+            "bookings: &usual {scan_window: 9d}\njobs:\n  sms_missing:\n    <<: *usual",
+            "3: jobs.sms_missing.scan_window: unknown key; known: alive, at_start, cron, every, keep",
         ),
         # keys that are no texts
         ("1: x", "1: 1: 1: a key is a text: put it in quotes"),
@@ -218,14 +218,14 @@ def test_a_key_that_is_like_no_other(written: Written, content: str, mistake: st
         ("bookings:", "bookings: keys and values belong here"),
         ("bookings: 5", "bookings: 5: keys and values belong here"),
         ("rules: []", "rules: keys and values belong here"),
-        ("jobs: [missing_sms]", "jobs: keys and values belong here"),
-        ("jobs: {missing_sms: 10m}", 'jobs.missing_sms: "10m": keys and values belong here'),
+        ("jobs: [sms_missing]", "jobs: keys and values belong here"),
+        ("jobs: {sms_missing: 10m}", 'jobs.sms_missing: "10m": keys and values belong here'),
         ("bookings: {customers: 5}", "bookings.customers: 5: keys and values belong here"),
         # an emptied key: without customers, nobody's consent would be asked for
         ("bookings: {customers: }", "bookings.customers: nothing stands here; write off, or leave the key out"),
         ("bookings: {since: }", "bookings.since: a date is written as 2026-05-01; or write installed"),
         ("bookings: {columns: {status: }}", "bookings.columns.status: a text belongs here"),
-        ("jobs: {missing_sms: }", "jobs.missing_sms: nothing stands here; write off, or leave the key out"),
+        ("jobs: {sms_missing: }", "jobs.sms_missing: nothing stands here; write off, or leave the key out"),
         # lists
         ("bookings: {statuses: draft}", 'bookings.statuses: "draft": a list belongs here, such as [one, two]'),
         ("bookings: {statuses: []}", "bookings.statuses: at least one belongs here"),
@@ -241,17 +241,17 @@ def test_a_key_that_is_like_no_other(written: Written, content: str, mistake: st
         ("limits: {pass: 5.5}", "limits.pass: 5.5: a whole number belongs here"),
         ("limits: {breaker: {ratio: 50%}}", 'limits.breaker.ratio: "50%": a number belongs here'),
         ("limits: {breaker: {ratio: .nan}}", "limits.breaker.ratio: NaN: should be less than or equal to 1"),
-        ("jobs: {missing_sms: {at_start: 7}}", "jobs.missing_sms.at_start: 7: true or false belongs here"),
-        ("jobs: {missing_sms: {}}", f"jobs.missing_sms: {EITHER}"),
-        ("jobs: {missing_sms: {every: 5m, cron: 0 10 * * mon}}", f"jobs.missing_sms: {EITHER}"),
+        ("jobs: {sms_missing: {at_start: 7}}", "jobs.sms_missing.at_start: 7: true or false belongs here"),
+        ("jobs: {sms_missing: {}}", f"jobs.sms_missing: {EITHER}"),
+        ("jobs: {sms_missing: {every: 5m, cron: 0 10 * * mon}}", f"jobs.sms_missing: {EITHER}"),
         # no unit, no length, no end
         ("bookings: {grace: 10}", f"bookings.grace: 10: {DURATION}"),
         ("bookings: {grace: 1:30}", f'bookings.grace: "1:30": {DURATION}'),
         ("bookings: {grace: [10m]}", f"bookings.grace: {DURATION}"),
-        ("bookings: {lookback: 99999999999d}", f'bookings.lookback: "99999999999d": {DURATION}'),
-        ("bookings: {lookback: 0d}", 'bookings.lookback: "0d": must be longer than nothing'),
+        ("bookings: {scan_window: 99999999999d}", f'bookings.scan_window: "99999999999d": {DURATION}'),
+        ("bookings: {scan_window: 0d}", 'bookings.scan_window: "0d": must be longer than nothing'),
         ("limits: {timeouts: {sql: 0s}}", 'limits.timeouts.sql: "0s": must be longer than nothing'),
-        ("limits: {rate: {texts: 1/0s}}", 'limits.rate.texts: "1/0s": a rate is written as 1/s, 30/m or 3/24h'),
+        ("limits: {rate: {sms: 1/0s}}", 'limits.rate.sms: "1/0s": a rate is written as 1/s, 30/m or 3/24h'),
         ("bookings: {since: 2026-02-30}", 'bookings.since: "2026-02-30": day is out of range for month'),
         (
             "bookings: {since: 20260501}",
@@ -334,7 +334,7 @@ NINE_TO_TEN = Hours(time(9), time(10))
         ("reporting: {monitors: off}", lambda f: f.reporting.monitors, "off"),
         ("limits: {pass: 017}", lambda f: f.limits.per_pass, 17),
         ("limits: {breaker: {ratio: 1}}", lambda f: f.limits.breaker.ratio, 1.0),
-        ("jobs: {missing_sms: {cron: 0 10 * * mon}}", lambda f: f.jobs["missing_sms"].cron, "0 10 * * mon"),
+        ("jobs: {sms_missing: {cron: 0 10 * * mon}}", lambda f: f.jobs["sms_missing"].cron, "0 10 * * mon"),
         ("bookings:\r\n  grace: 5m\r\n", lambda f: f.bookings.grace, timedelta(minutes=5)),
         ("limits: &few\n  pass: 5\nreporting: {}\n", lambda f: f.limits.per_pass, 5),
     ],
@@ -350,14 +350,14 @@ def test_when_jobs_run() -> None:
     """A job that is left out runs all the same; only ``off`` keeps it from that."""
     usual = CronFile().running()
     file = CronFile.model_validate(
-        {"jobs": {"missing_sms": {"every": "5m"}, "missing_events": "off", "x": {"every": "1h"}}}
+        {"jobs": {"sms_missing": {"every": "5m"}, "calendar_missing": "off", "x": {"every": "1h"}}}
     )
 
     assert usual == DEFAULT_JOBS
-    assert usual["missing_sms"].every == timedelta(minutes=10)
+    assert usual["sms_missing"].every == timedelta(minutes=10)
     assert file.running() == {
-        **{name: job for name, job in usual.items() if name != "missing_events"},
-        "missing_sms": Job(every=timedelta(minutes=5)),
+        **{name: job for name, job in usual.items() if name != "calendar_missing"},
+        "sms_missing": Job(every=timedelta(minutes=5)),
         "x": Job(every=timedelta(hours=1)),
     }
 
@@ -418,9 +418,9 @@ def test_a_fallback_that_would_come_after_the_end(written: Written) -> None:
         (
             "jobs:\n  ledger_retention: {every: 24h, keep: 13d}",
             2,
-            "312h must not be shorter than bookings.lookback, 14d",
+            "312h must not be shorter than bookings.scan_window, 14d",
         ),
-        ("bookings:\n  lookback: 500d", 2, "400d must not be shorter than bookings.lookback, 500d"),
+        ("bookings:\n  scan_window: 500d", 2, "400d must not be shorter than bookings.scan_window, 500d"),
         (
             "jobs: {ledger_retention: {every: 24h, keep: 20d}}\nrules: {sms.missing: {stale_after: 21d}}",
             1,
@@ -523,7 +523,7 @@ def test_a_template_that_is_wrong(written: Written, template: str, problem: str)
         "rules: {sms.stuck: {policy: off}, sms.missing: {deliver: application, policy: report}}",
         "rules: {sms.missing: {queue: {columns: {created_at: null}}}}",
         "jobs: {ledger_retention: {every: 24h, keep: 14d}}",
-        "jobs: {ledger_retention: off}\nbookings: {lookback: 500d}",
+        "jobs: {ledger_retention: off}\nbookings: {scan_window: 500d}",
         "rules: {sms.missing: {queue: {columns: {created_at: null, sent_at: null}}}, sms.unproven: {policy: off}}",
     ],
 )
@@ -545,7 +545,7 @@ def test_every_mistake_at_once_from_the_top_down(tmp_path: Path) -> None:
     path = tmp_path / "venue.yaml"
     path.write_text(
         "limits:\n"
-        "  rate: {texts: fast}\n"
+        "  rate: {sms: fast}\n"
         "  brake: 5\n"
         "bookings:\n"
         "  grace: 10\n"
@@ -592,9 +592,9 @@ rules:
     messages: {accepted: {trigger: welcome, template: "Ref {{ ref }}"}}
   sms.stuck: {policy: off}
   calendar.missing: {policy: off, deleted_by_hand: restore, default_length: 90m}
-limits: {pass: 7, breaker: {ratio: 0.25}, rate: {texts: 30/m}, per_recipient: 1/24h, settle: 2h}
+limits: {pass: 7, breaker: {ratio: 0.25}, rate: {sms: 30/m}, per_recipient: 1/24h, settle: 2h}
 reporting: {monitors: each, oncall: [PAGER_URL]}
-jobs: {missing_sms: {every: 5m}, drill: {cron: 0 10 * * mon, at_start: false}, tidy: {every: 24h, keep: 9d}, rest: off}
+jobs: {sms_missing: {every: 5m}, drill: {cron: 0 10 * * mon, at_start: false}, tidy: {every: 24h, keep: 9d}, rest: off}
 """
 
 

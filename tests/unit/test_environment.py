@@ -66,7 +66,7 @@ OPTIONAL = {
     "RECONCILER_TOKEN",
 }
 NEEDED = sorted(COMPLETE.keys() - OPTIONAL)
-SWITCHES = {"SUSPEND_ALL_SMS": Effect.TEXT, "SUSPEND_ALL_EVENTS": Effect.EVENT}
+SWITCHES = {"SUSPEND_ALL_SMS": Effect.SMS, "SUSPEND_ALL_EVENTS": Effect.CALENDAR}
 
 
 def understood(environ: Mapping[str, str], *, texts: bool = True, events: bool = True) -> Environment:

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.calendar_decision_table import CELLS, Seen, Step, Whose, chosen, standing, step, whose
+from reconciler.domain.decide.calendar_decision_table import (
+    CELLS,
+    Seen,
+    Step,
+    Whose,
+    owner_of,
+    pick_adoptable,
+    placement,
+    step,
+)
 from reconciler.domain.decide.calendar_event import (
     CalendarEvent,
     body,
@@ -20,13 +29,13 @@ from reconciler.domain.decide.calendar_event import (
     subject,
     times,
 )
-from reconciler.domain.decide.policies import DeletedByHand, EventPolicy, Policy
-from reconciler.domain.decide.verdicts import Refusal, Standing
+from reconciler.domain.decide.policies import CalendarPolicy, DeletedByHand, Policy
+from reconciler.domain.decide.verdicts import Refusal, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import EVENT_TRIGGER, Intent, IntentId, State
 
 LONDON = ZoneInfo("Europe/London")
-POLICY = EventPolicy(
+POLICY = CalendarPolicy(
     policy=Policy.REPAIR, zone=LONDON, deleted_by_hand=DeletedByHand.REPORT, default_length=timedelta(hours=3)
 )
 RESTORE = replace(POLICY, deleted_by_hand=DeletedByHand.RESTORE)
@@ -169,7 +178,7 @@ def test_may_an_event_be_made(changes: dict[str, Any], reason: str) -> None:
     verdict = judge_event(replace(BOOKING, **changes), None, POLICY, STARTS - timedelta(days=1))
 
     assert verdict.reason == reason
-    assert verdict.standing is (Standing.REFUSED if reason else Standing.REPAIR)
+    assert verdict.standing is (VerdictStatus.NEEDS_HUMAN if reason else VerdictStatus.REPAIRABLE)
     assert verdict.cause is (Cause.UNUSABLE_DATA if reason else Cause.NEVER_CREATED)
 
 
@@ -177,7 +186,7 @@ def test_an_event_whose_making_is_unclear_is_not_made_again() -> None:
     last = Intent(
         id=IntentId("1"),
         booking=BOOKING.id,
-        effect=Effect.EVENT,
+        effect=Effect.CALENDAR,
         trigger=EVENT_TRIGGER,
         generation=1,
         state=State.UNKNOWN,
@@ -250,8 +259,8 @@ def found(**changes: Any) -> CalendarEvent:
 def test_an_event_of_this_booking(changes: dict[str, Any]) -> None:
     event = found(**changes)
 
-    assert whose(event, BOOKING, named_elsewhere=False) is Whose.CANDIDATE
-    assert whose(event, BOOKING, named_elsewhere=True) is Whose.COPY
+    assert owner_of(event, BOOKING, named_elsewhere=False) is Whose.CANDIDATE
+    assert owner_of(event, BOOKING, named_elsewhere=True) is Whose.COPY
 
 
 @pytest.mark.parametrize(
@@ -275,7 +284,7 @@ def test_an_event_of_this_booking(changes: dict[str, Any]) -> None:
 )
 def test_not_an_event_of_this_booking(changes: dict[str, Any]) -> None:
     """Whatever differs in one thing only is somebody else's, and is left alone."""
-    assert whose(found(**changes), BOOKING, named_elsewhere=False) is Whose.COPY
+    assert owner_of(found(**changes), BOOKING, named_elsewhere=False) is Whose.COPY
 
 
 ONE, TWO, GONE = found(), found(id="app2"), found(id="app3", live=False)
@@ -306,7 +315,7 @@ REPORTED, RESTORED = DeletedByHand.REPORT, DeletedByHand.RESTORE
 def test_what_the_candidates_ask_for(
     there: list[CalendarEvent], policy: DeletedByHand, expected: tuple[Seen, CalendarEvent | None], does: Step
 ) -> None:
-    assert chosen(there, policy) == expected
+    assert pick_adoptable(there, policy) == expected
     assert step(expected[0], Whose.CANDIDATE) is does
 
 
@@ -341,15 +350,15 @@ def test_a_call_that_may_have_happened_is_asked_for_and_nothing_else_is() -> Non
 
 
 def test_an_event_without_a_time_stands_on_another_day_and_so_does_every_event_of_an_undated_party() -> None:
-    assert standing(STARTS, STARTS.astimezone(LONDON)) is Seen.LIVE
+    assert placement(STARTS, STARTS.astimezone(LONDON)) is Seen.LIVE
     for hour in (0, 1):  # 1:30 comes twice that night
         repeated = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
-        assert standing(repeated, repeated.astimezone(LONDON)) is Seen.LIVE
-    assert standing(None, STARTS) is standing(STARTS, None) is standing(None, None) is Seen.ANOTHER_DAY
+        assert placement(repeated, repeated.astimezone(LONDON)) is Seen.LIVE
+    assert placement(None, STARTS) is placement(STARTS, None) is placement(None, None) is Seen.ANOTHER_DAY
 
 
 @pytest.mark.parametrize("fold", [0, 1])
 def test_an_hour_that_comes_twice_is_the_same_instant_in_every_zone(fold: int) -> None:
     starts_at = datetime(2026, 10, 25, 1, 30, tzinfo=LONDON, fold=fold)
-    assert standing(starts_at, starts_at.astimezone(UTC)) is Seen.LIVE
-    assert standing(starts_at, starts_at.replace(fold=1 - fold).astimezone(UTC)) is Seen.ANOTHER_DAY
+    assert placement(starts_at, starts_at.astimezone(UTC)) is Seen.LIVE
+    assert placement(starts_at, starts_at.replace(fold=1 - fold).astimezone(UTC)) is Seen.ANOTHER_DAY

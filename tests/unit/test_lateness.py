@@ -12,15 +12,15 @@ from reconciler.settings.file.model import DEFAULT_JOBS, CronFile
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 """A Wednesday, 13:00 in London."""
 LONDON = ZoneInfo("Europe/London")
-OTHERS = {"missing_events": "off", "sms_delivery": "off", "unsettled_repairs": "off", "integrations": "off"}
+OTHERS = {"calendar_missing": "off", "sms_delivery": "off", "unsettled_repairs": "off", "integrations": "off"}
 
 
 def file(**job: Any) -> CronFile:
-    return CronFile.model_validate({"jobs": {**OTHERS, "missing_sms": job}})
+    return CronFile.model_validate({"jobs": {**OTHERS, "sms_missing": job}})
 
 
 def is_late(ago: timedelta | None, **job: Any) -> bool:
-    return bool(late(file(**job), {} if ago is None else {"missing_sms": NOW - ago}, NOW))
+    return bool(late(file(**job), {} if ago is None else {"sms_missing": NOW - ago}, NOW))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_late_is_what_is_older_than_its_schedule_allows(job: dict[str, Any], all
 
 def test_a_longer_budget_allows_more() -> None:
     patient = CronFile.model_validate({"jobs": OTHERS, "limits": {"pass_budget": "1h"}})
-    assert not late(patient, {"missing_sms": NOW - timedelta(minutes=70)}, NOW)
+    assert not late(patient, {"sms_missing": NOW - timedelta(minutes=70)}, NOW)
 
 
 @pytest.mark.parametrize("when", [{"every": "10m"}, {"cron": "0 10 * * mon"}])
@@ -57,7 +57,7 @@ def test_a_job_that_never_ran_is_late_if_it_runs_at_start(when: dict[str, str]) 
 
 def test_what_is_told_names_job_and_schedule() -> None:
     told = late(file(cron="0 10 * * mon"), {}, NOW)
-    assert [(one.job, one.finished_at, one.wanted) for one in told] == [("missing_sms", None, "cron 0 10 * * mon")]
+    assert [(one.job, one.finished_at, one.wanted) for one in told] == [("sms_missing", None, "cron 0 10 * * mon")]
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_what_is_told_names_job_and_schedule() -> None:
     [
         ({}, set()),
         ({"sms.missing": {"policy": "report"}}, set()),
-        ({"sms.missing": {"policy": "off"}}, {"missing_sms"}),
-        ({"calendar.missing": {"policy": "off"}}, {"missing_events"}),
+        ({"sms.missing": {"policy": "off"}}, {"sms_missing"}),
+        ({"calendar.missing": {"policy": "off"}}, {"calendar_missing"}),
         (
             {"sms.missing": {"policy": "off"}, "calendar.missing": {"policy": "off"}},
-            {"missing_sms", "missing_events", "unsettled_repairs"},
+            {"sms_missing", "calendar_missing", "unsettled_repairs"},
         ),
         ({"sms.stuck": {"policy": "off"}}, set()),
         ({"sms.stuck": {"policy": "off"}, "sms.unproven": {"policy": "off"}}, {"sms_delivery"}),

@@ -28,11 +28,11 @@ def lines(written: io.StringIO) -> list[dict[str, object]]:
 
 
 def test_one_json_object_per_line(written: io.StringIO) -> None:
-    structlog.get_logger().info("pass", job="missing_sms", repaired=8)
+    structlog.get_logger().info("pass", job="sms_missing", repaired=8)
     (line,) = lines(written)
     assert {name: line[name] for name in ("event", "job", "level", "repaired")} == {
         "event": "pass",
-        "job": "missing_sms",
+        "job": "sms_missing",
         "level": "info",
         "repaired": 8,
     }
@@ -60,7 +60,7 @@ def test_an_exception_shows_its_type_and_places_and_not_its_words(written: io.St
     try:
         fail()
     except ValueError:
-        structlog.get_logger().exception("run_failed", job="missing_sms")
+        structlog.get_logger().exception("run_failed", job="sms_missing")
     (line,) = lines(written)
     assert line["error"] == "ValueError"
     assert "test_logs.py" in str(line["places"])

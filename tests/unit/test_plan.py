@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.plan import Decision, Plan, Tripped, trips
+from reconciler.domain.decide.plan import BreakerTrip, Decision, Plan, check_breaker
 from reconciler.domain.decide.policies import Breaker
-from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing, Verdict, held, refused
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Verdict, VerdictStatus, held, refused
 from reconciler.domain.gaps import Cause, GapKind
 
 BOOKING = Booking(
@@ -24,8 +24,8 @@ BOOKING = Booking(
     name="Ana Lima",
     phones=(),
 )
-REPAIR = Verdict(standing=Standing.REPAIR, cause=Cause.NEVER_QUEUED)
-AGAIN = Verdict(standing=Standing.REPAIR, cause=Cause.APP_FAILED)
+REPAIR = Verdict(standing=VerdictStatus.REPAIRABLE, cause=Cause.NEVER_QUEUED)
+AGAIN = Verdict(standing=VerdictStatus.REPAIRABLE, cause=Cause.APP_FAILED)
 
 
 def decision(verdict: Verdict, *, is_new: bool = True) -> Decision:
@@ -34,8 +34,8 @@ def decision(verdict: Verdict, *, is_new: bool = True) -> Decision:
 
 def plan(*decisions: Decision, fine: int = 0, by_condition: dict[tuple[Condition, str], int] | None = None) -> Plan:
     counted = by_condition if by_condition is not None else {(Condition.NO_TEXT, ""): fine}
-    looked_at = sum(counted.values()) + len(decisions)
-    return Plan(kind=GapKind.SMS_MISSING, looked_at=looked_at, by_condition=counted, decisions=decisions)
+    checked = sum(counted.values()) + len(decisions)
+    return Plan(kind=GapKind.SMS_MISSING, checked=checked, by_condition=counted, decisions=decisions)
 
 
 # Counts
@@ -57,14 +57,14 @@ def test_where_everybody_stands() -> None:
     ]
 
     assert plan(*decisions, by_condition=counted).tally() == {
-        (Standing.NOT_ASKED, "cancelled"): 5,
-        (Standing.NOT_ASKED, "completed"): 2,
-        (Standing.WAITING, "grace"): 1,
-        (Standing.NOT_ASKED, "date_set"): 3,
-        (Standing.FINE, "no_text"): 14,
-        (Standing.REPAIR, ""): 2,
-        (Standing.REFUSED, "old"): 1,
-        (Standing.WAITING, "quiet_hours"): 1,
+        (VerdictStatus.NOT_APPLICABLE, "cancelled"): 5,
+        (VerdictStatus.NOT_APPLICABLE, "completed"): 2,
+        (VerdictStatus.HELD, "grace"): 1,
+        (VerdictStatus.NOT_APPLICABLE, "date_set"): 3,
+        (VerdictStatus.OK, "no_text"): 14,
+        (VerdictStatus.REPAIRABLE, ""): 2,
+        (VerdictStatus.NEEDS_HUMAN, "old"): 1,
+        (VerdictStatus.HELD, "quiet_hours"): 1,
     }
 
 
@@ -84,22 +84,22 @@ def test_nobody_is_counted_twice_or_not_at_all(counted: dict[tuple[Condition, st
     """Also where a status is called as a reason of ours is."""
     counts = plan(*map(decision, found), by_condition=counted).tally()
     gaps = Counter(verdict.standing for verdict in found)
-    others = Counter({Standing.FINE: 0})
+    others = Counter({VerdictStatus.OK: 0})
     for (condition, _), number in counted.items():
-        others[STANDING.get(condition, Standing.NOT_ASKED)] += number
+        others[STANDING.get(condition, VerdictStatus.NOT_APPLICABLE)] += number
 
     assert sum(counts.values()) == sum(counted.values()) + len(found)
-    for standing in Standing:
+    for standing in VerdictStatus:
         there = sum(number for (where, _), number in counts.items() if where is standing)
         assert there == gaps[standing] + others[standing]
 
 
 STANDING = {
-    Condition.NO_TEXT: Standing.FINE,
-    Condition.NO_EVENT: Standing.FINE,
-    Condition.OVERDUE: Standing.FINE,
-    Condition.UNPROVEN: Standing.FINE,
-    Condition.GRACE: Standing.WAITING,
+    Condition.NO_TEXT: VerdictStatus.OK,
+    Condition.NO_EVENT: VerdictStatus.OK,
+    Condition.OVERDUE: VerdictStatus.OK,
+    Condition.UNPROVEN: VerdictStatus.OK,
+    Condition.GRACE: VerdictStatus.HELD,
 }
 
 
@@ -123,7 +123,7 @@ def test_a_plan_that_is_held_back_does_nothing_and_forgets_nothing() -> None:
         refused(Refusal.OLD),
         waiting,
     ]
-    assert kept.tally().total() == made.looked_at
+    assert kept.tally().total() == made.checked
 
     named = made.holding(Hold.BREAKER, Cause.BREAKER)
     assert [d.verdict.cause for d in named.decisions] == [
@@ -158,9 +158,9 @@ def test_a_plan_that_is_held_back_does_nothing_and_forgets_nothing() -> None:
 )
 def test_the_breaker(new: int, old: int, fine: int, trips_it: bool) -> None:
     made = plan(*[decision(REPAIR)] * new, *[decision(AGAIN, is_new=False)] * old, fine=fine)
-    refusal = Tripped(found=new, looked_at=new + old + fine, allowed=3)
+    refusal = BreakerTrip(found=new, checked=new + old + fine, allowed=3)
 
-    assert trips(made, Breaker(floor=3, ratio=0.5, ratio_from=5), None) == (refusal if trips_it else None)
+    assert check_breaker(made, Breaker(floor=3, ratio=0.5, ratio_from=5), None) == (refusal if trips_it else None)
 
 
 @pytest.mark.parametrize(
@@ -170,17 +170,17 @@ def test_the_breaker(new: int, old: int, fine: int, trips_it: bool) -> None:
 def test_the_ratio(ratio: float, new: int, fine: int, trips_it: bool) -> None:
     made = plan(*[decision(REPAIR)] * new, fine=fine)
 
-    assert (trips(made, Breaker(floor=3, ratio=ratio, ratio_from=5), None) is not None) is trips_it
+    assert (check_breaker(made, Breaker(floor=3, ratio=ratio, ratio_from=5), None) is not None) is trips_it
 
 
 def test_what_is_refused_or_waits_does_not_count() -> None:
     made = plan(*[decision(refused(Refusal.OLD))] * 50, *[decision(held(Hold.BACKOFF, Cause.NEVER_QUEUED))] * 50)
 
-    assert trips(made, Breaker(floor=0, ratio=0, ratio_from=1), None) is None
+    assert check_breaker(made, Breaker(floor=0, ratio=0, ratio_from=1), None) is None
 
 
 @pytest.mark.parametrize(
-    ("new", "ceiling", "trips_it"),
+    ("new", "max_repairs", "trips_it"),
     [
         (400, 400, False),  # the breaker alone would refuse
         (401, 400, True),
@@ -189,8 +189,10 @@ def test_what_is_refused_or_waits_does_not_count() -> None:
         (2, 1, True),
     ],
 )
-def test_a_ceiling_stands_in_for_the_breaker(new: int, ceiling: int, trips_it: bool) -> None:
+def test_a_ceiling_stands_in_for_the_breaker(new: int, max_repairs: int, trips_it: bool) -> None:
     made = plan(*[decision(REPAIR)] * new, decision(AGAIN, is_new=False))
-    refusal = Tripped(found=new, looked_at=new + 1, allowed=ceiling)
+    refusal = BreakerTrip(found=new, checked=new + 1, allowed=max_repairs)
 
-    assert trips(made, Breaker(floor=3, ratio=0.5, ratio_from=5), ceiling) == (refusal if trips_it else None)
+    assert check_breaker(made, Breaker(floor=3, ratio=0.5, ratio_from=5), max_repairs) == (
+        refusal if trips_it else None
+    )

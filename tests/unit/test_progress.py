@@ -20,7 +20,7 @@ def test_elsewhere_than_on_a_terminal_a_line_now_and_then_and_one_at_the_end(
 ) -> None:
     moments = iter([0.0, 1.0, LINES_APART, LINES_APART + 1, 2 * LINES_APART - 0.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments, 99.0))
-    with followed(Effect.TEXT, limit=3) as tell:
+    with followed(Effect.SMS, limit=3) as tell:
         tell(True, 9)
         tell(False, 9)
         tell(True, 9)
@@ -30,14 +30,14 @@ def test_elsewhere_than_on_a_terminal_a_line_now_and_then_and_one_at_the_end(
 
 
 def test_nothing_is_said_where_nothing_happened(capsys: pytest.CaptureFixture[str]) -> None:
-    with followed(Effect.EVENT, limit=3):
+    with followed(Effect.CALENDAR, limit=3):
         pass
     assert capsys.readouterr() == ("", "")
 
 
 def test_how_far_it_came_is_said_also_when_it_ends_by_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     def breaks_off() -> None:
-        with followed(Effect.EVENT, limit=9) as tell:
+        with followed(Effect.CALENDAR, limit=9) as tell:
             tell(True, 2)
             raise OSError("away")
 

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.schedule import GRACE, SOON, Schedule, Trouble, never_started
 from reconciler.service.job_state import JobState
-from reconciler.service.scheduler_loop import JUMP, Keeper, _Clocks
+from reconciler.service.scheduler_loop import JUMP, SchedulerLoop, _Clocks
 from reconciler.settings import load
 from reconciler.settings.file.model import Job
 
@@ -112,7 +112,7 @@ def test_a_run_in_vain_waits_for_nothing_that_stopping_holds(tmp_path: Path) -> 
     """While it stops, APScheduler waits for the runs and holds its list of jobs."""
     (tmp_path / "cron.yaml").write_text("{}")
     nowhere = {"DATABASE_URL": "postgresql://job@127.0.0.1:1/venue"}
-    keeper = Keeper(load(tmp_path / "cron.yaml", nowhere, database_only=True), Event(), None)
+    keeper = SchedulerLoop(load(tmp_path / "cron.yaml", nowhere, database_only=True), Event(), None)
     run = threading.Thread(target=keeper._run, args=("ledger_retention",), daemon=True)
     with keeper.schedule._scheduler._jobstores_lock:
         run.start()

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.domain.decide.sms_settlement import Found, SentText, Trail, control_of, settle_text
+from reconciler.domain.decide.sms_settlement import SentMessages, SentSms, SettlementStatus, control_of, settle_text
 
 ATTEMPT = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
-OURS = SentText(
+OURS = SentSms(
     sid="SM1",
     number="+447700900101",
     body="Hi Ana, your party is confirmed. Ref 1a2b3c4d",
@@ -23,13 +23,13 @@ MINUTES = [timedelta(minutes=minutes) for minutes in range(11)]
 
 
 def settled(
-    *texts: SentText,
+    *texts: SentSms,
     body: str | None = SAID,
     taken: frozenset[str] = frozenset(),
     controlled: bool = True,
     complete: bool = True,
 ) -> tuple[str, str, str | None]:
-    trail = Trail(texts=texts, complete=complete)
+    trail = SentMessages(texts=texts, complete=complete)
     seen = settle_text(trail, reference="1a2b3c4d", body=body, attempted_at=ATTEMPT, taken=taken, controlled=controlled)
     return seen.found, seen.code, seen.provider_id
 
@@ -45,10 +45,10 @@ def settled(
         replace(OURS, status="brandnew"),
     ],
 )
-def test_ours_is_found_by_its_reference(text: SentText) -> None:
-    assert settled(text) == (Found.THERE, "found", "SM1")
-    assert settled(text, controlled=False) == (Found.THERE, "found", "SM1"), "what is seen needs no control"
-    assert settled(text, complete=False) == (Found.THERE, "found", "SM1")
+def test_ours_is_found_by_its_reference(text: SentSms) -> None:
+    assert settled(text) == (SettlementStatus.FOUND, "found", "SM1")
+    assert settled(text, controlled=False) == (SettlementStatus.FOUND, "found", "SM1"), "what is seen needs no control"
+    assert settled(text, complete=False) == (SettlementStatus.FOUND, "found", "SM1")
 
 
 @pytest.mark.parametrize(
@@ -59,20 +59,20 @@ def test_ours_is_found_by_its_reference(text: SentText) -> None:
         replace(OURS, by_api=False),  # a reply
     ],
 )
-def test_another_message_is_not_ours(other: SentText) -> None:
-    assert settled(other) == (Found.ABSENT, "absent", None)
-    assert settled(other, controlled=False) == (Found.UNDECIDED, "no_control", None)
+def test_another_message_is_not_ours(other: SentSms) -> None:
+    assert settled(other) == (SettlementStatus.ABSENT, "absent", None)
+    assert settled(other, controlled=False) == (SettlementStatus.UNDECIDED, "no_control", None)
 
 
 def test_a_message_that_somebody_has_named_already_is_not_ours() -> None:
-    assert settled(OURS, taken=frozenset({"SM1"})) == (Found.ABSENT, "absent", None)
-    assert settled(OURS, replace(OURS, sid="SM2"), taken=frozenset({"SM1"})) == (Found.THERE, "found", "SM2")
+    assert settled(OURS, taken=frozenset({"SM1"})) == (SettlementStatus.ABSENT, "absent", None)
+    assert settled(OURS, replace(OURS, sid="SM2"), taken=frozenset({"SM1"})) == (SettlementStatus.FOUND, "found", "SM2")
 
 
 def test_nothing_at_all_is_absence_only_with_a_control_and_a_whole_list() -> None:
-    assert settled() == (Found.ABSENT, "absent", None)
-    assert settled(controlled=False) == (Found.UNDECIDED, "no_control", None)
-    assert settled(complete=False) == (Found.UNDECIDED, "too_many_to_read", None)
+    assert settled() == (SettlementStatus.ABSENT, "absent", None)
+    assert settled(controlled=False) == (SettlementStatus.UNDECIDED, "no_control", None)
+    assert settled(complete=False) == (SettlementStatus.UNDECIDED, "too_many_to_read", None)
 
 
 @pytest.mark.parametrize(
@@ -84,39 +84,43 @@ def test_nothing_at_all_is_absence_only_with_a_control_and_a_whole_list() -> Non
     ],
 )
 def test_what_twilio_makes_of_a_text_is_still_ours(said: str, shown: str) -> None:
-    assert settled(replace(OURS, body=shown), body=said) == (Found.THERE, "found", "SM1")
+    assert settled(replace(OURS, body=shown), body=said) == (SettlementStatus.FOUND, "found", "SM1")
 
 
 @pytest.mark.parametrize("body", [None, "Hi Ana, your deposit is due. Ref 1a2b3c4d", "", "\u2026"])
 def test_another_text_about_the_booking_is_neither_ours_nor_absence(body: str | None) -> None:
-    assert settled(OURS, body=body) == (Found.UNDECIDED, "another_text", None)
+    assert settled(OURS, body=body) == (SettlementStatus.UNDECIDED, "another_text", None)
 
 
 def test_of_several_the_one_that_says_the_same_is_ours() -> None:
     reminder = replace(OURS, sid="SM2", body="See you on Saturday. Ref 1a2b3c4d")
-    assert settled(reminder, OURS) == (Found.THERE, "found", "SM1")
+    assert settled(reminder, OURS) == (SettlementStatus.FOUND, "found", "SM1")
 
 
 def test_two_that_fit_are_nobody_s() -> None:
-    assert settled(OURS, replace(OURS, sid="SM2")) == (Found.UNDECIDED, "several_candidates", None)
+    assert settled(OURS, replace(OURS, sid="SM2")) == (SettlementStatus.UNDECIDED, "several_candidates", None)
 
 
 def test_one_that_is_too_old_by_its_date_is_never_taken_for_absence() -> None:
     """A clock that jumped forward before the attempt makes our own text look older than the attempt."""
     old = replace(OURS, made_at=ATTEMPT - timedelta(hours=1))
-    assert settled(old) == (Found.UNDECIDED, "older_than_the_attempt", None)
+    assert settled(old) == (SettlementStatus.UNDECIDED, "older_than_the_attempt", None)
 
 
 def test_a_body_that_is_not_shown_may_be_ours() -> None:
     hidden = replace(OURS, body="  ")
-    assert settled(hidden) == (Found.UNDECIDED, "body_not_shown", None)
-    assert settled(replace(hidden, made_at=ATTEMPT - timedelta(days=2))) == (Found.ABSENT, "absent", None)
-    assert settled(hidden, taken=frozenset({"SM1"})) == (Found.ABSENT, "absent", None)
+    assert settled(hidden) == (SettlementStatus.UNDECIDED, "body_not_shown", None)
+    assert settled(replace(hidden, made_at=ATTEMPT - timedelta(days=2))) == (SettlementStatus.ABSENT, "absent", None)
+    assert settled(hidden, taken=frozenset({"SM1"})) == (SettlementStatus.ABSENT, "absent", None)
 
 
 @pytest.mark.parametrize("status", ["failed", "undelivered", "canceled"])
 def test_one_that_does_not_arrive_is_a_person_s_business(status: str) -> None:
-    assert settled(replace(OURS, status=status, leaves=False)) == (Found.NOT_LEAVING, f"found_{status}", "SM1")
+    assert settled(replace(OURS, status=status, leaves=False)) == (
+        SettlementStatus.NOT_LEAVING,
+        f"found_{status}",
+        "SM1",
+    )
 
 
 def test_the_newest_message_shown_in_full_is_the_control() -> None:
@@ -135,5 +139,5 @@ def test_the_newest_message_shown_in_full_is_the_control() -> None:
         [replace(OURS, arrived=False)],  # what redaction takes away is gone only when it has arrived
     ],
 )
-def test_without_a_fresh_message_in_full_there_is_no_control(recent: list[SentText]) -> None:
+def test_without_a_fresh_message_in_full_there_is_no_control(recent: list[SentSms]) -> None:
     assert control_of(recent, ATTEMPT + MINUTES[1]) is None

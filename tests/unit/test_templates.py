@@ -1,4 +1,4 @@
-"""Wording: what a template may say, what is wrong with one, and what comes out of it for a booking."""
+"""MessageTemplate: what a template may say, what is wrong with one, and what comes out of it for a booking."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ import pytest
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.ports import Unwritable
 from reconciler.settings.file.model import CronFile
-from reconciler.text.templates import Templates, Wording, check_template
+from reconciler.text.templates import MessageTemplate, Templates, check_template
 
 LONDON = ZoneInfo("Europe/London")
 BOOKING = Booking(
@@ -29,7 +29,7 @@ NUMBER = "+447700900105"
 
 
 def written(template: str, booking: Booking = BOOKING, zone: ZoneInfo = LONDON) -> str:
-    messages = {"confirmed": Wording("booking_confirmed", template)}
+    messages = {"confirmed": MessageTemplate("booking_confirmed", template)}
     return Templates(messages, zone).write(booking, NUMBER).body
 
 
@@ -128,7 +128,7 @@ CONFIRMED = (
 )
 def test_the_texts_of_an_untouched_cron_yaml(status: str, trigger: str, body: str) -> None:
     messages = CronFile().rules.sms_missing.messages
-    wordings = {name: Wording(message.trigger, message.template) for name, message in messages.items()}
+    wordings = {name: MessageTemplate(message.trigger, message.template) for name, message in messages.items()}
 
     draft = Templates(wordings, LONDON).write(replace(BOOKING, status=status), NUMBER)
 

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
-from reconciler.domain.decide.policies import Deliver, Policy, QuietHours, RecipientLimit, TextPolicy
-from reconciler.domain.decide.sms import Draft, TextFacts, judge_text, nothing_left, validity
-from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing
+from reconciler.domain.decide.policies import Deliver, Policy, QuietHours, RecipientLimit, SmsPolicy
+from reconciler.domain.decide.sms import Draft, SmsFacts, certainly_not_sent, judge_text, validity
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import HANDED_OVER, Intent, IntentId, State
 
@@ -137,7 +137,7 @@ def test_the_next_begin_is_where_a_clock_on_the_wall_first_shows_it(
 
 # How long the provider may keep a text
 
-POLICY = TextPolicy(
+POLICY = SmsPolicy(
     policy=Policy.REPAIR,
     zone=LONDON,
     quiet_hours=NIGHT,
@@ -249,7 +249,7 @@ def test_nothing_waits_at_the_provider_when_it_should_not(day: datetime, second:
     ],
 )
 def test_a_failure_that_certainly_reached_nobody(message: str) -> None:
-    assert nothing_left(AppFailure(row="row", provider_id=None, message=message))
+    assert certainly_not_sent(AppFailure(row="row", provider_id=None, message=message))
 
 
 @pytest.mark.parametrize(
@@ -294,17 +294,17 @@ def test_a_failure_that_certainly_reached_nobody(message: str) -> None:
     ],
 )
 def test_a_failure_after_which_a_text_may_have_left(message: str | None) -> None:
-    assert not nothing_left(AppFailure(row="row", provider_id=None, message=message))
+    assert not certainly_not_sent(AppFailure(row="row", provider_id=None, message=message))
 
 
 def test_whoever_has_an_id_of_the_provider_has_reached_it() -> None:
-    assert not nothing_left(AppFailure(row="row", provider_id="SM" + "1" * 32, message="HTTP 400 Bad Request"))
+    assert not certainly_not_sent(AppFailure(row="row", provider_id="SM" + "1" * 32, message="HTTP 400 Bad Request"))
 
 
 # Which reason comes first
 
 
-def facts(**changes: Any) -> TextFacts:
+def facts(**changes: Any) -> SmsFacts:
     usual: dict[str, Any] = {
         "number": "+447700900101",
         "opted_out": False,
@@ -313,14 +313,14 @@ def facts(**changes: Any) -> TextFacts:
         "last": None,
         "subject": "number:text",
     }
-    return TextFacts(**usual | changes)
+    return SmsFacts(**usual | changes)
 
 
 def intent(state: State, **changes: Any) -> Intent:
     usual: dict[str, Any] = {
         "id": IntentId("1"),
         "booking": BOOKING.id,
-        "effect": Effect.TEXT,
+        "effect": Effect.SMS,
         "trigger": "booking_confirmed",
         "generation": 1,
         "state": state,
@@ -341,7 +341,7 @@ def intent(state: State, **changes: Any) -> Intent:
 def test_nothing_stands_against_it() -> None:
     verdict = judge_text(BOOKING, facts(), POLICY, NOON)
 
-    assert (verdict.standing, verdict.reason, verdict.cause) == (Standing.REPAIR, "", Cause.NEVER_QUEUED)
+    assert (verdict.standing, verdict.reason, verdict.cause) == (VerdictStatus.REPAIRABLE, "", Cause.NEVER_QUEUED)
 
 
 def test_the_first_reason_is_the_one_that_is_told() -> None:
@@ -433,7 +433,7 @@ def test_another_customer_with_the_number_opted_out() -> None:
 def test_who_has_no_quiet_hours_sends_at_night() -> None:
     night = at("2026-06-10T23:00Z")
 
-    assert judge_text(BOOKING, facts(), replace(POLICY, quiet_hours=None), night).standing is Standing.REPAIR
+    assert judge_text(BOOKING, facts(), replace(POLICY, quiet_hours=None), night).standing is VerdictStatus.REPAIRABLE
 
 
 def test_nothing_personal_is_shown() -> None:
@@ -452,52 +452,54 @@ LATER = NOON + timedelta(minutes=1)
     ("last", "standing", "reason", "cause"),
     [
         # the provider has it: never again, whatever became of the queue's row
-        (intent(State.DONE), Standing.FINE, Condition.NO_TEXT, None),
+        (intent(State.DONE), VerdictStatus.OK, Condition.NO_TEXT, None),
         # handed to the application, and no longer in its queue: somebody took it out
-        (intent(State.DONE, code=HANDED_OVER), Standing.REFUSED, Refusal.TAKEN_BACK, Cause.DELETED_BY_HAND),
-        (intent(State.SENDING), Standing.WAITING, Hold.IN_FLIGHT, Cause.NEVER_QUEUED),
-        (intent(State.UNKNOWN), Standing.REFUSED, Refusal.UNKNOWN, Cause.UNKNOWN_OUTCOME),
-        (intent(State.NEEDS_HUMAN), Standing.REFUSED, Refusal.GIVEN_UP, Cause.GIVEN_UP),
-        (intent(State.DROPPED), Standing.REPAIR, "", Cause.NEVER_QUEUED),
-        (intent(State.PLANNED), Standing.REPAIR, "", Cause.NEVER_QUEUED),
-        (intent(State.PLANNED, not_before=NOON), Standing.REPAIR, "", Cause.NEVER_QUEUED),
-        (intent(State.PLANNED, not_before=LATER), Standing.WAITING, Hold.BACKOFF, Cause.NEVER_QUEUED),
+        (intent(State.DONE, code=HANDED_OVER), VerdictStatus.NEEDS_HUMAN, Refusal.TAKEN_BACK, Cause.DELETED_BY_HAND),
+        (intent(State.SENDING), VerdictStatus.HELD, Hold.IN_FLIGHT, Cause.NEVER_QUEUED),
+        (intent(State.UNKNOWN), VerdictStatus.NEEDS_HUMAN, Refusal.UNKNOWN, Cause.UNKNOWN_OUTCOME),
+        (intent(State.NEEDS_HUMAN), VerdictStatus.NEEDS_HUMAN, Refusal.GIVEN_UP, Cause.GIVEN_UP),
+        (intent(State.DROPPED), VerdictStatus.REPAIRABLE, "", Cause.NEVER_QUEUED),
+        (intent(State.PLANNED), VerdictStatus.REPAIRABLE, "", Cause.NEVER_QUEUED),
+        (intent(State.PLANNED, not_before=NOON), VerdictStatus.REPAIRABLE, "", Cause.NEVER_QUEUED),
+        (intent(State.PLANNED, not_before=LATER), VerdictStatus.HELD, Hold.BACKOFF, Cause.NEVER_QUEUED),
         (
             intent(State.PLANNED, not_before=LATER, cause=Cause.BLOCKED),
-            Standing.WAITING,
+            VerdictStatus.HELD,
             Hold.BACKOFF,
             Cause.BLOCKED,
         ),
         # refused, and nothing about it has changed
         (
             intent(State.REFUSED, cause=Cause.UNUSABLE_DATA),
-            Standing.REFUSED,
+            VerdictStatus.NEEDS_HUMAN,
             Refusal.REFUSED_BY_PROVIDER,
             Cause.UNUSABLE_DATA,
         ),
         # the same number with another text may fare better, unless it was the recipient who said no
         (
             intent(State.REFUSED, cause=Cause.UNUSABLE_DATA, subject="number:other"),
-            Standing.REPAIR,
+            VerdictStatus.REPAIRABLE,
             "",
             Cause.NEVER_QUEUED,
         ),
         (
             intent(State.REFUSED, cause=Cause.REFUSED_RECIPIENT, subject="number:other"),
-            Standing.REFUSED,
+            VerdictStatus.NEEDS_HUMAN,
             Refusal.REFUSED_BY_PROVIDER,
             Cause.REFUSED_RECIPIENT,
         ),
         (
             intent(State.REFUSED, cause=Cause.REFUSED_RECIPIENT, subject="another:text"),
-            Standing.REPAIR,
+            VerdictStatus.REPAIRABLE,
             "",
             Cause.NEVER_QUEUED,
         ),
     ],
     ids=range(14),
 )
-def test_what_became_of_the_last_attempt(last: Intent, standing: Standing, reason: str, cause: Cause | None) -> None:
+def test_what_became_of_the_last_attempt(
+    last: Intent, standing: VerdictStatus, reason: str, cause: Cause | None
+) -> None:
     verdict = judge_text(BOOKING, facts(last=last), POLICY, NOON)
 
     assert (verdict.standing, verdict.reason, verdict.cause) == (standing, reason, cause)
@@ -508,7 +510,7 @@ def test_what_was_handed_over_and_failed_is_a_gap_again() -> None:
     failed = replace(BOOKING, app_failures=(AppFailure(row="row-1", provider_id=None, message="HTTP 400"),))
 
     verdict = judge_text(failed, facts(last=last), POLICY, NOON)
-    assert (verdict.standing, verdict.cause) == (Standing.REPAIR, Cause.APP_FAILED)
+    assert (verdict.standing, verdict.cause) == (VerdictStatus.REPAIRABLE, Cause.APP_FAILED)
     other = replace(failed.app_failures[0], row="row-2")
     verdict = judge_text(replace(failed, app_failures=(other,)), facts(last=last), POLICY, NOON)
     assert verdict.reason is Refusal.TAKEN_BACK
@@ -518,16 +520,16 @@ def test_what_is_handed_over_does_not_wait_at_twilio() -> None:
     handing_over = replace(POLICY, deliver=Deliver.APPLICATION)
     just_before_nine = at("2026-06-10T19:59:30Z")
 
-    assert judge_text(BOOKING, facts(), handing_over, just_before_nine).standing is Standing.REPAIR
+    assert judge_text(BOOKING, facts(), handing_over, just_before_nine).standing is VerdictStatus.REPAIRABLE
     assert judge_text(BOOKING, facts(), handing_over, at("2026-06-10T20:00Z")).reason is Hold.QUIET_HOURS
 
 
 def test_a_text_of_another_kind_was_sent() -> None:
     narrow = replace(POLICY, satisfied_by=("booking_confirmed",))
 
-    assert judge_text(BOOKING, facts(last=intent(State.DONE)), narrow, NOON).standing is Standing.FINE
+    assert judge_text(BOOKING, facts(last=intent(State.DONE)), narrow, NOON).standing is VerdictStatus.OK
     other = intent(State.DONE, trigger="booking_created")
-    assert judge_text(BOOKING, facts(last=other), narrow, NOON).standing is Standing.REPAIR
+    assert judge_text(BOOKING, facts(last=other), narrow, NOON).standing is VerdictStatus.REPAIRABLE
 
 
 def test_a_refusal_holds_for_the_same_text_to_the_same_number() -> None:

@@ -11,7 +11,7 @@ SECRET = "s3cretkey"
 BASE = {"DATABASE_URL": "postgresql://job:hunter2@db.internal/venue"}
 REPORT = "repairs: report\n"
 ONCALL = REPORT + "reporting: {oncall: [PAGER_URL]}"
-ALIVE = REPORT + "jobs: {missing_sms: {every: 10m, alive: WATCHMAN}}"
+ALIVE = REPORT + "jobs: {sms_missing: {every: 10m, alive: WATCHMAN}}"
 
 
 def mistakes(folder: Path, content: str, **variables: str) -> list[str]:
@@ -24,7 +24,7 @@ def mistakes(folder: Path, content: str, **variables: str) -> list[str]:
 
 def test_what_they_hold(tmp_path: Path) -> None:
     (tmp_path / "cron.yaml").write_text(
-        REPORT + "reporting: {oncall: [PAGER_URL, CHAT]}\njobs: {missing_sms: {every: 10m, alive: WATCHMAN}}"
+        REPORT + "reporting: {oncall: [PAGER_URL, CHAT]}\njobs: {sms_missing: {every: 10m, alive: WATCHMAN}}"
     )
     (tmp_path / "pager").write_text(f"pagerduty://{SECRET}@{SECRET}\n")
     variables = {"PAGER_URL_FILE": str(tmp_path / "pager"), "CHAT": "json://127.0.0.1:1/", "WATCHMAN": "https://hc/x"}
@@ -76,11 +76,11 @@ def test_a_switch_that_is_no_url(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize("name", [f"pagerduty://{SECRET}@key", f"https://hc-ping.com/{SECRET}", SECRET, ""])
 def test_the_secret_itself_where_its_name_belongs(tmp_path: Path, name: str) -> None:
     oncall = mistakes(tmp_path, REPORT + f'reporting:\n  oncall: ["{name}"]')
-    alive = mistakes(tmp_path, REPORT + f'jobs:\n  missing_sms: {{every: 10m, alive: "{name}"}}')
+    alive = mistakes(tmp_path, REPORT + f'jobs:\n  sms_missing: {{every: 10m, alive: "{name}"}}')
 
     what = "the name of a variable belongs here, such as PAGER_URL, and not the URL itself"
     assert oncall == [f"cron.yaml:3: reporting.oncall.0: {what}"]
-    assert alive == [f"cron.yaml:3: jobs.missing_sms.alive: {what}"]
+    assert alive == [f"cron.yaml:3: jobs.sms_missing.alive: {what}"]
 
 
 def test_a_token_without_its_organization(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reconciler.domain.alerting.alerts import CheckIn, Report, Told
+from reconciler.domain.alerting.alerts import Alert, CheckIn, DeliveryStatus
 from reconciler.domain.alerting.incidents import Deadlines
 from reconciler.domain.gaps import GapKind
-from reconciler.service.in_memory_alerts import Troubles
+from reconciler.service.in_memory_alerts import InMemoryAlerts
 
 NOON = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -21,21 +21,21 @@ DEADLINES = Deadlines(
 
 @dataclass
 class Listener:
-    """A reporter, or a route: keeps what it takes."""
+    """A notifier, or a route: keeps what it takes."""
 
     name: str = "PAGER_URL"
     resolves: bool = False
     away: bool = False
     refuses: bool = False
-    took: list[Report] = field(default_factory=list)
+    took: list[Alert] = field(default_factory=list)
 
-    def tell(self, report: Report) -> Told:
+    def send(self, report: Alert) -> DeliveryStatus:
         if self.away:
-            return Told.UNREACHABLE
+            return DeliveryStatus.UNREACHABLE
         if self.refuses:
-            return Told.REFUSED
+            return DeliveryStatus.REFUSED
         self.took.append(report)
-        return Told.ACCEPTED
+        return DeliveryStatus.ACCEPTED
 
     def check_in(self, check_in: CheckIn) -> bool:
         return not self.away
@@ -51,11 +51,11 @@ class Process:
 
     sentry: Listener = field(default_factory=Listener)
     pager: Listener = field(default_factory=Listener)
-    announced: list[Report] = field(default_factory=list)
+    announced: list[Alert] = field(default_factory=list)
     now: datetime = NOON
 
     def __post_init__(self) -> None:
-        self.troubles = Troubles(self.sentry, [self.pager], DEADLINES, self.announced.append)
+        self.troubles = InMemoryAlerts(self.sentry, [self.pager], DEADLINES, self.announced.append)
 
     def spend(self, duration: timedelta, *, away: bool) -> None:
         for _ in range(duration // (10 * MINUTE)):
@@ -74,10 +74,10 @@ def test_one_when_it_starts_one_per_escalation_one_when_it_is_over() -> None:
     process.spend(30 * HOUR, away=True)
     process.spend(5 * HOUR, away=False)
 
-    assert process.sentry.whats == ["opened", "deadline", "page", "reminder"]
-    assert process.pager.whats == ["page", "end"]
-    assert [report.what for report in process.announced] == ["opened", "deadline", "page", "reminder", "end"]
-    assert len({report.episode for report in process.announced}) == 1
+    assert process.sentry.whats == ["opened", "deadline", "paged", "reminder"]
+    assert process.pager.whats == ["paged", "resolved"]
+    assert [report.what for report in process.announced] == ["opened", "deadline", "paged", "reminder", "resolved"]
+    assert len({report.incident for report in process.announced}) == 1
     assert {report.kind for report in process.announced} == {GapKind.INTEGRATION_DATABASE}
     assert process.sentry.took[0].title == "integration.database: no connection"
 
@@ -88,7 +88,7 @@ def test_a_hiccup_is_told_once_and_over_for_nobody() -> None:
     process.spend(5 * HOUR, away=False)
 
     assert (process.sentry.whats, process.pager.whats) == (["opened"], [])
-    assert [report.what for report in process.announced] == ["opened", "end"]
+    assert [report.what for report in process.announced] == ["opened", "resolved"]
 
 
 def test_one_that_comes_and_goes_is_one() -> None:
@@ -107,7 +107,7 @@ def test_after_a_quiet_while_it_begins_anew() -> None:
     process.spend(10 * MINUTE, away=True)
 
     assert process.sentry.whats == ["opened", "opened"]
-    assert process.sentry.took[0].episode != process.sentry.took[1].episode
+    assert process.sentry.took[0].incident != process.sentry.took[1].incident
 
 
 def test_without_sentry_who_is_on_call_hears_of_it_once_and_sentry_later() -> None:
@@ -115,12 +115,12 @@ def test_without_sentry_who_is_on_call_hears_of_it_once_and_sentry_later() -> No
     process.sentry.away = True
     process.spend(2 * HOUR, away=True)
     process.spend(3 * HOUR, away=False)
-    assert process.pager.whats == ["opened", "deadline", "end"]
+    assert process.pager.whats == ["opened", "deadline", "resolved"]
     process.sentry.away = False
     process.spend(HOUR, away=False)
 
     assert process.sentry.whats == ["opened", "deadline"]
-    assert process.pager.whats == ["opened", "deadline", "end"]
+    assert process.pager.whats == ["opened", "deadline", "resolved"]
 
 
 def test_what_sentry_will_never_take_is_for_who_is_on_call() -> None:
@@ -139,7 +139,7 @@ def test_a_pager_that_is_away_hears_of_it_later_in_order() -> None:
     process.pager.away = False
     process.spend(HOUR, away=False)
 
-    assert process.pager.whats == ["page", "end"]
+    assert process.pager.whats == ["paged", "resolved"]
 
 
 def test_the_end_names_the_events_by_which_its_issues_are_found() -> None:
@@ -149,6 +149,6 @@ def test_the_end_names_the_events_by_which_its_issues_are_found() -> None:
     process.spend(2 * HOUR, away=False)
 
     *events, end = process.sentry.took
-    assert end.what == "end"
+    assert end.what == "resolved"
     assert set(end.events) == {events[-2].id, events[-1].id}
-    assert [event.what for event in events] == ["opened", "deadline", "page"]
+    assert [event.what for event in events] == ["opened", "deadline", "paged"]

@@ -1,4 +1,4 @@
-"""What people are told: reports of an episode (what is said when: ``episodes``), and that the service is alive."""
+"""What people are told: reports of an incident (what is said when: ``incidents``), and that the service is alive."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ MONITOR = "reconciler"
 """Slug of the one monitor in Sentry; with ``monitors: each`` the jobs' names follow it."""
 
 
-class What(StrEnum):
-    """What a report says about its episode."""
+class AlertType(StrEnum):
+    """What a report says about its incident."""
 
     OPENED = "opened"
-    WORSE = "worse"
+    ESCALATED = "escalated"
     DEADLINE = "deadline"
     REMINDER = "reminder"
-    PAGE = "page"
-    END = "end"
+    PAGED = "paged"
+    RESOLVED = "resolved"
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     INFO = "info"
     """It is over."""
     WARNING = "warning"
@@ -34,8 +34,8 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What an episode is of."""
+class IncidentKey:
+    """What an incident is of."""
 
     kind: GapKind
     cause: Cause
@@ -44,10 +44,10 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class GapGroup:
     """Gaps of one subject: those that are open, or those that nobody had noted yet."""
 
-    subject: Subject
+    subject: IncidentKey
     found: int
     open: int
     since: datetime
@@ -63,22 +63,22 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Alert:
     """One event for Sentry: codes, counts and references, nothing personal."""
 
     id: str
     """32 hexadecimal digits: the event's id, so that a repeat is the same event."""
     kind: GapKind
     cause: Cause
-    level: Level
+    level: Severity
     found: int
-    """In the episode so far."""
+    """In the incident so far."""
     repaired: int
     """Of these, by us."""
     oldest_at: datetime
-    what: What = What.OPENED
-    episode: str = ""
-    """The episode's id; '' where there is none."""
+    what: AlertType = AlertType.OPENED
+    incident: str = ""
+    """The incident's id; '' where there is none."""
     open: int = 0
     references: tuple[str, ...] = ()
     code: str = ""
@@ -99,21 +99,21 @@ class Report:
     @property
     def command(self) -> str:
         """What a person runs to see more of it; '' where the remedy says what to do."""
-        return "" if self.what is What.END else command_of(self.kind, next(iter(self.references), ""))
+        return "" if self.what is AlertType.RESOLVED else command_of(self.kind, next(iter(self.references), ""))
 
     @property
     def needs_somebody(self) -> bool:
         """Whether it may not wait for a sink that is away."""
-        return self.level in (Level.ERROR, Level.FATAL)
+        return self.level in (Severity.ERROR, Severity.FATAL)
 
 
 _NEWS = {
-    What.OPENED: "",
-    What.WORSE: ", ten times as many",
-    What.DEADLINE: ", past its deadline",
-    What.REMINDER: ", still there",
-    What.PAGE: ", for hours",
-    What.END: ", over",
+    AlertType.OPENED: "",
+    AlertType.ESCALATED: ", ten times as many",
+    AlertType.DEADLINE: ", past its deadline",
+    AlertType.REMINDER: ", still there",
+    AlertType.PAGED: ", for hours",
+    AlertType.RESOLVED: ", over",
 }
 
 
@@ -178,7 +178,7 @@ def command_of(kind: GapKind, reference: str) -> str:
     return f"reconciler explain {reference}" if reference else ""
 
 
-class Told(StrEnum):
+class DeliveryStatus(StrEnum):
     """What the sink said to a report."""
 
     ACCEPTED = "accepted"

@@ -178,14 +178,14 @@ def step(seen: Seen, whose: Whose) -> Step:
     return CELLS[seen, whose]
 
 
-def shown(event: CalendarEvent | None) -> Seen:
+def observed(event: CalendarEvent | None) -> Seen:
     """The row of what a get has found, wherever it stands."""
     if event is None:
         return Seen.NOTHING
     return Seen.LIVE if event.live else Seen.TOMBSTONE
 
 
-def standing(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
+def placement(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
     """The row of a live event that stands there, for a party that begins at ``starts_at`` (``None``: at no time)."""
     if starts_at is None or stands_at is None:
         return Seen.ANOTHER_DAY
@@ -193,18 +193,18 @@ def standing(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
     return Seen.LIVE if stands_at.astimezone(UTC) == starts_at.astimezone(UTC) else Seen.ANOTHER_DAY
 
 
-def shown_for(event: CalendarEvent | None, starts_at: datetime | None) -> Seen:
+def observed_at(event: CalendarEvent | None, starts_at: datetime | None) -> Seen:
     """The row of what a get has found, for a party that begins at ``starts_at``."""
-    seen = shown(event)
-    return standing(event.starts_at, starts_at) if event and seen is Seen.LIVE else seen
+    seen = observed(event)
+    return placement(event.starts_at, starts_at) if event and seen is Seen.LIVE else seen
 
 
-def whose(event: CalendarEvent, booking: Booking, *, named_elsewhere: bool) -> Whose:
+def owner_of(event: CalendarEvent, booking: Booking, *, named_elsewhere: bool) -> Whose:
     """The column of an event that the calendar shows around the booking's start; nobody is asked about its id."""
     return Whose.CANDIDATE if is_made_for(booking, event) and not named_elsewhere else Whose.COPY
 
 
-def chosen(candidates: Sequence[CalendarEvent], policy: DeletedByHand) -> tuple[Seen, CalendarEvent | None]:
+def pick_adoptable(candidates: Sequence[CalendarEvent], policy: DeletedByHand) -> tuple[Seen, CalendarEvent | None]:
     """The row of what there is to adopt, and the one event that it is about.
 
     The application deletes event and id together, and only when the booking ends or loses its date: a tombstone at

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, judge_ledger, said_of
-from reconciler.domain.decide.policies import EventPolicy
-from reconciler.domain.decide.verdicts import Check, Verdict, first_in_the_way
+from reconciler.domain.decide.policies import CalendarPolicy
+from reconciler.domain.decide.verdicts import Check, Verdict, first_blocking
 from reconciler.domain.gaps import Cause
 from reconciler.domain.hashing import digest
 from reconciler.domain.intents import Intent
@@ -59,7 +59,7 @@ def event_id(installation: str, booking: BookingId, generation: int) -> str:
     return ID_PREFIX + base64.b32hexencode(hashed).decode().rstrip("=").lower()
 
 
-def body(booking: Booking, policy: EventPolicy, installation: str, generation: int) -> EventBody:
+def body(booking: Booking, policy: CalendarPolicy, installation: str, generation: int) -> EventBody:
     """The event of a booking that has a date. No part depends on the time of writing: a repeat is the same event."""
     starts_at, ends_at = times(booking, policy)
     status = booking.status.upper()
@@ -80,26 +80,26 @@ def body(booking: Booking, policy: EventPolicy, installation: str, generation: i
     )
 
 
-def times(booking: Booking, policy: EventPolicy) -> tuple[datetime, datetime]:
+def times(booking: Booking, policy: CalendarPolicy) -> tuple[datetime, datetime]:
     """Start and end as instants; the default length counts in elapsed time, also across a DST change."""
     if booking.starts_at is None:
         raise ValueError("a booking without a date has no event")
     return booking.starts_at, booking.ends_at or booking.starts_at.astimezone(UTC) + policy.default_length
 
 
-def subject(booking: Booking, policy: EventPolicy) -> str:
+def subject(booking: Booking, policy: CalendarPolicy) -> str:
     """Digest of what a refusal was about: what the event says, and what we would do about a deleted one."""
     times = (moment.isoformat() if moment else "" for moment in (booking.starts_at, booking.ends_at))
     said = (booking.status, booking.name, str(booking.guests), booking.occasion or "")
     return digest(*times, *said, policy.deleted_by_hand)
 
 
-def judge_event(booking: Booking, last: Intent | None, policy: EventPolicy, now: datetime) -> Verdict:
+def judge_event(booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without an event id: the first refusal, else the first hold, else repair."""
-    return first_in_the_way(event_checks(booking, last, policy, now), Cause.NEVER_CREATED)
+    return first_blocking(event_checks(booking, last, policy, now), Cause.NEVER_CREATED)
 
 
-def event_checks(booking: Booking, last: Intent | None, policy: EventPolicy, now: datetime) -> Iterator[Check]:
+def event_checks(booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime) -> Iterator[Check]:
     """Everything that could stand in the way of an event, in the order in which the first one decides."""
     from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now)
     yield Check(name=LEDGER, seen=said_of(last), verdict=from_ledger)
@@ -109,7 +109,7 @@ def event_checks(booking: Booking, last: Intent | None, policy: EventPolicy, now
 def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
     """Whether the application made this event, live or deleted, for the booking, by all that it shows.
 
-    The reference stands as its own field of the title, the start is the booking's, it is single, and carries nobody
+    The reference stands as its own field of the title, the start is the booking's, it is single, and contains_reference nobody
     else's marker. A live event of ours that the ledger has lost may be one, and so may a person's copy of it; a deleted
     one of ours was the application's doing.
     """

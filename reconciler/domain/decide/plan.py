@@ -8,13 +8,13 @@ from datetime import datetime
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.sms import Draft
-from reconciler.domain.decide.verdicts import Condition, Hold, Standing, Verdict, held
+from reconciler.domain.decide.verdicts import Condition, Hold, Verdict, VerdictStatus, held
 from reconciler.domain.gaps import Cause, GapKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Which bookings a look is about. A backfill names its own; a pass looks at all since its ``lookback``."""
+class BookingRange:
+    """Which bookings a look is about. A backfill names its own; a pass looks at all since its ``scan_window``."""
 
     since: datetime | None = None
     """Made then or later; ``None``: as far back as we are responsible."""
@@ -24,17 +24,17 @@ class Span:
     """These and no others; ``None``: any."""
 
 
-EVERYTHING = Span()
+EVERYTHING = BookingRange()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ScanRows:
     """What one look saw: how many bookings, how many by first failing condition, and those with the rule broken.
 
     ``by_condition`` counts by condition and label (the booking's status where that is what failed).
     """
 
-    looked_at: int
+    checked: int
     by_condition: Mapping[tuple[Condition, str], int]
     broken: Sequence[Booking]
 
@@ -54,7 +54,7 @@ class Decision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     kind: GapKind
-    looked_at: int
+    checked: int
     by_condition: Mapping[tuple[Condition, str], int]
     decisions: Sequence[Decision]
     past: int = 0
@@ -62,15 +62,15 @@ class Plan:
 
     @property
     def repairs(self) -> list[Decision]:
-        return [d for d in self.decisions if d.verdict.standing is Standing.REPAIR]
+        return [d for d in self.decisions if d.verdict.standing is VerdictStatus.REPAIRABLE]
 
     @property
     def new_repairs(self) -> int:
         return sum(d.is_new for d in self.repairs)
 
-    def tally(self) -> Counter[tuple[Standing, str]]:
-        """How many stand where and why; the values add up to ``looked_at``."""
-        counts: Counter[tuple[Standing, str]] = Counter()
+    def tally(self) -> Counter[tuple[VerdictStatus, str]]:
+        """How many stand where and why; the values add up to ``checked``."""
+        counts: Counter[tuple[VerdictStatus, str]] = Counter()
         for (condition, label), number in self.by_condition.items():
             counts[condition.standing_if_failed, label or condition] += number
         for decision in self.decisions:
@@ -84,27 +84,27 @@ class Plan:
 
 def _holding(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
     verdict = decision.verdict
-    if verdict.standing is not Standing.REPAIR or verdict.cause is None:
+    if verdict.standing is not VerdictStatus.REPAIRABLE or verdict.cause is None:
         return decision
     return replace(decision, verdict=held(hold, cause or verdict.cause))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tripped:
+class BreakerTrip:
     """The breaker's refusal, with its numbers."""
 
     found: int
-    looked_at: int
+    checked: int
     allowed: int
 
 
-def trips(plan: Plan, breaker: Breaker, ceiling: int | None) -> Tripped | None:
-    """Whether the plan is suspiciously large. ``ceiling`` (``--max``) replaces the breaker for one run."""
+def check_breaker(plan: Plan, breaker: Breaker, max_repairs: int | None) -> BreakerTrip | None:
+    """Whether the plan is suspiciously large. ``max_repairs`` (``--max``) replaces the breaker for one run."""
     found = plan.new_repairs
-    if ceiling is not None:
-        return Tripped(found=found, looked_at=plan.looked_at, allowed=ceiling) if found > ceiling else None
-    if found <= breaker.floor or plan.looked_at < breaker.ratio_from:
+    if max_repairs is not None:
+        return BreakerTrip(found=found, checked=plan.checked, allowed=max_repairs) if found > max_repairs else None
+    if found <= breaker.floor or plan.checked < breaker.ratio_from:
         return None
-    if found <= breaker.ratio * plan.looked_at:
+    if found <= breaker.ratio * plan.checked:
         return None
-    return Tripped(found=found, looked_at=plan.looked_at, allowed=breaker.floor)
+    return BreakerTrip(found=found, checked=plan.checked, allowed=breaker.floor)

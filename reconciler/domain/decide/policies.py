@@ -77,7 +77,7 @@ class RecipientLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextPolicy:
+class SmsPolicy:
     policy: Policy
     zone: ZoneInfo
     quiet_hours: QuietHours | None
@@ -93,7 +93,7 @@ class TextPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventPolicy:
+class CalendarPolicy:
     policy: Policy
     zone: ZoneInfo
     deleted_by_hand: DeletedByHand

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import AppFailure, Booking
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, judge_ledger, moment, said_of
-from reconciler.domain.decide.policies import Deliver, TextPolicy
+from reconciler.domain.decide.policies import Deliver, SmsPolicy
 from reconciler.domain.decide.verdicts import (
     Check,
     Condition,
@@ -19,7 +19,7 @@ from reconciler.domain.decide.verdicts import (
     Verdict,
     check,
     failed_condition,
-    first_in_the_way,
+    first_blocking,
     refused,
 )
 from reconciler.domain.gaps import Cause
@@ -68,7 +68,7 @@ def subject_of(installation: str, number: str, body: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextFacts:
+class SmsFacts:
     """What is known about one gap besides the booking, gathered before judging."""
 
     number: str | None = field(repr=False)
@@ -83,9 +83,9 @@ class TextFacts:
     """Of the draft; '' without one."""
 
 
-def judge_text(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Verdict:
+def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
-    return first_in_the_way(text_checks(booking, facts, policy, now), cause_of(booking))
+    return first_blocking(text_checks(booking, facts, policy, now), cause_of(booking))
 
 
 def cause_of(booking: Booking) -> Cause:
@@ -93,7 +93,7 @@ def cause_of(booking: Booking) -> Cause:
     return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
 
 
-def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: datetime) -> Iterator[Check]:
+def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Iterator[Check]:
     """Everything that could stand in the way of a text, in the order in which the first one decides."""
     cause = cause_of(booking)
     yield _ledger(booking, facts, policy, cause, now)
@@ -114,7 +114,7 @@ def text_checks(booking: Booking, facts: TextFacts, policy: TextPolicy, now: dat
         yield check(Hold.QUIET_HOURS, seconds, applies=left < SHORTEST_VALIDITY, cause=cause)
 
 
-def _ledger(booking: Booking, facts: TextFacts, policy: TextPolicy, cause: Cause, now: datetime) -> Check:
+def _ledger(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause, now: datetime) -> Check:
     last = facts.last
     verdict = judge_ledger(last, facts.subject, cause, now)
     if last and last.state is State.DONE and policy.is_satisfied_by(last.trigger):
@@ -127,8 +127,8 @@ def _ledger(booking: Booking, facts: TextFacts, policy: TextPolicy, cause: Cause
     return Check(name=LEDGER, seen=said_of(last), verdict=verdict)
 
 
-def _recipient(booking: Booking, facts: TextFacts, cause: Cause) -> Iterator[Check]:
-    said_stop = any(map(stopped, booking.app_failures))
+def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Check]:
+    said_stop = any(map(has_stop, booking.app_failures))
     refuses = [
         name
         for name, holds in (
@@ -141,12 +141,12 @@ def _recipient(booking: Booking, facts: TextFacts, cause: Cause) -> Iterator[Che
     yield check(Refusal.OPTED_OUT, ", ".join(refuses) or "nobody", applies=bool(refuses), cause=cause)
     number = f"..{facts.number[-3:]}" if facts.number else "no usable number"
     yield check(Refusal.PHONE_UNUSABLE, number, applies=facts.number is None, cause=cause)
-    unclear = sum(not nothing_left(failure) for failure in booking.app_failures)
+    unclear = sum(not certainly_not_sent(failure) for failure in booking.app_failures)
     failed = f"{len(booking.app_failures)} failed attempts, {unclear} unclear"
     yield check(Refusal.MAY_HAVE_LEFT, failed, applies=unclear > 0, cause=cause)
 
 
-def _in_time(booking: Booking, policy: TextPolicy, cause: Cause, now: datetime) -> Iterator[Check]:
+def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -> Iterator[Check]:
     # In its last minute a text would expire on its way: it is too late already.
     latest = now + SHORTEST_VALIDITY
     made_at = booking.created_at
@@ -156,7 +156,7 @@ def _in_time(booking: Booking, policy: TextPolicy, cause: Cause, now: datetime) 
         yield check(Refusal.TOO_SOON, f"party {moment(booking.starts_at)}", applies=too_soon, cause=cause)
 
 
-def validity(booking: Booking, policy: TextPolicy, now: datetime) -> timedelta:
+def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
     """How long the provider may keep the text: until quiet hours or until it is too late, at most four hours.
 
     May be zero or negative; below ``SHORTEST_VALIDITY`` the text must wait.
@@ -170,7 +170,7 @@ def validity(booking: Booking, policy: TextPolicy, now: datetime) -> timedelta:
     return timedelta(seconds=int((min(ends) - now).total_seconds()))
 
 
-def nothing_left(failure: AppFailure) -> bool:
+def certainly_not_sent(failure: AppFailure) -> bool:
     """Whether the application's failed attempt certainly reached nobody: refused by schema, validation or a 4xx."""
     message = failure.message or ""
     if failure.provider_id or message.startswith(_CLAIMED):
@@ -178,6 +178,6 @@ def nothing_left(failure: AppFailure) -> bool:
     return bool(_NEVER_LEFT.search(message)) and not _UNANSWERED.search(message)
 
 
-def stopped(failure: AppFailure) -> bool:
+def has_stop(failure: AppFailure) -> bool:
     """Whether the application's attempt met a recipient who had told Twilio STOP (21610)."""
     return bool(_STOPPED.search(failure.message or ""))

@@ -21,7 +21,7 @@ _SHOWN_IN_FULL = re.compile(r"\+\d{7,15}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SentText:
+class SentSms:
     """An outbound message as the provider shows it."""
 
     sid: str
@@ -42,17 +42,17 @@ class SentText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trail:
+class SentMessages:
     """The messages to one number; ``complete``: every page was read to its end."""
 
-    texts: Sequence[SentText]
+    texts: Sequence[SentSms]
     complete: bool
 
 
-class Found(StrEnum):
+class SettlementStatus(StrEnum):
     """What is known about an effect of unknown outcome."""
 
-    THERE = "there"
+    FOUND = "found"
     ABSENT = "absent"
     UNDECIDED = "undecided"
     TAKEN_BACK = "taken_back"
@@ -62,14 +62,14 @@ class Found(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    found: Found
+class Settlement:
+    found: SettlementStatus
     code: str
     """Why, in our words."""
     provider_id: str | None = None
 
 
-def control_of(recent: Sequence[SentText], now: datetime) -> SentText | None:
+def control_of(recent: Sequence[SentSms], now: datetime) -> SentSms | None:
     """The newest message that has arrived, to show whether lists find what is there.
 
     ``None`` if none of the last day has, or if one of that day is not shown in full: then ours may be there and not be
@@ -83,36 +83,42 @@ def control_of(recent: Sequence[SentText], now: datetime) -> SentText | None:
 
 
 def settle_text(
-    trail: Trail, *, reference: str, body: str | None, attempted_at: datetime, taken: Collection[str], controlled: bool
-) -> Settled:
-    """What became of a text that carries ``reference`` as a whole word and was first tried at ``attempted_at``.
+    trail: SentMessages,
+    *,
+    reference: str,
+    body: str | None,
+    attempted_at: datetime,
+    taken: Collection[str],
+    controlled: bool,
+) -> Settlement:
+    """What became of a text that contains_reference ``reference`` as a whole word and was first tried at ``attempted_at``.
 
     ``body`` is what it said, ``None`` if nobody knows any more; ``taken`` are message ids that belong to other intents
     and to rows of the application's queue.
     """
     free = [text for text in trail.texts if text.by_api and text.sid not in taken]
-    named = [text for text in free if carries(text.body.lower(), reference.lower())]
+    named = [text for text in free if contains_reference(text.body.lower(), reference.lower())]
     same = [text for text in named if body is not None and says_the_same(text.body, body)]
     if len(same) > 1:
-        return Settled(found=Found.UNDECIDED, code="several_candidates")
+        return Settlement(found=SettlementStatus.UNDECIDED, code="several_candidates")
     if named and not same:
         # Somebody else's text about the booking, or a short reference that stands for something else in it.
-        return Settled(found=Found.UNDECIDED, code="another_text")
+        return Settlement(found=SettlementStatus.UNDECIDED, code="another_text")
     if same:
         (one,) = same
         if one.made_at < attempted_at - SKEW:
             # Nobody knows of it, and it says what ours says: one of the two clocks is wrong.
-            return Settled(found=Found.UNDECIDED, code="older_than_the_attempt")
+            return Settlement(found=SettlementStatus.UNDECIDED, code="older_than_the_attempt")
         if not one.leaves:
-            return Settled(found=Found.NOT_LEAVING, code=f"found_{one.status}", provider_id=one.sid)
-        return Settled(found=Found.THERE, code="found", provider_id=one.sid)
+            return Settlement(found=SettlementStatus.NOT_LEAVING, code=f"found_{one.status}", provider_id=one.sid)
+        return Settlement(found=SettlementStatus.FOUND, code="found", provider_id=one.sid)
     if not trail.complete:
-        return Settled(found=Found.UNDECIDED, code="too_many_to_read")
+        return Settlement(found=SettlementStatus.UNDECIDED, code="too_many_to_read")
     if any(not text.body.strip() and text.made_at >= attempted_at - A_DAY for text in free):
-        return Settled(found=Found.UNDECIDED, code="body_not_shown")
+        return Settlement(found=SettlementStatus.UNDECIDED, code="body_not_shown")
     if not controlled:
-        return Settled(found=Found.UNDECIDED, code="no_control")
-    return Settled(found=Found.ABSENT, code="absent")
+        return Settlement(found=SettlementStatus.UNDECIDED, code="no_control")
+    return Settlement(found=SettlementStatus.ABSENT, code="absent")
 
 
 def says_the_same(shown: str, body: str) -> bool:
@@ -130,6 +136,6 @@ def _essence(text: str) -> str:
     return "".join(_WORD.findall(folded.lower()))
 
 
-def carries(body: str, reference: str) -> bool:
+def contains_reference(body: str, reference: str) -> bool:
     """Whether the reference stands in the text as a whole word: the only way to find the text at the provider."""
     return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", body) is not None

@@ -12,14 +12,14 @@ from reconciler.domain.bookings import Booking
 from reconciler.domain.gaps import Cause, GapKind
 
 
-class Standing(StrEnum):
+class VerdictStatus(StrEnum):
     """Where a booking stands under a rule: the columns of the operator's table, in this order."""
 
-    FINE = "fine"
-    NOT_ASKED = "not asked"
-    WAITING = "waiting"
-    REFUSED = "refused"
-    REPAIR = "GAPS"
+    OK = "ok"
+    NOT_APPLICABLE = "not applicable"
+    HELD = "held"
+    NEEDS_HUMAN = "needs human"
+    REPAIRABLE = "repairable"
 
 
 class Condition(StrEnum):
@@ -39,14 +39,14 @@ class Condition(StrEnum):
     UNPROVEN = "unproven"
 
     @property
-    def standing_if_failed(self) -> Standing:
+    def standing_if_failed(self) -> VerdictStatus:
         match self:
             case Condition.NO_TEXT | Condition.NO_EVENT | Condition.OVERDUE | Condition.UNPROVEN:
-                return Standing.FINE
+                return VerdictStatus.OK
             case Condition.GRACE:
-                return Standing.WAITING
+                return VerdictStatus.HELD
             case _:
-                return Standing.NOT_ASKED
+                return VerdictStatus.NOT_APPLICABLE
 
 
 _WHOSE = (Condition.STATUS, Condition.ONLY, Condition.SINCE)
@@ -180,7 +180,7 @@ LABELS: dict[str, str] = {
 class Verdict:
     """Where the booking stands, and the name (of a condition, refusal or hold) that decided it; '' for repair."""
 
-    standing: Standing
+    standing: VerdictStatus
     reason: str = ""
     cause: Cause | None = None
     """Set for every gap (refused, held, to be repaired), ``None`` where nothing is missing."""
@@ -208,7 +208,7 @@ class Check:
     """What follows; ``None``: it does not stand in the way."""
 
 
-def first_in_the_way(checks: Iterable[Check], cause: Cause) -> Verdict:
+def first_blocking(checks: Iterable[Check], cause: Cause) -> Verdict:
     """The verdict of the first check that stands in the way, else repair: the one rule by which all of them decide.
 
     Checks behind the first are not looked at.
@@ -216,7 +216,7 @@ def first_in_the_way(checks: Iterable[Check], cause: Cause) -> Verdict:
     for check in checks:
         if check.verdict:
             return check.verdict
-    return Verdict(standing=Standing.REPAIR, cause=cause)
+    return Verdict(standing=VerdictStatus.REPAIRABLE, cause=cause)
 
 
 def check(name: Refusal | Hold, seen: str, *, applies: bool, cause: Cause) -> Check:
@@ -234,9 +234,9 @@ def failed_condition(condition: Condition) -> Verdict:
 
 def refused(refusal: Refusal, cause: Cause | None = None) -> Verdict:
     """The verdict of a gap we may not mend; ``cause`` where the refusal alone does not name it."""
-    return Verdict(standing=Standing.REFUSED, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])
+    return Verdict(standing=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])
 
 
 def held(hold: Hold, cause: Cause) -> Verdict:
     """The verdict of a gap that is not mended now."""
-    return Verdict(standing=Standing.WAITING, reason=hold, cause=cause)
+    return Verdict(standing=VerdictStatus.HELD, reason=hold, cause=cause)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class Place(StrEnum):
+class Location(StrEnum):
     """Where a value stands."""
 
     BOOKING = "booking"
@@ -19,8 +19,8 @@ class Place(StrEnum):
     """Nobody need do anything: time does it."""
 
 
-class Wanted(StrEnum):
-    """What a value would have to be, for some with the lever's ``value``."""
+class Constraint(StrEnum):
+    """What a value would have to be, for some with the change's ``value``."""
 
     ONE_OF = "one of"
     FROM = "from"
@@ -42,13 +42,13 @@ Value = tuple[str | int | bool, ...] | datetime | timedelta | int | str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lever:
-    """One value, with nothing personal. All levers of a verdict together take what decided it out of the way."""
+class RequiredChange:
+    """One value, with nothing personal. All required_changes of a verdict together take what decided it out of the way."""
 
-    place: Place
+    place: Location
     name: str
     """Our name of a column, a key of cron.yaml, a variable."""
-    wanted: Wanted
+    wanted: Constraint
     value: Value = None
     rows: tuple[str, ...] = ()
     """Ids of the rows, where they are not the booking's own."""

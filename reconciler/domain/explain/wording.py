@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from reconciler.domain.decide.ledger_checks import LEDGER, moment
-from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Standing
-from reconciler.domain.explain.remediation import Lever, Place, Wanted
-from reconciler.domain.formatting import shown
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
+from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
+from reconciler.domain.formatting import sanitize
 
 HEADLINE = {
-    Standing.FINE: "FINE",
-    Standing.NOT_ASKED: "NOT ASKED",
-    Standing.WAITING: "WAITING",
-    Standing.REFUSED: "REFUSED",
-    Standing.REPAIR: "GAP",
+    VerdictStatus.OK: "FINE",
+    VerdictStatus.NOT_APPLICABLE: "NOT ASKED",
+    VerdictStatus.HELD: "WAITING",
+    VerdictStatus.NEEDS_HUMAN: "REFUSED",
+    VerdictStatus.REPAIRABLE: "GAP",
 }
 COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-"""Asked by more than one rule: shown once."""
+"""Asked by more than one rule: sanitize once."""
 ASKED = {
     Condition.STATUS: "status",
     Condition.ONLY: "asked for",
@@ -54,13 +54,13 @@ CHECKED = {
 }
 
 NEXT = {
-    Standing.FINE: "nothing, all is there",
-    Standing.NOT_ASKED: "nothing, it is not asked for",
-    Standing.WAITING: "looked at again by {when}",
-    Standing.REFUSED: "nothing by itself; told, and looked at again by {when}",
-    Standing.REPAIR: "repaired by {when}, unless the breaker refuses",
+    VerdictStatus.OK: "nothing, all is there",
+    VerdictStatus.NOT_APPLICABLE: "nothing, it is not asked for",
+    VerdictStatus.HELD: "looked at again by {when}",
+    VerdictStatus.NEEDS_HUMAN: "nothing by itself; told, and looked at again by {when}",
+    VerdictStatus.REPAIRABLE: "repaired by {when}, unless the breaker refuses",
 }
-TOMORROW = "the day's first {job} (older than lookback)"
+TOMORROW = "the day's first {job} (older than scan_window)"
 """Whose look meets a booking that is out of sight for the others."""
 
 WOULD_CHANGE: dict[str, str] = {
@@ -101,48 +101,48 @@ _MINUTE = timedelta(minutes=1)
 _UNITS = {"d": 24 * 60, "h": 60, "min": 1}
 
 
-def words(lever: Lever, columns: Mapping[Place, Mapping[str, str]]) -> str:
+def describe_change(change: RequiredChange, columns: Mapping[Location, Mapping[str, str]]) -> str:
     """What would have to be where; ``columns`` are the application's names of ours, by the table they stand in."""
-    name = columns.get(lever.place, {}).get(lever.name, lever.name)
-    wanted = _wanted(lever)
-    match lever.place:
-        case Place.QUEUE:
-            return f"{name} of {_rows(lever, 'row')}: {wanted}"
-        case Place.CUSTOMER if lever.rows:
-            return f"{name} of {_rows(lever, 'customer')}: {wanted}"
-        case Place.CLOCK:
-            return f"{name}: over at {_late_enough(lever.value)}"
-        case Place.LEDGER:
-            return f"{_rows(lever, 'intent')}: {wanted}"
-        case Place.INTEGRATION:
+    name = columns.get(change.place, {}).get(change.name, change.name)
+    wanted = _wanted(change)
+    match change.place:
+        case Location.QUEUE:
+            return f"{name} of {_rows(change, 'row')}: {wanted}"
+        case Location.CUSTOMER if change.rows:
+            return f"{name} of {_rows(change, 'customer')}: {wanted}"
+        case Location.CLOCK:
+            return f"{name}: over at {_late_enough(change.value)}"
+        case Location.LEDGER:
+            return f"{_rows(change, 'intent')}: {wanted}"
+        case Location.INTEGRATION:
             return f"{name}: not any more"
         case _:
             return f"{name}: {wanted}"
 
 
-def _rows(lever: Lever, noun: str) -> str:
-    named = ", ".join(shown(row[:8], 8) for row in lever.rows[:MOST_ROWS])
-    return f"{noun}{'s' if len(lever.rows) > 1 else ''} {named}{', ..' if len(lever.rows) > MOST_ROWS else ''}"
+def _rows(change: RequiredChange, noun: str) -> str:
+    named = ", ".join(sanitize(row[:8], 8) for row in change.rows[:MOST_ROWS])
+    return f"{noun}{'s' if len(change.rows) > 1 else ''} {named}{', ..' if len(change.rows) > MOST_ROWS else ''}"
 
 
 MOST_ROWS = 3
 """So many are named."""
 
 
-def _wanted(lever: Lever) -> str:
-    match lever.wanted, lever.value:
-        case Wanted.ONE_OF, tuple() as values:
-            return " or ".join(shown(_written(value), 24) for value in values)
-        case ((Wanted.FROM | Wanted.AFTER), datetime() as at):
-            return f"{'not before' if lever.wanted is Wanted.FROM else 'after'} {_late_enough(at)}"
-        case Wanted.AT_LEAST, timedelta() as long:
+def _wanted(change: RequiredChange) -> str:
+    match change.wanted, change.value:
+        case Constraint.ONE_OF, tuple() as values:
+            return " or ".join(sanitize(_written(value), 24) for value in values)
+        case ((Constraint.FROM | Constraint.AFTER), datetime() as at):
+            return f"{'not before' if change.wanted is Constraint.FROM else 'after'} {_late_enough(at)}"
+        case Constraint.AT_LEAST, timedelta() as long:
             return f"at least {_long(long + _MINUTE - timedelta.resolution)}"
-        case Wanted.AT_MOST, timedelta() as long:
+        case Constraint.AT_MOST, timedelta() as long:
             return f"at most {_long(long)}"
-        case ((Wanted.AT_LEAST | Wanted.WITHOUT), value):
-            return f"{lever.wanted} {shown(str(value), 40)}"
+        case ((Constraint.AT_LEAST | Constraint.WITHOUT), value):
+            return f"{change.wanted} {sanitize(str(value), 40)}"
         case _:
-            return str(lever.wanted)
+            return str(change.wanted)
 
 
 def _written(value: str | int | bool) -> str:

@@ -5,22 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from reconciler.domain.decide.policies import Policy
-from reconciler.domain.doctor import Examination, Examined, Remark
+from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine.reconcile.planning import may_repair
-from reconciler.engine.repair.calendar import Events
+from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.integration_faults import (
     UNUSABLE,
     clock_faults,
-    disagreement,
-    rehearsed,
+    database_fault,
+    schema_fault,
+    try_writes,
     unreachable,
-    unreachable_database,
 )
-from reconciler.engine.repair.repairer import Mender
-from reconciler.engine.repair.sms import Texts
+from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ProviderFailure, Reporter, Server, Services
+from reconciler.ports import Notifier, ProviderFailure, ServerInfo, Services
 
 DATABASE, SCHEMA, TRIAL, TWILIO, GOOGLE, EVENT_IDS, SENTRY = (
     "database", "schema", "trial write", "twilio", "google", "event ids", "sentry",
@@ -28,129 +28,133 @@ DATABASE, SCHEMA, TRIAL, TWILIO, GOOGLE, EVENT_IDS, SENTRY = (
 NOTICEABLE = timedelta(seconds=5)
 OLDEST = 13
 """The oldest major version whose SQL we use; 15 and 18 are tested."""
-_SWITCH = {Effect.TEXT: "SUSPEND_ALL_SMS", Effect.EVENT: "SUSPEND_ALL_EVENTS"}
+_SWITCH = {Effect.SMS: "SUSPEND_ALL_SMS", Effect.CALENDAR: "SUSPEND_ALL_EVENTS"}
 
 
 @dataclass(frozen=True, slots=True)
-class Doctor:
-    """The examinations of one installation. None of them leaves anything behind."""
+class DoctorChecks:
+    """The check_specs of one installation. None of them leaves anything behind."""
 
     services: Services
-    reporter: Reporter | None
+    notifier: Notifier | None
 
-    def examinations(self) -> Sequence[Examination]:
+    def check_specs(self) -> Sequence[CheckSpec]:
         """In the order in which one depends on another."""
         return [
-            Examination(name=DATABASE, look=told(self.database)),
-            Examination(name=SCHEMA, needs=(DATABASE,), look=told(self.schema)),
-            Examination(name=TRIAL, needs=(DATABASE, SCHEMA), look=told(self.trial)),
-            Examination(name=TWILIO, look=told(self.twilio, GapKind.INTEGRATION_TWILIO)),
-            Examination(name=GOOGLE, look=told(self.google, GapKind.INTEGRATION_GOOGLE)),
-            Examination(
-                name=EVENT_IDS, needs=(DATABASE, SCHEMA, GOOGLE), look=told(self.event_ids, GapKind.INTEGRATION_GOOGLE)
+            CheckSpec(name=DATABASE, run=as_result(self.database)),
+            CheckSpec(name=SCHEMA, needs=(DATABASE,), run=as_result(self.schema)),
+            CheckSpec(name=TRIAL, needs=(DATABASE, SCHEMA), run=as_result(self.trial)),
+            CheckSpec(name=TWILIO, run=as_result(self.twilio, GapKind.INTEGRATION_TWILIO)),
+            CheckSpec(name=GOOGLE, run=as_result(self.google, GapKind.INTEGRATION_GOOGLE)),
+            CheckSpec(
+                name=EVENT_IDS,
+                needs=(DATABASE, SCHEMA, GOOGLE),
+                run=as_result(self.event_ids, GapKind.INTEGRATION_GOOGLE),
             ),
-            Examination(name=SENTRY, look=told(self.sentry)),
+            CheckSpec(name=SENTRY, run=as_result(self.sentry)),
         ]
 
     @property
-    def wanted(self) -> Sequence[Mender]:
+    def wanted(self) -> Sequence[Repairer]:
         """The effects that anybody asks for."""
-        menders: Sequence[Mender] = (Texts(self.services), Events(self.services))
-        return [mender for mender in menders if Policy.OFF not in (mender.policy, self.services.repairs)]
+        repairers: Sequence[Repairer] = (SmsRepairer(self.services), CalendarRepairer(self.services))
+        return [repairer for repairer in repairers if Policy.OFF not in (repairer.policy, self.services.repairs)]
 
     @property
-    def mended(self) -> Sequence[Mender]:
+    def repaired_effects(self) -> Sequence[Repairer]:
         """The effects that we repair."""
-        return [mender for mender in self.wanted if may_repair(mender, self.services)]
+        return [repairer for repairer in self.wanted if may_repair(repairer, self.services)]
 
-    def database(self) -> Examined:
+    def database(self) -> CheckResult:
         server = self.services.store.server()
         seconds = server.ahead.total_seconds()
         said = f"PostgreSQL {server.version}, {server.pooler}, clock {seconds:+.1f} s, role {server.role}"
-        return Examined(faults=clock_faults(server.ahead), remarks=[Remark(said=said), *_warnings(server)])
+        return CheckResult(faults=clock_faults(server.ahead), notes=[Note(message=said), *_warnings(server)])
 
-    def schema(self) -> Examined:
+    def schema(self) -> CheckResult:
         with self.services.store.reading() as tx:
             faults = [
                 fault
-                for mender in self.wanted
-                for fault in tx.bookings.faults(mender.effect, writing=may_repair(mender, self.services))
+                for repairer in self.wanted
+                for fault in tx.bookings.faults(repairer.effect, writing=may_repair(repairer, self.services))
             ]
-            faults += [f for kind in sorted(self.services.watched) for f in tx.bookings.blindness(kind)]
-            remarks = [] if faults else tx.bookings.remarks()
+            faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.blindness(kind)]
+            notes = [] if faults else tx.bookings.notes()
         # Texts and events want the same right for different reasons: one statement, one line.
         faults = list({fault.sql or fault.seen: fault for fault in faults}.values())
-        fine = Remark(said="tables, columns, types, values, rights and policies are as the mapping needs them")
-        return Examined(faults=faults, remarks=[fine, *remarks])
+        fine = Note(message="tables, columns, types, values, rights and policies are as the mapping needs them")
+        return CheckResult(faults=faults, notes=[fine, *notes])
 
-    def faults_of(self, mender: Mender) -> Sequence[IntegrationFault]:
+    def faults_of(self, repairer: Repairer) -> Sequence[IntegrationFault]:
         with self.services.store.reading() as tx:
-            return tx.bookings.faults(mender.effect, writing=may_repair(mender, self.services))
+            return tx.bookings.faults(repairer.effect, writing=may_repair(repairer, self.services))
 
-    def trial(self) -> Examined:
-        found = [rehearsed(mender, self.services) for mender in self.mended]
+    def trial(self) -> CheckResult:
+        found = [try_writes(repairer, self.services) for repairer in self.repaired_effects]
         if not found:
-            return Examined(remarks=[Remark(said="not wanted: nothing is repaired (policy, repairs)")])
-        said = ", ".join(remark.said for one in found for remark in one.remarks if not remark.remedy)
-        fine = [Remark(said=f"{said}: written and rolled back")] if said else []
-        warnings = [remark for one in found for remark in one.remarks if remark.remedy]
-        return Examined(faults=[fault for one in found for fault in one.faults], remarks=[*fine, *warnings])
+            return CheckResult(notes=[Note(message="not wanted: nothing is repaired (policy, repairs)")])
+        said = ", ".join(note.message for one in found for note in one.notes if not note.remedy)
+        fine = [Note(message=f"{said}: written and rolled back")] if said else []
+        warnings = [note for one in found for note in one.notes if note.remedy]
+        return CheckResult(faults=[fault for one in found for fault in one.faults], notes=[*fine, *warnings])
 
-    def twilio(self) -> Examined:
+    def twilio(self) -> CheckResult:
         sms = self.services.sms
         if sms is None:
-            return Examined(remarks=[Remark(said="not wanted: we send no text (policy, repairs, deliver)")])
+            return CheckResult(notes=[Note(message="not wanted: we send no text (policy, repairs, deliver)")])
         fault = sms.check()
         if fault:
-            return Examined(faults=[fault])
-        return Examined(remarks=[*sms.remarks(), *self._switch(Effect.TEXT)])
+            return CheckResult(faults=[fault])
+        return CheckResult(notes=[*sms.notes(), *self._switch(Effect.SMS)])
 
-    def google(self) -> Examined:
+    def google(self) -> CheckResult:
         calendar = self.services.calendar
         if calendar is None:
-            return Examined(remarks=[Remark(said="not wanted: we make no event (policy, repairs)")])
+            return CheckResult(notes=[Note(message="not wanted: we make no event (policy, repairs)")])
         fault = calendar.check()
         if fault:
-            return Examined(faults=[fault])
-        about, ours = calendar.about(), self.services.events.zone.key
-        remarks = [Remark(said=f"calendar visible, role {about.role}, zone {about.zone}")]
+            return CheckResult(faults=[fault])
+        about, ours = calendar.about(), self.services.calendar_policy.zone.key
+        notes = [Note(message=f"calendar visible, role {about.role}, zone {about.zone}")]
         if about.zone != ours:
             said = f"the calendar is shown in {about.zone}, and the venue's time is {ours}"
             remedy = "events carry their own zone and are right; to see them so, change the calendar's settings"
-            remarks.append(Remark(said=said, remedy=remedy))
-        return Examined(remarks=[*remarks, *self._switch(Effect.EVENT)])
+            notes.append(Note(message=said, remedy=remedy))
+        return CheckResult(notes=[*notes, *self._switch(Effect.CALENDAR)])
 
-    def event_ids(self) -> Examined:
+    def event_ids(self) -> CheckResult:
         if self.services.calendar is None:
-            return Examined(remarks=[Remark(said="not wanted")])
-        fault = Events(self.services).elsewhere()
-        fine = Remark(said="those stored last are in this calendar, or none is stored")
-        return Examined(faults=[fault] if fault else [], remarks=[fine])
+            return CheckResult(notes=[Note(message="not wanted")])
+        fault = CalendarRepairer(self.services).elsewhere()
+        fine = Note(message="those stored last are in this calendar, or none is stored")
+        return CheckResult(faults=[fault] if fault else [], notes=[fine])
 
-    def sentry(self) -> Examined:
-        fault = sink_fault(self.reporter)
-        return Examined(faults=[fault] if fault else [], remarks=[Remark(said="envelope accepted")])
+    def sentry(self) -> CheckResult:
+        fault = sink_fault(self.notifier)
+        return CheckResult(faults=[fault] if fault else [], notes=[Note(message="envelope accepted")])
 
-    def _switch(self, effect: Effect) -> Sequence[Remark]:
+    def _switch(self, effect: Effect) -> Sequence[Note]:
         if effect not in self.services.suspended:
             return []
         name = _SWITCH[effect]
-        return [Remark(said=f"{name} is on: no {effect} is made", remedy=f"unset {name} once that is over")]
+        return [Note(message=f"{name} is on: no {effect.noun} is made", remedy=f"unset {name} once that is over")]
 
 
-def told(look: Callable[[], Examined], asked: GapKind = GapKind.INTEGRATION_DATABASE) -> Callable[[], Examined]:
+def as_result(
+    look: Callable[[], CheckResult], asked: GapKind = GapKind.INTEGRATION_DATABASE
+) -> Callable[[], CheckResult]:
     """The same look, for which what keeps us from looking is an answer too. ``asked``: whose provider it asks."""
 
-    def tell() -> Examined:
+    def tell() -> CheckResult:
         try:
             return look()
         except DatabaseUnreachable as error:
-            return Examined(faults=[unreachable_database(error)])
+            return CheckResult(faults=[database_fault(error)])
         except DatabaseDisagrees as error:
-            return Examined(faults=[disagreement(error)])
+            return CheckResult(faults=[schema_fault(error)])
         except ProviderFailure as failure:
             fault = replace(unreachable(asked, failure), remedy=_AWAY)
-            return Examined(faults=[fault])
+            return CheckResult(faults=[fault])
 
     return tell
 
@@ -158,12 +162,12 @@ def told(look: Callable[[], Examined], asked: GapKind = GapKind.INTEGRATION_DATA
 _AWAY = "see whether its host can be reached from here, past proxies and firewalls; try again"
 
 
-def sink_fault(reporter: Reporter | None) -> IntegrationFault | None:
+def sink_fault(notifier: Notifier | None) -> IntegrationFault | None:
     """Why nobody would hear, ``None`` if somebody would."""
-    if reporter is None:
-        remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that nobody can repair must be told"
-        return _deaf("no_dsn", "SENTRY_DSN is not set: nobody is told anything", remedy)
-    said = reporter.check()
+    if notifier is None:
+        remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that nobody can repair must be as_result"
+        return _deaf("no_dsn", "SENTRY_DSN is not set: nobody is as_result anything", remedy)
+    said = notifier.check()
     if not said:
         return None
     remedy = "compare SENTRY_DSN with Sentry's Client Keys, and see whether its host can be reached from here"
@@ -180,15 +184,15 @@ def _deaf(code: str, seen: str, remedy: str) -> IntegrationFault:
     return IntegrationFault(kind=GapKind.INTEGRATION_SENTRY, code=code, seen=seen, remedy=remedy)
 
 
-def _warnings(server: Server) -> Sequence[Remark]:
+def _warnings(server: ServerInfo) -> Sequence[Note]:
     found = []
     if NOTICEABLE <= abs(server.ahead) < UNUSABLE:
         said = f"the database's clock is {server.ahead.total_seconds():+.0f} s from this machine's"
-        found.append(Remark(said=said, remedy="keep both in step (NTP)"))
+        found.append(Note(message=said, remedy="keep both in step (NTP)"))
     if server.is_superuser:
         said = f"the role {server.role} is a superuser: no right and no policy is checked for it"
-        found.append(Remark(said=said, remedy="give us a role of our own: reconciler grants"))
+        found.append(Note(message=said, remedy="give us a role of our own: reconciler grants"))
     if server.major < OLDEST:
         said = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
-        found.append(Remark(said=said, remedy="upgrade it; 15 and 18 are tested"))
+        found.append(Note(message=said, remedy="upgrade it; 15 and 18 are tested"))
     return found

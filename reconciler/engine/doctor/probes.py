@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
-from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import DUPLICATE, Calendar, Clock, Delivery, OutgoingText, ProviderFailure, SmsGateway
+from reconciler.ports import DUPLICATE, Calendar, Clock, OutgoingSms, ProviderFailure, SmsDelivery, SmsGateway
 
 FAR_OFF = datetime(2090, 1, 2, 12, tzinfo=UTC)
 """Where nobody looks, and no booking is."""
@@ -24,7 +24,7 @@ VALID = timedelta(minutes=10)
 """A test text that comes later would only puzzle somebody."""
 
 
-def canary(calendar: Calendar, zone: str) -> Examined:
+def canary(calendar: Calendar, zone: str) -> CheckResult:
     """Insert, read and delete one private event; also what an earlier canary, killed in between, left behind.
 
     Raises:
@@ -41,7 +41,7 @@ def canary(calendar: Calendar, zone: str) -> Examined:
     if fault is None and ended.result is not Result.DONE:
         seen = f"the calendar does not delete a canary ({ended.code}); it stays on {FAR_OFF:%d %B %Y}"
         fault = _fault(ended.code, seen)
-    return Examined(faults=[fault] if fault else [], remarks=[Remark(said="canary written, read, deleted")])
+    return CheckResult(faults=[fault] if fault else [], notes=[Note(message="canary written, read, deleted")])
 
 
 def _canary(zone: str) -> EventBody:
@@ -72,15 +72,15 @@ def _written(calendar: Calendar, body: EventBody) -> IntegrationFault | None:
     return None
 
 
-def text_to(number: str, sms: SmsGateway, clock: Clock) -> Examined:
+def text_to(number: str, sms: SmsGateway, clock: Clock) -> CheckResult:
     """Send one marked text (``number``: E.164) and follow it until it has arrived or failed, a minute at most.
 
     Raises:
         ProviderFailure: the provider could not be asked how it fares.
     """
-    sent = sms.send(OutgoingText(number=number, body=TEXT, validity=VALID))
+    sent = sms.send(OutgoingSms(number=number, body=TEXT, validity=VALID))
     if sent.result is not Result.DONE or not sent.provider_id:
-        return Examined(faults=[_not_sent(sent)])
+        return CheckResult(faults=[_not_sent(sent)])
     began = clock.now()
     fares = sms.delivery(sent.provider_id)
     while not fares.is_final and clock.now() - began < PATIENCE:
@@ -89,16 +89,16 @@ def text_to(number: str, sms: SmsGateway, clock: Clock) -> Examined:
     return _followed(sent.provider_id, fares, clock.now() - began)
 
 
-def _followed(sid: str, fares: Delivery, took: timedelta) -> Examined:
+def _followed(sid: str, fares: SmsDelivery, took: timedelta) -> CheckResult:
     name, seconds = f"{sid[:6]}..", round(took.total_seconds())
     if fares.arrived:
-        return Examined(remarks=[Remark(said=f"{name} delivered to your phone after {seconds} s")])
+        return CheckResult(notes=[Note(message=f"{name} delivered to your phone after {seconds} s")])
     if fares.is_final:
         remedy = "look the code up in Twilio's error dictionary; customers' texts may fare alike"
         seen = f"{name} {fares.status} (error {fares.error or 'none given'})"
-        return Examined(faults=[_twilio(f"twilio:{fares.error or fares.status}", seen, remedy)])
+        return CheckResult(faults=[_twilio(f"twilio:{fares.error or fares.status}", seen, remedy)])
     remedy = "look at your phone; some carriers confirm nothing"
-    return Examined(remarks=[Remark(said=f"{name} is still {fares.status} after {seconds} s", remedy=remedy)])
+    return CheckResult(notes=[Note(message=f"{name} is still {fares.status} after {seconds} s", remedy=remedy)])
 
 
 def _not_sent(sent: Outcome) -> IntegrationFault:

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.doctor.checks import Doctor, sink_fault
+from reconciler.engine.doctor.checks import DoctorChecks, sink_fault
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import (
     clock_faults,
-    disagreement,
-    fault_of,
+    database_fault,
     is_blind,
+    provider_fault,
     record_faults,
-    rehearsed,
+    schema_fault,
     subject_of,
-    unreachable_database,
+    try_writes,
 )
-from reconciler.engine.repair.repairer import Mender
+from reconciler.engine.repair.repairer import Repairer
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 
@@ -30,36 +30,36 @@ def examine(job: str, services: Services) -> PassResult:
     A pass asks the same before its first repair, so what is found here blocks it, and what is mended unblocks it.
     """
     try:
-        return _act(job, services) if services.mandate.act else _look(job, services)
+        return _act(job, services) if services.mandate.act else _scan(job, services)
     except DatabaseUnreachable as error:
-        return _result(job, [unreachable_database(error)])
+        return _result(job, [database_fault(error)])
 
 
 def _result(job: str, faults: Sequence[IntegrationFault]) -> PassResult:
     return PassResult(job=job, kind=None, effect=None, plan=None, faults=tuple(dict.fromkeys(faults)))
 
 
-def _look(job: str, services: Services) -> PassResult:
+def _scan(job: str, services: Services) -> PassResult:
     """With the right to read and no other."""
     faults = list(clock_faults(services.store.clock_skew()))
     try:
         with services.store.reading() as tx:
-            for mender in Doctor(services, None).wanted:
-                faults += tx.bookings.faults(mender.effect, writing=False)
+            for repairer in DoctorChecks(services, None).wanted:
+                faults += tx.bookings.faults(repairer.effect, writing=False)
     except DatabaseDisagrees as error:
-        faults.append(disagreement(error))
+        faults.append(schema_fault(error))
     return _result(job, faults)
 
 
 def _act(job: str, services: Services) -> PassResult:
-    doctor, now = Doctor(services, services.reporter), services.clock.now()
+    doctor, now = DoctorChecks(services, services.notifier), services.clock.now()
     clock = clock_faults(services.store.clock_skew())
-    found = {subject_of(mender, services): _faults(mender, doctor, clock) for mender in doctor.wanted}
+    found = {subject_of(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.wanted}
     checked = {
-        subject_of(mender, services): _checked(mender, services, found[subject_of(mender, services)])
-        for mender in doctor.wanted
+        subject_of(repairer, services): _checked(repairer, services, found[subject_of(repairer, services)])
+        for repairer in doctor.wanted
     }
-    deaf = sink_fault(services.reporter)
+    deaf = sink_fault(services.notifier)
     sink = f"{SINK} {services.runner.scope}".rstrip()
     found[sink], checked[sink] = [deaf] if deaf else [], [GapKind.INTEGRATION_SENTRY]
     with services.store.writing() as tx:
@@ -72,24 +72,24 @@ def _act(job: str, services: Services) -> PassResult:
     return result
 
 
-def _faults(mender: Mender, doctor: Doctor, clock: Sequence[IntegrationFault]) -> list[IntegrationFault]:
+def _faults(repairer: Repairer, doctor: DoctorChecks, clock: Sequence[IntegrationFault]) -> list[IntegrationFault]:
     """In the order of a pass: what makes a look lie, then what would break a repair."""
     try:
-        faults = list(doctor.faults_of(mender))
+        faults = list(doctor.faults_of(repairer))
     except DatabaseDisagrees as error:
-        faults = [disagreement(error)]
-    if not may_repair(mender, doctor.services):
+        faults = [schema_fault(error)]
+    if not may_repair(repairer, doctor.services):
         return faults
     if not faults:
-        faults += rehearsed(mender, doctor.services).faults
+        faults += try_writes(repairer, doctor.services).faults
     # Whether ids belong to this calendar is asked of tables that can be read.
-    provider = None if is_blind(faults) else fault_of(mender)
+    provider = None if is_blind(faults) else provider_fault(repairer)
     return [*faults, *([provider] if provider else []), *clock]
 
 
-def _checked(mender: Mender, services: Services, faults: Sequence[IntegrationFault]) -> Sequence[GapKind]:
-    if not may_repair(mender, services):
+def _checked(repairer: Repairer, services: Services, faults: Sequence[IntegrationFault]) -> Sequence[GapKind]:
+    if not may_repair(repairer, services):
         return [GapKind.INTEGRATION_SCHEMA]
     if is_blind(faults):
         return [GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER]
-    return [GapKind.INTEGRATION_SCHEMA, mender.integration, GapKind.INTEGRATION_SCHEDULER]
+    return [GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER]

@@ -10,15 +10,15 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from reconciler.domain.alerting.alerts import Told
-from reconciler.domain.drill import Came, Drilled, DrillReport, Link, Tried
+from reconciler.domain.alerting.alerts import DeliveryStatus
+from reconciler.domain.drill import DrillAlert, DrillResult, Link, LinkResult, LinkStatus
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.doctor.checks import is_refusal
-from reconciler.engine.drill.scenario import Performance
+from reconciler.engine.drill.scenario import DrillScenario
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.repair.integration_faults import disagreement, record_faults, unreachable_database
+from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Clock, Services, Stage
+from reconciler.ports import Clock, DrillStage, Services
 
 Attempt = Callable[[], IntegrationFault | None]
 CHECKED = (GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER, GapKind.INTEGRATION_SENTRY)
@@ -49,31 +49,31 @@ def fire_drill(job: str, services: Services) -> PassResult:
             record_faults(tx, f"{job} {services.runner.scope}".rstrip(), recorded, well, now)
             tx.ledger.finish_run(run, now, result.exit_code.name.lower(), result.counts())
     except DatabaseUnreachable as error:
-        return replace(result, faults=(*result.faults, unreachable_database(error)))
+        return replace(result, faults=(*result.faults, database_fault(error)))
     return result
 
 
-def drill(stage: Stage) -> Drilled:
+def drill(stage: DrillStage) -> DrillResult:
     """Try every link; one that is broken leaves out those that stand on it."""
     attempts = _Attempts(stage.clock)
     attempts.make(Link.SCHEDULER, stage.try_schedule)
     planted: tuple[GapKind, ...] = ()
     # Whatever becomes of the connection, what was done there is undone.
     with suppress(DatabaseUnreachable), ExitStack() as stack:
-        performances: list[Performance] = []
+        scenarios: list[DrillScenario] = []
 
         def scan() -> IntegrationFault | None:
-            performances.append(Performance(stack.enter_context(stage.rehearsal())))
-            return performances[0].scan()
+            scenarios.append(DrillScenario(stack.enter_context(stage.environment())))
+            return scenarios[0].scan()
 
         attempts.make(Link.SCAN, scan)
-        for performance in performances:
-            planted = tuple(performance.planted)
-            attempts.make(Link.REPAIR, performance.repair, off=not performance.repairs, after=Link.SCAN)
-            attempts.make(Link.REPORT, performance.report, after=Link.REPAIR)
+        for scenario in scenarios:
+            planted = tuple(scenario.planted)
+            attempts.make(Link.REPAIR, scenario.repair, off=not scenario.repairs, after=Link.SCAN)
+            attempts.make(Link.REPORT, scenario.report, after=Link.REPAIR)
     attempts.leave_out(Link.REPAIR, Link.REPORT)
     attempts.make(Link.SINK, lambda: _sink(stage, planted))
-    return Drilled(tried=tuple(attempts.made[link] for link in Link), planted=planted)
+    return DrillResult(links=tuple(attempts.made[link] for link in Link), planted=planted)
 
 
 @dataclass(slots=True)
@@ -81,36 +81,36 @@ class _Attempts:
     """What came of each link so far."""
 
     clock: Clock
-    made: dict[Link, Tried] = field(default_factory=dict)
+    made: dict[Link, LinkResult] = field(default_factory=dict)
 
     def make(self, link: Link, attempt: Attempt, *, off: bool = False, after: Link | None = None) -> None:
         """Try a link, unless the one ``after`` which it comes is broken; ``off``: that it does nothing is as wanted."""
-        if after and (after not in self.made or self.made[after].came is Came.BROKEN):
+        if after and (after not in self.made or self.made[after].status is LinkStatus.BROKEN):
             return
         began = self.clock.now()
         try:
             fault = attempt()
         except DatabaseUnreachable as error:
-            fault = unreachable_database(error)
+            fault = database_fault(error)
         except DatabaseDisagrees as error:
-            fault = disagreement(error)
-        came = Came.BROKEN if fault else Came.OFF if off else Came.OK
-        self.made[link] = Tried(link=link, came=came, took=self.clock.now() - began, fault=fault)
+            fault = schema_fault(error)
+        came = LinkStatus.BROKEN if fault else LinkStatus.OFF if off else LinkStatus.OK
+        self.made[link] = LinkResult(link=link, status=came, took=self.clock.now() - began, fault=fault)
 
     def leave_out(self, *links: Link) -> None:
         """What was not tried until now could not be."""
         for link in links:
-            self.made.setdefault(link, Tried(link=link, came=Came.NOT_REACHED, took=timedelta(0)))
+            self.made.setdefault(link, LinkResult(link=link, status=LinkStatus.NOT_REACHED, took=timedelta(0)))
 
 
-def _sink(stage: Stage, planted: tuple[GapKind, ...]) -> IntegrationFault | None:
-    if stage.reporter is None:
+def _sink(stage: DrillStage, planted: tuple[GapKind, ...]) -> IntegrationFault | None:
+    if stage.notifier is None:
         seen = "SENTRY_DSN is not set: what is to be told waits in our ledger, and nobody hears of it"
         return _unheard("no_sink", seen, "set SENTRY_DSN")
-    told = stage.reporter.rehearse(DrillReport(id=uuid.uuid4().hex, planted=planted, at=stage.clock.now()))
-    if told is Told.ACCEPTED:
+    told = stage.notifier.send_test_event(DrillAlert(id=uuid.uuid4().hex, planted=planted, at=stage.clock.now()))
+    if told is DeliveryStatus.ACCEPTED:
         return None
-    code = stage.reporter.check() or told
+    code = stage.notifier.check() or told
     remedy = "check SENTRY_DSN (Settings, Client Keys), the way to its host, and its rate limits; the log has more"
     fault = _unheard(f"sink_{told}", f"Sentry did not accept the drill's event ({code})", remedy)
     return replace(fault, transient=not is_refusal(code))

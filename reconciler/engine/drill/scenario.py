@@ -1,4 +1,4 @@
-"""A performance of the passes on planted bookings, and what must have come of them."""
+"""A scenario of the passes on planted bookings, and what must have come of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,37 +8,37 @@ from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_event import EventBody
 from reconciler.domain.decide.policies import Deliver, Policy
-from reconciler.domain.decide.sms_settlement import carries
+from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.domain.decide.verdicts import LABELS
-from reconciler.domain.drill import Seed, rule_of
+from reconciler.domain.drill import DrillFixture, rule_of
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine import alerting
 from reconciler.engine.explain.explanation import REPAIRED_BY, WATCHED_BY
 from reconciler.engine.jobs import perform
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.repairer import LONG_AGO
-from reconciler.ports import Mandate, Rehearsal, Services, Transaction
+from reconciler.ports import DrillEnvironment, Mandate, Services, Transaction
 
 NUMBER = "+447700900999"
 """Set aside for drama (Ofcom): if a drill ever reached out, nobody would be there."""
 A_DAY = timedelta(days=1)
 SOME_DAYS = 7
-EFFECTS = {GapKind.SMS_MISSING: Effect.TEXT, GapKind.CALENDAR_MISSING: Effect.EVENT}
+EFFECTS = {GapKind.SMS_MISSING: Effect.SMS, GapKind.CALENDAR_MISSING: Effect.CALENDAR}
 MEND_COPIES = "look at the kind's rule in cron.yaml; `reconciler migrate` makes the drill's copies anew"
 
 
 @dataclass(slots=True)
-class Performance:
+class DrillScenario:
     """One drill's part on the database."""
 
-    rehearsal: Rehearsal
+    environment: DrillEnvironment
     planted: dict[GapKind, BookingId] = field(default_factory=dict)
     results: dict[GapKind, PassResult] = field(default_factory=dict)
     """By rule, of the passes that acted."""
 
     @property
     def services(self) -> Services:
-        return self.rehearsal.services
+        return self.environment.services
 
     @property
     def repairs(self) -> bool:
@@ -78,8 +78,8 @@ class Performance:
 
     def report(self) -> IntegrationFault | None:
         """Tell: each kind that was planted arrives, with its booking's reference."""
-        alerting.report(list(self.results.values()), self._services(act=True))
-        told = {(report.kind, one) for report in self.rehearsal.told for one in report.references}
+        alerting.send_alerts(list(self.results.values()), self._services(act=True))
+        told = {(report.kind, one) for report in self.environment.told for one in report.references}
         untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in told]
         if not untold:
             return None
@@ -95,12 +95,12 @@ class Performance:
         return faults
 
     def _plant(self, kinds: Sequence[GapKind]) -> None:
-        notice = self.services.texts.min_notice // A_DAY
+        notice = self.services.sms_policy.min_notice // A_DAY
         for number, kind in enumerate(kinds):
             lacks_event = rule_of(kind) is GapKind.CALENDAR_MISSING
             event_id = None if lacks_event else f"drill{number}"
-            seed = Seed(kind=kind, number=NUMBER, event_id=event_id, days=notice + SOME_DAYS + number)
-            self.planted[kind] = self.rehearsal.plant(seed)
+            seed = DrillFixture(kind=kind, number=NUMBER, event_id=event_id, days=notice + SOME_DAYS + number)
+            self.planted[kind] = self.environment.plant(seed)
         for number, (kind, booking) in enumerate(self.planted.items()):
             if rule_of(kind) is not GapKind.CALENDAR_MISSING:
                 self._put_events(booking, [f"drill{number}"])
@@ -110,10 +110,10 @@ class Performance:
     def _kinds(self) -> Iterable[GapKind]:
         """Of the rules that are on. Who may not mend an event does not look for several either."""
         services = self.services
-        if services.texts.policy is not Policy.OFF:
+        if services.sms_policy.policy is not Policy.OFF:
             yield GapKind.SMS_MISSING
-        yield from (kind for kind in (GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN) if kind in services.watched)
-        if services.events.policy is not Policy.OFF:
+        yield from (kind for kind in (GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN) if kind in services.report_only)
+        if services.calendar_policy.policy is not Policy.OFF:
             yield GapKind.CALENDAR_MISSING
         if self._may_mend(GapKind.CALENDAR_MISSING):
             yield GapKind.CALENDAR_DUPLICATE
@@ -124,7 +124,7 @@ class Performance:
         with self.services.store.reading() as tx:
             found = tx.bookings.findings(GapKind.CALENDAR_MISSING, now, LONG_AGO, [booking]).get(booking)
         if calendar and found and found.booking.starts_at:
-            body: EventBody = calendar_event.body(found.booking, self.services.events, "", 1)
+            body: EventBody = calendar_event.body(found.booking, self.services.calendar_policy, "", 1)
             for event_id in ids:
                 calendar.insert(replace(body, id=event_id))
 
@@ -135,11 +135,11 @@ class Performance:
         return {result.kind: result for result in results if result.kind in wanted}
 
     def _services(self, *, act: bool) -> Services:
-        return replace(self.services, mandate=Mandate(act=act, ceiling=len(self.planted)))
+        return replace(self.services, mandate=Mandate(act=act, max_repairs=len(self.planted)))
 
     def _may_mend(self, kind: GapKind) -> bool:
         services = self.services
-        policy = services.texts.policy if kind is GapKind.SMS_MISSING else services.events.policy
+        policy = services.sms_policy.policy if kind is GapKind.SMS_MISSING else services.calendar_policy.policy
         return services.repairs is policy is Policy.REPAIR
 
     def _unseen(self, rule: GapKind, result: PassResult) -> IntegrationFault | None:
@@ -169,20 +169,20 @@ class Performance:
 
     def _text_not_as_wanted(self, tx: Transaction, booking: BookingId) -> str:
         sent = self.services.sms.sent_to(NUMBER).texts if self.services.sms else ()
-        ours = [text.sid for text in sent if carries(text.body, reference(booking))]
+        ours = [text.sid for text in sent if contains_reference(text.body, reference(booking))]
         rows = [(row.status, row.provider_id) for row in tx.bookings.queued(booking)]
-        if self.services.texts.deliver is Deliver.APPLICATION:
+        if self.services.sms_policy.deliver is Deliver.APPLICATION:
             return "" if not sent and [status for status, _ in rows] == ["approved"] else "its text was not handed over"
         return "" if len(ours) == len(sent) == 1 and rows == [("sent", ours[0])] else "its text was not sent once"
 
     def _named(self, fault: IntegrationFault) -> IntegrationFault:
         """The fault as one of the application's tables, of which the copy has everything."""
-        own = self.rehearsal.by_its_own_name
+        own = self.environment.with_table_names
         return replace(fault, seen=own(fault.seen), remedy=own(fault.remedy), sql=own(fault.sql))
 
 
 def _became(result: PassResult) -> str:
-    said = [f"{became} {LABELS.get(reason, reason)}".rstrip() for became, reason in result.mended]
+    said = [f"{became} {LABELS.get(reason, reason)}".rstrip() for became, reason in result.attempts]
     waits = [d.verdict.reason for d in result.plan.decisions if d.verdict.reason] if result.plan else []
     said += [LABELS.get(reason, reason) for reason in waits]
     return f" ({', '.join(said)})" if said else ""

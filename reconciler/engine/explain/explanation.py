@@ -12,32 +12,32 @@ from reconciler.domain.decide.verdicts import (
     Check,
     Condition,
     Finding,
-    Standing,
     Verdict,
+    VerdictStatus,
     failed_condition,
-    first_in_the_way,
+    first_blocking,
     refused,
 )
 from reconciler.domain.explain.queued_text import QueuedText
-from reconciler.domain.explain.remediation import Lever
+from reconciler.domain.explain.remediation import RequiredChange
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
-from reconciler.engine.explain.remediation import Levers
+from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.planning import begun_of, known_of, may_repair, pass_checks
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
-from reconciler.engine.repair.calendar import Events
+from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.integration_faults import subject_of
-from reconciler.engine.repair.repairer import LONG_AGO, Mender, Scope
-from reconciler.engine.repair.sms import Texts
+from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
+from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.errors import SQLSTATE
 from reconciler.ports import Services, Transaction
 
-REPAIRED_BY = {GapKind.SMS_MISSING: "missing_sms", GapKind.CALENDAR_MISSING: "missing_events"}
+REPAIRED_BY = {GapKind.SMS_MISSING: "sms_missing", GapKind.CALENDAR_MISSING: "calendar_missing"}
 WATCHED_BY = "sms_delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleExplained:
+class RuleExplanation:
     """One rule: the verdict of the next pass that looks at the booking, and everything it asks on the way there."""
 
     kind: GapKind
@@ -47,18 +47,18 @@ class RuleExplained:
     conditions: Mapping[Condition, bool]
     checks: Sequence[Check]
     """Refusals and holds; empty where a condition decides, or the rule only reports."""
-    levers: Sequence[Lever]
+    required_changes: Sequence[RequiredChange]
     """What would take out of the way what decided; empty where nothing is, or where nothing would."""
     in_sight: bool
-    """Whether each pass looks at it; else it is older than ``lookback``, and the first pass of a day does."""
+    """Whether each pass looks at it; else it is older than ``scan_window``, and the first pass of a day does."""
     gap: Gap | None
     """As our ledger has it since the last pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explanation:
     booking: Booking
-    rules: Sequence[RuleExplained]
+    rules: Sequence[RuleExplanation]
     texts: Sequence[QueuedText]
     history: Sequence[Intent]
 
@@ -69,7 +69,7 @@ def beginning_with(prefix: str, most: int, services: Services) -> Sequence[Booki
         return tx.bookings.beginning_with(prefix, most)
 
 
-def explain(booking: BookingId, services: Services) -> Explained | None:
+def explain(booking: BookingId, services: Services) -> Explanation | None:
     """Everything about one booking, from one consistent view; ``None`` if it is gone or none of ours.
 
     Nothing is asked of a provider: the next pass does, and may find more.
@@ -78,7 +78,7 @@ def explain(booking: BookingId, services: Services) -> Explained | None:
     return explained
 
 
-def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[tuple[BookingId, Explained | None]]:
+def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[tuple[BookingId, Explanation | None]]:
     """The same for each of them, from one view for all."""
     now = services.clock.now()
     with services.store.reading() as tx:
@@ -91,16 +91,16 @@ def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[
 
 
 def _together(
-    rules: Sequence[RuleExplained], texts: Sequence[QueuedText], history: Sequence[Intent]
-) -> Explained | None:
-    return Explained(booking=rules[0].booking, rules=rules, texts=texts, history=history) if rules else None
+    rules: Sequence[RuleExplanation], texts: Sequence[QueuedText], history: Sequence[Intent]
+) -> Explanation | None:
+    return Explanation(booking=rules[0].booking, rules=rules, texts=texts, history=history) if rules else None
 
 
 def _asked(services: Services) -> list[GapKind]:
     off = {
-        GapKind.SMS_MISSING: services.texts.policy is Policy.OFF,
-        GapKind.CALENDAR_MISSING: services.events.policy is Policy.OFF,
-        **{kind: kind not in services.watched for kind in REPORTED},
+        GapKind.SMS_MISSING: services.sms_policy.policy is Policy.OFF,
+        GapKind.CALENDAR_MISSING: services.calendar_policy.policy is Policy.OFF,
+        **{kind: kind not in services.report_only for kind in REPORTED},
     }
     return [kind for kind in (*REPAIRED_BY, *REPORTED) if not off[kind]]
 
@@ -113,7 +113,7 @@ class _Rule:
     services: Services
     now: datetime
     kind: GapKind
-    mender: Mender | None
+    repairer: Repairer | None
     """``None`` for a rule that only reports."""
     scope: Scope
     oldest: datetime
@@ -124,26 +124,26 @@ class _Rule:
 
     @classmethod
     def of(cls, tx: Transaction, kind: GapKind, services: Services, now: datetime) -> "_Rule":
-        mender = _mender(kind, services)
+        repairer = _repairer(kind, services)
         scope, full = scope_of(tx, _job(kind), services, now)
         has_ledger = tx.ledger.exists()
         gaps = tx.ledger.open_gaps(kind) if has_ledger else ()
-        begun = begun_of(tx, mender) if has_ledger and mender else ()
+        begun = begun_of(tx, repairer) if has_ledger and repairer else ()
         return cls(
             tx=tx,
             services=services,
             now=now,
             kind=kind,
-            mender=mender,
+            repairer=repairer,
             scope=scope,
             oldest=oldest_of(scope, services, now, full=full),
             gaps={BookingId(gap.about): gap for gap in gaps},
             begun={intent.booking for intent in begun},
             known=known_of(gaps, begun),
-            faults=_faults(tx, mender, services) if mender else (),
+            faults=_faults(tx, repairer, services) if repairer else (),
         )
 
-    def explained(self, booking: BookingId) -> RuleExplained | None:
+    def explained(self, booking: BookingId) -> RuleExplanation | None:
         """``None`` for a booking that is gone or none of ours."""
         # As in a pass: what was begun is brought to its end, however old its booking is.
         since = LONG_AGO if booking in self.begun else self.scope.since
@@ -151,14 +151,14 @@ class _Rule:
         if finding is None:
             return None
         verdict, checks, found = self._judged(finding, since)
-        return RuleExplained(
+        return RuleExplanation(
             kind=self.kind,
             job=_job(self.kind),
             booking=finding.booking,
             verdict=verdict,
             conditions=self.tx.bookings.conditions(self.kind, self.now, since, booking),
             checks=checks,
-            levers=found,
+            required_changes=found,
             in_sight=booking in self.known or self._is_in_the_window(finding.booking),
             gap=self.gaps.get(booking),
         )
@@ -167,32 +167,34 @@ class _Rule:
         # Of those that do not say when they were made, none is too old to be looked at.
         return booking.created_at >= self.oldest or booking.created_at <= LONG_AGO
 
-    def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[Lever]]:
+    def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
         """The verdict as a pass would give it, all that it asks of the booking and of itself, and what would help."""
         if finding.failed:
             verdict = failed_condition(finding.failed)
-            is_fine = verdict.standing is Standing.FINE
+            is_fine = verdict.standing is VerdictStatus.OK
             return verdict, (), () if is_fine else self._of_condition(finding.booking, finding.failed, since)
-        if self.mender is None:
-            levers = self._of_condition(finding.booking, CONDITIONS[self.kind][-1], since)
-            return refused(REPORTED[self.kind]), (), levers
-        return self._weighed(self.mender, finding.booking)
+        if self.repairer is None:
+            required_changes = self._of_condition(finding.booking, CONDITIONS[self.kind][-1], since)
+            return refused(REPORTED[self.kind]), (), required_changes
+        return self._weighed(self.repairer, finding.booking)
 
-    def _of_condition(self, booking: Booking, condition: Condition, since: datetime) -> Sequence[Lever]:
-        return self.tx.bookings.levers(self.kind, condition, self.now, since, booking.id)
+    def _of_condition(self, booking: Booking, condition: Condition, since: datetime) -> Sequence[RequiredChange]:
+        return self.tx.bookings.required_changes(self.kind, condition, self.now, since, booking.id)
 
-    def _weighed(self, mender: Mender, booking: Booking) -> tuple[Verdict, Sequence[Check], Sequence[Lever]]:
+    def _weighed(
+        self, repairer: Repairer, booking: Booking
+    ) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
         tx, now, last = self.tx, self.now, None
         if tx.ledger.exists():
-            last = tx.ledger.last_intents(mender.effect, [booking.id], mender.final_triggers).get(booking.id)
-        of_the_pass = list(pass_checks(mender, self.services, self.faults))
-        checks = [*mender.checks(tx, self.scope, booking, last, now), *of_the_pass]
-        (decision,) = mender.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
+            last = tx.ledger.last_intents(repairer.effect, [booking.id], repairer.final_triggers).get(booking.id)
+        of_the_pass = list(pass_checks(repairer, self.services, self.faults))
+        checks = [*repairer.checks(tx, self.scope, booking, last, now), *of_the_pass]
+        (decision,) = repairer.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
         verdict = decision.verdict
-        if verdict.standing is Standing.REPAIR:
-            verdict = first_in_the_way(of_the_pass, verdict.cause or Cause.BLOCKED)
+        if verdict.standing is VerdictStatus.REPAIRABLE:
+            verdict = first_blocking(of_the_pass, verdict.cause or Cause.BLOCKED)
         deciding = next((check for check in checks if check.verdict), None)
-        known = Levers(tx=tx, services=self.services, mender=mender, booking=booking, last=last, now=now)
+        known = RemediationFinder(tx=tx, services=self.services, repairer=repairer, booking=booking, last=last, now=now)
         return verdict, checks, known.of(deciding) if deciding else ()
 
 
@@ -200,26 +202,26 @@ def _job(kind: GapKind) -> str:
     return REPAIRED_BY.get(kind, WATCHED_BY)
 
 
-def _mender(kind: GapKind, services: Services) -> Mender | None:
+def _repairer(kind: GapKind, services: Services) -> Repairer | None:
     if kind in REPORTED:
         return None
-    return Texts(services) if kind is GapKind.SMS_MISSING else Events(services)
+    return SmsRepairer(services) if kind is GapKind.SMS_MISSING else CalendarRepairer(services)
 
 
-def _faults(tx: Transaction, mender: Mender, services: Services) -> Sequence[IntegrationFault]:
+def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence[IntegrationFault]:
     """What is wrong in the database, and what the last pass found broken that no look can see: the next one asks again.
 
     A role that may only read sees with its own eyes, and knows the rest from the ledger.
     """
     has_ledger = tx.ledger.exists()
     ours = has_ledger and tx.ledger.is_ours_to_write()
-    seen = list(tx.bookings.faults(mender.effect, writing=ours and may_repair(mender, services)))
+    seen = list(tx.bookings.faults(repairer.effect, writing=ours and may_repair(repairer, services)))
     if not has_ledger:
         return seen
-    about = subject_of(mender, services)
+    about = subject_of(repairer, services)
     known = [
         gap
-        for kind in (GapKind.INTEGRATION_SCHEMA, mender.integration, GapKind.INTEGRATION_SCHEDULER)
+        for kind in (GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER)
         for gap in tx.ledger.open_gaps(kind)
         if gap.about == about and not (ours and _is_seen_again(gap))
     ]

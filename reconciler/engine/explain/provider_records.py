@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.domain.bookings import Booking
-from reconciler.domain.decide.sms_settlement import carries
+from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.ports import ProviderFailure, Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One line of what a provider said; codes, ids and times."""
+class ProviderRecord:
+    """One line of what a provider message; codes, ids and times."""
 
     provider: str
-    said: str
+    message: str
 
 
-def ask(booking: Booking, services: Services) -> Iterator[Record]:
+def ask(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
     """Twilio's messages that carry the reference, and the event that the booking names.
 
     A provider that cannot be asked is a line too.
@@ -25,32 +25,36 @@ def ask(booking: Booking, services: Services) -> Iterator[Record]:
         try:
             yield from _texts(booking, services)
         except ProviderFailure as failure:
-            yield Record(provider="twilio", said=f"could not be asked ({failure.outcome.code})")
+            yield ProviderRecord(provider="twilio", message=f"could not be asked ({failure.outcome.code})")
     if services.calendar:
         try:
             yield from _event(booking, services)
         except ProviderFailure as failure:
-            yield Record(provider="google", said=f"could not be asked ({failure.outcome.code})")
+            yield ProviderRecord(provider="google", message=f"could not be asked ({failure.outcome.code})")
 
 
-def _texts(booking: Booking, services: Services) -> Iterator[Record]:
+def _texts(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
     number = services.phones.e164(booking.phones[0]) if booking.phones else None
     if number is None or services.sms is None:
-        yield Record(provider="twilio", said="no usable number to ask for")
+        yield ProviderRecord(provider="twilio", message="no usable number to ask for")
         return
     trail = services.sms.sent_to(number)
-    ours = [text for text in trail.texts if carries(text.body.lower(), booking.reference.lower())]
+    ours = [text for text in trail.texts if contains_reference(text.body.lower(), booking.reference.lower())]
     for text in ours:
-        yield Record(provider="twilio", said=f"{text.sid} {text.status}, made {text.made_at:%Y-%m-%d %H:%M}Z")
+        yield ProviderRecord(
+            provider="twilio", message=f"{text.sid} {text.status}, made {text.made_at:%Y-%m-%d %H:%M}Z"
+        )
     if not ours:
         more = "" if trail.complete else "; there are more than were read"
-        yield Record(provider="twilio", said=f"no message to its number carries {booking.reference}{more}")
+        yield ProviderRecord(
+            provider="twilio", message=f"no message to its number contains_reference {booking.reference}{more}"
+        )
 
 
-def _event(booking: Booking, services: Services) -> Iterator[Record]:
+def _event(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
     if booking.event_id is None or services.calendar is None:
-        yield Record(provider="google", said="the booking names no event")
+        yield ProviderRecord(provider="google", message="the booking names no event")
         return
     found = services.calendar.get(booking.event_id)
     state = "is not there" if found is None else "is there" if found.live else "was deleted"
-    yield Record(provider="google", said=f"event {booking.event_id[:12]}.. {state}")
+    yield ProviderRecord(provider="google", message=f"event {booking.event_id[:12]}.. {state}")

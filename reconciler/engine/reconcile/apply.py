@@ -8,51 +8,51 @@ from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Intent
-from reconciler.engine.reconcile.planning import Survey
+from reconciler.engine.reconcile.planning import PassPlan
 from reconciler.engine.reconcile.record import plan_repair
-from reconciler.engine.reconcile.results import Became, Mended
-from reconciler.engine.repair.repairer import Mender, Scope
+from reconciler.engine.repair.repairer import Repairer, Scope
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 
 
-def repairs(mender: Mender, services: Services, plan: Plan, seen: Survey) -> Iterator[Mended]:
+def repairs(repairer: Repairer, services: Services, plan: Plan, seen: PassPlan) -> Iterator[AttemptResult]:
     """The end of each attempt, in the order in which they happened.
 
-    A booking that only looked repairable (it was mended, moved or locked meanwhile) costs nothing of the cap.
+    A booking that only looked repairable (it was attempts, moved or locked meanwhile) costs nothing of the cap.
     """
-    ends_at = services.clock.now() + mender.limits.budget
+    ends_at = services.clock.now() + repairer.limits.budget
     with services.store.reading() as tx:
         begun_at = tx.ledger.now()
     if services.span:
-        claims = _one_by_one(mender, services, seen, plan.repairs, begun_at)
+        claims = _one_by_one(repairer, services, seen, plan.repairs, begun_at)
     else:
-        claims = _any(mender, services, [decision.booking.id for decision in plan.repairs], begun_at)
+        claims = _any(repairer, services, [decision.booking.id for decision in plan.repairs], begun_at)
     acted = 0
-    while acted < mender.limits.repairs and services.clock.now() < ends_at and not services.stopping():
+    while acted < repairer.limits.repairs and services.clock.now() < ends_at and not services.stopping():
         intent = next(claims, None)
         if intent is None:
             return
-        end = _mend(mender, services, intent, seen.scope)
+        end = _attempt(repairer, services, intent, seen.scope)
         yield end
-        acted += end.outcome is not None or end.became.is_repaired
+        acted += end.outcome is not None or end.status.is_repaired
         if end.stops_pass:
             return
 
 
-def _any(mender: Mender, services: Services, wanted: Sequence[BookingId], begun_at: datetime) -> Iterator[Intent]:
+def _any(repairer: Repairer, services: Services, wanted: Sequence[BookingId], begun_at: datetime) -> Iterator[Intent]:
     """A pass claims what was planned, whoever planned it, the least recently examined first: nothing starves."""
     while wanted:
         now = services.clock.now()
         with services.store.writing() as tx:
-            intent = tx.ledger.claim(mender.effect, wanted, begun_at, mender.limits.lease, now)
+            intent = tx.ledger.claim(repairer.effect, wanted, begun_at, repairer.limits.lease, now)
         if intent is None:
             return
         yield intent
 
 
 def _one_by_one(
-    mender: Mender, services: Services, seen: Survey, wanted: Sequence[Decision], begun_at: datetime
+    repairer: Repairer, services: Services, seen: PassPlan, wanted: Sequence[Decision], begun_at: datetime
 ) -> Iterator[Intent]:
     """A backfill goes from the oldest booking on; each is planned and claimed in one transaction, or is another's."""
     for decision in wanted:
@@ -60,27 +60,27 @@ def _one_by_one(
             return
         now = services.clock.now()
         with services.store.writing() as tx:
-            plan_repair(tx, mender, seen, decision, now)
-            intent = tx.ledger.claim(mender.effect, [decision.booking.id], begun_at, mender.limits.lease, now)
+            plan_repair(tx, repairer, seen, decision, now)
+            intent = tx.ledger.claim(repairer.effect, [decision.booking.id], begun_at, repairer.limits.lease, now)
         if intent:
             yield intent
 
 
-def _mend(mender: Mender, services: Services, intent: Intent, scope: Scope) -> Mended:
+def _attempt(repairer: Repairer, services: Services, intent: Intent, scope: Scope) -> AttemptResult:
     """One booking must not stop the others: a row that the database will not have, a lock held too long, a bug."""
     try:
-        return mender.mend(intent, scope)
+        return repairer.repair(intent, scope)
     except DatabaseBusy:
-        end = Mended(became=Became.HELD, reason=Hold.BUSY)
+        end = AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
     except DatabaseDisagrees as error:
-        end = Mended(became=Became.BLOCKED, reason=error.code)
+        end = AttemptResult(status=AttemptStatus.BLOCKED, reason=error.code)
     except DatabaseUnreachable:
         raise
     except Exception as error:  # noqa: BLE001 - not hidden: the pass raises it once the other bookings are done
-        end = Mended(became=Became.CRASHED, reason=type(error).__name__, crash=error)
+        end = AttemptResult(status=AttemptStatus.CRASHED, reason=type(error).__name__, crash=error)
     now = services.clock.now()
     with services.store.writing() as tx:
         tx.ledger.release(intent, end.reason, now)
-        if end.became is not Became.HELD:
-            tx.ledger.record_gap(mender.kind, intent.booking, Cause.BLOCKED, end.reason, now)
+        if end.status is not AttemptStatus.HELD:
+            tx.ledger.record_gap(repairer.kind, intent.booking, Cause.BLOCKED, end.reason, now)
     return end

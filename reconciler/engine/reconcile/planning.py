@@ -5,78 +5,81 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import EVERYTHING, Plan, Tripped, trips
+from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan, check_breaker
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.verdicts import Check, Hold, check
 from reconciler.domain.gaps import Cause, Gap, IntegrationFault
 from reconciler.domain.intents import Intent, State
-from reconciler.engine.reconcile.scan import look, oldest_of, scope_of
-from reconciler.engine.repair.repairer import Mender, Scope
+from reconciler.engine.reconcile.scan import oldest_of, scan, scope_of
+from reconciler.engine.repair.repairer import Repairer, Scope
 from reconciler.ports import Services, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class PassPlan:
     """What was seen and what follows from it; nothing has happened yet."""
 
     scope: Scope
     full: bool
     faults: tuple[IntegrationFault, ...]
     plan: Plan | None
-    tripped: Tripped | None = None
+    breaker_trip: BreakerTrip | None = None
     intents: Mapping[BookingId, Intent]
-    mended_otherwise: Mapping[BookingId, str]
+    resolved_otherwise: Mapping[BookingId, str]
     """Bookings with an open gap or a planned intent whose rule holds now, and the condition that says so."""
 
 
-def survey(tx: Transaction, job: str, mender: Mender, services: Services, now: datetime) -> Survey:
-    acting = services.mandate.act and may_repair(mender, services)
-    faults = tuple(tx.bookings.faults(mender.effect, writing=acting))
+def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: Services, now: datetime) -> PassPlan:
+    acting = services.mandate.act and may_repair(repairer, services)
+    faults = tuple(tx.bookings.faults(repairer.effect, writing=acting))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
-        return Survey(scope=scope, full=full, faults=faults, plan=None, intents={}, mended_otherwise={})
+        return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
-    begun = begun_of(tx, mender) if has_ledger else []
-    known = known_of(tx.ledger.open_gaps(mender.kind), begun) if has_ledger and services.span is None else set()
+    begun = begun_of(tx, repairer) if has_ledger else []
+    known = known_of(tx.ledger.open_gaps(repairer.kind), begun) if has_ledger and services.span is None else set()
     oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
-    seen = look(tx, mender.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
+    seen = scan(tx, repairer.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
     ids = [booking.id for booking in seen.broken]
-    intents = tx.ledger.last_intents(mender.effect, ids, mender.final_triggers) if has_ledger else {}
+    intents = tx.ledger.last_intents(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
     plan = Plan(
-        kind=mender.kind,
-        looked_at=seen.looked_at,
+        kind=repairer.kind,
+        checked=seen.checked,
         by_condition=seen.by_condition,
-        decisions=mender.decide(tx, scope, seen.broken, intents, now),
-        past=tx.bookings.past(mender.kind, now, oldest, span) if services.span else 0,
+        decisions=repairer.decide(tx, scope, seen.broken, intents, now),
+        past=tx.bookings.past(repairer.kind, now, oldest, span) if services.span else 0,
     )
-    plan, tripped = _held_back(plan, mender, services, faults)
-    return Survey(
+    plan, breaker_trip = _held_back(plan, repairer, services, faults)
+    return PassPlan(
         scope=scope,
         full=full,
         faults=faults,
         plan=plan,
-        tripped=tripped,
+        breaker_trip=breaker_trip,
         intents=intents,
-        mended_otherwise=seen.over,
+        resolved_otherwise=seen.over,
     )
 
 
-def blind(fault: IntegrationFault, now: datetime) -> Survey:
+def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
     """What is left of a look that the database refused."""
     scope = Scope(since=now, installation="")
-    return Survey(scope=scope, full=False, faults=(fault,), plan=None, intents={}, mended_otherwise={})
+    return PassPlan(scope=scope, full=False, faults=(fault,), plan=None, intents={}, resolved_otherwise={})
 
 
-def may_repair(mender: Mender, services: Services) -> bool:
-    return Policy.REPAIR is mender.policy is services.repairs
+def may_repair(repairer: Repairer, services: Services) -> bool:
+    return Policy.REPAIR is repairer.policy is services.repairs
 
 
-def pass_checks(mender: Mender, services: Services, faults: Collection[IntegrationFault]) -> Iterator[Check]:
+def pass_checks(repairer: Repairer, services: Services, faults: Collection[IntegrationFault]) -> Iterator[Check]:
     """What holds back every repair of an effect, the most fundamental first."""
-    policy = mender.policy if services.repairs is Policy.REPAIR else f"repairs: {services.repairs}"
+    policy = repairer.policy if services.repairs is Policy.REPAIR else f"repairs: {services.repairs}"
     seen = {
-        Hold.POLICY: (policy, not may_repair(mender, services)),
-        Hold.SUSPENDED: ("on" if mender.effect in services.suspended else "off", mender.effect in services.suspended),
+        Hold.POLICY: (policy, not may_repair(repairer, services)),
+        Hold.SUSPENDED: (
+            "on" if repairer.effect in services.suspended else "off",
+            repairer.effect in services.suspended,
+        ),
         Hold.INTEGRATION: (", ".join(sorted({fault.code for fault in faults})) or "well", bool(faults)),
     }
     for name, (said, applies) in seen.items():
@@ -90,19 +93,19 @@ def known_of(gaps: Collection[Gap], begun: Sequence[Intent]) -> set[BookingId]:
     }
 
 
-def begun_of(tx: Transaction, mender: Mender) -> list[Intent]:
+def begun_of(tx: Transaction, repairer: Repairer) -> list[Intent]:
     """What has not come to its end."""
     open_states = [state for state in State if not state.is_final]
-    return [intent for state in open_states for intent in tx.ledger.in_state(mender.effect, state)]
+    return [intent for state in open_states for intent in tx.ledger.in_state(repairer.effect, state)]
 
 
 def _held_back(
-    plan: Plan, mender: Mender, services: Services, faults: Collection[IntegrationFault]
-) -> tuple[Plan, Tripped | None]:
+    plan: Plan, repairer: Repairer, services: Services, faults: Collection[IntegrationFault]
+) -> tuple[Plan, BreakerTrip | None]:
     """The holds that stop a whole plan, the most fundamental first."""
-    hold = next((check for check in pass_checks(mender, services, faults) if check.verdict), None)
+    hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
     if hold:
         name = Hold(hold.name)
         return plan.holding(name, Cause.BLOCKED if name is Hold.INTEGRATION else None), None
-    tripped = trips(plan, mender.limits.breaker, services.mandate.ceiling)
-    return (plan.holding(Hold.BREAKER, Cause.BREAKER), tripped) if tripped else (plan, None)
+    breaker_trip = check_breaker(plan, repairer.limits.breaker, services.mandate.max_repairs)
+    return (plan.holding(Hold.BREAKER, Cause.BREAKER), breaker_trip) if breaker_trip else (plan, None)

@@ -4,44 +4,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.reconcile.planning import Survey, may_repair
-from reconciler.engine.repair.integration_faults import clock_faults, fault_of, is_blind, rehearsed, subject_of
-from reconciler.engine.repair.repairer import Mender
+from reconciler.engine.reconcile.planning import PassPlan, may_repair
+from reconciler.engine.repair.integration_faults import clock_faults, is_blind, provider_fault, subject_of, try_writes
+from reconciler.engine.repair.repairer import Repairer
 from reconciler.ports import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class PreflightResult:
     faults: Sequence[IntegrationFault]
     checked: Sequence[GapKind]
     """Of these it is known now whether they are well."""
 
 
-def in_the_way(mender: Mender, services: Services, seen: Survey, met: Sequence[IntegrationFault]) -> Way:
+def run_preflight(
+    repairer: Repairer, services: Services, seen: PassPlan, met: Sequence[IntegrationFault]
+) -> PreflightResult:
     """Asked when there is something to repair, and of what was broken: then it says when that is over.
 
     ``met``: what settling and sweeping met on the way.
     """
-    schema, provider, clock = GapKind.INTEGRATION_SCHEMA, mender.integration, GapKind.INTEGRATION_SCHEDULER
-    if not may_repair(mender, services):
+    schema, provider, clock = GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER
+    if not may_repair(repairer, services):
         # Nothing is asked of a provider that nothing may be sent to: it cannot be in the way either.
-        return Way(faults=(), checked=(schema, provider, clock))
-    broken = _broken(mender, services, (schema, provider, clock))
+        return PreflightResult(faults=(), checked=(schema, provider, clock))
+    broken = _broken(repairer, services, (schema, provider, clock))
     repairs = bool(seen.plan and seen.plan.repairs)
     found = [fault for fault in met if fault.kind is provider][:1]
     checked = [schema]
     if found or repairs or (provider in broken and not is_blind(seen.faults)):
         checked.append(provider)
-        found = found or [fault for fault in [fault_of(mender)] if fault]
+        found = found or [fault for fault in [provider_fault(repairer)] if fault]
     if not seen.faults and (repairs or schema in broken):
-        found += rehearsed(mender, services).faults
+        found += try_writes(repairer, services).faults
     if repairs or clock in broken:
         checked.append(clock)
         found += clock_faults(services.store.clock_skew())
-    return Way(faults=found, checked=checked)
+    return PreflightResult(faults=found, checked=checked)
 
 
-def _broken(mender: Mender, services: Services, kinds: Sequence[GapKind]) -> set[GapKind]:
-    about = subject_of(mender, services)
+def _broken(repairer: Repairer, services: Services, kinds: Sequence[GapKind]) -> set[GapKind]:
+    about = subject_of(repairer, services)
     with services.store.reading() as tx:
         return {kind for kind in kinds if any(gap.about == about for gap in tx.ledger.open_gaps(kind))}

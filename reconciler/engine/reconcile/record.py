@@ -7,59 +7,66 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.domain.decide.plan import Decision
-from reconciler.domain.decide.verdicts import Standing
+from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.intents import State
-from reconciler.engine.reconcile.planning import Survey
-from reconciler.engine.repair.repairer import Mender
+from reconciler.engine.reconcile.planning import PassPlan
+from reconciler.engine.repair.repairer import Repairer
 from reconciler.ports import NewIntent, Transaction
 
 
-def record_plan(tx: Transaction, mender: Mender, seen: Survey, now: datetime) -> None:
-    decisions = _still_true(tx, mender, seen, seen.plan.decisions if seen.plan else ())
-    _plan(tx, mender, decisions, now)
+def record_plan(tx: Transaction, repairer: Repairer, seen: PassPlan, now: datetime) -> None:
+    decisions = _still_true(tx, repairer, seen, seen.plan.decisions if seen.plan else ())
+    _plan(tx, repairer, decisions, now)
     dropped = {d.booking.id: d.verdict.reason for d in decisions if _drops_planned(d, seen)}
-    tx.ledger.drop_planned(mender.effect, {**seen.mended_otherwise, **dropped}, now)
-    _record_gaps(tx, mender, seen, decisions, now)
+    tx.ledger.drop_planned(repairer.effect, {**seen.resolved_otherwise, **dropped}, now)
+    _record_gaps(tx, repairer, seen, decisions, now)
 
 
-def record_gaps(tx: Transaction, mender: Mender, seen: Survey, now: datetime) -> None:
+def record_gaps(tx: Transaction, repairer: Repairer, seen: PassPlan, now: datetime) -> None:
     """The part of a plan that a backfill writes down at once.
 
     Its intents follow one by one (``plan_repair``): a pass would drop what it finds planned and unclaimed and would not
     have planned itself, such as a booking from before ``since``.
     """
-    _record_gaps(tx, mender, seen, _still_true(tx, mender, seen, seen.plan.decisions if seen.plan else ()), now)
+    _record_gaps(tx, repairer, seen, _still_true(tx, repairer, seen, seen.plan.decisions if seen.plan else ()), now)
 
 
-def plan_repair(tx: Transaction, mender: Mender, seen: Survey, decision: Decision, now: datetime) -> None:
+def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: Decision, now: datetime) -> None:
     """Plan one repair, unless another pass has acted upon its booking since we looked."""
-    _plan(tx, mender, _still_true(tx, mender, seen, [decision]), now)
+    _plan(tx, repairer, _still_true(tx, repairer, seen, [decision]), now)
 
 
-def _plan(tx: Transaction, mender: Mender, decisions: Sequence[Decision], now: datetime) -> None:
-    repairs = [decision for decision in decisions if decision.verdict.standing is Standing.REPAIR]
+def _plan(tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], now: datetime) -> None:
+    repairs = [decision for decision in decisions if decision.verdict.standing is VerdictStatus.REPAIRABLE]
     tx.ledger.plan(
-        [NewIntent(booking=d.booking.id, effect=mender.effect, trigger=d.trigger, subject=d.subject) for d in repairs],
+        [
+            NewIntent(booking=d.booking.id, effect=repairer.effect, trigger=d.trigger, subject=d.subject)
+            for d in repairs
+        ],
         now,
     )
 
 
-def _record_gaps(tx: Transaction, mender: Mender, seen: Survey, decisions: Sequence[Decision], now: datetime) -> None:
+def _record_gaps(
+    tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision], now: datetime
+) -> None:
     over = {d.booking.id: d.verdict.reason for d in decisions if d.verdict.cause is None}
-    tx.ledger.close_gaps(mender.kind, {**seen.mended_otherwise, **over}, now)
+    tx.ledger.close_gaps(repairer.kind, {**seen.resolved_otherwise, **over}, now)
     found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in decisions if d.verdict.cause}
-    tx.ledger.record_gaps(mender.kind, found, now)
+    tx.ledger.record_gaps(repairer.kind, found, now)
 
 
-def _still_true(tx: Transaction, mender: Mender, seen: Survey, decisions: Sequence[Decision]) -> Sequence[Decision]:
+def _still_true(
+    tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision]
+) -> Sequence[Decision]:
     """What another pass has not acted upon since we looked: its word is newer, and the next look sees it."""
-    looked_at = [decision.booking.id for decision in decisions]
-    last = tx.ledger.last_intents(mender.effect, looked_at, mender.final_triggers)
+    checked = [decision.booking.id for decision in decisions]
+    last = tx.ledger.last_intents(repairer.effect, checked, repairer.final_triggers)
     return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
 
 
-def _drops_planned(decision: Decision, seen: Survey) -> bool:
+def _drops_planned(decision: Decision, seen: PassPlan) -> bool:
     """A refusal drops what was planned, unless the plan itself says when to look at that refusal again."""
     last = seen.intents.get(decision.booking.id)
     looked_at_again = last is not None and last.state is State.PLANNED and last.code == decision.verdict.reason
-    return decision.verdict.standing is Standing.REFUSED and not looked_at_again
+    return decision.verdict.standing is VerdictStatus.NEEDS_HUMAN and not looked_at_again

@@ -11,64 +11,64 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.verdicts import REPORTED, refused
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.reconcile.planning import Survey, blind
+from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.reconcile.scan import look, oldest_of, scope_of
-from reconciler.engine.repair.integration_faults import disagreement, record_faults, unreachable_database
+from reconciler.engine.reconcile.scan import oldest_of, scan, scope_of
+from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services, Transaction
 
 
-def watch(job: str, kinds: Sequence[GapKind], services: Services) -> Sequence[PassResult]:
+def run_report_only(job: str, kinds: Sequence[GapKind], services: Services) -> Sequence[PassResult]:
     """One run of a job over rules that only report; a result per rule. Without the mandate to act, look only.
 
     A database that cannot be reached, or that refuses a look, is a fault in the result.
     """
     now = services.clock.now()
     try:
-        seen = {kind: _look(job, kind, services, now) for kind in kinds if kind in services.watched}
+        seen = {kind: _scan(job, kind, services, now) for kind in kinds if kind in services.report_only}
         results = [_result(job, kind, seen.get(kind)) for kind in kinds]
         return _record(job, results, seen, services, now) if services.mandate.act else results
     except DatabaseUnreachable as error:
-        faults = (unreachable_database(error),)
+        faults = (database_fault(error),)
         return [PassResult(job=job, kind=kind, effect=None, plan=None, faults=faults) for kind in kinds]
 
 
-def _look(job: str, kind: GapKind, services: Services, now: datetime) -> Survey:
+def _scan(job: str, kind: GapKind, services: Services, now: datetime) -> PassPlan:
     try:
         with services.store.reading() as tx:
             return _survey(tx, job, kind, services, now)
     except DatabaseDisagrees as error:
-        return blind(disagreement(error), now)
+        return unreadable_plan(schema_fault(error), now)
 
 
-def _survey(tx: Transaction, job: str, kind: GapKind, services: Services, now: datetime) -> Survey:
+def _survey(tx: Transaction, job: str, kind: GapKind, services: Services, now: datetime) -> PassPlan:
     faults = tuple(tx.bookings.blindness(kind))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
-        return Survey(scope=scope, full=full, faults=faults, plan=None, intents={}, mended_otherwise={})
+        return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     known = [BookingId(gap.about) for gap in tx.ledger.open_gaps(kind)] if tx.ledger.exists() else []
-    seen = look(tx, kind, scope.since, oldest_of(scope, services, now, full=full), known, now)
+    seen = scan(tx, kind, scope.since, oldest_of(scope, services, now, full=full), known, now)
     verdict = refused(REPORTED[kind])
     plan = Plan(
         kind=kind,
-        looked_at=seen.looked_at,
+        checked=seen.checked,
         by_condition=seen.by_condition,
         decisions=[
             Decision(booking=booking, verdict=verdict, trigger="", subject="", is_new=False) for booking in seen.broken
         ],
     )
-    return Survey(scope=scope, full=full, faults=faults, plan=plan, intents={}, mended_otherwise=seen.over)
+    return PassPlan(scope=scope, full=full, faults=faults, plan=plan, intents={}, resolved_otherwise=seen.over)
 
 
-def _result(job: str, kind: GapKind, seen: Survey | None) -> PassResult:
+def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
     if seen is None:
         return PassResult(job=job, kind=kind, effect=None, plan=None, off=True)
-    return PassResult(job=job, kind=kind, effect=None, plan=seen.plan, faults=seen.faults, full_look=seen.full)
+    return PassResult(job=job, kind=kind, effect=None, plan=seen.plan, faults=seen.faults, full_scan=seen.full)
 
 
 def _record(
-    job: str, results: Sequence[PassResult], seen: Mapping[GapKind, Survey], services: Services, now: datetime
+    job: str, results: Sequence[PassResult], seen: Mapping[GapKind, PassPlan], services: Services, now: datetime
 ) -> Sequence[PassResult]:
     """All rules of the job in one transaction: nothing happens outside that would have to come in between."""
     about = f"{job} {services.runner.scope}".rstrip()
@@ -88,11 +88,11 @@ def _record(
     return [replace(result, began_at=now, run=run) if result.kind in seen else result for result in results]
 
 
-def _record_gaps(tx: Transaction, kind: GapKind, seen: Survey, now: datetime) -> None:
+def _record_gaps(tx: Transaction, kind: GapKind, seen: PassPlan, now: datetime) -> None:
     """A look that cannot be trusted opens nothing and closes nothing."""
     if seen.plan is None:
         return
-    tx.ledger.close_gaps(kind, seen.mended_otherwise, now)
+    tx.ledger.close_gaps(kind, seen.resolved_otherwise, now)
     found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in seen.plan.decisions if d.verdict.cause}
     tx.ledger.record_gaps(kind, found, now)
 
@@ -107,5 +107,5 @@ def _counts(results: Sequence[PassResult]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for result in results:
         for name, number in result.counts().items():
-            counts[name] = max(counts.get(name, 0), number) if name == "looked_at" else counts.get(name, 0) + number
+            counts[name] = max(counts.get(name, 0), number) if name == "checked" else counts.get(name, 0) + number
     return counts

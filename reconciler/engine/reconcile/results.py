@@ -6,40 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from reconciler.domain.decide.plan import Plan, Tripped
-from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Standing
+from reconciler.domain.decide.plan import BreakerTrip, Plan
+from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import Outcome
+from reconciler.engine.repair.results import AttemptStatus
 from reconciler.errors import Exit
 
 REMOVED = "removed_"
 """What the names of such counts begin with."""
 
 
-class Became(StrEnum):
-    """What became of one claimed intent."""
-
-    SENT = "sent"
-    HANDED_OVER = "handed over"
-    CREATED = "created"
-    ADOPTED = "adopted"
-    WRITTEN_BACK = "written back"
-    DROPPED = "dropped"
-    REFUSED = "refused"
-    HELD = "held"
-    UNKNOWN = "unknown"
-    BROKEN = "broken"
-    BLOCKED = "blocked"
-    """The application's table will not have its row: a person has to see why, and every pass tries again."""
-    CRASHED = "crashed"
-    """A bug met this booking; the others went on, and the error comes out at the end of the pass."""
-
-    @property
-    def is_repaired(self) -> bool:
-        return self in (Became.SENT, Became.HANDED_OVER, Became.CREATED, Became.ADOPTED, Became.WRITTEN_BACK)
-
-
-class Settling(StrEnum):
+class SettleOutcome(StrEnum):
     """What became of one intent of unknown outcome."""
 
     FOUND = "found"
@@ -52,20 +29,6 @@ class Settling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
-    """The end of one attempt. ``outcome`` is set where the provider had a say."""
-
-    became: Became
-    reason: str = ""
-    outcome: Outcome | None = None
-    crash: Exception | None = None
-
-    @property
-    def stops_pass(self) -> bool:
-        return self.outcome is not None and (self.outcome.stops_pass or self.became is Became.BROKEN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult:
     job: str
     kind: GapKind | None
@@ -75,17 +38,17 @@ class PassResult:
     plan: Plan | None
     """``None``: the rule is off, or the database could not be looked at (see ``faults``)."""
     faults: tuple[IntegrationFault, ...] = ()
-    tripped: Tripped | None = None
-    full_look: bool = False
+    breaker_trip: BreakerTrip | None = None
+    full_scan: bool = False
     began_at: datetime | None = None
     """When the pass began; ``None`` if it only looked."""
     crash: Exception | None = None
     """A bug that met one of the bookings: not hidden, whoever runs the pass raises it."""
     run: int | None = None
     """Its number in the ledger."""
-    mended: Counter[tuple[Became, str]] = field(default_factory=Counter)
+    attempts: Counter[tuple[AttemptStatus, str]] = field(default_factory=Counter)
     """How many claimed intents became what, and why."""
-    settled: Counter[tuple[Settling, str]] = field(default_factory=Counter)
+    settled: Counter[tuple[SettleOutcome, str]] = field(default_factory=Counter)
     """How many calls of unknown outcome were found out to be what, and why."""
     off: bool = False
     """Nobody asks for this rule."""
@@ -95,7 +58,7 @@ class PassResult:
     """Its time was over, or it was asked to stop: the rest of the removing is for its next run."""
 
     @property
-    def looks(self) -> bool:
+    def has_scan(self) -> bool:
         """Whether it is the result of a look at a rule; a job that settles or tidies up has no plan to show."""
         return self.plan is not None or self.off or bool(self.faults)
 
@@ -103,19 +66,21 @@ class PassResult:
     def acted(self) -> bool:
         return self.began_at is not None
 
-    def count(self, *became: Became) -> int:
-        return sum(number for (what, _), number in self.mended.items() if what in became)
+    def count(self, *became: AttemptStatus) -> int:
+        return sum(number for (what, _), number in self.attempts.items() if what in became)
 
     @property
     def repaired(self) -> int:
-        return sum(number for (what, _), number in self.mended.items() if what.is_repaired)
+        return sum(number for (what, _), number in self.attempts.items() if what.is_repaired)
 
     @property
     def unfinished(self) -> int:
         """Repairs of the plan that came to no end in this pass: the cap, the budget, a provider or a lock."""
         if self.plan is None:
             return 0
-        settled = self.repaired + self.count(Became.DROPPED, Became.REFUSED, Became.UNKNOWN, Became.BLOCKED)
+        settled = self.repaired + self.count(
+            AttemptStatus.DROPPED, AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED
+        )
         return max(0, len(self.plan.repairs) - settled)
 
     @property
@@ -124,17 +89,17 @@ class PassResult:
         return self.unfinished + (self._held(by_a_person=False) if self.plan else 0)
 
     @property
-    def told(self) -> int:
+    def needs_human(self) -> int:
         """Gaps that wait for a person: refused, blocked, of unknown outcome, or held because somebody said *report*."""
         if self.plan is None:
             return 0
-        refused = sum(d.verdict.standing is Standing.REFUSED for d in self.plan.decisions)
-        ended = self.count(Became.REFUSED, Became.UNKNOWN, Became.BLOCKED)
+        refused = sum(d.verdict.standing is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
+        ended = self.count(AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED)
         return refused + ended + self._held(by_a_person=True)
 
     def _held(self, *, by_a_person: bool) -> int:
         assert self.plan is not None
-        waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.standing is Standing.WAITING]
+        waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.standing is VerdictStatus.HELD]
         return sum((reason in HOLDS_BY_A_PERSON) == by_a_person for reason in waiting)
 
     @property
@@ -142,24 +107,26 @@ class PassResult:
         """The most urgent answer: broken, refused as unsafe, work left, a person's turn, as desired."""
         if any(not fault.transient for fault in self.faults):
             return Exit.NEEDS_A_HUMAN
-        if self.tripped:
+        if self.breaker_trip:
             return Exit.REFUSED_AS_UNSAFE
         settled = {settling for settling, _ in self.settled}
-        asked_again = self.plan is None and bool(settled & {Settling.UNDECIDED, Settling.BUSY})
+        asked_again = self.plan is None and bool(settled & {SettleOutcome.UNDECIDED, SettleOutcome.BUSY})
         if self.left or self.faults or self.cut_short or asked_again:
             return Exit.WORK_LEFT
-        given_up = Settling.NEEDS_HUMAN in settled
-        return Exit.NEEDS_A_HUMAN if self.told or given_up else Exit.AS_DESIRED
+        given_up = SettleOutcome.NEEDS_HUMAN in settled
+        return Exit.NEEDS_A_HUMAN if self.needs_human or given_up else Exit.AS_DESIRED
 
     def counts(self) -> dict[str, int]:
         """The numbers of the ledger's row of this pass."""
-        numbers = {"left": self.left, "told": self.told, "repaired": self.repaired}
+        numbers = {"left": self.left, "needs_human": self.needs_human, "repaired": self.repaired}
         if self.plan:
-            numbers["looked_at"] = self.plan.looked_at
+            numbers["checked"] = self.plan.checked
             for (standing, _), number in self.plan.tally().items():
+                if standing is VerdictStatus.NEEDS_HUMAN:
+                    continue  # part of needs_human above
                 numbers[standing.name.lower()] = numbers.get(standing.name.lower(), 0) + number
         numbers |= {f"{REMOVED}{what}": number for what, number in (self.removed or {}).items()}
-        for (became, _), number in self.mended.items():
+        for (became, _), number in self.attempts.items():
             numbers[became.name.lower()] = numbers.get(became.name.lower(), 0) + number
         for (settling, _), number in self.settled.items():
             name = f"settled_{settling.name.lower()}"

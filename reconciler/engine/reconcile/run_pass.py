@@ -7,29 +7,30 @@ from datetime import datetime
 
 from reconciler.domain.decide.plan import Plan
 from reconciler.domain.decide.policies import Policy
-from reconciler.domain.decide.verdicts import Hold, Standing
+from reconciler.domain.decide.verdicts import Hold, VerdictStatus
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.apply import repairs
-from reconciler.engine.reconcile.orphans import sweep
-from reconciler.engine.reconcile.planning import Survey, blind, survey
-from reconciler.engine.reconcile.preflight import in_the_way
+from reconciler.engine.reconcile.orphans import repair_orphans
+from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
+from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
-from reconciler.engine.reconcile.results import Became, PassResult
+from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
 from reconciler.engine.repair.integration_faults import (
-    diagnosis,
-    disagreement,
+    attempt_fault,
+    database_fault,
     record_faults,
+    schema_fault,
     subject_of,
-    unreachable_database,
 )
-from reconciler.engine.repair.repairer import Mender
+from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.results import AttemptStatus
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 
 
-def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
+def run_pass(job: str, repairer: Repairer, services: Services) -> PassResult:
     """Execute one pass; without the mandate to act, look and decide only.
 
     A database that cannot be reached, or that refuses the look, is a fault in the result; what was done is recorded.
@@ -37,45 +38,45 @@ def run_pass(job: str, mender: Mender, services: Services) -> PassResult:
     So is a bug that met one of the bookings: it is in the result, and all others were done.
     """
     try:
-        return _run(job, mender, services)
+        return _run(job, repairer, services)
     except DatabaseUnreachable as error:
-        faults = (unreachable_database(error),)
-        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None, faults=faults)
+        faults = (database_fault(error),)
+        return PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None, faults=faults)
 
 
-def _run(job: str, mender: Mender, services: Services) -> PassResult:
+def _run(job: str, repairer: Repairer, services: Services) -> PassResult:
     act = services.mandate.act
-    if Policy.OFF in (mender.policy, services.repairs):
-        began_at = _close_all(mender, services) if act else None
-        return PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None, began_at=began_at, off=True)
+    if Policy.OFF in (repairer.policy, services.repairs):
+        began_at = _close_all(repairer, services) if act else None
+        return PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None, began_at=began_at, off=True)
     if act:
-        return _act(job, mender, services)
-    return _result(job, mender, _look(job, mender, services, services.clock.now()))
+        return _act(job, repairer, services)
+    return _result(job, repairer, _scan(job, repairer, services, services.clock.now()))
 
 
-def _close_all(mender: Mender, services: Services) -> datetime:
+def _close_all(repairer: Repairer, services: Services) -> datetime:
     """Nobody asks for these any more. When that was."""
-    now, about = services.clock.now(), subject_of(mender, services)
+    now, about = services.clock.now(), subject_of(repairer, services)
     with services.store.writing() as tx:
-        tx.ledger.close_all_gaps(mender.kind, "off", now)
-        for kind in (GapKind.INTEGRATION_SCHEMA, mender.integration):
+        tx.ledger.close_all_gaps(repairer.kind, "off", now)
+        for kind in (GapKind.INTEGRATION_SCHEMA, repairer.integration):
             tx.ledger.close_gap(kind, about, "off", now)
     return now
 
 
-def _look(job: str, mender: Mender, services: Services, now: datetime) -> Survey:
+def _scan(job: str, repairer: Repairer, services: Services, now: datetime) -> PassPlan:
     try:
         with services.store.reading() as tx:
-            return survey(tx, job, mender, services, now)
+            return plan_pass(tx, job, repairer, services, now)
     except DatabaseDisagrees as error:
-        return blind(disagreement(error), now)
+        return unreadable_plan(schema_fault(error), now)
 
 
-def _act(job: str, mender: Mender, services: Services) -> PassResult:
-    answers = _settle_and_sweep(mender, services)
-    now, about = services.clock.now(), subject_of(mender, services)
-    seen = _look(job, mender, services, now)
-    way = in_the_way(mender, services, seen, answers.faults)
+def _act(job: str, repairer: Repairer, services: Services) -> PassResult:
+    answers = _settle_and_remove_orphans(repairer, services)
+    now, about = services.clock.now(), subject_of(repairer, services)
+    seen = _scan(job, repairer, services, now)
+    way = run_preflight(repairer, services, seen, answers.faults)
     if way.faults and seen.plan:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
     faults = [*seen.faults, *way.faults]
@@ -83,10 +84,10 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
         run = tx.ledger.start_run(job, services.runner, now, full=seen.full and seen.plan is not None)
         record_faults(tx, about, faults, way.checked, now)
         record = record_gaps if services.span else record_plan
-        record(tx, mender, seen, now)
-    mended, broken, crash = _repair(mender, services, seen)
+        record(tx, repairer, seen, now)
+    attempts, broken, crash = _repair(repairer, services, seen)
     crash = answers.crash or crash
-    result = replace(_result(job, mender, seen), faults=(*faults, *broken), mended=mended)
+    result = replace(_result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts)
     result = replace(result, began_at=now, run=run, crash=crash, settled=answers.counts)
     said = "crashed" if crash else result.exit_code.name.lower()
     with services.store.writing() as tx:
@@ -95,59 +96,59 @@ def _act(job: str, mender: Mender, services: Services) -> PassResult:
     return result
 
 
-def _settle_and_sweep(mender: Mender, services: Services) -> Answers:
+def _settle_and_remove_orphans(repairer: Repairer, services: Services) -> Answers:
     """What became of earlier calls, and what we made that nobody has a use for, so that the look sees the answers."""
     answers = Answers()
     with suppress(DatabaseDisagrees):  # the look that follows says what is wrong
-        answers = settle(mender, services)
+        answers = settle(repairer, services)
         if not answers.faults:
-            answers.faults = sweep(mender, services)
+            answers.faults = repair_orphans(repairer, services)
     return answers
 
 
 def _repair(
-    mender: Mender, services: Services, seen: Survey
-) -> tuple[Counter[tuple[Became, str]], list[IntegrationFault], Exception | None]:
-    mended: Counter[tuple[Became, str]] = Counter()
+    repairer: Repairer, services: Services, seen: PassPlan
+) -> tuple[Counter[tuple[AttemptStatus, str]], list[IntegrationFault], Exception | None]:
+    attempts: Counter[tuple[AttemptStatus, str]] = Counter()
     broken: list[IntegrationFault] = []
     crash: Exception | None = None
     if seen.plan is None:
-        return mended, broken, crash
-    mended.update(_finish(mender, seen, seen.plan))
-    for end in repairs(mender, services, seen.plan, seen):
-        services.progress(end.became.is_repaired, len(seen.plan.repairs))
-        mended[end.became, end.reason if not end.became.is_repaired else ""] += 1
-        if end.became is Became.BROKEN:
-            broken.append(diagnosis(mender, end))
+        return attempts, broken, crash
+    attempts.update(_finish(repairer, seen, seen.plan))
+    for end in repairs(repairer, services, seen.plan, seen):
+        services.progress(end.status.is_repaired, len(seen.plan.repairs))
+        attempts[end.status, end.reason if not end.status.is_repaired else ""] += 1
+        if end.status is AttemptStatus.BROKEN:
+            broken.append(attempt_fault(repairer, end))
         crash = crash or end.crash
-    return mended, broken, crash
+    return attempts, broken, crash
 
 
-def _finish(mender: Mender, seen: Survey, plan: Plan) -> Counter[tuple[Became, str]]:
+def _finish(repairer: Repairer, seen: PassPlan, plan: Plan) -> Counter[tuple[AttemptStatus, str]]:
     """Effects that our ledger proves and the application's tables do not show yet: we died in between.
 
     A row that the database will not have as it should be stops no other; it is counted, and tried by the next pass.
     """
-    refused: Counter[tuple[Became, str]] = Counter()
+    refused: Counter[tuple[AttemptStatus, str]] = Counter()
     for decision in plan.decisions:
         last = seen.intents.get(decision.booking.id)
-        if decision.verdict.standing is Standing.FINE and last and last.state is State.DONE:
+        if decision.verdict.standing is VerdictStatus.OK and last and last.state is State.DONE:
             try:
-                mender.finish(last, seen.scope)
+                repairer.finish(last, seen.scope)
             except DatabaseBusy:
-                refused[Became.HELD, Hold.BUSY] += 1
+                refused[AttemptStatus.HELD, Hold.BUSY] += 1
             except DatabaseDisagrees as error:
-                refused[Became.BLOCKED, error.code] += 1
+                refused[AttemptStatus.BLOCKED, error.code] += 1
     return refused
 
 
-def _result(job: str, mender: Mender, seen: Survey) -> PassResult:
+def _result(job: str, repairer: Repairer, seen: PassPlan) -> PassResult:
     return PassResult(
         job=job,
-        kind=mender.kind,
-        effect=mender.effect,
+        kind=repairer.kind,
+        effect=repairer.effect,
         plan=seen.plan,
         faults=seen.faults,
-        tripped=seen.tripped,
-        full_look=seen.full,
+        breaker_trip=seen.breaker_trip,
+        full_scan=seen.full,
     )

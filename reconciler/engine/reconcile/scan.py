@@ -7,7 +7,7 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.plan import EVERYTHING, Look, Span
+from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
@@ -15,10 +15,10 @@ from reconciler.ports import Services, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class ScanResult:
     """The bookings looked at: broken ones in full, all others by first failing condition."""
 
-    looked_at: int
+    checked: int
     by_condition: Mapping[tuple[Condition, str], int]
     broken: Sequence[Booking]
     over: Mapping[BookingId, str]
@@ -31,30 +31,30 @@ def scope_of(tx: Transaction, job: str, services: Services, now: datetime) -> tu
     since = services.span.since if services.span else None
     since = since or window.since
     if not tx.ledger.exists():
-        return Scope(since=since or now - window.lookback, installation=""), True
+        return Scope(since=since or now - window.scan_window, installation=""), True
     installation = tx.ledger.installation()
     scope = Scope(since=since or installation.since, installation=installation.id)
-    had_one = tx.ledger.had_full_look(job, services.runner.scope, _midnight(now, services.texts.zone))
+    had_one = tx.ledger.had_full_scan(job, services.runner.scope, _midnight(now, services.sms_policy.zone))
     return scope, window.at_start or not had_one
 
 
 def oldest_of(scope: Scope, services: Services, now: datetime, *, full: bool) -> datetime:
     """Bookings made before this are looked at by id only."""
-    return scope.since if full or services.span else max(scope.since, now - services.window.lookback)
+    return scope.since if full or services.span else max(scope.since, now - services.window.scan_window)
 
 
-def look(
+def scan(
     tx: Transaction,
     kind: GapKind,
     since: datetime,
     oldest: datetime,
     known: Collection[BookingId],
     now: datetime,
-    span: Span = EVERYTHING,
+    span: BookingRange = EVERYTHING,
     standing: Collection[BookingId] = (),
-) -> Sight:
+) -> ScanResult:
     """Look at the span since ``oldest``, and at what is ``known`` by id whatever its age: no gap fades."""
-    seen = tx.bookings.look(kind, now, oldest, span)
+    seen = tx.bookings.scan(kind, now, oldest, span)
     again = sorted(set(known) - {booking.id for booking in seen.broken})
     findings = {
         **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in standing]),
@@ -63,9 +63,9 @@ def look(
     }
     # There, and not found: it belongs to another installation on the same database, whose business it is.
     theirs = tx.bookings.stored_events([booking for booking in again if booking not in findings])
-    looked_at, by_condition = _with_older(seen, findings, oldest)
-    return Sight(
-        looked_at=looked_at,
+    checked, by_condition = _with_older(seen, findings, oldest)
+    return ScanResult(
+        checked=checked,
         by_condition=by_condition,
         broken=[*seen.broken, *(finding.booking for finding in findings.values() if finding.failed is None)],
         over={id_: _why(findings.get(id_)) for id_ in again if id_ not in theirs and _is_over(findings.get(id_))},
@@ -77,13 +77,13 @@ def _midnight(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _with_older(
-    seen: Look, findings: Mapping[BookingId, Finding], oldest: datetime
+    seen: ScanRows, findings: Mapping[BookingId, Finding], oldest: datetime
 ) -> tuple[int, Mapping[tuple[Condition, str], int]]:
     """Counts of the look plus the bookings beyond its window that were looked at by id."""
     older = [finding for finding in findings.values() if finding.booking.created_at < oldest]
     counts = Counter(seen.by_condition)
     counts.update((finding.failed, "") for finding in older if finding.failed)
-    return seen.looked_at + len(older), counts
+    return seen.checked + len(older), counts
 
 
 def _is_over(finding: Finding | None) -> bool:

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.domain.backoff import doubled
-from reconciler.domain.decide.sms_settlement import Found, Settled
+from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Refusal
 from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.planning import may_repair
-from reconciler.engine.reconcile.results import PassResult, Settling
+from reconciler.engine.reconcile.results import PassResult, SettleOutcome
 from reconciler.engine.repair.integration_faults import (
-    disagreement,
-    fault_of,
+    database_fault,
+    provider_fault,
     record_faults,
+    schema_fault,
     subject_of,
-    unreachable_database,
 )
-from reconciler.engine.repair.repairer import LONG_AGO, Mender, Scope
+from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services, Transaction
 
@@ -36,42 +36,42 @@ LONGEST_WAIT = timedelta(hours=4)
 class Answers:
     """What was found out in one go, what kept us from asking on, and a bug that met one of the intents."""
 
-    counts: Counter[tuple[Settling, str]] = field(default_factory=Counter)
+    counts: Counter[tuple[SettleOutcome, str]] = field(default_factory=Counter)
     faults: tuple[IntegrationFault, ...] = ()
     crash: Exception | None = None
 
 
-def run_settling(job: str, menders: Sequence[Mender], services: Services) -> Sequence[PassResult]:
+def run_settling(job: str, repairers: Sequence[Repairer], services: Services) -> Sequence[PassResult]:
     """One run of the job; a result per effect. Without the mandate to act, nothing.
 
     A database that cannot be reached is a fault in the result.
     """
     if not services.mandate.act:
-        return [PassResult(job=job, kind=mender.kind, effect=mender.effect, plan=None) for mender in menders]
+        return [PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None) for repairer in repairers]
     try:
-        return _run(job, menders, services)
+        return _run(job, repairers, services)
     except DatabaseUnreachable as error:
-        faults = (unreachable_database(error),)
-        return [PassResult(job=job, kind=one.kind, effect=one.effect, plan=None, faults=faults) for one in menders]
+        faults = (database_fault(error),)
+        return [PassResult(job=job, kind=one.kind, effect=one.effect, plan=None, faults=faults) for one in repairers]
 
 
-def _run(job: str, menders: Sequence[Mender], services: Services) -> Sequence[PassResult]:
+def _run(job: str, repairers: Sequence[Repairer], services: Services) -> Sequence[PassResult]:
     began_at = services.clock.now()
     with services.store.writing() as tx:
         run = tx.ledger.start_run(job, services.runner, began_at, full=False)
     results = []
-    for mender in menders:
+    for repairer in repairers:
         try:
-            answers = settle(mender, services)
+            answers = settle(repairer, services)
         except DatabaseDisagrees as error:
-            answers = Answers(faults=(disagreement(error),))
+            answers = Answers(faults=(schema_fault(error),))
         with services.store.writing() as tx:
-            record_faults(tx, subject_of(mender, services), answers.faults, [], services.clock.now())
+            record_faults(tx, subject_of(repairer, services), answers.faults, [], services.clock.now())
         results.append(
             PassResult(
                 job=job,
-                kind=mender.kind,
-                effect=mender.effect,
+                kind=repairer.kind,
+                effect=repairer.effect,
                 plan=None,
                 faults=answers.faults,
                 began_at=began_at,
@@ -89,7 +89,7 @@ def _run(job: str, menders: Sequence[Mender], services: Services) -> Sequence[Pa
     return results
 
 
-def settle(mender: Mender, services: Services) -> Answers:
+def settle(repairer: Repairer, services: Services) -> Answers:
     """Settle what is due of this effect, at most a pass's number of them.
 
     Raises:
@@ -97,65 +97,67 @@ def settle(mender: Mender, services: Services) -> Answers:
     """
     answers = Answers()
     with services.store.writing() as tx:
-        tx.ledger.abandon_expired(mender.effect, mender.settle_after, services.clock.now())
-    if may_repair(mender, services) and mender.effect not in services.suspended:
-        _settle(mender, services, answers)
+        tx.ledger.abandon_expired(repairer.effect, repairer.settle_after, services.clock.now())
+    if may_repair(repairer, services) and repairer.effect not in services.suspended:
+        _settle(repairer, services, answers)
     return answers
 
 
-def _settle(mender: Mender, services: Services, answers: Answers) -> None:
+def _settle(repairer: Repairer, services: Services, answers: Answers) -> None:
     with services.store.reading() as tx:
         installation, begun_at = tx.ledger.installation(), tx.ledger.now()
     scope = Scope(since=services.window.since or installation.since, installation=installation.id)
-    ends_at = services.clock.now() + mender.limits.budget
-    ask = mender.asker(scope)
-    while sum(answers.counts.values()) < mender.limits.repairs and services.clock.now() < ends_at:
+    ends_at = services.clock.now() + repairer.limits.budget
+    ask = repairer.asker(scope)
+    while sum(answers.counts.values()) < repairer.limits.repairs and services.clock.now() < ends_at:
         if services.stopping():
             return
         with services.store.writing() as tx:
-            intent = tx.ledger.claim_unsettled(mender.effect, begun_at, mender.limits.lease)
+            intent = tx.ledger.claim_unsettled(repairer.effect, begun_at, repairer.limits.lease)
         if intent is None:
             return
         # First of all: what is broken as a whole, or hides its rows, answers *not there* to everything.
-        answers.faults = () if answers.counts else what_is_broken(mender, services)
-        settled = None if answers.faults else _asked(ask, mender, intent, answers)
+        answers.faults = () if answers.counts else effect_faults(repairer, services)
+        settled = None if answers.faults else _asked(ask, repairer, intent, answers)
         if settled is None:
             with services.store.writing() as tx:
                 tx.ledger.release(intent, intent.code, services.clock.now())  # not asked: no try is counted
             return
-        answers.counts[_settled(mender, services, scope, intent, settled, answers)] += 1
+        answers.counts[_settled(repairer, services, scope, intent, settled, answers)] += 1
 
 
-def what_is_broken(mender: Mender, services: Services) -> tuple[IntegrationFault, ...]:
+def effect_faults(repairer: Repairer, services: Services) -> tuple[IntegrationFault, ...]:
     """What makes an answer about one booking worthless: the schema, hidden rows, the provider."""
     with services.store.reading() as tx:
-        faults = tuple(tx.bookings.faults(mender.effect, writing=True))
+        faults = tuple(tx.bookings.faults(repairer.effect, writing=True))
     if faults:
         return faults
-    fault = fault_of(mender)
+    fault = provider_fault(repairer)
     return (fault,) if fault else ()
 
 
-def _asked(ask: Callable[[Intent], Settled], mender: Mender, intent: Intent, answers: Answers) -> Settled | None:
+def _asked(
+    ask: Callable[[Intent], Settlement], repairer: Repairer, intent: Intent, answers: Answers
+) -> Settlement | None:
     """The answer; ``None`` if the provider as a whole is away. If it is there, one list that fails stops no other."""
     try:
         return ask(intent)
     except ProviderFailure as failure:
-        fault = fault_of(mender)
+        fault = provider_fault(repairer)
         if fault is None:
-            return Settled(found=Found.UNDECIDED, code=f"not_answered {failure.outcome.code}")
+            return Settlement(found=SettlementStatus.UNDECIDED, code=f"not_answered {failure.outcome.code}")
         answers.faults = (fault,)
         return None
 
 
 def _settled(
-    mender: Mender, services: Services, scope: Scope, intent: Intent, settled: Settled, answers: Answers
-) -> tuple[Settling, str]:
+    repairer: Repairer, services: Services, scope: Scope, intent: Intent, settled: Settlement, answers: Answers
+) -> tuple[SettleOutcome, str]:
     """Write it down. One booking must not stop the others: a row the database will not have, a lock, a bug."""
     try:
-        return _write_down(mender, services, scope, intent, settled)
+        return _write_down(repairer, services, scope, intent, settled)
     except DatabaseBusy:
-        return Settling.BUSY, ""  # it is claimed until its lease ends, and looked at again
+        return SettleOutcome.BUSY, ""  # it is claimed until its lease ends, and looked at again
     except DatabaseDisagrees as error:
         code = error.code
     except DatabaseUnreachable:
@@ -163,68 +165,70 @@ def _settled(
     except Exception as error:  # noqa: BLE001 - not hidden: the pass raises it once the other intents are done
         code, answers.crash = type(error).__name__, answers.crash or error
     with services.store.writing() as tx:
-        return _undecided(tx, mender, services, intent, Settled(found=Found.UNDECIDED, code=code))
+        return _undecided(tx, repairer, services, intent, Settlement(found=SettlementStatus.UNDECIDED, code=code))
 
 
 def _write_down(
-    mender: Mender, services: Services, scope: Scope, intent: Intent, settled: Settled
-) -> tuple[Settling, str]:
+    repairer: Repairer, services: Services, scope: Scope, intent: Intent, settled: Settlement
+) -> tuple[SettleOutcome, str]:
     """The one place where an answer about an unknown outcome becomes state."""
     now = services.clock.now()
     with services.store.writing() as tx:
         match settled.found:
-            case Found.THERE:
+            case SettlementStatus.FOUND:
                 done = tx.ledger.move(intent, State.DONE, code=settled.code, now=now, provider_id=settled.provider_id)
-            case Found.TAKEN_BACK:
+            case SettlementStatus.TAKEN_BACK:
                 tx.ledger.move(intent, State.DROPPED, code=settled.code, now=now)
-                return Settling.DROPPED, settled.code
-            case Found.ABSENT:
-                return _absent(tx, mender, services, scope, intent)
+                return SettleOutcome.DROPPED, settled.code
+            case SettlementStatus.ABSENT:
+                return _absent(tx, repairer, services, scope, intent)
             case _:
-                return _undecided(tx, mender, services, intent, settled)
+                return _undecided(tx, repairer, services, intent, settled)
     if done is None:
-        return Settling.ELSEWHERE, ""  # whoever made the call came back with the answer
+        return SettleOutcome.ELSEWHERE, ""  # whoever made the call came back with the answer
     with suppress(DatabaseBusy, DatabaseDisagrees):  # the ledger knows; a pass says so to the application's tables
-        mender.conclude(done, scope)
-    return Settling.FOUND, ""
+        repairer.conclude(done, scope)
+    return SettleOutcome.FOUND, ""
 
 
-def _absent(tx: Transaction, mender: Mender, services: Services, scope: Scope, intent: Intent) -> tuple[Settling, str]:
+def _absent(
+    tx: Transaction, repairer: Repairer, services: Services, scope: Scope, intent: Intent
+) -> tuple[SettleOutcome, str]:
     """It did not happen. Planned again, if it is still wanted and has tries left."""
     now = services.clock.now()
-    unwanted = _unwanted(tx, mender, intent, now)
-    if unwanted and mender.may_arrive_late and intent.settle_tries == 0:
+    unwanted = _unwanted(tx, repairer, intent, now)
+    if unwanted and repairer.may_arrive_late and intent.settle_tries == 0:
         # Nobody wants it, so nothing would collide with a call that arrives late: it is asked for once more.
-        tx.ledger.ask_again(intent, "absent", mender.limits.settle, now)
-        return Settling.UNDECIDED, "absent"
+        tx.ledger.ask_again(intent, "absent", repairer.limits.settle, now)
+        return SettleOutcome.UNDECIDED, "absent"
     if unwanted:
         tx.ledger.move(intent, State.DROPPED, code=unwanted, now=now)
-        mender.withdraw(tx, intent, scope, unwanted)
-        tx.ledger.close_gap(mender.kind, intent.booking, unwanted, now)
-        return Settling.DROPPED, unwanted
-    again_at = now + mender.limits.backoff.after(intent.attempts, intent.id)
+        repairer.withdraw(tx, intent, scope, unwanted)
+        tx.ledger.close_gap(repairer.kind, intent.booking, unwanted, now)
+        return SettleOutcome.DROPPED, unwanted
+    again_at = now + repairer.limits.backoff.after(intent.attempts, intent.id)
     planned = tx.ledger.move(intent, State.PLANNED, code="absent", now=now, not_before=again_at)
     if planned is None:
-        return Settling.ELSEWHERE, ""
-    if intent.attempts < mender.limits.attempts:
-        return Settling.ABSENT, ""
+        return SettleOutcome.ELSEWHERE, ""
+    if intent.attempts < repairer.limits.attempts:
+        return SettleOutcome.ABSENT, ""
     tx.ledger.move(planned, State.NEEDS_HUMAN, code="attempts", now=now, cause=Cause.GIVEN_UP)
-    tx.ledger.record_gap(mender.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
-    return Settling.NEEDS_HUMAN, Refusal.GIVEN_UP
+    tx.ledger.record_gap(repairer.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
+    return SettleOutcome.NEEDS_HUMAN, Refusal.GIVEN_UP
 
 
-def _unwanted(tx: Transaction, mender: Mender, intent: Intent, now: datetime) -> str | None:
+def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> str | None:
     """Why the booking does not ask for it any more, ``None`` if it does. However old it is: somebody asked once."""
-    finding = tx.bookings.findings(mender.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
+    finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     return "gone" if finding is None else finding.failed
 
 
 def _undecided(
-    tx: Transaction, mender: Mender, services: Services, intent: Intent, settled: Settled
-) -> tuple[Settling, str]:
+    tx: Transaction, repairer: Repairer, services: Services, intent: Intent, settled: Settlement
+) -> tuple[SettleOutcome, str]:
     """Nobody can tell, or it cannot arrive. Asked again a few times; then it is a person's turn."""
-    now, limits = services.clock.now(), mender.limits
-    arrives = settled.found is not Found.NOT_LEAVING
+    now, limits = services.clock.now(), repairer.limits
+    arrives = settled.found is not SettlementStatus.NOT_LEAVING
     last_try = intent.settle_tries + 1 >= limits.settle_tries
     refusal = Refusal.NOT_DELIVERED if not arrives else Refusal.NOT_PROVABLE if last_try else Refusal.UNKNOWN
     if arrives and not last_try:
@@ -239,6 +243,6 @@ def _undecided(
             cause=CAUSE_OF_REFUSAL[refusal],
             provider_id=settled.provider_id,
         )
-    if _unwanted(tx, mender, intent, now) is None:
-        tx.ledger.record_gap(mender.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
-    return (Settling.UNDECIDED if refusal is Refusal.UNKNOWN else Settling.NEEDS_HUMAN), settled.code
+    if _unwanted(tx, repairer, intent, now) is None:
+        tx.ledger.record_gap(repairer.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
+    return (SettleOutcome.UNDECIDED if refusal is Refusal.UNKNOWN else SettleOutcome.NEEDS_HUMAN), settled.code

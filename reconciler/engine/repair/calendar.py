@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide import calendar_event
-from reconciler.domain.decide.calendar_decision_table import Step, Whose, shown, step
+from reconciler.domain.decide.calendar_decision_table import Step, Whose, observed, step
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
-from reconciler.domain.decide.sms_settlement import Found, Settled
-from reconciler.domain.decide.verdicts import Check, first_in_the_way
+from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
+from reconciler.domain.decide.verdicts import Check, first_blocking
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent, State
-from reconciler.engine.reconcile.results import Mended
-from reconciler.engine.repair.calendar_create import TOMBSTONE, Making, is_ours
+from reconciler.engine.repair.calendar_create import TOMBSTONE, EventCreation, is_ours
 from reconciler.engine.repair.calendar_write_back import WriteBack
 from reconciler.engine.repair.repairer import Scope
+from reconciler.engine.repair.results import AttemptResult
 from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent, Transaction
 
 PROBES = 5
@@ -26,20 +26,20 @@ PROBES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class CalendarRepairer:
     services: Services
     kind = GapKind.CALENDAR_MISSING
-    effect = Effect.EVENT
+    effect = Effect.CALENDAR
     integration = GapKind.INTEGRATION_GOOGLE
     may_arrive_late = True
 
     @property
     def policy(self) -> Policy:
-        return self.services.events.policy
+        return self.services.calendar_policy.policy
 
     @property
     def limits(self) -> Limits:
-        return self.services.event_limits
+        return self.services.calendar_limits
 
     def decide(
         self,
@@ -57,15 +57,15 @@ class Events:
         return self._checks(booking, last, now)
 
     def _checks(self, booking: Booking, last: Intent | None, now: datetime) -> Iterator[Check]:
-        yield from calendar_event.event_checks(booking, last, self.services.events, now)
+        yield from calendar_event.event_checks(booking, last, self.services.calendar_policy, now)
         yield generation_check(last, self.limits.generations)
 
     def _decision(self, booking: Booking, last: Intent | None, now: datetime) -> Decision:
         return Decision(
             booking=booking,
-            verdict=first_in_the_way(self._checks(booking, last, now), Cause.NEVER_CREATED),
+            verdict=first_blocking(self._checks(booking, last, now), Cause.NEVER_CREATED),
             trigger=EVENT_TRIGGER,
-            subject=calendar_event.subject(booking, self.services.events),
+            subject=calendar_event.subject(booking, self.services.calendar_policy),
             is_new=last is None or last.state.is_final,
         )
 
@@ -99,19 +99,19 @@ class Events:
         """Not at all: the answer about an id is certain, and trying again collides with what arrives late."""
         return timedelta(0)
 
-    def asker(self, scope: Scope) -> Callable[[Intent], Settled]:
+    def asker(self, scope: Scope) -> Callable[[Intent], Settlement]:
         return lambda intent: self._ask(intent, scope)
 
-    def _ask(self, intent: Intent, scope: Scope) -> Settled:
+    def _ask(self, intent: Intent, scope: Scope) -> Settlement:
         event_id = calendar_event.event_id(scope.installation, intent.booking, intent.generation)
         found = self._calendar().get(event_id)
-        match step(shown(found), Whose.ASKED):
+        match step(observed(found), Whose.ASKED):
             case Step.DONE:
-                return Settled(found=Found.THERE, code="found", provider_id=event_id)
+                return Settlement(found=SettlementStatus.FOUND, code="found", provider_id=event_id)
             case Step.NEXT_GENERATION:
-                return Settled(found=Found.TAKEN_BACK, code=TOMBSTONE)
+                return Settlement(found=SettlementStatus.TAKEN_BACK, code=TOMBSTONE)
             case _:
-                return Settled(found=Found.ABSENT, code="absent")
+                return Settlement(found=SettlementStatus.ABSENT, code="absent")
 
     def conclude(self, done: Intent, scope: Scope) -> None:
         """If it cannot be looked at now, the next pass finds it by the ledger."""
@@ -121,22 +121,22 @@ class Events:
     def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         """Nothing: the booking names no event of ours yet."""
 
-    def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+    def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         """Also what was dropped after a call that seemed to have had no effect: it may have come late."""
         made = [intent for intent in tx.ledger.done_since(self.effect, since) if is_ours(intent, scope)]
         late = [intent for intent in tx.ledger.may_have_come(self.effect, since) if intent.code != TOMBSTONE]
         made += [_under_its_id(intent, scope) for intent in late]
         stored = tx.bookings.stored_events([intent.booking for intent in made])
-        return [intent for intent in made if _is_stray(intent, stored.get(intent.booking))]
+        return [intent for intent in made if _is_orphan(intent, stored.get(intent.booking))]
 
-    def sweep(self, stray: Intent, scope: Scope) -> None:
-        self._put_right(stray)
+    def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
+        self._put_right(orphan)
 
     def _put_right(self, made: Intent) -> None:
         """Look at an event of ours, and write its id back or remove it."""
         assert made.provider_id is not None
         found = self._calendar().get(made.provider_id)
-        if found and step(shown(found), Whose.UNWANTED) is Step.REMOVE:
+        if found and step(observed(found), Whose.UNWANTED) is Step.REMOVE:
             WriteBack(self.services, self._calendar(), self.kind).run(made, found.starts_at)
             return
         now = self.services.clock.now()
@@ -149,8 +149,8 @@ class Events:
     def finish(self, intent: Intent, scope: Scope) -> None:
         """Nothing: an event that the booking does not name is a gap, and mended as one."""
 
-    def mend(self, intent: Intent, scope: Scope) -> Mended:
-        return Making(self, self.services, self._calendar(), scope, intent).run()
+    def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
+        return EventCreation(self, self.services, self._calendar(), scope, intent).run()
 
     def _calendar(self) -> Calendar:
         if self.services.calendar is None:
@@ -162,7 +162,7 @@ def _under_its_id(intent: Intent, scope: Scope) -> Intent:
     return replace(intent, provider_id=calendar_event.event_id(scope.installation, intent.booking, intent.generation))
 
 
-def _is_stray(intent: Intent, stored: StoredEvent | None) -> bool:
+def _is_orphan(intent: Intent, stored: StoredEvent | None) -> bool:
     """An eligible booking that stores nothing is a gap, and mended as one."""
     if stored is None or not stored.eligible:
         return stored is None or stored.event_id != intent.provider_id

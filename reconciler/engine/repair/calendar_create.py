@@ -8,18 +8,27 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking
 from reconciler.domain.decide import calendar_event
-from reconciler.domain.decide.calendar_decision_table import RESULTS, Seen, Step, Whose, chosen, shown_for, step, whose
+from reconciler.domain.decide.calendar_decision_table import (
+    RESULTS,
+    Seen,
+    Step,
+    Whose,
+    observed_at,
+    owner_of,
+    pick_adoptable,
+    step,
+)
 from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.intents import Intent, Outcome, Result, State
-from reconciler.engine.reconcile.results import Became, Mended
 from reconciler.engine.repair.calendar_write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
-from reconciler.engine.repair.outcomes import ended, record
-from reconciler.engine.repair.rate_limit import obey, wait_for_slot
-from reconciler.engine.repair.repairer import Mender, Scope, recheck
-from reconciler.engine.repair.write_retry import insist
+from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
+from reconciler.engine.repair.repairer import Repairer, Scope, recheck
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, Transaction
 
 TOMBSTONE = Seen.TOMBSTONE.value
@@ -30,34 +39,34 @@ _TOLD = {Seen.SEVERAL: Refusal.SEVERAL_CANDIDATES, Seen.TOMBSTONE: Refusal.DELET
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class EventCreation:
     """The repair of one claimed intent, to its end."""
 
-    mender: Mender
+    repairer: Repairer
     services: Services
     calendar: Calendar
     scope: Scope
     intent: Intent
 
-    def run(self) -> Mended:
+    def run(self) -> AttemptResult:
         try:
             return self._run()
         except ProviderFailure as failure:
             # Only reads raise, and they come before anything was sent.
             with self.services.store.writing() as tx:
                 tx.ledger.release(self.intent, failure.outcome.code, self.services.clock.now())
-            return ended(failure.outcome, Became.HELD)
+            return attempt_result(failure.outcome, AttemptStatus.HELD)
 
-    def _run(self) -> Mended:
+    def _run(self) -> AttemptResult:
         with self.services.store.writing() as tx:
-            decision = recheck(self.mender, tx, self.intent, self.scope, self.services.clock.now())
-            earlier = tx.ledger.done(self.mender.effect, self.intent.booking)
-        if isinstance(decision, Mended):
+            decision = recheck(self.repairer, tx, self.intent, self.scope, self.services.clock.now())
+            earlier = tx.ledger.done(self.repairer.effect, self.intent.booking)
+        if isinstance(decision, AttemptResult):
             return decision
         if earlier and earlier.proof:
             found = self.calendar.get(earlier.proof)
             column = Whose.ASKED if is_ours(earlier, self.scope) else Whose.CANDIDATE
-            match step(shown_for(found, decision.booking.starts_at), column):
+            match step(observed_at(found, decision.booking.starts_at), column):
                 case Step.DONE | Step.ADOPT:
                     # There before, and the booking lost the id: nothing new is needed but the id.
                     return self._take(earlier.proof, already_known=True)
@@ -80,36 +89,36 @@ class Making:
             free = [event for event in around if _step(tx, event, booking) is not Step.LEAVE_ALONE]
             if free and tx.bookings.shares_reference(booking.id):
                 return Seen.SEVERAL, None
-        return chosen(free, self.services.events.deleted_by_hand)
+        return pick_adoptable(free, self.services.calendar_policy.deleted_by_hand)
 
-    def _take(self, event_id: str, *, already_known: bool) -> Mended:
+    def _take(self, event_id: str, *, already_known: bool) -> AttemptResult:
         """Write the id of an event that is there already: no call, so ledger and booking change together."""
         intent, now = self.intent, self.services.clock.now()
         with self.services.store.writing() as tx:
-            decision = recheck(self.mender, tx, intent, self.scope, now)
-            if isinstance(decision, Mended):
+            decision = recheck(self.repairer, tx, intent, self.scope, now)
+            if isinstance(decision, AttemptResult):
                 return decision
             booking = decision.booking
             assert booking.starts_at is not None
             if not tx.bookings.store_event_id(intent.booking, booking.event_id, event_id, booking.starts_at):
                 tx.ledger.release(intent, Hold.BUSY, now)
-                return Mended(became=Became.HELD, reason=Hold.BUSY)
+                return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
             if already_known:
                 tx.ledger.move(intent, State.DROPPED, code="written_back", now=now)
             else:
-                sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.mender.limits.lease)
+                sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
                 if sending:
                     tx.ledger.move(sending, State.DONE, code="adopted", now=now, provider_id=event_id)
-            tx.ledger.close_gap(self.mender.kind, intent.booking, "repaired", now)
-        return Mended(became=Became.WRITTEN_BACK if already_known else Became.ADOPTED)
+            tx.ledger.close_gap(self.repairer.kind, intent.booking, "repaired", now)
+        return AttemptResult(status=AttemptStatus.WRITTEN_BACK if already_known else AttemptStatus.ADOPTED)
 
-    def _tell(self, refusal: Refusal) -> Mended:
-        intent, kind, cause, now = self.intent, self.mender.kind, CAUSE_OF_REFUSAL[refusal], self.services.clock.now()
+    def _tell(self, refusal: Refusal) -> AttemptResult:
+        intent, kind, cause, now = self.intent, self.repairer.kind, CAUSE_OF_REFUSAL[refusal], self.services.clock.now()
         with self.services.store.writing() as tx:
-            decision = recheck(self.mender, tx, intent, self.scope, now)
-            if isinstance(decision, Mended):
+            decision = recheck(self.repairer, tx, intent, self.scope, now)
+            if isinstance(decision, AttemptResult):
                 return decision
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.mender.limits.lease)
+            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
             if sending and refusal is Refusal.SEVERAL_CANDIDATES:
                 again = now + LOOK_AGAIN
                 tx.ledger.move(sending, State.PLANNED, code=refusal, now=now, not_before=again, counts=False)
@@ -117,52 +126,52 @@ class Making:
             elif sending:
                 tx.ledger.move(sending, State.REFUSED, code=refusal, now=now, cause=cause)
             tx.ledger.record_gap(kind, intent.booking, cause, refusal, now)
-        return Mended(became=Became.REFUSED, reason=refusal)
+        return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
 
-    def _insert(self) -> Mended:
-        intent, limits = self.intent, self.mender.limits
+    def _insert(self) -> AttemptResult:
+        intent, limits = self.intent, self.repairer.limits
         stopped = wait_for_slot(self.services, _SLOT, limits.interval, intent)
         if stopped:
             return stopped
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            decision = recheck(self.mender, tx, intent, self.scope, now)
-            if isinstance(decision, Mended):
+            decision = recheck(self.repairer, tx, intent, self.scope, now)
+            if isinstance(decision, AttemptResult):
                 return decision
             body = calendar_event.body(
-                decision.booking, self.services.events, self.scope.installation, intent.generation
+                decision.booking, self.services.calendar_policy, self.scope.installation, intent.generation
             )
-            tx.bookings.rehearse_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
+            tx.bookings.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
             subject = decision.subject
             sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=limits.lease, subject=subject)
             if sending is None:
-                return Mended(became=Became.HELD, reason="claimed_elsewhere")
+                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
         stands_at = body.starts_at
-        outcome = call_within_lease(self.services, self.mender, sending, lambda: self.calendar.insert(body))
+        outcome = call_within_lease(self.services, self.repairer, sending, lambda: self.calendar.insert(body))
         if outcome.code == DUPLICATE:
-            outcome, stands_at = self._look(body)
+            outcome, stands_at = self._scan(body)
         now = self.services.clock.now()
 
-        def know(tx: Transaction) -> Intent | None:
-            moved = record(tx, self.mender, sending, outcome, now)
-            obey(tx, _SLOT, outcome)
+        def write_ledger(tx: Transaction) -> Intent | None:
+            moved = record_outcome(tx, self.repairer, sending, outcome, now)
+            apply_retry_after(tx, _SLOT, outcome)
             used_up = moved is not None and outcome.code == TOMBSTONE
             return tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now) if moved and used_up else moved
 
-        known = insist(self.services, know)
+        known = write_with_retry(self.services, write_ledger)
         if outcome.result is not Result.DONE:
-            return ended(outcome, Became.CREATED)
+            return attempt_result(outcome, AttemptStatus.CREATED)
         # Beyond our lease somebody decided without us: what we made is needed by the booking, or goes.
         return self._write_back.run(known or replace(sending, provider_id=outcome.provider_id), stands_at)
 
-    def _look(self, body: EventBody) -> tuple[Outcome, datetime]:
+    def _scan(self, body: EventBody) -> tuple[Outcome, datetime]:
         """What has our id, and where it stands: our own live event, or what is left of one that was removed."""
         try:
             found = self.calendar.get(body.id)
         except ProviderFailure as failure:
             answer = failure.outcome
             return Outcome(result=_HIDDEN, code=answer.code, stops_pass=answer.stops_pass), body.starts_at
-        seen = shown_for(found, body.starts_at) if found else Seen.HIDDEN
+        seen = observed_at(found, body.starts_at) if found else Seen.HIDDEN
         does = step(seen, Whose.INSERTED)
         is_there = RESULTS[does] is Result.DONE
         outcome = Outcome(result=RESULTS[does], code=_CODES[does], provider_id=body.id if is_there else None)
@@ -170,12 +179,12 @@ class Making:
 
     @property
     def _write_back(self) -> WriteBack:
-        return WriteBack(self.services, self.calendar, self.mender.kind)
+        return WriteBack(self.services, self.calendar, self.repairer.kind)
 
-    def _hold(self, reason: str) -> Mended:
+    def _hold(self, reason: str) -> AttemptResult:
         with self.services.store.writing() as tx:
             tx.ledger.release(self.intent, reason, self.services.clock.now())
-        return Mended(became=Became.HELD, reason=reason)
+        return AttemptResult(status=AttemptStatus.HELD, reason=reason)
 
 
 _HIDDEN = RESULTS[step(Seen.HIDDEN, Whose.INSERTED)]
@@ -197,4 +206,4 @@ def _step(tx: Transaction, event: CalendarEvent, booking: Booking) -> Step:
     named = calendar_event.is_made_for(booking, event) and (
         tx.bookings.names_event(event.id, booking.id) or tx.ledger.names_event(event.id, booking.id)
     )
-    return step(shown_for(event, booking.starts_at), whose(event, booking, named_elsewhere=named))
+    return step(observed_at(event, booking.starts_at), owner_of(event, booking, named_elsewhere=named))

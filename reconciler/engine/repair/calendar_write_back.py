@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.domain.decide.calendar_decision_table import Step, Whose, shown, standing, step
+from reconciler.domain.decide.calendar_decision_table import Step, Whose, observed, placement, step
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Intent, Result
-from reconciler.engine.reconcile.results import Became, Mended
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent
 
 _TRIES = 3
@@ -23,7 +23,7 @@ class WriteBack:
     calendar: Calendar
     kind: GapKind
 
-    def run(self, done: Intent, stands_at: datetime | None) -> Mended:
+    def run(self, done: Intent, stands_at: datetime | None) -> AttemptResult:
         """Store the event's id, or remove the event if the booking has no use for it any more.
 
         Whatever cannot be finished now is left to the next pass, which finds the event by the ledger.
@@ -31,9 +31,9 @@ class WriteBack:
         try:
             return self._run(done, stands_at)
         except ProviderFailure as failure:
-            return Mended(became=Became.HELD, reason=failure.outcome.code, outcome=failure.outcome)
+            return AttemptResult(status=AttemptStatus.HELD, reason=failure.outcome.code, outcome=failure.outcome)
 
-    def _run(self, done: Intent, stands_at: datetime | None) -> Mended:
+    def _run(self, done: Intent, stands_at: datetime | None) -> AttemptResult:
         for _ in range(_TRIES):
             with self.services.store.reading() as tx:
                 stored = tx.bookings.stored_events([done.booking]).get(done.booking)
@@ -43,17 +43,17 @@ class WriteBack:
                 return self._close(done)
             if stored.event_id and self._theirs(stored.event_id) is Step.GIVE_WAY:
                 return self._has_no_use(done, "no_event")
-            if step(standing(stands_at, stored.starts_at), Whose.ASKED) is Step.REMOVE:
+            if step(placement(stands_at, stored.starts_at), Whose.ASKED) is Step.REMOVE:
                 # Whatever comes of this: an event is missing on the new day, and the next look says so.
                 self.remove(done, MOVED)
-                return Mended(became=Became.HELD, reason=MOVED)
+                return AttemptResult(status=AttemptStatus.HELD, reason=MOVED)
             if self._store(done, stored):
                 return self._close(done)
-        return Mended(became=Became.HELD, reason=Hold.BUSY)
+        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
 
     def _theirs(self, event_id: str) -> Step:
         """The booking names another event than ours."""
-        return step(shown(self.calendar.get(event_id)), Whose.STORED)
+        return step(observed(self.calendar.get(event_id)), Whose.STORED)
 
     def remove(self, done: Intent, by: str) -> bool:
         """Delete our event: ``by`` says what made it needless. Whether it is gone."""
@@ -68,11 +68,11 @@ class WriteBack:
                 tx.ledger.record_gap(GapKind.CALENDAR_DUPLICATE, done.booking, Cause.BLOCKED, outcome.code, now)
         return outcome.result is Result.DONE
 
-    def _has_no_use(self, done: Intent, by: str) -> Mended:
+    def _has_no_use(self, done: Intent, by: str) -> AttemptResult:
         with self.services.store.writing() as tx:
             tx.ledger.close_gap(self.kind, done.booking, by, self.services.clock.now())
         self.remove(done, by)
-        return Mended(became=Became.DROPPED, reason=by)
+        return AttemptResult(status=AttemptStatus.DROPPED, reason=by)
 
     def _store(self, done: Intent, seen: StoredEvent) -> bool:
         assert done.provider_id is not None
@@ -80,7 +80,7 @@ class WriteBack:
         with self.services.store.writing() as tx:
             return tx.bookings.store_event_id(done.booking, seen.event_id, done.provider_id, seen.starts_at)
 
-    def _close(self, done: Intent) -> Mended:
+    def _close(self, done: Intent) -> AttemptResult:
         with self.services.store.writing() as tx:
             tx.ledger.close_gap(self.kind, done.booking, "repaired", self.services.clock.now())
-        return Mended(became=Became.CREATED)
+        return AttemptResult(status=AttemptStatus.CREATED)

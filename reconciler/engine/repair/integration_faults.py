@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.reconcile.results import Mended
-from reconciler.engine.repair.repairer import Mender
+from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.results import AttemptResult
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import ProviderFailure, Services, Transaction
 
@@ -16,15 +16,15 @@ def is_blind(faults: Collection[IntegrationFault]) -> bool:
     return any(fault.blinds for fault in faults)
 
 
-def fault_of(mender: Mender) -> IntegrationFault | None:
+def provider_fault(repairer: Repairer) -> IntegrationFault | None:
     """What would break every repair of this effect; also if the provider could not be asked."""
     try:
-        return mender.check()
+        return repairer.check()
     except ProviderFailure as failure:
-        return unreachable(mender.integration, failure)
+        return unreachable(repairer.integration, failure)
 
 
-def rehearsed(mender: Mender, services: Services) -> Examined:
+def try_writes(repairer: Repairer, services: Services) -> CheckResult:
     """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, that is no fault.
 
     Raises:
@@ -32,12 +32,12 @@ def rehearsed(mender: Mender, services: Services) -> Examined:
     """
     try:
         with services.store.writing() as tx:
-            return tx.bookings.rehearse(mender.effect)
+            return tx.bookings.try_writes(repairer.effect)
     except DatabaseBusy:
-        said = f"no {mender.effect} could be tried: somebody holds a lock for longer than limits.timeouts.lock"
-        return Examined(remarks=[Remark(said=said, remedy="try again once whoever holds it is done")])
+        said = f"no {repairer.effect.noun} could be tried: somebody holds a lock for longer than limits.timeouts.lock"
+        return CheckResult(notes=[Note(message=said, remedy="try again once whoever holds it is done")])
     except DatabaseDisagrees as error:
-        return Examined(faults=[disagreement(error)])
+        return CheckResult(faults=[schema_fault(error)])
 
 
 UNUSABLE = timedelta(minutes=2)
@@ -68,32 +68,32 @@ def unreachable(kind: GapKind, failure: ProviderFailure) -> IntegrationFault:
     )
 
 
-def disagreement(error: DatabaseDisagrees) -> IntegrationFault:
+def schema_fault(error: DatabaseDisagrees) -> IntegrationFault:
     """The database refused the look itself: nothing that follows from it can be trusted."""
     return IntegrationFault(
         kind=GapKind.INTEGRATION_SCHEMA, code=error.code, seen=str(error), remedy=error.advice, blinds=True
     )
 
 
-def unreachable_database(error: DatabaseUnreachable) -> IntegrationFault:
+def database_fault(error: DatabaseUnreachable) -> IntegrationFault:
     return IntegrationFault(
         kind=GapKind.INTEGRATION_DATABASE, code="unreachable", seen=str(error), remedy=error.advice, transient=True
     )
 
 
-def diagnosis(mender: Mender, end: Mended) -> IntegrationFault:
+def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
     """Why a repair ended *broken*, as precisely as the provider's own check can say it."""
-    return fault_of(mender) or IntegrationFault(
-        kind=mender.integration,
+    return provider_fault(repairer) or IntegrationFault(
+        kind=repairer.integration,
         code=end.reason,
         seen=f"the provider refuses what we ask ({end.reason})",
         remedy="look the code up in the provider's documentation; no other booking would fare better",
     )
 
 
-def subject_of(mender: Mender, services: Services) -> str:
+def subject_of(repairer: Repairer, services: Services) -> str:
     """What an integration's gap is about: the effect it blocks, and for whom, if several share the database."""
-    return f"{mender.effect} {services.runner.scope}".rstrip()
+    return f"{repairer.effect} {services.runner.scope}".rstrip()
 
 
 def record_faults(

@@ -8,11 +8,11 @@ from typing import Protocol
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
-from reconciler.domain.decide.sms_settlement import Settled
-from reconciler.domain.decide.verdicts import Check, Standing
+from reconciler.domain.decide.sms_settlement import Settlement
+from reconciler.domain.decide.verdicts import Check, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
-from reconciler.engine.reconcile.results import Became, Mended
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.ports import Lock, Transaction
 
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ class Scope:
     """'' before the first ``migrate``: there are no intents then that a digest could be compared with."""
 
 
-class Mender(Protocol):
+class Repairer(Protocol):
     """One effect: how its gaps are judged, and how one of them is mended."""
 
     kind: GapKind
@@ -79,7 +79,7 @@ class Mender(Protocol):
     may_arrive_late: bool
     """Whether a call that has vanished may still have its effect after the provider said that it has none."""
 
-    def asker(self, scope: Scope) -> Callable[[Intent], Settled]:
+    def asker(self, scope: Scope) -> Callable[[Intent], Settlement]:
         """Asks the provider what became of an intent of unknown outcome; what it has learnt serves the next ones.
 
         Raises (the asker):
@@ -95,11 +95,11 @@ class Mender(Protocol):
         """The effect is not there and not wanted any more: the application's tables say so too."""
         ...
 
-    def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+    def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         """Intents *done* since then whose effect the booking has no use for."""
         ...
 
-    def sweep(self, stray: Intent, scope: Scope) -> None:
+    def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
         """Put one of them right.
 
         Raises:
@@ -111,7 +111,7 @@ class Mender(Protocol):
         """The effect is there, and the application's tables do not say so: say it again."""
         ...
 
-    def mend(self, intent: Intent, scope: Scope) -> Mended:
+    def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         """Repair one claimed intent, to its end.
 
         Raises:
@@ -120,45 +120,49 @@ class Mender(Protocol):
         ...
 
 
-def recheck(mender: Mender, tx: Transaction, intent: Intent, scope: Scope, now: datetime) -> Decision | Mended:
+def recheck(
+    repairer: Repairer, tx: Transaction, intent: Intent, scope: Scope, now: datetime
+) -> Decision | AttemptResult:
     """Lock the booking, then judge it again on fresh data: the decision to act, or the end of this attempt."""
     lock = tx.bookings.lock(intent.booking)
     if lock is Lock.BUSY:
         return _not_now(tx, intent, "busy", now)
-    finding = tx.bookings.findings(mender.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
+    finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     if finding is None:
-        return _no_more(mender, tx, intent, "gone", now)
+        return _no_more(repairer, tx, intent, "gone", now)
     if lock is Lock.GONE:
         # It is there, and FOR UPDATE does not see it: policies hide it, which is never "deleted".
         return _not_now(tx, intent, "locked_out", now)
     if finding.failed:
-        return _no_more(mender, tx, intent, finding.failed, now)
-    last = tx.ledger.last_intents(intent.effect, [intent.booking], mender.final_triggers)
-    (decision,) = mender.decide(tx, scope, [finding.booking], last, now)
+        return _no_more(repairer, tx, intent, finding.failed, now)
+    last = tx.ledger.last_intents(intent.effect, [intent.booking], repairer.final_triggers)
+    (decision,) = repairer.decide(tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
     match verdict.standing:
-        case Standing.REPAIR if decision.trigger == intent.trigger:
+        case VerdictStatus.REPAIRABLE if decision.trigger == intent.trigger:
             return decision
-        case Standing.REPAIR:
+        case VerdictStatus.REPAIRABLE:
             tx.ledger.move(intent, State.DROPPED, code="superseded", now=now)
-            return Mended(became=Became.DROPPED, reason="superseded")
-        case Standing.REFUSED:
+            return AttemptResult(status=AttemptStatus.DROPPED, reason="superseded")
+        case VerdictStatus.NEEDS_HUMAN:
             tx.ledger.move(intent, State.DROPPED, code=verdict.reason, now=now)
-            tx.ledger.record_gap(mender.kind, intent.booking, verdict.cause or Cause.UNUSABLE_DATA, verdict.reason, now)
-            return Mended(became=Became.REFUSED, reason=verdict.reason)
-        case Standing.WAITING:
+            tx.ledger.record_gap(
+                repairer.kind, intent.booking, verdict.cause or Cause.UNUSABLE_DATA, verdict.reason, now
+            )
+            return AttemptResult(status=AttemptStatus.REFUSED, reason=verdict.reason)
+        case VerdictStatus.HELD:
             return _not_now(tx, intent, verdict.reason, now)
         case _:
-            return _no_more(mender, tx, intent, verdict.reason, now)
+            return _no_more(repairer, tx, intent, verdict.reason, now)
 
 
-def _not_now(tx: Transaction, intent: Intent, reason: str, now: datetime) -> Mended:
+def _not_now(tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
     tx.ledger.release(intent, reason, now)
-    return Mended(became=Became.HELD, reason=reason)
+    return AttemptResult(status=AttemptStatus.HELD, reason=reason)
 
 
-def _no_more(mender: Mender, tx: Transaction, intent: Intent, reason: str, now: datetime) -> Mended:
+def _no_more(repairer: Repairer, tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
     """Nothing is missing any more: the statement about this booking that closes its gap."""
     tx.ledger.move(intent, State.DROPPED, code=reason, now=now)
-    tx.ledger.close_gap(mender.kind, intent.booking, reason, now)
-    return Mended(became=Became.DROPPED, reason=reason)
+    tx.ledger.close_gap(repairer.kind, intent.booking, reason, now)
+    return AttemptResult(status=AttemptStatus.DROPPED, reason=reason)

@@ -12,19 +12,19 @@ from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
-from reconciler.domain.decide.sms import Draft, TextFacts, cause_of, text_checks, validity
-from reconciler.domain.decide.sms_settlement import Found, Settled
-from reconciler.domain.decide.verdicts import Check, Hold, first_in_the_way
+from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks, validity
+from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
+from reconciler.domain.decide.verdicts import Check, Hold, first_blocking
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, Intent, Outcome, Result, State
-from reconciler.engine.reconcile.results import Became, Mended
 from reconciler.engine.repair.lease_guard import call_within_lease
-from reconciler.engine.repair.outcomes import ended, record
-from reconciler.engine.repair.rate_limit import obey, wait_for_slot
+from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Scope, recheck
-from reconciler.engine.repair.sms_evidence import TextAsker, account_digest, row_id
-from reconciler.engine.repair.write_retry import insist
-from reconciler.ports import OutgoingText, QueueRow, Services, SmsGateway, Transaction, Unwritable
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
+from reconciler.engine.repair.write_retry import write_with_retry
+from reconciler.ports import OutgoingSms, QueueRow, Services, SmsGateway, Transaction, Unwritable
 
 TEMPLATE = "reconciler"
 """What stands as the template's name in our queue rows."""
@@ -32,20 +32,20 @@ _SLOT = "twilio"
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class SmsRepairer:
     services: Services
     kind = GapKind.SMS_MISSING
-    effect = Effect.TEXT
+    effect = Effect.SMS
     integration = GapKind.INTEGRATION_TWILIO
     may_arrive_late = False  # it was left alone for longer than that
 
     @property
     def policy(self) -> Policy:
-        return self.services.texts.policy
+        return self.services.sms_policy.policy
 
     @property
     def limits(self) -> Limits:
-        return self.services.text_limits
+        return self.services.sms_limits
 
     def decide(
         self,
@@ -71,18 +71,18 @@ class Texts:
         broken: Sequence[Booking],
         intents: Mapping[BookingId, Intent],
         now: datetime,
-    ) -> list[TextFacts]:
+    ) -> list[SmsFacts]:
         numbers = {booking.id: self._number(booking) for booking in broken}
         spelled = {number: self.services.phones.spellings(number) for number in numbers.values() if number}
         every_spelling = frozenset().union(*spelled.values())
         significant = {number: self.services.phones.significant(number) for number in spelled}
         opted_out = tx.bookings.opted_out(frozenset(significant.values()))
-        recent = tx.bookings.texts_since(every_spelling, now - self.services.texts.per_recipient.period)
+        recent = tx.bookings.sent_counts(every_spelling, now - self.services.sms_policy.per_recipient.period)
         known = []
         for booking in broken:
             number = numbers[booking.id]
             draft = self._draft(booking, number)
-            facts = TextFacts(
+            facts = SmsFacts(
                 number=number,
                 opted_out=significant.get(number or "") in opted_out,
                 draft=draft,
@@ -93,15 +93,15 @@ class Texts:
             known.append(facts)
         return known
 
-    def _checks(self, booking: Booking, facts: TextFacts, now: datetime) -> Iterator[Check]:
-        yield from text_checks(booking, facts, self.services.texts, now)
+    def _checks(self, booking: Booking, facts: SmsFacts, now: datetime) -> Iterator[Check]:
+        yield from text_checks(booking, facts, self.services.sms_policy, now)
         yield generation_check(facts.last, self.limits.generations)
 
-    def _decision(self, booking: Booking, facts: TextFacts, now: datetime) -> Decision:
+    def _decision(self, booking: Booking, facts: SmsFacts, now: datetime) -> Decision:
         last = facts.last
         return Decision(
             booking=booking,
-            verdict=first_in_the_way(self._checks(booking, facts, now), cause_of(booking)),
+            verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking)),
             trigger=facts.draft.trigger if facts.draft else "",
             subject=facts.subject,
             is_new=last is None or last.state.is_final,
@@ -125,16 +125,16 @@ class Texts:
 
     @property
     def final_triggers(self) -> Collection[str] | None:
-        return self.services.texts.satisfied_by
+        return self.services.sms_policy.satisfied_by
 
     @property
     def settle_after(self) -> timedelta:
         return self.limits.settle
 
-    def asker(self, scope: Scope) -> Callable[[Intent], Settled]:
+    def asker(self, scope: Scope) -> Callable[[Intent], Settlement]:
         if self.services.sms is None:  # it was ours to send once, and is the application's by now
-            return lambda _: Settled(found=Found.UNDECIDED, code="no_provider")
-        return TextAsker(self.services, self.services.sms, scope)
+            return lambda _: Settlement(found=SettlementStatus.UNDECIDED, code="no_provider")
+        return SmsOutcomeFinder(self.services, self.services.sms, scope)
 
     def conclude(self, done: Intent, scope: Scope) -> None:
         self.finish(done, scope)
@@ -145,11 +145,11 @@ class Texts:
         if self.policy is not Policy.OFF:  # then nobody knows the queue
             self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
 
-    def strays(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
+    def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         """None: a text that was sent stays sent."""
         return ()
 
-    def sweep(self, stray: Intent, scope: Scope) -> None:
+    def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
         """Nothing to sweep."""
 
     def finish(self, intent: Intent, scope: Scope) -> None:
@@ -163,17 +163,17 @@ class Texts:
                 row_id(scope, intent), status=status, error=error, provider_id=intent.proof, at=now
             )
 
-    def mend(self, intent: Intent, scope: Scope) -> Mended:
+    def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         if self._hands_over:
             return self._hand_over(intent, scope)
         put = self._put_row(intent, scope)
-        if isinstance(put, Mended):
+        if isinstance(put, AttemptResult):
             return put
         stopped = wait_for_slot(self.services, _SLOT, self.limits.interval, put)
         if stopped:
             return stopped
         sending = self._begin_sending(put, scope)
-        if isinstance(sending, Mended):
+        if isinstance(sending, AttemptResult):
             return sending
         intent, text = sending
         outcome = call_within_lease(self.services, self, intent, lambda: self._gateway().send(text))
@@ -181,9 +181,9 @@ class Texts:
 
     @property
     def _hands_over(self) -> bool:
-        return self.services.texts.deliver is Deliver.APPLICATION
+        return self.services.sms_policy.deliver is Deliver.APPLICATION
 
-    def _hand_over(self, intent: Intent, scope: Scope) -> Mended:
+    def _hand_over(self, intent: Intent, scope: Scope) -> AttemptResult:
         """Queue row and ledger in one transaction, under the booking's lock: a kill leaves nothing of it, or all.
 
         The row takes the intent's own id: no other row of ours can have it.
@@ -191,29 +191,29 @@ class Texts:
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
-            if isinstance(decision, Mended):
+            if isinstance(decision, AttemptResult):
                 return decision
             lease = self.limits.lease
             sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=lease, subject=decision.subject)
             if sending is None:
-                return Mended(became=Became.HELD, reason="claimed_elsewhere")
+                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
             row = self._row(intent.id, intent, decision, now)
             tx.bookings.hand_over(row)
             tx.ledger.move(sending, State.DONE, code=HANDED_OVER, now=now, provider_id=row.id)
             tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
-        return Mended(became=Became.HANDED_OVER)
+        return AttemptResult(status=AttemptStatus.HANDED_OVER)
 
-    def _put_row(self, intent: Intent, scope: Scope) -> Intent | Mended:
+    def _put_row(self, intent: Intent, scope: Scope) -> Intent | AttemptResult:
         """First re-check; our queue row stands before anything may leave. The intent as the row is derived from it."""
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
-            if isinstance(decision, Mended):
+            if isinstance(decision, AttemptResult):
                 return decision
             intent = replace(intent, subject=decision.subject)
             row = self._row(row_id(scope, intent), intent, decision, now)
             tx.bookings.insert_queue_row(row)
-            tx.bookings.rehearse_sent(row.id, now)
+            tx.bookings.try_mark_sent(row.id, now)
         return intent
 
     def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
@@ -222,12 +222,12 @@ class Texts:
             id=id_, intent=intent.id, booking=decision.booking, draft=decision.draft, template=TEMPLATE, at=now
         )
 
-    def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingText] | Mended:
+    def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingSms] | AttemptResult:
         """Second re-check: the application's insert, which our first lock kept waiting, is there now if it comes."""
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
-            if isinstance(decision, Mended):
+            if isinstance(decision, AttemptResult):
                 self._cancel_row(tx, intent, scope, decision.reason, now)
                 return decision
             assert decision.draft is not None
@@ -235,32 +235,32 @@ class Texts:
                 # The booking changed between the two looks: the row in the queue says something else by now.
                 self._cancel_row(tx, intent, scope, "changed", now)
                 tx.ledger.release(intent, Hold.BUSY, now)
-                return Mended(became=Became.HELD, reason=Hold.BUSY)
+                return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
             lease = self.limits.lease
             account = account_digest(scope, self._gateway())
             sending = tx.ledger.move(
                 intent, State.SENDING, code="", now=now, lease=lease, subject=intent.subject, account=account
             )
             if sending is None:
-                return Mended(became=Became.HELD, reason="claimed_elsewhere")
-        text = OutgoingText(
+                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+        text = OutgoingSms(
             number=decision.draft.number,
             body=decision.draft.body,
-            validity=validity(decision.booking, self.services.texts, now),
+            validity=validity(decision.booking, self.services.sms_policy, now),
         )
         return sending, text
 
-    def _conclude(self, intent: Intent, outcome: Outcome, scope: Scope) -> Mended:
+    def _conclude(self, intent: Intent, outcome: Outcome, scope: Scope) -> AttemptResult:
         now = self.services.clock.now()
         done = outcome.result is Result.DONE
 
-        def know(tx: Transaction) -> None:
-            record(tx, self, intent, outcome, now)
-            obey(tx, _SLOT, outcome)
+        def write_ledger(tx: Transaction) -> None:
+            record_outcome(tx, self, intent, outcome, now)
+            apply_retry_after(tx, _SLOT, outcome)
             if done:
                 tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
 
-        def say(tx: Transaction) -> None:
+        def write_queue_row(tx: Transaction) -> None:
             tx.bookings.mark_queue_row(
                 row_id(scope, intent),
                 status="sent" if done else "failed",
@@ -270,9 +270,9 @@ class Texts:
             )
 
         # Two transactions: whatever the application's table answers, our ledger knows what happened.
-        insist(self.services, know)
-        insist(self.services, say)
-        return ended(outcome, Became.SENT)
+        write_with_retry(self.services, write_ledger)
+        write_with_retry(self.services, write_queue_row)
+        return attempt_result(outcome, AttemptStatus.SENT)
 
     def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
         error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"

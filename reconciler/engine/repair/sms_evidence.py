@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from reconciler.domain.bookings import reference
-from reconciler.domain.decide.sms_settlement import Found, Settled, control_of, settle_text
+from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus, control_of, settle_text
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
 from reconciler.domain.intents import SUBJECT_PARTS, Intent
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
-from reconciler.ports import OurRow, Services, SmsGateway, Transaction, Unwritable
+from reconciler.ports import OwnQueueRow, Services, SmsGateway, Transaction, Unwritable
 
 _ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
 
@@ -27,7 +27,7 @@ def account_digest(scope: Scope, gateway: SmsGateway) -> str:
 
 
 @dataclass(slots=True)
-class TextAsker:
+class SmsOutcomeFinder:
     """Asks for one text after the other; the control is asked for once."""
 
     services: Services
@@ -35,7 +35,7 @@ class TextAsker:
     scope: Scope
     _controlled: bool | None = field(default=None, init=False)
 
-    def __call__(self, intent: Intent) -> Settled:
+    def __call__(self, intent: Intent) -> Settlement:
         """Raises:
         ProviderFailure: a list could not be read.
         """
@@ -45,18 +45,18 @@ class TextAsker:
             ambiguous = tx.bookings.shares_reference(intent.booking)
         if row and row.provider_id:
             # Whoever made the call wrote down its answer, and not in our ledger any more.
-            return Settled(found=Found.THERE, code="own_row", provider_id=row.provider_id)
+            return Settlement(found=SettlementStatus.FOUND, code="own_row", provider_id=row.provider_id)
         number = next((number for number in numbers if self._is_part(intent, number)), None)
         if number is None:
-            return Settled(found=Found.UNDECIDED, code="number_not_known")
+            return Settlement(found=SettlementStatus.UNDECIDED, code="number_not_known")
         if ambiguous:
-            return Settled(found=Found.UNDECIDED, code="reference_shared")
+            return Settlement(found=SettlementStatus.UNDECIDED, code="reference_shared")
         if intent.account != account_digest(self.scope, self.gateway):
-            return Settled(found=Found.UNDECIDED, code="another_account")
+            return Settlement(found=SettlementStatus.UNDECIDED, code="another_account")
         trail = self.gateway.sent_to(number)
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
-            taken = tx.ledger.taken(Effect.TEXT, ids) | tx.bookings.queue_names(ids, row_id(self.scope, intent))
+            taken = tx.ledger.taken(Effect.SMS, ids) | tx.bookings.queue_names(ids, row_id(self.scope, intent))
         assert intent.attempted_at is not None
         return settle_text(
             trail,
@@ -67,7 +67,7 @@ class TextAsker:
             controlled=self._is_controlled(),
         )
 
-    def _written(self, tx: Transaction, intent: Intent, row: OurRow | None) -> tuple[list[str], list[str]]:
+    def _written(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
         """Numbers and wordings it may have had: the ledger has digests, the values stand in our row and the booking."""
         now = self.services.clock.now()
         finding = tx.bookings.findings(GapKind.SMS_MISSING, now, LONG_AGO, [intent.booking]).get(intent.booking)

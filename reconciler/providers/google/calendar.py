@@ -213,7 +213,7 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     except (OSError, http.client.HTTPException):
         seen, code = _CUT_OFF
     except (_UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
-        # The SDK hands over whatever came, text or list, as if it were the object, and trips over some of it itself.
+        # The SDK hands over whatever came, text or list, as if it were the object, and check_breaker over some of it itself.
         seen, code = Seen.UNREADABLE, "unreadable"
     return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)
 

@@ -19,7 +19,7 @@ REAUTHENTICATION = "invalid_rapt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceAccount:
+class ServiceAccountAccess:
     """A service account's key. ``delegate``: whom it acts for (domain-wide delegation), else itself."""
 
     key: Mapping[str, Any] = field(repr=False)
@@ -32,7 +32,7 @@ class ServiceAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OAuthClient:
+class OAuthAccess:
     """A refresh token, which a person consented to, and the client it was issued to."""
 
     client_id: str = field(repr=False)
@@ -58,7 +58,7 @@ class OAuthClient:
         return _minting(lambda _: consent)
 
 
-Access = ServiceAccount | OAuthClient
+Access = ServiceAccountAccess | OAuthAccess
 
 
 def credentials(service_account: Mapping[str, Any], delegate: str | None, token_url: str | None) -> Any:

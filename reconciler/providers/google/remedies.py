@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.providers.google.credentials import REAUTHENTICATION, SCOPES, Access, OAuthClient, ServiceAccount
+from reconciler.providers.google.credentials import REAUTHENTICATION, SCOPES, Access, OAuthAccess, ServiceAccountAccess
 
 
 class _Said(NamedTuple):
@@ -108,7 +108,7 @@ def explained(code: str, access: Access) -> IntegrationFault:
 
 
 def _of(access: Access) -> _Explained:
-    if isinstance(access, OAuthClient):
+    if isinstance(access, OAuthAccess):
         return _BY_CONSENT
     return {**_BY_SERVICE_ACCOUNT, **_FOR_A_DELEGATE} if access.delegate else _BY_SERVICE_ACCOUNT
 
@@ -123,7 +123,7 @@ def _fault(code: str, said: _Said, access: Access) -> IntegrationFault:
 def _names(access: Access) -> dict[str, str]:
     """Who is who. ``reader``: whose rights at the calendar count."""
     scope = " ".join(SCOPES)
-    if isinstance(access, ServiceAccount):
+    if isinstance(access, ServiceAccountAccess):
         account = str(access.key.get("client_email", "the service account"))
         client = str(access.key.get("client_id") or f"of {account}, its unique id")
         reader = "the user of GOOGLE_CALENDAR_DELEGATE_EMAIL" if access.delegate else account

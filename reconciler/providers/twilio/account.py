@@ -3,9 +3,9 @@
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.doctor import Remark
+from reconciler.domain.doctor import Note
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import Delivery, ProviderFailure
+from reconciler.ports import ProviderFailure, SmsDelivery
 from reconciler.providers.twilio.errors import outcome_of
 
 if TYPE_CHECKING:
@@ -20,25 +20,25 @@ _FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read"})
 _ARRIVED = frozenset({"delivered", "read"})
 
 
-def remarks(client: "Client", account_sid: str, sender: str | None, service_sid: str | None) -> "Iterator[Remark]":
+def notes(client: "Client", account_sid: str, sender: str | None, service_sid: str | None) -> "Iterator[Note]":
     """Raises:
     ProviderFailure: Twilio could not be asked.
     """
     type_ = _asked(lambda: client.api.accounts(account_sid).fetch().type)
-    yield Remark(said="account active")
+    yield Note(message="account active")
     if sender:
-        yield Remark(said=f"{sender[:3]}..{sender[-3:]} owned, can text")
+        yield Note(message=f"{sender[:3]}..{sender[-3:]} owned, can text")
     if service_sid:
-        yield Remark(said="messaging service has a sender")
+        yield Note(message="messaging service has a sender")
     if str(type_).lower() == "trial":
-        yield Remark(
-            said="the account is a trial: texts reach verified numbers only, and begin with a sentence of Twilio's",
+        yield Note(
+            message="the account is a trial: texts reach verified numbers only, and begin with a sentence of Twilio's",
             remedy="upgrade it in Twilio's console, Billing",
         )
     yield from _of_balance(_asked(lambda: client.api.accounts(account_sid).balance.fetch()))
 
 
-def delivery(client: "Client", sid: str) -> Delivery:
+def delivery(client: "Client", sid: str) -> SmsDelivery:
     """Raises:
     ProviderFailure: Twilio could not be asked.
     """
@@ -53,10 +53,10 @@ def delivery(client: "Client", sid: str) -> Delivery:
         raise ProviderFailure(seen)
     status = str(found[0].status)
     error = "" if found[0].error_code in _UNKNOWN else str(found[0].error_code)
-    return Delivery(status=status, error=error, is_final=status in _FINAL, arrived=status in _ARRIVED)
+    return SmsDelivery(status=status, error=error, is_final=status in _FINAL, arrived=status in _ARRIVED)
 
 
-def _of_balance(balance: Any) -> "Iterator[Remark]":
+def _of_balance(balance: Any) -> "Iterator[Note]":
     """A subaccount's is its parent's, and is not shown: then nothing is said."""
     try:
         amount = Decimal(str(getattr(balance, "balance", "")))
@@ -65,9 +65,9 @@ def _of_balance(balance: Any) -> "Iterator[Remark]":
     currency = str(getattr(balance, "currency", "")).upper()
     said = f"balance {amount} {currency}".rstrip()
     if amount < LOW:
-        yield Remark(said=f"{said}: soon no text leaves", remedy="add funds in Twilio's console, Billing")
+        yield Note(message=f"{said}: soon no text leaves", remedy="add funds in Twilio's console, Billing")
     else:
-        yield Remark(said=said)
+        yield Note(message=said)
 
 
 def _asked(ask: "Callable[[], Any]") -> Any:

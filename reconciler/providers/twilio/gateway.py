@@ -10,11 +10,11 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.decide.sms_settlement import SentText, Trail
-from reconciler.domain.doctor import Remark
+from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
+from reconciler.domain.doctor import Note
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import Delivery, OutgoingText, ProviderFailure
+from reconciler.ports import OutgoingSms, ProviderFailure, SmsDelivery
 from reconciler.providers.retry_after import retry_after
 from reconciler.providers.twilio import account, codes, messages
 from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
@@ -41,7 +41,7 @@ class TwilioGateway:
     """For connecting, and again for each wait on the answer."""
     api_url: str | None
 
-    def send(self, text: OutgoingText) -> Outcome:
+    def send(self, text: OutgoingSms) -> Outcome:
         def create() -> Outcome:
             message = self._client.messages.create(
                 to=text.number,
@@ -60,20 +60,20 @@ class TwilioGateway:
             return replace(outcome, retry_after=retry_after(self._http.wait))
         return outcome
 
-    def remarks(self) -> Sequence[Remark]:
-        return list(account.remarks(self._client, self.account_sid, self.sender, self.service_sid))
+    def notes(self) -> Sequence[Note]:
+        return list(account.notes(self._client, self.account_sid, self.sender, self.service_sid))
 
-    def delivery(self, provider_id: str) -> Delivery:
+    def delivery(self, provider_id: str) -> SmsDelivery:
         return account.delivery(self._client, provider_id)
 
     @property
     def account(self) -> str:
         return self.account_sid
 
-    def sent_to(self, number: str) -> Trail:
+    def sent_to(self, number: str) -> SentMessages:
         return messages.sent_to(self._client, number)
 
-    def recent(self) -> Sequence[SentText]:
+    def recent(self) -> Sequence[SentSms]:
         return messages.recent(self._client)
 
     def check(self) -> IntegrationFault | None:

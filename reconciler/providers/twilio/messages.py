@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.decide.sms_settlement import SentText, Trail
+from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import ProviderFailure
 from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
@@ -29,7 +29,7 @@ _OUTBOUND = "outbound"
 _BY_API = "outbound-api"
 
 
-def sent_to(client: "Client", number: str) -> Trail:
+def sent_to(client: "Client", number: str) -> SentMessages:
     """Every outbound message to ``number``, all pages read up to ``MOST``.
 
     Raises:
@@ -37,10 +37,10 @@ def sent_to(client: "Client", number: str) -> Trail:
     """
     # Without a limit: the SDK would pass one on as the size of a page.
     texts = _read(lambda: islice(client.messages.stream(to=number, page_size=PAGE), MOST + 1))
-    return Trail(texts=_outbound(texts), complete=len(texts) <= MOST)
+    return SentMessages(texts=_outbound(texts), complete=len(texts) <= MOST)
 
 
-def recent(client: "Client") -> Sequence[SentText]:
+def recent(client: "Client") -> Sequence[SentSms]:
     """The account's newest messages that are outbound.
 
     Raises:
@@ -71,9 +71,9 @@ def _is_readable(message: Any) -> bool:
     )
 
 
-def _outbound(messages: Iterable[Any]) -> list[SentText]:
+def _outbound(messages: Iterable[Any]) -> list[SentSms]:
     return [
-        SentText(
+        SentSms(
             sid=message.sid,
             number=message.to or "",
             body=message.body or "",

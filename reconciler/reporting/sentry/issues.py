@@ -12,7 +12,7 @@ _NOT_THERE = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issues:
+class IssueResolver:
     """The issues of one organization (Sentry's docs, API: Resolve an Event ID, Update an Issue)."""
 
     url: str

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from reconciler.domain.alerting.alerts import CheckIn, Report, Told, What
-from reconciler.domain.drill import DrillReport
+from reconciler.domain.alerting.alerts import Alert, AlertType, CheckIn, DeliveryStatus
+from reconciler.domain.drill import DrillAlert
 from reconciler.reporting.redact import clean
-from reconciler.reporting.sentry.issues import Issues
-from reconciler.reporting.sentry.transport import JudgedTransport
+from reconciler.reporting.sentry.issues import IssueResolver
+from reconciler.reporting.sentry.transport import SyncTransport
 
 if TYPE_CHECKING:
     from sentry_sdk import Client
@@ -24,13 +24,13 @@ _MARGIN = 5
 
 
 @dataclass(frozen=True)
-class SentryReporter:
+class SentryNotifier:
     """``ports.Reporter`` over one DSN."""
 
     dsn: str = field(repr=False)
     environment: str
     release: str
-    issues: Issues | None = None
+    issues: IssueResolver | None = None
     timeout: timedelta = timedelta(seconds=10)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -38,13 +38,13 @@ class SentryReporter:
     def resolves(self) -> bool:
         return self.issues is not None
 
-    def tell(self, report: Report) -> Told:
-        if report.what is What.END:
+    def send(self, report: Alert) -> DeliveryStatus:
+        if report.what is AlertType.RESOLVED:
             return self._resolve(report)
         told = self._send(_event(report), report.id)
-        say = _log.info if told is Told.ACCEPTED else _log.error
+        say = _log.info if told is DeliveryStatus.ACCEPTED else _log.error
         say(
-            "told" if told is Told.ACCEPTED else "not_told",
+            "told" if told is DeliveryStatus.ACCEPTED else "not_told",
             what=report.what.value,
             kind=report.kind.value,
             cause=report.cause.value,
@@ -55,9 +55,9 @@ class SentryReporter:
         )
         return told
 
-    def rehearse(self, report: DrillReport) -> Told:
+    def send_test_event(self, report: DrillAlert) -> DeliveryStatus:
         told = self._send(_drill(report), report.id)
-        _log.info("drill_told" if told is Told.ACCEPTED else "drill_not_told")
+        _log.info("drill_told" if told is DeliveryStatus.ACCEPTED else "drill_not_told")
         return told
 
     def check(self) -> str:
@@ -71,24 +71,24 @@ class SentryReporter:
         envelope = Envelope(items=[Item(PayloadRef(json=payload), type="client_report")])
         with self._lock:
             transport = self._client.transport
-            if not isinstance(transport, JudgedTransport):
+            if not isinstance(transport, SyncTransport):
                 return "no_transport"
             transport.capture_envelope(envelope)
-            return "" if transport.became() is Told.ACCEPTED else transport.answered()
+            return "" if transport.delivery_status() is DeliveryStatus.ACCEPTED else transport.answered()
 
-    def _resolve(self, report: Report) -> Told:
+    def _resolve(self, report: Alert) -> DeliveryStatus:
         """An end is no event. What cannot be resolved keeps no other report from being told."""
         resolved = [self.issues.resolve(event) for event in report.events] if self.issues else []
-        return Told.ACCEPTED if all(resolved) else Told.REFUSED
+        return DeliveryStatus.ACCEPTED if all(resolved) else DeliveryStatus.REFUSED
 
     def check_in(self, check_in: CheckIn) -> bool:
-        return self._send(_check_in(check_in), None) is Told.ACCEPTED
+        return self._send(_check_in(check_in), None) is DeliveryStatus.ACCEPTED
 
-    def _send(self, event: dict[str, Any], id_: str | None) -> Told:
+    def _send(self, event: dict[str, Any], id_: str | None) -> DeliveryStatus:
         with self._lock:  # jobs tell from threads of their own, and the answer is the last envelope's
             self._client.capture_event(event | ({"event_id": id_} if id_ else {}))  # type: ignore[arg-type]  # as it wants
             transport = self._client.transport
-            return transport.became() if isinstance(transport, JudgedTransport) else Told.UNREACHABLE
+            return transport.delivery_status() if isinstance(transport, SyncTransport) else DeliveryStatus.UNREACHABLE
 
     @cached_property
     def _client(self) -> "Client":
@@ -99,7 +99,7 @@ class SentryReporter:
             dsn=self.dsn,
             environment=self.environment,
             release=self.release,
-            transport=JudgedTransport.with_timeout(self.timeout),
+            transport=SyncTransport.with_timeout(self.timeout),
             server_name="",  # a host's name tells nobody anything here
             default_integrations=False,
             auto_enabling_integrations=False,
@@ -117,7 +117,7 @@ def _last_look(event: Any, _hint: Any) -> Any:
     return clean(event)
 
 
-def _event(report: Report) -> dict[str, Any]:
+def _event(report: Alert) -> dict[str, Any]:
     context: dict[str, Any] = {
         "found": report.found,
         "repaired": report.repaired,
@@ -142,14 +142,17 @@ def _event(report: Report) -> dict[str, Any]:
         "level": report.level.value,
         "message": report.title,
         # A page is an issue of its own each time: it is heard although somebody archived the last one.
-        "fingerprint": ["reconciler", *(["page", *subject, report.episode] if report.what is What.PAGE else subject)],
+        "fingerprint": [
+            "reconciler",
+            *(["page", *subject, report.incident] if report.what is AlertType.PAGED else subject),
+        ],
         "tags": tags,
         "contexts": {"reconciler": context},
         "timestamp": datetime.now(UTC),
     }
 
 
-def _drill(report: DrillReport) -> dict[str, Any]:
+def _drill(report: DrillAlert) -> dict[str, Any]:
     """An issue of its own, which no alert rule for warnings and errors wakes anybody with."""
     return {
         "level": "info",

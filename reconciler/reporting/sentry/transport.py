@@ -14,7 +14,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from urllib3.exceptions import HTTPError
 
-from reconciler.domain.alerting.alerts import Told
+from reconciler.domain.alerting.alerts import DeliveryStatus
 
 _log = structlog.get_logger()
 _EVERYTHING = ""
@@ -25,25 +25,25 @@ _DEFAULT_LIMIT = 60
 """Seconds to keep quiet after a 429 that does not say how long (Sentry developer docs, Rate Limiting)."""
 
 
-class JudgedTransport(Transport):
-    """Sends each envelope when it is given, and knows what became of the last one."""
+class SyncTransport(Transport):
+    """Sends each envelope when it is given, and knows what delivery_status of the last one."""
 
     timeout: timedelta = timedelta(seconds=10)
 
     @classmethod
-    def with_timeout(cls, timeout: timedelta) -> type["JudgedTransport"]:
+    def with_timeout(cls, timeout: timedelta) -> type["SyncTransport"]:
         """A transport class, as the SDK wants one, with this limit for connecting and for each wait on the answer."""
-        return type("JudgedTransport", (cls,), {"timeout": timeout})
+        return type("SyncTransport", (cls,), {"timeout": timeout})
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         self._session = requests.Session()
         self._quiet_until: dict[str, float] = {}
-        self._became = Told.UNREACHABLE
+        self._became = DeliveryStatus.UNREACHABLE
         self._answered = ""
 
-    def became(self) -> Told:
-        """What became of the last envelope."""
+    def delivery_status(self) -> DeliveryStatus:
+        """What delivery_status of the last envelope."""
         return self._became
 
     def answered(self) -> str:
@@ -51,7 +51,7 @@ class JudgedTransport(Transport):
         return self._answered
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        self._became = Told.UNREACHABLE
+        self._became = DeliveryStatus.UNREACHABLE
         categories = {_CATEGORY.get(item.type or "", "default") for item in envelope.items} | {_EVERYTHING}
         if any(time.monotonic() < self._quiet_until.get(category, 0) for category in categories):
             _log.warning("sentry_rate_limited")
@@ -62,9 +62,9 @@ class JudgedTransport(Transport):
     def kill(self) -> None:
         self._session.close()
 
-    def _post(self, envelope: Envelope) -> Told:
+    def _post(self, envelope: Envelope) -> DeliveryStatus:
         if self.parsed_dsn is None:
-            return Told.UNREACHABLE
+            return DeliveryStatus.UNREACHABLE
         auth = self.parsed_dsn.to_auth("reconciler")
         headers = {
             "X-Sentry-Auth": auth.to_header(),
@@ -83,13 +83,13 @@ class JudgedTransport(Transport):
             # The last two: a host that cannot be one (urllib3, and the codec for names) is no RequestException.
             _log.warning("sentry_unreachable", error=type(error).__name__)
             self._answered = type(error).__name__
-            return Told.UNREACHABLE
+            return DeliveryStatus.UNREACHABLE
         self._heed(answer)
         if answer.ok and not answer.is_redirect and _is_sentrys(answer):
-            return Told.ACCEPTED
+            return DeliveryStatus.ACCEPTED
         _log.warning("sentry_refused", status=answer.status_code)
         self._answered = f"http:{answer.status_code}"
-        return Told.REFUSED if answer.status_code in _ABOUT_THIS_ONE else Told.UNREACHABLE
+        return DeliveryStatus.REFUSED if answer.status_code in _ABOUT_THIS_ONE else DeliveryStatus.UNREACHABLE
 
     def _heed(self, answer: requests.Response) -> None:
         """Rate limits: ``60:error;monitor:key, ..``, or a plain 429 with Retry-After."""

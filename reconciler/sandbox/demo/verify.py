@@ -32,7 +32,7 @@ def surprises(sandbox: Sandbox) -> list[Surprise]:
     return [surprise for booking in sandbox.bookings for surprise in (*_text(world, booking), *_event(world, booking))]
 
 
-def told(sandbox: Sandbox) -> int:
+def alerts_sent(sandbox: Sandbox) -> int:
     """Open gaps in our ledger that wait for a person."""
     return len(_World(sandbox).told)
 

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from reconciler.sandbox.fakes.faults import Fault, Faults, Misbehaviour
 
 MARK = ("X-Reconciler-Sandbox", "stand-in")
-"""Every answer carries it: nobody can mistake a stand-in for the real thing."""
+"""Every answer contains_reference it: nobody can mistake a stand-in for the real thing."""
 _POLL = 0.01
 """Seconds: how long ``stop`` may take."""
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>upstream proxy</p></body></html>"

@@ -17,7 +17,7 @@ _NAME = re.compile("[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Resolving:
+class ResolveAccess:
     """How an issue is resolved; events need none of it."""
 
     token: str
@@ -29,7 +29,7 @@ class Resolving:
 class Sentry:
     dsn: str
     environment: str
-    resolving: Resolving | None = None
+    resolving: ResolveAccess | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -41,7 +41,7 @@ class Oncall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Listeners:
+class AlertingVariables:
     """Whom cron.yaml names besides Sentry."""
 
     oncall: tuple[Oncall, ...]
@@ -67,11 +67,13 @@ def take_sentry(reader: Reader) -> Sentry | None:
     return Sentry(dsn=dsn, environment=environment or "production", resolving=resolving) if dsn else None
 
 
-def _resolving(reader: Reader) -> Resolving | None:
+def _resolving(reader: Reader) -> ResolveAccess | None:
     token = reader.take("SENTRY_AUTH_TOKEN", matching(r"[!-~]+", "SENTRY_AUTH_TOKEN"), wanted=False)
     organization = reader.take("SENTRY_ORG", matching(r"[a-z0-9][a-z0-9_-]*", "SENTRY_ORG"), wanted=token is not None)
     url = reader.take("SENTRY_URL", url_problem, wanted=False) or "https://sentry.io"
-    return Resolving(token=token, organization=organization, url=url.rstrip("/")) if token and organization else None
+    return (
+        ResolveAccess(token=token, organization=organization, url=url.rstrip("/")) if token and organization else None
+    )
 
 
 def _dsn_problem(value: str) -> str:
@@ -89,11 +91,11 @@ def _dsn_problem(value: str) -> str:
     return ""
 
 
-def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection[str]) -> Listeners:
+def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection[str]) -> AlertingVariables:
     """The variables that cron.yaml names."""
     routes = {name: reader.take(name, _route_problem, holds=ROUTE) for name in oncall}
     pings = {name: reader.take(name, url_problem, holds=SWITCH) for name in switches}
-    return Listeners(
+    return AlertingVariables(
         oncall=tuple(Oncall(name=name, url=url) for name, url in routes.items() if url),
         switches={name: url for name, url in pings.items() if url},
     )

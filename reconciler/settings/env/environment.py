@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from reconciler.domain.gaps import Effect
-from reconciler.settings.env.alerting import Listeners, Sentry, take_listeners, take_sentry
+from reconciler.settings.env.alerting import AlertingVariables, Sentry, take_listeners, take_sentry
 from reconciler.settings.env.google import Google, read_google
 from reconciler.settings.env.reader import VARIABLES, Reader, matching, url_problem
 
@@ -36,7 +36,7 @@ class Environment:
     google: Google | None
     sentry: Sentry | None
     """``None``: nobody is told but whoever reads the log."""
-    listeners: Listeners
+    listeners: AlertingVariables
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
     token: str | None
@@ -90,7 +90,7 @@ def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
 
 
 def _suspended(reader: Reader) -> frozenset[Effect]:
-    switches = {"SUSPEND_ALL_SMS": Effect.TEXT, "SUSPEND_ALL_EVENTS": Effect.EVENT}
+    switches = {"SUSPEND_ALL_SMS": Effect.SMS, "SUSPEND_ALL_EVENTS": Effect.CALENDAR}
     thrown = {effect: reader.take(name, _switch_problem, wanted=False) for name, effect in switches.items()}
     return frozenset(effect for effect, word in thrown.items() if (word or "").lower() in _YES)
 

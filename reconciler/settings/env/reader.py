@@ -25,7 +25,7 @@ VARIABLES = {
     "GOOGLE_TOKEN_URL": "optional: the same for Google's tokens",
     "SENTRY_DSN": "https://key@host/project; without it, what is to be told waits in our ledger",
     "SENTRY_ENVIRONMENT": "optional: production unless it says otherwise",
-    "SENTRY_AUTH_TOKEN": "optional: with it an issue is resolved when its episode ends; needs event:write and org:read",
+    "SENTRY_AUTH_TOKEN": "optional: with it an issue is resolved when its incident ends; needs event:write and org:read",
     "SENTRY_ORG": "the organization's slug; needed with SENTRY_AUTH_TOKEN",
     "SENTRY_URL": "optional, with SENTRY_AUTH_TOKEN: where Sentry's API is, https://sentry.io unless it says otherwise",
     "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and told",

@@ -13,11 +13,11 @@ from reconciler.settings.file.values import (
     OffWord,
     Per,
     PerPeriod,
+    PositiveDuration,
     QuietHoursValue,
     Region,
     Since,
     Some,
-    Span,
     Table,
     TableName,
     Zone,
@@ -123,7 +123,7 @@ Only = dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]]
 """Columns of the bookings' table and the one value that is meant."""
 
 
-class Bookings(Section):
+class BookingSettings(Section):
     """The application's bookings, and which of them we look after."""
 
     table: Table = Field(TableName("public", "private_bookings"), description="schema.table")
@@ -137,7 +137,7 @@ class Bookings(Section):
     )
     since: Since = Field(None, description="the first `reconciler migrate`, or a date; what is older is for a backfill")
     grace: Duration = Field(_minutes(10), description="the application's own time to do it, its retries included")
-    lookback: Span = Field(
+    scan_window: PositiveDuration = Field(
         timedelta(days=14), description="each pass; the first of each day goes back to `since` instead"
     )
     date_tbd_note: str = Field(
@@ -146,21 +146,21 @@ class Bookings(Section):
     )
 
 
-class Message(Section):
+class MessageSettings(Section):
     """A text for one status of a booking."""
 
     trigger: str = Field(min_length=1, description="the queue's word for this kind of text")
     template: str = Field(min_length=1, description="Jinja2; must contain {{ ref }}, by which a text is found again")
 
 
-def _messages() -> dict[str, Message]:
+def _messages() -> dict[str, MessageSettings]:
     return {
-        "draft": Message(
+        "draft": MessageSettings(
             trigger="booking_created",
             template="Hi {{ first_name }}, we have pencilled in your party for {{ date }} at {{ time }}. "
             "We will be in touch about the next steps. Ref {{ ref }}",
         ),
-        "confirmed": Message(
+        "confirmed": MessageSettings(
             trigger="booking_confirmed",
             template="Hi {{ first_name }}, your party on {{ date }} at {{ time }} is confirmed. "
             "We look forward to seeing you! Ref {{ ref }}",
@@ -185,9 +185,9 @@ class SmsMissing(Section):
     quiet_hours: QuietHoursValue = Field(
         parse_hours("21:00-09:00"), description="nothing leaves, and nothing may still wait at Twilio; off: never"
     )
-    stale_after: Span = Field(timedelta(hours=72), description="made longer ago: told, not sent")
+    stale_after: PositiveDuration = Field(timedelta(hours=72), description="made longer ago: told, not sent")
     min_notice: Duration = Field(timedelta(hours=2), description="party sooner than this: told, not sent")
-    messages: dict[str, Message] = Field(default_factory=_messages, description="status: {trigger, template}")
+    messages: dict[str, MessageSettings] = Field(default_factory=_messages, description="status: {trigger, template}")
 
 
 ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]
@@ -223,7 +223,7 @@ class CalendarMissing(Section):
     deleted_by_hand: DeletedByHand = Field(
         DeletedByHand.REPORT, description="report | restore: a person deleted the event of a live booking"
     )
-    default_length: Span = Field(timedelta(hours=3), description="where the booking has no end")
+    default_length: PositiveDuration = Field(timedelta(hours=3), description="where the booking has no end")
 
 
 class Rules(Section):
@@ -238,8 +238,8 @@ class Rules(Section):
 class BreakerLimits(Section):
     """A plan beyond a floor and beyond the ratio is refused: so many gaps at once are rather a mistake of ours."""
 
-    texts: Whole = Field(25, ge=0, description="new texts that never trip it: a person reads that many replies")
-    events: Whole = Field(200, ge=0, description="new events that never trip it: they disturb nobody")
+    sms: Whole = Field(25, ge=0, description="new texts that never trip it: a person reads that many replies")
+    calendar: Whole = Field(200, ge=0, description="new events that never trip it: they disturb nobody")
     ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings looked at")
     ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
 
@@ -247,24 +247,26 @@ class BreakerLimits(Section):
 class Rates(Section):
     """Calls per time, over all processes."""
 
-    texts: PerPeriod = Field(Per(1, timedelta(seconds=1)), description="what a usual sender may send")
-    events: PerPeriod = Field(Per(5, timedelta(seconds=1)), description="half of what Google grants a user")
+    sms: PerPeriod = Field(Per(1, timedelta(seconds=1)), description="what a usual sender may send")
+    calendar: PerPeriod = Field(Per(5, timedelta(seconds=1)), description="half of what Google grants a user")
 
 
 class Timeouts(Section):
     """How long one call may take."""
 
-    twilio: Span = Field(timedelta(seconds=10), description="one call of Twilio")
-    google: Span = Field(timedelta(seconds=15), description="one call of Google Calendar")
-    sql: Span = Field(timedelta(seconds=30), description="one statement")
-    lock: Span = Field(timedelta(seconds=2), description="waiting for a row the application is writing")
+    twilio: PositiveDuration = Field(timedelta(seconds=10), description="one call of Twilio")
+    google: PositiveDuration = Field(timedelta(seconds=15), description="one call of Google Calendar")
+    sql: PositiveDuration = Field(timedelta(seconds=30), description="one statement")
+    lock: PositiveDuration = Field(timedelta(seconds=2), description="waiting for a row the application is writing")
 
 
 class BackoffSettings(Section):
     """Between two tries of one repair: doubling, and jittered down to the half."""
 
-    first: Span = Field(_minutes(1), description="after the first try; also where a provider asks for a pause")
-    longest: Span = Field(timedelta(hours=1), description="no pause is longer")
+    first: PositiveDuration = Field(
+        _minutes(1), description="after the first try; also where a provider asks for a pause"
+    )
+    longest: PositiveDuration = Field(timedelta(hours=1), description="no pause is longer")
 
 
 class LimitSettings(Section):
@@ -273,7 +275,7 @@ class LimitSettings(Section):
     per_pass: Whole = Field(
         50, ge=1, alias="pass", description="repairs per pass and effect; the rest wait for the next"
     )
-    pass_budget: Span = Field(_minutes(4), description="less than the interval between two passes")
+    pass_budget: PositiveDuration = Field(_minutes(4), description="less than the interval between two passes")
     breaker: BreakerLimits = Field(default_factory=BreakerLimits)
     rate: Rates = Field(default_factory=Rates)
     per_recipient: PerPeriod = Field(
@@ -298,10 +300,14 @@ class LimitSettings(Section):
 class Reporting(Section):
     """How people are told: docs/telling.md."""
 
-    deadline: Span = Field(timedelta(hours=1), description="a gap open this long is an error")
-    page_after: Span = Field(timedelta(hours=4), description="a systemic cause open this long pages somebody")
-    remind_every: Span = Field(timedelta(hours=24), description="an error that is still there is told again")
-    settled_after: Duration = Field(timedelta(hours=1), description="this long without a gap ends the episode")
+    deadline: PositiveDuration = Field(timedelta(hours=1), description="a gap open this long is an error")
+    page_after: PositiveDuration = Field(
+        timedelta(hours=4), description="a systemic cause open this long pages somebody"
+    )
+    remind_every: PositiveDuration = Field(
+        timedelta(hours=24), description="an error that is still there is told again"
+    )
+    settled_after: Duration = Field(timedelta(hours=1), description="this long without a gap ends the incident")
     monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
         "one", description="one | each | off: Sentry's cron monitors; its plans include one"
     )
@@ -314,13 +320,13 @@ class Reporting(Section):
 class Job(Section):
     """When a job runs: `every` or `cron`. `off` instead of a mapping: never."""
 
-    every: Span | None = Field(None, description="the time between two passes")
+    every: PositiveDuration | None = Field(None, description="the time between two passes")
     cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
     at_start: bool = Field(True, description="also once when the scheduler starts")
     alive: str | None = Field(
         None, description="the variable that holds a dead-man's-switch URL; /start and /fail are added to it"
     )
-    keep: Span | None = Field(
+    keep: PositiveDuration | None = Field(
         None, description="for `ledger_retention`: what is finished and younger stays; 400d unless said"
     )
 
@@ -339,7 +345,7 @@ class Job(Section):
 KEEP = timedelta(days=400)
 """A year and a month: last year's same week can still be asked about."""
 DEFAULT_JOBS = {
-    **{name: Job(every=_minutes(10)) for name in ("missing_sms", "missing_events", "sms_delivery")},
+    **{name: Job(every=_minutes(10)) for name in ("sms_missing", "calendar_missing", "sms_delivery")},
     "unsettled_repairs": Job(every=_minutes(5)),
     "integrations": Job(every=_minutes(15)),
     "fire_drill": Job(cron="0 10 * * mon", at_start=False),
@@ -358,7 +364,7 @@ class CronFile(Section):
     repairs: Literal[Policy.REPAIR, Policy.REPORT] = Field(
         Policy.REPAIR, description="repair | report (look and tell only: for a first day)"
     )
-    bookings: Bookings = Field(default_factory=Bookings)
+    bookings: BookingSettings = Field(default_factory=BookingSettings)
     rules: Rules = Field(default_factory=Rules)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     reporting: Reporting = Field(default_factory=Reporting)

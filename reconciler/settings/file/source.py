@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.renamed import rename
 
 LARGEST = 256 * 1024
 """Bytes. Whatever is larger is another file."""
@@ -32,6 +33,8 @@ class Source:
 
     name: str
     data: Any
+    warnings: tuple[str, ...] = ()
+    """A sentence for each key that has a new name."""
 
     def line(self, path: KeyPath) -> int | None:
         """The line, from 1, of the deepest part of ``path`` that is in the file."""
@@ -78,9 +81,17 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor
 def read(path: Path) -> tuple[Source, list[str]]:
     """The file's data, or what kept it from being read."""
     try:
-        return Source(path.name, _parsed(_text(path))), []
+        source = Source(path.name, _parsed(_text(path)))
     except _Unreadable as error:
         return Source(path.name, None), [f"{path.name}{error}"]
+    renamed = list(rename(source.data)) if source.data is not None else []
+    return replace(source, warnings=tuple(_renamed(source, path, new) for path, new in renamed)), []
+
+
+def _renamed(source: Source, path: tuple[str, ...], new: str) -> str:
+    # The line is that of the new key, which stands where the old one did.
+    line = source.line((*path[:-1], new))
+    return f"{source.name}:{line}: {'.'.join(path)} is called {new} now; the old name is still read, rename it"
 
 
 def _text(path: Path) -> str:

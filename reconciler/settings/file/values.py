@@ -70,7 +70,7 @@ def parse_span(value: Any) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
-Span = Annotated[Duration, AfterValidator(_not_nothing)]
+PositiveDuration = Annotated[Duration, AfterValidator(_not_nothing)]
 """A duration where none at all would stop the product, or take a limit away (a timeout of 0 is none to PostgreSQL)."""
 
 

@@ -11,13 +11,13 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import CONDITIONS, Condition
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app.conditions import OURS, Tables, conditions
+from reconciler.store.app.conditions import OURS, AppTables, conditions
 
 MOST_ROWS = 20
 
 
-def held(
-    connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
+def condition_results(
+    connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
 ) -> Mapping[Condition, bool]:
     """Which of the rule's conditions hold for the booking, in their order; empty if it is gone or not ours."""
     statement = _asking(tables, kind)
@@ -26,15 +26,19 @@ def held(
 
 
 @lru_cache(maxsize=16)
-def _asking(tables: Tables, kind: GapKind) -> Select[Any]:
+def _asking(tables: AppTables, kind: GapKind) -> Select[Any]:
     now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
     asked: list[ColumnElement[Any]] = [
         holds.label(name) for name, holds in conditions(kind, tables, now, oldest).items()
     ]
-    return select(*asked).select_from(tables.from_clause()).where(tables.booking.c.id == bindparam("id"), tables.mine())
+    return (
+        select(*asked)
+        .select_from(tables.from_clause())
+        .where(tables.booking.c.id == bindparam("id"), tables.in_scope())
+    )
 
 
-def queued(connection: Connection, tables: Tables, booking: BookingId) -> Sequence[QueuedText]:
+def queued(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[QueuedText]:
     """The booking's texts in the queue, the newest first; nothing of what they say or to whom."""
     queue = tables.queue
     if queue is None:

@@ -31,10 +31,10 @@ from sqlalchemy import (
     true,
 )
 
-from reconciler.domain.decide.plan import Span
+from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app.mapping import Application, AsStored
+from reconciler.store.app.mapping import AppMapping, AsStored
 
 OURS = "reconciler: "
 """What the error text of our own queue rows begins with while nothing was sent: such a row is no evidence."""
@@ -56,16 +56,16 @@ Moment = datetime | BindParameter[datetime]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tables:
+class AppTables:
     """The tables of one statement. Each is itself: statements are kept by it."""
 
-    application: Application
+    application: AppMapping
     booking: Table
     customer: Table | None
     queue: Table | None
 
     @classmethod
-    def of(cls, application: Application) -> "Tables":
+    def of(cls, application: AppMapping) -> "AppTables":
         return cls(
             application=application,
             booking=application.bookings.table(),
@@ -88,7 +88,7 @@ class Tables:
             return null()
         return self.customer.c[name]
 
-    def mine(self) -> ColumnElement[bool]:
+    def in_scope(self) -> ColumnElement[bool]:
         """``bookings.only``: the bookings this installation looks after."""
         columns: list[ColumnElement[bool]] = [
             _column(self.booking, theirs) == value for theirs, value in self.application.only.items()
@@ -101,28 +101,28 @@ def _column(table: Table, theirs: str) -> ColumnElement[Any]:
     return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
 
 
-def starts_at(tables: Tables) -> ColumnElement[Any]:
+def starts_at(tables: AppTables) -> ColumnElement[Any]:
     """The instant at which the party begins; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
     return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
 
 
-def may_be_to_come(tables: Tables, moment: Moment) -> ColumnElement[bool]:
+def may_be_to_come(tables: AppTables, moment: Moment) -> ColumnElement[bool]:
     """Whether the party is not known to have been over by then: later, or without a date that means anything."""
     return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
 
 
-def _date(tables: Tables) -> ColumnElement[Any]:
+def _date(tables: AppTables) -> ColumnElement[Any]:
     return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
 
 
-def created_at(tables: Tables) -> ColumnElement[Any]:
+def created_at(tables: AppTables) -> ColumnElement[Any]:
     """When the booking was made, within what Python can hold; unknown is long ago, so that no text is sent for it."""
     known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
     earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
     return func.least(func.greatest(known, earliest), latest)
 
 
-def within(tables: Tables, oldest: datetime, span: Span) -> ColumnElement[bool]:
+def within(tables: AppTables, oldest: datetime, span: BookingRange) -> ColumnElement[bool]:
     """The bookings of a look, in a form that an index on the column can serve.
 
     Of those that do not say when they were made, none is known to lie before an end.
@@ -131,10 +131,10 @@ def within(tables: Tables, oldest: datetime, span: Span) -> ColumnElement[bool]:
     bounds = [or_(made >= oldest, made.is_(None))]
     bounds += [made < span.until] if span.until else []
     bounds += [tables.booking.c.id.in_(sorted(span.bookings))] if span.bookings is not None else []
-    return and_(*bounds, tables.mine())
+    return and_(*bounds, tables.in_scope())
 
 
-def ends_at(tables: Tables) -> ColumnElement[Any]:
+def ends_at(tables: AppTables) -> ColumnElement[Any]:
     """The instant at which it ends, on the next day where the booking says so; NULL without an end."""
     if "end_time" not in tables.booking.c:
         return null()
@@ -144,12 +144,14 @@ def ends_at(tables: Tables) -> ColumnElement[Any]:
     return func.timezone(tables.application.zone.key, _date(tables) + days + tables.booking.c.end_time)
 
 
-def phones(tables: Tables) -> list[ColumnElement[Any]]:
+def phones(tables: AppTables) -> list[ColumnElement[Any]]:
     """Where a number may stand, in the order of preference."""
     return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
-def conditions(kind: GapKind, tables: Tables, now: Moment, oldest: Moment) -> Mapping[Condition, ColumnElement[bool]]:
+def conditions(
+    kind: GapKind, tables: AppTables, now: Moment, oldest: Moment
+) -> Mapping[Condition, ColumnElement[bool]]:
     """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
     everything = {
         Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
@@ -169,12 +171,12 @@ def conditions(kind: GapKind, tables: Tables, now: Moment, oldest: Moment) -> Ma
     return {condition: everything[condition] for condition in CONDITIONS[kind]}
 
 
-def _asked_for(kind: GapKind, tables: Tables) -> ColumnElement[bool]:
-    wanted = tables.application.asked_for.get(kind, {})
+def _asked_for(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
+    wanted = tables.application.rule_filters.get(kind, {})
     return and_(true(), *(_true_if(_column(tables.booking, theirs) == value) for theirs, value in wanted.items()))
 
 
-def some(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
+def exists_row(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether there is such a row. Not SELECT *, as SQLAlchemy has it: that wants the right to read every column."""
     return exists(literal_column("1")).where(*facts)
 
@@ -192,11 +194,11 @@ def _filled(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return func.coalesce(func.btrim(cast(column, Text)) != "", False, type_=Boolean())
 
 
-def _date_set(tables: Tables) -> ColumnElement[bool]:
+def _date_set(tables: AppTables) -> ColumnElement[bool]:
     return and_(true(), *(~fact for fact in placeholders(tables).values()))
 
 
-def placeholders(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
+def placeholders(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     """The ways in which a booking says that its date is only a placeholder, by the column that says so."""
     ways: dict[str, ColumnElement[bool]] = {}
     if "date_tbd" in tables.booking.c:
@@ -207,7 +209,7 @@ def placeholders(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
     return ways
 
 
-def deciding_rows(condition: Condition, tables: Tables, now: Moment) -> ColumnElement[bool]:
+def deciding_rows(condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
     """The rows of the queue by which a booking fails *no text* or *undecided*, or is *overdue* or *unproven*."""
     match condition:
         case Condition.NO_TEXT:
@@ -222,12 +224,12 @@ def deciding_rows(condition: Condition, tables: Tables, now: Moment) -> ColumnEl
             raise ValueError(f"{condition} is not about the queue")
 
 
-def _any_row(condition: Condition, tables: Tables, now: Moment) -> ColumnElement[bool]:
+def _any_row(condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
     own = _queue(tables).c.booking_id == tables.booking.c.id
-    return some(own, deciding_rows(condition, tables, now))
+    return exists_row(own, deciding_rows(condition, tables, now))
 
 
-def _is_text(tables: Tables) -> ColumnElement[bool]:
+def _is_text(tables: AppTables) -> ColumnElement[bool]:
     queue = _queue(tables)
     status = cast(queue.c.status, Text)
     # A row that Twilio gave a SID was sent, whatever became of the row; a failed one is judged by its message.
@@ -240,14 +242,14 @@ def _is_text(tables: Tables) -> ColumnElement[bool]:
     return and_(queued_or_sent, right_kind)
 
 
-def _is_decision(tables: Tables) -> ColumnElement[bool]:
+def _is_decision(tables: AppTables) -> ColumnElement[bool]:
     queue = _queue(tables)
     if "approved_by" not in queue.c:
         return false()
     return and_(cast(queue.c.status, Text) == "cancelled", queue.c.approved_by.is_not(None))
 
 
-def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
+def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
     """It has stood in such a status for longer than the rule allows."""
     queue = _queue(tables)
     watch = tables.application.watches[kind]
@@ -257,7 +259,7 @@ def _too_long(tables: Tables, kind: GapKind, now: Moment, more: ColumnElement[bo
     return and_(cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind]), more, too_long)
 
 
-def app_failures(tables: Tables) -> FromClause:
+def app_failures(tables: AppTables) -> FromClause:
     """The application's ``failed`` rows of each booking as one array, to be joined LATERAL; ours do not count."""
     queue = _queue(tables)
     row = func.json_build_object(
@@ -276,7 +278,7 @@ def app_failures(tables: Tables) -> FromClause:
     )
 
 
-def _queue(tables: Tables) -> Table:
+def _queue(tables: AppTables) -> Table:
     if tables.queue is None:
         raise ValueError("this rule needs the text queue, and the mapping has none")
     return tables.queue

@@ -27,7 +27,7 @@ class AsStored(UserDefinedType[Any]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
+class MappedTable:
     """A table of the application's: where it is and which of its columns we use, by our names.
 
     A name that is not in ``columns`` has no counterpart there.
@@ -59,18 +59,18 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
+class AppMapping:
     """How the rules read the application's tables: cron.yaml, as far as SQL needs it."""
 
-    bookings: Mapped
-    customers: Mapped | None
-    queue: Mapped | None
+    bookings: MappedTable
+    customers: MappedTable | None
+    queue: MappedTable | None
     """``None`` where texts are none of our business."""
     zone: ZoneInfo
     statuses: tuple[str, ...]
     only: Mapping[str, str | int]
     """Their column names -> the one value a booking of ours has."""
-    asked_for: Mapping[GapKind, Mapping[str, str | int]]
+    rule_filters: Mapping[GapKind, Mapping[str, str | int]]
     """The same, for a rule that asks only for some of them."""
     grace: timedelta
     date_tbd_note: str

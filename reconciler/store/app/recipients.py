@@ -22,34 +22,34 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from reconciler.domain.intents import Result
-from reconciler.store.app.conditions import OURS, Tables, some
+from reconciler.store.app.conditions import OURS, AppTables, exists_row
 from reconciler.store.app.scan import refuses_texts
 
 
 @lru_cache(maxsize=16)
-def refusing(tables: Tables) -> Select[Any] | None:
+def opted_out_numbers(tables: AppTables) -> Select[Any] | None:
     """Those of ``significant`` that stand at a customer who refuses; ``None`` where no customer has a number."""
     customer = tables.customer
-    if customer is None or not written(customer):
+    if customer is None or not phone_columns(customer):
         return None
     asked = func.unnest(bindparam("significant", type_=ARRAY(Text))).column_valued("asked")
-    return select(asked).where(some(refuses_texts(tables), stands(customer, asked)))
+    return select(asked).where(exists_row(refuses_texts(tables), matches_number(customer, asked)))
 
 
-def written(customer: Table) -> list[ColumnElement[Any]]:
+def phone_columns(customer: Table) -> list[ColumnElement[Any]]:
     """Where a customer's number may be written."""
     return [customer.c[name] for name in ("mobile_e164", "mobile_number") if name in customer.c]
 
 
-def stands(customer: Table, significant: ColumnElement[Any]) -> ColumnElement[bool]:
+def matches_number(customer: Table, significant: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the number stands there, anywhere in what is written: two numbers in one field, an extension, any
     prefix. When in doubt, no text.
     """
-    return or_(*(func.strpos(_digits(column), significant) > 0 for column in written(customer)))
+    return or_(*(func.strpos(_digits(column), significant) > 0 for column in phone_columns(customer)))
 
 
 @lru_cache(maxsize=16)
-def texted(tables: Tables) -> Select[Any] | None:
+def sent_counts(tables: AppTables) -> Select[Any] | None:
     """How many texts each of ``spellings`` was sent since ``since``; ``None`` where the queue does not say."""
     sent = _sent(tables)
     if sent is None:
@@ -59,7 +59,7 @@ def texted(tables: Tables) -> Select[Any] | None:
 
 
 @lru_cache(maxsize=16)
-def texted_at(tables: Tables) -> Select[Any] | None:
+def sent_times(tables: AppTables) -> Select[Any] | None:
     """When each of them was sent, the oldest first."""
     sent = _sent(tables)
     if sent is None:
@@ -67,7 +67,7 @@ def texted_at(tables: Tables) -> Select[Any] | None:
     return select(sent.c.at).where(sent.c.number.in_(bindparam("spellings", expanding=True))).order_by(sent.c.at)
 
 
-def _sent(tables: Tables) -> Subquery | None:
+def _sent(tables: AppTables) -> Subquery | None:
     queue = tables.queue
     if queue is None:
         return None

@@ -8,59 +8,61 @@ from sqlalchemy import Connection, Text, cast, func, literal, null, or_, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import Condition
-from reconciler.domain.explain.remediation import Lever, Place, Wanted
+from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app import recipients
-from reconciler.store.app.conditions import Tables, deciding_rows, phones, placeholders
+from reconciler.store.app.conditions import AppTables, deciding_rows, phones, placeholders
 from reconciler.store.app.scan import refusals
 
 MOST_ROWS = 20
 _PHONES = (
-    (Place.BOOKING, "phone"),
-    (Place.CUSTOMER, "mobile_e164"),
-    (Place.CUSTOMER, "mobile_number"),
+    (Location.BOOKING, "phone"),
+    (Location.CUSTOMER, "mobile_e164"),
+    (Location.CUSTOMER, "mobile_number"),
 )
 """Where the columns of ``rules.phones`` stand."""
 _ROWS_WANTED = {
-    Condition.UNDECIDED: ("approved_by", Wanted.EMPTY, None),
-    Condition.OVERDUE: ("status", Wanted.ONE_OF, ("sent", "cancelled")),
-    Condition.UNPROVEN: ("provider_id", Wanted.FILLED, None),
+    Condition.UNDECIDED: ("approved_by", Constraint.EMPTY, None),
+    Condition.OVERDUE: ("status", Constraint.ONE_OF, ("sent", "cancelled")),
+    Condition.UNPROVEN: ("provider_id", Constraint.FILLED, None),
 }
 
 
 def of_condition(
     connection: Connection,
-    tables: Tables,
+    tables: AppTables,
     kind: GapKind,
     condition: Condition,
     now: datetime,
     oldest: datetime,
     booking: BookingId,
-) -> Sequence[Lever]:
+) -> Sequence[RequiredChange]:
     """What would change what the condition says of the booking, where that is not that all is well."""
     application = tables.application
     match condition:
         case Condition.STATUS:
-            return [_own("status", Wanted.ONE_OF, application.statuses)]
+            return [_own("status", Constraint.ONE_OF, application.statuses)]
         case Condition.ONLY:
             ours = {column.name: ours for ours, column in tables.booking.c.items()}
-            asked = application.asked_for.get(kind, {})
-            return [_own(ours.get(name, name), Wanted.ONE_OF, (value,)) for name, value in asked.items()]
+            asked = application.rule_filters.get(kind, {})
+            return [_own(ours.get(name, name), Constraint.ONE_OF, (value,)) for name, value in asked.items()]
         case Condition.SINCE:
-            return [_own("created_at", Wanted.FROM, oldest)]
+            return [_own("created_at", Constraint.FROM, oldest)]
         case Condition.GRACE:
             return _grace_over(connection, tables, booking)
         case Condition.AHEAD:
-            return [_own("date", Wanted.AFTER, now)]
+            return [_own("date", Constraint.AFTER, now)]
         case Condition.DATE_SET:
             return _date_set(connection, tables, booking)
         case Condition.PHONE:
-            return [_phone(0, Wanted.FILLED, None)] if "phone" in tables.booking.c else []
+            return [_phone(0, Constraint.FILLED, None)] if "phone" in tables.booking.c else []
         case _:
             return _rows(connection, tables, condition, now, booking)
 
 
-def of_number(connection: Connection, tables: Tables, booking: BookingId, wanted: Wanted) -> Sequence[Lever]:
+def of_number(
+    connection: Connection, tables: AppTables, booking: BookingId, wanted: Constraint
+) -> Sequence[RequiredChange]:
     """The place whose number counts for the booking: the first one that is filled; none if no place is."""
     filled = (func.btrim(func.coalesce(cast(phone, Text), "")) != "" for phone in phones(tables))
     customer = tables.booking.c.customer_id if "customer_id" in tables.booking.c else null()
@@ -71,7 +73,9 @@ def of_number(connection: Connection, tables: Tables, booking: BookingId, wanted
     return [_phone(row[1:].index(True), wanted, row[0])]
 
 
-def of_consent(connection: Connection, tables: Tables, booking: BookingId, significant: str) -> Sequence[Lever]:
+def of_consent(
+    connection: Connection, tables: AppTables, booking: BookingId, significant: str
+) -> Sequence[RequiredChange]:
     """The customers by whom the booking's text is refused: its own, and any with the number."""
     customer = tables.customer
     if customer is None:
@@ -83,48 +87,54 @@ def of_consent(connection: Connection, tables: Tables, booking: BookingId, signi
     )
     key = cast(customer.c.id, Text)
     whose = [key == own]
-    whose += [recipients.stands(customer, literal(significant))] if significant and recipients.written(customer) else []
+    whose += (
+        [recipients.matches_number(customer, literal(significant))]
+        if significant and recipients.phone_columns(customer)
+        else []
+    )
     allowing: dict[str, str | bool] = {"opt_in": True, "status": tables.application.active_customer}
-    levers = []
+    required_changes = []
     for name, refuses in refusals(tables).items():
         statement = select(key).where(refuses, or_(*whose)).order_by(key).limit(MOST_ROWS)
         rows, value = tuple(connection.scalars(statement)), (allowing[name],)
         if rows:
-            levers.append(Lever(place=Place.CUSTOMER, name=name, wanted=Wanted.ONE_OF, value=value, rows=rows))
-    return levers
+            required_changes.append(
+                RequiredChange(place=Location.CUSTOMER, name=name, wanted=Constraint.ONE_OF, value=value, rows=rows)
+            )
+    return required_changes
 
 
-def _own(name: str, wanted: Wanted, value: Any = None) -> Lever:
-    return Lever(place=Place.BOOKING, name=name, wanted=wanted, value=value)
+def _own(name: str, wanted: Constraint, value: Any = None) -> RequiredChange:
+    return RequiredChange(place=Location.BOOKING, name=name, wanted=wanted, value=value)
 
 
-def _phone(place: int, wanted: Wanted, customer: str | None) -> Lever:
+def _phone(place: int, wanted: Constraint, customer: str | None) -> RequiredChange:
     where, name = _PHONES[place]
-    rows = (customer,) if customer and where is Place.CUSTOMER else ()
-    return Lever(place=where, name=name, wanted=wanted, rows=rows)
+    rows = (customer,) if customer and where is Location.CUSTOMER else ()
+    return RequiredChange(place=where, name=name, wanted=wanted, rows=rows)
 
 
-def _grace_over(connection: Connection, tables: Tables, booking: BookingId) -> Sequence[Lever]:
+def _grace_over(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[RequiredChange]:
     over: datetime = connection.execute(
         select(tables.booking.c.created_at + tables.application.grace).where(tables.booking.c.id == booking)
     ).scalar_one()
-    return [Lever(place=Place.CLOCK, name="bookings.grace", wanted=Wanted.FROM, value=over)]
+    return [RequiredChange(place=Location.CLOCK, name="bookings.grace", wanted=Constraint.FROM, value=over)]
 
 
-def _date_set(connection: Connection, tables: Tables, booking: BookingId) -> Sequence[Lever]:
+def _date_set(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[RequiredChange]:
     ways = placeholders(tables)
     statement = select(*(fact.label(name) for name, fact in ways.items())).where(tables.booking.c.id == booking)
     said = connection.execute(statement).mappings().one()
-    levers = {
-        "date_tbd": _own("date_tbd", Wanted.ONE_OF, (False,)),
-        "notes": _own("notes", Wanted.WITHOUT, tables.application.date_tbd_note),
+    required_changes = {
+        "date_tbd": _own("date_tbd", Constraint.ONE_OF, (False,)),
+        "notes": _own("notes", Constraint.WITHOUT, tables.application.date_tbd_note),
     }
-    return [levers[name] for name in ways if said[name]]
+    return [required_changes[name] for name in ways if said[name]]
 
 
 def _rows(
-    connection: Connection, tables: Tables, condition: Condition, now: datetime, booking: BookingId
-) -> Sequence[Lever]:
+    connection: Connection, tables: AppTables, condition: Condition, now: datetime, booking: BookingId
+) -> Sequence[RequiredChange]:
     queue = tables.queue
     if queue is None:
         return []
@@ -134,4 +144,4 @@ def _rows(
         select(key).where(own, deciding_rows(condition, tables, now)).order_by(key).limit(MOST_ROWS)
     )
     name, wanted, value = _ROWS_WANTED[condition]
-    return [Lever(place=Place.QUEUE, name=name, wanted=wanted, value=value, rows=tuple(found))]
+    return [RequiredChange(place=Location.QUEUE, name=name, wanted=wanted, value=value, rows=tuple(found))]

@@ -25,11 +25,11 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
-from reconciler.domain.decide.plan import Look, Span
+from reconciler.domain.decide.plan import BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app.conditions import (
-    Tables,
+    AppTables,
     app_failures,
     conditions,
     created_at,
@@ -44,7 +44,9 @@ CHUNK = 500
 """Ids per statement: enough to be quick, few enough to plan well."""
 
 
-def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> Look:
+def scan_rows(
+    connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange
+) -> ScanRows:
     """Bookings of the span made since ``oldest``: the broken ones in full, all others by first failing condition."""
     held = conditions(kind, tables, now, oldest)
     window = within(tables, oldest, span)
@@ -58,14 +60,16 @@ def look(connection: Connection, tables: Tables, kind: GapKind, now: datetime, o
             classified.c.failing, classified.c.label
         )
     ).all()
-    return Look(
-        looked_at=sum(number for _, _, number in counted),
+    return ScanRows(
+        checked=sum(number for _, _, number in counted),
         by_condition={(Condition(name), label or ""): number for name, label, number in counted if name},
         broken=found,
     )
 
 
-def past(connection: Connection, tables: Tables, kind: GapKind, now: datetime, oldest: datetime, span: Span) -> int:
+def past(
+    connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange
+) -> int:
     """How many of the look's bookings fail *ahead* and nothing else."""
     held = dict(conditions(kind, tables, now, oldest))
     over = ~held.pop(Condition.AHEAD)
@@ -75,7 +79,7 @@ def past(connection: Connection, tables: Tables, kind: GapKind, now: datetime, o
 
 def findings(
     connection: Connection,
-    tables: Tables,
+    tables: AppTables,
     kind: GapKind,
     now: datetime,
     oldest: datetime,
@@ -92,19 +96,19 @@ def findings(
 
 
 @lru_cache(maxsize=16)
-def _by_id(tables: Tables, kind: GapKind) -> Select[Any]:
+def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
     """Built once: each repair asks it twice, and building it takes longer than its execution."""
     now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
     failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
     wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
-    return _full(tables, kind).add_columns(failing).where(wanted, tables.mine())
+    return _full(tables, kind).add_columns(failing).where(wanted, tables.in_scope())
 
 
 def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _full(tables: Tables, kind: GapKind) -> Select[Any]:
+def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
     source = tables.from_clause()
     failures: ColumnElement[Any] = null()
     if kind is GapKind.SMS_MISSING:
@@ -131,19 +135,19 @@ def _full(tables: Tables, kind: GapKind) -> Select[Any]:
     ).select_from(source)
 
 
-def refusing_customer(tables: Tables) -> Any:
+def refusing_customer(tables: AppTables) -> Any:
     """Whether the joined customer opted out or is not active; no customer, no refusal."""
     if tables.customer is None or "customer_id" not in tables.booking.c:
         return false()
     return and_(tables.customer.c.id.is_not(None), refuses_texts(tables))
 
 
-def refuses_texts(tables: Tables) -> Any:
+def refuses_texts(tables: AppTables) -> Any:
     """A customer row that does not plainly allow texts refuses them: NULL is not consent."""
     return or_(false(), *refusals(tables).values())
 
 
-def refusals(tables: Tables) -> Mapping[str, ColumnElement[bool]]:
+def refusals(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     """The ways in which a customer row refuses texts, by the column that says so."""
     ways: dict[str, ColumnElement[bool]] = {}
     if tables.customer is None:

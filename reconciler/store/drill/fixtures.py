@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.drill import Seed, rule_of
+from reconciler.domain.drill import DrillFixture, rule_of
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app.conditions import QUEUED_STATUSES, SENT_STATUSES
-from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
-from reconciler.store.schema.unused_ids import unlikely_id
+from reconciler.store.schema.unused_ids import unused_id
 
 MARGIN = timedelta(minutes=1)
 """Beyond every limit that makes a gap of it."""
@@ -29,14 +29,14 @@ ELSEWHERE = "+447700900998"
 
 
 @dataclass(frozen=True, slots=True)
-class Planter:
+class FixtureWriter:
     """Plants in ``application``'s tables, which are copies; ``now`` is the drill's."""
 
     connection: Connection
-    application: Application
+    application: AppMapping
     now: datetime
 
-    def plant(self, seed: Seed) -> BookingId:
+    def plant(self, seed: DrillFixture) -> BookingId:
         """Make the booking; its id."""
         customer = self._customer(seed)
         bookings = _Copy.of(self.connection, self.application.bookings)
@@ -59,13 +59,13 @@ class Planter:
                 "guests": bookings.fitting("guests", ("2",)),
                 "occasion": bookings.fitting("occasion", (NAME,)),
             },
-            {**self.application.only, **self.application.asked_for.get(rule_of(seed.kind), {})},
+            {**self.application.only, **self.application.rule_filters.get(rule_of(seed.kind), {})},
         )
         if seed.kind is not GapKind.SMS_MISSING and self.application.queue:
             self._text(seed.kind, booking, self.application.queue)
         return BookingId(booking)
 
-    def _customer(self, seed: Seed) -> str | None:
+    def _customer(self, seed: DrillFixture) -> str | None:
         mapped = self.application.customers
         if mapped is None or "customer_id" not in self.application.bookings.columns:
             return None
@@ -82,7 +82,7 @@ class Planter:
         )
         return customer
 
-    def _text(self, kind: GapKind, booking: str, mapped: Mapped) -> None:
+    def _text(self, kind: GapKind, booking: str, mapped: MappedTable) -> None:
         queue = _Copy.of(self.connection, mapped)
         watch = self.application.watches.get(kind)
         at = self.now - watch.after - MARGIN if watch else self.now
@@ -111,11 +111,11 @@ class Planter:
 class _Copy:
     """One copy, by our names."""
 
-    mapped: Mapped
+    mapped: MappedTable
     seen: CatalogTable
 
     @classmethod
-    def of(cls, connection: Connection, mapped: Mapped) -> "_Copy":
+    def of(cls, connection: Connection, mapped: MappedTable) -> "_Copy":
         seen = CatalogTable.find(connection, mapped)
         assert seen is not None, "copies are looked at before anything is planted"
         return cls(mapped=mapped, seen=seen)
@@ -123,7 +123,7 @@ class _Copy:
     def new_id(self) -> str:
         """One that no real row is likely to have, and of which no two begin alike."""
         column = self.seen.columns[self.mapped.columns["id"]]
-        return str(unlikely_id(column))
+        return str(unused_id(column))
 
     def wants(self, ours: str) -> bool:
         return self.seen.columns[self.mapped.columns[ours]].required

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from reconciler.errors import DatabaseUnreachable
-from reconciler.ports import Server, Transaction
+from reconciler.ports import ServerInfo, Transaction
 from reconciler.store import server
-from reconciler.store.app.conditions import Tables
-from reconciler.store.database import Database, told, transaction_over
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.database import Database, as_error, transaction_over
 from reconciler.store.ledger.intents import PostgresLedger
 
 LONGEST_SILENCE = "60s"
@@ -24,7 +24,7 @@ LONGEST_SILENCE = "60s"
 
 
 @contextmanager
-def undone(database: Database) -> Iterator[Connection]:
+def rolled_back(database: Database) -> Iterator[Connection]:
     """A transaction that is rolled back in the end, whatever happens.
 
     Raises:
@@ -41,15 +41,15 @@ def undone(database: Database) -> Iterator[Connection]:
 
 
 @dataclass(frozen=True, slots=True)
-class RehearsalStore:
-    """``ports.Store`` over a transaction that is undone."""
+class RollbackStore:
+    """``ports.Store`` over a transaction that is rolled_back."""
 
     connection: Connection
     scope: str
     """Of this drill alone."""
-    tables: Tables
+    tables: AppTables
 
-    def server(self) -> Server:
+    def server(self) -> ServerInfo:
         return server.about(self.connection)
 
     def clock_skew(self) -> timedelta:
@@ -74,7 +74,7 @@ class RehearsalStore:
                 parts = transaction_over(self.connection, self.scope, self.tables)
                 yield replace(parts, ledger=_OwnRates(self.connection, self.scope))
         except DBAPIError as error:
-            raise told(error) from None
+            raise as_error(error) from None
         except PendingRollbackError:
             # The transaction cannot be gone on with once its connection was lost.
             raise DatabaseUnreachable("the connection to PostgreSQL was lost in the middle", "try again") from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, text
 
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
-from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database
 from reconciler.store.migrate import LOCK, SCHEMA
 from reconciler.store.schema import privileges
@@ -77,7 +77,7 @@ $copy$;
 
 
 @dataclass(slots=True)
-class Refreshed:
+class RefreshResult:
     """What became of the copies."""
 
     made: int = 0
@@ -85,7 +85,7 @@ class Refreshed:
     """Tables without a copy as it should be, and why."""
 
 
-def copy_of(mapped: Mapped) -> Mapped:
+def copy_of(mapped: MappedTable) -> MappedTable:
     """Where the copy of a table is; its columns are the table's."""
     name = f"{PREFIX}_{mapped.schema}_{mapped.name}"
     if len(name.encode()) > LONGEST_NAME:
@@ -94,7 +94,7 @@ def copy_of(mapped: Mapped) -> Mapped:
     return replace(mapped, schema=SCHEMA, name=name)
 
 
-def on_copies(application: Application) -> Application:
+def on_copies(application: AppMapping) -> AppMapping:
     """The same mapping onto the copies."""
     return replace(
         application,
@@ -104,30 +104,30 @@ def on_copies(application: Application) -> Application:
     )
 
 
-def names(application: Application) -> dict[str, str]:
+def names(application: AppMapping) -> dict[str, str]:
     """What a copy is called -> what its table is called, in words and as SQL."""
     both = [(copy_of(mapped), mapped) for mapped in _mapped(application)]
     said = {copy.label: mapped.label for copy, mapped in both}
     return said | {privileges.place(copy): privileges.place(mapped) for copy, mapped in both}
 
 
-def script(application: Application) -> str:
+def script(application: AppMapping) -> str:
     """The copies as SQL, for whoever owns our schema; a table that is not there is left out."""
     return "".join(_block(mapped, application) for mapped in _mapped(application))
 
 
-def differences(connection: Connection, application: Application) -> list[str]:
+def differences(connection: Connection, application: AppMapping) -> list[str]:
     """A sentence for each table whose copy is not as it must be."""
     return [said for mapped in _mapped(application) if (said := _difference(connection, mapped, application))]
 
 
-def refresh(database: Database, application: Application) -> Refreshed:
+def refresh(database: Database, application: AppMapping) -> RefreshResult:
     """Make the copies anew that are not as they must be. A table that cannot be copied is said, and stops nothing.
 
     Raises:
         DatabaseUnreachable: no connection.
     """
-    refreshed = Refreshed()
+    refreshed = RefreshResult()
     for mapped in _mapped(application):
         try:
             with database.transaction() as connection:
@@ -146,17 +146,17 @@ def refresh(database: Database, application: Application) -> Refreshed:
     return refreshed
 
 
-def _mapped(application: Application) -> list[Mapped]:
+def _mapped(application: AppMapping) -> list[MappedTable]:
     mapped = (application.bookings, application.customers, application.queue)
     return list({one.label: one for one in mapped if one}.values())
 
 
-def _is_exact(mapped: Mapped, application: Application) -> bool:
+def _is_exact(mapped: MappedTable, application: AppMapping) -> bool:
     """Whether rows of ours have to fit in, and not only those that are planted."""
     return mapped is application.queue
 
 
-def _difference(connection: Connection, mapped: Mapped, application: Application) -> str | None:
+def _difference(connection: Connection, mapped: MappedTable, application: AppMapping) -> str | None:
     table, copy = CatalogTable.find(connection, mapped), CatalogTable.find(connection, copy_of(mapped))
     if table is None:
         return f"{mapped.label}: there is no such table, or our role may not see its schema"
@@ -176,7 +176,7 @@ def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool
     return set(connection.scalars(_SHAPE, {"oid": table.oid, "key": key, "exact": exact}))
 
 
-def _block(mapped: Mapped, application: Application) -> str:
+def _block(mapped: MappedTable, application: AppMapping) -> str:
     table, copy, exact = privileges.place(mapped), privileges.place(copy_of(mapped)), _is_exact(mapped, application)
     return _COPY.format(
         table=table,

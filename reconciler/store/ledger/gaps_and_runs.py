@@ -55,11 +55,11 @@ _CLOSE_KIND = text("""
 """)
 _HAD_FULL = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
-                   WHERE job = :job AND scope = :scope AND full_look
+                   WHERE job = :job AND scope = :scope AND full_scan
                      AND finished_at IS NOT NULL AND started_at >= :since)
 """)
 _START = text("""
-    INSERT INTO reconciler.run (job, scope, settings, started_at, full_look)
+    INSERT INTO reconciler.run (job, scope, settings, started_at, full_scan)
     VALUES (:job, :scope, :settings, :now, :full) RETURNING id
 """)
 _DIFFER = text("""
@@ -184,7 +184,7 @@ class Journal:
     def pause(self, name: str, wait: timedelta) -> None:
         self.connection.execute(_PAUSE, {"name": name, "wait": wait})
 
-    def had_full_look(self, job: str, scope: str, since: datetime) -> bool:
+    def had_full_scan(self, job: str, scope: str, since: datetime) -> bool:
         return bool(self.connection.scalar(_HAD_FULL, {"job": job, "scope": scope, "since": since}))
 
     def start_run(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
-from reconciler.domain.alerting.alerts import MOST_REFERENCES, Group, Subject
-from reconciler.domain.alerting.incidents import Episode
+from reconciler.domain.alerting.alerts import MOST_REFERENCES, GapGroup, IncidentKey
+from reconciler.domain.alerting.incidents import Incident
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.gaps import Cause, GapKind
 
 # A lock of the transaction is safe behind a pooler; who waits for it longer than for any other leaves it to the next.
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('reconciler episodes'), hashtext(:scope))")
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('reconciler incidents'), hashtext(:scope))")
 _GROUP = f"""
     SELECT kind, cause, key, count(*) AS found, count(*) FILTER (WHERE closed_at IS NULL) AS open,
            min(opened_at) AS since,
@@ -42,27 +42,27 @@ _REPAIRED = text("""
       AND closed_by = 'repaired' AND noted_at >= :opened_at
 """)
 _GOING_ON = text("""
-    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, told_found, told_at, deadline_at,
+    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found, alerted_at, deadline_at,
            paged_at
-    FROM reconciler.episode WHERE scope = :scope AND ended_at IS NULL ORDER BY opened_at, kind, cause, key
+    FROM reconciler.incident WHERE scope = :scope AND ended_at IS NULL ORDER BY opened_at, kind, cause, key
 """)
 _BEGIN = text("""
-    INSERT INTO reconciler.episode (id, scope, kind, cause, key, opened_at, newest_at, found, at_error, told_found,
-                                    told_at, deadline_at, paged_at, ended_at)
-    VALUES (CAST(:id AS uuid), :scope, :kind, :cause, :key, :opened_at, :newest_at, :found, :at_error, :told_found,
-            :told_at, :deadline_at, :paged_at, :ended_at)
+    INSERT INTO reconciler.incident (id, scope, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found,
+                                    alerted_at, deadline_at, paged_at, ended_at)
+    VALUES (CAST(:id AS uuid), :scope, :kind, :cause, :key, :opened_at, :newest_at, :found, :at_error, :alerted_found,
+            :alerted_at, :deadline_at, :paged_at, :ended_at)
 """)
 _SAVE = text("""
-    UPDATE reconciler.episode
-    SET newest_at = :newest_at, found = :found, at_error = :at_error, told_found = :told_found, told_at = :told_at,
+    UPDATE reconciler.incident
+    SET newest_at = :newest_at, found = :found, at_error = :at_error, alerted_found = :alerted_found, alerted_at = :alerted_at,
         deadline_at = :deadline_at, paged_at = :paged_at, ended_at = :ended_at
     WHERE id = CAST(:id AS uuid)
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresEpisodes:
-    """``ports.Episodes`` over one connection in one transaction."""
+class PostgresIncidents:
+    """``ports.Incidents`` over one connection in one transaction."""
 
     connection: Connection
     scope: str
@@ -70,49 +70,49 @@ class PostgresEpisodes:
     def alone(self) -> None:
         self.connection.execute(_ALONE, {"scope": self.scope})
 
-    def note(self, kinds: Collection[GapKind], now: datetime) -> Sequence[Group]:
+    def note(self, kinds: Collection[GapKind], now: datetime) -> Sequence[GapGroup]:
         values = {"scope": self.scope, "kinds": sorted(kinds), "now": now}
         return [_group(row) for row in self.connection.execute(_NOTE, values).mappings()]
 
-    def open(self) -> Sequence[Group]:
+    def open(self) -> Sequence[GapGroup]:
         return [_group(row) for row in self.connection.execute(_OPEN, {"scope": self.scope}).mappings()]
 
-    def going_on(self) -> Sequence[Episode]:
+    def going_on(self) -> Sequence[Incident]:
         rows = self.connection.execute(_GOING_ON, {"scope": self.scope}).mappings()
-        return [Episode(subject=_subject(row), **_rest(row)) for row in rows]
+        return [Incident(subject=_subject(row), **_rest(row)) for row in rows]
 
-    def begin(self, episode: Episode) -> None:
-        self.connection.execute(_BEGIN, _values(episode) | {"scope": self.scope})
+    def begin(self, incident: Incident) -> None:
+        self.connection.execute(_BEGIN, _values(incident) | {"scope": self.scope})
 
-    def save(self, episode: Episode) -> None:
-        self.connection.execute(_SAVE, _values(episode))
+    def save(self, incident: Incident) -> None:
+        self.connection.execute(_SAVE, _values(incident))
 
-    def repaired(self, episode: Episode) -> int:
-        number: int = self.connection.scalar(_REPAIRED, _values(episode) | {"scope": self.scope})
+    def repaired(self, incident: Incident) -> int:
+        number: int = self.connection.scalar(_REPAIRED, _values(incident) | {"scope": self.scope})
         return number
 
 
 _SUBJECT = ("kind", "cause", "key")
 _STATE = (
-    "id", "opened_at", "newest_at", "found", "at_error", "told_found", "told_at", "deadline_at", "paged_at", "ended_at",
+    "id", "opened_at", "newest_at", "found", "at_error", "alerted_found", "alerted_at", "deadline_at", "paged_at", "ended_at",
 )  # fmt: skip
 
 
-def _values(episode: Episode) -> dict[str, object]:
-    state = {name: getattr(episode, name) for name in _STATE}
-    return state | {name: getattr(episode.subject, name) for name in _SUBJECT}
+def _values(incident: Incident) -> dict[str, object]:
+    state = {name: getattr(incident, name) for name in _STATE}
+    return state | {name: getattr(incident.subject, name) for name in _SUBJECT}
 
 
 def _rest(row: RowMapping) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in _SUBJECT}
 
 
-def _subject(row: RowMapping) -> Subject:
-    return Subject(kind=GapKind(row["kind"]), cause=Cause(row["cause"]), key=row["key"])
+def _subject(row: RowMapping) -> IncidentKey:
+    return IncidentKey(kind=GapKind(row["kind"]), cause=Cause(row["cause"]), key=row["key"])
 
 
-def _group(row: RowMapping) -> Group:
-    return Group(
+def _group(row: RowMapping) -> GapGroup:
+    return GapGroup(
         subject=_subject(row),
         found=row["found"],
         open=row["open"],

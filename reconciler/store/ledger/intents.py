@@ -66,7 +66,7 @@ _UNDO = text("""
 """)
 _NAMES_EVENT = text("""
     SELECT EXISTS (SELECT FROM reconciler.intent
-                   WHERE effect = 'event' AND provider_id = :event AND booking <> :booking)
+                   WHERE effect = 'calendar' AND provider_id = :event AND booking <> :booking)
 """)
 _DROP_OTHER_TRIGGERS = text(f"""
     UPDATE reconciler.intent SET state = 'dropped', code = 'superseded', updated_at = :now

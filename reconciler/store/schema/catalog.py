@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import ProgrammingError
 
-from reconciler.store.app.mapping import Mapped
+from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 
 _COLUMNS = text("""
@@ -101,7 +101,7 @@ class CatalogTable:
     columns: Mapping[str, CatalogColumn]
 
     @classmethod
-    def find(cls, connection: Connection, mapped: Mapped) -> "CatalogTable | None":
+    def find(cls, connection: Connection, mapped: MappedTable) -> "CatalogTable | None":
         """The table of that name, ``None`` if there is none that we may see.
 
         A view is none: what row-level security hides behind it cannot be seen from here.

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sqlalchemy import Connection
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.store.app.mapping import Mapped
+from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable
-from reconciler.store.schema.requirements import Need
+from reconciler.store.schema.requirements import TableRequirements
 
 EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "created_at": ("timestamp with time zone",),
@@ -27,12 +27,12 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
 """Types the statements rely on; elsewhere any text-like type will do. The first is what the remedy adds."""
 
 
-def faults(connection: Connection, wanted: Iterable[Need], *, writing: bool) -> Sequence[IntegrationFault]:
+def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
     """Every need that the database does not meet; who only looks needs less."""
     return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
 
 
-def _check(connection: Connection, need: Need, *, writing: bool) -> list[IntegrationFault]:
+def _check(connection: Connection, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
@@ -42,7 +42,7 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     columns = [*_columns(table, need, keys), *_unknown_columns(table, need), *_incomparable(table, need, keys)]
     if columns:
         return columns
-    need = need if writing else need.looking()
+    need = need if writing else need.read_only()
     unreadable = _unreadable(table, need)
     if unreadable:
         return unreadable
@@ -55,7 +55,7 @@ def _check(connection: Connection, need: Need, *, writing: bool) -> list[Integra
     ]
 
 
-def _missing_table(mapped: Mapped) -> IntegrationFault:
+def _missing_table(mapped: MappedTable) -> IntegrationFault:
     return _fault(
         "table_missing",
         f"there is no table {mapped.label}",
@@ -65,7 +65,7 @@ def _missing_table(mapped: Mapped) -> IntegrationFault:
     )
 
 
-def _keys(connection: Connection, need: Need) -> dict[str, CatalogColumn]:
+def _keys(connection: Connection, need: TableRequirements) -> dict[str, CatalogColumn]:
     """Our name of a column that refers to another table -> that table's key, where it is there."""
     found = {}
     for ours, mapped in need.refers.items():
@@ -75,13 +75,13 @@ def _keys(connection: Connection, need: Need) -> dict[str, CatalogColumn]:
     return found
 
 
-def _schema_closed(table: CatalogTable, mapped: Mapped) -> IntegrationFault:
+def _schema_closed(table: CatalogTable, mapped: MappedTable) -> IntegrationFault:
     seen = f"our role may not use the schema {mapped.schema}, where {mapped.label} is"
     sql = privileges.use_of_schema(mapped.schema, table.role)
     return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
 
 
-def _columns(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
+def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
     mapped, found = need.mapped, []
     missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
     if missing:
@@ -101,7 +101,7 @@ def _columns(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn])
     return found
 
 
-def _added(mapped: Mapped, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
+def _added(mapped: MappedTable, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
     """Never NOT NULL: what the rows that are there should hold is the application's to say."""
     added = ", ".join(
         f"ADD COLUMN IF NOT EXISTS {privileges.quoted(name)} {_type(ours, keys)}" for ours, name in missing.items()
@@ -109,7 +109,7 @@ def _added(mapped: Mapped, missing: Mapping[str, str], keys: Mapping[str, Catalo
     return f"ALTER TABLE {privileges.place(mapped)} {added};"
 
 
-def _granted_anew(table: CatalogTable, need: Need, missing: Mapping[str, str]) -> Iterator[str]:
+def _granted_anew(table: CatalogTable, need: TableRequirements, missing: Mapping[str, str]) -> Iterator[str]:
     """A right that goes by columns does not include one that is added; who looks may be who repairs."""
     for privilege, names in need.privileges.items():
         new = [name for name in names if name in missing.values()]
@@ -128,7 +128,7 @@ def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
     )
 
 
-def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _unknown_columns(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     unknown = [name for name in need.selects_by if name not in table.columns]
     if not unknown:
         return []
@@ -136,7 +136,9 @@ def _unknown_columns(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return [_fault("columns_missing", seen, "correct bookings.only in cron.yaml", blinds=True)]
 
 
-def _incomparable(table: CatalogTable, need: Need, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
+def _incomparable(
+    table: CatalogTable, need: TableRequirements, keys: Mapping[str, CatalogColumn]
+) -> list[IntegrationFault]:
     """Every look joins by them."""
     found = []
     for ours, key in keys.items():
@@ -159,12 +161,12 @@ def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
     return EXPECTED_TYPES.get(ours, ("text",))[0]
 
 
-def _unreadable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _unreadable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     refused = table.lacks("SELECT", need.selects)
     return [_right("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
 
 
-def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _unwritable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
     inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
@@ -179,7 +181,7 @@ def _unwritable(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return found
 
 
-def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _hidden(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
     if table.hides_rows():
         used = ["SELECT"]
@@ -194,7 +196,7 @@ def _hidden(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return found
 
 
-def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFault | None:
+def _policy(table: CatalogTable, mapped: MappedTable, command: str) -> IntegrationFault | None:
     is_open, narrowed_by = table.lets_everything(command), table.narrowed_by(command)
     if is_open and not narrowed_by:
         return None
@@ -209,7 +211,7 @@ def _policy(table: CatalogTable, mapped: Mapped, command: str) -> IntegrationFau
     )
 
 
-def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _unknown_values(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
     for ours, values in need.values.items():
         theirs = need.mapped.columns[ours]
@@ -227,7 +229,7 @@ def _unknown_values(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return found
 
 
-def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _unfilled(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     """Columns that we leave to their defaults, and cannot."""
     if not need.inserts:
         return []
@@ -246,7 +248,7 @@ def _unfilled(table: CatalogTable, need: Need) -> list[IntegrationFault]:
     return found
 
 
-def _without_key(table: CatalogTable, need: Need) -> list[IntegrationFault]:
+def _without_key(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     """Our row's id collides with itself where it is written twice, and a booking's id means one booking."""
     if not need.inserts and not need.locks:
         return []
@@ -259,7 +261,7 @@ def _without_key(table: CatalogTable, need: Need) -> list[IntegrationFault]:
 
 
 def _right(
-    privilege: str, table: CatalogTable, mapped: Mapped, columns: Sequence[str], *, blinds: bool = False
+    privilege: str, table: CatalogTable, mapped: MappedTable, columns: Sequence[str], *, blinds: bool = False
 ) -> IntegrationFault:
     seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"
     sql = privileges.columns(privilege, columns, mapped, table.role)

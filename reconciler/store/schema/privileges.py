@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from reconciler.store.app.mapping import Mapped
+from reconciler.store.app.mapping import MappedTable
 
 WIDTH = 100
 _CLAUSES = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "USING (true) WITH CHECK (true)"}
@@ -13,12 +13,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def place(mapped: Mapped) -> str:
+def place(mapped: MappedTable) -> str:
     """A table as SQL."""
     return f"{quoted(mapped.schema)}.{quoted(mapped.name)}"
 
 
-def columns(privilege: str, names: Iterable[str], mapped: Mapped, role: str) -> str:
+def columns(privilege: str, names: Iterable[str], mapped: MappedTable, role: str) -> str:
     """Grant ``privilege`` on these columns and no others."""
     named = [quoted(name) for name in names]
     listed = f"({', '.join(named)})"
@@ -31,10 +31,10 @@ def use_of_schema(schema: str, role: str) -> str:
     return f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(role)};"
 
 
-def policy(command: str, mapped: Mapped, role: str) -> str:
+def policy(command: str, mapped: MappedTable, role: str) -> str:
     """Let the role use ``command`` on every row. Two statements, so that it may be repeated.
 
-    The policy's name carries the role's: two roles do not take each other's away.
+    The policy's name contains_reference the role's: two roles do not take each other's away.
     """
     name = quoted(f"{command.lower()}_by_{role}")
     return (

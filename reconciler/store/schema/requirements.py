@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.store.app.conditions import WATCHED_STATUSES
-from reconciler.store.app.mapping import Application, Mapped
+from reconciler.store.app.mapping import AppMapping, MappedTable
 
 UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
 """Of our own rows; one that was handed over is the application's."""
@@ -20,10 +20,10 @@ WRITTEN_STATUSES = {Deliver.RECONCILER: ("failed", "sent", "cancelled"), Deliver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class TableRequirements:
     """What is needed of one table."""
 
-    mapped: Mapped
+    mapped: MappedTable
     never_read: frozenset[str] = frozenset()
     inserts: frozenset[str] = frozenset()
     tried_out: frozenset[str] = frozenset()
@@ -36,7 +36,7 @@ class Need:
     """Values of which a column must be able to hold at least one: else nothing could ever be found."""
     selects_by: tuple[str, ...] = ()
     """Their names of further columns that the statements compare."""
-    refers: Mapping[str, Mapped] = field(default_factory=dict)
+    refers: Mapping[str, MappedTable] = field(default_factory=dict)
     """Columns that hold another table's id, and that table."""
 
     @property
@@ -58,7 +58,7 @@ class Need:
         """Each privilege, and the columns it is needed for."""
         return {"SELECT": self.selects, "INSERT": self.theirs(self.inserts), "UPDATE": self.updated}
 
-    def looking(self) -> "Need":
+    def read_only(self) -> "TableRequirements":
         """The same without the right to write."""
         nothing: frozenset[str] = frozenset()
         return replace(self, inserts=nothing, tried_out=nothing, updates=nothing, locks=False)
@@ -69,14 +69,14 @@ class Need:
         return [theirs for name, theirs in self.mapped.columns.items() if name in wanted]
 
 
-def of_effect(application: Application, effect: Effect) -> list[Need]:
+def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements]:
     """For the look and the repairs of one effect; evidence first: hidden queue rows make every booking a gap."""
-    events_only = frozenset({"event_id"}) if effect is Effect.EVENT else frozenset()
+    events_only = frozenset({"event_id"}) if effect is Effect.CALENDAR else frozenset()
     needs = [replace(_bookings(application), locks=True, updates=events_only)]
     if application.customers:
-        needs.insert(0, Need(mapped=application.customers))
-    if effect is Effect.TEXT and application.queue:
-        queue = Need(
+        needs.insert(0, TableRequirements(mapped=application.customers))
+    if effect is Effect.SMS and application.queue:
+        queue = TableRequirements(
             mapped=application.queue,
             never_read=NEVER_READ,
             inserts=frozenset(application.queue.columns) - {"approved_by"} - FILLED_LATER,
@@ -89,32 +89,32 @@ def of_effect(application: Application, effect: Effect) -> list[Need]:
     return needs
 
 
-def of_watch(application: Application, kind: GapKind) -> list[Need]:
+def of_watch(application: AppMapping, kind: GapKind) -> list[TableRequirements]:
     """For the look of a rule that only reports: few columns of the queue, and no right to write."""
     needs = [_bookings(application)]
     if application.customers:
-        needs.insert(0, Need(mapped=application.customers))
+        needs.insert(0, TableRequirements(mapped=application.customers))
     if application.queue:
         read = ("id", "booking_id", "status", "provider_id", *application.watches[kind].times)
         columns = {ours: theirs for ours, theirs in application.queue.columns.items() if ours in read}
         queue = replace(application.queue, columns=columns)
         refers = {"booking_id": application.bookings}
-        needs.insert(0, Need(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}, refers=refers))
+        needs.insert(0, TableRequirements(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}, refers=refers))
     return needs
 
 
-def of_dates(application: Application) -> Need:
+def of_dates(application: AppMapping) -> TableRequirements:
     """For telling whether a party is over; no right to write."""
     read = ("id", "date", "start_time", "date_tbd", "notes")
     columns = {ours: theirs for ours, theirs in application.bookings.columns.items() if ours in read}
-    return Need(mapped=replace(application.bookings, columns=columns))
+    return TableRequirements(mapped=replace(application.bookings, columns=columns))
 
 
-def _bookings(application: Application) -> Need:
+def _bookings(application: AppMapping) -> TableRequirements:
     customers = application.customers if "customer_id" in application.bookings.columns else None
-    return Need(
+    return TableRequirements(
         mapped=application.bookings,
         values={"status": application.statuses},
-        selects_by=tuple({name for only in (application.only, *application.asked_for.values()) for name in only}),
+        selects_by=tuple({name for only in (application.only, *application.rule_filters.values()) for name in only}),
         refers={"customer_id": customers} if customers else {},
     )

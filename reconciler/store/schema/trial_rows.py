@@ -13,10 +13,10 @@ from reconciler.domain.decide.sms import Draft
 from reconciler.domain.intents import IntentId
 from reconciler.ports import QueueRow
 from reconciler.store.app.conditions import OURS
-from reconciler.store.app.mapping import Mapped
+from reconciler.store.app.mapping import MappedTable
 from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.schema.catalog import CatalogTable
-from reconciler.store.schema.unused_ids import unlikely_id
+from reconciler.store.schema.unused_ids import unused_id
 
 _NUMBER = "+15550100000"
 """Nobody's: kept free for fiction."""
@@ -32,12 +32,12 @@ class TrialRows:
 
     queue: Table
     table: CatalogTable
-    mapped: Mapped
+    mapped: MappedTable
     updated_only: Sequence[str]
     """Their names of columns that our role may not fill while it inserts: a trial row lacks them."""
 
     @classmethod
-    def of(cls, queue: Table, table: CatalogTable, mapped: Mapped) -> "TrialRows":
+    def of(cls, queue: Table, table: CatalogTable, mapped: MappedTable) -> "TrialRows":
         added = [mapped.columns[ours] for ours in _ADDED if ours in mapped.columns]
         return cls(queue=queue, table=table, mapped=mapped, updated_only=table.lacks("INSERT", added))
 
@@ -60,7 +60,7 @@ class TrialRows:
         at = datetime.now(UTC)
         key = self.table.columns[self.mapped.columns["booking_id"]]
         nobody = Booking(
-            id=BookingId(unlikely_id(key)),  # type: ignore[arg-type]  # bound as it is: AsStored
+            id=BookingId(unused_id(key)),  # type: ignore[arg-type]  # bound as it is: AsStored
             status="",
             created_at=at,
             starts_at=None,

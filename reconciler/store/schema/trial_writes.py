@@ -12,21 +12,21 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, Insert, Text, Update, and_, cast, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from reconciler.domain.doctor import Examined, Remark
+from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.errors import SQLSTATE
-from reconciler.store.app.conditions import Tables
+from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.requirements import WRITTEN_STATUSES
 from reconciler.store.schema.trial_rows import TrialRows
 
 
-def _text_rows(connection: Connection, tables: Tables) -> Examined:
+def _text_rows(connection: Connection, tables: AppTables) -> CheckResult:
     """Try a row of the queue for every trigger and every status that we write."""
     mapped, queue = tables.application.queue, tables.queue
     table = CatalogTable.find(connection, mapped) if mapped else None
     if mapped is None or queue is None or table is None:
-        return Examined()
+        return CheckResult()
     rows = TrialRows.of(queue, table, mapped)
     keys = table.foreign_keys(mapped.columns["booking_id"])
     tried = list(product(tables.application.triggers, WRITTEN_STATUSES[tables.application.deliver]))
@@ -45,10 +45,10 @@ def _text_rows(connection: Connection, tables: Tables) -> Examined:
         for named, which in refused.items()
     }
     judged = [_judged(why[named], seen, rows) for named, seen in said.items()]
-    return Examined(
+    return CheckResult(
         faults=[one for one in judged if isinstance(one, IntegrationFault)],
-        remarks=[one for one in judged if isinstance(one, Remark)]
-        or [Remark(said=f"{len(tried)} trial rows of {mapped.name}")],
+        notes=[one for one in judged if isinstance(one, Note)]
+        or [Note(message=f"{len(tried)} trial rows of {mapped.name}")],
     )
 
 
@@ -68,23 +68,23 @@ _ASK_FILLED = (
 _ASK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
 
 
-def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Remark:
+def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Note:
     """A fault if it would refuse a real text too; what may well be about the trial row alone is a warning."""
     if refusal is None:
         remedy = "find the trigger or rule of the table that drops it ({}), and let it take this row"
         return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
     if isinstance(refusal, pg.NotNullViolation) and rows.is_filled_by_trigger(refusal.diag.column_name or ""):
-        return Remark(said=seen, remedy=_ASK_FILLED)
+        return Note(message=seen, remedy=_ASK_FILLED)
     if _is_raised(refusal):
-        return Remark(said=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
+        return Note(message=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
     if isinstance(refusal, pg.CheckViolation):
-        looked_at = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
+        checked = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
         data = {rows.mapped.columns[ours] for ours in _DATA if ours in rows.mapped.columns}
-        if not looked_at or data & looked_at:  # a domain's CHECK is none of the table's
-            return Remark(said=seen, remedy=_ASK_DATA)
-        later = sorted(looked_at.intersection(rows.updated_only))
+        if not checked or data & checked:  # a domain's CHECK is none of the table's
+            return Note(message=seen, remedy=_ASK_DATA)
+        later = sorted(checked.intersection(rows.updated_only))
         if later:
-            return Remark(said=seen, remedy=_ASK_UPDATE.format(", ".join(later)))
+            return Note(message=seen, remedy=_ASK_UPDATE.format(", ".join(later)))
     return _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it takes this row")
 
 
@@ -99,10 +99,10 @@ _ROWS = 3
 """So many bookings are tried: what one is refused for (a CHECK younger than its row) says nothing of the others."""
 
 
-def _event_id(connection: Connection, tables: Tables) -> Examined:
+def _event_id(connection: Connection, tables: AppTables) -> CheckResult:
     """Try to write a booking's event id as it is. Rows that somebody has locked are passed over."""
     row, mapped = tables.booking, tables.application.bookings
-    eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.mine())
+    eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope())
     # The newest: what an old one is refused for (a trigger that keeps what is past) says nothing of what is repaired.
     newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
     tried: list[tuple[pg.Error | None, int | None]] = []
@@ -120,19 +120,19 @@ def _event_id(connection: Connection, tables: Tables) -> Examined:
         if unlockable or any(written for _, written in tried):
             break
     if any(written for _, written in tried):
-        return Examined(remarks=[Remark(said="an event id")])
+        return CheckResult(notes=[Note(message="an event id")])
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
     if refusal:
         seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
         if _is_raised(refusal):
-            return Examined(remarks=[Remark(said=seen, remedy=_ASK_BOOKINGS)])
+            return CheckResult(notes=[Note(message=seen, remedy=_ASK_BOOKINGS)])
         fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
-        return Examined(faults=[fault])
+        return CheckResult(faults=[fault])
     if tried:
         seen = f"{mapped.label} takes a trial update of an event id and changes no row"
         remedy = "find the policy, rule or trigger of the table that drops it"
-        return Examined(faults=[_fault("update_vanishes", seen, remedy)])
-    return Examined(remarks=[Remark(said=f"no free row of {mapped.name} to try it on")])
+        return CheckResult(faults=[_fault("update_vanishes", seen, remedy)])
+    return CheckResult(notes=[Note(message=f"no free row of {mapped.name} to try it on")])
 
 
 _ASK_BOOKINGS = (
@@ -145,9 +145,9 @@ def _written(connection: Connection, statement: Update) -> int:
     return connection.execute(statement).rowcount
 
 
-REHEARSALS: Mapping[Effect, Callable[[Connection, Tables], Examined]] = {
-    Effect.TEXT: _text_rows,
-    Effect.EVENT: _event_id,
+TRIAL_WRITES: Mapping[Effect, Callable[[Connection, AppTables], CheckResult]] = {
+    Effect.SMS: _text_rows,
+    Effect.CALENDAR: _event_id,
 }
 
 

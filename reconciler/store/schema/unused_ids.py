@@ -8,7 +8,7 @@ from reconciler.store.schema.catalog import CatalogColumn
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1, "numeric": 2**31 - 1}
 
 
-def unlikely_id(column: CatalogColumn) -> str | int:
+def unused_id(column: CatalogColumn) -> str | int:
     """An id that fits the column, that no booking is likely to have, and of which hardly two begin alike."""
     if column.type in _LARGEST:
         largest = _LARGEST[column.type]

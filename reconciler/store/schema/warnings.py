@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from reconciler.domain.doctor import Remark
-from reconciler.store.app.mapping import Application, Mapped
+from reconciler.domain.doctor import Note
+from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 
@@ -15,13 +15,13 @@ LARGE = 10_000
 _SHIFTED = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 
 
-def remarks(connection: Connection, application: Application) -> Sequence[Remark]:
+def notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
     """Indexes that our statements want on large tables, and defaults that lie."""
     wanted = {
         "bookings": (application.bookings, ("created_at", "event_id")),
         "queue": (application.queue, ("booking_id", "provider_id")),
     }
-    found: list[Remark] = []
+    found: list[Note] = []
     for mapped, columns in wanted.values():
         table = CatalogTable.find(connection, mapped) if mapped else None
         if mapped and table:
@@ -30,26 +30,26 @@ def remarks(connection: Connection, application: Application) -> Sequence[Remark
     return found
 
 
-def _unindexed(table: CatalogTable, mapped: Mapped, columns: Sequence[str]) -> Iterator[Remark]:
+def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str]) -> Iterator[Note]:
     if table.estimate() < LARGE:
         return
     for ours in columns:
         theirs = mapped.columns.get(ours)
         if theirs in table.columns and theirs and not table.is_indexed(theirs):
-            yield Remark(
-                said=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
+            yield Note(
+                message=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
                 remedy="create it; CONCURRENTLY, so that the application does not wait",
                 sql=f"CREATE INDEX CONCURRENTLY ON {privileges.place(mapped)} ({privileges.quoted(theirs)});",
             )
 
 
-def _lying(table: CatalogTable, mapped: Mapped) -> Iterator[Remark]:
+def _lying(table: CatalogTable, mapped: MappedTable) -> Iterator[Note]:
     """``timezone('utc', now())`` has no zone any more; a column with one takes it for the session's time."""
     theirs = mapped.columns.get("created_at")
     column = table.columns.get(theirs or "")
     if theirs and column and column.type == "timestamp with time zone" and _SHIFTED.search(table.default(theirs)):
-        yield Remark(
-            said=f"the default of {mapped.label}.{theirs} is wrong by the offset of any session that is not in UTC",
+        yield Note(
+            message=f"the default of {mapped.label}.{theirs} is wrong by the offset of any session that is not in UTC",
             remedy="let it be now(), which needs no zone; rows that are there keep what they have",
             sql=f"ALTER TABLE {privileges.place(mapped)} ALTER COLUMN {privileges.quoted(theirs)} SET DEFAULT now();",
         )

@@ -77,7 +77,7 @@ _COUNTED = text("""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class FinishedRun:
     """The last run of a job that came to its end without a bug."""
 
     began_at: datetime
@@ -85,7 +85,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class OpenGapGroup:
     """Open gaps of one kind, cause and reason, and the bookings that wait longest."""
 
     gaps: OpenGaps
@@ -97,7 +97,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class FaultRow:
     """A broken integration, as the pass that met it wrote it down."""
 
     kind: GapKind
@@ -117,13 +117,13 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
+class DashboardSnapshot:
     at: datetime
     """The database's clock."""
     runs: Mapping[str, LastRun]
-    ended: Mapping[str, Ended]
-    groups: Sequence[Group]
-    faults: Sequence[Fault]
+    ended: Mapping[str, FinishedRun]
+    groups: Sequence[OpenGapGroup]
+    faults: Sequence[FaultRow]
     unsettled: Mapping[tuple[str, str], int]
     """Effect and state -> how many repairs of unknown outcome."""
     days: Sequence[Day]
@@ -138,7 +138,7 @@ class LastDay:
     """Effect and state -> how many repairs came to this end."""
 
 
-def glance(database: Database, jobs: Collection[str], scope: str, zone: ZoneInfo) -> Glance:
+def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zone: ZoneInfo) -> DashboardSnapshot:
     """The state of our part of the ledger.
 
     Raises:
@@ -150,13 +150,13 @@ def glance(database: Database, jobs: Collection[str], scope: str, zone: ZoneInfo
         at = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         runs = connection.execute(_RUNS, {"jobs": list(jobs), "scope": scope}).mappings().all()
         unsettled = connection.execute(_UNSETTLED, {"scope": scope})
-        return Glance(
+        return DashboardSnapshot(
             at=at,
             runs={row["job"]: _run(row) for row in runs},
             ended={row["job"]: _ended(row) for row in runs if row["ended_at"]},
             groups=_groups(connection, scope),
             faults=tuple(
-                Fault(**{**row, "kind": GapKind(row["kind"])})
+                FaultRow(**{**row, "kind": GapKind(row["kind"])})
                 for row in connection.execute(_FAULTS, {"scope": scope}).mappings()
             ),
             unsettled={(effect, state): number for effect, state, number in unsettled},
@@ -205,13 +205,13 @@ def _run(row: RowMapping) -> LastRun:
     )
 
 
-def _ended(row: RowMapping) -> Ended:
-    return Ended(began_at=row["ended_from"], at=row["ended_at"])
+def _ended(row: RowMapping) -> FinishedRun:
+    return FinishedRun(began_at=row["ended_from"], at=row["ended_at"])
 
 
-def _groups(connection: Connection, scope: str) -> Sequence[Group]:
+def _groups(connection: Connection, scope: str) -> Sequence[OpenGapGroup]:
     return tuple(
-        Group(
+        OpenGapGroup(
             gaps=OpenGaps(
                 kind=GapKind(row["kind"]),
                 cause=Cause(row["cause"]),

@@ -38,7 +38,7 @@ _UNSETTLED = text("""
 """)
 
 
-class Turn(StrEnum):
+class GapState(StrEnum):
     """Whose turn it is with an open gap."""
 
     REPAIRABLE = "repairable"
@@ -72,15 +72,15 @@ class OpenGaps:
     """Of the oldest; of no use for an integration."""
 
     @property
-    def turn(self) -> Turn:
+    def state(self) -> GapState:
         blocked = self.kind.is_integration or self.reason.startswith(SQLSTATE)
         if blocked or self.reason in frozenset(Refusal) or self.reason in HOLDS_BY_A_PERSON:
-            return Turn.REFUSED
-        return Turn.WAITING if self.reason in frozenset(Hold) else Turn.REPAIRABLE
+            return GapState.REFUSED
+        return GapState.WAITING if self.reason in frozenset(Hold) else GapState.REPAIRABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class StatusSnapshot:
     at: datetime
     """The database's clock."""
     runs: tuple[LastRun, ...]
@@ -88,11 +88,11 @@ class Overview:
     unsettled: Mapping[str, int]
     """Repairs whose outcome is not known: how many per effect and state, their bookings' gaps open or not."""
 
-    def number(self, turn: Turn) -> int:
-        return sum(gaps.number for gaps in self.gaps if gaps.turn is turn)
+    def number(self, turn: GapState) -> int:
+        return sum(gaps.number for gaps in self.gaps if gaps.state is turn)
 
 
-def overview(database: Database) -> Overview:
+def status_snapshot(database: Database) -> StatusSnapshot:
     """The state of the ledger.
 
     Raises:
@@ -102,7 +102,7 @@ def overview(database: Database) -> Overview:
     with database.transaction() as connection:
         require_ledger(connection)
         unsettled = connection.execute(_UNSETTLED)
-        return Overview(
+        return StatusSnapshot(
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},
             at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
             runs=tuple(LastRun(**row) for row in connection.execute(_RUNS).mappings()),

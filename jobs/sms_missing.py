@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.run_pass import run_pass
-from reconciler.engine.repair.sms import Texts
+from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.ports import Services
 
 
 def run(services: Services) -> Sequence[PassResult]:
-    return [run_pass("missing_sms", Texts(services), services)]
+    return [run_pass("sms_missing", SmsRepairer(services), services)]

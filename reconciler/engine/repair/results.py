@@ -1,0 +1,49 @@
+"""How one attempt at a repair ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.domain.intents import Outcome
+
+
+class AttemptStatus(StrEnum):
+    """What became of one claimed intent."""
+
+    SENT = "sent"
+    HANDED_OVER = "handed over"
+    CREATED = "created"
+    ADOPTED = "adopted"
+    WRITTEN_BACK = "written back"
+    DROPPED = "dropped"
+    REFUSED = "refused"
+    HELD = "held"
+    UNKNOWN = "unknown"
+    BROKEN = "broken"
+    BLOCKED = "blocked"
+    """The application's table will not have its row: a person has to see why, and every pass tries again."""
+    CRASHED = "crashed"
+    """A bug met this booking; the others went on, and the error comes out at the end of the pass."""
+
+    @property
+    def is_repaired(self) -> bool:
+        return self in (
+            AttemptStatus.SENT,
+            AttemptStatus.HANDED_OVER,
+            AttemptStatus.CREATED,
+            AttemptStatus.ADOPTED,
+            AttemptStatus.WRITTEN_BACK,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """The end of one attempt. ``outcome`` is set where the provider had a say."""
+
+    status: AttemptStatus
+    reason: str = ""
+    outcome: Outcome | None = None
+    crash: Exception | None = None
+
+    @property
+    def stops_pass(self) -> bool:
+        return self.outcome is not None and (self.outcome.stops_pass or self.status is AttemptStatus.BROKEN)

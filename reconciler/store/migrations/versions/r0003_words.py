@@ -1,0 +1,108 @@
+"""One vocabulary: incidents, alerts, sms and calendar; the rows that are there are renamed with their tables."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+JOBS = {
+    "missing_sms": "sms_missing",
+    "missing_events": "calendar_missing",
+    "backfill_texts": "backfill_sms",
+    "backfill_events": "backfill_calendar",
+}
+"""Job names of 0.1.0 -> the names of the rules they look after."""
+EFFECTS = {"text": "sms", "event": "calendar"}
+ALERT_TYPES = {"worse": "escalated", "page": "paged", "end": "resolved"}
+COUNTS = {"looked_at": "checked", "told": "needs_human", "fine": "ok", "not_asked": "not_applicable", "waiting": "held"}
+"""Keys of ``run.counts``."""
+
+
+def _case(column: str, words: dict[str, str]) -> str:
+    branches = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in words.items())
+    return f"CASE {column} {branches} ELSE {column} END"
+
+
+def _renamed_about(words: dict[str, str]) -> list[str]:
+    """``gap.about`` of an integration is an effect or a job, followed by the scope where several share a database."""
+    return [
+        f"""
+        UPDATE reconciler.gap SET about = '{new}' || substr(about, {len(old) + 1})
+        WHERE kind LIKE 'integration.%' AND (about = '{old}' OR starts_with(about, '{old} '))
+        """
+        for old, new in words.items()
+    ]
+
+
+def _values(
+    effects: dict[str, str], jobs: dict[str, str], alert_types: dict[str, str], counts: dict[str, str]
+) -> list[str]:
+    effect_list = ", ".join(f"'{effect}'" for effect in effects.values())
+    types = ", ".join(f"'{alert_types.get(word, word)}'" for word in (["opened", "deadline", "reminder", *alert_types]))
+    renamed_counts = ", ".join(f"('{old}', '{new}')" for old, new in counts.items())
+    return [
+        "ALTER TABLE reconciler.intent DROP CONSTRAINT intent_effect_check",
+        f"UPDATE reconciler.intent SET effect = {_case('effect', effects)}",
+        f"ALTER TABLE reconciler.intent ADD CONSTRAINT intent_effect_check CHECK (effect IN ({effect_list}))",
+        f"UPDATE reconciler.run SET job = {_case('job', jobs)}",
+        f"""
+        UPDATE reconciler.run SET counts = (
+            SELECT coalesce(jsonb_object_agg(coalesce(renamed.new, one.key), one.value), '{{}}')
+            FROM jsonb_each(counts) AS one
+            LEFT JOIN (VALUES {renamed_counts}) AS renamed (old, new) ON renamed.old = one.key)
+        """,
+        *_renamed_about({**effects, **jobs}),
+        "ALTER TABLE reconciler.outbox DROP CONSTRAINT outbox_what",
+        f"UPDATE reconciler.outbox SET what = {_case('what', alert_types)}",
+        f"ALTER TABLE reconciler.outbox ADD CONSTRAINT outbox_what CHECK (what IN ({types}))",
+    ]
+
+
+def _reversed(words: dict[str, str]) -> dict[str, str]:
+    return {new: old for old, new in words.items()}
+
+
+def upgrade() -> None:
+    for statement in (
+        *_values(EFFECTS, JOBS, ALERT_TYPES, COUNTS),
+        "UPDATE reconciler.outbox SET report = (report - 'episode') || jsonb_build_object('incident', episode, 'what', what)",
+        "ALTER TABLE reconciler.run RENAME COLUMN full_look TO full_scan",
+        "ALTER TABLE reconciler.episode RENAME TO incident",
+        "ALTER INDEX reconciler.episode_open RENAME TO incident_open",
+        "ALTER INDEX reconciler.episode_ended RENAME TO incident_ended",
+        "ALTER TABLE reconciler.incident RENAME COLUMN told_at TO alerted_at",
+        "ALTER TABLE reconciler.incident RENAME COLUMN told_found TO alerted_found",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN episode TO incident",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN what TO alert_type",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN report TO alert",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN told_at TO delivered_at",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN telling_until TO leased_until",
+        "ALTER TABLE reconciler.outbox RENAME CONSTRAINT outbox_what TO outbox_alert_type",
+        "ALTER INDEX reconciler.outbox_untold RENAME TO outbox_undelivered",
+        "ALTER INDEX reconciler.outbox_episode RENAME TO outbox_incident",
+    ):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for statement in (
+        "ALTER INDEX reconciler.outbox_incident RENAME TO outbox_episode",
+        "ALTER INDEX reconciler.outbox_undelivered RENAME TO outbox_untold",
+        "ALTER TABLE reconciler.outbox RENAME CONSTRAINT outbox_alert_type TO outbox_what",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN leased_until TO telling_until",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN delivered_at TO told_at",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN alert TO report",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN alert_type TO what",
+        "ALTER TABLE reconciler.outbox RENAME COLUMN incident TO episode",
+        "ALTER TABLE reconciler.incident RENAME COLUMN alerted_found TO told_found",
+        "ALTER TABLE reconciler.incident RENAME COLUMN alerted_at TO told_at",
+        "ALTER INDEX reconciler.incident_ended RENAME TO episode_ended",
+        "ALTER INDEX reconciler.incident_open RENAME TO episode_open",
+        "ALTER TABLE reconciler.incident RENAME TO episode",
+        "ALTER TABLE reconciler.run RENAME COLUMN full_scan TO full_look",
+        *_values(_reversed(EFFECTS), _reversed(JOBS), _reversed(ALERT_TYPES), _reversed(COUNTS)),
+        "UPDATE reconciler.outbox SET report = (report - 'incident') || jsonb_build_object('episode', episode, 'what', what)",
+    ):
+        op.execute(statement)
