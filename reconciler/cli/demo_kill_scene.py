@@ -66,6 +66,6 @@ def _pass_after_waiting(sandbox: Sandbox, booking: DemoBooking) -> tuple[str, st
     settings = load(sandbox.cron_yaml, sandbox.environment())
     with assembly.services(settings, Mandate(act=True)) as services:
         run_jobs(available(), services)
-    query = "SELECT state, code, provider_id FROM reconciler.intent WHERE effect = 'text' AND booking = %s"
+    query = "SELECT state, code, provider_id FROM reconciler.intent WHERE effect = 'sms' AND booking = %s"
     ((state, code, sid),) = sandbox.rows(query, booking.id)
     return state, code, sid

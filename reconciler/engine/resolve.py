@@ -28,13 +28,13 @@ BECOMES = {Word.SENT: State.DONE, Word.AGAIN: State.PLANNED, Word.DROP: State.DR
 def unsettled(services: Services) -> Sequence[Intent]:
     """Those that wait for a person's word, and those that are still asked for; of every scope of the database."""
     with services.store.reading() as tx:
-        return tx.ledger.unsettled()
+        return tx.intents.unsettled()
 
 
 def beginning_with(prefix: str, services: Services) -> Sequence[Intent]:
     """At most two intents whose id begins so."""
     with services.store.reading() as tx:
-        return tx.ledger.beginning_with(prefix, 2)
+        return tx.intents.beginning_with(prefix, 2)
 
 
 def is_taken(intent: Intent, provider_id: str, services: Services) -> bool:
@@ -45,7 +45,7 @@ def is_taken(intent: Intent, provider_id: str, services: Services) -> bool:
         scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
         named = intent.effect is Effect.SMS and services.sms_policy.policy is not Policy.OFF
         rows = tx.bookings.queue_names([provider_id], row_id(scope, intent)) if named else ()
-        return bool(tx.ledger.taken(intent.effect, [provider_id]) or rows)
+        return bool(tx.intents.taken(intent.effect, [provider_id]) or rows)
 
 
 def resolve(intent: Intent, word: Word, provider_id: str | None, services: Services) -> Intent | None:
@@ -59,11 +59,11 @@ def resolve(intent: Intent, word: Word, provider_id: str | None, services: Servi
         provider_id = intent.provider_id or word_of_a_person(intent.id)
     with services.store.writing() as tx:
         scope = Scope(since=now, installation=tx.ledger.installation().id)
-        resolved = tx.ledger.resolve(intent, BECOMES[word], now, provider_id)
+        resolved = tx.intents.resolve(intent, BECOMES[word], now, provider_id)
         if resolved and word is Word.DROP:
             repairer.withdraw(tx, resolved, scope, BY_A_PERSON)
         if resolved and word is not Word.AGAIN:
-            tx.ledger.close_gap(repairer.kind, intent.booking, BY_A_PERSON, now)
+            tx.gaps.close(repairer.kind, intent.booking, BY_A_PERSON, now)
     if resolved and word is Word.SENT:
         repairer.finish(resolved, scope)
     return resolved

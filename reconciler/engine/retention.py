@@ -67,7 +67,7 @@ def _pages(tx: Transaction, before: datetime) -> Iterator[list[IntentId]]:
 def _act(job: str, services: Services) -> PassResult:
     began_at = services.clock.now()
     with services.store.writing() as tx:
-        run = tx.ledger.start_run(job, services.runner, began_at, full=False)
+        run = tx.runs.start(job, services.runner, began_at, full=False)
         now = _now(tx, services)
     sweep = _Sweep(services=services, now=now, ends_at=began_at + services.calendar_limits.budget)
     try:
@@ -79,7 +79,7 @@ def _act(job: str, services: Services) -> PassResult:
     with services.store.writing() as tx:
         about = f"{job} {services.runner.scope}".rstrip()
         record_faults(tx, about, sweep.faults, [] if sweep.cut_short else [GapKind.INTEGRATION_SCHEMA], began_at)
-        tx.ledger.finish_run(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+        tx.runs.finish(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
     return result
 
 

@@ -8,7 +8,7 @@ from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow, StoredEvent
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
-from reconciler.ports.ledger import Installation, Ledger, NewIntent, Runner
+from reconciler.ports.ledger import Gaps, Installation, Intents, Ledger, NewIntent, Rates, Runner, Runs
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -33,9 +33,11 @@ __all__ = [
     "Cursor",
     "DrillEnvironment",
     "DrillStage",
+    "Gaps",
     "Incidents",
     "Installation",
     "IntentPage",
+    "Intents",
     "Ledger",
     "Lock",
     "Mandate",
@@ -50,9 +52,11 @@ __all__ = [
     "ProviderFailure",
     "Prunable",
     "QueueRow",
+    "Rates",
     "Retention",
     "Route",
     "Runner",
+    "Runs",
     "ServerInfo",
     "Services",
     "SmsDelivery",

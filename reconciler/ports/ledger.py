@@ -1,4 +1,4 @@
-"""Our ledger: gaps, intents, runs, rates.
+"""Our ledger: the schema, intents, gaps, runs, rates.
 
 Every method may raise ``DatabaseUnreachable`` and ``DatabaseDisagrees`` (``ports.store``).
 """
@@ -39,7 +39,7 @@ class NewIntent:
 
 
 class Ledger(Protocol):
-    """Our schema ``reconciler``. Nothing but ``exists`` may be asked while it does not exist."""
+    """Our schema ``reconciler`` as a whole. Nothing but ``exists`` may be asked while it does not exist."""
 
     def exists(self) -> bool: ...
 
@@ -53,37 +53,11 @@ class Ledger(Protocol):
         """The database's clock, not the transaction's: leases go by it."""
         ...
 
-    def open_gaps(self, kind: GapKind) -> Sequence[Gap]: ...
 
-    def open_gap(self, kind: GapKind, about: str) -> Gap | None:
-        """The one about this booking, if there is one."""
-        ...
+class Intents(Protocol):
+    """Intents and their moves."""
 
-    def record_gap(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
-        """Open the gap, or note that it is still there and why."""
-        ...
-
-    def record_gaps(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
-        """The same for many: booking -> cause and reason."""
-        ...
-
-    def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
-        """Open the gap of a broken integration, or note that it is still there and what is wrong by now."""
-        ...
-
-    def close_gap(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
-        """Close it by a statement about it (``by``: a condition, ``repaired``, ``gone``)."""
-        ...
-
-    def close_gaps(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
-        """The same for many: booking -> by what."""
-        ...
-
-    def close_all_gaps(self, kind: GapKind, by: str, now: datetime) -> None:
-        """Close every gap of this kind: nobody asks for it any more."""
-        ...
-
-    def last_intents(
+    def latest(
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
         """Per booking the intent that matters most: one that blocks, else a planned one, else the newest.
@@ -220,7 +194,59 @@ class Ledger(Protocol):
         """By the database's clock; zero or less if the claim is not ours any more."""
         ...
 
-    def reserve_slot(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
+
+class Gaps(Protocol):
+    """Gaps: opened, closed by a statement about them, listed."""
+
+    def open(self, kind: GapKind) -> Sequence[Gap]: ...
+
+    def open_about(self, kind: GapKind, about: str) -> Gap | None:
+        """The one about this booking, if there is one."""
+        ...
+
+    def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
+        """Open the gap, or note that it is still there and why."""
+        ...
+
+    def record_all(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
+        """The same for many: booking -> cause and reason."""
+        ...
+
+    def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
+        """Open the gap of a broken integration, or note that it is still there and what is wrong by now."""
+        ...
+
+    def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
+        """Close it by a statement about it (``by``: a condition, ``repaired``, ``gone``)."""
+        ...
+
+    def close_all(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
+        """The same for many: booking -> by what."""
+        ...
+
+    def close_kind(self, kind: GapKind, by: str, now: datetime) -> None:
+        """Close every gap of this kind: nobody asks for it any more."""
+        ...
+
+
+class Runs(Protocol):
+    """Runs of jobs."""
+
+    def had_full_scan(self, job: str, scope: str, since: datetime) -> bool: ...
+
+    def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
+
+    def settings_differ(self, runner: Runner, since: datetime) -> bool:
+        """Whether somebody with the same scope has run a job since then with other settings."""
+        ...
+
+    def finish(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None: ...
+
+
+class Rates(Protocol):
+    """The pace of calls that all processes share."""
+
+    def reserve(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
         """Reserve the next call of ``name`` among all processes; how long to wait for it.
 
         More than ``longest``: nothing was reserved.
@@ -230,13 +256,3 @@ class Ledger(Protocol):
     def pause(self, name: str, wait: timedelta) -> None:
         """No slot of ``name`` before that, for any process."""
         ...
-
-    def had_full_scan(self, job: str, scope: str, since: datetime) -> bool: ...
-
-    def start_run(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
-
-    def settings_differ(self, runner: Runner, since: datetime) -> bool:
-        """Whether somebody with the same scope has run a job since then with other settings."""
-        ...
-
-    def finish_run(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None: ...

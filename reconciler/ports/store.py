@@ -12,7 +12,7 @@ from typing import Protocol
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
 from reconciler.ports.doctor import ServerInfo
-from reconciler.ports.ledger import Ledger
+from reconciler.ports.ledger import Gaps, Intents, Ledger, Rates, Runs
 from reconciler.ports.retention import Retention
 
 
@@ -20,6 +20,10 @@ from reconciler.ports.retention import Retention
 class Transaction:
     bookings: Bookings
     ledger: Ledger
+    intents: Intents
+    gaps: Gaps
+    runs: Runs
+    rates: Rates
     incidents: Incidents
     outbox: Outbox
     retention: Retention

@@ -136,7 +136,7 @@ class SchedulerLoop:
         """Two processes for the same bookings with different settings undo each other's work."""
         since = max(self.began_at, services.clock.now() - self._longest_interval)
         with services.store.reading() as tx:
-            differ = tx.ledger.settings_differ(services.runner, since)
+            differ = tx.runs.settings_differ(services.runner, since)
         about = f"settings {services.runner.scope}".rstrip()
         if not differ:
             self.troubles.well(GapKind.INTEGRATION_SCHEDULER, about)

@@ -20,9 +20,13 @@ from reconciler.ports import ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.bookings import PostgresBookings
+from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
-from reconciler.store.ledger.intents import PostgresLedger
+from reconciler.store.ledger.intents import PostgresIntents
 from reconciler.store.ledger.outbox import PostgresOutbox
+from reconciler.store.ledger.rates import PostgresRates
+from reconciler.store.ledger.runs import PostgresRuns
+from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.retention import PostgresRetention
 
 CONNECT_TIMEOUT = 10
@@ -157,7 +161,11 @@ def transaction_over(connection: Connection, scope: str, tables: AppTables) -> T
     """The ports of one transaction."""
     return Transaction(
         bookings=PostgresBookings(connection, tables),
-        ledger=PostgresLedger(connection, scope),
+        ledger=PostgresLedger(connection),
+        intents=PostgresIntents(connection, scope),
+        gaps=PostgresGaps(connection, scope),
+        runs=PostgresRuns(connection),
+        rates=PostgresRates(connection),
         incidents=PostgresIncidents(connection, scope),
         outbox=PostgresOutbox(connection, scope),
         retention=PostgresRetention(connection, scope, tables),

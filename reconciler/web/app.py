@@ -28,7 +28,7 @@ from reconciler.web.security import Gate
 from reconciler.web.status_view import status_view
 
 ROUTES = {
-    "/": "status",
+    "/": "status_page",
     "/bookings": "search",
     "/bookings/{booking:path}": "booking",
     "/api/bookings/{booking:path}": "status",
@@ -74,9 +74,9 @@ class Site:
         handlers = {HTTPException: self.mistake, ReconcilerError: self.trouble, Exception: self.bug}
         return Gate(Starlette(routes=routes, exception_handlers=handlers), self.settings.environment.token)
 
-    async def status_snapshot(self, request: Request) -> Response:
+    async def status_page(self, request: Request) -> Response:
         self.last = await self.asker.ask(self._glance)
-        return self._status(self.last)
+        return self._status_page(self.last)
 
     async def search(self, request: Request) -> Response:
         begins = request.query_params.get("ref", "").strip()
@@ -122,7 +122,7 @@ class Site:
         """The database does not answer, or not as we need it: say so, with what was known last and since when."""
         assert isinstance(error, ReconcilerError)
         if request.url.path == "/":
-            return self._status(self.last, error)
+            return self._status_page(self.last, error)
         return self._refuse(request, 503, str(error), error.advice, AGAIN)
 
     def bug(self, request: Request, error: Exception) -> Response:
@@ -130,7 +130,7 @@ class Site:
         said = f"a bug: {type(error).__name__}"
         return self._refuse(request, 500, said, "the log has the place; please report it", None)
 
-    def _status(self, seen: DashboardSnapshot | None, trouble: ReconcilerError | None = None) -> Response:
+    def _status_page(self, seen: DashboardSnapshot | None, trouble: ReconcilerError | None = None) -> Response:
         # By the database's clock while it answers: a run that has just ended is not in the future.
         now = seen.at if seen and not trouble else self.services.clock.now()
         page = self.pages.render(

@@ -76,7 +76,7 @@ def test_every_mistake_of_file_and_environment_at_once(tmp_path: Path, variables
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("once", "missing_text"), "no such job: missing_text; there are:"),
+        (("once", "missing_text"), "no such job: missing_text, did you mean sms_missing?"),
         (("once", "--max", "-1"), "--max"),
         (("onec",), "No such command"),
         (("once", "--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),

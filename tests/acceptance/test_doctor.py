@@ -83,7 +83,7 @@ def said_of(ran: Ran, check: str) -> str:
     assert not [secret for secret in ("s3cret-pass", AUTH_TOKEN, "PRIVATE KEY") if secret in everything]
     lines = [line for line in json.loads(ran.out) if line["check"] == check]
     assert lines, f"nothing is said of {check}"
-    return " / ".join(f"{line['light']} {line['said']} -> {line['remedy']}" for line in lines)
+    return " / ".join(f"{line['status']} {line['message']} -> {line['remedy']}" for line in lines)
 
 
 def test_nothing_is_set(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_sql_alone_is_what_psql_can_read(
     world.venue.alter("DROP POLICY reconciler_select ON customers")
     world.sandbox.google.role = "reader"
     said = patient.doctor("--sql")
-    shown = [line["sql"] for line in patient.doctor("--json").lines if line["sql"] and line["light"] == "FAIL"]
+    shown = [line["sql"] for line in patient.doctor("--json").lines if line["sql"] and line["status"] == "FAIL"]
     assert said.code == Exit.NEEDS_A_HUMAN
     assert said.out.splitlines() == [statement for sql in shown for statement in sql.splitlines()]
     patient.as_owner(said.out)

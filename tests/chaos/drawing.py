@@ -32,18 +32,18 @@ from tests.chaos.scenarios import (
 _EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
 _TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO, TWILIO_NO)
 _GOOGLE = (*_EITHER, GOOGLE_BUSY)
-_HEART: tuple[str, ...] = ("text.row", "text.sending", "twilio.create", "twilio.create", "text.done", "text.row_sent")
-_HEART += ("event.sending", "google.insert", "google.insert", "event.done", "event.written")
+_HEART: tuple[str, ...] = ("sms.row", "sms.sending", "twilio.create", "twilio.create", "sms.done", "sms.row_sent")
+_HEART += ("calendar.sending", "google.insert", "google.insert", "calendar.done", "calendar.written")
 _REST: tuple[str, ...] = (
-    "text.abandoned",
-    "text.planned",
-    "text.claimed",
+    "sms.abandoned",
+    "sms.planned",
+    "sms.claimed",
     "twilio.account",
     "twilio.list",
     "rate.began",
     "gap.changed",
 )
-_REST += ("event.abandoned", "event.planned", "event.claimed", "google.list", "google.get", "google.token")
+_REST += ("calendar.abandoned", "calendar.planned", "calendar.claimed", "google.list", "google.get", "google.token")
 _REST += ("run.began", "run.changed", "incident.changed", "outbox.began", "outbox.changed", "sentry.envelope")
 _BEFORE_A_CALL = ("before twilio.create", "before google.insert")
 """Where a pause is bounded: after the last look at the lease."""

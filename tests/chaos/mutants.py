@@ -28,7 +28,8 @@ from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import intents
-from reconciler.store.ledger.intents import PostgresLedger
+from reconciler.store.ledger.gaps import PostgresGaps
+from reconciler.store.ledger.intents import PostgresIntents
 from tests.chaos.scenarios import (
     LEASE,
     LONG_SETTLE,
@@ -95,7 +96,7 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
     return (Step(order=f"stop {point}", deeds=tuple(Deed(act=act) for act in deeds), **more),)
 
 
-@mutant("duplicate", steps=_stopped("after text.row#1", beside=1, beside_order="kill after twilio.create#1"))
+@mutant("duplicate", steps=_stopped("after sms.row#1", beside=1, beside_order="kill after twilio.create#1"))
 def skip_the_claim() -> None:
     """Whoever read an intent has it: no lease and no token guards it, and nobody looks again before the call."""
     _in_sql("_CLAIM", (f"AND {intents._FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
@@ -156,7 +157,7 @@ def resend_on_timeout() -> None:
     _put(outcomes, "NEXT_STATE", lambda _: {**NEXT_STATE, Result.UNKNOWN: State.PLANNED})
 
 
-@mutant("duplicate", steps=_stopped("after text.row#1", Act.QUEUE))
+@mutant("duplicate", steps=_stopped("after sms.row#1", Act.QUEUE))
 def look_once() -> None:
     """One re-check instead of two."""
     seen: dict[str, Any] = {}
@@ -186,13 +187,13 @@ def settle_at_once() -> None:
     _put(SmsRepairer, "settle_after", lambda _: timedelta(0))
 
 
-@mutant("duplicate", steps=_stopped("after text.sending#1", frozen=LEASE * 1.1, beside=6))
+@mutant("duplicate", steps=_stopped("after sms.sending#1", frozen=LEASE * 1.1, beside=6))
 def never_look_at_the_lease() -> None:
     """The call goes out however long ago the intent was claimed."""
-    _put(PostgresLedger, "lease_left", lambda _: lambda *_: timedelta(hours=1))
+    _put(PostgresIntents, "lease_left", lambda _: lambda *_: timedelta(hours=1))
 
 
-@mutant("duplicate", steps=_stopped("after event.done#1", Act.EVENT))
+@mutant("duplicate", steps=_stopped("after calendar.done#1", Act.EVENT))
 def write_back_unguarded() -> None:
     """The event's id is written, whatever stands there by now; nobody looks for what became needless."""
 
@@ -246,22 +247,22 @@ def take_silence_for_yes() -> None:
 @mutant("lost", starts=(Start.NO_NUMBER,))
 def refuse_in_silence() -> None:
     """What may not be mended is nobody's business."""
-    _put(PostgresLedger, "record_gaps", lambda _: lambda *_: None)
+    _put(PostgresGaps, "record_all", lambda _: lambda *_: None)
 
 
-@mutant("wrong", steps=_killed("after text.done#1"))
+@mutant("wrong", steps=_killed("after sms.done#1"))
 def forget_the_row() -> None:
     """Our row in the queue is not brought up to date after a death."""
     _put(SmsRepairer, "finish", lambda _: lambda *_: None)
 
 
-@mutant("wrong", steps=_killed("after text.sending#1"))
+@mutant("wrong", steps=_killed("after sms.sending#1"))
 def leave_the_dead_alone() -> None:
     """What was under way when a process died stays so for ever."""
-    _put(PostgresLedger, "abandon_expired", lambda _: lambda *_: None)
+    _put(PostgresIntents, "abandon_expired", lambda _: lambda *_: None)
 
 
-@mutant("wrong", steps=_killed("after event.done#1") + _stopped("before event.abandoned#1", Act.CANCEL))
+@mutant("wrong", steps=_killed("after calendar.done#1") + _stopped("before calendar.abandoned#1", Act.CANCEL))
 def leave_strays() -> None:
     """An event for which the booking has no use any more stays where it is."""
     _put(CalendarRepairer, "orphans", lambda _: lambda *_: ())

@@ -84,7 +84,7 @@ def _meanwhile(scene: Scene, step: Step, command: Command) -> None:
 
     Stopped before *sending* is committed, it has looked for the last time.
     """
-    with _deeds(scene, step, we_stand_still="before text.sending" not in step.order and not step.beside):
+    with _deeds(scene, step, we_stand_still="before sms.sending" not in step.order and not step.beside):
         time.sleep(step.frozen)
         for _ in range(step.beside):
             scene.finish(scene.start(step.beside_order, step.beside_as))

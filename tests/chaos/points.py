@@ -1,7 +1,7 @@
 """Named points of a pass: before and after each commit that wrote something, and each call that left the process.
 
 Hooks of SQLAlchemy, psycopg, requests and httplib2: the product knows nothing of them. A point is named by what the
-transaction or the call does: ``before text.sending``, ``after google.insert``; ``#2`` is its second time in a process.
+transaction or the call does: ``before sms.sending``, ``after google.insert``; ``#2`` is its second time in a process.
 """
 
 import os
@@ -63,7 +63,7 @@ class Points:
 
 
 ORDERS = "CHAOS_ORDERS"
-"""The variable that orders a signal at points: ``kill after twilio.create#1, stop before text.done#1``."""
+"""The variable that orders a signal at points: ``kill after twilio.create#1, stop before sms.done#1``."""
 TRACE = "CHAOS_TRACE"
 """The variable that names the file for the points passed."""
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "end": signal.SIGTERM}
@@ -139,9 +139,9 @@ def label_of(statement: str, values: Mapping[str, Any], effect: str) -> str:
     if table == "intent":
         return f"{effect}.{_of_intent(verb, statement, values)}"
     if table == "private_booking_sms_queue":
-        return "text.row" if verb == "INSERT" else f"text.row_{values.get('status', 'changed')}"
+        return "sms.row" if verb == "INSERT" else f"sms.row_{values.get('status', 'changed')}"
     if table == "private_bookings":
-        return "event.written"
+        return "calendar.written"
     return f"{table}.{_DOES[verb]}"
 
 
@@ -165,7 +165,7 @@ def name_of(labels: Sequence[str]) -> str:
 
 def _rank(label: str) -> int:
     table, _, what = label.partition(".")
-    if table not in ("text", "event"):
+    if table not in ("sms", "calendar"):
         return -1
     return next((rank for rank, name in enumerate(_RANK) if what.startswith(name)), len(_RANK))
 

@@ -54,72 +54,70 @@ def _died(point: str) -> Step:
 _A_PASS = Step(then_wait=SETTLE + 0.05)
 """One that finds the lease run out; the next one settles."""
 _RETENTION = "run.removed gap.removed incident.removed outbox.removed"
-_REPAIRS_EVENT = "event.claimed rate.began event.sending google.insert event.done event.written gap.changed"
-_REPAIRS_TEXT = (
-    "twilio.account text.planned text.claimed text.row {} text.sending twilio.create text.done text.row_sent"
-)
+_REPAIRS_EVENT = "calendar.claimed rate.began calendar.sending google.insert calendar.done calendar.written gap.changed"
+_REPAIRS_TEXT = "twilio.account sms.planned sms.claimed sms.row {} sms.sending twilio.create sms.done sms.row_sent"
 
 SITUATIONS = {
     "nothing": Situation(
-        passes="event.abandoned event.claimed_unknown google.token google.list event.planned "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list calendar.planned "
         f"{_REPAIRS_EVENT} run.changed outbox.began outbox.changed sentry.envelope "
-        f"text.abandoned text.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
+        f"sms.abandoned sms.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
         but={
-            "after event.sending": End(calendar=("created", 2)),
+            "after calendar.sending": End(calendar=("created", 2)),
             "before google.insert": End(calendar=("created", 2)),
             "after google.insert": End(calendar=("found", 1)),
-            "before event.done": End(calendar=("found", 1)),
-            "after event.done": End(needless=("written_back",)),
-            "before event.written": End(needless=("written_back",)),
-            "after text.sending": End(sms=("queued", 2)),
+            "before calendar.done": End(calendar=("found", 1)),
+            "after calendar.done": End(needless=("written_back",)),
+            "before calendar.written": End(needless=("written_back",)),
+            "after sms.sending": End(sms=("queued", 2)),
             "before twilio.create": End(sms=("queued", 2)),
             "after twilio.create": End(sms=("found", 1)),
-            "before text.done": End(sms=("found", 1)),
+            "before sms.done": End(sms=("found", 1)),
         },
     ),
     "a text that left": Situation(
         steps=(_died("after twilio.create#1"), _A_PASS),
-        passes="event.abandoned event.claimed_unknown gap.changed run.changed incident.changed outbox.changed "
-        "text.abandoned text.claimed_unknown twilio.account twilio.list text.done text.row_sent run.began",
-        kills=frozenset({"text.claimed_unknown", "twilio.list", "text.done", "text.row_sent"}),
+        passes="calendar.abandoned calendar.claimed_unknown gap.changed run.changed incident.changed outbox.changed "
+        "sms.abandoned sms.claimed_unknown twilio.account twilio.list sms.done sms.row_sent run.began",
+        kills=frozenset({"sms.claimed_unknown", "twilio.list", "sms.done", "sms.row_sent"}),
         end=End(sms=("found", 1)),
     ),
     "a text that did not leave": Situation(
         steps=(_died("before twilio.create#1"), _A_PASS),
-        passes="event.abandoned event.claimed_unknown gap.changed run.changed incident.changed outbox.began "
-        "outbox.changed text.abandoned text.claimed_unknown twilio.account twilio.list text.planned "
+        passes="calendar.abandoned calendar.claimed_unknown gap.changed run.changed incident.changed outbox.began "
+        "outbox.changed sms.abandoned sms.claimed_unknown twilio.account twilio.list sms.planned "
         "sentry.envelope run.began",
         perhaps=f"gap.began {_REPAIRS_TEXT.format('rate.began')}",
-        kills=frozenset({"text.claimed_unknown", "twilio.list", "text.planned"}),
+        kills=frozenset({"sms.claimed_unknown", "twilio.list", "sms.planned"}),
         end=End(sms=("queued", 2)),
     ),
     "an event that was made": Situation(
         steps=(_died("after google.insert#1"),),
-        passes="event.abandoned event.claimed_unknown google.token google.list google.get event.done event.written "
-        "gap.changed run.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list google.get calendar.done calendar.written "
+        "gap.changed run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
-        kills=frozenset({"event.claimed_unknown", "google.get", "event.done", "event.written"}),
+        kills=frozenset({"calendar.claimed_unknown", "google.get", "calendar.done", "calendar.written"}),
         end=End(calendar=("found", 1)),
         but={
-            "after event.done": End(calendar=("found", 1), needless=("written_back",)),
-            "before event.written": End(calendar=("found", 1), needless=("written_back",)),
+            "after calendar.done": End(calendar=("found", 1), needless=("written_back",)),
+            "before calendar.written": End(calendar=("found", 1), needless=("written_back",)),
         },
     ),
     "an event that was not made": Situation(
         steps=(_died("before google.insert#1"),),
-        passes="event.abandoned event.claimed_unknown google.token google.list google.get event.planned "
-        "run.changed incident.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list google.get calendar.planned "
+        "run.changed incident.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         perhaps=f"gap.began {_REPAIRS_EVENT}",
-        kills=frozenset({"google.get", "event.planned"}),
+        kills=frozenset({"google.get", "calendar.planned"}),
         end=End(calendar=("created", 2)),
     ),
     "an event that the application lost": Situation(
         start=Start.LOST_ID,
-        passes="event.abandoned event.claimed_unknown google.token google.list event.planned event.claimed event.done "
-        "run.changed outbox.began outbox.changed sentry.envelope text.abandoned text.claimed_unknown "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list calendar.planned calendar.claimed calendar.done "
+        "run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
-        kills=frozenset({"google.list", "event.planned", "event.claimed", "event.done"}),
+        kills=frozenset({"google.list", "calendar.planned", "calendar.claimed", "calendar.done"}),
         end=End(calendar=("adopted", 1)),
     ),
 }

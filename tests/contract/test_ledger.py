@@ -33,12 +33,12 @@ def store(world: World) -> Iterator[Store]:
 
 def plan(store: Store, booking: BookingId = ONE, effect: Effect = TEXT, trigger: str = "booking_confirmed") -> None:
     with store.writing() as tx:
-        tx.ledger.plan([NewIntent(booking=booking, effect=effect, trigger=trigger, subject="s")], NOON)
+        tx.intents.plan([NewIntent(booking=booking, effect=effect, trigger=trigger, subject="s")], NOON)
 
 
 def claim(store: Store, *bookings: BookingId, effect: Effect = TEXT, lease: timedelta = SOON) -> Intent | None:
     with store.writing() as tx:
-        return tx.ledger.claim(effect, bookings or (ONE,), LATER, lease, NOON)
+        return tx.intents.claim(effect, bookings or (ONE,), LATER, lease, NOON)
 
 
 def claimed(store: Store, lease: timedelta = SOON) -> Intent:
@@ -52,12 +52,12 @@ def move(store: Store, intent: Intent, to: State, **more: object) -> Intent | No
     options = {"code": "", "now": NOON, "provider_id": "SM1" if to is State.DONE else None}
     lease = SOON if to is State.SENDING else None
     with store.writing() as tx:
-        return tx.ledger.move(intent, to, **{**options, "lease": lease, **more})  # type: ignore[arg-type]
+        return tx.intents.move(intent, to, **{**options, "lease": lease, **more})  # type: ignore[arg-type]
 
 
 def last(store: Store, final: Collection[str] | None = ()) -> Intent | None:
     with store.reading() as tx:
-        return tx.ledger.last_intents(TEXT, [ONE], final).get(ONE)
+        return tx.intents.latest(TEXT, [ONE], final).get(ONE)
 
 
 # Planning
@@ -171,14 +171,14 @@ def test_the_least_recently_examined_comes_first(store: Store) -> None:
         assert intent is not None
         order.append(intent.booking)
         with store.writing() as tx:
-            tx.ledger.release(intent, "busy", NOON)
+            tx.intents.release(intent, "busy", NOON)
     assert order in ([ONE, TWO, ONE, TWO], [TWO, ONE, TWO, ONE])
 
 
 def test_a_released_claim_costs_no_attempt(store: Store) -> None:
     intent = claimed(store)
     with store.writing() as tx:
-        tx.ledger.release(intent, "busy", NOON)
+        tx.intents.release(intent, "busy", NOON)
     seen = last(store)
     assert seen is not None
     assert (seen.state, seen.attempts, seen.code) == (State.PLANNED, 0, "busy")
@@ -190,8 +190,8 @@ def test_not_before_is_kept(store: Store) -> None:
     assert sending
     assert move(store, sending, State.PLANNED, not_before=NOON + SOON, counts=False)
     with store.writing() as tx:
-        assert tx.ledger.claim(TEXT, [ONE], LATER, SOON, NOON + SOON - timedelta(seconds=1)) is None
-        found = tx.ledger.claim(TEXT, [ONE], LATER, SOON, NOON + SOON)
+        assert tx.intents.claim(TEXT, [ONE], LATER, SOON, NOON + SOON - timedelta(seconds=1)) is None
+        found = tx.intents.claim(TEXT, [ONE], LATER, SOON, NOON + SOON)
     assert found is not None
     assert found.attempts == 0, "certainly not done: the attempt was taken back"
 
@@ -201,12 +201,12 @@ def test_a_sender_that_died_leaves_an_unknown_outcome(store: Store) -> None:
     sending = move(store, intent, State.SENDING, lease=timedelta(milliseconds=50))
     assert sending
     with store.writing() as tx:
-        assert timedelta(0) < tx.ledger.lease_left(sending) <= timedelta(milliseconds=50)
+        assert timedelta(0) < tx.intents.lease_left(sending) <= timedelta(milliseconds=50)
     time.sleep(0.1)
     with store.writing() as tx:
-        assert tx.ledger.lease_left(sending) <= timedelta(0)
-        tx.ledger.abandon_expired(TEXT, SOON, NOON)
-        assert [found.code for found in tx.ledger.in_state(TEXT, State.UNKNOWN)] == ["lease_ran_out"]
+        assert tx.intents.lease_left(sending) <= timedelta(0)
+        tx.intents.abandon_expired(TEXT, SOON, NOON)
+        assert [found.code for found in tx.intents.in_state(TEXT, State.UNKNOWN)] == ["lease_ran_out"]
 
 
 def test_a_sender_that_comes_back_with_the_answer_after_its_lease_is_believed(store: Store) -> None:
@@ -215,7 +215,7 @@ def test_a_sender_that_comes_back_with_the_answer_after_its_lease_is_believed(st
     assert sending
     time.sleep(0.02)
     with store.writing() as tx:
-        tx.ledger.abandon_expired(TEXT, SOON, NOON)
+        tx.intents.abandon_expired(TEXT, SOON, NOON)
     done = move(store, sending, State.DONE)
     assert done is not None
     assert (done.state, done.provider_id) == (State.DONE, "SM1")
@@ -277,20 +277,20 @@ def test_a_gap_is_opened_once_and_closed_once(store: Store, world: World) -> Non
     for minutes in (0, 10):
         with store.writing() as tx:
             at = NOON + timedelta(minutes=minutes)
-            tx.ledger.record_gap(GapKind.SMS_MISSING, ONE, Cause.NEVER_QUEUED, "", at)
+            tx.gaps.record(GapKind.SMS_MISSING, ONE, Cause.NEVER_QUEUED, "", at)
     with store.writing() as tx:
-        (gap,) = tx.ledger.open_gaps(GapKind.SMS_MISSING)
+        (gap,) = tx.gaps.open(GapKind.SMS_MISSING)
         assert gap.opened_at == NOON
-        tx.ledger.close_gaps(GapKind.SMS_MISSING, {ONE: "repaired", TWO: "repaired"}, NOON)
-        assert tx.ledger.open_gaps(GapKind.SMS_MISSING) == []
-        tx.ledger.record_gaps(GapKind.SMS_MISSING, {ONE: (Cause.APP_FAILED, "")}, NOON)
+        tx.gaps.close_all(GapKind.SMS_MISSING, {ONE: "repaired", TWO: "repaired"}, NOON)
+        assert tx.gaps.open(GapKind.SMS_MISSING) == []
+        tx.gaps.record_all(GapKind.SMS_MISSING, {ONE: (Cause.APP_FAILED, "")}, NOON)
     assert world.venue.sql("SELECT count(*)::int, count(closed_at)::int FROM reconciler.gap") == [(2, 1)]
 
 
 def test_slots_of_one_rate_are_handed_out_one_after_the_other(store: Store) -> None:
     with store.writing() as tx:
-        waits = [tx.ledger.reserve_slot("twilio", timedelta(seconds=10), SOON) for _ in range(3)]
-        other = tx.ledger.reserve_slot("google", timedelta(seconds=10), SOON)
+        waits = [tx.rates.reserve("twilio", timedelta(seconds=10), SOON) for _ in range(3)]
+        other = tx.rates.reserve("google", timedelta(seconds=10), SOON)
     assert [round(wait.total_seconds(), 0) for wait in waits] == [0, 10, 20]
     assert other == timedelta(0)
 
@@ -298,24 +298,24 @@ def test_slots_of_one_rate_are_handed_out_one_after_the_other(store: Store) -> N
 def test_a_pause_is_everybody_s_and_nothing_is_reserved_behind_it(store: Store) -> None:
     def waits() -> int:
         with store.writing() as tx:
-            return round(tx.ledger.reserve_slot("twilio", timedelta(seconds=10), SOON).total_seconds())
+            return round(tx.rates.reserve("twilio", timedelta(seconds=10), SOON).total_seconds())
 
     with store.writing() as tx:
-        tx.ledger.pause("twilio", timedelta(minutes=30))
-        tx.ledger.pause("twilio", timedelta(minutes=1))
+        tx.rates.pause("twilio", timedelta(minutes=30))
+        tx.rates.pause("twilio", timedelta(minutes=1))
     assert [waits(), waits()] == [1800, 1800]
 
 
 def test_nobody_sees_half_of_a_transaction(store: Store) -> None:
     def half() -> None:
         with store.writing() as tx:
-            tx.ledger.record_gap(GapKind.SMS_MISSING, ONE, Cause.NEVER_QUEUED, "", NOON)
+            tx.gaps.record(GapKind.SMS_MISSING, ONE, Cause.NEVER_QUEUED, "", NOON)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         half()
     with store.reading() as tx:
-        assert tx.ledger.open_gaps(GapKind.SMS_MISSING) == []
+        assert tx.gaps.open(GapKind.SMS_MISSING) == []
 
 
 # Rows that cannot be

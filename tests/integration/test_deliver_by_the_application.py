@@ -17,7 +17,8 @@ from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio import twilio_error
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.ledger.intents import PostgresLedger
+from reconciler.store.ledger.gaps import PostgresGaps
+from reconciler.store.ledger.intents import PostgresIntents
 from tests.integration.test_refusals_and_holds import TEXT_REFUSALS, Story
 from tests.support.venue import ANA, LONDON
 from tests.support.world import World
@@ -194,10 +195,10 @@ class Killed(BaseException):
 
 
 STEPS = {
-    "before the ledger says sending": (PostgresLedger, "move", 1),
+    "before the ledger says sending": (PostgresIntents, "move", 1),
     "before the row": (PostgresBookings, "hand_over", 1),
-    "before the ledger says done": (PostgresLedger, "move", 2),
-    "before the gap is closed": (PostgresLedger, "close_gap", 4),  # the first are those of what is well
+    "before the ledger says done": (PostgresIntents, "move", 2),
+    "before the gap is closed": (PostgresGaps, "close", 4),  # the first are those of what is well
 }
 
 

@@ -397,9 +397,9 @@ PROVIDERS = {
 
 OURS = {
     "a job nobody has": Fault(
-        seed=lambda world: world.configure(more="jobs: {missing_text: {every: 1h}}"),
+        seed=lambda world: world.configure(more="jobs: {sms_mising: {every: 1h}}"),
         check="jobs",
-        said="no such job: missing_text, did you mean calendar_missing?",
+        said="no such job: sms_mising, did you mean sms_missing?",
         remedy="correct the name under jobs in cron.yaml",
         repair=lambda world: world.configure(more=""),
         skips=("scheduler",),

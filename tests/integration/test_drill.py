@@ -151,12 +151,12 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
     at = drill.broken()
     assert (at[0], "did not accept the drill's event (http:401)" in at[1]) == (Link.SINK, True)
     faults.clear()
-    assert set(drill.status().values()) == {"ok"}
+    assert set(drill.came().values()) == {"ok"}
 
 
 def test_a_database_that_is_away_breaks_the_scan_and_not_the_sink(drill: Drill) -> None:
     drill.variables["DATABASE_URL"] = f"postgresql://job:s3cret@{closed_port().removeprefix('http://')}/venue"
-    assert drill.status() == {
+    assert drill.came() == {
         "scheduler": "ok", "scan": "broken", "repair": "not_reached", "report": "not_reached", "sink": "ok"
     }  # fmt: skip
     code, out = drill()
@@ -264,8 +264,8 @@ def test_another_application_with_numbers_enums_and_sequences(drill: Drill, worl
         wanted = assembly.application(load(drill.folder / "parties.yaml", world.sandbox.environment()))
         assert shadow_tables.refresh(database, wanted) == shadow_tables.RefreshResult(made=2)
         assert shadow_tables.refresh(database, wanted) == shadow_tables.RefreshResult()
-    assert set(drill.status(PARTIES_YAML).values()) == {"ok"}
-    assert set(drill.status().values()) == {"ok"}, "both mappings have copies of their own"
+    assert set(drill.came(PARTIES_YAML).values()) == {"ok"}
+    assert set(drill.came().values()) == {"ok"}, "both mappings have copies of their own"
     assert world.venue.sql("SELECT is_called FROM ref_seq UNION SELECT is_called FROM texts_no_seq") == [(False,)]
 
 
@@ -301,13 +301,13 @@ SHORT = ("quiet but for a minute of the day", "report on a first day")
 )
 def test_what_is_on_is_drilled_and_no_setting_makes_it_red(drill: Drill, name: str) -> None:
     cron_yaml, but = CRON_YAMLS[name]
-    assert drill.status(cron_yaml) == {link.value: but.get(link, "ok") for link in Link}
+    assert drill.came(cron_yaml) == {link.value: but.get(link, "ok") for link in Link}
 
 
 @pytest.mark.long
 def test_the_kill_switch_does_not_stop_a_drill(drill: Drill) -> None:
     drill.variables |= {"SUSPEND_ALL_SMS": "true", "SUSPEND_ALL_EVENTS": "true"}
-    assert set(drill.status().values()) == {"ok"}
+    assert set(drill.came().values()) == {"ok"}
 
 
 # Beside others
@@ -370,9 +370,9 @@ def test_its_looks_write_nothing_and_its_writes_are_undone(world: World) -> None
         with rolled_back(database) as connection:
             store = RollbackStore(connection, "drill", AppTables.of(assembly.application(world.settings())))
             with pytest.raises(DatabaseDisagrees, match="25006"), store.reading() as tx:
-                tx.ledger.reserve_slot("twilio", later, later)
+                tx.rates.reserve("twilio", later, later)
             with store.writing() as tx:
-                tx.ledger.reserve_slot("twilio", later, later)
+                tx.rates.reserve("twilio", later, later)
             assert connection.scalar(text("SELECT name FROM reconciler.rate")) == "drill twilio"
         assert left_behind(world.venue) == []
 
@@ -404,7 +404,7 @@ def test_a_sink_that_is_deaf_stands_in_the_ledger(world: World) -> None:
     world.sandbox.sentry.faults.always("envelope", REFUSED)
     fire_drill(world)
     assert world.gaps() == {("integration.sentry", "fire_drill"): ("blocked", "sink_unreachable")}
-    assert world.venue.sql("SELECT told_at FROM reconciler.outbox") == [(None,)]
+    assert world.venue.sql("SELECT delivered_at FROM reconciler.outbox") == [(None,)]
 
     world.sandbox.sentry.faults.clear()
     fire_drill(world)

@@ -256,8 +256,8 @@ def test_one_report_that_a_route_refuses_keeps_no_other_from_it(world: World, pa
     assert [title.partition(":")[0] for title in pages(pager)] == ["failure"]
     first = world.venue.sql("SELECT min(id) FROM reconciler.outbox WHERE route = 'PAGER_URL'")[0][0]
     world.venue.sql(
-        "INSERT INTO reconciler.outbox (event, route, scope, incident, what, report, created_at) "
-        "SELECT gen_random_uuid(), route, scope, incident, what, report, created_at FROM reconciler.outbox, "
+        "INSERT INTO reconciler.outbox (event, route, scope, incident, alert_type, alert, created_at) "
+        "SELECT gen_random_uuid(), route, scope, incident, alert_type, alert, created_at FROM reconciler.outbox, "
         "generate_series(1, 2) WHERE id = %s",
         first,
     )
@@ -373,7 +373,9 @@ def test_an_issue_that_another_episode_shares_stays_open(world: World, pager: We
     spend(world, 1, 1 / 4)
     broken = ("reconciler", "integration.twilio", "blocked")
     assert [len(sentry.issues[broken].events), sentry.issues[broken].status] == [2, "unresolved"]
-    assert world.venue.sql("SELECT count(*) FROM reconciler.outbox WHERE what = 'end'") == [(1,)], "one of them is over"
+    assert world.venue.sql("SELECT count(*) FROM reconciler.outbox WHERE alert_type = 'resolved'") == [(1,)], (
+        "one of them is over"
+    )
     del world.environment["TWILIO_AUTH_TOKEN"]
     spend(world, 3)
     assert sentry.issues[broken].status == "resolved"

@@ -117,12 +117,12 @@ def test_what_is_not_adopted(world: World, plant: object) -> None:
 def test_several_candidates_are_a_person_s_business_and_looked_at_again(world: World) -> None:
     booking = world.venue.booking()
     first, second = app_event(world, booking), app_event(world, booking)
-    assert world.events().told == 1
+    assert world.events().needs_human == 1
     assert world.venue.stored_event(booking) is None
     assert world.gaps()[GapKind.CALENDAR_DUPLICATE, booking][1] == Refusal.SEVERAL_CANDIDATES
     world.sandbox.google.delete_by_hand(second)
     world.later(minutes=10)
-    assert world.events().told == 1
+    assert world.events().needs_human == 1
     world.later(hours=1)
     assert world.events().repaired == 1
     assert world.venue.stored_event(booking) == first

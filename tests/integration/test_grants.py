@@ -134,7 +134,7 @@ def play(world: World, *, texts_from: str = "twilio") -> None:
     world.venue.text(fine, status="approved", scheduled_for=hours_ago, twilio_message_sid=None)
     world.venue.text(fine, sent_at=hours_ago, twilio_message_sid=None)
     found = world.once()
-    assert [found[kind].told for kind in (GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN)] == [1, 1]
+    assert [found[kind].needs_human for kind in (GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN)] == [1, 1]
     assert all(result.faults == () for result in found.values())
     world.venue.sql(f"UPDATE {BOOKINGS} SET event_date = '2020-01-01'")
     world.venue.sql("UPDATE reconciler.intent SET updated_at = updated_at - interval '500 days'")

@@ -66,8 +66,8 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
         Exit.WORK_LEFT,
         [
             "late: integrations has never finished, wanted every 15m",
-            "late: sms_missing finished last 30 min ago, wanted every 10m",
             "late: sms_delivery has never finished, wanted every 10m",
+            "late: sms_missing finished last 30 min ago, wanted every 10m",
             "late: unsettled_repairs has never finished, wanted every 5m",
         ],
     )

@@ -57,7 +57,7 @@ def test_open_and_untold_episodes_of_the_released_ledger_survive(bare_venue: Ven
     for cause in ("unusable_data", "app_failed"):
         gap(venue, cause)
     venue.migrate()
-    assert [len(venue.rows(f"reconciler.{table}")) for table in ("episode", "gap", "outbox")] == [4, 2, 3]
+    assert [len(venue.rows(f"reconciler.{table}")) for table in ("incident", "gap", "outbox")] == [4, 2, 3]
     clock = StandingClock(venue.now)
     with Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now, bookings=()) as sandbox:
         world = World(venue, sandbox, clock)
@@ -68,7 +68,7 @@ def test_open_and_untold_episodes_of_the_released_ledger_survive(bare_venue: Ven
         assert {event[1:] for event in events - first} == {("app_failed", "deadline"), ("unusable_data", "deadline")}
         world.once(jobs=("ledger_retention",))
         assert len(sandbox.sentry.events) == 4
-    ended = {row["id"] for row in venue.rows("reconciler.episode") if row["ended_at"]}
+    ended = {row["id"] for row in venue.rows("reconciler.incident") if row["ended_at"]}
     assert ended == {over, forgotten}
     assert told not in ended
 

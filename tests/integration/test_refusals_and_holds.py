@@ -92,7 +92,7 @@ def test_a_booking_without_a_date_is_refused_and_not_dropped_in_silence(world: W
 def test_a_provider_s_refusal_holds_as_long_as_the_number(world: World) -> None:
     booking = world.venue.booking()
     world.sandbox.twilio.refuse(ANA, 400, 21614)
-    assert world.texts().told == 1
+    assert world.texts().needs_human == 1
     world.later(minutes=10)
     again = world.texts()
     assert again.plan is not None
@@ -114,7 +114,7 @@ def test_stop_at_twilio_is_refused_as_the_recipient_s_wish(world: World) -> None
 def test_an_unknown_outcome_is_told_and_never_sent_again(world: World) -> None:
     booking = world.venue.booking()
     world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.LOSE))
-    assert world.texts().told == 1
+    assert world.texts().needs_human == 1
     for _ in range(2):
         world.later(hours=1)
         again = world.texts()
@@ -196,7 +196,7 @@ def test_our_own_texts_of_the_same_pass_count_too(world: World) -> None:
 def test_policy_report_looks_and_tells(world: World, edit: dict[str, str]) -> None:
     booking = world.venue.booking()
     world.configure(**edit)
-    assert world.texts().told == 1
+    assert world.texts().needs_human == 1
     assert world.gaps()[GapKind.SMS_MISSING, booking] == ("never_queued", Hold.POLICY)
     assert world.sent_to() == []
 
@@ -235,9 +235,9 @@ def test_an_event_that_google_refuses_is_told_and_not_tried_again(world: World) 
     booking = world.venue.booking()
     bad = Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "invalid"))
     world.sandbox.google.faults.next_calls("events.insert", bad)
-    assert world.events().told == 1
+    assert world.events().needs_human == 1
     world.later(minutes=10)
-    assert world.events().told == 1
+    assert world.events().needs_human == 1
     assert world.gaps()[GapKind.CALENDAR_MISSING, booking] == ("unusable_data", Refusal.REFUSED_BY_PROVIDER)
     assert world.sandbox.google.writes == 0
 

@@ -273,8 +273,8 @@ def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: Wo
         "SELECT job, started_at FROM reconciler.run WHERE job <> 'ledger_retention' ORDER BY 1, 2"
     )]  # fmt: skip
     assert stay == [
-        ("calendar_missing", 400), ("sms_missing", 100), ("sms_missing", 96), ("sms_missing", 94), ("sms_delivery", 89),
-        ("sms_delivery", 88),
+        ("calendar_missing", 400), ("sms_delivery", 89), ("sms_delivery", 88), ("sms_missing", 100), ("sms_missing", 96),
+        ("sms_missing", 94),
     ]  # fmt: skip
 
 
@@ -299,7 +299,7 @@ def test_episodes_that_go_on_are_young_or_untold_stay(world: World) -> None:
     assert tidy(world, notifier=None).removed == {**NOTHING, "incidents": 2, "reports": 2}
     assert column(world, "incident", "key") == ["goes on", "untold", "young"]
     # Two that stayed, and what this very run had to say of the one that goes on.
-    assert sorted(column(world, "outbox", "what")) == ["deadline", "opened", "opened", "page"]
+    assert sorted(column(world, "outbox", "alert_type")) == ["deadline", "opened", "opened", "paged"]
 
 
 # The run itself

@@ -120,7 +120,7 @@ def test_what_cannot_be_proved_is_never_sent_again(world: World, fault: Fault, h
     for _ in range(2):
         world.later(hours=2)
         assert settle(world).settled == {}
-        assert world.texts().told == 1
+        assert world.texts().needs_human == 1
     assert len(world.sent_to()) == sent
     assert world.gaps()[SMS, booking] == ("unknown_outcome", Refusal.NOT_PROVABLE)
 
@@ -288,7 +288,7 @@ def test_attempts_are_counted_and_used_up(world: World) -> None:
         world.later(hours=2)
         known_message(world)
     assert world.states() == {booking: "needs_human"}
-    assert world.texts().told == 1
+    assert world.texts().needs_human == 1
     assert world.gaps()[SMS, booking] == ("given_up", Refusal.GIVEN_UP)
     assert ANA not in world.sent_to()
 

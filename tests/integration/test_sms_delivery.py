@@ -77,7 +77,7 @@ def test_what_is_told_says_what_a_person_can_do(world: World) -> None:
     world.once()
     told = dict(
         world.venue.sql(
-            "SELECT report ->> 'kind', report ->> 'remedy' FROM reconciler.outbox WHERE report ->> 'kind' LIKE 'sms.%%'"
+            "SELECT alert ->> 'kind', alert ->> 'remedy' FROM reconciler.outbox WHERE alert ->> 'kind' LIKE 'sms.%%'"
         )
     )
     assert "press Send" in told[STUCK]

@@ -29,9 +29,11 @@ WRITTEN = {
 }
 _spare = count(1)
 _SETTINGS: dict[str, Callable[[Services, Any], Services]] = {
-    "rules.sms.missing.stale_after": lambda s, v: replace(s, texts=replace(s.texts, stale_after=v)),
-    "rules.sms.missing.min_notice": lambda s, v: replace(s, texts=replace(s.texts, min_notice=v)),
-    "rules.calendar.missing.deleted_by_hand": lambda s, v: replace(s, events=replace(s.events, deleted_by_hand=v[0])),
+    "rules.sms.missing.stale_after": lambda s, v: replace(s, sms_policy=replace(s.sms_policy, stale_after=v)),
+    "rules.sms.missing.min_notice": lambda s, v: replace(s, sms_policy=replace(s.sms_policy, min_notice=v)),
+    "rules.calendar.missing.deleted_by_hand": lambda s, v: replace(
+        s, calendar_policy=replace(s.calendar_policy, deleted_by_hand=v[0])
+    ),
     "limits.generations": lambda s, v: replace(
         s,
         sms_limits=replace(s.sms_limits, generations=v),

@@ -63,12 +63,12 @@ def _act(job: str, services: Services) -> PassResult:
     sink = f"{SINK} {services.runner.scope}".rstrip()
     found[sink], checked[sink] = [deaf] if deaf else [], [GapKind.INTEGRATION_SENTRY]
     with services.store.writing() as tx:
-        run = tx.ledger.start_run(job, services.runner, now, full=False)
+        run = tx.runs.start(job, services.runner, now, full=False)
         for about, faults in found.items():
             record_faults(tx, about, faults, checked[about], now)
     result = replace(_result(job, [fault for faults in found.values() for fault in faults]), began_at=now, run=run)
     with services.store.writing() as tx:
-        tx.ledger.finish_run(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+        tx.runs.finish(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
     return result
 
 

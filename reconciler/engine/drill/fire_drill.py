@@ -36,7 +36,7 @@ def fire_drill(job: str, services: Services) -> PassResult:
     began_at = services.clock.now()
     try:
         with services.store.writing() as tx:
-            run = tx.ledger.start_run(job, services.runner, began_at, full=False)
+            run = tx.runs.start(job, services.runner, began_at, full=False)
         faults = services.drill().faults
         if any(fault.transient for fault in faults):
             faults = services.drill().faults  # a lock, a failover: the next time may be a week away
@@ -47,7 +47,7 @@ def fire_drill(job: str, services: Services) -> PassResult:
         with services.store.writing() as tx:
             now = services.clock.now()
             record_faults(tx, f"{job} {services.runner.scope}".rstrip(), recorded, well, now)
-            tx.ledger.finish_run(run, now, result.exit_code.name.lower(), result.counts())
+            tx.runs.finish(run, now, result.exit_code.name.lower(), result.counts())
     except DatabaseUnreachable as error:
         return replace(result, faults=(*result.faults, database_fault(error)))
     return result

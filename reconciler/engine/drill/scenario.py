@@ -159,7 +159,7 @@ class DrillScenario:
     def _not_as_wanted(self, tx: Transaction, kind: GapKind, booking: BookingId) -> str:
         """What is wrong with what became of it; '' if nothing is."""
         if kind not in REPAIRED_BY or not self._may_mend(kind):
-            return "" if any(gap.about == booking for gap in tx.ledger.open_gaps(kind)) else "not written down as a gap"
+            return "" if any(gap.about == booking for gap in tx.gaps.open(kind)) else "not written down as a gap"
         if kind is GapKind.CALENDAR_MISSING:
             stored = tx.bookings.stored_events([booking])[booking]
             event = self.services.calendar.get(stored.event_id) if self.services.calendar and stored.event_id else None

@@ -86,7 +86,7 @@ def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[
         has_ledger = tx.ledger.exists()
         for booking in bookings:
             explained = [one for one in (rule.explained(booking) for rule in rules) if one]
-            history = tx.ledger.history(booking) if has_ledger else ()
+            history = tx.intents.history(booking) if has_ledger else ()
             yield booking, _together(explained, tx.bookings.queued(booking), history)
 
 
@@ -127,7 +127,7 @@ class _Rule:
         repairer = _repairer(kind, services)
         scope, full = scope_of(tx, _job(kind), services, now)
         has_ledger = tx.ledger.exists()
-        gaps = tx.ledger.open_gaps(kind) if has_ledger else ()
+        gaps = tx.gaps.open(kind) if has_ledger else ()
         begun = begun_of(tx, repairer) if has_ledger and repairer else ()
         return cls(
             tx=tx,
@@ -186,7 +186,7 @@ class _Rule:
     ) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
         tx, now, last = self.tx, self.now, None
         if tx.ledger.exists():
-            last = tx.ledger.last_intents(repairer.effect, [booking.id], repairer.final_triggers).get(booking.id)
+            last = tx.intents.latest(repairer.effect, [booking.id], repairer.final_triggers).get(booking.id)
         of_the_pass = list(pass_checks(repairer, self.services, self.faults))
         checks = [*repairer.checks(tx, self.scope, booking, last, now), *of_the_pass]
         (decision,) = repairer.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
@@ -222,7 +222,7 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
     known = [
         gap
         for kind in (GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER)
-        for gap in tx.ledger.open_gaps(kind)
+        for gap in tx.gaps.open(kind)
         if gap.about == about and not (ours and _is_seen_again(gap))
     ]
     return seen + [IntegrationFault(kind=gap.kind, code=gap.reason, seen="", remedy="") for gap in known]

@@ -45,7 +45,7 @@ def _any(repairer: Repairer, services: Services, wanted: Sequence[BookingId], be
     while wanted:
         now = services.clock.now()
         with services.store.writing() as tx:
-            intent = tx.ledger.claim(repairer.effect, wanted, begun_at, repairer.limits.lease, now)
+            intent = tx.intents.claim(repairer.effect, wanted, begun_at, repairer.limits.lease, now)
         if intent is None:
             return
         yield intent
@@ -61,7 +61,7 @@ def _one_by_one(
         now = services.clock.now()
         with services.store.writing() as tx:
             plan_repair(tx, repairer, seen, decision, now)
-            intent = tx.ledger.claim(repairer.effect, [decision.booking.id], begun_at, repairer.limits.lease, now)
+            intent = tx.intents.claim(repairer.effect, [decision.booking.id], begun_at, repairer.limits.lease, now)
         if intent:
             yield intent
 
@@ -80,7 +80,7 @@ def _attempt(repairer: Repairer, services: Services, intent: Intent, scope: Scop
         end = AttemptResult(status=AttemptStatus.CRASHED, reason=type(error).__name__, crash=error)
     now = services.clock.now()
     with services.store.writing() as tx:
-        tx.ledger.release(intent, end.reason, now)
+        tx.intents.release(intent, end.reason, now)
         if end.status is not AttemptStatus.HELD:
-            tx.ledger.record_gap(repairer.kind, intent.booking, Cause.BLOCKED, end.reason, now)
+            tx.gaps.record(repairer.kind, intent.booking, Cause.BLOCKED, end.reason, now)
     return end

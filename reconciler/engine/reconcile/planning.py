@@ -37,11 +37,11 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: Services,
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
     begun = begun_of(tx, repairer) if has_ledger else []
-    known = known_of(tx.ledger.open_gaps(repairer.kind), begun) if has_ledger and services.span is None else set()
+    known = known_of(tx.gaps.open(repairer.kind), begun) if has_ledger and services.span is None else set()
     oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
     seen = scan(tx, repairer.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
     ids = [booking.id for booking in seen.broken]
-    intents = tx.ledger.last_intents(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
+    intents = tx.intents.latest(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
     plan = Plan(
         kind=repairer.kind,
         checked=seen.checked,
@@ -96,7 +96,7 @@ def known_of(gaps: Collection[Gap], begun: Sequence[Intent]) -> set[BookingId]:
 def begun_of(tx: Transaction, repairer: Repairer) -> list[Intent]:
     """What has not come to its end."""
     open_states = [state for state in State if not state.is_final]
-    return [intent for state in open_states for intent in tx.ledger.in_state(repairer.effect, state)]
+    return [intent for state in open_states for intent in tx.intents.in_state(repairer.effect, state)]
 
 
 def _held_back(

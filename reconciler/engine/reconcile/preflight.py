@@ -46,4 +46,4 @@ def run_preflight(
 def _broken(repairer: Repairer, services: Services, kinds: Sequence[GapKind]) -> set[GapKind]:
     about = subject_of(repairer, services)
     with services.store.reading() as tx:
-        return {kind for kind in kinds if any(gap.about == about for gap in tx.ledger.open_gaps(kind))}
+        return {kind for kind in kinds if any(gap.about == about for gap in tx.gaps.open(kind))}

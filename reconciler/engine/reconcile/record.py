@@ -18,7 +18,7 @@ def record_plan(tx: Transaction, repairer: Repairer, seen: PassPlan, now: dateti
     decisions = _still_true(tx, repairer, seen, seen.plan.decisions if seen.plan else ())
     _plan(tx, repairer, decisions, now)
     dropped = {d.booking.id: d.verdict.reason for d in decisions if _drops_planned(d, seen)}
-    tx.ledger.drop_planned(repairer.effect, {**seen.resolved_otherwise, **dropped}, now)
+    tx.intents.drop_planned(repairer.effect, {**seen.resolved_otherwise, **dropped}, now)
     _record_gaps(tx, repairer, seen, decisions, now)
 
 
@@ -38,7 +38,7 @@ def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: D
 
 def _plan(tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], now: datetime) -> None:
     repairs = [decision for decision in decisions if decision.verdict.standing is VerdictStatus.REPAIRABLE]
-    tx.ledger.plan(
+    tx.intents.plan(
         [
             NewIntent(booking=d.booking.id, effect=repairer.effect, trigger=d.trigger, subject=d.subject)
             for d in repairs
@@ -51,9 +51,9 @@ def _record_gaps(
     tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision], now: datetime
 ) -> None:
     over = {d.booking.id: d.verdict.reason for d in decisions if d.verdict.cause is None}
-    tx.ledger.close_gaps(repairer.kind, {**seen.resolved_otherwise, **over}, now)
+    tx.gaps.close_all(repairer.kind, {**seen.resolved_otherwise, **over}, now)
     found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in decisions if d.verdict.cause}
-    tx.ledger.record_gaps(repairer.kind, found, now)
+    tx.gaps.record_all(repairer.kind, found, now)
 
 
 def _still_true(
@@ -61,7 +61,7 @@ def _still_true(
 ) -> Sequence[Decision]:
     """What another pass has not acted upon since we looked: its word is newer, and the next look sees it."""
     checked = [decision.booking.id for decision in decisions]
-    last = tx.ledger.last_intents(repairer.effect, checked, repairer.final_triggers)
+    last = tx.intents.latest(repairer.effect, checked, repairer.final_triggers)
     return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
 
 

@@ -47,7 +47,7 @@ def _survey(tx: Transaction, job: str, kind: GapKind, services: Services, now: d
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
-    known = [BookingId(gap.about) for gap in tx.ledger.open_gaps(kind)] if tx.ledger.exists() else []
+    known = [BookingId(gap.about) for gap in tx.gaps.open(kind)] if tx.ledger.exists() else []
     seen = scan(tx, kind, scope.since, oldest_of(scope, services, now, full=full), known, now)
     verdict = refused(REPORTED[kind])
     plan = Plan(
@@ -77,14 +77,14 @@ def _record(
         record_faults(tx, about, faults, [GapKind.INTEGRATION_SCHEMA], now)
         for result in results:
             if result.kind and result.kind not in seen:
-                tx.ledger.close_all_gaps(result.kind, "off", now)
+                tx.gaps.close_kind(result.kind, "off", now)
         if not seen:
             return results
         saw_all = all(one.full and one.plan is not None for one in seen.values())
-        run = tx.ledger.start_run(job, services.runner, now, full=saw_all)
+        run = tx.runs.start(job, services.runner, now, full=saw_all)
         for kind, one in seen.items():
             _record_gaps(tx, kind, one, now)
-        tx.ledger.finish_run(run, services.clock.now(), _said(results), _counts(results))
+        tx.runs.finish(run, services.clock.now(), _said(results), _counts(results))
     return [replace(result, began_at=now, run=run) if result.kind in seen else result for result in results]
 
 
@@ -92,9 +92,9 @@ def _record_gaps(tx: Transaction, kind: GapKind, seen: PassPlan, now: datetime) 
     """A look that cannot be trusted opens nothing and closes nothing."""
     if seen.plan is None:
         return
-    tx.ledger.close_gaps(kind, seen.resolved_otherwise, now)
+    tx.gaps.close_all(kind, seen.resolved_otherwise, now)
     found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in seen.plan.decisions if d.verdict.cause}
-    tx.ledger.record_gaps(kind, found, now)
+    tx.gaps.record_all(kind, found, now)
 
 
 def _said(results: Sequence[PassResult]) -> str:

@@ -58,9 +58,9 @@ def _close_all(repairer: Repairer, services: Services) -> datetime:
     """Nobody asks for these any more. When that was."""
     now, about = services.clock.now(), subject_of(repairer, services)
     with services.store.writing() as tx:
-        tx.ledger.close_all_gaps(repairer.kind, "off", now)
+        tx.gaps.close_kind(repairer.kind, "off", now)
         for kind in (GapKind.INTEGRATION_SCHEMA, repairer.integration):
-            tx.ledger.close_gap(kind, about, "off", now)
+            tx.gaps.close(kind, about, "off", now)
     return now
 
 
@@ -81,7 +81,7 @@ def _act(job: str, repairer: Repairer, services: Services) -> PassResult:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
     faults = [*seen.faults, *way.faults]
     with services.store.writing() as tx:
-        run = tx.ledger.start_run(job, services.runner, now, full=seen.full and seen.plan is not None)
+        run = tx.runs.start(job, services.runner, now, full=seen.full and seen.plan is not None)
         record_faults(tx, about, faults, way.checked, now)
         record = record_gaps if services.span else record_plan
         record(tx, repairer, seen, now)
@@ -92,7 +92,7 @@ def _act(job: str, repairer: Repairer, services: Services) -> PassResult:
     said = "crashed" if crash else result.exit_code.name.lower()
     with services.store.writing() as tx:
         record_faults(tx, about, broken, [], now)
-        tx.ledger.finish_run(run, services.clock.now(), said, result.counts())
+        tx.runs.finish(run, services.clock.now(), said, result.counts())
     return result
 
 

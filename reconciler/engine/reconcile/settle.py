@@ -58,7 +58,7 @@ def run_settling(job: str, repairers: Sequence[Repairer], services: Services) ->
 def _run(job: str, repairers: Sequence[Repairer], services: Services) -> Sequence[PassResult]:
     began_at = services.clock.now()
     with services.store.writing() as tx:
-        run = tx.ledger.start_run(job, services.runner, began_at, full=False)
+        run = tx.runs.start(job, services.runner, began_at, full=False)
     results = []
     for repairer in repairers:
         try:
@@ -85,7 +85,7 @@ def _run(job: str, repairers: Sequence[Repairer], services: Services) -> Sequenc
         counts.update(result.counts())
     said = max(result.exit_code for result in results).name.lower()
     with services.store.writing() as tx:
-        tx.ledger.finish_run(run, services.clock.now(), said, counts)
+        tx.runs.finish(run, services.clock.now(), said, counts)
     return results
 
 
@@ -97,7 +97,7 @@ def settle(repairer: Repairer, services: Services) -> Answers:
     """
     answers = Answers()
     with services.store.writing() as tx:
-        tx.ledger.abandon_expired(repairer.effect, repairer.settle_after, services.clock.now())
+        tx.intents.abandon_expired(repairer.effect, repairer.settle_after, services.clock.now())
     if may_repair(repairer, services) and repairer.effect not in services.suspended:
         _settle(repairer, services, answers)
     return answers
@@ -113,7 +113,7 @@ def _settle(repairer: Repairer, services: Services, answers: Answers) -> None:
         if services.stopping():
             return
         with services.store.writing() as tx:
-            intent = tx.ledger.claim_unsettled(repairer.effect, begun_at, repairer.limits.lease)
+            intent = tx.intents.claim_unsettled(repairer.effect, begun_at, repairer.limits.lease)
         if intent is None:
             return
         # First of all: what is broken as a whole, or hides its rows, answers *not there* to everything.
@@ -121,7 +121,7 @@ def _settle(repairer: Repairer, services: Services, answers: Answers) -> None:
         settled = None if answers.faults else _asked(ask, repairer, intent, answers)
         if settled is None:
             with services.store.writing() as tx:
-                tx.ledger.release(intent, intent.code, services.clock.now())  # not asked: no try is counted
+                tx.intents.release(intent, intent.code, services.clock.now())  # not asked: no try is counted
             return
         answers.counts[_settled(repairer, services, scope, intent, settled, answers)] += 1
 
@@ -176,9 +176,9 @@ def _write_down(
     with services.store.writing() as tx:
         match settled.found:
             case SettlementStatus.FOUND:
-                done = tx.ledger.move(intent, State.DONE, code=settled.code, now=now, provider_id=settled.provider_id)
+                done = tx.intents.move(intent, State.DONE, code=settled.code, now=now, provider_id=settled.provider_id)
             case SettlementStatus.TAKEN_BACK:
-                tx.ledger.move(intent, State.DROPPED, code=settled.code, now=now)
+                tx.intents.move(intent, State.DROPPED, code=settled.code, now=now)
                 return SettleOutcome.DROPPED, settled.code
             case SettlementStatus.ABSENT:
                 return _absent(tx, repairer, services, scope, intent)
@@ -199,21 +199,21 @@ def _absent(
     unwanted = _unwanted(tx, repairer, intent, now)
     if unwanted and repairer.may_arrive_late and intent.settle_tries == 0:
         # Nobody wants it, so nothing would collide with a call that arrives late: it is asked for once more.
-        tx.ledger.ask_again(intent, "absent", repairer.limits.settle, now)
+        tx.intents.ask_again(intent, "absent", repairer.limits.settle, now)
         return SettleOutcome.UNDECIDED, "absent"
     if unwanted:
-        tx.ledger.move(intent, State.DROPPED, code=unwanted, now=now)
+        tx.intents.move(intent, State.DROPPED, code=unwanted, now=now)
         repairer.withdraw(tx, intent, scope, unwanted)
-        tx.ledger.close_gap(repairer.kind, intent.booking, unwanted, now)
+        tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
         return SettleOutcome.DROPPED, unwanted
     again_at = now + repairer.limits.backoff.after(intent.attempts, intent.id)
-    planned = tx.ledger.move(intent, State.PLANNED, code="absent", now=now, not_before=again_at)
+    planned = tx.intents.move(intent, State.PLANNED, code="absent", now=now, not_before=again_at)
     if planned is None:
         return SettleOutcome.ELSEWHERE, ""
     if intent.attempts < repairer.limits.attempts:
         return SettleOutcome.ABSENT, ""
-    tx.ledger.move(planned, State.NEEDS_HUMAN, code="attempts", now=now, cause=Cause.GIVEN_UP)
-    tx.ledger.record_gap(repairer.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
+    tx.intents.move(planned, State.NEEDS_HUMAN, code="attempts", now=now, cause=Cause.GIVEN_UP)
+    tx.gaps.record(repairer.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
     return SettleOutcome.NEEDS_HUMAN, Refusal.GIVEN_UP
 
 
@@ -233,9 +233,9 @@ def _undecided(
     refusal = Refusal.NOT_DELIVERED if not arrives else Refusal.NOT_PROVABLE if last_try else Refusal.UNKNOWN
     if arrives and not last_try:
         wait = doubled(limits.settle, intent.settle_tries + 1, max(LONGEST_WAIT, limits.settle))
-        tx.ledger.ask_again(intent, settled.code, wait, now)
+        tx.intents.ask_again(intent, settled.code, wait, now)
     else:
-        tx.ledger.move(
+        tx.intents.move(
             intent,
             State.NEEDS_HUMAN,
             code=settled.code,
@@ -244,5 +244,5 @@ def _undecided(
             provider_id=settled.provider_id,
         )
     if _unwanted(tx, repairer, intent, now) is None:
-        tx.ledger.record_gap(repairer.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
+        tx.gaps.record(repairer.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
     return (SettleOutcome.UNDECIDED if refusal is Refusal.UNKNOWN else SettleOutcome.NEEDS_HUMAN), settled.code

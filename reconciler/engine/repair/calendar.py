@@ -123,8 +123,8 @@ class CalendarRepairer:
 
     def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
         """Also what was dropped after a call that seemed to have had no effect: it may have come late."""
-        made = [intent for intent in tx.ledger.done_since(self.effect, since) if is_ours(intent, scope)]
-        late = [intent for intent in tx.ledger.may_have_come(self.effect, since) if intent.code != TOMBSTONE]
+        made = [intent for intent in tx.intents.done_since(self.effect, since) if is_ours(intent, scope)]
+        late = [intent for intent in tx.intents.may_have_come(self.effect, since) if intent.code != TOMBSTONE]
         made += [_under_its_id(intent, scope) for intent in late]
         stored = tx.bookings.stored_events([intent.booking for intent in made])
         return [intent for intent in made if _is_orphan(intent, stored.get(intent.booking))]
@@ -142,9 +142,9 @@ class CalendarRepairer:
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             if found is None and made.state is State.DROPPED:
-                tx.ledger.never_came(made, self.limits.settle, now)
+                tx.intents.never_came(made, self.limits.settle, now)
             else:
-                tx.ledger.undone(made, TOMBSTONE, now)
+                tx.intents.undone(made, TOMBSTONE, now)
 
     def finish(self, intent: Intent, scope: Scope) -> None:
         """Nothing: an event that the booking does not name is a gap, and mended as one."""

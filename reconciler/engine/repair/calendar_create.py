@@ -54,13 +54,13 @@ class EventCreation:
         except ProviderFailure as failure:
             # Only reads raise, and they come before anything was sent.
             with self.services.store.writing() as tx:
-                tx.ledger.release(self.intent, failure.outcome.code, self.services.clock.now())
+                tx.intents.release(self.intent, failure.outcome.code, self.services.clock.now())
             return attempt_result(failure.outcome, AttemptStatus.HELD)
 
     def _run(self) -> AttemptResult:
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, self.intent, self.scope, self.services.clock.now())
-            earlier = tx.ledger.done(self.repairer.effect, self.intent.booking)
+            earlier = tx.intents.done(self.repairer.effect, self.intent.booking)
         if isinstance(decision, AttemptResult):
             return decision
         if earlier and earlier.proof:
@@ -101,15 +101,15 @@ class EventCreation:
             booking = decision.booking
             assert booking.starts_at is not None
             if not tx.bookings.store_event_id(intent.booking, booking.event_id, event_id, booking.starts_at):
-                tx.ledger.release(intent, Hold.BUSY, now)
+                tx.intents.release(intent, Hold.BUSY, now)
                 return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
             if already_known:
-                tx.ledger.move(intent, State.DROPPED, code="written_back", now=now)
+                tx.intents.move(intent, State.DROPPED, code="written_back", now=now)
             else:
-                sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
+                sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
                 if sending:
-                    tx.ledger.move(sending, State.DONE, code="adopted", now=now, provider_id=event_id)
-            tx.ledger.close_gap(self.repairer.kind, intent.booking, "repaired", now)
+                    tx.intents.move(sending, State.DONE, code="adopted", now=now, provider_id=event_id)
+            tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.WRITTEN_BACK if already_known else AttemptStatus.ADOPTED)
 
     def _tell(self, refusal: Refusal) -> AttemptResult:
@@ -118,14 +118,14 @@ class EventCreation:
             decision = recheck(self.repairer, tx, intent, self.scope, now)
             if isinstance(decision, AttemptResult):
                 return decision
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
+            sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
             if sending and refusal is Refusal.SEVERAL_CANDIDATES:
                 again = now + LOOK_AGAIN
-                tx.ledger.move(sending, State.PLANNED, code=refusal, now=now, not_before=again, counts=False)
-                tx.ledger.record_gap(GapKind.CALENDAR_DUPLICATE, intent.booking, cause, refusal, now)
+                tx.intents.move(sending, State.PLANNED, code=refusal, now=now, not_before=again, counts=False)
+                tx.gaps.record(GapKind.CALENDAR_DUPLICATE, intent.booking, cause, refusal, now)
             elif sending:
-                tx.ledger.move(sending, State.REFUSED, code=refusal, now=now, cause=cause)
-            tx.ledger.record_gap(kind, intent.booking, cause, refusal, now)
+                tx.intents.move(sending, State.REFUSED, code=refusal, now=now, cause=cause)
+            tx.gaps.record(kind, intent.booking, cause, refusal, now)
         return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
 
     def _insert(self) -> AttemptResult:
@@ -143,7 +143,7 @@ class EventCreation:
             )
             tx.bookings.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
             subject = decision.subject
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=limits.lease, subject=subject)
+            sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=limits.lease, subject=subject)
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
         stands_at = body.starts_at
@@ -156,7 +156,7 @@ class EventCreation:
             moved = record_outcome(tx, self.repairer, sending, outcome, now)
             apply_retry_after(tx, _SLOT, outcome)
             used_up = moved is not None and outcome.code == TOMBSTONE
-            return tx.ledger.move(moved, State.DROPPED, code=TOMBSTONE, now=now) if moved and used_up else moved
+            return tx.intents.move(moved, State.DROPPED, code=TOMBSTONE, now=now) if moved and used_up else moved
 
         known = write_with_retry(self.services, write_ledger)
         if outcome.result is not Result.DONE:
@@ -183,7 +183,7 @@ class EventCreation:
 
     def _hold(self, reason: str) -> AttemptResult:
         with self.services.store.writing() as tx:
-            tx.ledger.release(self.intent, reason, self.services.clock.now())
+            tx.intents.release(self.intent, reason, self.services.clock.now())
         return AttemptResult(status=AttemptStatus.HELD, reason=reason)
 
 
@@ -204,6 +204,6 @@ def is_ours(intent: Intent, scope: Scope) -> bool:
 def _step(tx: Transaction, event: CalendarEvent, booking: Booking) -> Step:
     # Nobody is asked about the other events of a busy day.
     named = calendar_event.is_made_for(booking, event) and (
-        tx.bookings.names_event(event.id, booking.id) or tx.ledger.names_event(event.id, booking.id)
+        tx.bookings.names_event(event.id, booking.id) or tx.intents.names_event(event.id, booking.id)
     )
     return step(observed_at(event, booking.starts_at), owner_of(event, booking, named_elsewhere=named))

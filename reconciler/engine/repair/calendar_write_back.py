@@ -62,15 +62,15 @@ class WriteBack:
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             if outcome.result is Result.DONE:
-                tx.ledger.undone(done, by, now)
+                tx.intents.undone(done, by, now)
             else:
                 # Two events stand for one booking, or one for none, until a later pass can delete ours.
-                tx.ledger.record_gap(GapKind.CALENDAR_DUPLICATE, done.booking, Cause.BLOCKED, outcome.code, now)
+                tx.gaps.record(GapKind.CALENDAR_DUPLICATE, done.booking, Cause.BLOCKED, outcome.code, now)
         return outcome.result is Result.DONE
 
     def _has_no_use(self, done: Intent, by: str) -> AttemptResult:
         with self.services.store.writing() as tx:
-            tx.ledger.close_gap(self.kind, done.booking, by, self.services.clock.now())
+            tx.gaps.close(self.kind, done.booking, by, self.services.clock.now())
         self.remove(done, by)
         return AttemptResult(status=AttemptStatus.DROPPED, reason=by)
 
@@ -82,5 +82,5 @@ class WriteBack:
 
     def _close(self, done: Intent) -> AttemptResult:
         with self.services.store.writing() as tx:
-            tx.ledger.close_gap(self.kind, done.booking, "repaired", self.services.clock.now())
+            tx.gaps.close(self.kind, done.booking, "repaired", self.services.clock.now())
         return AttemptResult(status=AttemptStatus.CREATED)

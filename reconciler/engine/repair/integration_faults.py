@@ -103,6 +103,6 @@ def record_faults(
     found = {kind: [fault for fault in faults if fault.kind is kind] for kind in {fault.kind for fault in faults}}
     for kind in checked:
         if kind not in found:
-            tx.ledger.close_gap(kind, about, "well", now)
+            tx.gaps.close(kind, about, "well", now)
     for kind in sorted(found):
-        tx.ledger.record_faults(kind, about, found[kind], now)
+        tx.gaps.record_faults(kind, about, found[kind], now)

@@ -13,7 +13,7 @@ def call_within_lease(services: Services, repairer: Repairer, sending: Intent, c
     We may have been frozen, or slow: by the end of the lease somebody else decides what becomes of the intent.
     """
     with services.store.reading() as tx:
-        left = tx.ledger.lease_left(sending)
+        left = tx.intents.lease_left(sending)
     if left < repairer.limits.call_timeout:
         return Outcome(result=Result.LATER, code="lease_too_short")
     return call()

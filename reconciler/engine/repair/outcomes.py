@@ -28,7 +28,7 @@ def record_outcome(
     certainly_not_done = outcome.result in (Result.LATER, Result.BROKEN)
     # Without a word from the provider the pause is the first one: it asked for one, and no try has failed.
     pause = outcome.retry_after or repairer.limits.backoff.after(1, intent.id)
-    moved = tx.ledger.move(
+    moved = tx.intents.move(
         intent,
         NEXT_STATE[outcome.result],
         code=outcome.code,
@@ -42,12 +42,12 @@ def record_outcome(
     if moved is None:
         return None  # somebody else has found out meanwhile, and knows better
     if outcome.result is Result.UNKNOWN:
-        tx.ledger.record_gap(repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, Refusal.UNKNOWN, now)
+        tx.gaps.record(repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, Refusal.UNKNOWN, now)
     elif outcome.result is Result.REFUSED:
         cause = outcome.cause or Cause.UNUSABLE_DATA
-        tx.ledger.record_gap(repairer.kind, intent.booking, cause, Refusal.REFUSED_BY_PROVIDER, now)
+        tx.gaps.record(repairer.kind, intent.booking, cause, Refusal.REFUSED_BY_PROVIDER, now)
     elif certainly_not_done:
-        tx.ledger.record_gap(repairer.kind, intent.booking, outcome.cause or Cause.BLOCKED, outcome.code, now)
+        tx.gaps.record(repairer.kind, intent.booking, outcome.cause or Cause.BLOCKED, outcome.code, now)
     return moved
 
 

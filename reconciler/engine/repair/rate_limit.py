@@ -15,7 +15,7 @@ def wait_for_slot(services: Services, name: str, interval: timedelta, intent: In
     """Wait for the next slot of ``name``; if the wait was cut short, the claim is given back: how that ended."""
     longest = max(LONGEST_WAIT, 2 * interval)
     with services.store.writing() as tx:
-        wait = tx.ledger.reserve_slot(name, interval, longest)
+        wait = tx.rates.reserve(name, interval, longest)
     if wait > longest:
         # The provider has asked one of us for a pause: it is everybody's.
         return _give_back(services, intent, Hold.PAUSED, stops=True)
@@ -27,11 +27,11 @@ def wait_for_slot(services: Services, name: str, interval: timedelta, intent: In
 def apply_retry_after(tx: Transaction, name: str, outcome: Outcome) -> None:
     """The provider wants no call before a while: no process makes one."""
     if outcome.result is Result.LATER and outcome.stops_pass and outcome.retry_after:
-        tx.ledger.pause(name, min(outcome.retry_after, LONGEST_PAUSE))
+        tx.rates.pause(name, min(outcome.retry_after, LONGEST_PAUSE))
 
 
 def _give_back(services: Services, intent: Intent, hold: Hold, *, stops: bool) -> AttemptResult:
     with services.store.writing() as tx:
-        tx.ledger.release(intent, hold, services.clock.now())
+        tx.intents.release(intent, hold, services.clock.now())
     outcome = Outcome(result=Result.LATER, code=hold, stops_pass=True) if stops else None
     return AttemptResult(status=AttemptStatus.HELD, reason=hold, outcome=outcome)

@@ -135,20 +135,18 @@ def recheck(
         return _not_now(tx, intent, "locked_out", now)
     if finding.failed:
         return _no_more(repairer, tx, intent, finding.failed, now)
-    last = tx.ledger.last_intents(intent.effect, [intent.booking], repairer.final_triggers)
+    last = tx.intents.latest(intent.effect, [intent.booking], repairer.final_triggers)
     (decision,) = repairer.decide(tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
     match verdict.standing:
         case VerdictStatus.REPAIRABLE if decision.trigger == intent.trigger:
             return decision
         case VerdictStatus.REPAIRABLE:
-            tx.ledger.move(intent, State.DROPPED, code="superseded", now=now)
+            tx.intents.move(intent, State.DROPPED, code="superseded", now=now)
             return AttemptResult(status=AttemptStatus.DROPPED, reason="superseded")
         case VerdictStatus.NEEDS_HUMAN:
-            tx.ledger.move(intent, State.DROPPED, code=verdict.reason, now=now)
-            tx.ledger.record_gap(
-                repairer.kind, intent.booking, verdict.cause or Cause.UNUSABLE_DATA, verdict.reason, now
-            )
+            tx.intents.move(intent, State.DROPPED, code=verdict.reason, now=now)
+            tx.gaps.record(repairer.kind, intent.booking, verdict.cause or Cause.UNUSABLE_DATA, verdict.reason, now)
             return AttemptResult(status=AttemptStatus.REFUSED, reason=verdict.reason)
         case VerdictStatus.HELD:
             return _not_now(tx, intent, verdict.reason, now)
@@ -157,12 +155,12 @@ def recheck(
 
 
 def _not_now(tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
-    tx.ledger.release(intent, reason, now)
+    tx.intents.release(intent, reason, now)
     return AttemptResult(status=AttemptStatus.HELD, reason=reason)
 
 
 def _no_more(repairer: Repairer, tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
     """Nothing is missing any more: the statement about this booking that closes its gap."""
-    tx.ledger.move(intent, State.DROPPED, code=reason, now=now)
-    tx.ledger.close_gap(repairer.kind, intent.booking, reason, now)
+    tx.intents.move(intent, State.DROPPED, code=reason, now=now)
+    tx.gaps.close(repairer.kind, intent.booking, reason, now)
     return AttemptResult(status=AttemptStatus.DROPPED, reason=reason)

@@ -139,7 +139,7 @@ class SmsRepairer:
     def conclude(self, done: Intent, scope: Scope) -> None:
         self.finish(done, scope)
         with self.services.store.writing() as tx:
-            tx.ledger.close_gap(self.kind, done.booking, "repaired", self.services.clock.now())
+            tx.gaps.close(self.kind, done.booking, "repaired", self.services.clock.now())
 
     def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         if self.policy is not Policy.OFF:  # then nobody knows the queue
@@ -194,13 +194,13 @@ class SmsRepairer:
             if isinstance(decision, AttemptResult):
                 return decision
             lease = self.limits.lease
-            sending = tx.ledger.move(intent, State.SENDING, code="", now=now, lease=lease, subject=decision.subject)
+            sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=lease, subject=decision.subject)
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
             row = self._row(intent.id, intent, decision, now)
             tx.bookings.hand_over(row)
-            tx.ledger.move(sending, State.DONE, code=HANDED_OVER, now=now, provider_id=row.id)
-            tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
+            tx.intents.move(sending, State.DONE, code=HANDED_OVER, now=now, provider_id=row.id)
+            tx.gaps.close(self.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.HANDED_OVER)
 
     def _put_row(self, intent: Intent, scope: Scope) -> Intent | AttemptResult:
@@ -234,11 +234,11 @@ class SmsRepairer:
             if decision.subject != intent.subject:
                 # The booking changed between the two looks: the row in the queue says something else by now.
                 self._cancel_row(tx, intent, scope, "changed", now)
-                tx.ledger.release(intent, Hold.BUSY, now)
+                tx.intents.release(intent, Hold.BUSY, now)
                 return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
             lease = self.limits.lease
             account = account_digest(scope, self._gateway())
-            sending = tx.ledger.move(
+            sending = tx.intents.move(
                 intent, State.SENDING, code="", now=now, lease=lease, subject=intent.subject, account=account
             )
             if sending is None:
@@ -258,7 +258,7 @@ class SmsRepairer:
             record_outcome(tx, self, intent, outcome, now)
             apply_retry_after(tx, _SLOT, outcome)
             if done:
-                tx.ledger.close_gap(self.kind, intent.booking, "repaired", now)
+                tx.gaps.close(self.kind, intent.booking, "repaired", now)
 
         def write_queue_row(tx: Transaction) -> None:
             tx.bookings.mark_queue_row(

@@ -17,7 +17,7 @@ from reconciler.ports import ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.database import Database, as_error, transaction_over
-from reconciler.store.ledger.intents import PostgresLedger
+from reconciler.store.ledger.rates import PostgresRates
 
 LONGEST_SILENCE = "60s"
 """So long may a process that stands still keep the transaction open."""
@@ -72,19 +72,10 @@ class RollbackStore:
         try:
             with self.connection.begin_nested():
                 parts = transaction_over(self.connection, self.scope, self.tables)
-                yield replace(parts, ledger=_OwnRates(self.connection, self.scope))
+                # Rates are rows that all processes share, and would stay locked until the transaction ends.
+                yield replace(parts, rates=PostgresRates(self.connection, prefix=f"{self.scope} "))
         except DBAPIError as error:
             raise as_error(error) from None
         except PendingRollbackError:
             # The transaction cannot be gone on with once its connection was lost.
             raise DatabaseUnreachable("the connection to PostgreSQL was lost in the middle", "try again") from None
-
-
-class _OwnRates(PostgresLedger):
-    """Rates are rows that all processes share, and would stay locked until the transaction ends."""
-
-    def reserve_slot(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
-        return super().reserve_slot(f"{self.scope} {name}", interval, longest)
-
-    def pause(self, name: str, wait: timedelta) -> None:
-        super().pause(f"{self.scope} {name}", wait)

@@ -1,4 +1,4 @@
-"""Our ledger: intents and their moves (gaps, runs and rates: ``journal``).
+"""Intents and their moves.
 
 Every move is one UPDATE guarded by the claim and by the domain's table of legal moves; a count other than one means
 that somebody else has the intent.
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, LONGEST_PAUSE, Intent, IntentId, State
 from reconciler.ports import NewIntent
-from reconciler.store.ledger.gaps_and_runs import Journal, in_lock_order
+from reconciler.store.ledger.lock_order import in_lock_order
 
 _COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
@@ -170,10 +170,14 @@ _LEASE_LEFT = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresLedger(Journal):
-    """``ports.Ledger`` over one connection in one transaction."""
+class PostgresIntents:
+    """``ports.Intents`` over one connection in one transaction."""
 
-    def last_intents(
+    connection: Connection
+    scope: str
+    """Whose intents these are, where several share the database; '' for all."""
+
+    def latest(
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
         values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}

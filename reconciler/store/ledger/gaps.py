@@ -1,0 +1,110 @@
+"""Gaps: opened, closed by a statement about them, listed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, text
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.gaps import CLOSES_WITH, Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.hashing import digest
+from reconciler.store.ledger.lock_order import in_lock_order
+
+_BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
+"""What is said of several faults at once; SQL stays a script."""
+
+_OPEN = text("""
+    SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
+    WHERE scope = :scope AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
+""")
+_OPEN_ONE = text("""
+    SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
+    WHERE scope = :scope AND kind = :kind AND about = :about AND closed_at IS NULL
+""")
+_RECORD = text("""
+    INSERT INTO reconciler.gap AS gap (scope, kind, about, cause, key, reason, detail, opened_at, seen_at)
+    VALUES (:scope, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now)
+    ON CONFLICT (kind, about) WHERE closed_at IS NULL
+    DO UPDATE SET cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
+                  seen_at = excluded.seen_at,
+                  -- Another cause, or another fault, is news: somebody is told of it.
+                  noted_at = CASE WHEN (gap.cause, gap.key) = (excluded.cause, excluded.key) THEN gap.noted_at END
+""")
+_CLOSE = text("""
+    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
+    WHERE kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
+""")
+_CLOSE_KIND = text("""
+    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
+    WHERE scope = :scope AND kind = :kind AND closed_at IS NULL
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresGaps:
+    """``ports.Gaps`` over one connection in one transaction."""
+
+    connection: Connection
+    scope: str
+    """Whose gaps these are, where several share the database; '' for all."""
+
+    def open(self, kind: GapKind) -> Sequence[Gap]:
+        rows = self.connection.execute(_OPEN, {"scope": self.scope, "kind": kind}).mappings()
+        return [_gap(row) for row in rows]
+
+    def open_about(self, kind: GapKind, about: str) -> Gap | None:
+        values = {"scope": self.scope, "kind": kind, "about": about}
+        row = self.connection.execute(_OPEN_ONE, values).mappings().first()
+        return _gap(row) if row else None
+
+    def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
+        self.record_all(kind, {BookingId(about): (cause, reason)}, now)
+
+    def record_all(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
+        many = [
+            {**self._values(kind, about, now), "cause": cause, "reason": reason}
+            for about, (cause, reason) in in_lock_order(gaps)
+        ]
+        if many:
+            self.connection.execute(_RECORD, many)
+
+    def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
+        said = {name: _joined(faults, name, between) for name, between in _BETWEEN.items()}
+        key = "transient" if all(fault.transient for fault in faults) else digest(said["seen"])
+        values = {"cause": Cause.BLOCKED, "reason": faults[0].code, "key": key, "detail": json.dumps(said)}
+        self.connection.execute(_RECORD, {**self._values(kind, about, now), **values})
+
+    def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
+        self.connection.execute(_CLOSE, {"kinds": _closing(kind), "about": about, "by": by, "now": now})
+
+    def close_all(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
+        kinds = _closing(kind)
+        many = [{"kinds": kinds, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)]
+        if many:
+            self.connection.execute(_CLOSE, many)
+
+    def close_kind(self, kind: GapKind, by: str, now: datetime) -> None:
+        self.connection.execute(_CLOSE_KIND, {"scope": self.scope, "kind": kind, "by": by, "now": now})
+
+    def _values(self, kind: GapKind, about: str, now: datetime) -> dict[str, object]:
+        return {"scope": self.scope, "kind": kind, "about": about, "key": "", "detail": "{}", "now": now}
+
+
+def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:
+    return between.join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
+
+
+def _gap(row: RowMapping) -> Gap:
+    return Gap(
+        kind=GapKind(row["kind"]),
+        about=row["about"],
+        cause=Cause(row["cause"]),
+        reason=row["reason"],
+        opened_at=row["opened_at"],
+    )
+
+
+def _closing(kind: GapKind) -> list[str]:
+    return list(CLOSES_WITH.get(kind, (kind,)))

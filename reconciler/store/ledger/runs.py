@@ -1,0 +1,50 @@
+"""Runs of jobs: one row each, with what came of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from reconciler.ports import Runner
+
+_HAD_FULL = text("""
+    SELECT EXISTS (SELECT FROM reconciler.run
+                   WHERE job = :job AND scope = :scope AND full_scan
+                     AND finished_at IS NOT NULL AND started_at >= :since)
+""")
+_START = text("""
+    INSERT INTO reconciler.run (job, scope, settings, started_at, full_scan)
+    VALUES (:job, :scope, :settings, :now, :full) RETURNING id
+""")
+_DIFFER = text("""
+    SELECT EXISTS (SELECT FROM reconciler.run
+                   WHERE scope = :scope AND settings NOT IN ('', :settings) AND started_at >= :since)
+""")
+_FINISH = text("""
+    UPDATE reconciler.run SET finished_at = :now, result = :result, counts = CAST(:counts AS jsonb) WHERE id = :run
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresRuns:
+    """``ports.Runs`` over one connection in one transaction."""
+
+    connection: Connection
+
+    def had_full_scan(self, job: str, scope: str, since: datetime) -> bool:
+        return bool(self.connection.scalar(_HAD_FULL, {"job": job, "scope": scope, "since": since}))
+
+    def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:
+        values = {"job": job, "scope": runner.scope, "settings": runner.settings, "now": now, "full": full}
+        run: int = self.connection.scalar(_START, values)
+        return run
+
+    def settings_differ(self, runner: Runner, since: datetime) -> bool:
+        values = {"scope": runner.scope, "settings": runner.settings, "since": since}
+        return bool(self.connection.scalar(_DIFFER, values))
+
+    def finish(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None:
+        values = {"run": run, "now": now, "result": result, "counts": json.dumps(counts)}
+        self.connection.execute(_FINISH, values)
