@@ -82,7 +82,7 @@ def _counts(groups: Sequence[GapGroup], found: int) -> GapCounts:
     return GapCounts(
         found=found,
         since=min((group.since for group in groups), default=None),
-        # If any gap is open, the first group holds all open ones; the open gaps of the newly noted group are among them.
+        # If any gap is open, the first group holds all open ones, including those of the newly noted group.
         open=with_open[0].open if with_open else 0,
         open_since=with_open[0].since if with_open else None,
     )
@@ -144,9 +144,7 @@ def deliver_alerts(services: Services) -> None:
         _deliver(route.name, route.send, services, most_failures=2)
 
 
-def _deliver(
-    route: str, send: Callable[[Alert], DeliveryStatus], services: Services, *, most_failures: int
-) -> None:
+def _deliver(route: str, send: Callable[[Alert], DeliveryStatus], services: Services, *, most_failures: int) -> None:
     """``most_failures``: stop after this many in a row, the route is down. A single one may be about that alert."""
     tried: list[str] = []
     failed = 0

@@ -33,7 +33,9 @@ class Heartbeats:
             return
         url, question, query = self.urls[job].partition("?")
         try:
-            answer = requests.post(f"{url.rstrip('/')}{suffix}{question}{query}", timeout=TIMEOUT, allow_redirects=False)
+            answer = requests.post(
+                f"{url.rstrip('/')}{suffix}{question}{query}", timeout=TIMEOUT, allow_redirects=False
+            )
         except (requests.RequestException, HTTPError, ValueError) as error:
             _log.warning("heartbeat_unreachable", job=job, error=type(error).__name__)
             return

@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OncallRoute:
-    """``ports.Route`` over one apprise URL. An alert that may not have arrived is sent again: better twice than never."""
+    """``ports.Route`` over one apprise URL. What may not have arrived is sent again: better twice than never."""
 
     name: str
     url: str = field(repr=False)
@@ -76,7 +76,9 @@ def _type(alert: Alert) -> "NotifyType":
 
 def _body(alert: Alert) -> str:
     if alert.alert_type is AlertType.RESOLVED:
-        return f"Resolved: no such gap has been found for a while. The incident began {alert.oldest_at:%Y-%m-%dT%H:%MZ}."
+        return (
+            f"Resolved: no such gap has been found for a while. The incident began {alert.oldest_at:%Y-%m-%dT%H:%MZ}."
+        )
     lines = [f"{alert.open} open, the oldest since {alert.oldest_at:%Y-%m-%dT%H:%MZ}"]
     lines += [f"code {alert.code}"] if alert.code else []
     lines += [f"references {', '.join(alert.references)}"] if alert.references else []

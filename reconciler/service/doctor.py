@@ -71,7 +71,9 @@ class DoctorSuite:
         if not finished:
             return CheckResult(notes=[_NEVER_RAN])
         overdue = [
-            Note(message=f"{late_job.job} has not finished a run on time (schedule: {late_job.schedule})", remedy=_START)
+            Note(
+                message=f"{late_job.job} has not finished a run on time (schedule: {late_job.schedule})", remedy=_START
+            )
             for late_job in late(file, finished, now)
         ]
         return CheckResult(notes=[Note(message=self._last_and_next(finished, now)), *overdue])
@@ -86,7 +88,9 @@ class DoctorSuite:
         return f"last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
 
 
-_NO_LEDGER = Note(message="schema `reconciler` not created yet; read-only commands work without it", remedy="reconciler migrate")
+_NO_LEDGER = Note(
+    message="schema `reconciler` not created yet; read-only commands work without it", remedy="reconciler migrate"
+)
 _START = "check that `reconciler run` is running, and read its log"
 _NEVER_RAN = Note(message="no job has run yet", remedy="start `reconciler run`")
 

@@ -24,7 +24,7 @@ class JobState:
         self.succeeded = self.succeeded or not failed
 
     def is_overdue(self, due_at: datetime | None, now: datetime, *, grace: timedelta, longest: timedelta) -> bool:
-        """Whether the job should have started by now (``grace`` after ``due_at``), or ended (``longest`` after it began)."""
+        """Whether the job should have started (``grace`` after ``due_at``) or ended (``longest`` after it began)."""
         if self.began_at is not None:
             return now - self.began_at > longest
         return due_at is None or now - due_at > grace

@@ -1,4 +1,4 @@
-"""``reconciler run``: runs the jobs on their schedule until it is stopped. Only a configuration error ends it otherwise."""
+"""``reconciler run``: runs the jobs on schedule until it is stopped. Only a configuration error ends it otherwise."""
 
 import time
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ class SchedulerLoop:
         return not stopping.is_alive()
 
     def _schedule_reruns(self) -> None:
-        """Called by this thread, not by the run itself: a stopping schedule holds its lock while it waits for the runs."""
+        """Called by this thread, not by the run: a stopping schedule holds its lock while it waits for the runs."""
         with suppress(Empty):
             while True:
                 self.schedule.make_up(*self.reruns.get_nowait())

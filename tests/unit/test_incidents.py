@@ -1,4 +1,4 @@
-"""What is evaluate_counts when: the truth table, and that a missed, late or doubled judgement says nothing twice or never."""
+"""Which alert is due when: the truth table, and that a missed, late or doubled evaluation repeats and skips none."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from reconciler.domain.alerting.alerts import AlertType, IncidentKey, Severity
 from reconciler.domain.alerting.incidents import (
-    NOTHING,
-    SENTRY,
-    TIMES_WORSE,
+    ESCALATION_FACTOR,
+    NO_GAPS,
+    SENTRY_ROUTE,
     Deadlines,
     GapCounts,
     Incident,
     alert_of,
     evaluate,
     evaluate_counts,
-    level_of,
     open_incident,
     routes_of,
+    severity_of,
 )
 from reconciler.domain.gaps import Cause, GapKind
 
@@ -38,10 +38,10 @@ SYSTEMIC = IncidentKey(kind=GapKind.SMS_MISSING, cause=Cause.NEVER_QUEUED)
 INDIVIDUAL = IncidentKey(kind=GapKind.SMS_MISSING, cause=Cause.UNUSABLE_DATA)
 
 
-def state(subject: IncidentKey = SYSTEMIC, **values: object) -> Incident:
-    """One that was opened at noon with an error, of which nothing else was evaluate_counts."""
+def state(key: IncidentKey = SYSTEMIC, **values: object) -> Incident:
+    """An incident that was opened at noon with an error alert, and has had no other alert."""
     usual = {
-        "id": "e", "subject": subject, "opened_at": NOON, "newest_at": NOON, "found": 1, "at_error": True,
+        "id": "e", "key": key, "opened_at": NOON, "newest_at": NOON, "found": 1, "at_error": True,
         "alerted_found": 1, "alerted_at": NOON,
     }  # fmt: skip
     return Incident(**usual | values)  # type: ignore[arg-type]
@@ -51,84 +51,86 @@ def there(number: int = 1, since: datetime = NOON, found: int = 0) -> GapCounts:
     return GapCounts(found=found, since=since, open=number, open_since=since)
 
 
-def mended(found: int, since: datetime) -> GapCounts:
+def repaired(found: int, since: datetime) -> GapCounts:
     return GapCounts(found=found, since=since)
 
 
-OPENED, WORSE, DEADLINE, REMINDER, PAGE, END = AlertType
+OPENED, ESCALATED, DEADLINE, REMINDER, PAGED, RESOLVED = AlertType
 DAY = 24 * HOUR
 TABLE: list[tuple[str, Incident, GapCounts, timedelta, tuple[AlertType, ...]]] = [
-    # what it is, what was evaluate_counts, what is there, how long after noon, what is due
+    # the case, the incident before, the gaps now, how long after noon, the alerts that are due
     ("nothing new", state(), there(), 30 * MINUTE, ()),
     ("open for its deadline", state(), there(), HOUR, (DEADLINE,)),
     ("just before it", state(), there(), HOUR - MINUTE, ()),
-    ("which was told", state(deadline_at=NOON + HOUR), there(), 2 * HOUR, ()),
-    ("one that came later is not as old", state(), there(since=NOON + 50 * MINUTE), 90 * MINUTE, ()),
-    ("one that was there for another cause is as old as this", state(), there(since=NOON - DAY), 30 * MINUTE, ()),
-    ("all mended again", state(), NOTHING, 30 * MINUTE, ()),
-    ("mended, for longer than its deadline", state(newest_at=NOON + 2 * HOUR), NOTHING, 150 * MINUTE, ()),
-    ("ten times as many", state(), there(10, found=9), 30 * MINUTE, (WORSE,)),
-    ("nine times", state(), there(9, found=8), 30 * MINUTE, ()),
-    ("ten times the last told", state(found=10, alerted_found=10), there(90, found=89), 30 * MINUTE, ()),
-    ("and that reached", state(found=10, alerted_found=10), there(90, found=90), 30 * MINUTE, (WORSE,)),
-    ("ten times as many, all mended", state(at_error=False), mended(9, NOON), 30 * MINUTE, (WORSE,)),
-    ("worse and its deadline: one says both", state(), there(10, found=9), HOUR, (DEADLINE,)),
-    ("a systemic cause for hours", state(deadline_at=NOON), there(), 4 * HOUR, (PAGE,)),
-    ("which was paged", state(deadline_at=NOON, paged_at=NOON), there(), 5 * HOUR, ()),
+    ("deadline already alerted", state(deadline_at=NOON + HOUR), there(), 2 * HOUR, ()),
+    ("a newer gap is younger", state(), there(since=NOON + 50 * MINUTE), 90 * MINUTE, ()),
+    ("a gap of another cause before is as old as the incident", state(), there(since=NOON - DAY), 30 * MINUTE, ()),
+    ("all repaired again", state(), NO_GAPS, 30 * MINUTE, ()),
+    ("repaired, for longer than its deadline", state(newest_at=NOON + 2 * HOUR), NO_GAPS, 150 * MINUTE, ()),
+    ("ten times as many", state(), there(10, found=9), 30 * MINUTE, (ESCALATED,)),
+    ("nine times as many", state(), there(9, found=8), 30 * MINUTE, ()),
+    ("nine times the last alerted", state(found=10, alerted_found=10), there(90, found=89), 30 * MINUTE, ()),
+    ("ten times the last alerted", state(found=10, alerted_found=10), there(90, found=90), 30 * MINUTE, (ESCALATED,)),
+    ("ten times as many, all repaired", state(at_error=False), repaired(9, NOON), 30 * MINUTE, (ESCALATED,)),
+    ("escalated and past its deadline: one alert", state(), there(10, found=9), HOUR, (DEADLINE,)),
+    ("a systemic cause for hours", state(deadline_at=NOON), there(), 4 * HOUR, (PAGED,)),
+    ("already paged", state(deadline_at=NOON, paged_at=NOON), there(), 5 * HOUR, ()),
     ("an individual cause for hours", state(INDIVIDUAL, deadline_at=NOON), there(), 5 * HOUR, ()),
-    ("nobody evaluate for hours", state(), there(), 5 * HOUR, (DEADLINE, PAGE)),
-    ("still there a day later", state(deadline_at=NOON, paged_at=NOON), there(), DAY, (REMINDER,)),
-    ("a day after something else", state(deadline_at=NOON, paged_at=NOON, alerted_at=NOON + HOUR), there(), DAY, ()),
-    ("a page says it too", state(deadline_at=NOON), there(), DAY, (PAGE,)),
-    ("warned of, and open just now", state(at_error=False, newest_at=NOON + DAY), there(since=NOON + DAY), DAY, ()),
-    ("quiet for a while", state(), NOTHING, HOUR, (END,)),
-    ("quiet, and then a new one", state(), there(since=NOON + 2 * HOUR, found=1), 2 * HOUR, (END,)),
-    ("one after a shorter while", state(), there(since=NOON + 59 * MINUTE, found=1), HOUR, ()),
-    ("open all the time, though nobody evaluate", state(), there(), 30 * MINUTE + DAY, (DEADLINE, PAGE)),
+    ("no evaluation for hours", state(), there(), 5 * HOUR, (DEADLINE, PAGED)),
+    ("still open a day later", state(deadline_at=NOON, paged_at=NOON), there(), DAY, (REMINDER,)),
+    ("not a day after the last alert", state(deadline_at=NOON, paged_at=NOON, alerted_at=NOON + HOUR), there(), DAY, ()),
+    ("a page replaces the reminder", state(deadline_at=NOON), there(), DAY, (PAGED,)),
+    ("had a warning, and open only now", state(at_error=False, newest_at=NOON + DAY), there(since=NOON + DAY), DAY, ()),
+    ("quiet for a while", state(), NO_GAPS, HOUR, (RESOLVED,)),
+    ("quiet, and then a new gap", state(), there(since=NOON + 2 * HOUR, found=1), 2 * HOUR, (RESOLVED,)),
+    ("a new gap after a shorter while", state(), there(since=NOON + 59 * MINUTE, found=1), HOUR, ()),
+    ("open all the time, without an evaluation", state(), there(), 30 * MINUTE + DAY, (DEADLINE, PAGED)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("before", "present", "later", "due"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
-def test_the_truth_table(before: Incident, present: GapCounts, later: timedelta, due: tuple[AlertType, ...]) -> None:
-    incident, now_due = evaluate(before, present, USUAL, NOON + later)
+@pytest.mark.parametrize(("before", "counts", "later", "due"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
+def test_the_truth_table(before: Incident, counts: GapCounts, later: timedelta, due: tuple[AlertType, ...]) -> None:
+    incident, now_due = evaluate(before, counts, USUAL, NOON + later)
 
     assert now_due == due
-    assert (incident.ended_at is not None) == (END in due)
+    assert (incident.ended_at is not None) == (RESOLVED in due)
 
 
 @pytest.mark.parametrize(
-    ("present", "level"), [(there(3, found=4), Severity.ERROR), (mended(4, NOON), Severity.WARNING)]
+    ("counts", "severity"), [(there(3, found=4), Severity.ERROR), (repaired(4, NOON), Severity.WARNING)]
 )
-def test_it_opens_with_a_warning_if_all_was_mended(present: GapCounts, level: Severity) -> None:
-    incident, due = evaluate_counts(open_incident("e", SYSTEMIC, present, NOON), present, USUAL, NOON)
+def test_it_opens_with_a_warning_if_all_was_repaired(counts: GapCounts, severity: Severity) -> None:
+    incident, due = evaluate_counts(open_incident("e", SYSTEMIC, counts, NOON), counts, USUAL, NOON)
 
-    assert (due, level_of(AlertType.OPENED, present), incident.found) == ((AlertType.OPENED,), level, 4)
-    assert incident.at_error == (level is Severity.ERROR)
+    assert (due, severity_of(AlertType.OPENED, counts), incident.found) == ((AlertType.OPENED,), severity, 4)
+    assert incident.at_error == (severity is Severity.ERROR)
 
 
-def test_who_is_told() -> None:
+def test_the_routes_of_each_alert_type() -> None:
     oncall = ["PAGER_URL", "CHAT_URL"]
-    ways = {what: routes_of(what, oncall, ["CHAT_URL", "GONE_URL"], resolves=False) for what in AlertType}
+    routes = {
+        alert_type: routes_of(alert_type, oncall, ["CHAT_URL", "GONE_URL"], resolves=False) for alert_type in AlertType
+    }
 
-    assert ways == dict.fromkeys(AlertType, frozenset({SENTRY})) | {
-        AlertType.PAGED: frozenset({SENTRY, *oncall}),
+    assert routes == dict.fromkeys(AlertType, frozenset({SENTRY_ROUTE})) | {
+        AlertType.PAGED: frozenset({SENTRY_ROUTE, *oncall}),
         AlertType.RESOLVED: frozenset({"CHAT_URL"}),
     }
-    assert routes_of(AlertType.RESOLVED, oncall, [], resolves=True) == {SENTRY}
+    assert routes_of(AlertType.RESOLVED, oncall, [], resolves=True) == {SENTRY_ROUTE}
 
 
 @dataclass(frozen=True)
-class Look:
-    """How long after the last one, and what is there."""
+class Scan:
+    """How long after the previous scan, and what it finds."""
 
     pause: timedelta
     found: int
     open: bool
 
 
-LOOKS = st.lists(
+SCANS = st.lists(
     st.builds(
-        Look,
+        Scan,
         pause=st.sampled_from([10 * MINUTE, 10 * MINUTE, 20 * MINUTE, 3 * HOUR, 26 * HOUR]),
         found=st.sampled_from([0, 0, 0, 1, 3, 40]),
         open=st.booleans(),
@@ -137,100 +139,94 @@ LOOKS = st.lists(
 )
 
 
-def life(
-    subject: IncidentKey, looks: list[Look], *, twice: bool
-) -> list[tuple[datetime, AlertType, Incident, GapCounts]]:
-    """Everything that is evaluate_counts, when, and of which state; ``twice``: each judgement by two processes."""
-    now, told = NOON, []
+def life(key: IncidentKey, scans: list[Scan], *, twice: bool) -> list[tuple[datetime, AlertType, Incident, GapCounts]]:
+    """Every alert: when, which type, the incident and the counts. ``twice``: two processes evaluate each scan."""
+    now, alerts = NOON, []
     incident: Incident | None = None
     open_since: datetime | None = None
-    for look in looks:
-        now += look.pause
-        open_since = (open_since or now) if look.open else None
-        found = look.found or int(look.open and open_since == now)
+    for scan in scans:
+        now += scan.pause
+        open_since = (open_since or now) if scan.open else None
+        found = scan.found or int(scan.open and open_since == now)
         since = open_since or (now if found else None)
-        present = GapCounts(found=found, since=since, open=int(look.open), open_since=open_since)
+        counts = GapCounts(found=found, since=since, open=int(scan.open), open_since=open_since)
         for number in range(2 if twice else 1):
-            if number:  # the other has noted what is new
-                there_still = look.open
-                present = GapCounts(
-                    since=open_since if there_still else None, open=int(look.open), open_since=open_since
-                )
+            if number:  # the first process has noted the new gaps
+                still_open = scan.open
+                counts = GapCounts(since=open_since if still_open else None, open=int(scan.open), open_since=open_since)
             if incident is not None:
-                incident, due = evaluate(incident, present, USUAL, now)
-                told += [(now, what, incident, present) for what in due]
+                incident, due = evaluate(incident, counts, USUAL, now)
+                alerts += [(now, alert_type, incident, counts) for alert_type in due]
                 if incident.ended_at:
                     incident = None
-            if incident is None and (present.found or present.open):
-                incident, due = evaluate_counts(
-                    open_incident(str(len(told)), subject, present, now), present, USUAL, now
-                )
-                told += [(now, what, incident, present) for what in due]
-    return told
+            if incident is None and (counts.found or counts.open):
+                incident, due = evaluate_counts(open_incident(str(len(alerts)), key, counts, now), counts, USUAL, now)
+                alerts += [(now, alert_type, incident, counts) for alert_type in due]
+    return alerts
 
 
-SUBJECTS = st.sampled_from([SYSTEMIC, INDIVIDUAL])
+KEYS = st.sampled_from([SYSTEMIC, INDIVIDUAL])
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_a_doubled_judgement_says_nothing_twice(subject: IncidentKey, looks: list[Look]) -> None:
-    once = [(at, what) for at, what, _, _ in life(subject, looks, twice=False)]
+@given(key=KEYS, scans=SCANS)
+def test_a_doubled_evaluation_repeats_no_alert(key: IncidentKey, scans: list[Scan]) -> None:
+    once = [(at, alert_type) for at, alert_type, _, _ in life(key, scans, twice=False)]
 
-    assert [(at, what) for at, what, _, _ in life(subject, looks, twice=True)] == once
+    assert [(at, alert_type) for at, alert_type, _, _ in life(key, scans, twice=True)] == once
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_every_episode_is_opened_once_and_ends_once_and_what_comes_once_comes_once(
-    subject: IncidentKey, looks: list[Look]
+@given(key=KEYS, scans=SCANS)
+def test_every_incident_opens_once_and_is_resolved_once_with_one_deadline_and_one_page(
+    key: IncidentKey, scans: list[Scan]
 ) -> None:
-    told = life(subject, looks, twice=False)
-    by_episode: dict[str, list[AlertType]] = {}
-    for _, what, incident, _ in told:
-        by_episode.setdefault(incident.id, []).append(what)
-    for number, whats in enumerate(by_episode.values()):
-        counts = Counter(whats)
-        assert (whats[0], counts[AlertType.OPENED]) == (AlertType.OPENED, 1)
+    alerts = life(key, scans, twice=False)
+    by_incident: dict[str, list[AlertType]] = {}
+    for _, alert_type, incident, _ in alerts:
+        by_incident.setdefault(incident.id, []).append(alert_type)
+    for number, types in enumerate(by_incident.values()):
+        counts = Counter(types)
+        assert (types[0], counts[AlertType.OPENED]) == (AlertType.OPENED, 1)
         assert counts[AlertType.DEADLINE] <= 1
-        assert counts[AlertType.PAGED] <= (1 if subject is SYSTEMIC else 0)
-        assert (AlertType.RESOLVED in whats) == (whats[-1] is AlertType.RESOLVED)
-        assert AlertType.RESOLVED in whats or number == len(by_episode) - 1, (
-            "the next begins only when this one is over"
+        assert counts[AlertType.PAGED] <= (1 if key is SYSTEMIC else 0)
+        assert (AlertType.RESOLVED in types) == (types[-1] is AlertType.RESOLVED)
+        assert AlertType.RESOLVED in types or number == len(by_incident) - 1, (
+            "the next opens only after this one is resolved"
         )
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_what_is_open_too_long_is_said_at_the_next_look(subject: IncidentKey, looks: list[Look]) -> None:
-    """However late that look is."""
+@given(key=KEYS, scans=SCANS)
+def test_what_is_open_too_long_is_alerted_at_the_next_scan(key: IncidentKey, scans: list[Scan]) -> None:
+    """However late that scan is."""
     incident: Incident | None = None
     now = NOON
-    for look in looks:
-        now += look.pause
-        present = there(since=NOON, found=look.found)
+    for scan in scans:
+        now += scan.pause
+        counts = there(since=NOON, found=scan.found)
         if incident is None:
-            incident, _ = evaluate_counts(open_incident("e", subject, present, now), present, USUAL, now)
+            incident, _ = evaluate_counts(open_incident("e", key, counts, now), counts, USUAL, now)
             opened = now
             continue
-        incident, _ = evaluate(incident, present, USUAL, now)
+        incident, _ = evaluate(incident, counts, USUAL, now)
         assert (incident.deadline_at is not None) == (now - opened >= USUAL.deadline)
-        assert (incident.paged_at is not None) == (now - opened >= USUAL.page_after and subject is SYSTEMIC)
+        assert (incident.paged_at is not None) == (now - opened >= USUAL.page_after and key is SYSTEMIC)
         assert incident.alerted_at is not None
         assert now - incident.alerted_at < USUAL.remind_every
-        assert incident.found < TIMES_WORSE * incident.alerted_found
+        assert incident.found < ESCALATION_FACTOR * incident.alerted_found
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_reminders_are_as_far_apart_as_they_shall_be(subject: IncidentKey, looks: list[Look]) -> None:
+@given(key=KEYS, scans=SCANS)
+def test_reminders_are_at_least_remind_every_apart(key: IncidentKey, scans: list[Scan]) -> None:
     last: datetime | None = None
-    for at, what, _, present in life(subject, looks, twice=False):
-        if what is AlertType.REMINDER:
+    for at, alert_type, _, counts in life(key, scans, twice=False):
+        if alert_type is AlertType.REMINDER:
             assert last is not None
             assert at - last >= USUAL.remind_every
-            assert present.open
+            assert counts.open
         last = at
 
 
-def test_a_report_of_an_end_has_nothing_of_what_was_there() -> None:
-    one = alert_of(AlertType.RESOLVED, state(found=13), "f" * 32, NOTHING, repaired=12)
+def test_a_resolved_alert_carries_no_gaps() -> None:
+    one = alert_of(AlertType.RESOLVED, state(found=13), "f" * 32, NO_GAPS, repaired=12)
 
-    assert (one.level, one.found, one.repaired, one.open, one.references) == (Severity.INFO, 13, 12, 0, ())
-    assert one.title == "sms.missing / never_queued, over: 13 found, 12 repaired"
+    assert (one.severity, one.found, one.repaired, one.open, one.references) == (Severity.INFO, 13, 12, 0, ())
+    assert one.title == "sms.missing / never_queued, resolved: 13 found, 12 repaired"

@@ -1,4 +1,4 @@
-"""The messages we send: alerts about an incident (``incidents`` decides which are due), and check-ins of the service."""
+"""The messages we send: alerts about incidents (``incidents`` decides which are due), and check-ins of the service."""
 
 import re
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class GapGroup:
     references: tuple[str, ...]
     """Short booking references of some of the gaps, oldest first; for an integration, the effects it blocks."""
     code: str
-    """Why the oldest gap is open: a refusal, a hold, a provider's or the database's code; '' if nothing kept it open."""
+    """Why the oldest gap is open: a refusal, a hold, a provider's or the database's code; '' if it has no reason."""
     seen: str = ""
     remedy: str = ""
     sql: str = ""
@@ -138,7 +138,7 @@ class CheckIn:
 
 
 REMEDIES: dict[Cause, str] = {
-    Cause.NEVER_QUEUED: "the application queued no text for these bookings: check its errors at the time they were made",
+    Cause.NEVER_QUEUED: "the application queued no text for these bookings: check its errors at the time of booking",
     Cause.NEVER_CREATED: "the application made no calendar event for these bookings: check its errors, its calendar "
     "variables and permissions",
     Cause.APP_FAILED: "the application tried and failed: its queue rows say why",

@@ -21,7 +21,7 @@ class IssueResolver:
     timeout: timedelta = timedelta(seconds=10)
 
     def resolve(self, event: str) -> bool:
-        """Whether the issue of this event is resolved or no longer exists: Sentry deletes events after its retention."""
+        """Whether the issue of this event is resolved or no longer exists: Sentry deletes old events."""
         found = self._call("GET", f"eventids/{event}/")
         if found is None:
             return False

@@ -1,4 +1,4 @@
-"""Sentry: each alert is one event, judged by the HTTP answer. The SDK builds the event and captures nothing by itself."""
+"""Sentry: each alert is one event, judged by the HTTP answer. The SDK only builds it, and captures nothing itself."""
 
 import threading
 import uuid
@@ -77,7 +77,7 @@ class SentryNotifier:
             return "" if transport.delivery_status() is DeliveryStatus.ACCEPTED else transport.error_code()
 
     def _resolve(self, alert: Alert) -> DeliveryStatus:
-        """Resolve the incident's issues; sends no event. A failure is *refused*, so that it does not hold up other alerts."""
+        """Resolve the incident's issues. Sends no event. A failure is *refused*: it must not hold up others."""
         resolved = [self.issues.resolve(event) for event in alert.events] if self.issues else []
         return DeliveryStatus.ACCEPTED if all(resolved) else DeliveryStatus.REFUSED
 
@@ -127,9 +127,7 @@ def _event(alert: Alert) -> dict[str, Any]:
         "remedy": alert.remedy,
     }
     context |= {
-        name: value
-        for name, value in (("seen", alert.seen), ("sql", alert.sql), ("command", alert.command))
-        if value
+        name: value for name, value in (("seen", alert.seen), ("sql", alert.sql), ("command", alert.command)) if value
     }
     kind_and_cause = [alert.kind.value, alert.cause.value]
     tags = {

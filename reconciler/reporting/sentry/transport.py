@@ -47,7 +47,7 @@ class SyncTransport(Transport):
         return self._delivery_status
 
     def error_code(self) -> str:
-        """Why the last envelope was not accepted, as a code: the exception's type, ``http:STATUS`` or ``rate_limited``."""
+        """Why the last envelope was not accepted, as a code: an exception's type, ``http:STATUS``, ``rate_limited``."""
         return self._error_code
 
     def capture_envelope(self, envelope: Envelope) -> None:
@@ -101,7 +101,9 @@ class SyncTransport(Transport):
                     self._quiet_until[category] = time.monotonic() + int(seconds)
         if answer.status_code == 429 and not header:
             after = answer.headers.get("Retry-After", "")
-            self._quiet_until[_ALL_CATEGORIES] = time.monotonic() + (int(after) if after.isdecimal() else _DEFAULT_LIMIT)
+            self._quiet_until[_ALL_CATEGORIES] = time.monotonic() + (
+                int(after) if after.isdecimal() else _DEFAULT_LIMIT
+            )
 
 
 def _is_from_sentry(answer: requests.Response) -> bool:

@@ -43,8 +43,8 @@ _REPAIRED = text("""
       AND closed_by = 'repaired' AND noted_at >= :opened_at
 """)
 _ONGOING = text("""
-    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found, alerted_at, deadline_at,
-           paged_at
+    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found, alerted_at,
+           deadline_at, paged_at
     FROM reconciler.incident WHERE scope = :scope AND ended_at IS NULL ORDER BY opened_at, kind, cause, key
 """)
 _ADD = text("""
@@ -55,8 +55,8 @@ _ADD = text("""
 """)
 _SAVE = text("""
     UPDATE reconciler.incident
-    SET newest_at = :newest_at, found = :found, at_error = :at_error, alerted_found = :alerted_found, alerted_at = :alerted_at,
-        deadline_at = :deadline_at, paged_at = :paged_at, ended_at = :ended_at
+    SET newest_at = :newest_at, found = :found, at_error = :at_error, alerted_found = :alerted_found,
+        alerted_at = :alerted_at, deadline_at = :deadline_at, paged_at = :paged_at, ended_at = :ended_at
     WHERE id = CAST(:id AS uuid)
 """)
 
@@ -95,7 +95,8 @@ class PostgresIncidents:
 
 _KEY_COLUMNS = ("kind", "cause", "key")
 _STATE_COLUMNS = (
-    "id", "opened_at", "newest_at", "found", "at_error", "alerted_found", "alerted_at", "deadline_at", "paged_at", "ended_at",
+    "id", "opened_at", "newest_at", "found", "at_error", "alerted_found", "alerted_at", "deadline_at", "paged_at",
+    "ended_at",
 )  # fmt: skip
 
 

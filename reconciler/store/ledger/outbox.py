@@ -52,8 +52,9 @@ _CLAIM = text(f"""
                   AND event <> ALL(CAST(:besides AS uuid[]))
                   AND (alert_type <> '{AlertType.RESOLVED}' OR NOT EXISTS (
                       SELECT FROM reconciler.outbox AS earlier
-                      WHERE earlier.scope = claimed.scope AND earlier.route = claimed.route AND earlier.delivered_at IS NULL
-                        AND earlier.incident = claimed.incident AND earlier.alert_type <> '{AlertType.RESOLVED}'))
+                      WHERE earlier.scope = claimed.scope AND earlier.route = claimed.route
+                        AND earlier.delivered_at IS NULL AND earlier.incident = claimed.incident
+                        AND earlier.alert_type <> '{AlertType.RESOLVED}'))
                 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING replace(event::text, '-', '') AS event, incident::text AS incident, alert
 """)
@@ -95,7 +96,13 @@ class PostgresOutbox:
         return list(self.connection.scalars(_ISSUE_EVENTS, values))
 
     def enqueue_fallback(self, routes: Collection[str], before: datetime, now: datetime) -> None:
-        values = {"scope": self.scope, "routes": sorted(routes), "before": before, "after": now - FALLBACK_MAX_AGE, "now": now}
+        values = {
+            "scope": self.scope,
+            "routes": sorted(routes),
+            "before": before,
+            "after": now - FALLBACK_MAX_AGE,
+            "now": now,
+        }
         self.connection.execute(_ENQUEUE_FALLBACK, values)
 
     def claim(self, route: str, lease: timedelta, besides: Collection[str]) -> Alert | None:
