@@ -78,7 +78,7 @@ TABLE: list[tuple[str, Incident, GapCounts, timedelta, tuple[AlertType, ...]]] =
     ("an individual cause for hours", state(INDIVIDUAL, deadline_at=NOON), there(), 5 * HOUR, ()),
     ("no evaluation for hours", state(), there(), 5 * HOUR, (DEADLINE, PAGED)),
     ("still open a day later", state(deadline_at=NOON, paged_at=NOON), there(), DAY, (REMINDER,)),
-    ("not a day after the last alert", state(deadline_at=NOON, paged_at=NOON, alerted_at=NOON + HOUR), there(), DAY, ()),
+    ("under a day after an alert", state(deadline_at=NOON, paged_at=NOON, alerted_at=NOON + HOUR), there(), DAY, ()),
     ("a page replaces the reminder", state(deadline_at=NOON), there(), DAY, (PAGED,)),
     ("had a warning, and open only now", state(at_error=False, newest_at=NOON + DAY), there(since=NOON + DAY), DAY, ()),
     ("quiet for a while", state(), NO_GAPS, HOUR, (RESOLVED,)),
