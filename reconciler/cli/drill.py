@@ -44,7 +44,7 @@ def _late(settings: Settings) -> str:
     except ReconcilerError:
         return ""  # the next link says so
     return "; ".join(
-        f"{one.job} finished last {ago(now - one.finished_at)} ago, wanted {one.wanted}"
+        f"{one.job} finished last {ago(now - one.finished_at)} ago, wanted {one.schedule}"
         for one in late(settings.file, finished, now)
         if one.finished_at
     )

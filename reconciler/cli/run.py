@@ -78,7 +78,7 @@ def _tell(error: ConfigurationError) -> None:
             id=uuid.uuid5(uuid.NAMESPACE_OID, f"{datetime.now(UTC).date()} {error}").hex,
             kind=GapKind.INTEGRATION_SCHEDULER,
             cause=Cause.BLOCKED,
-            level=Severity.ERROR,
+            severity=Severity.ERROR,
             found=len(error.mistakes),
             repaired=0,
             oldest_at=datetime.now(UTC),

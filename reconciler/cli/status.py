@@ -46,7 +46,7 @@ def _tell_late(settings: Settings, database: Database) -> Exit:
     found = late(settings.file, finished, now)
     for one in found:
         last = f"finished last {ago(now - one.finished_at)} ago" if one.finished_at else "has never finished"
-        click.echo(f"late: {one.job} {last}, wanted {one.wanted}")
+        click.echo(f"late: {one.job} {last}, wanted {one.schedule}")
     return Exit.WORK_LEFT if found else Exit.AS_DESIRED
 
 

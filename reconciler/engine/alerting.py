@@ -1,7 +1,7 @@
-"""The last step of a pass: incidents are evaluate, what is due is written down, and what is written is told.
+"""The last step of a pass: note new gaps, evaluate the incidents, enqueue the alerts that are due, deliver them.
 
-Every pass judges all incidents that go on, also those of kinds it did not look at: a deadline comes although its own
-job is late, or off.
+Every pass evaluates all ongoing incidents, also those of kinds it did not scan, so that a deadline is kept even if the
+job of that kind is late or off.
 """
 
 import uuid
@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, GapGroup, IncidentKey
 from reconciler.domain.alerting.incidents import (
-    NOTHING,
-    SENTRY,
+    NO_GAPS,
+    SENTRY_ROUTE,
     GapCounts,
     Incident,
     alert_of,
@@ -28,136 +28,136 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import Services, Transaction
 
-TELLING = timedelta(minutes=2)
-"""How long one process may take to tell what it has claimed; after that another may."""
+DELIVERY_LEASE = timedelta(minutes=2)
+"""How long a process may take to deliver an alert it has claimed; after that another process may claim it."""
 
 
 def send_alerts(results: Sequence[PassResult], services: Services) -> None:
-    """Write down what is due by now, and tell what nobody was told yet.
+    """Enqueue the alerts that are due by now, and deliver everything in the outbox.
 
-    A found gap is told even if it was mended at once: the application's own path is broken.
+    A gap is alerted even if it was repaired at once: the application's own path is broken.
     """
     acted = [result for result in results if result.began_at is not None]
     if not acted:
         return
-    # Whatever is in the way of judging is not in the way of what was written before.
-    # Nothing is lost either way: a gap says by itself whether it was noted, and the next pass judges again.
+    # A failed evaluation must not keep alerts from being delivered that were enqueued before. Nothing is lost either
+    # way: each gap records whether it was noted, and the next pass evaluates again.
     with suppress(DatabaseUnreachable):
-        for one in _judge({kind for result in acted for kind in _kinds_of(result)}, services):
-            services.announce(one)
+        for alert in _evaluate_incidents({kind for result in acted for kind in _kinds_to_note(result)}, services):
+            services.announce(alert)
     with suppress(DatabaseUnreachable):
         deliver_alerts(services)
 
 
-def _kinds_of(result: PassResult) -> set[GapKind]:
-    """Its own, and every integration's. A gap of another kind may be mended yet by the pass that found it."""
+def _kinds_to_note(result: PassResult) -> set[GapKind]:
+    """The kinds of this pass and every integration. A gap of another kind may still be repaired by its own pass."""
     own = {result.kind, *CLOSES_WITH.get(result.kind, ())} if result.kind else set()
     return own | {kind for kind in GapKind if kind.is_integration}
 
 
-def _judge(noting: Collection[GapKind], services: Services) -> Sequence[Alert]:
-    """What was written to be told."""
+def _evaluate_incidents(kinds_to_note: Collection[GapKind], services: Services) -> Sequence[Alert]:
+    """The alerts that were enqueued."""
     now = services.clock.now()
     with services.store.writing() as tx:
-        tx.incidents.alone()
+        tx.incidents.lock()
         groups: dict[IncidentKey, list[GapGroup]] = defaultdict(list)
-        noted = tx.incidents.note(noting, now)
-        for group in (*tx.incidents.open(), *noted):  # what is open tells more than what is mended
-            groups[group.subject].append(group)
-        new = {group.subject: group.found for group in noted}
-        judgement = _Judgement(tx, services, now)
-        for incident in tx.incidents.going_on():
-            there = groups.pop(incident.subject, [])
-            if judgement.goes_on(incident, there, _present(there, new.get(incident.subject, 0))):
-                continue
-            groups[incident.subject] = there
-        for subject, there in groups.items():
-            if there:
-                judgement.begins(subject, there, _present(there, new.get(subject, 0)))
-    return judgement.written
+        noted = tx.incidents.note_new_gaps(kinds_to_note, now)
+        for group in (*tx.incidents.open_gaps(), *noted):  # open gaps first: they say more than repaired ones
+            groups[group.key].append(group)
+        newly_found = {group.key: group.found for group in noted}
+        evaluation = _Evaluation(tx, services, now)
+        for incident in tx.incidents.ongoing():
+            present = groups.pop(incident.key, [])
+            counts = _counts(present, newly_found.get(incident.key, 0))
+            if not evaluation.update_incident(incident, present, counts):
+                groups[incident.key] = present
+        for key, present in groups.items():
+            if present:
+                evaluation.open_incident(key, present, _counts(present, newly_found.get(key, 0)))
+    return evaluation.enqueued
 
 
-def _present(groups: Sequence[GapGroup], found: int) -> GapCounts:
-    open_ones = [group for group in groups if group.open]
+def _counts(groups: Sequence[GapGroup], found: int) -> GapCounts:
+    with_open = [group for group in groups if group.open]
     return GapCounts(
         found=found,
         since=min((group.since for group in groups), default=None),
-        # The first group is of all that is open, where anything is; one of what is noted just now is among it.
-        open=open_ones[0].open if open_ones else 0,
-        open_since=open_ones[0].since if open_ones else None,
+        # If any gap is open, the first group holds all open ones, including those of the newly noted group.
+        open=with_open[0].open if with_open else 0,
+        open_since=with_open[0].since if with_open else None,
     )
 
 
 @dataclass(slots=True)
-class _Judgement:
-    """One look at all incidents, in one transaction."""
+class _Evaluation:
+    """One evaluation of all incidents, in one transaction."""
 
     tx: Transaction
     services: Services
     now: datetime
-    written: list[Alert] = field(default_factory=list)
+    enqueued: list[Alert] = field(default_factory=list)
 
-    def begins(self, subject: IncidentKey, groups: Sequence[GapGroup], present: GapCounts) -> None:
-        fresh = open_incident(str(uuid.uuid4()), subject, present, self.now)
-        incident, due = evaluate_counts(fresh, present, self.services.deadlines, self.now)
-        self.tx.incidents.begin(incident)
-        self._write(incident, due, groups, present)
+    def open_incident(self, key: IncidentKey, groups: Sequence[GapGroup], counts: GapCounts) -> None:
+        opened = open_incident(str(uuid.uuid4()), key, counts, self.now)
+        incident, due = evaluate_counts(opened, counts, self.services.deadlines, self.now)
+        self.tx.incidents.add(incident)
+        self._enqueue(incident, due, groups, counts)
 
-    def goes_on(self, before: Incident, groups: Sequence[GapGroup], present: GapCounts) -> bool:
-        """Whether what is there belongs to it; if not, it is at its end."""
-        incident, due = evaluate(before, present, self.services.deadlines, self.now)
+    def update_incident(self, before: Incident, groups: Sequence[GapGroup], counts: GapCounts) -> bool:
+        """Whether these gaps belong to the incident. ``False``: it is resolved, and they open a new one."""
+        incident, due = evaluate(before, counts, self.services.deadlines, self.now)
         if incident != before:
             self.tx.incidents.save(incident)
         if incident.ended_at is None:
-            self._write(incident, due, groups, present)
+            self._enqueue(incident, due, groups, counts)
             return True
-        self._write(incident, due, [], NOTHING)
+        self._enqueue(incident, due, [], NO_GAPS)
         return False
 
-    def _write(
-        self, incident: Incident, due: Sequence[AlertType], groups: Sequence[GapGroup], present: GapCounts
+    def _enqueue(
+        self, incident: Incident, due: Sequence[AlertType], groups: Sequence[GapGroup], counts: GapCounts
     ) -> None:
-        repaired = self.tx.incidents.repaired(incident) if due else 0
-        for what in due:
-            events = self.tx.outbox.events(incident) if what is AlertType.RESOLVED else ()
-            one = alert_of(what, incident, uuid.uuid4().hex, present, groups, repaired, events)
-            self.tx.outbox.put(one, self._routes(one), self.now)
-            self.written.append(one)
+        repaired = self.tx.incidents.repaired_count(incident) if due else 0
+        for alert_type in due:
+            events = self.tx.outbox.issue_events(incident) if alert_type is AlertType.RESOLVED else ()
+            alert = alert_of(alert_type, incident, uuid.uuid4().hex, counts, groups, repaired, events)
+            self.tx.outbox.enqueue(alert, self._routes(alert), self.now)
+            self.enqueued.append(alert)
 
-    def _routes(self, one: Alert) -> Collection[str]:
+    def _routes(self, alert: Alert) -> Collection[str]:
         oncall = [route.name for route in self.services.oncall]
-        heard = self.tx.outbox.heard(one.incident) if one.what is AlertType.RESOLVED else ()
+        reached = self.tx.outbox.routes_reached(alert.incident) if alert.alert_type is AlertType.RESOLVED else ()
         resolves = self.services.notifier is not None and self.services.notifier.resolves
-        return routes_of(one.what, oncall, heard, resolves=resolves)
+        return routes_of(alert.alert_type, oncall, reached, resolves=resolves)
 
 
 def deliver_alerts(services: Services) -> None:
-    """Tell what is untold, each route by itself. What it does not take stays, for the next pass of anybody."""
+    """Deliver the outbox, each route on its own. What a route does not take stays for the next pass of any process."""
     if services.notifier is not None:
-        _deliver(SENTRY, services.notifier.send, services, patience=1)
+        _deliver(SENTRY_ROUTE, services.notifier.send, services, most_failures=1)
     if services.oncall:
         now = services.clock.now()
         with services.store.writing() as tx:
             names = [route.name for route in services.oncall]
-            tx.outbox.fall_back(names, now - services.deadlines.fallback_after, now)
+            tx.outbox.enqueue_fallback(names, now - services.deadlines.fallback_after, now)
     for route in services.oncall:
-        _deliver(route.name, route.send, services, patience=2)
+        _deliver(route.name, route.send, services, most_failures=2)
 
 
-def _deliver(route: str, tell: Callable[[Alert], DeliveryStatus], services: Services, *, patience: int) -> None:
-    """``patience``: after so many failures in a row the route is away; one alone may be about that report."""
+def _deliver(route: str, send: Callable[[Alert], DeliveryStatus], services: Services, *, most_failures: int) -> None:
+    """``most_failures``: stop after this many in a row, the route is down. A single one may be about that alert."""
     tried: list[str] = []
     failed = 0
-    while failed < patience and not services.stopping():
+    while failed < most_failures and not services.stopping():
         with services.store.writing() as tx:
-            one = tx.outbox.claim(route, TELLING, tried)
-        if one is None:
+            alert = tx.outbox.claim(route, DELIVERY_LEASE, tried)
+        if alert is None:
             return
-        tried.append(one.id)
-        told = tell(one)
-        failed = failed + 1 if told is DeliveryStatus.UNREACHABLE else 0
+        tried.append(alert.id)
+        delivery = send(alert)
+        failed = failed + 1 if delivery is DeliveryStatus.UNREACHABLE else 0
         with services.store.writing() as tx:
-            if told is DeliveryStatus.ACCEPTED:
-                tx.outbox.told(one, route, services.clock.now())
+            if delivery is DeliveryStatus.ACCEPTED:
+                tx.outbox.mark_delivered(alert, route, services.clock.now())
             else:
-                tx.outbox.kept(one, route)
+                tx.outbox.release(alert, route)

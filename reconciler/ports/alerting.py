@@ -1,4 +1,4 @@
-"""What our ledger knows of incidents, and what is written to be told. Of our own scope only."""
+"""What our ledger stores of incidents and of alerts to be delivered. Everything is limited to our own scope."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -10,57 +10,59 @@ from reconciler.domain.gaps import GapKind
 
 
 class Incidents(Protocol):
-    """Gaps by subject, and the incidents they belong to."""
+    """Gaps grouped by incident key, and the incidents they belong to."""
 
-    def alone(self) -> None:
-        """From here to the end of the transaction nobody else judges our incidents."""
+    def lock(self) -> None:
+        """Until the transaction ends, no other process evaluates the incidents of our scope."""
         ...
 
-    def note(self, kinds: Collection[GapKind], now: datetime) -> Sequence[GapGroup]:
-        """Gaps of these kinds, open or repaired, that nobody had noted until this call."""
+    def note_new_gaps(self, kinds: Collection[GapKind], now: datetime) -> Sequence[GapGroup]:
+        """Mark the gaps of these kinds, open or repaired, that were not noted before; return them."""
         ...
 
-    def open(self) -> Sequence[GapGroup]:
-        """Open gaps of every kind that were noted: the others belong to a pass that is not over."""
+    def open_gaps(self) -> Sequence[GapGroup]:
+        """Noted open gaps of every kind. One that is not noted belongs to a pass that is still running."""
         ...
 
-    def going_on(self) -> Sequence[Incident]: ...
+    def ongoing(self) -> Sequence[Incident]:
+        """Incidents that are not resolved, oldest first."""
+        ...
 
-    def begin(self, incident: Incident) -> None: ...
+    def add(self, incident: Incident) -> None: ...
 
     def save(self, incident: Incident) -> None: ...
 
-    def repaired(self, incident: Incident) -> int:
-        """How many of its gaps were."""
+    def repaired_count(self, incident: Incident) -> int:
+        """How many of the incident's gaps we repaired."""
         ...
 
 
 class Outbox(Protocol):
-    """A report is written here for each route before it is sent, under its event id."""
+    """An alert is written here once per route, under its event id, before it is sent."""
 
-    def put(self, report: Alert, routes: Collection[str], now: datetime) -> None: ...
+    def enqueue(self, alert: Alert, routes: Collection[str], now: datetime) -> None: ...
 
-    def heard(self, incident: str) -> frozenset[str]:
-        """The routes that this incident was told to, or will be."""
+    def routes_reached(self, incident: str) -> frozenset[str]:
+        """The routes for which any alert of this incident was enqueued, delivered or not."""
         ...
 
-    def events(self, incident: Incident) -> Sequence[str]:
-        """One event of each issue that ends with this incident: no other that goes on shares it."""
+    def issue_events(self, incident: Incident) -> Sequence[str]:
+        """One event id of each Sentry issue to resolve with this incident: no other ongoing incident shares it."""
         ...
 
-    def fall_back(self, routes: Collection[str], before: datetime, now: datetime) -> None:
-        """What needs somebody, and Sentry has not taken since it was written before then, goes to these routes too."""
+    def enqueue_fallback(self, routes: Collection[str], before: datetime, now: datetime) -> None:
+        """Enqueue for these routes the error alerts that were written before ``before`` and Sentry has not taken."""
         ...
 
     def claim(self, route: str, lease: timedelta, besides: Collection[str]) -> Alert | None:
-        """The oldest report that this route was not told, ``besides`` these ids; nobody else gets it meanwhile.
+        """The oldest undelivered alert of this route, except the ids ``besides``; no other process gets it meanwhile.
 
-        The end of an incident comes after all the rest of it.
+        The *resolved* alert of an incident comes after all its others.
         """
         ...
 
-    def told(self, report: Alert, route: str, now: datetime) -> None: ...
+    def mark_delivered(self, alert: Alert, route: str, now: datetime) -> None: ...
 
-    def kept(self, report: Alert, route: str) -> None:
-        """It was not accepted: give the claim back, it is to be told later."""
+    def release(self, alert: Alert, route: str) -> None:
+        """Give the claim back: the alert was not accepted and is to be sent later."""
         ...

@@ -1,4 +1,4 @@
-"""Who tells people: what is sent is judged by the answer, never by having been handed over."""
+"""Where alerts are sent. Delivery is judged by the receiver's answer, never by having handed the alert over."""
 
 from typing import Protocol
 
@@ -7,41 +7,41 @@ from reconciler.domain.drill import DrillAlert
 
 
 class Notifier(Protocol):
-    """May be used by several threads."""
+    """The main receiver of alerts (Sentry). May be used by several threads."""
 
     @property
     def resolves(self) -> bool:
-        """Whether it wants to be told of ends: it resolves their issues."""
+        """Whether *resolved* alerts are to be sent too: the notifier resolves the incident's issues with them."""
         ...
 
-    def send(self, report: Alert) -> DeliveryStatus:
-        """What became of it. The same report again is the same event. Never raises for a dead sink."""
+    def send(self, alert: Alert) -> DeliveryStatus:
+        """The receiver's answer. Sending the same alert again creates no second event. Never raises for a dead sink."""
         ...
 
-    def send_test_event(self, report: DrillAlert) -> DeliveryStatus:
-        """Tell that a fire drill goes on: one event that nobody can mistake for a real one. Never raises either."""
+    def send_test_event(self, alert: DrillAlert) -> DeliveryStatus:
+        """Send the one event of a fire drill, unmistakably marked as a drill. Never raises for a dead sink."""
         ...
 
     def check(self) -> str:
-        """Why a report would not be taken, as a code; '' if it would. Nobody is told anything by it."""
+        """Why an alert would be rejected, as a code; '' if it would be accepted. Notifies no one."""
         ...
 
     def check_in(self, check_in: CheckIn) -> bool:
-        """Say that the service is alive, and how it is. Whether it was accepted."""
+        """Send a check-in of the service. Whether it was accepted."""
         ...
 
 
 class Route(Protocol):
-    """Somebody on call. May be used by several threads."""
+    """One on-call destination. May be used by several threads."""
 
     @property
     def name(self) -> str:
-        """The variable that holds it: what may be shown of it."""
+        """The variable that holds its URL. The URL itself is a secret and never shown."""
         ...
 
-    def send(self, report: Alert) -> DeliveryStatus:
-        """What became of it; it is told *accepted* or *unreachable*. Never raises for a dead route.
+    def send(self, alert: Alert) -> DeliveryStatus:
+        """*accepted* or *unreachable*. Never raises for a dead route.
 
-        One incident is one alarm where the route knows such a thing: its end closes it.
+        Where the route supports it, all alerts of one incident are one alarm there, and *resolved* closes it.
         """
         ...

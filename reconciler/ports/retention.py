@@ -15,8 +15,8 @@ class Prunable(StrEnum):
 
     RUNS = "runs"
     GAPS = "gaps"
-    EPISODES = "incidents"
-    REPORTS = "reports"
+    INCIDENTS = "incidents"
+    ALERTS = "alerts"
 
 
 Cursor = tuple[datetime, IntentId]

@@ -1,5 +1,5 @@
-"""Telling people: Sentry, and the log.
+"""Where alerts go: Sentry, on-call routes, heartbeats, and the log.
 
-Belongs here: how a report becomes an event, whether it was accepted, what may not leave the machine. Does not belong
-here: when something is told and what (``engine.telling``, ``domain.reports``).
+Belongs here: how an alert becomes a message, whether it was accepted, what may not leave the machine. Does not belong
+here: which alert is due and when (``engine.alerting``, ``domain.alerting``).
 """

@@ -1,6 +1,6 @@
 """The log: constant event names and fields, pretty on a terminal, JSON elsewhere, to stderr; numbers masked.
 
-Libraries log through it too, from WARNING on: some of them write whole URLs and bodies at lower levels.
+Libraries log through it too, from WARNING up: some of them write whole URLs and bodies at lower levels.
 """
 
 import logging
@@ -31,7 +31,7 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _masked,
+        _mask,
     ]
     rendering: list[Processor] = (
         [structlog.dev.ConsoleRenderer()] if out.isatty() else [structlog.processors.JSONRenderer(sort_keys=True)]
@@ -46,7 +46,7 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=ours,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _bare, *rendering],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_message, *rendering],
         )
     )
     root = logging.getLogger()
@@ -56,31 +56,31 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Apprise quotes whole URLs, which hold tokens.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    # APScheduler says a second time, as an ERROR with the exception's text, what our listener tells.
+    # APScheduler logs again, as an ERROR with the exception's text, what our listener already logs.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
 
-def announce(report: Alert) -> None:
-    """What an incident has come to: one line for each report, wherever it goes."""
+def announce(alert: Alert) -> None:
+    """One log line for each alert, whichever routes it goes to."""
     _log.info(
         "incident",
-        what=report.what.value,
-        kind=report.kind.value,
-        cause=report.cause.value,
-        found=report.found,
-        repaired=report.repaired,
-        open=report.open,
-        code=report.code,
+        alert_type=alert.alert_type.value,
+        kind=alert.kind.value,
+        cause=alert.cause.value,
+        found=alert.found,
+        repaired=alert.repaired,
+        open=alert.open,
+        code=alert.code,
     )
 
 
-def _masked(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     cleaned: EventDict = {name: value if name == "exc_info" else clean(value) for name, value in event.items()}
     return cleaned
 
 
-def _bare(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """An exception's own message may hold anything: its type and the places it came through are enough."""
+def _without_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace an exception by its type and its places in the code: its message may hold personal data."""
     failure = event.pop("exc_info", None)
     if failure is True:
         failure = sys.exc_info()

@@ -1,4 +1,4 @@
-"""A notifier that keeps what it is told: for a fire drill, whose gaps are nobody's business."""
+"""A notifier that keeps alerts in memory: for a fire drill, whose alerts must not leave the process."""
 
 from dataclasses import dataclass, field
 
@@ -8,22 +8,22 @@ from reconciler.domain.drill import DrillAlert
 
 @dataclass(frozen=True, slots=True)
 class MemoryNotifier:
-    """``ports.Reporter`` that accepts everything."""
+    """``ports.Notifier`` that accepts everything."""
 
-    reports: list[Alert] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
 
     @property
     def resolves(self) -> bool:
         return False
 
-    def send(self, report: Alert) -> DeliveryStatus:
-        self.reports.append(report)
+    def send(self, alert: Alert) -> DeliveryStatus:
+        self.alerts.append(alert)
         return DeliveryStatus.ACCEPTED
 
     def check(self) -> str:
         return ""
 
-    def send_test_event(self, report: DrillAlert) -> DeliveryStatus:
+    def send_test_event(self, alert: DrillAlert) -> DeliveryStatus:
         return DeliveryStatus.ACCEPTED
 
     def check_in(self, check_in: CheckIn) -> bool:

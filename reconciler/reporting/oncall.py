@@ -1,4 +1,4 @@
-"""On-call routes through apprise: whatever it knows to notify, from PagerDuty and e-mail to a plain webhook."""
+"""On-call routes through apprise: every service it supports, from PagerDuty and e-mail to a plain webhook."""
 
 import logging
 from dataclasses import dataclass, field
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
     from apprise import NotifyType
 
 TIMEOUT = 20.0
-"""Seconds; less than a service that was asked to stop has left, and than the claim on what is told."""
+"""Seconds; shorter than the time a stopping service has left, and than ``engine.alerting.DELIVERY_LEASE``."""
 LONGEST_TITLE, LONGEST_BODY = 250, 700
-"""Together within PagerDuty's 1024 characters."""
+"""Characters; together within PagerDuty's limit of 1024."""
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OncallRoute:
-    """``ports.Route`` over one apprise URL. What did not certainly arrive is sent again: rather twice than never."""
+    """``ports.Route`` over one apprise URL. What may not have arrived is sent again: better twice than never."""
 
     name: str
     url: str = field(repr=False)
 
-    def send(self, report: Alert) -> DeliveryStatus:
-        arrived = self._send(report)
-        say = _log.info if arrived else _log.error
-        say(
-            "told_oncall" if arrived else "not_told_oncall",
+    def send(self, alert: Alert) -> DeliveryStatus:
+        arrived = self._send(alert)
+        log = _log.info if arrived else _log.error
+        log(
+            "oncall_alert_sent" if arrived else "oncall_alert_not_sent",
             route=self.name,
-            what=report.what.value,
-            kind=report.kind.value,
-            cause=report.cause.value,
+            alert_type=alert.alert_type.value,
+            kind=alert.kind.value,
+            cause=alert.cause.value,
         )
         return DeliveryStatus.ACCEPTED if arrived else DeliveryStatus.UNREACHABLE
 
-    def _send(self, report: Alert) -> bool:
-        # Imported here: it takes a while, and most passes tell nobody. Its own log quotes URLs and what is sent.
+    def _send(self, alert: Alert) -> bool:
+        # Imported here: the import is slow, and most passes alert no one. Its own log quotes URLs and messages.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
         from apprise import Apprise, AppriseAsset
         from apprise.plugins.pagerduty import NotifyPagerDuty
@@ -47,14 +47,14 @@ class OncallRoute:
         asset = AppriseAsset(app_id="reconciler", app_desc="reconciler", http_redirects=False)
         service = Apprise.instantiate(self.url, asset=asset)
         if isinstance(service, NotifyPagerDuty):
-            # One incident per incident: what follows belongs to it, and the end resolves it.
-            service.action, service.dedup = "map", report.incident or report.id
+            # Our incident is one PagerDuty incident: later alerts join it, and *resolved* closes it.
+            service.action, service.dedup = "map", alert.incident or alert.id
         sending = Apprise(service, asset=asset)
         return bool(
             sending.notify(
-                title=_cut(f"reconciler: {report.title}", LONGEST_TITLE),
-                body=_cut(_body(report), LONGEST_BODY),
-                notify_type=_type(report),
+                title=_cut(f"reconciler: {alert.title}", LONGEST_TITLE),
+                body=_cut(_body(alert), LONGEST_BODY),
+                notify_type=_type(alert),
                 timeout=TIMEOUT,
             )
         )
@@ -65,20 +65,22 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 2]}.."
 
 
-def _type(report: Alert) -> "NotifyType":
-    """As apprise calls it; PagerDuty makes a critical incident of a failure, and resolves it at a success."""
+def _type(alert: Alert) -> "NotifyType":
+    """apprise's type; PagerDuty opens a critical incident for a failure and resolves it at a success."""
     from apprise import NotifyType
 
-    if report.what is AlertType.RESOLVED:
+    if alert.alert_type is AlertType.RESOLVED:
         return NotifyType.SUCCESS
-    return NotifyType.FAILURE if report.level is Severity.FATAL else NotifyType.WARNING
+    return NotifyType.FAILURE if alert.severity is Severity.FATAL else NotifyType.WARNING
 
 
-def _body(report: Alert) -> str:
-    if report.what is AlertType.RESOLVED:
-        return f"Nothing of it has been there for a while. It began {report.oldest_at:%Y-%m-%dT%H:%MZ}."
-    lines = [f"{report.open} open, the oldest since {report.oldest_at:%Y-%m-%dT%H:%MZ}"]
-    lines += [f"code {report.code}"] if report.code else []
-    lines += [f"references {', '.join(report.references)}"] if report.references else []
-    lines += [report.command] if report.command else []
-    return "\n".join([*lines, report.remedy])
+def _body(alert: Alert) -> str:
+    if alert.alert_type is AlertType.RESOLVED:
+        return (
+            f"Resolved: no such gap has been found for a while. The incident began {alert.oldest_at:%Y-%m-%dT%H:%MZ}."
+        )
+    lines = [f"{alert.open} open, the oldest since {alert.oldest_at:%Y-%m-%dT%H:%MZ}"]
+    lines += [f"code {alert.code}"] if alert.code else []
+    lines += [f"references {', '.join(alert.references)}"] if alert.references else []
+    lines += [alert.command] if alert.command else []
+    return "\n".join([*lines, alert.remedy])

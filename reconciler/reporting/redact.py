@@ -1,6 +1,6 @@
-"""Nothing personal leaves: the last look at what is about to be sent or logged.
+"""The last scrub of everything that is about to be sent or logged.
 
-Reports and log lines are built without personal data in the first place; this is for what nobody thought of.
+Alerts and log lines are built without personal data in the first place; this catches what was overlooked.
 """
 
 import re
@@ -19,7 +19,7 @@ def masked(text: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """The same for every string within a structure of lists and mappings."""
+    """``value`` with every string in its lists and mappings masked."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, Mapping):

@@ -1,5 +1,5 @@
-"""The service that keeps time: jobs on their schedule, signs of life, and a quiet end.
+"""The long-running service: jobs on their schedule, check-ins, in-memory alerts, and a clean stop.
 
 Belongs here: what lives as long as the process does. Does not belong here: what a job does (``engine``), when it is due
-(``schedule``), how somebody is told (``reporting``).
+(``schedule``), how an alert is sent (``reporting``).
 """

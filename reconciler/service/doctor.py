@@ -1,4 +1,4 @@
-"""The doctor's check_specs of a whole installation, those of its own ledger and schedule among them."""
+"""All doctor checks of an installation: those of the engine, and those of the ledger, the jobs and the scheduler."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from reconciler.store.database import Database
 from reconciler.store.views.status import last_finished, require_ledger
 
 SETTINGS, LEDGER, JOBS, SCHEDULER = "settings", "ledger", "jobs", "scheduler"
-OF_PROVIDERS = frozenset({TWILIO, GOOGLE})
-"""Without complete settings these cannot be asked."""
+PROVIDER_CHECKS = frozenset({TWILIO, GOOGLE})
+"""These need complete settings: without credentials there is nothing to call."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorSuite:
-    """Everything there is to examine."""
+    """Every check, in the order it is printed."""
 
     settings: Settings
     services: Services
@@ -32,20 +32,20 @@ class DoctorSuite:
     database: Database
 
     def check_specs(self) -> Sequence[CheckSpec]:
-        found = []
+        specs = []
         for spec in DoctorChecks(self.services, self.notifier).check_specs():
             if spec.name == TWILIO:
-                found.append(CheckSpec(name=LEDGER, needs=(DATABASE,), run=self.ledger))
-            needs = (*spec.needs, *([SETTINGS] if spec.name in OF_PROVIDERS else []))
-            found.append(CheckSpec(name=spec.name, needs=needs, run=spec.run))
+                specs.append(CheckSpec(name=LEDGER, needs=(DATABASE,), run=self.ledger))
+            needs = (*spec.needs, *([SETTINGS] if spec.name in PROVIDER_CHECKS else []))
+            specs.append(CheckSpec(name=spec.name, needs=needs, run=spec.run))
         scheduler = CheckSpec(name=SCHEDULER, needs=(DATABASE, JOBS), run=self.scheduler)
-        return [*found, CheckSpec(name=JOBS, run=self.jobs), scheduler]
+        return [*specs, CheckSpec(name=JOBS, run=self.jobs), scheduler]
 
     def ledger(self) -> CheckResult:
         try:
             with self.database.transaction() as connection:
                 if migrate.revision(connection) is None:
-                    return CheckResult(notes=[_NOT_YET])
+                    return CheckResult(notes=[_NO_LEDGER])
                 require_ledger(connection)
         except DatabaseDisagrees as error:
             return CheckResult(faults=[schema_fault(error)])
@@ -55,12 +55,12 @@ class DoctorSuite:
 
     def jobs(self) -> CheckResult:
         running = self.settings.file.running()
-        remedy = "correct the name under jobs in cron.yaml; the folder jobs has those that there are"
-        nobody = [_fault("job_unknown", name, remedy) for name in unknown(running)]
-        return CheckResult(faults=nobody, notes=[Note(message=f"all {len(running)} of cron.yaml are there")])
+        remedy = "correct the name under jobs in cron.yaml; the folder jobs has one file per job"
+        missing = [_fault("job_unknown", name, remedy) for name in unknown(running)]
+        return CheckResult(faults=missing, notes=[Note(message=f"all {len(running)} jobs of cron.yaml exist")])
 
     def scheduler(self) -> CheckResult:
-        """When the jobs ran last and run next, and which of them did not when they should."""
+        """When jobs ran last and run next, and which jobs are late."""
         file = self.settings.file
         try:
             finished, now = last_finished(self.database, expected(file), self.settings.runner().scope)
@@ -71,12 +71,14 @@ class DoctorSuite:
         if not finished:
             return CheckResult(notes=[_NEVER_RAN])
         overdue = [
-            Note(message=f"{one.job} has not finished a run when it should (wanted: {one.wanted})", remedy=_START)
-            for one in late(file, finished, now)
+            Note(
+                message=f"{late_job.job} has not finished a run on time (schedule: {late_job.schedule})", remedy=_START
+            )
+            for late_job in late(file, finished, now)
         ]
-        return CheckResult(notes=[Note(message=self._times(finished, now)), *overdue])
+        return CheckResult(notes=[Note(message=self._last_and_next(finished, now)), *overdue])
 
-    def _times(self, finished: Mapping[str, datetime], now: datetime) -> str:
+    def _last_and_next(self, finished: Mapping[str, datetime], now: datetime) -> str:
         zone = self.settings.file.timezone
         times = {
             name: next_time(job, finished.get(name), now, zone) for name, job in self.settings.file.running().items()
@@ -86,8 +88,10 @@ class DoctorSuite:
         return f"last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
 
 
-_NOT_YET = Note(message="not there yet; looking works without it", remedy="reconciler migrate")
-_START = "see whether `reconciler run` runs, and read its log"
+_NO_LEDGER = Note(
+    message="schema `reconciler` not created yet; read-only commands work without it", remedy="reconciler migrate"
+)
+_START = "check that `reconciler run` is running, and read its log"
 _NEVER_RAN = Note(message="no job has run yet", remedy="start `reconciler run`")
 
 

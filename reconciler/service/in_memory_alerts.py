@@ -1,7 +1,7 @@
-"""What has to be told without the ledger: it may be the database itself that is away.
+"""Alerts that do not need the ledger: it may be the database itself that is unreachable.
 
-The same incidents as the ledger's, evaluate by the same function, kept in memory: one report when it starts, one per
-escalation, and the end for who is on call.
+They follow the ledger's incident rules, by the function that evaluates the ledger's incidents, with the state kept in
+memory: one alert when an incident opens, one per escalation, and one to on-call when it is resolved.
 """
 
 import threading
@@ -12,8 +12,8 @@ from datetime import datetime
 
 from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, GapGroup, IncidentKey
 from reconciler.domain.alerting.incidents import (
-    NOTHING,
-    SENTRY,
+    NO_GAPS,
+    SENTRY_ROUTE,
     Deadlines,
     GapCounts,
     Incident,
@@ -28,129 +28,128 @@ from reconciler.ports import Notifier, Route
 
 
 @dataclass(slots=True)
-class _Unsent:
-    report: Alert
+class _Undelivered:
+    alert: Alert
     route: str
     since: datetime
     fell_back: bool
-    """Who is on call has it too."""
+    """Whether the on-call routes have the alert too."""
 
 
 @dataclass(slots=True)
 class InMemoryAlerts:
-    """Troubles of this process, each for one subject (a job, the clock). Any thread may call every method.
+    """Incidents of this process, one per fault (of a job, of the clock). Any thread may call every method.
 
-    A trouble that comes again within ``settled_after`` is the same one.
+    A fault that comes back within ``settled_after`` belongs to the same incident.
     """
 
     notifier: Notifier | None
     oncall: Sequence[Route]
     deadlines: Deadlines
     announce: Callable[[Alert], None]
-    _going_on: dict[IncidentKey, Incident] = field(default_factory=dict)
+    _ongoing: dict[IncidentKey, Incident] = field(default_factory=dict)
     _since: dict[IncidentKey, datetime] = field(default_factory=dict)
-    """When it first happened since it was last well."""
-    _heard: dict[str, set[str]] = field(default_factory=dict)
-    """Episode -> the on-call routes that hear of it."""
+    """When the fault first occurred since it was last cleared."""
+    _reached: dict[str, set[str]] = field(default_factory=dict)
+    """Incident id -> the on-call routes that get its alerts."""
     _events: dict[str, dict[bool, str]] = field(default_factory=dict)
-    """Episode -> its newest event, of the page's issue or not."""
-    _unsent: list[_Unsent] = field(default_factory=list)
+    """Incident id -> its newest event id, separately for the page's issue (``True``) and the other one."""
+    _undelivered: list[_Undelivered] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def happened(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
-        """It is there now, and has been since it first happened and was not ``well`` in between."""
-        subject = IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about)
+    def fault(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
+        """The fault exists now, and has existed since it first occurred unless ``clear`` was called in between."""
+        key = IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about)
         with self._lock:
-            incident = self._ended_or_not(subject, now)
-            since = self._since.setdefault(subject, now)
+            incident = self._ongoing_incident(key, now)
+            since = self._since.setdefault(key, now)
             group = GapGroup(
-                subject=subject, found=1, open=1, since=since, references=(about,), code=code, seen=seen, remedy=remedy
+                key=key, found=1, open=1, since=since, references=(about,), code=code, seen=seen, remedy=remedy
             )
-            present = GapCounts(found=0 if incident else 1, since=now, open=1, open_since=since)
+            counts = GapCounts(found=0 if incident else 1, since=now, open=1, open_since=since)
             if incident:
-                incident, due = evaluate(incident, present, self.deadlines, now)
+                incident, due = evaluate(incident, counts, self.deadlines, now)
             else:
-                incident, due = evaluate_counts(
-                    open_incident(str(uuid.uuid4()), subject, present, now), present, self.deadlines, now
-                )
-            self._going_on[subject] = incident
-            self._write(incident, due, [group], present, now)
+                opened = open_incident(str(uuid.uuid4()), key, counts, now)
+                incident, due = evaluate_counts(opened, counts, self.deadlines, now)
+            self._ongoing[key] = incident
+            self._enqueue_due(incident, due, [group], counts, now)
         self.deliver(now)
 
-    def well(self, kind: GapKind, about: str) -> None:
-        """It is not there now; whether it is over is seen once it has not come again for a while."""
+    def clear(self, kind: GapKind, about: str) -> None:
+        """The fault does not exist now. Its incident is resolved once the fault has not come back for a while."""
         with self._lock:
             self._since.pop(IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about), None)
 
     def deliver(self, now: datetime) -> None:
-        """End what has not happened for a while, and tell what was not accepted yet."""
+        """Resolve the incidents whose fault has not occurred for a while, and send what was not accepted yet."""
         with self._lock:
-            for subject in list(self._going_on):
-                self._ended_or_not(subject, now)
+            for key in list(self._ongoing):
+                self._ongoing_incident(key, now)
             if self.notifier is not None:
-                self._deliver(SENTRY, self.notifier.send)
+                self._deliver(SENTRY_ROUTE, self.notifier.send)
             self._fall_back(now)
             for route in self.oncall:
                 self._deliver(route.name, route.send)
 
-    def _ended_or_not(self, subject: IncidentKey, now: datetime) -> Incident | None:
-        """The incident, if it goes on; its end is written down if not."""
-        if subject not in self._going_on:
+    def _ongoing_incident(self, key: IncidentKey, now: datetime) -> Incident | None:
+        """The incident if it is ongoing. One that is over by now is resolved here, and ``None`` is returned."""
+        if key not in self._ongoing:
             return None
-        before = self._going_on[subject]
-        incident, due = evaluate(before, NOTHING, self.deadlines, now)
+        before = self._ongoing[key]
+        incident, due = evaluate(before, NO_GAPS, self.deadlines, now)
         if incident.ended_at is None:
             return before
-        del self._going_on[subject]
-        self._since.pop(subject, None)
-        self._write(incident, due, [], NOTHING, now)
-        self._heard.pop(incident.id, None)
+        del self._ongoing[key]
+        self._since.pop(key, None)
+        self._enqueue_due(incident, due, [], NO_GAPS, now)
+        self._reached.pop(incident.id, None)
         return None
 
-    def _write(
+    def _enqueue_due(
         self,
         incident: Incident,
         due: Sequence[AlertType],
         groups: Sequence[GapGroup],
-        present: GapCounts,
+        counts: GapCounts,
         now: datetime,
     ) -> None:
-        for what in due:
-            events = self._events.pop(incident.id, {}).values() if what is AlertType.RESOLVED else ()
-            one = alert_of(what, incident, uuid.uuid4().hex, present, groups, events=tuple(events))
-            self.announce(one)
-            heard = self._heard.get(one.incident, ())
-            for route in sorted(routes_of(what, self._names, heard, resolves=self._resolves)):
-                self._put(one, route, now)
+        for alert_type in due:
+            events = self._events.pop(incident.id, {}).values() if alert_type is AlertType.RESOLVED else ()
+            alert = alert_of(alert_type, incident, uuid.uuid4().hex, counts, groups, events=tuple(events))
+            self.announce(alert)
+            reached = self._reached.get(alert.incident, ())
+            for route in sorted(routes_of(alert_type, self._oncall_names, reached, resolves=self._resolves)):
+                self._enqueue(alert, route, now)
 
     @property
-    def _names(self) -> list[str]:
+    def _oncall_names(self) -> list[str]:
         return [route.name for route in self.oncall]
 
     @property
     def _resolves(self) -> bool:
         return self.notifier is not None and self.notifier.resolves
 
-    def _put(self, one: Alert, route: str, now: datetime) -> None:
-        self._unsent.append(_Unsent(one, route, now, fell_back=one.what is AlertType.PAGED))
-        if route != SENTRY:
-            self._heard.setdefault(one.incident, set()).add(route)
-        elif one.what is not AlertType.RESOLVED:
-            self._events.setdefault(one.incident, {})[one.what is AlertType.PAGED] = one.id
+    def _enqueue(self, alert: Alert, route: str, now: datetime) -> None:
+        self._undelivered.append(_Undelivered(alert, route, now, fell_back=alert.alert_type is AlertType.PAGED))
+        if route != SENTRY_ROUTE:
+            self._reached.setdefault(alert.incident, set()).add(route)
+        elif alert.alert_type is not AlertType.RESOLVED:
+            self._events.setdefault(alert.incident, {})[alert.alert_type is AlertType.PAGED] = alert.id
 
     def _fall_back(self, now: datetime) -> None:
-        for one in [one for one in self._unsent if one.route == SENTRY and one.report.needs_somebody]:
-            if not one.fell_back and now - one.since >= self.deadlines.fallback_after:
-                one.fell_back = True
-                for route in self._names:
-                    self._put(one.report, route, now)
+        for entry in [entry for entry in self._undelivered if entry.route == SENTRY_ROUTE and entry.alert.needs_human]:
+            if not entry.fell_back and now - entry.since >= self.deadlines.fallback_after:
+                entry.fell_back = True
+                for route in self._oncall_names:
+                    self._enqueue(entry.alert, route, now)
 
-    def _deliver(self, route: str, tell: Callable[[Alert], DeliveryStatus]) -> None:
-        for one in [one for one in self._unsent if one.route == route]:
-            told = tell(one.report)
-            if told is DeliveryStatus.UNREACHABLE:
+    def _deliver(self, route: str, send: Callable[[Alert], DeliveryStatus]) -> None:
+        for entry in [entry for entry in self._undelivered if entry.route == route]:
+            delivery = send(entry.alert)
+            if delivery is DeliveryStatus.UNREACHABLE:
                 return
-            self._unsent.remove(one)
-            if told is DeliveryStatus.REFUSED and one.report.needs_somebody and not one.fell_back:
-                for name in self._names:  # Sentry will never have it
-                    self._put(one.report, name, one.since)
+            self._undelivered.remove(entry)
+            if delivery is DeliveryStatus.REFUSED and entry.alert.needs_human and not entry.fell_back:
+                for name in self._oncall_names:  # Sentry will never accept this alert
+                    self._enqueue(entry.alert, name, entry.since)

@@ -1,4 +1,4 @@
-"""How the service is: whether its jobs run when they should. How many gaps there are does not come into it."""
+"""The health of the service's jobs: whether they run on time and succeed. Gaps do not affect it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 @dataclass(slots=True)
 class JobState:
-    """What this process knows of one job."""
+    """The runs of one job in this process."""
 
     began_at: datetime | None = None
-    """Since when it is running; ``None`` between two runs."""
+    """When the current run began; ``None`` between two runs."""
     failed: bool = False
-    """Whether the last run that came to an end did not do what a run should."""
+    """Whether the last finished run failed. Found gaps are no failure."""
     succeeded: bool = False
-    """Whether any run of this process did."""
+    """Whether any run in this process succeeded."""
 
     def begin(self, now: datetime) -> None:
         self.began_at = now
@@ -24,7 +24,7 @@ class JobState:
         self.succeeded = self.succeeded or not failed
 
     def is_overdue(self, due_at: datetime | None, now: datetime, *, grace: timedelta, longest: timedelta) -> bool:
-        """Whether it should have begun or ended by now."""
+        """Whether the job should have started (``grace`` after ``due_at``) or ended (``longest`` after it began)."""
         if self.began_at is not None:
             return now - self.began_at > longest
         return due_at is None or now - due_at > grace

@@ -1,4 +1,4 @@
-"""Whether the jobs run when they should, by what the ledger says. How many gaps there are does not come into it."""
+"""Which jobs are late, by the runs in the ledger. Gaps do not affect it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from reconciler.domain.decide.policies import Policy
 from reconciler.schedule import GRACE
 from reconciler.settings.file.model import CronFile, Job
 
-_REPEATED = timedelta(hours=3)
-"""No change of the clocks repeats or leaves out more than this."""
+_LONGEST_CLOCK_CHANGE = timedelta(hours=3)
+"""No clock change repeats or skips more than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateJob:
-    """A job that should have finished a run by now and did not."""
+    """A job that should have finished a run by now and has not."""
 
     job: str
     finished_at: datetime | None
-    """When its last run did; ``None``: none ever."""
-    wanted: str
+    """When its last finished run ended; ``None`` if no run ever finished."""
+    schedule: str
     """Its schedule as cron.yaml has it."""
 
 
 def expected(file: CronFile) -> dict[str, Job]:
-    """The jobs that leave a trace in the ledger: one whose rules are all off looks at nothing."""
+    """The jobs that write runs to the ledger. A job whose rules are all off scans nothing and writes none."""
     rules = file.rules
     idle = {
         "sms_missing": rules.sms_missing.policy is Policy.OFF,
@@ -39,14 +39,14 @@ def expected(file: CronFile) -> dict[str, Job]:
 
 
 def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> list[LateJob]:
-    """Every job whose last finished run (``finished``, by job) is older than its schedule allows, by name.
+    """The jobs whose last finished run (``finished``, by job) is older than their schedule allows, sorted by name.
 
-    A run may begin as late as the schedule's grace and take as long as a pass may. A job that never ran is late if it
-    also runs at start; otherwise nothing tells since when cron.yaml has it, and its first time may be to come.
+    A run may start as late as the schedule's grace and take as long as a pass may. A job that never ran is late if it
+    runs at start; otherwise its first run may be still to come: the ledger does not show since when cron.yaml has it.
     """
     allowed = GRACE + file.limits.pass_budget
     return [
-        LateJob(job=name, finished_at=finished.get(name), wanted=job.when)
+        LateJob(job=name, finished_at=finished.get(name), schedule=job.when)
         for name, job in sorted(expected(file).items())
         if _is_late(job, finished.get(name), now - allowed, file.timezone)
     ]
@@ -59,21 +59,21 @@ def _is_late(job: Job, finished_at: datetime | None, by: datetime, zone: ZoneInf
         due_at = last_time(job.cron, by, zone)
         return due_at is not None and finished_at < due_at
     assert job.every is not None
-    # Without a run at start, a restart begins the interval anew.
+    # Without a run at start, a restart of the service restarts the interval.
     return finished_at + (job.every if job.at_start else 2 * job.every) < by
 
 
 def last_time(line: str, by: datetime, zone: ZoneInfo) -> datetime | None:
-    """The last time at or before ``by`` that the line of crontab names."""
-    # CronSim goes back by the wall's clock, on which an hour may be repeated: so from after it, and compared in time.
-    for time in CronSim(line, (by + _REPEATED).astimezone(zone), reverse=True):
+    """The last time at or before ``by`` that matches the crontab line; ``None`` if there is none."""
+    # CronSim goes back in local time, where an hour may repeat: start after it, and compare in absolute time.
+    for time in CronSim(line, (by + _LONGEST_CLOCK_CHANGE).astimezone(zone), reverse=True):
         if time.timestamp() <= by.timestamp():
             return time
     return None
 
 
 def next_time(job: Job, started_at: datetime | None, now: datetime, zone: ZoneInfo) -> datetime:
-    """When a service that runs all the time begins the job's next run; ``started_at``: its last one."""
+    """When a service that is always running starts the job's next run; ``started_at``: the start of its last run."""
     if job.cron:
         return next(CronSim(job.cron, now.astimezone(zone)))
     assert job.every is not None

@@ -1,4 +1,4 @@
-"""What happens next with a booking under a rule, and when; and what would change that: in describe_change, by cron.yaml."""
+"""What happens next with a booking under a rule and when, and what would change it, in the words of cron.yaml."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,23 +13,23 @@ from reconciler.store.views.status import LastRun
 
 
 def what_next(rule: RuleExplanation, file: CronFile, runs: Mapping[str, LastRun], now: datetime) -> str:
-    """One sentence. ``runs``: the last run of each job; without one, when the next begins is not known."""
-    says = NEXT[rule.verdict.standing]
+    """One sentence. ``runs``: the last run of each job; without a last run, the time of the next one is unknown."""
+    sentence = NEXT[rule.verdict.standing]
     job = file.running().get(rule.job)
-    if "{when}" not in says:
-        return says
+    if "{when}" not in sentence:
+        return sentence
     if job is None:
-        return says.format(when=f"by hand only: {rule.job} is off in cron.yaml")
+        return sentence.format(when=f"by hand only: {rule.job} is off in cron.yaml")
     if not rule.in_sight:
-        return says.format(when=TOMORROW.format(job=rule.job))
+        return sentence.format(when=TOMORROW.format(job=rule.job))
     run = runs.get(rule.job)
     at = next_time(job, run.started_at if run else None, now, file.timezone)
     local = at.astimezone(file.timezone)
-    return says.format(when=f"{rule.job}, {local:%H:%M}" if run else f"the first run of {rule.job}")
+    return sentence.format(when=f"{rule.job}, {local:%H:%M}" if run else f"the first run of {rule.job}")
 
 
 def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
-    """Which value would have to be what, by the application's names; none where nothing has to change."""
+    """The changes that would alter the verdict, under the application's names; empty if nothing has to change."""
     if rule.verdict.standing in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
         return ()
     changes = [describe_change(change, _columns(file)) for change in rule.required_changes]
@@ -39,7 +39,7 @@ def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
 
 
 def _columns(file: CronFile) -> dict[Location, dict[str, str]]:
-    """The application's names of ours, by the table they stand in."""
+    """Our column name -> the application's, for each table."""
     bookings, queue = file.bookings, file.rules.sms_missing.queue
     customers = bookings.customers.columns.model_dump() if bookings.customers else {}
     tables = {

@@ -1,4 +1,4 @@
-"""``reconciler run``: keeps time until it is told to stop. Only a configuration error ends it otherwise."""
+"""``reconciler run``: runs the jobs on schedule until it is stopped. Only a configuration error ends it otherwise."""
 
 import time
 from collections.abc import Sequence
@@ -25,16 +25,17 @@ from reconciler.settings import Settings
 from reconciler.settings.file.model import Job
 from reconciler.wiring import assembly
 
-BEAT = timedelta(minutes=5)
-LATER = timedelta(hours=1)
-"""What a rare job found broken is looked at again after so long: it says when that is over."""
+CHECK_IN_INTERVAL = timedelta(minutes=5)
+RERUN_AFTER_FAULT = timedelta(hours=1)
+"""Run a job that found faults again after this long, so that recovery is noticed even if its schedule is rare."""
 TICK = 1.0
-"""Seconds between two looks at the clock and at the wish to stop."""
-PATIENCE = 25.0
-"""Seconds the calls in hand may take once we shall stop: more than any provider's timeout, less than Docker's patience.
-A database that went mute in the middle may keep one for ever; its lease runs out, and the next process sees to it."""
-JUMP = timedelta(seconds=30)
-"""So far may the wall clock and the monotonic one drift apart from one tick to the next."""
+"""Seconds between two checks of the clock and of ``stop``."""
+STOP_TIMEOUT = 25.0
+"""Seconds the running calls may take after ``stop`` is set: more than any provider's timeout, less than the 30 s after
+which the container is killed. A call that hangs longer (a database that stopped answering) is abandoned: its lease runs
+out, and the next process continues it."""
+CLOCK_JUMP = timedelta(seconds=30)
+"""How far the wall clock and the monotonic clock may drift apart between two ticks."""
 _log = structlog.get_logger()
 
 
@@ -45,85 +46,85 @@ class SchedulerLoop:
     settings: Settings
     stop: Event
     notifier: Notifier | None
-    troubles: InMemoryAlerts = field(init=False)
-    switches: Heartbeats = field(init=False)
+    alerts: InMemoryAlerts = field(init=False)
+    heartbeats: Heartbeats = field(init=False)
     states: dict[str, JobState] = field(init=False)
     schedule: Schedule = field(init=False)
-    again: "SimpleQueue[tuple[str, timedelta]]" = field(default_factory=SimpleQueue)
-    """Jobs that shall run again, and after how long: their runs were in vain, or found something broken."""
+    reruns: "SimpleQueue[tuple[str, timedelta]]" = field(default_factory=SimpleQueue)
+    """Jobs to run again, and after how long: their run failed, or found faults."""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.troubles = InMemoryAlerts(
+        self.alerts = InMemoryAlerts(
             self.notifier, assembly.oncall(self.settings), self.settings.deadlines(), logs.announce
         )
-        self.switches = assembly.switches(self.settings)
+        self.heartbeats = assembly.switches(self.settings)
         self.states = {name: JobState() for name in self.jobs}
-        self.schedule = Schedule(self.jobs, self.settings.file.timezone, self._run, self._trouble)
+        self.schedule = Schedule(self.jobs, self.settings.file.timezone, self._run, self._skipped)
 
     @property
     def jobs(self) -> dict[str, Job]:
         return self.settings.file.running()
 
     def run(self) -> bool:
-        """Run until ``stop`` is set, then finish the calls in hand. Whether they came to an end in time."""
+        """Run until ``stop`` is set, then finish the running calls. Whether they finished within ``STOP_TIMEOUT``."""
         _log.info("started", jobs=sorted(self.jobs), monitors=self.settings.file.reporting.monitors)
         self.schedule.start()
-        clocks = _Clocks()
-        next_beat = time.monotonic()
+        clocks = _ClockJumpDetector()
+        next_check_in = time.monotonic()
         while not self.stop.wait(TICK):
-            self._make_up()
+            self._schedule_reruns()
             if clocks.jumped():
-                self._tell_of_jump()
-            if time.monotonic() >= next_beat:
-                next_beat = time.monotonic() + BEAT.total_seconds()
-                self._beat()
+                self._on_clock_jump()
+            if time.monotonic() >= next_check_in:
+                next_check_in = time.monotonic() + CHECK_IN_INTERVAL.total_seconds()
+                self._check_in()
         _log.info("stopping")
         stopping = Thread(target=self.schedule.stop, daemon=True)
         stopping.start()
-        stopping.join(PATIENCE)
-        self.troubles.deliver(datetime.now(UTC))
+        stopping.join(STOP_TIMEOUT)
+        self.alerts.deliver(datetime.now(UTC))
         _log.info("gave_up_waiting" if stopping.is_alive() else "stopped")
         return not stopping.is_alive()
 
-    def _make_up(self) -> None:
-        """From here, and not from the run itself: while it stops, the schedule waits for runs and lets nobody in."""
+    def _schedule_reruns(self) -> None:
+        """Called by this thread, not by the run: a stopping schedule holds its lock while it waits for the runs."""
         with suppress(Empty):
             while True:
-                self.schedule.make_up(*self.again.get_nowait())
+                self.schedule.make_up(*self.reruns.get_nowait())
 
     def _run(self, name: str) -> None:
         state = self.states[name]
         began = time.monotonic()
         state.begin(datetime.now(UTC))
-        self.switches.start(name)
+        self.heartbeats.start(name)
         failed = True
         try:
             results = self._results(name, at_start=not state.succeeded)
-            _say(results, time.monotonic() - began)
-            self._tell_of_database(name, results)
+            _log_results(results, time.monotonic() - began)
+            self._alert_database_faults(results)
             raise_crash(results)
             failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
             if failed:
-                self.again.put((name, SOON))
+                self.reruns.put((name, SOON))
             elif any(result.faults for result in results):
-                self.again.put((name, LATER))
-                self._tell_of_success(name)
+                self.reruns.put((name, RERUN_AFTER_FAULT))
+                self._clear_faults(name)
             else:
-                self._tell_of_success(name)
+                self._clear_faults(name)
         except DatabaseUnreachable as error:
-            self._happened(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
-            self.again.put((name, SOON))
+            self._run_failed(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
+            self.reruns.put((name, SOON))
         except DatabaseDisagrees as error:
-            self._happened(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
-        except Exception as error:  # noqa: BLE001 - the border of a run: a bug is told, and the schedule goes on
+            self._run_failed(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
+        except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug is alerted, and the schedule continues
             _log.exception("run_failed", job=name)
-            self._scheduler_trouble(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
-            self.again.put((name, SOON))  # what goes on shall be seen to go on, also of a job that runs once a day
+            self._alert_scheduler_fault(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
+            self.reruns.put((name, SOON))  # so that a lasting failure is noticed soon, even of a daily job
         finally:
             state.end(failed=failed)
             self._check_in_job(name)
-            self.switches.end(name, failed=failed)
+            self.heartbeats.end(name, failed=failed)
 
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with assembly.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
@@ -133,59 +134,59 @@ class SchedulerLoop:
         return results
 
     def _compare_settings(self, services: Services) -> None:
-        """Two processes for the same bookings with different settings undo each other's work."""
+        """Alert when another process has different settings for the same bookings: they undo each other's work."""
         since = max(self.began_at, services.clock.now() - self._longest_interval)
         with services.store.reading() as tx:
             differ = tx.runs.settings_differ(services.runner, since)
         about = f"settings {services.runner.scope}".rstrip()
         if not differ:
-            self.troubles.well(GapKind.INTEGRATION_SCHEDULER, about)
+            self.alerts.clear(GapKind.INTEGRATION_SCHEDULER, about)
         else:
             seen = "another process runs these jobs for the same bookings with other settings"
             remedy = "give all of them the same cron.yaml and variables, or stop the older one"
             now = services.clock.now()
-            self.troubles.happened(GapKind.INTEGRATION_SCHEDULER, about, "settings_differ", seen, remedy, now)
+            self.alerts.fault(GapKind.INTEGRATION_SCHEDULER, about, "settings_differ", seen, remedy, now)
 
-    def _tell_of_database(self, name: str, results: Sequence[PassResult]) -> None:
+    def _alert_database_faults(self, results: Sequence[PassResult]) -> None:
         for fault in (fault for result in results for fault in result.faults):
             if fault.kind is GapKind.INTEGRATION_DATABASE:
                 now = datetime.now(UTC)
-                self.troubles.happened(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
+                self.alerts.fault(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
 
-    def _tell_of_success(self, name: str) -> None:
-        self.troubles.well(GapKind.INTEGRATION_DATABASE, "database")
-        self.troubles.well(GapKind.INTEGRATION_SCHEMA, "ledger")
+    def _clear_faults(self, name: str) -> None:
+        self.alerts.clear(GapKind.INTEGRATION_DATABASE, "database")
+        self.alerts.clear(GapKind.INTEGRATION_SCHEMA, "ledger")
         for trouble in Trouble:
-            self.troubles.well(GapKind.INTEGRATION_SCHEDULER, f"{name} {trouble}")
+            self.alerts.clear(GapKind.INTEGRATION_SCHEDULER, f"{name} {trouble}")
 
-    def _happened(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
+    def _run_failed(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
         _log.error("run_failed", kind=kind.value, code=code, seen=str(error), remedy=error.advice)
-        self.troubles.happened(kind, about, code, str(error), error.advice, datetime.now(UTC))
+        self.alerts.fault(kind, about, code, str(error), error.advice, datetime.now(UTC))
 
-    def _trouble(self, name: str, trouble: Trouble) -> None:
+    def _skipped(self, name: str, trouble: Trouble) -> None:
         _log.warning("run_skipped", job=name, trouble=trouble.value)
-        self._scheduler_trouble(name, trouble, f"a run of job {name} was {trouble}")
+        self._alert_scheduler_fault(name, trouble, f"a run of job {name} was {trouble}")
 
-    def _scheduler_trouble(self, name: str, trouble: Trouble, seen: str) -> None:
-        remedy = "read the log of that time; the next run does what this one did not"
+    def _alert_scheduler_fault(self, name: str, trouble: Trouble, seen: str) -> None:
+        remedy = "read the log of that time; the next run catches up"
         now = datetime.now(UTC)
         about = f"{name} {trouble}"
-        self.troubles.happened(GapKind.INTEGRATION_SCHEDULER, about, trouble.value, seen, remedy, now)
+        self.alerts.fault(GapKind.INTEGRATION_SCHEDULER, about, trouble.value, seen, remedy, now)
 
-    def _tell_of_jump(self) -> None:
+    def _on_clock_jump(self) -> None:
         _log.warning("clock_jumped")
         seen, remedy = "the machine's clock jumped, or the machine slept", "keep its clock in step (NTP)"
         now = datetime.now(UTC)
-        self.troubles.happened(GapKind.INTEGRATION_SCHEDULER, "clock", "clock_jumped", seen, remedy, now)
+        self.alerts.fault(GapKind.INTEGRATION_SCHEDULER, "clock", "clock_jumped", seen, remedy, now)
         self.schedule.run_now()
 
-    def _beat(self) -> None:
-        self.troubles.deliver(datetime.now(UTC))
+    def _check_in(self) -> None:
+        self.alerts.deliver(datetime.now(UTC))
         if self.settings.file.reporting.monitors != "one" or self.notifier is None:
             return
-        ok = not any(self._is_unwell(name) for name in self.states)
+        ok = not any(self._is_unhealthy(name) for name in self.states)
         monitor = monitor_of(self.settings.runner().scope)
-        self.notifier.check_in(CheckIn(monitor=monitor, ok=ok, every=BEAT, longest=self._longest))
+        self.notifier.check_in(CheckIn(monitor=monitor, ok=ok, every=CHECK_IN_INTERVAL, longest=self._longest))
 
     def _check_in_job(self, name: str) -> None:
         if self.settings.file.reporting.monitors != "each" or self.notifier is None:
@@ -202,7 +203,7 @@ class SchedulerLoop:
             )
         )
 
-    def _is_unwell(self, name: str) -> bool:
+    def _is_unhealthy(self, name: str) -> bool:
         state, due_at = self.states[name], self.schedule.next_run(name)
         overdue = state.is_overdue(due_at, datetime.now(UTC), grace=GRACE, longest=self._longest)
         return state.failed or overdue
@@ -213,24 +214,24 @@ class SchedulerLoop:
 
     @property
     def _longest(self) -> timedelta:
-        """A pass ends with its budget; what it had begun by then may take as long as a lease."""
+        """A pass ends with its budget; a repair it began by then may take as long as its lease."""
         return self.settings.file.limits.pass_budget + self.settings.file.limits.lease
 
 
-class _Clocks:
-    """The wall clock beside one that only ever goes forward."""
+class _ClockJumpDetector:
+    """Compares the wall clock with the monotonic clock."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
 
     def jumped(self) -> bool:
-        """Whether the wall clock jumped since the last look."""
+        """Whether the wall clock jumped since the last call."""
         before, self._offset = self._offset, time.time() - time.monotonic()
-        return abs(self._offset - before) > JUMP.total_seconds()
+        return abs(self._offset - before) > CLOCK_JUMP.total_seconds()
 
 
-def _say(results: Sequence[PassResult], seconds: float) -> None:
-    """One wide line per pass."""
+def _log_results(results: Sequence[PassResult], seconds: float) -> None:
+    """One log line per pass with all its numbers, and one per fault."""
     for result in results:
         _log.info(
             "pass",

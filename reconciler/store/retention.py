@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Text, cast, select, text
 
-from reconciler.domain.alerting.incidents import SENTRY
+from reconciler.domain.alerting.incidents import SENTRY_ROUTE
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import IntentId, State
@@ -46,27 +46,27 @@ _OLD = {
               AND (later.finished_at IS NOT NULL AND later.full_scan)
                   >= (old.finished_at IS NOT NULL AND old.full_scan))
     """,
-    # What was repaired and not noted yet is still to be told; what is over for another reason never will be.
+    # A repaired gap that was not noted yet is still to be alerted; one closed for another reason never will be.
     Prunable.GAPS: "closed_at < :before AND (noted_at IS NOT NULL OR closed_by <> 'repaired')",
-    Prunable.EPISODES: f"""
+    Prunable.INCIDENTS: f"""
         ended_at < :before AND NOT EXISTS (
             SELECT FROM reconciler.outbox
-            WHERE incident = old.id AND route = '{SENTRY}' AND delivered_at IS NULL)
+            WHERE incident = old.id AND route = '{SENTRY_ROUTE}' AND delivered_at IS NULL)
     """,
-    # An on-call route that took nothing all this time is none any more.
-    Prunable.REPORTS: f"created_at < :before AND (delivered_at IS NOT NULL OR route <> '{SENTRY}')",
+    # An undelivered alert this old belongs to an on-call route that was removed.
+    Prunable.ALERTS: f"created_at < :before AND (delivered_at IS NOT NULL OR route <> '{SENTRY_ROUTE}')",
 }
 _SINCE = {
     Prunable.RUNS: "started_at",
     Prunable.GAPS: "closed_at",
-    Prunable.EPISODES: "ended_at",
-    Prunable.REPORTS: "created_at",
+    Prunable.INCIDENTS: "ended_at",
+    Prunable.ALERTS: "created_at",
 }
 _TABLE = {
     Prunable.RUNS: "reconciler.run",
     Prunable.GAPS: "reconciler.gap",
-    Prunable.EPISODES: "reconciler.incident",
-    Prunable.REPORTS: "reconciler.outbox",
+    Prunable.INCIDENTS: "reconciler.incident",
+    Prunable.ALERTS: "reconciler.outbox",
 }
 _COUNT = {
     what: text(f"SELECT count(*) FROM {_TABLE[what]} AS old WHERE scope = :scope AND {old}")

@@ -113,7 +113,7 @@ class ShadowDrillStage:
             yield ShadowEnvironment(
                 services=services,
                 fixture_writer=fixture_writer,
-                told=notifier.reports,
+                told=notifier.alerts,
                 names=shadow_tables.names(self.application),
             )
 

@@ -233,6 +233,6 @@ def test_it_works_before_migrate_and_says_what_is_next(world: World, tmp_path: P
     world.write_settings()
     ran = reconciler("doctor", folder=tmp_path, **world.sandbox.environment())
     assert ran.code == Exit.AS_DESIRED
-    assert "WARN  ledger       not there yet; looking works without it" in ran.out
+    assert "WARN  ledger       schema `reconciler` not created yet; read-only commands work without it" in ran.out
     assert "remedy: reconciler migrate" in ran.out
     assert "Nothing was written." in ran.out

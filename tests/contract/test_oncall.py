@@ -19,8 +19,8 @@ PAGE = Alert(
     id="5a4d" * 8,
     kind=GapKind.SMS_MISSING,
     cause=Cause.NEVER_QUEUED,
-    level=Severity.FATAL,
-    what=AlertType.PAGED,
+    severity=Severity.FATAL,
+    alert_type=AlertType.PAGED,
     incident="0b5c2f0e-3c1d-4d53-9a38-31b5a1b0c001",
     found=13,
     repaired=12,
@@ -30,7 +30,7 @@ PAGE = Alert(
     code="suspended",
     remedy="look at the application's log",
 )
-END = replace(PAGE, what=AlertType.RESOLVED, level=Severity.INFO, open=0)
+END = replace(PAGE, alert_type=AlertType.RESOLVED, severity=Severity.INFO, open=0)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
 
     (call,) = webhook.told
     assert call["type"] == "failure"
-    assert call["title"] == "reconciler: sms.missing / never_queued, for hours: 13 found, 12 repaired"
+    assert call["title"] == "reconciler: sms.missing / never_queued, open for hours: 13 found, 12 repaired"
     assert call["message"].splitlines() == [
         "1 open, the oldest since 2026-06-10T11:00Z",
         "code suspended",
@@ -59,7 +59,7 @@ def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
 
 
 def test_the_end_and_what_only_falls_back_have_types_of_their_own(webhook: Webhook) -> None:
-    for report in (replace(PAGE, level=Severity.ERROR, what=AlertType.OPENED), END):
+    for report in (replace(PAGE, severity=Severity.ERROR, alert_type=AlertType.OPENED), END):
         assert route(webhook).send(report) is DeliveryStatus.ACCEPTED
 
     assert [call["type"] for call in webhook.told] == ["warning", "success"]
@@ -112,7 +112,7 @@ def test_neither_its_log_nor_its_looks_show_the_url(
         assert [telling.send(PAGE), telling.send(PAGE)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
 
     log = caplog.text + capsys.readouterr().out
-    assert "not_told_oncall" in log
+    assert "oncall_alert_not_sent" in log
     assert not [word for word in ("t0ken", "1a2b3c4d", "application's log") if word in log + repr(telling)]
 
 
@@ -135,12 +135,12 @@ def test_pagerduty_makes_one_incident_of_an_episode_and_its_end_resolves_it(enqu
     assert (page["event_action"], page["dedup_key"], page["payload"]["severity"]) == (
         "trigger", PAGE.incident, "critical",
     )  # fmt: skip
-    assert page["payload"]["summary"].startswith("reconciler: sms.missing / never_queued, for hours")
+    assert page["payload"]["summary"].startswith("reconciler: sms.missing / never_queued, open for hours")
     assert end == {"routing_key": "1ntegrati0nkey", "event_action": "resolve", "dedup_key": PAGE.incident}
 
 
 def test_what_only_falls_back_is_less_urgent_at_pagerduty(enqueued: Webhook) -> None:
-    opened = replace(PAGE, what=AlertType.OPENED, level=Severity.ERROR)
+    opened = replace(PAGE, alert_type=AlertType.OPENED, severity=Severity.ERROR)
     OncallRoute(name="PAGER_URL", url=PAGERDUTY).send(opened)
 
     (call,) = enqueued.told

@@ -571,7 +571,7 @@ WARNINGS = {
             " SELECT 'sms_missing', '', '', at, at, true FROM (SELECT now() - interval '2 h' AS at) long_ago"
         ),
         check="scheduler",
-        said="sms_missing has not finished a run when it should (wanted: every 10m)",
+        said="sms_missing has not finished a run on time (schedule: every 10m)",
         remedy="see whether `reconciler run` runs",
         repair=lambda world: world.venue.sql("UPDATE reconciler.run SET started_at = now(), finished_at = now()"),
     ),

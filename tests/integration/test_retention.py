@@ -30,7 +30,7 @@ from tests.support.world import World
 DAYS = timedelta(days=1)
 OLD, YOUNG = 401, 399
 """Days; ``keep`` is 400 of them."""
-NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "incidents": 0, "reports": 0}
+NOTHING = {"intents": 0, "runs": 0, "gaps": 0, "incidents": 0, "alerts": 0}
 SEVEN = "venue_id=7"
 
 
@@ -83,7 +83,8 @@ def incident(world: World, days: float, **values: Any) -> str:
     at = ago(world, days)
     row = {
         "id": str(uuid.uuid4()), "scope": "", "kind": "sms.missing", "cause": "never_queued", "key": "",
-        "opened_at": at, "newest_at": at, "ended_at": at, "found": 1, "at_error": False, "alerted_found": 1, "alerted_at": at,
+        "opened_at": at, "newest_at": at, "ended_at": at, "found": 1, "at_error": False, "alerted_found": 1,
+        "alerted_at": at,
         **values,
     }  # fmt: skip
     planted(world.venue, "incident", row)
@@ -93,8 +94,8 @@ def incident(world: World, days: float, **values: Any) -> str:
 def report(world: World, days: float, of: str, **values: Any) -> None:
     at = ago(world, days)
     row = {
-        "event": str(uuid.uuid4()), "route": "sentry", "scope": "", "incident": of, "alert_type": "opened", "alert": "{}",
-        "created_at": at, "delivered_at": at, **values,
+        "event": str(uuid.uuid4()), "route": "sentry", "scope": "", "incident": of, "alert_type": "opened",
+        "alert": "{}", "created_at": at, "delivered_at": at, **values,
     }  # fmt: skip
     planted(world.venue, "outbox", row)
 
@@ -247,7 +248,7 @@ def test_another_venue_s_rows_are_its_own(world: World) -> None:
         report(world, OLD, incident(world, OLD, scope=scope), scope=scope)
         run(world, 100, scope=scope)
         run(world, 1, scope=scope)
-    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "incidents": 1, "reports": 1}
+    assert tidy(world).removed == {"intents": 1, "runs": 1, "gaps": 1, "incidents": 1, "alerts": 1}
     assert [column(world, table, "DISTINCT scope") for table in ("intent", "gap", "incident", "outbox")] == [
         [SEVEN]
     ] * 4
@@ -273,8 +274,8 @@ def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: Wo
         "SELECT job, started_at FROM reconciler.run WHERE job <> 'ledger_retention' ORDER BY 1, 2"
     )]  # fmt: skip
     assert stay == [
-        ("calendar_missing", 400), ("sms_delivery", 89), ("sms_delivery", 88), ("sms_missing", 100), ("sms_missing", 96),
-        ("sms_missing", 94),
+        ("calendar_missing", 400), ("sms_delivery", 89), ("sms_delivery", 88), ("sms_missing", 100),
+        ("sms_missing", 96), ("sms_missing", 94),
     ]  # fmt: skip
 
 
@@ -296,7 +297,7 @@ def test_episodes_that_go_on_are_young_or_untold_stay(world: World) -> None:
     # Something of it is open: it does not end with this run.
     incident(world, OLD, key="goes on", ended_at=None)
     gap(world, OLD, key="goes on", closed_at=None, closed_by=None)
-    assert tidy(world, notifier=None).removed == {**NOTHING, "incidents": 2, "reports": 2}
+    assert tidy(world, notifier=None).removed == {**NOTHING, "incidents": 2, "alerts": 2}
     assert column(world, "incident", "key") == ["goes on", "untold", "young"]
     # Two that stayed, and what this very run had to say of the one that goes on.
     assert sorted(column(world, "outbox", "alert_type")) == ["deadline", "opened", "opened", "paged"]
@@ -434,7 +435,7 @@ def test_a_large_ledger_is_read_by_its_indexes(world: World) -> None:
     before = dict(world.venue.sql(read))
     with world.services() as services:
         (result,) = ledger_retention.run(services)
-    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "incidents": 1, "reports": 1}
+    assert result.removed == {"intents": 3, "runs": 1, "gaps": 1, "incidents": 1, "alerts": 1}
 
     def rows_read() -> dict[str, int]:
         return {name: number - before[name] for name, number in world.venue.sql(read)}

@@ -57,7 +57,7 @@ def test_a_job_that_never_ran_is_late_if_it_runs_at_start(when: dict[str, str]) 
 
 def test_what_is_told_names_job_and_schedule() -> None:
     told = late(file(cron="0 10 * * mon"), {}, NOW)
-    assert [(one.job, one.finished_at, one.wanted) for one in told] == [("sms_missing", None, "cron 0 10 * * mon")]
+    assert [(one.job, one.finished_at, one.schedule) for one in told] == [("sms_missing", None, "cron 0 10 * * mon")]
 
 
 @pytest.mark.parametrize(

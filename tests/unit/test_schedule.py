@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.schedule import GRACE, SOON, Schedule, Trouble, never_started
 from reconciler.service.job_state import JobState
-from reconciler.service.scheduler_loop import JUMP, SchedulerLoop, _Clocks
+from reconciler.service.scheduler_loop import CLOCK_JUMP, SchedulerLoop, _ClockJumpDetector
 from reconciler.settings import load
 from reconciler.settings.file.model import Job
 
@@ -118,7 +118,7 @@ def test_a_run_in_vain_waits_for_nothing_that_stopping_holds(tmp_path: Path) -> 
         run.start()
         run.join(10)
         assert not run.is_alive()
-    assert keeper.again.get_nowait() == ("ledger_retention", SOON)
+    assert keeper.reruns.get_nowait() == ("ledger_retention", SOON)
 
 
 def test_a_run_in_vain_is_made_up_for_soon_unless_the_next_is_near() -> None:
@@ -135,9 +135,12 @@ def test_a_run_in_vain_is_made_up_for_soon_unless_the_next_is_near() -> None:
         assert schedule.next_run("often") == near
 
 
-@pytest.mark.parametrize(("jump", "seen"), [(0, False), (JUMP.total_seconds() - 1, False), (3600, True), (-3600, True)])
+_TOLERATED = CLOCK_JUMP.total_seconds()
+
+
+@pytest.mark.parametrize(("jump", "seen"), [(0, False), (_TOLERATED - 1, False), (3600, True), (-3600, True)])
 def test_a_clock_that_jumps_is_noticed_once(monkeypatch: pytest.MonkeyPatch, jump: float, seen: bool) -> None:
-    clocks = _Clocks()
+    clocks = _ClockJumpDetector()
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + jump)
     assert [clocks.jumped(), clocks.jumped()] == [seen, False]

@@ -1,4 +1,4 @@
-"""What people are told: reports of an incident (what is said when: ``incidents``), and that the service is alive."""
+"""The messages we send: alerts about incidents (``incidents`` decides which are due), and check-ins of the service."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ MONITOR = "reconciler"
 
 
 class AlertType(StrEnum):
-    """What a report says about its incident."""
+    """The step in an incident's life that an alert announces."""
 
     OPENED = "opened"
     ESCALATED = "escalated"
@@ -25,60 +25,60 @@ class AlertType(StrEnum):
 
 class Severity(StrEnum):
     INFO = "info"
-    """It is over."""
+    """The incident is resolved."""
     WARNING = "warning"
-    """Everything was mended; that it had to be is the news."""
+    """Everything was repaired; the alert is that repairs were necessary."""
     ERROR = "error"
     FATAL = "fatal"
-    """Somebody is woken."""
+    """Pages the person on call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentKey:
-    """What an incident is of."""
+    """What identifies an incident: gaps with the same key belong to the same one."""
 
     kind: GapKind
     cause: Cause
     key: str = ""
-    """What tells the faults of one integration apart; '' for bookings."""
+    """Separates the faults of one integration; '' for bookings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapGroup:
-    """Gaps of one subject: those that are open, or those that nobody had noted yet."""
+    """The gaps of one incident key: either all that are open, or all that no incident has counted yet."""
 
-    subject: IncidentKey
+    key: IncidentKey
     found: int
     open: int
     since: datetime
-    """When the oldest of them was opened."""
+    """When the oldest gap of the group was opened."""
     references: tuple[str, ...]
-    """Short booking references of some of them, oldest first; of an integration, which effects it blocks."""
+    """Short booking references of some of the gaps, oldest first; for an integration, the effects it blocks."""
     code: str
-    """The reason of the oldest: a refusal, a hold, a provider's or the database's code; '' if none kept it open."""
+    """Why the oldest gap is open: a refusal, a hold, a provider's or the database's code; '' if it has no reason."""
     seen: str = ""
     remedy: str = ""
     sql: str = ""
-    """Of an integration: what its faults say."""
+    """For an integration: what its faults say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One event for Sentry: codes, counts and references, nothing personal."""
+    """One event for Sentry: codes, counts and references; no personal data."""
 
     id: str
-    """32 hexadecimal digits: the event's id, so that a repeat is the same event."""
+    """32 hexadecimal digits: the Sentry event id, so that sending the alert again creates no second event."""
     kind: GapKind
     cause: Cause
-    level: Severity
+    severity: Severity
     found: int
-    """In the incident so far."""
+    """Gaps of the incident so far."""
     repaired: int
-    """Of these, by us."""
+    """How many of these we repaired."""
     oldest_at: datetime
-    what: AlertType = AlertType.OPENED
+    alert_type: AlertType = AlertType.OPENED
     incident: str = ""
-    """The incident's id; '' where there is none."""
+    """The incident's id; '' if the alert belongs to none."""
     open: int = 0
     references: tuple[str, ...] = ()
     code: str = ""
@@ -86,34 +86,34 @@ class Alert:
     remedy: str = ""
     sql: str = field(default="", repr=False)
     events: tuple[str, ...] = ()
-    """At its end: the ids of events by which its issues are found."""
+    """Only when the incident is resolved: ids of the Sentry events by which its issues are found."""
 
     @property
     def title(self) -> str:
-        """One line; identical reports have identical titles."""
-        news = _NEWS[self.what]
+        """One line; identical alerts have identical titles."""
+        suffix = _TITLE_SUFFIX[self.alert_type]
         if self.kind.is_integration:
-            return f"{self.kind}{news}: {self.seen or self.code}"
-        return f"{self.kind} / {self.cause}{news}: {self.found} found, {self.repaired} repaired"
+            return f"{self.kind}{suffix}: {self.seen or self.code}"
+        return f"{self.kind} / {self.cause}{suffix}: {self.found} found, {self.repaired} repaired"
 
     @property
     def command(self) -> str:
-        """What a person runs to see more of it; '' where the remedy says what to do."""
-        return "" if self.what is AlertType.RESOLVED else command_of(self.kind, next(iter(self.references), ""))
+        """The command that shows details; '' where the remedy already says what to do."""
+        return "" if self.alert_type is AlertType.RESOLVED else command_of(self.kind, next(iter(self.references), ""))
 
     @property
-    def needs_somebody(self) -> bool:
-        """Whether it may not wait for a sink that is away."""
-        return self.level in (Severity.ERROR, Severity.FATAL)
+    def needs_human(self) -> bool:
+        """Whether the alert goes to the on-call routes when Sentry does not take it."""
+        return self.severity in (Severity.ERROR, Severity.FATAL)
 
 
-_NEWS = {
+_TITLE_SUFFIX = {
     AlertType.OPENED: "",
     AlertType.ESCALATED: ", ten times as many",
     AlertType.DEADLINE: ", past its deadline",
-    AlertType.REMINDER: ", still there",
-    AlertType.PAGED: ", for hours",
-    AlertType.RESOLVED: ", over",
+    AlertType.REMINDER: ", still open",
+    AlertType.PAGED: ", open for hours",
+    AlertType.RESOLVED: ", resolved",
 }
 
 
@@ -125,64 +125,64 @@ def monitor_of(scope: str, job: str = "") -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckIn:
-    """A sign of life. ``ok`` says how the service is, never how many gaps there are."""
+    """A check-in with a Sentry monitor. ``ok`` is the health of the service; gaps do not affect it."""
 
     monitor: str
     ok: bool
     every: timedelta | None = None
     cron: str | None = None
-    """When the next one is due: one of the two."""
+    """When the next check-in is due: exactly one of ``every`` and ``cron``."""
     zone: str = "UTC"
     longest: timedelta = timedelta(minutes=30)
-    """How long what it watches may take."""
+    """The longest run that still counts as healthy."""
 
 
 REMEDIES: dict[Cause, str] = {
-    Cause.NEVER_QUEUED: "the application queued no text for them: look for its errors at the time they were made",
-    Cause.NEVER_CREATED: "the application made no calendar event for them: look for its errors, its calendar variables "
-    "and permissions",
+    Cause.NEVER_QUEUED: "the application queued no text for these bookings: check its errors at the time of booking",
+    Cause.NEVER_CREATED: "the application made no calendar event for these bookings: check its errors, its calendar "
+    "variables and permissions",
     Cause.APP_FAILED: "the application tried and failed: its queue rows say why",
-    Cause.BLOCKED: "something keeps us from mending them; the code names it",
-    Cause.GIVEN_UP: "we tried as often as we may: look at them one by one",
-    Cause.BREAKER: "suspiciously many at once: look at some, then run `reconciler once --do --max N`",
-    Cause.UNUSABLE_DATA: "correct what is wrong with these bookings; the next pass mends them",
-    Cause.REFUSED_RECIPIENT: "these people do not want texts: confirm another way",
+    Cause.BLOCKED: "something blocks the repairs; the code names it",
+    Cause.GIVEN_UP: "all attempts are used up: check these bookings one by one",
+    Cause.BREAKER: "suspiciously many at once: check some of them, then run `reconciler once --do --max N`",
+    Cause.UNUSABLE_DATA: "correct what is wrong with these bookings; the next pass repairs them",
+    Cause.REFUSED_RECIPIENT: "these customers opted out of texts: confirm another way",
     Cause.TOO_LATE: "a text would come too late: confirm another way",
     Cause.DELETED_BY_HAND: "a person deleted the event of a live booking: restore it, or set deleted_by_hand: restore",
-    Cause.UNKNOWN_OUTCOME: "whether a text left is not known, and it is not sent again: ask the customer, or look in "
+    Cause.UNKNOWN_OUTCOME: "whether the text was sent is unknown, so it is not sent again: ask the customer, or check "
     "the provider's log",
 }
-"""What a person can do, by cause; an integration's own fault says it better."""
+"""What an operator can do, by cause. The fault of an integration carries a more precise remedy of its own."""
 
 
 def remedy_of(kind: GapKind, cause: Cause) -> str:
-    """What a person can do about gaps of such a kind and cause."""
-    return PARTICULAR.get((kind, cause), REMEDIES[cause])
+    """What an operator can do about gaps of this kind and cause."""
+    return REMEDIES_BY_KIND.get((kind, cause), REMEDIES[cause])
 
 
-PARTICULAR: dict[tuple[GapKind, Cause], str] = {
-    (GapKind.SMS_STUCK, Cause.APP_FAILED): "these texts are queued and nobody sends them: press Send, or find out why "
-    "the application's sender stands still",
-    (GapKind.SMS_UNPROVEN, Cause.UNKNOWN_OUTCOME): "the application says sent and has no id to prove it: look in the "
+REMEDIES_BY_KIND: dict[tuple[GapKind, Cause], str] = {
+    (GapKind.SMS_STUCK, Cause.APP_FAILED): "these texts are queued and not sent: press Send, or find out why "
+    "the application's sender has stopped",
+    (GapKind.SMS_UNPROVEN, Cause.UNKNOWN_OUTCOME): "the application says sent and has no id to prove it: check the "
     "provider's log, or ask the customer",
-    (GapKind.SMS_MISSING, Cause.DELETED_BY_HAND): "we handed these texts to the application and somebody took them out "
-    "of its queue: if that was no decision, confirm another way",
+    (GapKind.SMS_MISSING, Cause.DELETED_BY_HAND): "we handed these texts to the application and a person removed them "
+    "from its queue: if that was a mistake, confirm another way",
 }
-"""The same where the kind makes a difference."""
+"""Remedies for a cause that needs another answer under this kind."""
 
 
 def command_of(kind: GapKind, reference: str) -> str:
-    """What a person runs about gaps of this kind, one of which has this reference: it says why, and what comes next."""
+    """The command that explains a gap of this kind with this reference: why it is open, and what happens next."""
     if kind.is_integration:
         return "reconciler doctor"
     return f"reconciler explain {reference}" if reference else ""
 
 
 class DeliveryStatus(StrEnum):
-    """What the sink said to a report."""
+    """How a notifier or route answered."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    """This one, and it will be again; another may fare better."""
+    """This alert was rejected and would be again; another alert may be accepted."""
     UNREACHABLE = "unreachable"
-    """It cannot be asked now."""
+    """The sink is not available now."""

@@ -1,7 +1,7 @@
-"""Episodes: what is evaluate_counts when, from the first gap of a kind and cause until there has been none for a while.
+"""Incidents: which alert is due when, from the first gap of a kind and cause until there has been none for a while.
 
-One function decides, from what was evaluate_counts and what is there now; whoever calls it twice, late, or not at all for hours
-says nothing twice and leaves nothing out.
+One function decides, from what was already alerted and what is open now. Calling it twice, late, or after hours of
+downtime neither repeats an alert nor skips one.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,40 +18,41 @@ from reconciler.domain.alerting.alerts import (
     remedy_of,
 )
 
-TIMES_WORSE = 10
-"""So many times the number last told is news."""
-SENTRY = "sentry"
-"""The route of every event; an on-call route bears the name of its variable, which is in capitals."""
+ESCALATION_FACTOR = 10
+"""An incident escalates when it has this many times the gaps of its last alert."""
+SENTRY_ROUTE = "sentry"
+"""The route of every Sentry event; an on-call route bears the name of its variable, which is in capitals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """When what is still there is evaluate_counts again; each a key of ``reporting``."""
+    """When an incident that is still open is alerted again; each is a key of ``reporting``."""
 
     deadline: timedelta
     page_after: timedelta
     remind_every: timedelta
     settled_after: timedelta
     fallback_after: timedelta
-    """Sentry has not taken it for so long: the on-call routes get it."""
+    """An alert that Sentry has not taken for this long goes to the on-call routes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Its state between two judgements."""
+    """Its state between two evaluations."""
 
     id: str
-    subject: IncidentKey
+    key: IncidentKey
     opened_at: datetime
     newest_at: datetime
-    """When a gap of it was last there."""
+    """When it last had a gap."""
     found: int
-    """Gaps since it began; one that comes again is counted again."""
+    """Gaps since it was opened; a gap that comes again counts again."""
     at_error: bool = False
-    """Whether anything was evaluate_counts at *error* or above."""
+    """Whether any of its alerts had severity *error* or above."""
     alerted_found: int = 0
+    """``found`` as of the last alert."""
     alerted_at: datetime | None = None
-    """What was found when anything was last evaluate_counts, and when that was."""
+    """When the last alert was due; ``None`` before the first."""
     deadline_at: datetime | None = None
     paged_at: datetime | None = None
     ended_at: datetime | None = None
@@ -59,82 +60,83 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapCounts:
-    """What is there of an incident's gaps now."""
+    """The gaps of one incident key now."""
 
     found: int = 0
-    """How many nobody had noted before."""
+    """Gaps that no incident has counted yet."""
     since: datetime | None = None
-    """When the oldest of these, and of the open ones, was opened."""
+    """When the oldest of the new and the open gaps was opened."""
     open: int = 0
     open_since: datetime | None = None
-    """When the oldest open one was."""
+    """When the oldest open gap was opened."""
 
 
-NOTHING = GapCounts()
+NO_GAPS = GapCounts()
 
 
-def open_incident(id_: str, subject: IncidentKey, present: GapCounts, now: datetime) -> Incident:
-    """An incident of which nothing was evaluate_counts yet."""
-    return Incident(id=id_, subject=subject, opened_at=now, newest_at=now, found=max(present.found, present.open))
+def open_incident(id_: str, key: IncidentKey, counts: GapCounts, now: datetime) -> Incident:
+    """A new incident, before its first alert."""
+    return Incident(id=id_, key=key, opened_at=now, newest_at=now, found=max(counts.found, counts.open))
 
 
 def evaluate(
-    incident: Incident, present: GapCounts, deadlines: Deadlines, now: datetime
+    incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime
 ) -> tuple[Incident, tuple[AlertType, ...]]:
-    """What is to be evaluate_counts now, in this order, and the incident once it is.
+    """The incident after this evaluation, and the alerts that are due, in the order they are to be sent.
 
-    One that is at its end stays so: what is there now belongs to the next.
+    If the incident is resolved (``ended_at``), the gaps in ``counts`` belong to the next incident.
     """
-    if (present.since or now) - incident.newest_at >= deadlines.settled_after:
+    if (counts.since or now) - incident.newest_at >= deadlines.settled_after:
         return replace(incident, ended_at=now), (AlertType.RESOLVED,)
-    there = bool(present.found or present.open)
-    incident = replace(incident, found=incident.found + present.found, newest_at=now if there else incident.newest_at)
-    return evaluate_counts(incident, present, deadlines, now)
+    has_gaps = bool(counts.found or counts.open)
+    newest_at = now if has_gaps else incident.newest_at
+    incident = replace(incident, found=incident.found + counts.found, newest_at=newest_at)
+    return evaluate_counts(incident, counts, deadlines, now)
 
 
 def evaluate_counts(
-    incident: Incident, present: GapCounts, deadlines: Deadlines, now: datetime
+    incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime
 ) -> tuple[Incident, tuple[AlertType, ...]]:
-    """The same of one whose numbers are the present ones."""
-    what = _to_the_issue(incident, present, deadlines, now)
-    page = _pages(incident, present, deadlines, now)
-    # A page tells more people than a reminder would.
-    due = (
-        *([what] if what and not (page and what is AlertType.REMINDER) else []),
-        *([AlertType.PAGED] if page else []),
-    )
-    return _after(incident, due, present, now), due
+    """As ``evaluate``, for an incident that already includes these counts: one that was only just opened."""
+    issue_alert = _due_issue_alert(incident, counts, deadlines, now)
+    page = _page_is_due(incident, counts, deadlines, now)
+    # A page reaches everyone a reminder would.
+    if page and issue_alert is AlertType.REMINDER:
+        issue_alert = None
+    due = (*([issue_alert] if issue_alert else []), *([AlertType.PAGED] if page else []))
+    return _after_alerts(incident, due, counts, now), due
 
 
-def _to_the_issue(incident: Incident, present: GapCounts, deadlines: Deadlines, now: datetime) -> AlertType | None:
-    """One at most: each tells the numbers, so that none is left for the next."""
+def _due_issue_alert(incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime) -> AlertType | None:
+    """At most one: each carries the current numbers, so a second would add nothing."""
     if incident.alerted_at is None:
         return AlertType.OPENED
-    if present.open and incident.deadline_at is None and _age(incident, present, now) >= deadlines.deadline:
+    if counts.open and incident.deadline_at is None and _open_for(incident, counts, now) >= deadlines.deadline:
         return AlertType.DEADLINE
-    if incident.found >= TIMES_WORSE * incident.alerted_found:
+    if incident.found >= ESCALATION_FACTOR * incident.alerted_found:
         return AlertType.ESCALATED
-    if present.open and incident.at_error and now - incident.alerted_at >= deadlines.remind_every:
+    if counts.open and incident.at_error and now - incident.alerted_at >= deadlines.remind_every:
         return AlertType.REMINDER
     return None
 
 
-def _pages(incident: Incident, present: GapCounts, deadlines: Deadlines, now: datetime) -> bool:
-    may = incident.subject.cause.is_systemic and incident.paged_at is None
-    return may and bool(present.open) and _age(incident, present, now) >= deadlines.page_after
+def _page_is_due(incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime) -> bool:
+    may_page = incident.key.cause.is_systemic and incident.paged_at is None
+    return may_page and bool(counts.open) and _open_for(incident, counts, now) >= deadlines.page_after
 
 
-def _age(incident: Incident, present: GapCounts, now: datetime) -> timedelta:
-    """Of the oldest open gap. One that was there before, for another cause, is as old as this incident."""
-    return now - max(present.open_since or now, incident.opened_at)
+def _open_for(incident: Incident, counts: GapCounts, now: datetime) -> timedelta:
+    """Age of the oldest open gap. A gap that was open before, for another cause, is as old as this incident."""
+    return now - max(counts.open_since or now, incident.opened_at)
 
 
-def _after(incident: Incident, due: Sequence[AlertType], present: GapCounts, now: datetime) -> Incident:
+def _after_alerts(incident: Incident, due: Sequence[AlertType], counts: GapCounts, now: datetime) -> Incident:
     if not due:
         return incident
+    severities = {severity_of(alert_type, counts) for alert_type in due}
     return replace(
         incident,
-        at_error=incident.at_error or any(level_of(what, present) in (Severity.ERROR, Severity.FATAL) for what in due),
+        at_error=incident.at_error or bool(severities & {Severity.ERROR, Severity.FATAL}),
         alerted_found=incident.found,
         alerted_at=now,
         deadline_at=now if AlertType.DEADLINE in due else incident.deadline_at,
@@ -142,10 +144,11 @@ def _after(incident: Incident, due: Sequence[AlertType], present: GapCounts, now
     )
 
 
-def level_of(what: AlertType, present: GapCounts) -> Severity:
-    match what:
+def severity_of(alert_type: AlertType, counts: GapCounts) -> Severity:
+    """*warning* only while nothing is open: everything the incident had was repaired."""
+    match alert_type:
         case AlertType.OPENED | AlertType.ESCALATED:
-            return Severity.ERROR if present.open else Severity.WARNING
+            return Severity.ERROR if counts.open else Severity.WARNING
         case AlertType.DEADLINE | AlertType.REMINDER:
             return Severity.ERROR
         case AlertType.PAGED:
@@ -154,47 +157,50 @@ def level_of(what: AlertType, present: GapCounts) -> Severity:
             return Severity.INFO
 
 
-def routes_of(what: AlertType, oncall: Collection[str], heard: Collection[str], *, resolves: bool) -> frozenset[str]:
-    """Who is told. ``heard``: the on-call routes that were told anything of this incident.
+def routes_of(
+    alert_type: AlertType, oncall: Collection[str], reached: Collection[str], *, resolves: bool
+) -> frozenset[str]:
+    """The routes an alert goes to. ``reached``: the on-call routes that got any alert of this incident before.
 
-    An end is no event, which would open a resolved issue again; at Sentry it can only resolve (``resolves``).
+    A resolved incident sends no Sentry event, which would reopen a resolved issue; at Sentry it only resolves the
+    issue (``resolves``).
     """
-    match what:
+    match alert_type:
         case AlertType.PAGED:
-            return frozenset({SENTRY, *oncall})
+            return frozenset({SENTRY_ROUTE, *oncall})
         case AlertType.RESOLVED:
-            return frozenset({*([SENTRY] if resolves else []), *(set(oncall) & set(heard))})
+            return frozenset({*([SENTRY_ROUTE] if resolves else []), *(set(oncall) & set(reached))})
         case _:
-            return frozenset({SENTRY})
+            return frozenset({SENTRY_ROUTE})
 
 
 def alert_of(
-    what: AlertType,
+    alert_type: AlertType,
     incident: Incident,
     id_: str,
-    present: GapCounts,
+    counts: GapCounts,
     groups: Sequence[GapGroup] = (),
     repaired: int = 0,
     events: Sequence[str] = (),
 ) -> Alert:
-    """What is evaluate_counts of an incident. ``groups``: its gaps, those that tell the most first; at its end ``events``."""
-    subject, first = incident.subject, next(iter(groups), None)
+    """The alert about an incident. ``groups``: its gaps, the most telling group first; ``events``: ``Alert.events``."""
+    key, first = incident.key, next(iter(groups), None)
     remedy = first.remedy if first else ""
     return Alert(
         id=id_,
-        kind=subject.kind,
-        cause=subject.cause,
-        level=level_of(what, present),
-        what=what,
+        kind=key.kind,
+        cause=key.cause,
+        severity=severity_of(alert_type, counts),
+        alert_type=alert_type,
         incident=incident.id,
         found=incident.found,
         repaired=repaired,
-        open=present.open,
+        open=counts.open,
         oldest_at=min((group.since for group in groups), default=incident.opened_at),
         references=tuple(dict.fromkeys(name for group in groups for name in group.references))[:MOST_REFERENCES],
         code=first.code if first else "",
         seen=first.seen if first else "",
-        remedy=remedy or remedy_of(subject.kind, subject.cause),
+        remedy=remedy or remedy_of(key.kind, key.cause),
         sql=first.sql if first else "",
         events=tuple(events),
     )

@@ -1,4 +1,4 @@
-"""Resolving an issue at Sentry: found by one of its events, since its API finds none by fingerprint."""
+"""Resolves issues at Sentry. An issue is found by one of its events: the API has no lookup by fingerprint."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,7 +8,7 @@ import structlog
 from urllib3.exceptions import HTTPError
 
 _log = structlog.get_logger()
-_NOT_THERE = 404
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,21 +21,21 @@ class IssueResolver:
     timeout: timedelta = timedelta(seconds=10)
 
     def resolve(self, event: str) -> bool:
-        """Whether the issue of this event is resolved, or there is none: Sentry may keep no event for ever."""
+        """Whether the issue of this event is resolved or no longer exists: Sentry deletes old events."""
         found = self._call("GET", f"eventids/{event}/")
         if found is None:
             return False
-        if found.status_code == _NOT_THERE:
+        if found.status_code == _NOT_FOUND:
             _log.warning("issue_not_found")
             return True
-        issue = _group(found)
+        issue = _issue_id(found)
         if not found.ok or not issue:
             _log.warning("issue_not_resolved", status=found.status_code)
             return False
-        done = self._call("PUT", f"issues/{issue}/", {"status": "resolved"})
-        if done is not None and not done.ok:
-            _log.warning("issue_not_resolved", status=done.status_code)
-        return done is not None and done.ok
+        updated = self._call("PUT", f"issues/{issue}/", {"status": "resolved"})
+        if updated is not None and not updated.ok:
+            _log.warning("issue_not_resolved", status=updated.status_code)
+        return updated is not None and updated.ok
 
     def _call(self, method: str, path: str, body: object = None) -> requests.Response | None:
         try:
@@ -52,8 +52,8 @@ class IssueResolver:
             return None
 
 
-def _group(answer: requests.Response) -> str:
-    """The issue's id, '' if the answer is none of Sentry's."""
+def _issue_id(answer: requests.Response) -> str:
+    """The issue's id; '' if the answer is not one of Sentry's."""
     try:
         data = answer.json()
     except ValueError:

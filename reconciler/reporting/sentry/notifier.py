@@ -1,4 +1,4 @@
-"""Sentry: each report is one event, judged by the HTTP answer; the SDK builds it, and captures nothing by itself."""
+"""Sentry: each alert is one event, judged by the HTTP answer. The SDK only builds it, and captures nothing itself."""
 
 import threading
 import uuid
@@ -25,7 +25,7 @@ _MARGIN = 5
 
 @dataclass(frozen=True)
 class SentryNotifier:
-    """``ports.Reporter`` over one DSN."""
+    """``ports.Notifier`` over one DSN."""
 
     dsn: str = field(repr=False)
     environment: str
@@ -38,32 +38,32 @@ class SentryNotifier:
     def resolves(self) -> bool:
         return self.issues is not None
 
-    def send(self, report: Alert) -> DeliveryStatus:
-        if report.what is AlertType.RESOLVED:
-            return self._resolve(report)
-        told = self._send(_event(report), report.id)
-        say = _log.info if told is DeliveryStatus.ACCEPTED else _log.error
-        say(
-            "told" if told is DeliveryStatus.ACCEPTED else "not_told",
-            what=report.what.value,
-            kind=report.kind.value,
-            cause=report.cause.value,
-            level=report.level.value,
-            found=report.found,
-            repaired=report.repaired,
-            code=report.code,
+    def send(self, alert: Alert) -> DeliveryStatus:
+        if alert.alert_type is AlertType.RESOLVED:
+            return self._resolve(alert)
+        delivery = self._send(_event(alert), alert.id)
+        log = _log.info if delivery is DeliveryStatus.ACCEPTED else _log.error
+        log(
+            "alert_sent" if delivery is DeliveryStatus.ACCEPTED else "alert_not_sent",
+            alert_type=alert.alert_type.value,
+            kind=alert.kind.value,
+            cause=alert.cause.value,
+            severity=alert.severity.value,
+            found=alert.found,
+            repaired=alert.repaired,
+            code=alert.code,
         )
-        return told
+        return delivery
 
-    def send_test_event(self, report: DrillAlert) -> DeliveryStatus:
-        told = self._send(_drill(report), report.id)
-        _log.info("drill_told" if told is DeliveryStatus.ACCEPTED else "drill_not_told")
-        return told
+    def send_test_event(self, alert: DrillAlert) -> DeliveryStatus:
+        delivery = self._send(_drill_event(alert), alert.id)
+        _log.info("drill_event_sent" if delivery is DeliveryStatus.ACCEPTED else "drill_event_not_sent")
+        return delivery
 
     def check(self) -> str:
-        """Sends a report about the client itself that has nothing to report: Sentry shows it to nobody.
+        """Send an empty client report, which appears nowhere in Sentry.
 
-        Relay asks key and project of it as of any other (Sentry developer docs, Client Reports).
+        Relay checks its key and project as for any envelope (Sentry developer docs, Client Reports).
         """
         from sentry_sdk.envelope import Envelope, Item, PayloadRef
 
@@ -74,25 +74,25 @@ class SentryNotifier:
             if not isinstance(transport, SyncTransport):
                 return "no_transport"
             transport.capture_envelope(envelope)
-            return "" if transport.delivery_status() is DeliveryStatus.ACCEPTED else transport.answered()
+            return "" if transport.delivery_status() is DeliveryStatus.ACCEPTED else transport.error_code()
 
-    def _resolve(self, report: Alert) -> DeliveryStatus:
-        """An end is no event. What cannot be resolved keeps no other report from being told."""
-        resolved = [self.issues.resolve(event) for event in report.events] if self.issues else []
+    def _resolve(self, alert: Alert) -> DeliveryStatus:
+        """Resolve the incident's issues. Sends no event. A failure is *refused*: it must not hold up others."""
+        resolved = [self.issues.resolve(event) for event in alert.events] if self.issues else []
         return DeliveryStatus.ACCEPTED if all(resolved) else DeliveryStatus.REFUSED
 
     def check_in(self, check_in: CheckIn) -> bool:
         return self._send(_check_in(check_in), None) is DeliveryStatus.ACCEPTED
 
     def _send(self, event: dict[str, Any], id_: str | None) -> DeliveryStatus:
-        with self._lock:  # jobs tell from threads of their own, and the answer is the last envelope's
+        with self._lock:  # jobs send from several threads, and the transport keeps only the last answer
             self._client.capture_event(event | ({"event_id": id_} if id_ else {}))  # type: ignore[arg-type]  # as it wants
             transport = self._client.transport
             return transport.delivery_status() if isinstance(transport, SyncTransport) else DeliveryStatus.UNREACHABLE
 
     @cached_property
     def _client(self) -> "Client":
-        # Imported here: the SDK takes a while, and `--help` needs none of it.
+        # Imported here: the SDK is slow to import, and `--help` does not need it.
         from sentry_sdk import Client
 
         return Client(
@@ -100,7 +100,7 @@ class SentryNotifier:
             environment=self.environment,
             release=self.release,
             transport=SyncTransport.with_timeout(self.timeout),
-            server_name="",  # a host's name tells nobody anything here
+            server_name="",  # container host names mean nothing
             default_integrations=False,
             auto_enabling_integrations=False,
             include_local_variables=False,
@@ -108,43 +108,41 @@ class SentryNotifier:
             max_breadcrumbs=0,
             send_client_reports=False,
             enable_metrics=False,
-            before_send=_last_look,
+            before_send=_scrub_before_send,
         )
 
 
-def _last_look(event: Any, _hint: Any) -> Any:
-    """Check-ins pass through here too."""
+def _scrub_before_send(event: Any, _hint: Any) -> Any:
+    """Also called for check-ins."""
     return clean(event)
 
 
-def _event(report: Alert) -> dict[str, Any]:
+def _event(alert: Alert) -> dict[str, Any]:
     context: dict[str, Any] = {
-        "found": report.found,
-        "repaired": report.repaired,
-        "open": report.open,
-        "oldest": report.oldest_at.isoformat(),
-        "references": list(report.references),
-        "remedy": report.remedy,
+        "found": alert.found,
+        "repaired": alert.repaired,
+        "open": alert.open,
+        "oldest": alert.oldest_at.isoformat(),
+        "references": list(alert.references),
+        "remedy": alert.remedy,
     }
     context |= {
-        name: value
-        for name, value in (("seen", report.seen), ("sql", report.sql), ("command", report.command))
-        if value
+        name: value for name, value in (("seen", alert.seen), ("sql", alert.sql), ("command", alert.command)) if value
     }
-    subject = [report.kind.value, report.cause.value]
+    kind_and_cause = [alert.kind.value, alert.cause.value]
     tags = {
-        "kind": report.kind.value,
-        "cause": report.cause.value,
-        "what": report.what.value,
-        "code": report.code or "none",
+        "kind": alert.kind.value,
+        "cause": alert.cause.value,
+        "what": alert.alert_type.value,
+        "code": alert.code or "none",
     }
     return {
-        "level": report.level.value,
-        "message": report.title,
-        # A page is an issue of its own each time: it is heard although somebody archived the last one.
+        "level": alert.severity.value,
+        "message": alert.title,
+        # Each page is an issue of its own: it alerts even if the previous page's issue was archived.
         "fingerprint": [
             "reconciler",
-            *(["page", *subject, report.incident] if report.what is AlertType.PAGED else subject),
+            *(["page", *kind_and_cause, alert.incident] if alert.alert_type is AlertType.PAGED else kind_and_cause),
         ],
         "tags": tags,
         "contexts": {"reconciler": context},
@@ -152,20 +150,20 @@ def _event(report: Alert) -> dict[str, Any]:
     }
 
 
-def _drill(report: DrillAlert) -> dict[str, Any]:
-    """An issue of its own, which no alert rule for warnings and errors wakes anybody with."""
+def _drill_event(alert: DrillAlert) -> dict[str, Any]:
+    """An issue of its own at level info, so that no alert rule for warnings and errors matches it."""
     return {
         "level": "info",
-        "message": report.title,
+        "message": alert.title,
         "fingerprint": ["reconciler", "fire_drill"],
         "tags": {"kind": "fire_drill", "drill": "true"},
-        "contexts": {"reconciler": {"planted": [kind.value for kind in report.planted]}},
-        "timestamp": report.at,
+        "contexts": {"reconciler": {"planted": [kind.value for kind in alert.planted]}},
+        "timestamp": alert.at,
     }
 
 
 def _check_in(check_in: CheckIn) -> dict[str, Any]:
-    """Sentry developer docs, Check-Ins: the monitor is made or updated by what comes along (an upsert)."""
+    """Sentry developer docs, Check-Ins: the check-in creates or updates its monitor (an upsert)."""
     return {
         "type": "check_in",
         "monitor_slug": check_in.monitor,

@@ -1,6 +1,6 @@
-"""How an envelope reaches Sentry: at once, within a time limit, and with an answer that is looked at.
+"""Sends envelopes to Sentry synchronously, with a timeout, and keeps the answer.
 
-The SDK's own transport sends from a thread and keeps the answer to itself; an event id it returns proves nothing.
+The SDK's own transport sends from a thread and hides the answer; the event id it returns proves nothing.
 """
 
 import gzip
@@ -17,47 +17,47 @@ from urllib3.exceptions import HTTPError
 from reconciler.domain.alerting.alerts import DeliveryStatus
 
 _log = structlog.get_logger()
-_EVERYTHING = ""
-_ABOUT_THIS_ONE = frozenset({400, 413})
-"""Malformed or too large: another envelope may fare better."""
+_ALL_CATEGORIES = ""
+_REJECTS_THIS_ENVELOPE = frozenset({400, 413})
+"""Malformed or too large: another envelope may be accepted."""
 _CATEGORY = {"event": "error", "check_in": "monitor"}
 _DEFAULT_LIMIT = 60
-"""Seconds to keep quiet after a 429 that does not say how long (Sentry developer docs, Rate Limiting)."""
+"""Seconds without requests after a 429 that does not say how long (Sentry developer docs, Rate Limiting)."""
 
 
 class SyncTransport(Transport):
-    """Sends each envelope when it is given, and knows what delivery_status of the last one."""
+    """Sends each envelope at once, and keeps how Sentry answered the last one."""
 
     timeout: timedelta = timedelta(seconds=10)
 
     @classmethod
     def with_timeout(cls, timeout: timedelta) -> type["SyncTransport"]:
-        """A transport class, as the SDK wants one, with this limit for connecting and for each wait on the answer."""
+        """A transport class, as the SDK expects one, with this timeout for connecting and for each read."""
         return type("SyncTransport", (cls,), {"timeout": timeout})
 
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         self._session = requests.Session()
         self._quiet_until: dict[str, float] = {}
-        self._became = DeliveryStatus.UNREACHABLE
-        self._answered = ""
+        self._delivery_status = DeliveryStatus.UNREACHABLE
+        self._error_code = ""
 
     def delivery_status(self) -> DeliveryStatus:
-        """What delivery_status of the last envelope."""
-        return self._became
+        """How Sentry answered the last envelope."""
+        return self._delivery_status
 
-    def answered(self) -> str:
-        """Why the last envelope was not accepted, as a code."""
-        return self._answered
+    def error_code(self) -> str:
+        """Why the last envelope was not accepted, as a code: an exception's type, ``http:STATUS``, ``rate_limited``."""
+        return self._error_code
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        self._became = DeliveryStatus.UNREACHABLE
-        categories = {_CATEGORY.get(item.type or "", "default") for item in envelope.items} | {_EVERYTHING}
+        self._delivery_status = DeliveryStatus.UNREACHABLE
+        categories = {_CATEGORY.get(item.type or "", "default") for item in envelope.items} | {_ALL_CATEGORIES}
         if any(time.monotonic() < self._quiet_until.get(category, 0) for category in categories):
             _log.warning("sentry_rate_limited")
-            self._answered = "rate_limited"
+            self._error_code = "rate_limited"
             return
-        self._became = self._post(envelope)
+        self._delivery_status = self._post(envelope)
 
     def kill(self) -> None:
         self._session.close()
@@ -80,19 +80,19 @@ class SyncTransport(Transport):
                 allow_redirects=False,
             )
         except (requests.RequestException, HTTPError, ValueError) as error:
-            # The last two: a host that cannot be one (urllib3, and the codec for names) is no RequestException.
+            # The last two: urllib3 and the IDNA codec raise their own errors for an impossible host name.
             _log.warning("sentry_unreachable", error=type(error).__name__)
-            self._answered = type(error).__name__
+            self._error_code = type(error).__name__
             return DeliveryStatus.UNREACHABLE
-        self._heed(answer)
-        if answer.ok and not answer.is_redirect and _is_sentrys(answer):
+        self._apply_rate_limits(answer)
+        if answer.ok and not answer.is_redirect and _is_from_sentry(answer):
             return DeliveryStatus.ACCEPTED
         _log.warning("sentry_refused", status=answer.status_code)
-        self._answered = f"http:{answer.status_code}"
-        return DeliveryStatus.REFUSED if answer.status_code in _ABOUT_THIS_ONE else DeliveryStatus.UNREACHABLE
+        self._error_code = f"http:{answer.status_code}"
+        return DeliveryStatus.REFUSED if answer.status_code in _REJECTS_THIS_ENVELOPE else DeliveryStatus.UNREACHABLE
 
-    def _heed(self, answer: requests.Response) -> None:
-        """Rate limits: ``60:error;monitor:key, ..``, or a plain 429 with Retry-After."""
+    def _apply_rate_limits(self, answer: requests.Response) -> None:
+        """Read ``X-Sentry-Rate-Limits`` (``60:error;monitor:key, ..``), or a plain 429 with Retry-After."""
         header = answer.headers.get("X-Sentry-Rate-Limits", "")
         for limit in filter(None, (part.strip() for part in header.split(","))):
             seconds, _, rest = limit.partition(":")
@@ -101,11 +101,13 @@ class SyncTransport(Transport):
                     self._quiet_until[category] = time.monotonic() + int(seconds)
         if answer.status_code == 429 and not header:
             after = answer.headers.get("Retry-After", "")
-            self._quiet_until[_EVERYTHING] = time.monotonic() + (int(after) if after.isdecimal() else _DEFAULT_LIMIT)
+            self._quiet_until[_ALL_CATEGORIES] = time.monotonic() + (
+                int(after) if after.isdecimal() else _DEFAULT_LIMIT
+            )
 
 
-def _is_sentrys(answer: requests.Response) -> bool:
-    """Sentry answers an envelope with a JSON object; a login page on the way to it says 200 too."""
+def _is_from_sentry(answer: requests.Response) -> bool:
+    """Sentry answers an envelope with a JSON object; the login page of a proxy also answers 200."""
     try:
         return isinstance(answer.json(), dict)
     except ValueError:

@@ -298,7 +298,7 @@ class LimitSettings(Section):
 
 
 class Reporting(Section):
-    """How people are told: docs/telling.md."""
+    """Alerts: docs/alerting.md."""
 
     deadline: PositiveDuration = Field(timedelta(hours=1), description="a gap open this long is an error")
     page_after: PositiveDuration = Field(

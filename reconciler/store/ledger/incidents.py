@@ -1,4 +1,4 @@
-"""Episodes: from the first gap of a kind and cause until there has been none for a while."""
+"""Incidents in the ledger: an incident lasts from the first gap of its key until there has been none for a while."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from reconciler.domain.alerting.incidents import Incident
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.gaps import Cause, GapKind
 
-# A lock of the transaction is safe behind a pooler; who waits for it longer than for any other leaves it to the next.
-_ALONE = text("SELECT pg_advisory_xact_lock(hashtext('reconciler incidents'), hashtext(:scope))")
+# A transaction-level lock works behind a pooler. A process that hits lock_timeout here skips the evaluation, and the
+# next pass does it.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('reconciler incidents'), hashtext(:scope))")
 _GROUP = f"""
     SELECT kind, cause, key, count(*) AS found, count(*) FILTER (WHERE closed_at IS NULL) AS open,
            min(opened_at) AS since,
@@ -23,7 +24,7 @@ _GROUP = f"""
            (array_agg(detail ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS detail
     FROM {{}} GROUP BY kind, cause, key ORDER BY kind, cause, key
 """
-_NOTE = text(f"""
+_NOTE_NEW = text(f"""
     WITH noted AS (
         UPDATE reconciler.gap SET noted_at = :now
         WHERE id IN (SELECT id FROM reconciler.gap
@@ -41,12 +42,12 @@ _REPAIRED = text("""
     WHERE scope = :scope AND kind = :kind AND cause = :cause AND key = :key
       AND closed_by = 'repaired' AND noted_at >= :opened_at
 """)
-_GOING_ON = text("""
-    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found, alerted_at, deadline_at,
-           paged_at
+_ONGOING = text("""
+    SELECT id::text AS id, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found, alerted_at,
+           deadline_at, paged_at
     FROM reconciler.incident WHERE scope = :scope AND ended_at IS NULL ORDER BY opened_at, kind, cause, key
 """)
-_BEGIN = text("""
+_ADD = text("""
     INSERT INTO reconciler.incident (id, scope, kind, cause, key, opened_at, newest_at, found, at_error, alerted_found,
                                     alerted_at, deadline_at, paged_at, ended_at)
     VALUES (CAST(:id AS uuid), :scope, :kind, :cause, :key, :opened_at, :newest_at, :found, :at_error, :alerted_found,
@@ -54,8 +55,8 @@ _BEGIN = text("""
 """)
 _SAVE = text("""
     UPDATE reconciler.incident
-    SET newest_at = :newest_at, found = :found, at_error = :at_error, alerted_found = :alerted_found, alerted_at = :alerted_at,
-        deadline_at = :deadline_at, paged_at = :paged_at, ended_at = :ended_at
+    SET newest_at = :newest_at, found = :found, at_error = :at_error, alerted_found = :alerted_found,
+        alerted_at = :alerted_at, deadline_at = :deadline_at, paged_at = :paged_at, ended_at = :ended_at
     WHERE id = CAST(:id AS uuid)
 """)
 
@@ -67,53 +68,54 @@ class PostgresIncidents:
     connection: Connection
     scope: str
 
-    def alone(self) -> None:
-        self.connection.execute(_ALONE, {"scope": self.scope})
+    def lock(self) -> None:
+        self.connection.execute(_LOCK, {"scope": self.scope})
 
-    def note(self, kinds: Collection[GapKind], now: datetime) -> Sequence[GapGroup]:
+    def note_new_gaps(self, kinds: Collection[GapKind], now: datetime) -> Sequence[GapGroup]:
         values = {"scope": self.scope, "kinds": sorted(kinds), "now": now}
-        return [_group(row) for row in self.connection.execute(_NOTE, values).mappings()]
+        return [_group(row) for row in self.connection.execute(_NOTE_NEW, values).mappings()]
 
-    def open(self) -> Sequence[GapGroup]:
+    def open_gaps(self) -> Sequence[GapGroup]:
         return [_group(row) for row in self.connection.execute(_OPEN, {"scope": self.scope}).mappings()]
 
-    def going_on(self) -> Sequence[Incident]:
-        rows = self.connection.execute(_GOING_ON, {"scope": self.scope}).mappings()
-        return [Incident(subject=_subject(row), **_rest(row)) for row in rows]
+    def ongoing(self) -> Sequence[Incident]:
+        rows = self.connection.execute(_ONGOING, {"scope": self.scope}).mappings()
+        return [Incident(key=_incident_key(row), **_state(row)) for row in rows]
 
-    def begin(self, incident: Incident) -> None:
-        self.connection.execute(_BEGIN, _values(incident) | {"scope": self.scope})
+    def add(self, incident: Incident) -> None:
+        self.connection.execute(_ADD, _values(incident) | {"scope": self.scope})
 
     def save(self, incident: Incident) -> None:
         self.connection.execute(_SAVE, _values(incident))
 
-    def repaired(self, incident: Incident) -> int:
+    def repaired_count(self, incident: Incident) -> int:
         number: int = self.connection.scalar(_REPAIRED, _values(incident) | {"scope": self.scope})
         return number
 
 
-_SUBJECT = ("kind", "cause", "key")
-_STATE = (
-    "id", "opened_at", "newest_at", "found", "at_error", "alerted_found", "alerted_at", "deadline_at", "paged_at", "ended_at",
+_KEY_COLUMNS = ("kind", "cause", "key")
+_STATE_COLUMNS = (
+    "id", "opened_at", "newest_at", "found", "at_error", "alerted_found", "alerted_at", "deadline_at", "paged_at",
+    "ended_at",
 )  # fmt: skip
 
 
 def _values(incident: Incident) -> dict[str, object]:
-    state = {name: getattr(incident, name) for name in _STATE}
-    return state | {name: getattr(incident.subject, name) for name in _SUBJECT}
+    state = {name: getattr(incident, name) for name in _STATE_COLUMNS}
+    return state | {name: getattr(incident.key, name) for name in _KEY_COLUMNS}
 
 
-def _rest(row: RowMapping) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in _SUBJECT}
+def _state(row: RowMapping) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _KEY_COLUMNS}
 
 
-def _subject(row: RowMapping) -> IncidentKey:
+def _incident_key(row: RowMapping) -> IncidentKey:
     return IncidentKey(kind=GapKind(row["kind"]), cause=Cause(row["cause"]), key=row["key"])
 
 
 def _group(row: RowMapping) -> GapGroup:
     return GapGroup(
-        subject=_subject(row),
+        key=_incident_key(row),
         found=row["found"],
         open=row["open"],
         since=row["since"],

@@ -67,7 +67,12 @@ def _reversed(words: dict[str, str]) -> dict[str, str]:
 def upgrade() -> None:
     for statement in (
         *_values(EFFECTS, JOBS, ALERT_TYPES, COUNTS),
-        "UPDATE reconciler.outbox SET report = (report - 'episode') || jsonb_build_object('incident', episode, 'what', what)",
+        # Alerts carried over from revision 0001 have neither 'what' nor 'episode'.
+        """
+        UPDATE reconciler.outbox
+        SET report = (report - ARRAY['what', 'level', 'episode'])
+            || jsonb_build_object('alert_type', what, 'severity', report -> 'level', 'incident', episode)
+        """,
         "ALTER TABLE reconciler.run RENAME COLUMN full_look TO full_scan",
         "ALTER TABLE reconciler.episode RENAME TO incident",
         "ALTER INDEX reconciler.episode_open RENAME TO incident_open",
@@ -103,6 +108,10 @@ def downgrade() -> None:
         "ALTER TABLE reconciler.incident RENAME TO episode",
         "ALTER TABLE reconciler.run RENAME COLUMN full_scan TO full_look",
         *_values(_reversed(EFFECTS), _reversed(JOBS), _reversed(ALERT_TYPES), _reversed(COUNTS)),
-        "UPDATE reconciler.outbox SET report = (report - 'incident') || jsonb_build_object('episode', episode, 'what', what)",
+        """
+        UPDATE reconciler.outbox
+        SET report = (report - ARRAY['alert_type', 'severity', 'incident'])
+            || jsonb_build_object('what', what, 'level', report -> 'severity', 'episode', episode)
+        """,
     ):
         op.execute(statement)

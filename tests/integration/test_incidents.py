@@ -86,8 +86,8 @@ def test_three_days_tell_exactly_this(world: World, pager: Webhook, every: float
     assert events(world)[6:] == [], "its end is no event"
     assert len(world.sent_to()) == 10
     assert pages(pager) == [
-        f"failure: reconciler: {SUBJECT}, for hours: 1 found, 0 repaired",
-        f"success: reconciler: {SUBJECT}, over: 10 found, 10 repaired",
+        f"failure: reconciler: {SUBJECT}, open for hours: 1 found, 0 repaired",
+        f"success: reconciler: {SUBJECT}, resolved: 10 found, 10 repaired",
     ]
     gap(world, 11)
     spend(world, 12, 2 * every)
@@ -107,7 +107,7 @@ def test_each_page_is_an_issue_of_its_own_and_the_rest_is_one(world: World, page
     prints = [event["fingerprint"] for event in world.sandbox.sentry.events if event["level"] != "fatal"]
     assert prints == [["reconciler", "sms.missing", "never_queued"]] * 4
     of_pages = [event["fingerprint"] for event in world.sandbox.sentry.events if event["level"] == "fatal"]
-    assert [one[:4] for one in of_pages] == [["reconciler", "paged", "sms.missing", "never_queued"]] * 2
+    assert [one[:4] for one in of_pages] == [["reconciler", "page", "sms.missing", "never_queued"]] * 2
     assert of_pages[0][4] != of_pages[1][4]
     assert [title.partition(":")[0] for title in pages(pager)] == ["failure", "success"] * 2
 
@@ -224,7 +224,7 @@ def test_what_sentry_does_not_take_goes_to_who_is_on_call_once(world: World, pag
     assert pages(pager) == [
         f"warning: reconciler: {SUBJECT}: 1 found, 0 repaired",
         f"warning: reconciler: {SUBJECT}, past its deadline: 1 found, 0 repaired",
-        f"success: reconciler: {SUBJECT}, over: 1 found, 1 repaired",
+        f"success: reconciler: {SUBJECT}, resolved: 1 found, 1 repaired",
     ]
     world.sandbox.sentry.faults.clear()
     spend(world, 1)
@@ -451,4 +451,6 @@ def test_nothing_planted_reaches_sentry_the_pager_or_the_log(
     assert not [secret for secret in SECRETS if secret in everything]
     assert {"opened", "deadline", "paged", "reminder"} <= {what for what, _ in events(world)}
     assert {json.loads(body)["type"] for body in pager.raw} == {"failure", "warning", "success"}
-    assert [word for word in ("not_told_oncall", "issue_not_resolved", "told", "incident") if word not in log] == []
+    assert [
+        word for word in ("oncall_alert_not_sent", "issue_not_resolved", "alert_sent", "incident") if word not in log
+    ] == []

@@ -54,5 +54,5 @@ def test_one_that_is_away_disturbs_nothing_and_does_not_show(
     log = caplog.text + capsys.readouterr().out
 
     assert time.monotonic() - began < 5
-    assert "switch_" in log
+    assert "heartbeat_" in log
     assert "sw1tch" not in log.replace("switch", "") + repr(switches)

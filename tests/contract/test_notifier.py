@@ -15,7 +15,7 @@ from reconciler.sandbox.fakes.sentry import SentryStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 REPORT = Alert(
-    id="5a4d" * 8, kind=GapKind.SMS_MISSING, cause=Cause.NEVER_QUEUED, level=Severity.WARNING, found=3, repaired=3,
+    id="5a4d" * 8, kind=GapKind.SMS_MISSING, cause=Cause.NEVER_QUEUED, severity=Severity.WARNING, found=3, repaired=3,
     oldest_at=NOW,
 )  # fmt: skip
 

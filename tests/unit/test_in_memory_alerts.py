@@ -1,4 +1,4 @@
-"""What is told from memory: one report when it starts, one per escalation, and the end for who is on call."""
+"""In-memory alerts: one when an incident opens, one per escalation, and *resolved* for on-call."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,12 +29,12 @@ class Listener:
     refuses: bool = False
     took: list[Alert] = field(default_factory=list)
 
-    def send(self, report: Alert) -> DeliveryStatus:
+    def send(self, alert: Alert) -> DeliveryStatus:
         if self.away:
             return DeliveryStatus.UNREACHABLE
         if self.refuses:
             return DeliveryStatus.REFUSED
-        self.took.append(report)
+        self.took.append(alert)
         return DeliveryStatus.ACCEPTED
 
     def check_in(self, check_in: CheckIn) -> bool:
@@ -42,12 +42,12 @@ class Listener:
 
     @property
     def whats(self) -> list[str]:
-        return [report.what for report in self.took]
+        return [alert.alert_type for alert in self.took]
 
 
 @dataclass
 class Process:
-    """A keeper whose database is away or not, with a pass and a beat every ten minutes."""
+    """A service whose database is up or down, with a pass and a check-in every ten minutes."""
 
     sentry: Listener = field(default_factory=Listener)
     pager: Listener = field(default_factory=Listener)
@@ -55,17 +55,17 @@ class Process:
     now: datetime = NOON
 
     def __post_init__(self) -> None:
-        self.troubles = InMemoryAlerts(self.sentry, [self.pager], DEADLINES, self.announced.append)
+        self.alerts = InMemoryAlerts(self.sentry, [self.pager], DEADLINES, self.announced.append)
 
     def spend(self, duration: timedelta, *, away: bool) -> None:
         for _ in range(duration // (10 * MINUTE)):
             if away:
-                self.troubles.happened(
+                self.alerts.fault(
                     GapKind.INTEGRATION_DATABASE, "database", "unreachable", "no connection", "start it", self.now
                 )
             else:
-                self.troubles.well(GapKind.INTEGRATION_DATABASE, "database")
-                self.troubles.deliver(self.now)
+                self.alerts.clear(GapKind.INTEGRATION_DATABASE, "database")
+                self.alerts.deliver(self.now)
             self.now += 10 * MINUTE
 
 
@@ -76,9 +76,15 @@ def test_one_when_it_starts_one_per_escalation_one_when_it_is_over() -> None:
 
     assert process.sentry.whats == ["opened", "deadline", "paged", "reminder"]
     assert process.pager.whats == ["paged", "resolved"]
-    assert [report.what for report in process.announced] == ["opened", "deadline", "paged", "reminder", "resolved"]
-    assert len({report.incident for report in process.announced}) == 1
-    assert {report.kind for report in process.announced} == {GapKind.INTEGRATION_DATABASE}
+    assert [alert.alert_type for alert in process.announced] == [
+        "opened",
+        "deadline",
+        "paged",
+        "reminder",
+        "resolved",
+    ]
+    assert len({alert.incident for alert in process.announced}) == 1
+    assert {alert.kind for alert in process.announced} == {GapKind.INTEGRATION_DATABASE}
     assert process.sentry.took[0].title == "integration.database: no connection"
 
 
@@ -88,7 +94,7 @@ def test_a_hiccup_is_told_once_and_over_for_nobody() -> None:
     process.spend(5 * HOUR, away=False)
 
     assert (process.sentry.whats, process.pager.whats) == (["opened"], [])
-    assert [report.what for report in process.announced] == ["opened", "resolved"]
+    assert [alert.alert_type for alert in process.announced] == ["opened", "resolved"]
 
 
 def test_one_that_comes_and_goes_is_one() -> None:
@@ -149,6 +155,6 @@ def test_the_end_names_the_events_by_which_its_issues_are_found() -> None:
     process.spend(2 * HOUR, away=False)
 
     *events, end = process.sentry.took
-    assert end.what == "resolved"
+    assert end.alert_type == "resolved"
     assert set(end.events) == {events[-2].id, events[-1].id}
-    assert [event.what for event in events] == ["opened", "deadline", "paged"]
+    assert [event.alert_type for event in events] == ["opened", "deadline", "paged"]
