@@ -7,7 +7,7 @@ import click
 from reconciler.cli.options import config_option
 from reconciler.cli.output import console
 from reconciler.domain.bookings import reference
-from reconciler.domain.decide.ledger_checks import why_a_person
+from reconciler.domain.decide.ledger_checks import refusal_needing_human
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, State
@@ -64,7 +64,7 @@ def _list(services: Services) -> Exit:
 
 
 def _line(intent: Intent) -> str:
-    why = LABELS[why_a_person(intent)] if intent.state is State.NEEDS_HUMAN else "still asked for"
+    why = LABELS[refusal_needing_human(intent)] if intent.state is State.NEEDS_HUMAN else "still asked for"
     tried = f", first tried {intent.attempted_at:%Y-%m-%d %H:%M} UTC" if intent.attempted_at else ""
     return f"{intent.id}  {intent.effect.noun} for {reference(intent.booking)}{tried}: {why} ({intent.code})"
 

@@ -1,4 +1,4 @@
-"""An intent: one row in our ledger, "this effect for this booking", written before the call.
+"""An intent is one row of our ledger: "this effect for this booking". It is written before the call.
 
 ```
              claimed, checked twice, leased          accepted ------------> done*
@@ -23,22 +23,19 @@ from reconciler.domain.gaps import Cause, Effect
 IntentId = NewType("IntentId", str)
 
 EVENT_TRIGGER = "event"
-"""Events have no trigger of the application's; the ledger's column is NOT NULL."""
-
+"""The application has no triggers for events, but the ledger's column is NOT NULL."""
 
 HANDED_OVER = "handed_over"
-"""The code of a *done* text that the application is to send. Such a *done* ends nothing: whether it is sent stands in
-the application's queue, and only there."""
+"""The code of a *done* text that was handed over to the application (``Intent.handed_over``)."""
 
 BY_A_PERSON = "by_a_person"
-"""The code of an intent that a person has settled; one that a person *dropped* is not begun anew."""
+"""The code of an intent that a person resolved, and what closes its gap. Decisions read ``resolved_by_person``."""
 
 LONGEST_PAUSE = timedelta(days=2)
-"""No pause before a try is longer: what says so was written by a clock that was wrong."""
-_WORD = "person:"
+"""No pause before a try is longer. A later ``not_before`` was written by a process with a wrong clock."""
 
 SUBJECT_PARTS = ":"
-"""Between the parts of a subject; the first names the recipient."""
+"""Separates the parts of a subject. The first part is the recipient."""
 
 
 class State(StrEnum):
@@ -64,12 +61,12 @@ LEGAL_MOVES: dict[State, frozenset[State]] = {
     State.REFUSED: frozenset(),
     State.DROPPED: frozenset(),
 }
-"""The drawing above as data; the migration's CHECK lists the same states, and a test compares the three."""
+"""The drawing above as data. The migration's CHECK lists the same states; a test compares all three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A row of the ledger. ``claim`` is the token of whoever holds the lease: every move is guarded by it."""
+    """A row of the ledger. ``claim`` is the token of the process that holds the lease; it guards every move."""
 
     id: IntentId
     booking: BookingId
@@ -79,31 +76,28 @@ class Intent:
     state: State
     attempts: int
     subject: str
-    """Digests of what is to be sent (number and text, or the event): a refusal holds only for the same subject."""
+    """Digests of what is to be sent (number and text, or the event). A refusal holds only for the same subject."""
     code: str
-    """Why it is in this state: a provider's code or one of our names."""
+    """Why it is in this state: a provider's code, or one of our names."""
     cause: Cause | None
-    """What a refusal makes of the gap; ``None`` where nothing was refused."""
+    """The cause that a refusal gives the gap; ``None`` if nothing was refused."""
     provider_id: str | None
+    """The provider's id of the effect. ``None`` if there is none, or if only a person says that the effect exists."""
     not_before: datetime | None
-    """Not tried before then; while *unknown*: not asked for before then, by the database's clock."""
+    """No attempt starts before this time. While *unknown*: the provider is not queried before it (database clock)."""
     attempted_at: datetime | None
-    """When a call for it was first about to leave the machine."""
+    """When the first call for it was about to leave the machine."""
     account: str
-    """Digest of the provider's account that the last call went to."""
+    """Digest of the provider account that received the last call."""
     settle_tries: int
-    """How often the provider was asked what became of it, and could not tell."""
+    """How many times the provider was queried for the outcome without a certain answer."""
     claim: str | None
-
-    @property
-    def proof(self) -> str | None:
-        """The provider's id of the effect; ``None`` without one, or where a person's word stands for it."""
-        return None if self.provider_id is None or self.provider_id.startswith(_WORD) else self.provider_id
-
-
-def word_of_a_person(intent: IntentId) -> str:
-    """What stands in place of the provider's id where only a person says that the effect is there."""
-    return f"{_WORD}{intent}"
+    effect_gone: bool = False
+    """*done* or *dropped*, and the effect no longer exists (or never arrived); ``code`` says why."""
+    resolved_by_person: bool = False
+    """*done* or *dropped* because a person said so. An intent that a person dropped is not restarted."""
+    handed_over: bool = False
+    """*done*: the application sends the text. Whether it was sent is recorded only in the application's queue."""
 
 
 class Result(StrEnum):
@@ -111,34 +105,24 @@ class Result(StrEnum):
 
     DONE = "done"
     REFUSED = "refused"
-    """A permanent answer about this booking: repeating it unchanged is pointless or forbidden."""
+    """A permanent answer about this booking. Repeating the call unchanged is pointless or forbidden."""
     LATER = "later"
-    """Certainly not done: try again later, no attempt counted."""
+    """Certainly not done. Try again later; the attempt is not counted."""
     BROKEN = "broken"
-    """Certainly not done, and no other booking would fare better: the integration is broken."""
+    """Certainly not done, and every other booking would fail too: the integration is broken."""
     UNKNOWN = "unknown"
     """The call may have left the machine and its outcome is unclear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A provider's answer, in our words. ``code`` is the provider's code or reason, never its free text."""
+    """A provider's answer in our terms. ``code`` is the provider's code or reason, never its free text."""
 
     result: Result
     code: str
     provider_id: str | None = None
     cause: Cause | None = None
-    """For a refusal: what it makes of the gap."""
+    """For a refusal: the cause that it gives the gap."""
     retry_after: timedelta | None = None
     stops_pass: bool = False
-    """The provider asks for a pause, or is unwell: no further call for this effect in this pass."""
-
-
-NEXT_STATE: dict[Result, State] = {
-    Result.DONE: State.DONE,
-    Result.REFUSED: State.REFUSED,
-    Result.LATER: State.PLANNED,
-    Result.BROKEN: State.PLANNED,
-    Result.UNKNOWN: State.UNKNOWN,
-}
-"""Where an answer takes an intent that was *sending*."""
+    """The provider asks for a pause, or is failing: make no further call for this effect in this pass."""

@@ -1,4 +1,4 @@
-"""Our ledger: the schema, intents, gaps, runs, rates.
+"""Our ledger: schema, intents, gaps, runs and rates.
 
 Every method may raise ``DatabaseUnreachable`` and ``DatabaseDisagrees`` (``ports.store``).
 """
@@ -22,12 +22,12 @@ class Installation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Who runs a job: several may share one database."""
+    """The process that runs a job. Several may share one database."""
 
     scope: str = ""
-    """Which bookings are theirs (``bookings.only``); '' for all."""
+    """Which bookings it handles (``bookings.only``); '' for all."""
     settings: str = ""
-    """A digest of what they run with; '' by hand."""
+    """A digest of its settings; '' for a run by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,59 +39,69 @@ class NewIntent:
 
 
 class Ledger(Protocol):
-    """Our schema ``reconciler`` as a whole. Nothing but ``exists`` may be asked while it does not exist."""
+    """Our schema ``reconciler`` as a whole. Until it exists, only ``exists`` may be called."""
 
     def exists(self) -> bool: ...
 
     def is_ours_to_write(self) -> bool:
-        """Whether our role may write it: who only looks by hand may not, and so says nothing about repairs."""
+        """Whether our role may write it. A role for read-only use may not, and reports no repairs."""
         ...
 
     def installation(self) -> Installation: ...
 
     def now(self) -> datetime:
-        """The database's clock, not the transaction's: leases go by it."""
+        """Return the database's clock, not the transaction's start. Leases use this clock."""
         ...
 
 
 class Intents(Protocol):
-    """Intents and their moves."""
+    """Intents and their moves.
+
+    A move needs the claim and must be legal (``LEGAL_MOVES``). It returns the intent as it is afterwards, or ``None``
+    if another process has the intent now.
+    """
 
     def latest(
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
-        """Per booking the intent that matters most: one that blocks, else a planned one, else the newest.
+        """Return the intent that matters most for each booking: a blocking one, else a planned one, else the newest.
 
-        ``final`` names triggers (``None``: all) whose *done* is for ever, unless it was only handed over: it comes
-        before a planned one, whoever planned that.
+        ``final`` names triggers (``None``: all) whose *done* is permanent unless the text was only handed over. Such a
+        *done* comes before a planned intent, whichever process planned that one.
         """
         ...
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        """Intents in ``state``, least recently examined first."""
+        """Return the intents in ``state``, least recently examined first."""
         ...
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
-        """The newest *done* intent of the booking."""
+        """Return the booking's newest *done* intent."""
         ...
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        """Intents that were *done* since then and whose effect, as far as we know, still stands."""
+        """Return the intents *done* since then whose effect, as far as we know, still exists."""
         ...
 
-    def may_have_come(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        """Intents *dropped* since then after a call that may have left, and may have its effect even now.
+    def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        """Return the intents *dropped* since then after a call that may have left: its effect may still arrive.
 
-        Not those that a person has settled.
+        Intents that a person resolved are not among them.
         """
         ...
 
-    def never_came(self, intent: Intent, wait: timedelta, now: datetime) -> None:
-        """Nothing of a dropped intent is there: once it was dropped ``wait`` ago, ``may_have_come`` forgets it."""
+    def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
+        """Record that a dropped intent has no effect, so that ``may_still_arrive`` no longer returns it.
+
+        Does nothing until ``wait`` has passed since it was dropped.
+        """
         ...
 
-    def undone(self, intent: Intent, code: str, now: datetime) -> None:
-        """The effect of an intent was taken back: neither ``done_since`` nor ``may_have_come`` names it again."""
+    def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
+        """Record that a final intent's effect no longer exists, and why.
+
+        Neither ``done_since`` nor ``may_still_arrive`` returns it from then on.
+        """
         ...
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
@@ -99,54 +109,54 @@ class Intents(Protocol):
         ...
 
     def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
-        """Write the intents that do not stand yet: next generation where the last is final.
+        """Insert the intents that do not exist yet, as the next generation if the last one is final.
 
-        A planned intent of the same booking and effect under another trigger is dropped.
+        Drops a planned intent of the same booking and effect that has another trigger.
         """
         ...
 
     def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
-        """Drop what is planned for these bookings and claimed by nobody: booking -> why."""
+        """Drop the planned, unclaimed intents of these bookings: booking -> why."""
         ...
 
     def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:
-        """*sending* with a lease that ran out becomes *unknown*: whoever held it died, or cannot be trusted.
+        """Move *sending* intents with an expired lease to *unknown*: the process died, or is too slow to be trusted.
 
-        From then on ``settle`` has to pass before it is asked for.
+        The provider is queried for the outcome once ``settle`` has passed.
         """
         ...
 
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
-        """Take one *unknown* intent whose time to be asked for has come, the least recently examined."""
+        """Claim one *unknown* intent whose outcome is due to be queried, the least recently examined."""
         ...
 
-    def ask_again(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
-        """Nobody could tell what became of a claimed *unknown* intent: give it back, and ask once more after ``wait``.
+    def retry_settling(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
+        """Release a claimed *unknown* intent whose outcome is still uncertain; query it again after ``wait``.
 
-        Counts a settle try.
+        Counts one settle try.
         """
         ...
 
-    def taken(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
-        """Those of these provider ids that an intent holds."""
+    def used_provider_ids(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
+        """Return those of these provider ids that an intent already has."""
         ...
 
     def history(self, booking: BookingId) -> Sequence[Intent]:
-        """All intents of the booking, the newest first."""
+        """Return all intents of the booking, newest first."""
         ...
 
     def unsettled(self) -> Sequence[Intent]:
-        """Intents of any scope that wait for a person's word, and those of which nobody knows the outcome yet."""
+        """Return the intents of any scope that need a human, and those whose outcome is unknown."""
         ...
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
-        """Intents of any scope whose id begins so."""
+        """Return intents of any scope whose id begins with ``prefix``."""
         ...
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
-        """A person's word about an intent that is unsettled; *planned* begins with no attempt counted.
+        """Record a person's decision about an unsettled intent. *planned* starts with no attempt counted.
 
-        ``None``: it is not, not any more, or somebody has it in hand.
+        ``None``: the intent is not unsettled (any more), or another process has claimed it.
         """
         ...
 
@@ -158,74 +168,95 @@ class Intents(Protocol):
         lease: timedelta,
         now: datetime,
     ) -> Intent | None:
-        """Take one planned intent of these bookings, the least recently examined, for as long as the lease."""
+        """Claim one planned intent of these bookings for ``lease``, the least recently examined."""
         ...
 
-    def move(
-        self,
-        intent: Intent,
-        to: State,
-        *,
-        code: str,
-        now: datetime,
-        cause: Cause | None = None,
-        provider_id: str | None = None,
-        lease: timedelta | None = None,
-        not_before: datetime | None = None,
-        settle: timedelta | None = None,
-        counts: bool = True,
-        subject: str | None = None,
-        account: str | None = None,
+    def begin_sending(
+        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
     ) -> Intent | None:
-        """Move it, if the claim is still ours and the move legal; ``None`` if somebody else has it now.
+        """Move to *sending*: count an attempt and start the lease.
 
-        Moving to *sending* counts an attempt and starts ``lease``; ``counts=False`` on the way back to *planned*
-        takes the attempt back (certainly nothing left the machine, or the provider certainly did nothing).
-        ``settle`` is how long an *unknown* one is left alone. ``subject`` replaces the intent's, where what is sent has
-        changed since it was planned; ``account`` is where it is sent to.
+        ``subject`` replaces the intent's if the booking has changed since it was planned. ``account`` is the digest of
+        the provider account that receives the call.
         """
         ...
 
+    def mark_done(self, intent: Intent, provider_id: str | None, code: str, now: datetime) -> Intent | None:
+        """Move to *done*. ``None`` keeps the intent's provider id; the database refuses *done* without one."""
+        ...
+
+    def mark_handed_over(self, intent: Intent, queue_row: str, now: datetime) -> Intent | None:
+        """Move to *done*: the application sends the text from this row of its queue."""
+        ...
+
+    def mark_refused(self, intent: Intent, code: str, cause: Cause | None, now: datetime) -> Intent | None:
+        """Move to *refused*: a permanent answer."""
+        ...
+
+    def mark_unknown(self, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
+        """Move to *unknown*. The provider is not queried before ``settle`` has passed."""
+        ...
+
+    def plan_again(self, intent: Intent, code: str, not_before: datetime, now: datetime) -> Intent | None:
+        """Move back to *planned*: the effect is provably absent. The attempt still counts."""
+        ...
+
+    def take_back_attempt(
+        self, intent: Intent, code: str, cause: Cause | None, not_before: datetime | None, now: datetime
+    ) -> Intent | None:
+        """Move back to *planned* and uncount the attempt: no call left, or the provider certainly did nothing."""
+        ...
+
+    def drop(self, intent: Intent, code: str, now: datetime) -> Intent | None:
+        """Move to *dropped*: the effect is not needed any more."""
+        ...
+
+    def need_human(
+        self, intent: Intent, code: str, cause: Cause, now: datetime, *, provider_id: str | None = None
+    ) -> Intent | None:
+        """Move to *needs_human*. ``provider_id`` names an effect that was found but does not count as *done*."""
+        ...
+
     def release(self, intent: Intent, code: str, now: datetime) -> None:
-        """Give the claim back untouched: not now."""
+        """Release the claim without a change of state; ``code`` says why nothing was done."""
         ...
 
     def lease_left(self, intent: Intent) -> timedelta:
-        """By the database's clock; zero or less if the claim is not ours any more."""
+        """Return what is left of the lease by the database's clock; zero or less if the claim is not ours any more."""
         ...
 
 
 class Gaps(Protocol):
-    """Gaps: opened, closed by a statement about them, listed."""
+    """Gaps: open, record, close, list. A gap closes only when something is known about its booking."""
 
     def open(self, kind: GapKind) -> Sequence[Gap]: ...
 
     def open_about(self, kind: GapKind, about: str) -> Gap | None:
-        """The one about this booking, if there is one."""
+        """Return the open gap about this booking, if there is one."""
         ...
 
     def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
-        """Open the gap, or note that it is still there and why."""
+        """Open the gap, or record that it still exists and why."""
         ...
 
     def record_all(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
-        """The same for many: booking -> cause and reason."""
+        """Open or refresh many gaps: booking -> cause and reason."""
         ...
 
     def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
-        """Open the gap of a broken integration, or note that it is still there and what is wrong by now."""
+        """Open the gap of a broken integration, or record that it still exists and what is wrong now."""
         ...
 
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
-        """Close it by a statement about it (``by``: a condition, ``repaired``, ``gone``)."""
+        """Close the gap. ``by`` says why: a condition, ``repaired`` or ``gone``."""
         ...
 
     def close_all(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
-        """The same for many: booking -> by what."""
+        """Close many gaps: booking -> why."""
         ...
 
     def close_kind(self, kind: GapKind, by: str, now: datetime) -> None:
-        """Close every gap of this kind: nobody asks for it any more."""
+        """Close every gap of this kind: its rule is not enabled any more."""
         ...
 
 
@@ -237,22 +268,22 @@ class Runs(Protocol):
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
 
     def settings_differ(self, runner: Runner, since: datetime) -> bool:
-        """Whether somebody with the same scope has run a job since then with other settings."""
+        """Whether a process with the same scope has run a job since then with other settings."""
         ...
 
     def finish(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None: ...
 
 
 class Rates(Protocol):
-    """The pace of calls that all processes share."""
+    """Rate limits for calls, shared by all processes."""
 
     def reserve(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
-        """Reserve the next call of ``name`` among all processes; how long to wait for it.
+        """Reserve the next call slot of ``name`` among all processes and return how long to wait for it.
 
-        More than ``longest``: nothing was reserved.
+        If the wait is longer than ``longest``, nothing was reserved.
         """
         ...
 
     def pause(self, name: str, wait: timedelta) -> None:
-        """No slot of ``name`` before that, for any process."""
+        """Grant no process a slot of ``name`` before ``wait`` has passed."""
         ...

@@ -7,15 +7,15 @@ product by name; a name that is gone is an error.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
-from reconciler.domain.intents import NEXT_STATE, Intent, Outcome, Result, State
-from reconciler.engine.repair import outcomes, sms
+from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.engine.repair import sms
 from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.calendar_create import EventCreation
 from reconciler.engine.repair.calendar_write_back import WriteBack
@@ -120,7 +120,7 @@ def call_before_the_intent() -> None:
         draft = decision.draft
         outcome = self._gateway().send(OutgoingSms(number=draft.number, body=draft.body, validity=timedelta(hours=1)))
         sending = self._begin_sending(put, scope)
-        return sending if isinstance(sending, AttemptResult) else self._conclude(sending[0], outcome, scope)
+        return sending if isinstance(sending, AttemptResult) else self._record_answer(sending[0], outcome, scope)
 
     _put(SmsRepairer, "repair", lambda _: repair)
 
@@ -154,7 +154,11 @@ def ignore_the_conflict() -> None:
 @mutant("duplicate", next_twilio=(("messages.create", LOST),), steps=(Step(),))
 def resend_on_timeout() -> None:
     """No answer is taken for a no."""
-    _put(outcomes, "NEXT_STATE", lambda _: {**NEXT_STATE, Result.UNKNOWN: State.PLANNED})
+
+    def plan_again(self: PostgresIntents, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
+        return self.plan_again(intent, code, now + settle, now)
+
+    _put(PostgresIntents, "mark_unknown", lambda _: plan_again)
 
 
 @mutant("duplicate", steps=_stopped("after sms.row#1", Act.QUEUE))
@@ -206,7 +210,7 @@ def write_back_unguarded() -> None:
         return store
 
     _put(PostgresBookings, "store_event_id", write)
-    _put(WriteBack, "_theirs", lambda _: lambda *_: EventStep.TAKE_ITS_PLACE)
+    _put(WriteBack, "_step_for_stored", lambda _: lambda *_: EventStep.TAKE_ITS_PLACE)
 
 
 @mutant("duplicate", steps=_killed("after google.insert#1"))
@@ -253,7 +257,7 @@ def refuse_in_silence() -> None:
 @mutant("wrong", steps=_killed("after sms.done#1"))
 def forget_the_row() -> None:
     """Our row in the queue is not brought up to date after a death."""
-    _put(SmsRepairer, "finish", lambda _: lambda *_: None)
+    _put(SmsRepairer, "record_in_application", lambda _: lambda *_: None)
 
 
 @mutant("wrong", steps=_killed("after sms.sending#1"))

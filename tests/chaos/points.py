@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, event
 _WRITE = re.compile(r'\s*(INSERT INTO|UPDATE|DELETE FROM)\s+(?:[\w"]+\.)?"?(\w+)"?')
 _FIRST_SET = re.compile(r"\bSET\s+(\w+)\s*=\s*(?:'(\w+)')?")
 _DOES = {"INSERT": "began", "UPDATE": "changed", "DELETE": "removed"}
-_BY_COLUMN = {"claim": "claimed", "leased_until": "released", "subject": "refreshed", "code": "undone"}
+_BY_COLUMN = {"claim": "claimed", "leased_until": "released", "subject": "refreshed", "effect_gone": "gone"}
 """What an UPDATE of an intent does that does not change its state <- the first column it sets."""
 _FOR_MANY = {"unknown": "abandoned", "dropped": "swept"}
 """An UPDATE whose state is not bound is for whatever intents are in question, and may change none."""

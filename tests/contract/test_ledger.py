@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect, GapKind
-from reconciler.domain.intents import HANDED_OVER, LEGAL_MOVES, Intent, State
+from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, Intent, State
 from reconciler.ports import NewIntent, Store
 from tests.support.venue import NOON
 from tests.support.world import World
@@ -48,11 +48,23 @@ def claimed(store: Store, lease: timedelta = SOON) -> Intent:
     return intent
 
 
-def move(store: Store, intent: Intent, to: State, **more: object) -> Intent | None:
-    options = {"code": "", "now": NOON, "provider_id": "SM1" if to is State.DONE else None}
-    lease = SOON if to is State.SENDING else None
+def move(store: Store, intent: Intent, to: State, lease: timedelta = SOON) -> Intent | None:
     with store.writing() as tx:
-        return tx.intents.move(intent, to, **{**options, "lease": lease, **more})  # type: ignore[arg-type]
+        match to:
+            case State.SENDING:
+                return tx.intents.begin_sending(intent, lease, NOON)
+            case State.DONE:
+                return tx.intents.mark_done(intent, "SM1", "", NOON)
+            case State.REFUSED:
+                return tx.intents.mark_refused(intent, "", None, NOON)
+            case State.UNKNOWN:
+                return tx.intents.mark_unknown(intent, "", timedelta(0), NOON)
+            case State.PLANNED:
+                return tx.intents.plan_again(intent, "", NOON, NOON)
+            case State.DROPPED:
+                return tx.intents.drop(intent, "", NOON)
+            case State.NEEDS_HUMAN:
+                return tx.intents.need_human(intent, "", Cause.GIVEN_UP, NOON)
 
 
 def last(store: Store, final: Collection[str] | None = ()) -> Intent | None:
@@ -118,13 +130,15 @@ def test_what_is_done_for_ever_speaks_louder_than_what_was_planned_after_it(
 def test_a_text_that_was_only_handed_over_hides_nothing_that_was_planned_since(store: Store) -> None:
     sending = move(store, claimed(store), State.SENDING)
     assert sending is not None
-    move(store, sending, State.DONE, code=HANDED_OVER, provider_id="row")
+    with store.writing() as tx:
+        assert tx.intents.mark_handed_over(sending, "row", NOON)
     handed_over = last(store, None)
     plan(store)
     seen = last(store, None)
     assert handed_over is not None
     assert seen is not None
-    assert (handed_over.code, seen.state, seen.generation) == (HANDED_OVER, State.PLANNED, 2)
+    assert (handed_over.code, handed_over.handed_over, handed_over.provider_id) == (HANDED_OVER, True, "row")
+    assert (seen.state, seen.generation, seen.handed_over) == (State.PLANNED, 2, False)
 
 
 def test_a_planned_text_speaks_louder_than_an_older_refusal(store: Store) -> None:
@@ -188,7 +202,8 @@ def test_not_before_is_kept(store: Store) -> None:
     intent = claimed(store)
     sending = move(store, intent, State.SENDING)
     assert sending
-    assert move(store, sending, State.PLANNED, not_before=NOON + SOON, counts=False)
+    with store.writing() as tx:
+        assert tx.intents.take_back_attempt(sending, "", None, NOON + SOON, NOON)
     with store.writing() as tx:
         assert tx.intents.claim(TEXT, [ONE], LATER, SOON, NOON + SOON - timedelta(seconds=1)) is None
         found = tx.intents.claim(TEXT, [ONE], LATER, SOON, NOON + SOON)
@@ -270,6 +285,79 @@ def test_one_provider_id_belongs_to_one_intent(store: Store, world: World) -> No
         world.venue.sql("UPDATE reconciler.intent SET provider_id = 'SM1' WHERE booking = %s", TWO)
 
 
+# What a person resolved, and effects that are gone
+
+
+def stuck(store: Store) -> Intent:
+    sending = move(store, claimed(store, timedelta(0)), State.SENDING, timedelta(0))
+    assert sending
+    unknown = move(store, sending, State.UNKNOWN)
+    assert unknown
+    return unknown
+
+
+@pytest.mark.parametrize(
+    ("to", "provider_id", "by_person"),
+    [
+        (State.DONE, None, True),
+        (State.DONE, "SM2", True),
+        (State.DROPPED, None, True),
+        (State.PLANNED, None, False),
+    ],
+)
+def test_a_person_s_decision_is_recorded_beside_the_provider_id(
+    store: Store, to: State, provider_id: str | None, by_person: bool
+) -> None:
+    with store.writing() as tx:
+        resolved = tx.intents.resolve(stuck(store), to, NOON, provider_id)
+    assert resolved is not None
+    assert (resolved.state, resolved.provider_id, resolved.resolved_by_person) == (to, provider_id, by_person)
+    assert resolved.code == BY_A_PERSON
+
+
+def test_two_effects_that_only_people_vouch_for_do_not_collide(store: Store) -> None:
+    for booking in (ONE, TWO):
+        plan(store, booking)
+        intent = claim(store, booking, lease=timedelta(0))
+        assert intent
+        sending = move(store, intent, State.SENDING, timedelta(0))
+        assert sending
+        assert move(store, sending, State.UNKNOWN)
+        with store.writing() as tx:
+            (unknown,) = tx.intents.in_state(TEXT, State.UNKNOWN)
+            assert tx.intents.resolve(unknown, State.DONE, NOON, None)
+    with store.reading() as tx:
+        assert len(tx.intents.done_since(TEXT, NOON)) == 2
+
+
+@pytest.mark.parametrize("to", [State.DONE, State.DROPPED])
+def test_an_effect_that_is_gone_keeps_its_state_and_is_not_listed_again(store: Store, to: State) -> None:
+    sending = move(store, claimed(store), State.SENDING)
+    assert sending
+    unknown = move(store, sending, State.UNKNOWN)
+    assert unknown
+    ended = move(store, unknown, to)
+    assert ended
+    with store.writing() as tx:
+        listed = tx.intents.done_since if to is State.DONE else tx.intents.may_still_arrive
+        assert [one.id for one in listed(TEXT, NOON)] == [ended.id]
+        tx.intents.mark_effect_gone(ended, "moved", NOON)
+        assert list(listed(TEXT, NOON)) == []
+    seen = last(store)
+    assert seen is not None
+    assert (seen.state, seen.code, seen.effect_gone) == (to, "moved", True)
+
+
+def test_a_dropped_intent_may_arrive_until_it_has_waited_long_enough(store: Store) -> None:
+    dropped = move(store, stuck(store), State.DROPPED)
+    assert dropped
+    with store.writing() as tx:
+        tx.intents.confirm_never_arrived(dropped, SOON, NOON)
+        assert len(tx.intents.may_still_arrive(TEXT, NOON)) == 1
+        tx.intents.confirm_never_arrived(dropped, SOON, NOON + SOON)
+        assert list(tx.intents.may_still_arrive(TEXT, NOON)) == []
+
+
 # Gaps and rates
 
 
@@ -331,7 +419,8 @@ def test_nobody_sees_half_of_a_transaction(store: Store) -> None:
         "attempts = -1",
         "settle_tries = -1",
         "trigger = NULL",
-        "state = 'sending'",  # by nobody, and for ever
+        "state = 'sending'",  # without a claim it would never end
+        "resolved_by_person = true",
         "state = 'sending', attempted_at = now(), claim = gen_random_uuid()",
     ],
 )

@@ -76,7 +76,7 @@ ADOPTED = End(live={"theirs"}, stored="theirs", intents=[("done", "adopted", 1, 
 DELETED = End(
     live=set(), stored=None, intents=[("refused", "deleted_by_hand", 1, 1)], gaps={(MISSING, "deleted_by_hand")}
 )
-GAVE_WAY = End(live={"theirs"}, stored="theirs", intents=[("done", "undone no_event", 1, 1)])
+GAVE_WAY = End(live={"theirs"}, stored="theirs", intents=[("done", "gone: no_event", 1, 1)])
 TOOK_ITS_PLACE = made()
 
 ENDS_OF: dict[str, dict[str, End]] = {
@@ -156,7 +156,8 @@ class Stage:
 
     def end(self) -> End:
         rows = self.world.venue.sql(
-            "SELECT state, code, generation, attempts FROM reconciler.intent WHERE booking = %s ORDER BY generation",
+            "SELECT state, CASE WHEN effect_gone THEN 'gone: ' ELSE '' END || code, generation, attempts "
+            "FROM reconciler.intent WHERE booking = %s ORDER BY generation",
             self.booking,
         )
         found = self.world.venue.sql("SELECT calendar_event_id FROM private_bookings WHERE id = %s", self.booking)
@@ -292,7 +293,7 @@ def test_a_copy_of_ours_stands_in_for_it_once_ours_is_gone(world: World, copied:
     cancel(stage)
     stage.until_quiet()
     assert stage.end() == End(
-        live={"copy"}, stored="copy", intents=[("done", "undone tombstone", 1, 1), ("done", "adopted", 2, 1)]
+        live={"copy"}, stored="copy", intents=[("done", "gone: tombstone", 1, 1), ("done", "adopted", 2, 1)]
     )
 
 
@@ -310,7 +311,7 @@ def test_a_party_that_moved_while_the_outcome_was_unknown_has_its_event_on_the_n
     assert stage.end() == End(
         live={"ours, next"},
         stored="ours, next",
-        intents=[("done", "undone moved", 1, 1), ("done", "created", 2, 1)],
+        intents=[("done", "gone: moved", 1, 1), ("done", "created", 2, 1)],
     )
     assert starts(stage, stage.next) == STARTS + timedelta(days=2)
 
@@ -372,7 +373,7 @@ def test_a_calendar_that_vanishes_while_we_settle_is_not_an_event_that_is_absent
         stage.google.faults.clear()
     assert stage.end().live == {"ours"}
     stage.until_quiet()
-    assert stage.end() == End(live=set(), stored=None, intents=[("done", "undone status", 1, 1)])
+    assert stage.end() == End(live=set(), stored=None, intents=[("done", "gone: status", 1, 1)])
 
 
 def test_a_calendar_that_vanishes_while_we_remove_ours_does_not_make_us_forget_it(world: World) -> None:
@@ -386,7 +387,7 @@ def test_a_calendar_that_vanishes_while_we_remove_ours_does_not_make_us_forget_i
     assert stage.end().live == {"ours"}
     assert (GapKind.CALENDAR_DUPLICATE, "google:notFound") in stage.end().gaps
     stage.until_quiet()
-    assert stage.end() == End(live=set(), stored=None, intents=[("done", "undone status", 1, 1)])
+    assert stage.end() == End(live=set(), stored=None, intents=[("done", "gone: status", 1, 1)])
 
 
 def test_ours_removed_by_somebody_else_meanwhile_is_removed(world: World) -> None:
@@ -397,7 +398,7 @@ def test_ours_removed_by_somebody_else_meanwhile_is_removed(world: World) -> Non
     cancel(stage)
     stage.google.faults.next_calls(DELETE, *ANSWERS["410"])
     world.events()
-    assert stage.end() == End(live={"ours"}, stored=None, intents=[("done", "undone status", 1, 1)])
+    assert stage.end() == End(live={"ours"}, stored=None, intents=[("done", "gone: status", 1, 1)])
 
 
 def test_an_id_of_which_not_even_the_tombstone_is_left_is_used_up(world: World) -> None:
@@ -420,7 +421,7 @@ def test_an_insert_that_comes_after_its_booking_was_cancelled_is_removed(world: 
     assert stage.end() == End(live=set(), stored=None, intents=[("dropped", "status", 1, 1)])
     arrive(stage)
     stage.until_quiet()
-    assert stage.end() == End(live=set(), stored=None, intents=[("dropped", "undone status", 1, 1)])
+    assert stage.end() == End(live=set(), stored=None, intents=[("dropped", "gone: status", 1, 1)])
 
 
 def test_an_insert_that_never_comes_is_not_asked_for_for_ever(world: World) -> None:
@@ -433,7 +434,7 @@ def test_an_insert_that_never_comes_is_not_asked_for_for_ever(world: World) -> N
     world.events()
     assert stage.end().intents == [("dropped", "status", 1, 1)], "it may still come"
     stage.until_quiet()
-    assert stage.end().intents == [("dropped", "undone never_came", 1, 1)]
+    assert stage.end().intents == [("dropped", "gone: never_came", 1, 1)]
 
 
 def test_an_insert_that_comes_after_the_next_generation_was_made_is_removed(world: World) -> None:
@@ -452,7 +453,7 @@ def test_an_insert_that_comes_after_the_next_generation_was_made_is_removed(worl
     assert stage.end() == End(
         live={"ours, next"},
         stored="ours, next",
-        intents=[("dropped", "undone no_event", 1, 1), ("done", "created", 2, 1)],
+        intents=[("dropped", "gone: no_event", 1, 1), ("done", "created", 2, 1)],
     )
 
 
@@ -461,4 +462,4 @@ def test_the_event_of_a_booking_that_was_deleted_is_removed(world: World) -> Non
     stage.until_quiet()
     world.venue.sql("DELETE FROM private_bookings WHERE id = %s", stage.booking)
     stage.until_quiet()
-    assert stage.end() == End(live=set(), stored=None, intents=[("done", "undone gone", 1, 1)])
+    assert stage.end() == End(live=set(), stored=None, intents=[("done", "gone: gone", 1, 1)])

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import sql
 
 from reconciler.domain.gaps import Cause, Effect, GapKind
-from reconciler.domain.intents import EVENT_TRIGGER, HANDED_OVER, State
+from reconciler.domain.intents import BY_A_PERSON, EVENT_TRIGGER, HANDED_OVER, State
 from tests.support.venue import LONDON, Venue
 
 Row = dict[str, Any]
@@ -60,13 +60,13 @@ CODES: dict[State, Sequence[tuple[str, Cause | None]]] = {
         ("found_failed", Cause.UNUSABLE_DATA),
         ("attempts", Cause.GIVEN_UP),
     ],
-    State.DONE: [("accepted", None), (HANDED_OVER, None), ("undone tombstone", None)],
+    State.DONE: [("accepted", None), (HANDED_OVER, None), ("tombstone", None)],
     State.REFUSED: [
         ("21610", Cause.REFUSED_RECIPIENT),
         ("21211", Cause.UNUSABLE_DATA),
         ("400", Cause.UNUSABLE_DATA),
     ],
-    State.DROPPED: [("superseded", None), ("by_a_person", None), ("ahead", None)],
+    State.DROPPED: [("superseded", None), (BY_A_PERSON, None), ("ahead", None)],
 }
 DELETED = ("deleted_by_hand", Cause.DELETED_BY_HAND)
 FINAL = [state for state in State if state.is_final]
@@ -223,6 +223,9 @@ class Crowd:
                 "code": code,
                 "cause": cause.value if cause else None,
                 "provider_id": own if state is State.DONE else None,
+                "effect_gone": state is State.DONE and code == "tombstone",
+                "resolved_by_person": code == BY_A_PERSON,
+                "handed_over": code == HANDED_OVER,
                 "claim": self.id() if state is State.SENDING else None,
                 "leased_until": self.now + HOUR if state is State.SENDING else None,
                 "not_before": self.one_of([None, at, self.now + SECOND, self.now + DAY, self.now + 3 * DAY]),

@@ -14,7 +14,7 @@ from reconciler.domain.decide.policies import Deliver, Policy, QuietHours, Recip
 from reconciler.domain.decide.sms import Draft, SmsFacts, certainly_not_sent, judge_text, validity
 from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect
-from reconciler.domain.intents import HANDED_OVER, Intent, IntentId, State
+from reconciler.domain.intents import Intent, IntentId, State
 
 LONDON = ZoneInfo("Europe/London")
 NIGHT = QuietHours(starts=time(21), ends=time(9), zone=LONDON)
@@ -454,7 +454,7 @@ LATER = NOON + timedelta(minutes=1)
         # the provider has it: never again, whatever became of the queue's row
         (intent(State.DONE), VerdictStatus.OK, Condition.NO_TEXT, None),
         # handed to the application, and no longer in its queue: somebody took it out
-        (intent(State.DONE, code=HANDED_OVER), VerdictStatus.NEEDS_HUMAN, Refusal.TAKEN_BACK, Cause.DELETED_BY_HAND),
+        (intent(State.DONE, handed_over=True), VerdictStatus.NEEDS_HUMAN, Refusal.TAKEN_BACK, Cause.DELETED_BY_HAND),
         (intent(State.SENDING), VerdictStatus.HELD, Hold.IN_FLIGHT, Cause.NEVER_QUEUED),
         (intent(State.UNKNOWN), VerdictStatus.NEEDS_HUMAN, Refusal.UNKNOWN, Cause.UNKNOWN_OUTCOME),
         (intent(State.NEEDS_HUMAN), VerdictStatus.NEEDS_HUMAN, Refusal.GIVEN_UP, Cause.GIVEN_UP),
@@ -506,7 +506,7 @@ def test_what_became_of_the_last_attempt(
 
 
 def test_what_was_handed_over_and_failed_is_a_gap_again() -> None:
-    last = intent(State.DONE, code=HANDED_OVER, provider_id="row-1")
+    last = intent(State.DONE, handed_over=True, provider_id="row-1")
     failed = replace(BOOKING, app_failures=(AppFailure(row="row-1", provider_id=None, message="HTTP 400"),))
 
     verdict = judge_text(failed, facts(last=last), POLICY, NOON)

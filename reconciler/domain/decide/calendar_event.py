@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, judge_ledger, said_of
+from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger
 from reconciler.domain.decide.policies import CalendarPolicy
 from reconciler.domain.decide.verdicts import Check, Verdict, first_blocking
 from reconciler.domain.gaps import Cause
@@ -102,7 +102,7 @@ def judge_event(booking: Booking, last: Intent | None, policy: CalendarPolicy, n
 def event_checks(booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime) -> Iterator[Check]:
     """Everything that could stand in the way of an event, in the order in which the first one decides."""
     from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now)
-    yield Check(name=LEDGER, seen=said_of(last), verdict=from_ledger)
+    yield Check(name=LEDGER, seen=describe_latest(last), verdict=from_ledger)
     yield from date_checks(booking, Cause.NEVER_CREATED)
 
 

@@ -1,4 +1,4 @@
-"""What our own ledger says about a broken rule: the part of the verdict that texts and events share."""
+"""The part of the verdict that comes from our own ledger. Texts and events share it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ from reconciler.domain.decide.verdicts import (
     refused,
 )
 from reconciler.domain.gaps import Cause
-from reconciler.domain.intents import BY_A_PERSON, LONGEST_PAUSE, SUBJECT_PARTS, Intent, State
+from reconciler.domain.intents import LONGEST_PAUSE, SUBJECT_PARTS, Intent, State
 
 
 def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime) -> Verdict | None:
-    """The verdict that the newest intent of the booking imposes, ``None`` if it imposes none.
+    """Return the verdict that the booking's latest intent imposes, ``None`` if it imposes none.
 
-    An *unknown* outcome is never tried again blindly. A refusal holds as long as what was refused (``subject``) is
-    the same. A *done* intent is the caller's business: what a vanished effect means differs between texts and events.
+    An *unknown* outcome is never retried blindly. A refusal holds while the ``subject`` that was refused is unchanged.
+    The caller judges a *done* intent: a vanished effect means something different for texts and for events.
     """
     if last is None:
         return None
@@ -31,47 +31,52 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
         case State.UNKNOWN:
             return refused(Refusal.UNKNOWN)
         case State.NEEDS_HUMAN:
-            return refused(why_a_person(last))
-        case State.DROPPED if last.code == BY_A_PERSON:
+            return refused(refusal_needing_human(last))
+        case State.DROPPED if last.resolved_by_person:
             return failed_condition(Condition.UNDECIDED)
         case State.SENDING:
             return held(Hold.IN_FLIGHT, cause)
         case State.REFUSED if _same_subject(last, subject):
             return refused(_named(last.code), last.cause)
         case State.PLANNED if last.not_before is not None and now < last.not_before <= now + LONGEST_PAUSE:
-            # Some refusals are looked at again after a while: a person may have put things right.
+            # Some refusals are rechecked after a while, because a person may have fixed the cause.
             return refused(_named(last.code)) if last.code in _REFUSALS else held(Hold.BACKOFF, last.cause or cause)
         case _:
             return None
 
 
-def why_a_person(last: Intent) -> Refusal:
-    """Why an intent waits for a person's word."""
+def refusal_needing_human(last: Intent) -> Refusal:
+    """Return why a *needs_human* intent needs a human."""
     known = {Cause.UNKNOWN_OUTCOME: Refusal.NOT_PROVABLE, Cause.UNUSABLE_DATA: Refusal.NOT_DELIVERED}
     return known.get(last.cause, Refusal.GIVEN_UP) if last.cause else Refusal.GIVEN_UP
 
 
 def _same_subject(last: Intent, subject: str) -> bool:
-    """A recipient who said no is not asked again in other words; anything else may fare better when it has changed."""
+    """Whether the refusal still applies.
+
+    A refusal by the recipient holds for every text to that number. Any other refusal ends when the subject changes.
+    """
     if last.cause is Cause.REFUSED_RECIPIENT:
         return last.subject.partition(SUBJECT_PARTS)[0] == subject.partition(SUBJECT_PARTS)[0]
     return last.subject == subject
 
 
 LEDGER = "ledger"
-"""The name of the check that asks our own ledger."""
+"""The name of the check that reads our own ledger."""
 
 
-def said_of(last: Intent | None) -> str:
-    """What our ledger has of the booking, in a few words."""
+def describe_latest(last: Intent | None) -> str:
+    """Describe the booking's latest intent in a few words."""
     if last is None:
         return "nothing"
-    code = f" ({last.code})" if last.code else ""
+    reasons = [last.code] if last.code else []
+    reasons += ["effect gone"] if last.effect_gone else []
+    code = f" ({', '.join(reasons)})" if reasons else ""
     return f"generation {last.generation} {last.state}{code}, {last.attempts} attempts"
 
 
 def generation_check(last: Intent | None, most: int) -> Check:
-    """Whether one effect of one booking was begun anew too often."""
+    """Check whether this effect of this booking was restarted too often."""
     generation = last.generation if last else 0
     too_often = last is not None and last.state.is_final and generation >= most
     verdict = refused(Refusal.GIVEN_UP) if too_often else None
@@ -79,7 +84,7 @@ def generation_check(last: Intent | None, most: int) -> Check:
 
 
 def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
-    """Whether the booking says when it is."""
+    """Check that the booking has a valid start and end."""
     starts_at, ends_at = booking.starts_at, booking.ends_at
     yield check(Refusal.NO_DATE, moment(starts_at), applies=starts_at is None, cause=cause)
     upside_down = starts_at is not None and ends_at is not None and ends_at <= starts_at
@@ -87,7 +92,7 @@ def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
 
 
 def moment(at: datetime | None) -> str:
-    """A point of time as ``explain`` shows it, in UTC."""
+    """Format a time as ``explain`` shows it, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else "not set"
 
 

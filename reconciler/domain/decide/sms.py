@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import AppFailure, Booking
-from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, judge_ledger, moment, said_of
+from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
 from reconciler.domain.decide.policies import Deliver, SmsPolicy
 from reconciler.domain.decide.verdicts import (
     Check,
@@ -24,7 +24,7 @@ from reconciler.domain.decide.verdicts import (
 )
 from reconciler.domain.gaps import Cause
 from reconciler.domain.hashing import digest
-from reconciler.domain.intents import HANDED_OVER, SUBJECT_PARTS, Intent, State
+from reconciler.domain.intents import SUBJECT_PARTS, Intent, State
 
 LONGEST_VALIDITY = timedelta(hours=4)
 SHORTEST_VALIDITY = timedelta(seconds=60)
@@ -118,13 +118,13 @@ def _ledger(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause, 
     last = facts.last
     verdict = judge_ledger(last, facts.subject, cause, now)
     if last and last.state is State.DONE and policy.is_satisfied_by(last.trigger):
-        if last.code != HANDED_OVER:
+        if not last.handed_over:
             # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
             verdict = failed_condition(Condition.NO_TEXT)
         elif all(failure.row != last.provider_id for failure in booking.app_failures):
             # Neither queued nor sent nor failed: somebody took it out of the queue, which is a decision.
             verdict = refused(Refusal.TAKEN_BACK)
-    return Check(name=LEDGER, seen=said_of(last), verdict=verdict)
+    return Check(name=LEDGER, seen=describe_latest(last), verdict=verdict)
 
 
 def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Check]:

@@ -125,7 +125,7 @@ class DoctorChecks:
     def event_ids(self) -> CheckResult:
         if self.services.calendar is None:
             return CheckResult(notes=[Note(message="not wanted")])
-        fault = CalendarRepairer(self.services).elsewhere()
+        fault = CalendarRepairer(self.services).wrong_calendar_fault()
         fine = Note(message="those stored last are in this calendar, or none is stored")
         return CheckResult(faults=[fault] if fault else [], notes=[fine])
 

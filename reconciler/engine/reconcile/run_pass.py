@@ -134,7 +134,7 @@ def _finish(repairer: Repairer, seen: PassPlan, plan: Plan) -> Counter[tuple[Att
         last = seen.intents.get(decision.booking.id)
         if decision.verdict.standing is VerdictStatus.OK and last and last.state is State.DONE:
             try:
-                repairer.finish(last, seen.scope)
+                repairer.record_in_application(last, seen.scope)
             except DatabaseBusy:
                 refused[AttemptStatus.HELD, Hold.BUSY] += 1
             except DatabaseDisagrees as error:

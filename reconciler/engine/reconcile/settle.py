@@ -14,7 +14,7 @@ from reconciler.domain.backoff import doubled
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Refusal
 from reconciler.domain.gaps import Cause, IntegrationFault
-from reconciler.domain.intents import Intent, State
+from reconciler.domain.intents import Intent
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.reconcile.results import PassResult, SettleOutcome
 from reconciler.engine.repair.integration_faults import (
@@ -108,7 +108,7 @@ def _settle(repairer: Repairer, services: Services, answers: Answers) -> None:
         installation, begun_at = tx.ledger.installation(), tx.ledger.now()
     scope = Scope(since=services.window.since or installation.since, installation=installation.id)
     ends_at = services.clock.now() + repairer.limits.budget
-    ask = repairer.asker(scope)
+    ask = repairer.outcome_finder(scope)
     while sum(answers.counts.values()) < repairer.limits.repairs and services.clock.now() < ends_at:
         if services.stopping():
             return
@@ -176,9 +176,9 @@ def _write_down(
     with services.store.writing() as tx:
         match settled.found:
             case SettlementStatus.FOUND:
-                done = tx.intents.move(intent, State.DONE, code=settled.code, now=now, provider_id=settled.provider_id)
+                done = tx.intents.mark_done(intent, settled.provider_id, settled.code, now)
             case SettlementStatus.TAKEN_BACK:
-                tx.intents.move(intent, State.DROPPED, code=settled.code, now=now)
+                tx.intents.drop(intent, settled.code, now)
                 return SettleOutcome.DROPPED, settled.code
             case SettlementStatus.ABSENT:
                 return _absent(tx, repairer, services, scope, intent)
@@ -187,7 +187,7 @@ def _write_down(
     if done is None:
         return SettleOutcome.ELSEWHERE, ""  # whoever made the call came back with the answer
     with suppress(DatabaseBusy, DatabaseDisagrees):  # the ledger knows; a pass says so to the application's tables
-        repairer.conclude(done, scope)
+        repairer.complete(done, scope)
     return SettleOutcome.FOUND, ""
 
 
@@ -199,20 +199,20 @@ def _absent(
     unwanted = _unwanted(tx, repairer, intent, now)
     if unwanted and repairer.may_arrive_late and intent.settle_tries == 0:
         # Nobody wants it, so nothing would collide with a call that arrives late: it is asked for once more.
-        tx.intents.ask_again(intent, "absent", repairer.limits.settle, now)
+        tx.intents.retry_settling(intent, "absent", repairer.limits.settle, now)
         return SettleOutcome.UNDECIDED, "absent"
     if unwanted:
-        tx.intents.move(intent, State.DROPPED, code=unwanted, now=now)
-        repairer.withdraw(tx, intent, scope, unwanted)
+        tx.intents.drop(intent, unwanted, now)
+        repairer.cancel_in_application(tx, intent, scope, unwanted)
         tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
         return SettleOutcome.DROPPED, unwanted
     again_at = now + repairer.limits.backoff.after(intent.attempts, intent.id)
-    planned = tx.intents.move(intent, State.PLANNED, code="absent", now=now, not_before=again_at)
+    planned = tx.intents.plan_again(intent, "absent", again_at, now)
     if planned is None:
         return SettleOutcome.ELSEWHERE, ""
     if intent.attempts < repairer.limits.attempts:
         return SettleOutcome.ABSENT, ""
-    tx.intents.move(planned, State.NEEDS_HUMAN, code="attempts", now=now, cause=Cause.GIVEN_UP)
+    tx.intents.need_human(planned, "attempts", Cause.GIVEN_UP, now)
     tx.gaps.record(repairer.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
     return SettleOutcome.NEEDS_HUMAN, Refusal.GIVEN_UP
 
@@ -233,16 +233,10 @@ def _undecided(
     refusal = Refusal.NOT_DELIVERED if not arrives else Refusal.NOT_PROVABLE if last_try else Refusal.UNKNOWN
     if arrives and not last_try:
         wait = doubled(limits.settle, intent.settle_tries + 1, max(LONGEST_WAIT, limits.settle))
-        tx.intents.ask_again(intent, settled.code, wait, now)
+        tx.intents.retry_settling(intent, settled.code, wait, now)
     else:
-        tx.intents.move(
-            intent,
-            State.NEEDS_HUMAN,
-            code=settled.code,
-            now=now,
-            cause=CAUSE_OF_REFUSAL[refusal],
-            provider_id=settled.provider_id,
-        )
+        cause = CAUSE_OF_REFUSAL[refusal]
+        tx.intents.need_human(intent, settled.code, cause, now, provider_id=settled.provider_id)
     if _unwanted(tx, repairer, intent, now) is None:
         tx.gaps.record(repairer.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
     return (SettleOutcome.UNDECIDED if refusal is Refusal.UNKNOWN else SettleOutcome.NEEDS_HUMAN), settled.code

@@ -1,4 +1,4 @@
 """One repair, from a claimed intent to its end. Never imports `engine.reconcile`.
 
-`sms` and `calendar` implement `Repairer`; the other modules are what both use.
+`sms` and `calendar` implement `Repairer`. Both use the other modules.
 """

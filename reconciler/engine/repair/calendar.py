@@ -1,4 +1,4 @@
-"""Events as a pass meets them: judged, asked for by their ids, and taken away where nobody has a use for them."""
+"""The repairer for events: judges missing ones, finds them by id, and removes those that no booking needs."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,7 +22,7 @@ from reconciler.engine.repair.results import AttemptResult
 from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent, Transaction
 
 PROBES = 5
-"""So many event ids stored most recently are asked for; if the calendar knows none of them, it is the wrong one."""
+"""How many recently stored event ids are looked up. If the calendar knows none of them, it is the wrong calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,13 @@ class CalendarRepairer:
         )
 
     def check(self) -> IntegrationFault | None:
-        return self._calendar().check() or self.elsewhere()
+        return self._calendar().check() or self.wrong_calendar_fault()
 
-    def elsewhere(self) -> IntegrationFault | None:
-        """Whether the ids that the bookings store are another calendar's.
+    def wrong_calendar_fault(self) -> IntegrationFault | None:
+        """Return the fault if the event ids that the bookings store belong to another calendar.
 
         Raises:
-            ProviderFailure: the provider could not be asked.
+            ProviderFailure: the provider could not be queried.
         """
         with self.services.store.reading() as tx:
             known = tx.bookings.recent_event_ids(PROBES)
@@ -91,18 +91,18 @@ class CalendarRepairer:
 
     @property
     def final_triggers(self) -> Collection[str] | None:
-        """None of them: an event that was made may vanish, and is made again."""
+        """No trigger: a created event may vanish and is then created again."""
         return ()
 
     @property
     def settle_after(self) -> timedelta:
-        """Not at all: the answer about an id is certain, and trying again collides with what arrives late."""
+        """No wait: the answer about an id is certain, and a new attempt collides with an event that arrives late."""
         return timedelta(0)
 
-    def asker(self, scope: Scope) -> Callable[[Intent], Settlement]:
-        return lambda intent: self._ask(intent, scope)
+    def outcome_finder(self, scope: Scope) -> Callable[[Intent], Settlement]:
+        return lambda intent: self._find_outcome(intent, scope)
 
-    def _ask(self, intent: Intent, scope: Scope) -> Settlement:
+    def _find_outcome(self, intent: Intent, scope: Scope) -> Settlement:
         event_id = calendar_event.event_id(scope.installation, intent.booking, intent.generation)
         found = self._calendar().get(event_id)
         match step(observed(found), Whose.ASKED):
@@ -113,27 +113,27 @@ class CalendarRepairer:
             case _:
                 return Settlement(found=SettlementStatus.ABSENT, code="absent")
 
-    def conclude(self, done: Intent, scope: Scope) -> None:
-        """If it cannot be looked at now, the next pass finds it by the ledger."""
+    def complete(self, done: Intent, scope: Scope) -> None:
+        """Write the event's id back, or remove the event. If Google fails now, the next pass finds it in the ledger."""
         with suppress(ProviderFailure):
-            self._put_right(done)
+            self._write_back_or_remove(done)
 
-    def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
-        """Nothing: the booking names no event of ours yet."""
+    def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
+        """Do nothing: the booking does not name our event yet."""
 
     def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Also what was dropped after a call that seemed to have had no effect: it may have come late."""
+        """Include intents dropped after a call that seemed to have no effect: the event may have arrived late."""
         made = [intent for intent in tx.intents.done_since(self.effect, since) if is_ours(intent, scope)]
-        late = [intent for intent in tx.intents.may_have_come(self.effect, since) if intent.code != TOMBSTONE]
-        made += [_under_its_id(intent, scope) for intent in late]
+        late = [intent for intent in tx.intents.may_still_arrive(self.effect, since) if intent.code != TOMBSTONE]
+        made += [_with_derived_id(intent, scope) for intent in late]
         stored = tx.bookings.stored_events([intent.booking for intent in made])
         return [intent for intent in made if _is_orphan(intent, stored.get(intent.booking))]
 
     def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
-        self._put_right(orphan)
+        self._write_back_or_remove(orphan)
 
-    def _put_right(self, made: Intent) -> None:
-        """Look at an event of ours, and write its id back or remove it."""
+    def _write_back_or_remove(self, made: Intent) -> None:
+        """Read one of our events, then write its id back or remove it."""
         assert made.provider_id is not None
         found = self._calendar().get(made.provider_id)
         if found and step(observed(found), Whose.UNWANTED) is Step.REMOVE:
@@ -142,28 +142,28 @@ class CalendarRepairer:
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             if found is None and made.state is State.DROPPED:
-                tx.intents.never_came(made, self.limits.settle, now)
+                tx.intents.confirm_never_arrived(made, self.limits.settle, now)
             else:
-                tx.intents.undone(made, TOMBSTONE, now)
+                tx.intents.mark_effect_gone(made, TOMBSTONE, now)
 
-    def finish(self, intent: Intent, scope: Scope) -> None:
-        """Nothing: an event that the booking does not name is a gap, and mended as one."""
+    def record_in_application(self, intent: Intent, scope: Scope) -> None:
+        """Do nothing: an event that the booking does not name is a gap and is repaired as one."""
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         return EventCreation(self, self.services, self._calendar(), scope, intent).run()
 
     def _calendar(self) -> Calendar:
         if self.services.calendar is None:
-            raise RuntimeError("a pass that may not write asked for the calendar")
+            raise RuntimeError("a pass that may not write needs the calendar")
         return self.services.calendar
 
 
-def _under_its_id(intent: Intent, scope: Scope) -> Intent:
+def _with_derived_id(intent: Intent, scope: Scope) -> Intent:
     return replace(intent, provider_id=calendar_event.event_id(scope.installation, intent.booking, intent.generation))
 
 
 def _is_orphan(intent: Intent, stored: StoredEvent | None) -> bool:
-    """An eligible booking that stores nothing is a gap, and mended as one."""
+    """Whether no booking needs the event. An eligible booking that stores no id is a gap and is repaired as one."""
     if stored is None or not stored.eligible:
         return stored is None or stored.event_id != intent.provider_id
     return stored.event_id not in (None, intent.provider_id)

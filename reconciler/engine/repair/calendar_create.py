@@ -1,6 +1,7 @@
-"""One booking's event: found by our ledger, adopted from the calendar, or inserted under our own id.
+"""Create one booking's event: reuse the one in our ledger, adopt one from the calendar, or insert our own.
 
-An insert may be repeated: its id is derived from booking and generation, so a repeat collides instead of doubling.
+An insert may be repeated. Its id is derived from booking and generation, so a repeat collides with the first event
+instead of creating a second one.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from reconciler.domain.decide.calendar_decision_table import (
 from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.intents import Intent, Outcome, Result, State
+from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.engine.repair.calendar_write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
@@ -32,15 +33,15 @@ from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, Transaction
 
 TOMBSTONE = Seen.TOMBSTONE.value
-LOOK_AGAIN = timedelta(hours=1)
-"""After several events were found for one booking: a person may have removed one meanwhile."""
+RECHECK_DUPLICATES_AFTER = timedelta(hours=1)
+"""When a booking with several events is checked again. A person may have removed one of them by then."""
 _SLOT = "google"
-_TOLD = {Seen.SEVERAL: Refusal.SEVERAL_CANDIDATES, Seen.TOMBSTONE: Refusal.DELETED_BY_HAND}
+_REFUSALS = {Seen.SEVERAL: Refusal.SEVERAL_CANDIDATES, Seen.TOMBSTONE: Refusal.DELETED_BY_HAND}
 
 
 @dataclass(frozen=True, slots=True)
 class EventCreation:
-    """The repair of one claimed intent, to its end."""
+    """Repairs one claimed intent, to its end."""
 
     repairer: Repairer
     services: Services
@@ -52,7 +53,7 @@ class EventCreation:
         try:
             return self._run()
         except ProviderFailure as failure:
-            # Only reads raise, and they come before anything was sent.
+            # Only reads raise this error, and they happen before any insert.
             with self.services.store.writing() as tx:
                 tx.intents.release(self.intent, failure.outcome.code, self.services.clock.now())
             return attempt_result(failure.outcome, AttemptStatus.HELD)
@@ -63,26 +64,26 @@ class EventCreation:
             earlier = tx.intents.done(self.repairer.effect, self.intent.booking)
         if isinstance(decision, AttemptResult):
             return decision
-        if earlier and earlier.proof:
-            found = self.calendar.get(earlier.proof)
+        if earlier and earlier.provider_id:
+            found = self.calendar.get(earlier.provider_id)
             column = Whose.ASKED if is_ours(earlier, self.scope) else Whose.CANDIDATE
             match step(observed_at(found, decision.booking.starts_at), column):
                 case Step.DONE | Step.ADOPT:
-                    # There before, and the booking lost the id: nothing new is needed but the id.
-                    return self._take(earlier.proof, already_known=True)
+                    # The event still exists, but the booking lost its id. Only the id has to be written.
+                    return self._link_existing(earlier.provider_id, already_known=True)
                 case Step.REMOVE if not self._write_back.remove(earlier, MOVED):
-                    return self._hold(MOVED)  # the party moved before the id was written: never two at once
+                    return self._hold(MOVED)  # the booking moved before the id was written: never create a second event
         seen, event = self._adoptable(decision.booking)
         match step(seen, Whose.CANDIDATE):
             case Step.ADOPT if event:
-                return self._take(event.id, already_known=False)
+                return self._link_existing(event.id, already_known=False)
             case Step.TELL:
-                return self._tell(_TOLD[seen])
+                return self._refuse(_REFUSALS[seen])
             case _:
                 return self._insert()
 
     def _adoptable(self, booking: Booking) -> tuple[Seen, CalendarEvent | None]:
-        """What the calendar holds for this booking that nobody else names."""
+        """Return what the calendar holds for this booking and no other booking or intent names."""
         assert booking.starts_at is not None
         around = self.calendar.around(booking.starts_at, calendar_event.ADOPTION_WINDOW)
         with self.services.store.reading() as tx:
@@ -91,8 +92,8 @@ class EventCreation:
                 return Seen.SEVERAL, None
         return pick_adoptable(free, self.services.calendar_policy.deleted_by_hand)
 
-    def _take(self, event_id: str, *, already_known: bool) -> AttemptResult:
-        """Write the id of an event that is there already: no call, so ledger and booking change together."""
+    def _link_existing(self, event_id: str, *, already_known: bool) -> AttemptResult:
+        """Write the id of an existing event. No call is made, so ledger and booking change in one transaction."""
         intent, now = self.intent, self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, intent, self.scope, now)
@@ -104,27 +105,26 @@ class EventCreation:
                 tx.intents.release(intent, Hold.BUSY, now)
                 return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
             if already_known:
-                tx.intents.move(intent, State.DROPPED, code="written_back", now=now)
+                tx.intents.drop(intent, "written_back", now)
             else:
-                sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
+                sending = tx.intents.begin_sending(intent, self.repairer.limits.lease, now)
                 if sending:
-                    tx.intents.move(sending, State.DONE, code="adopted", now=now, provider_id=event_id)
+                    tx.intents.mark_done(sending, event_id, "adopted", now)
             tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.WRITTEN_BACK if already_known else AttemptStatus.ADOPTED)
 
-    def _tell(self, refusal: Refusal) -> AttemptResult:
+    def _refuse(self, refusal: Refusal) -> AttemptResult:
         intent, kind, cause, now = self.intent, self.repairer.kind, CAUSE_OF_REFUSAL[refusal], self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, intent, self.scope, now)
             if isinstance(decision, AttemptResult):
                 return decision
-            sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=self.repairer.limits.lease)
+            sending = tx.intents.begin_sending(intent, self.repairer.limits.lease, now)
             if sending and refusal is Refusal.SEVERAL_CANDIDATES:
-                again = now + LOOK_AGAIN
-                tx.intents.move(sending, State.PLANNED, code=refusal, now=now, not_before=again, counts=False)
+                tx.intents.take_back_attempt(sending, refusal, None, now + RECHECK_DUPLICATES_AFTER, now)
                 tx.gaps.record(GapKind.CALENDAR_DUPLICATE, intent.booking, cause, refusal, now)
             elif sending:
-                tx.intents.move(sending, State.REFUSED, code=refusal, now=now, cause=cause)
+                tx.intents.mark_refused(sending, refusal, cause, now)
             tx.gaps.record(kind, intent.booking, cause, refusal, now)
         return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
 
@@ -142,30 +142,29 @@ class EventCreation:
                 decision.booking, self.services.calendar_policy, self.scope.installation, intent.generation
             )
             tx.bookings.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
-            subject = decision.subject
-            sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=limits.lease, subject=subject)
+            sending = tx.intents.begin_sending(intent, limits.lease, now, subject=decision.subject)
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
         stands_at = body.starts_at
         outcome = call_within_lease(self.services, self.repairer, sending, lambda: self.calendar.insert(body))
         if outcome.code == DUPLICATE:
-            outcome, stands_at = self._scan(body)
+            outcome, stands_at = self._inspect_duplicate(body)
         now = self.services.clock.now()
 
         def write_ledger(tx: Transaction) -> Intent | None:
             moved = record_outcome(tx, self.repairer, sending, outcome, now)
             apply_retry_after(tx, _SLOT, outcome)
             used_up = moved is not None and outcome.code == TOMBSTONE
-            return tx.intents.move(moved, State.DROPPED, code=TOMBSTONE, now=now) if moved and used_up else moved
+            return tx.intents.drop(moved, TOMBSTONE, now) if moved and used_up else moved
 
         known = write_with_retry(self.services, write_ledger)
         if outcome.result is not Result.DONE:
             return attempt_result(outcome, AttemptStatus.CREATED)
-        # Beyond our lease somebody decided without us: what we made is needed by the booking, or goes.
+        # After our lease another process may have decided. The booking needs our event, or the event is removed.
         return self._write_back.run(known or replace(sending, provider_id=outcome.provider_id), stands_at)
 
-    def _scan(self, body: EventBody) -> tuple[Outcome, datetime]:
-        """What has our id, and where it stands: our own live event, or what is left of one that was removed."""
+    def _inspect_duplicate(self, body: EventBody) -> tuple[Outcome, datetime]:
+        """Return what has our id already and when it starts: our own live event, or the tombstone of a removed one."""
         try:
             found = self.calendar.get(body.id)
         except ProviderFailure as failure:
@@ -197,12 +196,12 @@ _CODES = {
 
 
 def is_ours(intent: Intent, scope: Scope) -> bool:
-    """Only an id that recomputes from the ledger is ours to delete; an adopted event never is."""
+    """Whether we created the event: its id can be derived from the ledger. An adopted event is never ours to delete."""
     return intent.provider_id == calendar_event.event_id(scope.installation, intent.booking, intent.generation)
 
 
 def _step(tx: Transaction, event: CalendarEvent, booking: Booking) -> Step:
-    # Nobody is asked about the other events of a busy day.
+    # Skips the queries for a busy day's events that are not this booking's.
     named = calendar_event.is_made_for(booking, event) and (
         tx.bookings.names_event(event.id, booking.id) or tx.intents.names_event(event.id, booking.id)
     )

@@ -1,4 +1,4 @@
-"""After an event was made: its id into the booking, unless the world has moved on meanwhile."""
+"""After an event was created: store its id in the booking, or remove it if the booking has changed meanwhile."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,22 +11,22 @@ from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent
 
 _TRIES = 3
-"""Each try is a compare-and-set on what was read just before; losing three races in a row is left to the next pass."""
+"""Each try is a compare-and-set on the row just read. After three lost races the next pass takes over."""
 MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)
 class WriteBack:
-    """For an intent whose event, the one in its ``provider_id``, is live, and we made it."""
+    """Write back the event in an intent's ``provider_id``. The event is live, and we created it."""
 
     services: Services
     calendar: Calendar
     kind: GapKind
 
     def run(self, done: Intent, stands_at: datetime | None) -> AttemptResult:
-        """Store the event's id, or remove the event if the booking has no use for it any more.
+        """Store the event's id, or remove the event if the booking does not need it any more.
 
-        Whatever cannot be finished now is left to the next pass, which finds the event by the ledger.
+        What cannot be finished now is left to the next pass, which finds the event through the ledger.
         """
         try:
             return self._run(done, stands_at)
@@ -38,37 +38,37 @@ class WriteBack:
             with self.services.store.reading() as tx:
                 stored = tx.bookings.stored_events([done.booking]).get(done.booking)
             if stored is None or not stored.eligible:
-                return self._has_no_use(done, "gone" if stored is None else "status")
+                return self._remove_unneeded(done, "gone" if stored is None else "status")
             if stored.event_id == done.provider_id:
                 return self._close(done)
-            if stored.event_id and self._theirs(stored.event_id) is Step.GIVE_WAY:
-                return self._has_no_use(done, "no_event")
+            if stored.event_id and self._step_for_stored(stored.event_id) is Step.GIVE_WAY:
+                return self._remove_unneeded(done, "no_event")
             if step(placement(stands_at, stored.starts_at), Whose.ASKED) is Step.REMOVE:
-                # Whatever comes of this: an event is missing on the new day, and the next look says so.
+                # Whether or not the removal works, the new day has no event, and the next scan finds that gap.
                 self.remove(done, MOVED)
                 return AttemptResult(status=AttemptStatus.HELD, reason=MOVED)
             if self._store(done, stored):
                 return self._close(done)
         return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
 
-    def _theirs(self, event_id: str) -> Step:
-        """The booking names another event than ours."""
+    def _step_for_stored(self, event_id: str) -> Step:
+        """Return what to do about the event that the booking stores instead of ours."""
         return step(observed(self.calendar.get(event_id)), Whose.STORED)
 
     def remove(self, done: Intent, by: str) -> bool:
-        """Delete our event: ``by`` says what made it needless. Whether it is gone."""
+        """Delete our event and return whether it is gone. ``by`` says why it is not needed any more."""
         assert done.provider_id is not None
         outcome = self.calendar.delete(done.provider_id)
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             if outcome.result is Result.DONE:
-                tx.intents.undone(done, by, now)
+                tx.intents.mark_effect_gone(done, by, now)
             else:
-                # Two events stand for one booking, or one for none, until a later pass can delete ours.
+                # Until a later pass can delete ours, the booking has two events, or an event has no booking.
                 tx.gaps.record(GapKind.CALENDAR_DUPLICATE, done.booking, Cause.BLOCKED, outcome.code, now)
         return outcome.result is Result.DONE
 
-    def _has_no_use(self, done: Intent, by: str) -> AttemptResult:
+    def _remove_unneeded(self, done: Intent, by: str) -> AttemptResult:
         with self.services.store.writing() as tx:
             tx.gaps.close(self.kind, done.booking, by, self.services.clock.now())
         self.remove(done, by)

@@ -1,4 +1,4 @@
-"""Causes are systemic before they are single: is the provider there at all, and what is broken if not?"""
+"""Faults of a whole integration. They are checked first, because they break every repair and not just one."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -12,12 +12,12 @@ from reconciler.ports import ProviderFailure, Services, Transaction
 
 
 def is_blind(faults: Collection[IntegrationFault]) -> bool:
-    """Whether the application's tables cannot be read, or not be trusted."""
+    """Whether the application's tables cannot be read or cannot be trusted."""
     return any(fault.blinds for fault in faults)
 
 
 def provider_fault(repairer: Repairer) -> IntegrationFault | None:
-    """What would break every repair of this effect; also if the provider could not be asked."""
+    """Return what would break every repair of this effect, an unreachable provider included."""
     try:
         return repairer.check()
     except ProviderFailure as failure:
@@ -25,10 +25,10 @@ def provider_fault(repairer: Repairer) -> IntegrationFault | None:
 
 
 def try_writes(repairer: Repairer, services: Services) -> CheckResult:
-    """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, that is no fault.
+    """Check that the database accepts what a repair writes: write it and roll back. A busy database is no fault.
 
     Raises:
-        DatabaseUnreachable: it is away.
+        DatabaseUnreachable: the database cannot be reached.
     """
     try:
         with services.store.writing() as tx:
@@ -41,11 +41,11 @@ def try_writes(repairer: Repairer, services: Services) -> CheckResult:
 
 
 UNUSABLE = timedelta(minutes=2)
-"""Clocks so far apart make leases, quiet hours and tokens mean something else on each side."""
+"""With clocks this far apart, leases, quiet hours and tokens mean different times on each side."""
 
 
 def clock_faults(ahead: timedelta) -> Sequence[IntegrationFault]:
-    """Whether this machine and the database, whose clock is so far ahead, agree about what time it is."""
+    """Return the fault if the database's clock is too far ahead of, or behind, this machine's."""
     seconds = ahead.total_seconds()
     if abs(seconds) < UNUSABLE.total_seconds():
         return ()
@@ -69,7 +69,7 @@ def unreachable(kind: GapKind, failure: ProviderFailure) -> IntegrationFault:
 
 
 def schema_fault(error: DatabaseDisagrees) -> IntegrationFault:
-    """The database refused the look itself: nothing that follows from it can be trusted."""
+    """Return the fault of a database that rejects the scan itself, so that no conclusion can be trusted."""
     return IntegrationFault(
         kind=GapKind.INTEGRATION_SCHEMA, code=error.code, seen=str(error), remedy=error.advice, blinds=True
     )
@@ -82,7 +82,7 @@ def database_fault(error: DatabaseUnreachable) -> IntegrationFault:
 
 
 def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
-    """Why a repair ended *broken*, as precisely as the provider's own check can say it."""
+    """Return why a repair ended *broken*, as precisely as the provider's own check can say."""
     return provider_fault(repairer) or IntegrationFault(
         kind=repairer.integration,
         code=end.reason,
@@ -92,14 +92,14 @@ def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
 
 
 def subject_of(repairer: Repairer, services: Services) -> str:
-    """What an integration's gap is about: the effect it blocks, and for whom, if several share the database."""
+    """Return what an integration's gap is about: the effect it blocks, and the scope if several share the database."""
     return f"{repairer.effect} {services.runner.scope}".rstrip()
 
 
 def record_faults(
     tx: Transaction, about: str, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
 ) -> None:
-    """One gap per broken integration and subject; a kind that was ``checked`` and is well closes its own."""
+    """Record one gap per broken integration and subject. Close the gaps of the ``checked`` kinds that have no fault."""
     found = {kind: [fault for fault in faults if fault.kind is kind] for kind in {fault.kind for fault in faults}}
     for kind in checked:
         if kind not in found:

@@ -1,4 +1,4 @@
-"""The last look before a call: nothing leaves that might be answered after our lease."""
+"""The last check before a call: no call leaves whose answer could arrive after our lease has ended."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,9 @@ from reconciler.ports import Services
 
 
 def call_within_lease(services: Services, repairer: Repairer, sending: Intent, call: Callable[[], Outcome]) -> Outcome:
-    """Make the call if one timeout and more is left of the lease; else nothing has left, and nothing will.
+    """Make the call if at least one call timeout is left of the lease. Otherwise nothing leaves this machine.
 
-    We may have been frozen, or slow: by the end of the lease somebody else decides what becomes of the intent.
+    Our process may have been frozen or slow. Once the lease has ended, another process decides about the intent.
     """
     with services.store.reading() as tx:
         left = tx.intents.lease_left(sending)

@@ -1,4 +1,4 @@
-"""Rates across processes: the slot for a call, and not a call more once somebody waits for us to stop."""
+"""Rate limits across processes. No further call starts once our process is asked to stop."""
 
 from datetime import timedelta
 
@@ -8,29 +8,33 @@ from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.ports import Services, Transaction
 
 LONGEST_WAIT = timedelta(minutes=1)
-"""For a slot, within a pass; who would have to wait longer leaves it to a later one."""
+"""The longest wait for a slot within a pass. A repair that would have to wait longer is left to a later pass."""
 
 
 def wait_for_slot(services: Services, name: str, interval: timedelta, intent: Intent) -> AttemptResult | None:
-    """Wait for the next slot of ``name``; if the wait was cut short, the claim is given back: how that ended."""
+    """Wait for the next slot of ``name``.
+
+    Returns ``None`` once the slot has come. If there is none in time, or our process is asked to stop, the claim is
+    released and the result of the attempt is returned.
+    """
     longest = max(LONGEST_WAIT, 2 * interval)
     with services.store.writing() as tx:
         wait = tx.rates.reserve(name, interval, longest)
     if wait > longest:
-        # The provider has asked one of us for a pause: it is everybody's.
-        return _give_back(services, intent, Hold.PAUSED, stops=True)
+        # The provider has asked one process for a pause, and the pause holds for all of them.
+        return _release(services, intent, Hold.PAUSED, stops=True)
     if wait:
         services.clock.pause(wait)
-    return _give_back(services, intent, Hold.BUSY, stops=False) if services.stopping() else None
+    return _release(services, intent, Hold.BUSY, stops=False) if services.stopping() else None
 
 
 def apply_retry_after(tx: Transaction, name: str, outcome: Outcome) -> None:
-    """The provider wants no call before a while: no process makes one."""
+    """If the provider asks for a pause, stop all processes from calling it until the pause is over."""
     if outcome.result is Result.LATER and outcome.stops_pass and outcome.retry_after:
         tx.rates.pause(name, min(outcome.retry_after, LONGEST_PAUSE))
 
 
-def _give_back(services: Services, intent: Intent, hold: Hold, *, stops: bool) -> AttemptResult:
+def _release(services: Services, intent: Intent, hold: Hold, *, stops: bool) -> AttemptResult:
     with services.store.writing() as tx:
         tx.intents.release(intent, hold, services.clock.now())
     outcome = Outcome(result=Result.LATER, code=hold, stops_pass=True) if stops else None

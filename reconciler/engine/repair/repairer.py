@@ -1,4 +1,4 @@
-"""What a pass needs to know about one effect, and what both effects do alike."""
+"""What a pass needs to know about one effect, and the recheck that both effects share."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from reconciler.domain.decide.policies import Limits, Policy
 from reconciler.domain.decide.sms_settlement import Settlement
 from reconciler.domain.decide.verdicts import Check, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import Intent, State
+from reconciler.domain.intents import Intent
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.ports import Lock, Transaction
 
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
-"""As far back as any booking is known to have been made: an intent that stands is looked at whatever its age."""
+"""Earlier than the creation of any booking. A booking with an intent is checked whatever its age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What holds for a whole pass."""
+    """Values that stay fixed for a whole pass."""
 
     since: datetime
     installation: str
-    """'' before the first ``migrate``: there are no intents then that a digest could be compared with."""
+    """'' before the first ``migrate``, when there are no intents whose digests could be compared."""
 
 
 class Repairer(Protocol):
-    """One effect: how its gaps are judged, and how one of them is mended."""
+    """One effect: how its gaps are judged and how one of them is repaired."""
 
     kind: GapKind
     effect: Effect
@@ -43,7 +43,7 @@ class Repairer(Protocol):
 
     @property
     def final_triggers(self) -> Collection[str] | None:
-        """Triggers (``None``: all) whose *done* ends the matter, whatever the application's tables say."""
+        """Triggers (``None``: all) whose *done* is permanent, whatever the application's tables say."""
         ...
 
     def decide(
@@ -54,68 +54,68 @@ class Repairer(Protocol):
         intents: Mapping[BookingId, Intent],
         now: datetime,
     ) -> list[Decision]:
-        """A verdict for each booking whose rule is broken."""
+        """Return a verdict for each booking whose rule is broken."""
         ...
 
     def checks(
         self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
     ) -> Iterator[Check]:
-        """Everything that could stand in the way of this booking's repair, in the order in which ``decide`` asks."""
+        """Return everything that could block this booking's repair, in the order that ``decide`` uses."""
         ...
 
     def check(self) -> IntegrationFault | None:
-        """What would break every repair.
+        """Return what would break every repair.
 
         Raises:
-            ProviderFailure: the provider could not be asked.
+            ProviderFailure: the provider could not be queried.
         """
         ...
 
     @property
     def settle_after(self) -> timedelta:
-        """How long an unknown outcome is left alone before the provider is asked for it."""
+        """How long to wait before the provider is queried for an unknown outcome."""
         ...
 
     may_arrive_late: bool
-    """Whether a call that has vanished may still have its effect after the provider said that it has none."""
+    """Whether a lost call may still take effect after the provider has answered that it had no effect."""
 
-    def asker(self, scope: Scope) -> Callable[[Intent], Settlement]:
-        """Asks the provider what became of an intent of unknown outcome; what it has learnt serves the next ones.
+    def outcome_finder(self, scope: Scope) -> Callable[[Intent], Settlement]:
+        """Return a function that queries the provider for an unknown outcome. It reuses what it learns between calls.
 
-        Raises (the asker):
-            ProviderFailure: the provider could not be asked.
+        Raises (the function):
+            ProviderFailure: the provider could not be queried.
         """
         ...
 
-    def conclude(self, done: Intent, scope: Scope) -> None:
-        """The effect was found: bring the application's tables up to date, and close the gap."""
+    def complete(self, done: Intent, scope: Scope) -> None:
+        """After the effect was found: update the application's tables and close the gap."""
         ...
 
-    def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
-        """The effect is not there and not wanted any more: the application's tables say so too."""
+    def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
+        """Record in the application's tables that the effect is absent and not needed any more."""
         ...
 
     def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Intents *done* since then whose effect the booking has no use for."""
+        """Return the intents *done* since then whose effect the booking does not need."""
         ...
 
     def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
-        """Put one of them right.
+        """Remove one orphan, or write its id back if the booking needs it again.
 
         Raises:
-            ProviderFailure: the provider could not be asked.
+            ProviderFailure: the provider could not be queried.
         """
         ...
 
-    def finish(self, intent: Intent, scope: Scope) -> None:
-        """The effect is there, and the application's tables do not say so: say it again."""
+    def record_in_application(self, intent: Intent, scope: Scope) -> None:
+        """Write an existing effect to the application's tables, which do not show it yet."""
         ...
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         """Repair one claimed intent, to its end.
 
         Raises:
-            DatabaseUnreachable, DatabaseDisagrees: nothing was lost; the ledger says how far it came.
+            DatabaseUnreachable, DatabaseDisagrees: nothing was lost; the ledger records how far the repair got.
         """
         ...
 
@@ -123,18 +123,18 @@ class Repairer(Protocol):
 def recheck(
     repairer: Repairer, tx: Transaction, intent: Intent, scope: Scope, now: datetime
 ) -> Decision | AttemptResult:
-    """Lock the booking, then judge it again on fresh data: the decision to act, or the end of this attempt."""
+    """Lock the booking and judge it again on fresh data. Return the decision to act, or this attempt's result."""
     lock = tx.bookings.lock(intent.booking)
     if lock is Lock.BUSY:
-        return _not_now(tx, intent, "busy", now)
+        return _hold(tx, intent, "busy", now)
     finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     if finding is None:
-        return _no_more(repairer, tx, intent, "gone", now)
+        return _drop_satisfied(repairer, tx, intent, "gone", now)
     if lock is Lock.GONE:
-        # It is there, and FOR UPDATE does not see it: policies hide it, which is never "deleted".
-        return _not_now(tx, intent, "locked_out", now)
+        # SELECT sees the row and FOR UPDATE does not: row-level security hides it. The booking was not deleted.
+        return _hold(tx, intent, "locked_out", now)
     if finding.failed:
-        return _no_more(repairer, tx, intent, finding.failed, now)
+        return _drop_satisfied(repairer, tx, intent, finding.failed, now)
     last = tx.intents.latest(intent.effect, [intent.booking], repairer.final_triggers)
     (decision,) = repairer.decide(tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
@@ -142,25 +142,25 @@ def recheck(
         case VerdictStatus.REPAIRABLE if decision.trigger == intent.trigger:
             return decision
         case VerdictStatus.REPAIRABLE:
-            tx.intents.move(intent, State.DROPPED, code="superseded", now=now)
+            tx.intents.drop(intent, "superseded", now)
             return AttemptResult(status=AttemptStatus.DROPPED, reason="superseded")
         case VerdictStatus.NEEDS_HUMAN:
-            tx.intents.move(intent, State.DROPPED, code=verdict.reason, now=now)
+            tx.intents.drop(intent, verdict.reason, now)
             tx.gaps.record(repairer.kind, intent.booking, verdict.cause or Cause.UNUSABLE_DATA, verdict.reason, now)
             return AttemptResult(status=AttemptStatus.REFUSED, reason=verdict.reason)
         case VerdictStatus.HELD:
-            return _not_now(tx, intent, verdict.reason, now)
+            return _hold(tx, intent, verdict.reason, now)
         case _:
-            return _no_more(repairer, tx, intent, verdict.reason, now)
+            return _drop_satisfied(repairer, tx, intent, verdict.reason, now)
 
 
-def _not_now(tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
+def _hold(tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
     tx.intents.release(intent, reason, now)
     return AttemptResult(status=AttemptStatus.HELD, reason=reason)
 
 
-def _no_more(repairer: Repairer, tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
-    """Nothing is missing any more: the statement about this booking that closes its gap."""
-    tx.intents.move(intent, State.DROPPED, code=reason, now=now)
+def _drop_satisfied(repairer: Repairer, tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
+    """Drop the intent and close the gap: nothing is missing for this booking any more."""
+    tx.intents.drop(intent, reason, now)
     tx.gaps.close(repairer.kind, intent.booking, reason, now)
     return AttemptResult(status=AttemptStatus.DROPPED, reason=reason)

@@ -7,7 +7,7 @@ from reconciler.domain.intents import Outcome
 
 
 class AttemptStatus(StrEnum):
-    """What became of one claimed intent."""
+    """The status of one attempt."""
 
     SENT = "sent"
     HANDED_OVER = "handed over"
@@ -20,9 +20,9 @@ class AttemptStatus(StrEnum):
     UNKNOWN = "unknown"
     BROKEN = "broken"
     BLOCKED = "blocked"
-    """The application's table will not have its row: a person has to see why, and every pass tries again."""
+    """The application's table rejects our row. A person has to find out why; every pass tries again."""
     CRASHED = "crashed"
-    """A bug met this booking; the others went on, and the error comes out at the end of the pass."""
+    """A bug stopped this repair. The others went on, and the pass raises the error at its end."""
 
     @property
     def is_repaired(self) -> bool:
@@ -37,7 +37,7 @@ class AttemptStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
-    """The end of one attempt. ``outcome`` is set where the provider had a say."""
+    """The result of one attempt. ``outcome`` is set if the provider gave an answer."""
 
     status: AttemptStatus
     reason: str = ""

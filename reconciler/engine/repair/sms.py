@@ -1,7 +1,7 @@
-"""Repairing a text: claim, two re-checks, one POST, and the row in the application's queue that says so.
+"""Repairing a text: claim, recheck twice, make one POST, and update our row in the application's queue.
 
-Order matters more than anything here. The ledger says *sending* before the call and *done* before the queue row says
-*sent*: whatever dies in between, no text is sent twice and none is forgotten.
+The order of the writes is the guarantee. The ledger says *sending* before the call, and *done* before the queue row
+says *sent*. If our process dies at any point between them, no text is sent twice and none is forgotten.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks,
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, Hold, first_blocking
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, Intent, Outcome, Result, State
+from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
@@ -27,7 +27,7 @@ from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import OutgoingSms, QueueRow, Services, SmsGateway, Transaction, Unwritable
 
 TEMPLATE = "reconciler"
-"""What stands as the template's name in our queue rows."""
+"""The template name in our queue rows."""
 _SLOT = "twilio"
 
 
@@ -37,7 +37,7 @@ class SmsRepairer:
     kind = GapKind.SMS_MISSING
     effect = Effect.SMS
     integration = GapKind.INTEGRATION_TWILIO
-    may_arrive_late = False  # it was left alone for longer than that
+    may_arrive_late = False  # the settle time is longer than a text can be late
 
     @property
     def policy(self) -> Policy:
@@ -109,7 +109,7 @@ class SmsRepairer:
         )
 
     def _number(self, booking: Booking) -> str | None:
-        """The first usable number of the first place that has one: a typo there is not healed by another person's."""
+        """Return the number from the first place that has one. A typo there never leads to another person's number."""
         return self.services.phones.e164(booking.phones[0]) if booking.phones else None
 
     def _draft(self, booking: Booking, number: str | None) -> Draft | None:
@@ -131,37 +131,36 @@ class SmsRepairer:
     def settle_after(self) -> timedelta:
         return self.limits.settle
 
-    def asker(self, scope: Scope) -> Callable[[Intent], Settlement]:
-        if self.services.sms is None:  # it was ours to send once, and is the application's by now
+    def outcome_finder(self, scope: Scope) -> Callable[[Intent], Settlement]:
+        if self.services.sms is None:  # we sent this text once; by now the application sends them
             return lambda _: Settlement(found=SettlementStatus.UNDECIDED, code="no_provider")
         return SmsOutcomeFinder(self.services, self.services.sms, scope)
 
-    def conclude(self, done: Intent, scope: Scope) -> None:
-        self.finish(done, scope)
+    def complete(self, done: Intent, scope: Scope) -> None:
+        self.record_in_application(done, scope)
         with self.services.store.writing() as tx:
             tx.gaps.close(self.kind, done.booking, "repaired", self.services.clock.now())
 
-    def withdraw(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
-        if self.policy is not Policy.OFF:  # then nobody knows the queue
+    def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
+        if self.policy is not Policy.OFF:  # if the rule is off, no queue table is configured
             self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
 
     def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """None: a text that was sent stays sent."""
+        """Return none: a text that was sent cannot be removed."""
         return ()
 
     def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
-        """Nothing to sweep."""
+        """Do nothing: texts have no orphans."""
 
-    def finish(self, intent: Intent, scope: Scope) -> None:
+    def record_in_application(self, intent: Intent, scope: Scope) -> None:
         if self.policy is Policy.OFF:
             return
-        # Without Twilio's id the row does not say *sent*: it is never better than what we know.
-        status, error = ("sent", None) if intent.proof else ("cancelled", "not by us, a person says it was sent")
+        # Without Twilio's id the row does not say *sent*. It never claims more than we know.
+        sid = intent.provider_id
+        status, error = ("sent", None) if sid else ("cancelled", "not by us, a person says it was sent")
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            tx.bookings.mark_queue_row(
-                row_id(scope, intent), status=status, error=error, provider_id=intent.proof, at=now
-            )
+            tx.bookings.mark_queue_row(row_id(scope, intent), status=status, error=error, provider_id=sid, at=now)
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         if self._hands_over:
@@ -177,34 +176,36 @@ class SmsRepairer:
             return sending
         intent, text = sending
         outcome = call_within_lease(self.services, self, intent, lambda: self._gateway().send(text))
-        return self._conclude(intent, outcome, scope)
+        return self._record_answer(intent, outcome, scope)
 
     @property
     def _hands_over(self) -> bool:
         return self.services.sms_policy.deliver is Deliver.APPLICATION
 
     def _hand_over(self, intent: Intent, scope: Scope) -> AttemptResult:
-        """Queue row and ledger in one transaction, under the booking's lock: a kill leaves nothing of it, or all.
+        """Write queue row and ledger in one transaction under the booking's lock: a kill leaves both or neither.
 
-        The row takes the intent's own id: no other row of ours can have it.
+        The row takes the intent's own id, which no other row of ours can have.
         """
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
             if isinstance(decision, AttemptResult):
                 return decision
-            lease = self.limits.lease
-            sending = tx.intents.move(intent, State.SENDING, code="", now=now, lease=lease, subject=decision.subject)
+            sending = tx.intents.begin_sending(intent, self.limits.lease, now, subject=decision.subject)
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
             row = self._row(intent.id, intent, decision, now)
             tx.bookings.hand_over(row)
-            tx.intents.move(sending, State.DONE, code=HANDED_OVER, now=now, provider_id=row.id)
+            tx.intents.mark_handed_over(sending, row.id, now)
             tx.gaps.close(self.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.HANDED_OVER)
 
     def _put_row(self, intent: Intent, scope: Scope) -> Intent | AttemptResult:
-        """First re-check; our queue row stands before anything may leave. The intent as the row is derived from it."""
+        """Recheck for the first time and insert our queue row, before any call may leave.
+
+        Returns the intent with the subject from which the row's id is derived.
+        """
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
@@ -223,7 +224,7 @@ class SmsRepairer:
         )
 
     def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingSms] | AttemptResult:
-        """Second re-check: the application's insert, which our first lock kept waiting, is there now if it comes."""
+        """Recheck for the second time. By now an application insert that waited for our first lock is visible."""
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self, tx, intent, scope, now)
@@ -232,15 +233,12 @@ class SmsRepairer:
                 return decision
             assert decision.draft is not None
             if decision.subject != intent.subject:
-                # The booking changed between the two looks: the row in the queue says something else by now.
+                # The booking changed between the two checks, so our queue row is out of date.
                 self._cancel_row(tx, intent, scope, "changed", now)
                 tx.intents.release(intent, Hold.BUSY, now)
                 return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
-            lease = self.limits.lease
             account = account_digest(scope, self._gateway())
-            sending = tx.intents.move(
-                intent, State.SENDING, code="", now=now, lease=lease, subject=intent.subject, account=account
-            )
+            sending = tx.intents.begin_sending(intent, self.limits.lease, now, subject=intent.subject, account=account)
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
         text = OutgoingSms(
@@ -250,7 +248,7 @@ class SmsRepairer:
         )
         return sending, text
 
-    def _conclude(self, intent: Intent, outcome: Outcome, scope: Scope) -> AttemptResult:
+    def _record_answer(self, intent: Intent, outcome: Outcome, scope: Scope) -> AttemptResult:
         now = self.services.clock.now()
         done = outcome.result is Result.DONE
 
@@ -269,7 +267,7 @@ class SmsRepairer:
                 at=now,
             )
 
-        # Two transactions: whatever the application's table answers, our ledger knows what happened.
+        # Two transactions: if the application's table rejects the row, our ledger still records what happened.
         write_with_retry(self.services, write_ledger)
         write_with_retry(self.services, write_queue_row)
         return attempt_result(outcome, AttemptStatus.SENT)
@@ -281,5 +279,5 @@ class SmsRepairer:
 
     def _gateway(self) -> SmsGateway:
         if self.services.sms is None:
-            raise RuntimeError("a pass that may not send asked for the gateway")
+            raise RuntimeError("a pass that may not send needs the gateway")
         return self.services.sms

@@ -1,4 +1,4 @@
-"""What became of a text whose outcome is unknown: our own row, the provider's list, and a control of that list."""
+"""Evidence for a text whose outcome is unknown: our queue row, the provider's list, and a control of that list."""
 
 import uuid
 from contextlib import suppress
@@ -16,19 +16,19 @@ _ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
 
 
 def row_id(scope: Scope, intent: Intent) -> str:
-    """Derived, so that a repeat meets its own row, and another text or number gets another."""
+    """Derive the id of our queue row. A repeat finds its own row; another text or number gets another row."""
     name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}:{intent.subject}"
     return str(uuid.uuid5(_ROW_IDS, name))
 
 
 def account_digest(scope: Scope, gateway: SmsGateway) -> str:
-    """What our ledger keeps of the account a text was handed to."""
+    """Return what our ledger stores about the account that a text was sent through."""
     return digest(scope.installation, gateway.account)
 
 
 @dataclass(slots=True)
 class SmsOutcomeFinder:
-    """Asks for one text after the other; the control is asked for once."""
+    """Queries the outcome of one text after another. The control is fetched once."""
 
     services: Services
     gateway: SmsGateway
@@ -41,10 +41,10 @@ class SmsOutcomeFinder:
         """
         with self.services.store.reading() as tx:
             row = tx.bookings.queue_row(row_id(self.scope, intent))
-            numbers, bodies = self._written(tx, intent, row)
+            numbers, bodies = self._candidates(tx, intent, row)
             ambiguous = tx.bookings.shares_reference(intent.booking)
         if row and row.provider_id:
-            # Whoever made the call wrote down its answer, and not in our ledger any more.
+            # The process that made the call wrote the answer to the row and could not write it to the ledger.
             return Settlement(found=SettlementStatus.FOUND, code="own_row", provider_id=row.provider_id)
         number = next((number for number in numbers if self._is_part(intent, number)), None)
         if number is None:
@@ -56,7 +56,9 @@ class SmsOutcomeFinder:
         trail = self.gateway.sent_to(number)
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
-            taken = tx.intents.taken(Effect.SMS, ids) | tx.bookings.queue_names(ids, row_id(self.scope, intent))
+            taken = tx.intents.used_provider_ids(Effect.SMS, ids) | tx.bookings.queue_names(
+                ids, row_id(self.scope, intent)
+            )
         assert intent.attempted_at is not None
         return settle_text(
             trail,
@@ -67,8 +69,8 @@ class SmsOutcomeFinder:
             controlled=self._is_controlled(),
         )
 
-    def _written(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
-        """Numbers and wordings it may have had: the ledger has digests, the values stand in our row and the booking."""
+    def _candidates(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
+        """Return the numbers and bodies it may have had, from our row and the booking. The ledger has only digests."""
         now = self.services.clock.now()
         finding = tx.bookings.findings(GapKind.SMS_MISSING, now, LONG_AGO, [intent.booking]).get(intent.booking)
         written = [row.number] if row else []
@@ -81,11 +83,11 @@ class SmsOutcomeFinder:
         return numbers, bodies
 
     def _is_part(self, intent: Intent, value: str) -> bool:
-        """Whether the intent was about this number, or said this."""
+        """Whether the intent's subject contains this number or body."""
         return digest(self.scope.installation, value) in intent.subject.split(SUBJECT_PARTS)
 
     def _is_controlled(self) -> bool:
-        """Whether lists show what is there, in full: a message that has arrived today is found by its number."""
+        """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number."""
         if self._controlled is None:
             control = control_of(self.gateway.recent(), self.services.clock.now())
             self._controlled = control is not None and any(

@@ -1,4 +1,4 @@
-"""What a provider has answered must not be lost to a database that is busy or away for a moment."""
+"""A provider's answer must not be lost because the database is briefly busy or unreachable."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,15 +10,15 @@ from reconciler.ports import Services, Transaction
 T = TypeVar("T")
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2))
-"""Long enough for a deadlock or a failover behind a pooler; short enough for somebody who waits for us to stop."""
+"""Long enough for a deadlock or a failover behind a pooler; short enough for a process that is asked to stop."""
 
 
 def write_with_retry(services: Services, write: Callable[[Transaction], T]) -> T:
-    """Run ``write`` in a transaction of its own, up to four times; it must be harmless to repeat.
+    """Run ``write`` in its own transaction, up to four times. ``write`` must be safe to repeat.
 
     Raises:
-        DatabaseUnreachable: it did not come back. The ledger still says *sending*: the lease runs out, and the outcome
-            is *unknown*, which is asked for or told, never guessed.
+        DatabaseUnreachable: the database did not come back. The ledger still says *sending*, so the lease expires and
+            the outcome becomes *unknown*. It is then queried or alerted, never guessed.
     """
     for pause in PAUSES:
         try:

@@ -1,4 +1,4 @@
-"""Gaps: opened, closed by a statement about them, listed."""
+"""Gaps: opened, refreshed, closed and listed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from reconciler.domain.hashing import digest
 from reconciler.store.ledger.lock_order import in_lock_order
 
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
-"""What is said of several faults at once; SQL stays a script."""
+"""Separators that join several faults into one detail; SQL statements stay a script."""
 
 _OPEN = text("""
     SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
@@ -29,7 +29,7 @@ _RECORD = text("""
     ON CONFLICT (kind, about) WHERE closed_at IS NULL
     DO UPDATE SET cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
                   seen_at = excluded.seen_at,
-                  -- Another cause, or another fault, is news: somebody is told of it.
+                  -- Another cause or another fault is new information and raises an alert.
                   noted_at = CASE WHEN (gap.cause, gap.key) = (excluded.cause, excluded.key) THEN gap.noted_at END
 """)
 _CLOSE = text("""
@@ -48,7 +48,7 @@ class PostgresGaps:
 
     connection: Connection
     scope: str
-    """Whose gaps these are, where several share the database; '' for all."""
+    """Whose gaps these are if several installations share the database; '' for all."""
 
     def open(self, kind: GapKind) -> Sequence[Gap]:
         rows = self.connection.execute(_OPEN, {"scope": self.scope, "kind": kind}).mappings()

@@ -1,7 +1,7 @@
 """Intents and their moves.
 
-Every move is one UPDATE guarded by the claim and by the domain's table of legal moves; a count other than one means
-that somebody else has the intent.
+All moves of a claimed intent go through one UPDATE (``_MOVE``). It is guarded by the claim token and by the domain's
+table of legal moves. If it changes no row, another process has the intent.
 """
 
 import uuid
@@ -14,24 +14,31 @@ from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
-from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, LONGEST_PAUSE, Intent, IntentId, State
+from reconciler.domain.intents import (
+    BY_A_PERSON,
+    HANDED_OVER,
+    LEGAL_MOVES,
+    LONGEST_PAUSE,
+    Intent,
+    IntentId,
+    State,
+)
 from reconciler.ports import NewIntent
 from reconciler.store.ledger.lock_order import in_lock_order
 
 _COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
-    "not_before, attempted_at, account, settle_tries, claim::text AS claim"
+    "not_before, attempted_at, account, settle_tries, claim::text AS claim, effect_gone, resolved_by_person, "
+    "handed_over"
 )
-_UNDONE = "undone "
-"""What the code of a *done* or *dropped* intent begins with once nothing is left of its effect."""
 _FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
 
-_LAST = text(f"""
+_LATEST = text(f"""
     SELECT DISTINCT ON (booking) {_COLUMNS} FROM reconciler.intent
     WHERE effect = :effect AND booking = ANY(:bookings)
     ORDER BY booking,
              CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
-                  WHEN state = 'done' AND code <> '{HANDED_OVER}'
+                  WHEN state = 'done' AND NOT handed_over
                        AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
                   WHEN state = 'planned' THEN 2 ELSE 3 END,
              created_at DESC, generation DESC
@@ -47,21 +54,21 @@ _DONE = text(f"""
 _DONE_SINCE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent
     WHERE scope = :scope AND effect = :effect AND state = 'done' AND updated_at >= :since
-      AND NOT starts_with(code, '{_UNDONE}')
+      AND NOT effect_gone
     ORDER BY updated_at, id
 """)
-_MAY_HAVE_COME = text(f"""
+_MAY_STILL_ARRIVE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent
     WHERE scope = :scope AND effect = :effect AND state = 'dropped' AND attempts > 0 AND updated_at >= :since
-      AND code <> '{BY_A_PERSON}' AND NOT starts_with(code, '{_UNDONE}')
+      AND NOT resolved_by_person AND NOT effect_gone
     ORDER BY updated_at, id
 """)
-_NEVER_CAME = text(f"""
-    UPDATE reconciler.intent SET code = '{_UNDONE}never_came', updated_at = :now
+_NEVER_ARRIVED = text("""
+    UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now
     WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)
 """)
-_UNDO = text("""
-    UPDATE reconciler.intent SET code = :code, updated_at = :now
+_EFFECT_GONE = text("""
+    UPDATE reconciler.intent SET effect_gone = true, code = :code, updated_at = :now
     WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped')
 """)
 _NAMES_EVENT = text("""
@@ -89,12 +96,12 @@ _DROP_PLANNED = text(f"""
     UPDATE reconciler.intent SET state = 'dropped', code = :code, updated_at = :now
     WHERE booking = :booking AND effect = :effect AND state = 'planned' AND {_FREE}
 """)
-# The claim token stays: whoever held the lease may still come back with the provider's answer and prove it.
+# The claim token stays: the process that held the lease may still return with the provider's answer.
 _ABANDON = text("""
     UPDATE reconciler.intent
     SET state = 'unknown', code = 'lease_ran_out', updated_at = :now, not_before = clock_timestamp() + :settle
     WHERE effect = :effect AND state = 'sending' AND leased_until < clock_timestamp()
-      -- Another's may have a longer time to settle. Who is gone for a day has changed its scope, or is no more.
+      -- Another scope may have a longer settle time. After a day its process has changed scope or no longer runs.
       AND (scope = :scope OR leased_until < clock_timestamp() - interval '1 day')
 """)
 _CLAIM = text(f"""
@@ -107,7 +114,7 @@ _CLAIM = text(f"""
                 ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING {_COLUMNS}
 """)
-# By the database's clock alone: what was said too early by a clock that is wrong would be sent a second time.
+# Only the database's clock counts here. With a wrong local clock, an absence proved too early would send a second text.
 _CLAIM_UNSETTLED = text(f"""
     UPDATE reconciler.intent
     SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
@@ -118,13 +125,15 @@ _CLAIM_UNSETTLED = text(f"""
                 ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING {_COLUMNS}
 """)
-_ASK_AGAIN = text("""
+_RETRY_SETTLING = text("""
     UPDATE reconciler.intent
     SET leased_until = NULL, code = :code, updated_at = :now, settle_tries = settle_tries + 1,
         not_before = clock_timestamp() + :wait
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
 """)
-_TAKEN = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
+_USED_PROVIDER_IDS = text(
+    "SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)"
+)
 _HISTORY = text(f"""
     SELECT {_COLUMNS} FROM reconciler.intent WHERE booking = :booking ORDER BY created_at DESC, generation DESC
 """)
@@ -139,6 +148,7 @@ _BEGINNING_WITH = text(f"""
 _RESOLVE = text(f"""
     UPDATE reconciler.intent
     SET state = :to, code = :code, cause = NULL, updated_at = :now, provider_id = coalesce(:provider_id, provider_id),
+        resolved_by_person = (:to <> 'planned'),
         attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
         not_before = NULL, leased_until = NULL
     WHERE id = CAST(:id AS uuid) AND state IN ('needs_human', 'unknown') AND {_FREE}
@@ -151,6 +161,7 @@ _MOVE = text(f"""
         attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now)
                             WHEN attempts + :attempts > 0 THEN attempted_at END,
         account = coalesce(:account, account),
+        handed_over = :handed_over,
         settle_tries = CASE WHEN :to = 'sending' THEN 0 ELSE settle_tries END,
         provider_id = coalesce(:provider_id, provider_id),
         subject = coalesce(:subject, subject),
@@ -159,6 +170,12 @@ _MOVE = text(f"""
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
     RETURNING {_COLUMNS}
 """)
+_NO_CHANGES: Mapping[str, object] = {
+    **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account")),
+    "attempts": 0,
+    "handed_over": False,
+}
+"""What ``_MOVE`` binds beside the guard, the state and the code, unless a move changes it."""
 _RELEASE = text("""
     UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state IN ('planned', 'unknown')
@@ -175,13 +192,13 @@ class PostgresIntents:
 
     connection: Connection
     scope: str
-    """Whose intents these are, where several share the database; '' for all."""
+    """Whose intents these are if several installations share the database; '' for all."""
 
     def latest(
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
         values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}
-        rows = self._rows(_LAST, **values)
+        rows = self._rows(_LATEST, **values)
         return {intent.booking: intent for intent in map(_intent, rows)}
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
@@ -193,14 +210,14 @@ class PostgresIntents:
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
         return [_intent(row) for row in self._rows(_DONE_SINCE, scope=self.scope, effect=effect, since=since)]
 
-    def may_have_come(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_MAY_HAVE_COME, scope=self.scope, effect=effect, since=since)]
+    def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        return [_intent(row) for row in self._rows(_MAY_STILL_ARRIVE, scope=self.scope, effect=effect, since=since)]
 
-    def never_came(self, intent: Intent, wait: timedelta, now: datetime) -> None:
-        self.connection.execute(_NEVER_CAME, {"id": intent.id, "wait": wait, "now": now})
+    def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
+        self.connection.execute(_NEVER_ARRIVED, {"id": intent.id, "wait": wait, "now": now})
 
-    def undone(self, intent: Intent, code: str, now: datetime) -> None:
-        self.connection.execute(_UNDO, {"id": intent.id, "code": f"{_UNDONE}{code}", "now": now})
+    def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
+        self.connection.execute(_EFFECT_GONE, {"id": intent.id, "code": code, "now": now})
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
         return bool(self.connection.scalar(_NAMES_EVENT, {"event": event_id, "booking": besides}))
@@ -238,13 +255,13 @@ class PostgresIntents:
         values = {"scope": self.scope, "effect": effect, "examined_before": examined_before, "lease": lease}
         return self._one(_CLAIM_UNSETTLED, claim=claim, **values)
 
-    def ask_again(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
+    def retry_settling(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
         values = {"id": intent.id, "claim": intent.claim, "code": code, "wait": wait, "now": now}
-        self.connection.execute(_ASK_AGAIN, values)
+        self.connection.execute(_RETRY_SETTLING, values)
 
-    def taken(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
+    def used_provider_ids(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
         values = {"effect": effect, "ids": sorted(provider_ids)}
-        return frozenset(self.connection.scalars(_TAKEN, values)) if provider_ids else frozenset()
+        return frozenset(self.connection.scalars(_USED_PROVIDER_IDS, values)) if provider_ids else frozenset()
 
     def history(self, booking: BookingId) -> Sequence[Intent]:
         return [_intent(row) for row in self._rows(_HISTORY, booking=booking)]
@@ -278,39 +295,52 @@ class PostgresIntents:
             claim=str(uuid.uuid4()),
         )
 
-    def move(
-        self,
-        intent: Intent,
-        to: State,
-        *,
-        code: str,
-        now: datetime,
-        cause: Cause | None = None,
-        provider_id: str | None = None,
-        lease: timedelta | None = None,
-        not_before: datetime | None = None,
-        settle: timedelta | None = None,
-        counts: bool = True,
-        subject: str | None = None,
-        account: str | None = None,
+    def begin_sending(
+        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
     ) -> Intent | None:
-        return self._one(
-            _MOVE,
-            id=intent.id,
-            claim=intent.claim,
-            to=to,
-            code=code,
-            cause=cause,
-            provider_id=provider_id,
-            not_before=not_before,
-            settle=settle,
-            now=now,
-            lease=lease,
-            subject=subject,
-            account=account,
-            attempts=_attempts(to, counts=counts),
-            **{"from": [state for state, moves in LEGAL_MOVES.items() if to in moves]},
-        )
+        changes = {"attempts": 1, "lease": lease, "subject": subject, "account": account}
+        return self._move(intent, State.SENDING, "", now, changes)
+
+    def mark_done(self, intent: Intent, provider_id: str | None, code: str, now: datetime) -> Intent | None:
+        return self._move(intent, State.DONE, code, now, {"provider_id": provider_id})
+
+    def mark_handed_over(self, intent: Intent, queue_row: str, now: datetime) -> Intent | None:
+        changes = {"provider_id": queue_row, "handed_over": True}
+        return self._move(intent, State.DONE, HANDED_OVER, now, changes)
+
+    def mark_refused(self, intent: Intent, code: str, cause: Cause | None, now: datetime) -> Intent | None:
+        return self._move(intent, State.REFUSED, code, now, {"cause": cause})
+
+    def mark_unknown(self, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
+        return self._move(intent, State.UNKNOWN, code, now, {"settle": settle})
+
+    def plan_again(self, intent: Intent, code: str, not_before: datetime, now: datetime) -> Intent | None:
+        return self._move(intent, State.PLANNED, code, now, {"not_before": not_before})
+
+    def take_back_attempt(
+        self, intent: Intent, code: str, cause: Cause | None, not_before: datetime | None, now: datetime
+    ) -> Intent | None:
+        changes = {"attempts": -1, "cause": cause, "not_before": not_before}
+        return self._move(intent, State.PLANNED, code, now, changes)
+
+    def drop(self, intent: Intent, code: str, now: datetime) -> Intent | None:
+        return self._move(intent, State.DROPPED, code, now, {})
+
+    def need_human(
+        self, intent: Intent, code: str, cause: Cause, now: datetime, *, provider_id: str | None = None
+    ) -> Intent | None:
+        return self._move(intent, State.NEEDS_HUMAN, code, now, {"cause": cause, "provider_id": provider_id})
+
+    def _move(
+        self, intent: Intent, to: State, code: str, now: datetime, changes: Mapping[str, object]
+    ) -> Intent | None:
+        """The one guarded UPDATE. ``None`` if the claim is not ours any more or the move is not legal."""
+        guard = {
+            "id": intent.id,
+            "claim": intent.claim,
+            "from": [was for was, moves in LEGAL_MOVES.items() if to in moves],
+        }
+        return self._one(_MOVE, **{**_NO_CHANGES, **changes, **guard, "to": to, "code": code, "now": now})
 
     def release(self, intent: Intent, code: str, now: datetime) -> None:
         self.connection.execute(_RELEASE, {"id": intent.id, "claim": intent.claim, "code": code, "now": now})
@@ -325,12 +355,6 @@ class PostgresIntents:
     def _one(self, statement: Any, **values: object) -> Intent | None:
         row = self.connection.execute(statement, values).mappings().first()
         return _intent(row) if row else None
-
-
-def _attempts(to: State, *, counts: bool) -> int:
-    if to is State.SENDING:
-        return 1
-    return -1 if to is State.PLANNED and not counts else 0
 
 
 def _intent(row: RowMapping) -> Intent:
@@ -351,4 +375,7 @@ def _intent(row: RowMapping) -> Intent:
         account=row["account"],
         settle_tries=row["settle_tries"],
         claim=row["claim"],
+        effect_gone=row["effect_gone"],
+        resolved_by_person=row["resolved_by_person"],
+        handed_over=row["handed_over"],
     )

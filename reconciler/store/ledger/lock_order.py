@@ -1,4 +1,4 @@
-"""The order in which rows are locked, for every statement that touches several."""
+"""The order in which statements that touch several rows lock them."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -9,5 +9,5 @@ T = TypeVar("T")
 
 
 def in_lock_order(rows: Mapping[BookingId, T]) -> list[tuple[BookingId, T]]:
-    """Two passes at once must lock rows in the same order, or one of them is a deadlock's victim."""
+    """Sort the rows by booking. Two concurrent passes that lock rows in different orders would deadlock."""
     return sorted(rows.items(), key=lambda row: row[0])

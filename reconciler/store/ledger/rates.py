@@ -1,11 +1,11 @@
-"""The pace of calls that all processes share: one row per provider."""
+"""Rate limits for calls, shared by all processes: one row per provider."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-# One statement for all processes: the slot after the last one reserved, or the present moment if that is past.
+# The slot after the last one reserved, or now if that is past. One statement, so that processes do not race.
 _SLOT = text("""
     INSERT INTO reconciler.rate AS rate (name, next_at) VALUES (:name, clock_timestamp() + CAST(:interval AS interval))
     ON CONFLICT (name) DO UPDATE
@@ -28,7 +28,7 @@ class PostgresRates:
 
     connection: Connection
     prefix: str = ""
-    """Before every name: a fire drill has rates of its own, which nobody else waits for."""
+    """Prefix of every name. A fire drill has its own rates, so that no other process waits for it."""
 
     def reserve(self, name: str, interval: timedelta, longest: timedelta) -> timedelta:
         too_long: timedelta | None = self.connection.scalar(_TOO_LONG, {"name": self.prefix + name, "longest": longest})

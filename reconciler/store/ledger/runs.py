@@ -1,4 +1,4 @@
-"""Runs of jobs: one row each, with what came of it."""
+"""Runs of jobs: one row each, with its result and counts."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Our schema as a whole: whether it is there, whose installation it is, what time it is."""
+"""Our schema as a whole: whether it exists, which installation it belongs to, and the database's clock."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.ports import Installation
 
-# A role that may not see it looks as if there were none: to_regclass would raise instead.
+# Without the privilege to see the schema, our role treats it as absent; to_regclass would raise an error.
 _EXISTS = text("""
     SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                    WHERE n.nspname = 'reconciler' AND c.relname = 'intent'

@@ -1,4 +1,7 @@
-"""One vocabulary: incidents, alerts, sms and calendar; the rows that are there are renamed with their tables."""
+"""One vocabulary (incidents, alerts, sms, calendar), and columns for states that intents' codes used to hide.
+
+Existing rows are converted together with their tables, in both directions.
+"""
 
 from alembic import op
 
@@ -13,7 +16,7 @@ JOBS = {
     "backfill_texts": "backfill_sms",
     "backfill_events": "backfill_calendar",
 }
-"""Job names of 0.1.0 -> the names of the rules they look after."""
+"""Job names of 0.1.0 -> names after the rules that the jobs check."""
 EFFECTS = {"text": "sms", "event": "calendar"}
 ALERT_TYPES = {"worse": "escalated", "page": "paged", "end": "resolved"}
 COUNTS = {"looked_at": "checked", "told": "needs_human", "fine": "ok", "not_asked": "not_applicable", "waiting": "held"}
@@ -26,7 +29,7 @@ def _case(column: str, words: dict[str, str]) -> str:
 
 
 def _renamed_about(words: dict[str, str]) -> list[str]:
-    """``gap.about`` of an integration is an effect or a job, followed by the scope where several share a database."""
+    """Rename in ``gap.about`` of an integration: an effect or a job, followed by the scope if there is one."""
     return [
         f"""
         UPDATE reconciler.gap SET about = '{new}' || substr(about, {len(old) + 1})
@@ -60,12 +63,63 @@ def _values(
     ]
 
 
+FLAGS = (
+    # Released ledgers have this constraint under the name that PostgreSQL gave it.
+    "ALTER TABLE reconciler.intent DROP CONSTRAINT intent_check1",
+    """
+    ALTER TABLE reconciler.intent
+        ADD COLUMN effect_gone boolean NOT NULL DEFAULT false,
+        ADD COLUMN resolved_by_person boolean NOT NULL DEFAULT false,
+        ADD COLUMN handed_over boolean NOT NULL DEFAULT false
+    """,
+    """
+    UPDATE reconciler.intent
+    SET effect_gone = starts_with(code, 'undone '),
+        code = CASE WHEN starts_with(code, 'undone ') THEN substr(code, 8) ELSE code END,
+        resolved_by_person = (code = 'by_a_person' OR starts_with(coalesce(provider_id, ''), 'person:')),
+        provider_id = CASE WHEN NOT starts_with(provider_id, 'person:') THEN provider_id END,
+        handed_over = (state = 'done' AND code = 'handed_over')
+    WHERE state IN ('done', 'dropped')
+      AND (starts_with(code, 'undone ') OR code IN ('by_a_person', 'handed_over')
+           OR starts_with(provider_id, 'person:'))
+    """,
+    """
+    ALTER TABLE reconciler.intent
+        ADD CONSTRAINT intent_done_is_proved
+            CHECK (state <> 'done' OR provider_id IS NOT NULL OR resolved_by_person),
+        ADD CONSTRAINT intent_resolved_is_final
+            CHECK (NOT resolved_by_person OR state IN ('done', 'dropped'))
+    """,
+)
+FLAGS_BACK = (
+    """
+    UPDATE reconciler.intent
+    SET code = CASE WHEN effect_gone THEN 'undone ' || code
+                    WHEN resolved_by_person THEN 'by_a_person'
+                    WHEN handed_over THEN 'handed_over' ELSE code END,
+        provider_id = CASE WHEN state = 'done' AND resolved_by_person AND provider_id IS NULL
+                           THEN 'person:' || CAST(id AS text) ELSE provider_id END
+    WHERE effect_gone OR resolved_by_person OR handed_over
+    """,
+    """
+    ALTER TABLE reconciler.intent
+        DROP CONSTRAINT intent_done_is_proved,
+        DROP CONSTRAINT intent_resolved_is_final,
+        DROP COLUMN effect_gone,
+        DROP COLUMN resolved_by_person,
+        DROP COLUMN handed_over,
+        ADD CONSTRAINT intent_check1 CHECK (state <> 'done' OR provider_id IS NOT NULL)
+    """,
+)
+
+
 def _reversed(words: dict[str, str]) -> dict[str, str]:
     return {new: old for old, new in words.items()}
 
 
 def upgrade() -> None:
     for statement in (
+        *FLAGS,
         *_values(EFFECTS, JOBS, ALERT_TYPES, COUNTS),
         # Alerts carried over from revision 0001 have neither 'what' nor 'episode'.
         """
@@ -113,5 +167,6 @@ def downgrade() -> None:
         SET report = (report - ARRAY['alert_type', 'severity', 'incident'])
             || jsonb_build_object('what', what, 'level', report -> 'severity', 'episode', episode)
         """,
+        *FLAGS_BACK,
     ):
         op.execute(statement)
