@@ -26,13 +26,13 @@ from reconciler.domain.alerting.incidents import (
 from reconciler.domain.gaps import CLOSES_WITH, GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable
-from reconciler.ports import Services, Transaction
+from reconciler.ports import AlertingServices, Transaction
 
 TELLING = timedelta(minutes=2)
 """How long one process may take to tell what it has claimed; after that another may."""
 
 
-def send_alerts(results: Sequence[PassResult], services: Services) -> None:
+def send_alerts(results: Sequence[PassResult], services: AlertingServices) -> None:
     """Write down what is due by now, and tell what nobody was told yet.
 
     A found gap is told even if it was mended at once: the application's own path is broken.
@@ -55,7 +55,7 @@ def _kinds_of(result: PassResult) -> set[GapKind]:
     return own | {kind for kind in GapKind if kind.is_integration}
 
 
-def _judge(noting: Collection[GapKind], services: Services) -> Sequence[Alert]:
+def _judge(noting: Collection[GapKind], services: AlertingServices) -> Sequence[Alert]:
     """What was written to be told."""
     now = services.clock.now()
     with services.store.writing() as tx:
@@ -93,7 +93,7 @@ class _Judgement:
     """One look at all incidents, in one transaction."""
 
     tx: Transaction
-    services: Services
+    services: AlertingServices
     now: datetime
     written: list[Alert] = field(default_factory=list)
 
@@ -131,7 +131,7 @@ class _Judgement:
         return routes_of(one.what, oncall, heard, resolves=resolves)
 
 
-def deliver_alerts(services: Services) -> None:
+def deliver_alerts(services: AlertingServices) -> None:
     """Tell what is untold, each route by itself. What it does not take stays, for the next pass of anybody."""
     if services.notifier is not None:
         _deliver(SENTRY, services.notifier.send, services, patience=1)
@@ -144,7 +144,7 @@ def deliver_alerts(services: Services) -> None:
         _deliver(route.name, route.send, services, patience=2)
 
 
-def _deliver(route: str, tell: Callable[[Alert], DeliveryStatus], services: Services, *, patience: int) -> None:
+def _deliver(route: str, tell: Callable[[Alert], DeliveryStatus], services: AlertingServices, *, patience: int) -> None:
     """``patience``: after so many failures in a row the route is away; one alone may be about that report."""
     tried: list[str] = []
     failed = 0

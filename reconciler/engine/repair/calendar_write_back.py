@@ -8,7 +8,7 @@ from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Intent, Result
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent
+from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent
 
 _TRIES = 3
 """Each try is a compare-and-set on what was read just before; losing three races in a row is left to the next pass."""
@@ -19,7 +19,7 @@ MOVED = "moved"
 class WriteBack:
     """For an intent whose event, the one in its ``provider_id``, is live, and we made it."""
 
-    services: Services
+    services: RepairServices
     calendar: Calendar
     kind: GapKind
 

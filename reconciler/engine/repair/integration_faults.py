@@ -8,7 +8,7 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import AttemptResult
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ProviderFailure, Services, Transaction
+from reconciler.ports import ProviderFailure, RepairServices, Transaction
 
 
 def is_blind(faults: Collection[IntegrationFault]) -> bool:
@@ -24,7 +24,7 @@ def provider_fault(repairer: Repairer) -> IntegrationFault | None:
         return unreachable(repairer.integration, failure)
 
 
-def try_writes(repairer: Repairer, services: Services) -> CheckResult:
+def try_writes(repairer: Repairer, services: RepairServices) -> CheckResult:
     """Whether the database takes what a repair writes: tried, and rolled back. If it is busy, that is no fault.
 
     Raises:
@@ -89,11 +89,6 @@ def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
         seen=f"the provider refuses what we ask ({end.reason})",
         remedy="look the code up in the provider's documentation; no other booking would fare better",
     )
-
-
-def subject_of(repairer: Repairer, services: Services) -> str:
-    """What an integration's gap is about: the effect it blocks, and for whom, if several share the database."""
-    return f"{repairer.effect} {services.runner.scope}".rstrip()
 
 
 def record_faults(
