@@ -4,7 +4,7 @@ Floor 0: imports nothing of ours. Errors of a provider's call are not here: they
 (``domain.intents.Outcome``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 
@@ -17,6 +17,21 @@ class Exit(IntEnum):
     WORK_LEFT = 3
     REFUSED_AS_UNSAFE = 4
     NEEDS_A_HUMAN = 5
+
+
+_URGENCY = (Exit.BUG, Exit.CONFIGURATION, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.NEEDS_A_HUMAN, Exit.AS_DESIRED)
+
+
+def most_urgent(codes: Iterable[Exit], *, human_first: bool) -> Exit:
+    """The most urgent of the codes: bug, configuration, refused as unsafe, work left, needs a human, as desired.
+
+    ``NEEDS_A_HUMAN`` has two meanings. A single booking that waits for a human is less urgent than work that is left.
+    A broken integration blocks everything else until a human repairs it: ``human_first`` moves the code up, behind the
+    configuration. No codes are as desired.
+    """
+    present = set(codes)
+    order = (Exit.BUG, Exit.CONFIGURATION, Exit.NEEDS_A_HUMAN, *_URGENCY) if human_first else _URGENCY
+    return next((code for code in order if code in present), Exit.AS_DESIRED)
 
 
 class ReconcilerError(Exception):

@@ -49,7 +49,7 @@ class Backlog:
         if wider:
             last += f"   (--stale-after {wider.stale_after.days}d: {wider.more} more)"
         yield from self._with_cost(last, effect, seen, possible)
-        if self.services.span and self.services.span.bookings and not gaps:
+        if self.services.booking_range and self.services.booking_range.bookings and not gaps:
             yield _INDENT + ", ".join(LABELS.get(reason, reason) for _, reason in plan.tally())
 
     def _groups(self, decisions: Iterable[Decision]) -> list[str]:

@@ -15,7 +15,7 @@ from reconciler.domain.alerting.alerts import CheckIn, monitor_of
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.jobs import available, raise_crash, run_job, unknown
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.errors import Exit
+from reconciler.errors import Exit, most_urgent
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.reporting.heartbeats import Heartbeats
@@ -23,7 +23,6 @@ from reconciler.settings import Settings
 from reconciler.wiring import assembly
 
 ORDER = tuple(GapKind)
-URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_DESIRED)
 
 
 @click.command("once")
@@ -106,11 +105,8 @@ def _run_watched(name: str, services: Services, switches: Heartbeats) -> Sequenc
 
 
 def exit_code(results: Sequence[PassResult]) -> Exit:
-    """The most urgent of the results' codes: broken, unsafe, work left, a person's turn."""
-    codes = {result.exit_code for result in results}
-    broken = any(result.faults and result.exit_code is Exit.NEEDS_A_HUMAN for result in results)
-    order = URGENCY if broken else (Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.NEEDS_A_HUMAN, Exit.AS_DESIRED)
-    return next((code for code in order if code in codes), Exit.AS_DESIRED)
+    """The most urgent code of all results."""
+    return most_urgent((result.exit_code for result in results), human_first=any(result.broken for result in results))
 
 
 def _checked(jobs: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.results import REMOVED
-from reconciler.errors import Exit
+from reconciler.errors import Exit, most_urgent
 from reconciler.service.lateness import expected, late
 from reconciler.settings import Settings
 from reconciler.store.database import Database
@@ -51,12 +51,13 @@ def _tell_late(settings: Settings, database: Database) -> Exit:
 
 
 def exit_code(seen: StatusSnapshot) -> Exit:
-    """The same order as ``once``: something broken, work left for us, a person's turn."""
-    if any(gaps.kind.is_integration for gaps in seen.gaps):
-        return Exit.NEEDS_A_HUMAN
+    """The most urgent code of what is open, in the order of ``once``."""
+    codes = set()
     if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.WAITING):
-        return Exit.WORK_LEFT
-    return Exit.NEEDS_A_HUMAN if seen.gaps or seen.unsettled else Exit.AS_DESIRED
+        codes.add(Exit.WORK_LEFT)
+    if seen.gaps or seen.unsettled:
+        codes.add(Exit.NEEDS_A_HUMAN)
+    return most_urgent(codes, human_first=any(gaps.kind.is_integration for gaps in seen.gaps))
 
 
 def as_data(seen: StatusSnapshot) -> dict[str, object]:

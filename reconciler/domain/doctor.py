@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.domain.gaps import IntegrationFault
-from reconciler.errors import Exit
+from reconciler.errors import Exit, most_urgent
 
 
 class CheckStatus(StrEnum):
@@ -99,10 +99,7 @@ def failure(check: str, fault: IntegrationFault) -> Diagnosis:
     )
 
 
-URGENCY = (Exit.CONFIGURATION, Exit.NEEDS_A_HUMAN, Exit.WORK_LEFT)
-
-
 def exit_code(diagnoses: Iterable[Diagnosis]) -> Exit:
-    """The most urgent of the failures' codes; warnings are as desired."""
-    codes = {diagnosis.exit_code for diagnosis in diagnoses}
-    return next((code for code in URGENCY if code in codes), Exit.AS_DESIRED)
+    """The most urgent code of the failures; a warning leaves the code as desired."""
+    # A failed check is a broken integration, never a single booking.
+    return most_urgent((diagnosis.exit_code for diagnosis in diagnoses), human_first=True)

@@ -26,13 +26,13 @@ from reconciler.domain.alerting.incidents import (
 from reconciler.domain.gaps import CLOSES_WITH, GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable
-from reconciler.ports import Services, Transaction
+from reconciler.ports import AlertingServices, Transaction
 
 DELIVERY_LEASE = timedelta(minutes=2)
 """How long a process may take to deliver an alert it has claimed; after that another process may claim it."""
 
 
-def send_alerts(results: Sequence[PassResult], services: Services) -> None:
+def send_alerts(results: Sequence[PassResult], services: AlertingServices) -> None:
     """Enqueue the alerts that are due by now, and deliver everything in the outbox.
 
     A gap is alerted even if it was repaired at once: the application's own path is broken.
@@ -55,7 +55,7 @@ def _kinds_to_note(result: PassResult) -> set[GapKind]:
     return own | {kind for kind in GapKind if kind.is_integration}
 
 
-def _evaluate_incidents(kinds_to_note: Collection[GapKind], services: Services) -> Sequence[Alert]:
+def _evaluate_incidents(kinds_to_note: Collection[GapKind], services: AlertingServices) -> Sequence[Alert]:
     """The alerts that were enqueued."""
     now = services.clock.now()
     with services.store.writing() as tx:
@@ -93,7 +93,7 @@ class _Evaluation:
     """One evaluation of all incidents, in one transaction."""
 
     tx: Transaction
-    services: Services
+    services: AlertingServices
     now: datetime
     enqueued: list[Alert] = field(default_factory=list)
 
@@ -131,7 +131,7 @@ class _Evaluation:
         return routes_of(alert.alert_type, oncall, reached, resolves=resolves)
 
 
-def deliver_alerts(services: Services) -> None:
+def deliver_alerts(services: AlertingServices) -> None:
     """Deliver the outbox, each route on its own. What a route does not take stays for the next pass of any process."""
     if services.notifier is not None:
         _deliver(SENTRY_ROUTE, services.notifier.send, services, most_failures=1)
@@ -144,7 +144,9 @@ def deliver_alerts(services: Services) -> None:
         _deliver(route.name, route.send, services, most_failures=2)
 
 
-def _deliver(route: str, send: Callable[[Alert], DeliveryStatus], services: Services, *, most_failures: int) -> None:
+def _deliver(
+    route: str, send: Callable[[Alert], DeliveryStatus], services: AlertingServices, *, most_failures: int
+) -> None:
     """``most_failures``: stop after this many in a row, the route is down. A single one may be about that alert."""
     tried: list[str] = []
     failed = 0

@@ -36,12 +36,12 @@ class StaleAfterSuggestion:
 
 
 def backfill_services(
-    services: Services, span: BookingRange, *, limit: int | None, stale_after: timedelta | None
+    services: Services, booking_range: BookingRange, *, limit: int | None, stale_after: timedelta | None
 ) -> Services:
-    """The services of a pass over ``span``: at most ``limit`` repairs of each effect, texts up to ``stale_after``."""
+    """The services of a pass over the range: at most ``limit`` repairs per effect, texts up to ``stale_after``."""
     return replace(
         services,
-        span=span,
+        booking_range=booking_range,
         sms_policy=replace(services.sms_policy, stale_after=stale_after or services.sms_policy.stale_after),
         sms_limits=_unhurried(services.sms_limits, limit),
         calendar_limits=_unhurried(services.calendar_limits, limit),

@@ -4,15 +4,14 @@ In short transactions, oldest first: it may be killed anywhere, and run twice at
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import IntentId
+from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of_job
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Cursor, Prunable, Services, Transaction
 
 RUNS_KEPT = timedelta(days=90)
@@ -29,10 +28,8 @@ def tidy(job: str, services: Services) -> PassResult:
 
     A database that cannot be reached, or that refuses, is a fault in the result; what was removed by then is gone.
     """
-    try:
-        return _act(job, services) if services.mandate.act else _scan(job, services)
-    except DatabaseUnreachable as error:
-        return replace(_result(job, Counter()), faults=(database_fault(error),))
+    run = _act if services.mandate.act else _scan
+    return run_or_unreachable(lambda: [run(job, services)], [_result(job, Counter())])[0]
 
 
 def _result(job: str, removed: Counter[str]) -> PassResult:
@@ -42,18 +39,20 @@ def _result(job: str, removed: Counter[str]) -> PassResult:
 
 def _scan(job: str, services: Services) -> PassResult:
     counts: Counter[str] = Counter()
-    faults: tuple[IntegrationFault, ...] = ()
-    try:
+
+    def count() -> Sequence[IntegrationFault]:
         with services.store.reading() as tx:
-            if tx.ledger.exists():
-                now = _now(tx, services)
-                counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Prunable})
-                faults = tuple(tx.retention.blindness())
-                pages = [] if faults else _pages(tx, _before(INTENTS, services, now))
-                counts[INTENTS] = sum(map(len, pages))
-    except DatabaseDisagrees as error:
-        faults = (schema_fault(error),)
-    return replace(_result(job, counts), faults=faults)
+            if not tx.ledger.exists():
+                return ()
+            now = _now(tx, services)
+            counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Prunable})
+            faults = tx.retention.blindness()
+            pages = [] if faults else _pages(tx, _before(INTENTS, services, now))
+            counts[INTENTS] = sum(map(len, pages))
+            return faults
+
+    faults = read_or_fault(count, lambda fault: (fault,))
+    return replace(_result(job, counts), faults=tuple(faults))
 
 
 def _pages(tx: Transaction, before: datetime) -> Iterator[list[IntentId]]:
@@ -67,19 +66,16 @@ def _pages(tx: Transaction, before: datetime) -> Iterator[list[IntentId]]:
 def _act(job: str, services: Services) -> PassResult:
     began_at = services.clock.now()
     with services.store.writing() as tx:
-        run = tx.runs.start(job, services.runner, began_at, full=False)
+        run = JobRun.start(tx, job, services, began_at)
         now = _now(tx, services)
-    sweep = _Sweep(services=services, now=now, ends_at=began_at + services.calendar_limits.budget)
-    try:
-        sweep.run()
-    except DatabaseDisagrees as error:
-        sweep.faults = (schema_fault(error),)
-    result = replace(_result(job, sweep.removed), faults=sweep.faults, cut_short=sweep.cut_short)
-    result = replace(result, began_at=began_at, run=run)
+    removal = _Removal(services=services, now=now, ends_at=began_at + services.calendar_limits.budget)
+    read_or_fault(removal.run, removal.fail)
+    removed = _result(job, removal.removed)
+    result = run.on(replace(removed, faults=removal.faults, cut_short=removal.cut_short))
+    checked = [] if removal.cut_short else [GapKind.INTEGRATION_SCHEMA]
     with services.store.writing() as tx:
-        about = f"{job} {services.runner.scope}".rstrip()
-        record_faults(tx, about, sweep.faults, [] if sweep.cut_short else [GapKind.INTEGRATION_SCHEMA], began_at)
-        tx.runs.finish(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+        run.record_faults(tx, subject_of_job(job, services), removal.faults, checked)
+        run.finish(tx, [result])
     return result
 
 
@@ -89,11 +85,11 @@ def _now(tx: Transaction, services: Services) -> datetime:
 
 
 def _before(what: str, services: Services, now: datetime) -> datetime:
-    return now - (RUNS_KEPT if what == Prunable.RUNS else services.keep)
+    return now - (RUNS_KEPT if what == Prunable.RUNS else services.retention_period)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Sweep:
+class _Removal:
     """One run, as far as it came. The intents are last: they alone need the application's tables."""
 
     services: Services
@@ -107,6 +103,9 @@ class _Sweep:
         for what in Prunable:
             self._remove(what)
         self._remove_intents()
+
+    def fail(self, fault: IntegrationFault) -> None:
+        self.faults = (fault,)
 
     def _is_over(self) -> bool:
         self.cut_short = self.services.stopping() or self.services.clock.now() >= self.ends_at

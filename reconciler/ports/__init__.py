@@ -21,11 +21,12 @@ from reconciler.ports.providers import (
 )
 from reconciler.ports.reporting import Notifier, Route
 from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
-from reconciler.ports.services import Clock, Mandate, Services, Window
+from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServices, RepairServices, Services, Window
 from reconciler.ports.store import Store, Transaction
 
 __all__ = [
     "DUPLICATE",
+    "AlertingServices",
     "Bookings",
     "Calendar",
     "CalendarFacts",
@@ -47,12 +48,14 @@ __all__ = [
     "Outbox",
     "OutgoingSms",
     "OwnQueueRow",
+    "PassServices",
     "PhoneNumbers",
     "Pooler",
     "ProviderFailure",
     "Prunable",
     "QueueRow",
     "Rates",
+    "RepairServices",
     "Retention",
     "Route",
     "Runner",

@@ -49,41 +49,150 @@ class Mandate:
     max_repairs: int | None = None
 
 
+class RepairServices(Protocol):
+    """What a repair of one booking needs."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def phones(self) -> PhoneNumbers: ...
+
+    @property
+    def message_writer(self) -> MessageWriter: ...
+
+    @property
+    def sms(self) -> SmsGateway | None:
+        """``None`` if nothing may be sent."""
+        ...
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """``None`` if nothing may be written to it."""
+        ...
+
+    @property
+    def sms_policy(self) -> SmsPolicy: ...
+
+    @property
+    def calendar_policy(self) -> CalendarPolicy: ...
+
+    @property
+    def sms_limits(self) -> Limits: ...
+
+    @property
+    def calendar_limits(self) -> Limits: ...
+
+    @property
+    def stopping(self) -> Callable[[], bool]:
+        """Whether the process is asked to stop: the call in hand is finished, and no other is begun."""
+        ...
+
+
+class PassServices(RepairServices, Protocol):
+    """What a pass over the bookings of one rule needs."""
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def booking_range(self) -> BookingRange | None:
+        """The bookings of a backfill, and no others; ``None``: a pass scans what ``window`` says."""
+        ...
+
+    @property
+    def mandate(self) -> Mandate: ...
+
+    @property
+    def repairs(self) -> Policy:
+        """The policy for all rules: anything but *repair* forbids every repair."""
+        ...
+
+    @property
+    def report_only(self) -> frozenset[GapKind]:
+        """The rules that only report and are not off."""
+        ...
+
+    @property
+    def suspended(self) -> frozenset[Effect]:
+        """Effects that the operator's kill switch forbids."""
+        ...
+
+    @property
+    def runner(self) -> Runner: ...
+
+    @property
+    def progress(self) -> Callable[[bool, int], None]:
+        """Called after each attempt: whether it repaired its booking, and how many repairs the plan has."""
+        ...
+
+
+class AlertingServices(Protocol):
+    """What incidents and the delivery of alerts need."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def notifier(self) -> Notifier | None:
+        """``None`` where no notifier is configured: alerts wait in the ledger."""
+        ...
+
+    @property
+    def oncall(self) -> Sequence[Route]: ...
+
+    @property
+    def announce(self) -> Callable[[Alert], None]:
+        """Called with each alert once it is in the outbox, whatever its routes."""
+        ...
+
+    @property
+    def deadlines(self) -> Deadlines: ...
+
+    @property
+    def stopping(self) -> Callable[[], bool]:
+        """Whether the process is asked to stop: the delivery in hand is finished, and no other is begun."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything a pass needs. A provider that nothing may be sent to is ``None``."""
+    """Everything that one run needs, assembled once.
+
+    It satisfies ``PassServices``, ``RepairServices`` and ``AlertingServices``, which say what each field is for. Only
+    the jobs, the backfill, the drill, the doctor and explain see all of it.
+    """
 
     store: Store
     clock: Clock
     phones: PhoneNumbers
-    wording: MessageWriter
+    message_writer: MessageWriter
     sms: SmsGateway | None
     calendar: Calendar | None
     sms_policy: SmsPolicy
     calendar_policy: CalendarPolicy
     sms_limits: Limits
     calendar_limits: Limits
+    stopping: Callable[[], bool]
     window: Window
+    booking_range: BookingRange | None
     mandate: Mandate
     repairs: Policy
     report_only: frozenset[GapKind]
-    """The rules that only report and are not off."""
     suspended: frozenset[Effect]
-    """Effects that the operator's kill switch forbids."""
     runner: Runner
+    progress: Callable[[bool, int], None]
     notifier: Notifier | None
-    """``None`` where nobody listens: what is to be told waits in the ledger."""
     oncall: Sequence[Route]
     announce: Callable[[Alert], None]
-    """Told of each report once it is written down, wherever it goes."""
     deadlines: Deadlines
-    keep: timedelta
-    """What is finished and younger stays in the ledger."""
-    stopping: Callable[[], bool]
-    """Whether somebody waits for us to stop: the call in hand is finished, and no other begun."""
-    span: BookingRange | None
-    """A backfill's bookings, and no others; ``None``: a pass looks at what ``window`` says."""
-    progress: Callable[[bool, int], None]
-    """Told after each attempt: whether it mended its booking, and how many repairs the plan has."""
-    drill: Callable[[], DrillResult]
-    """A fire drill of the whole chain, on copies; it raises nothing that a broken chain could raise."""
+    retention_period: timedelta
+    """Finished rows of the ledger that are younger than this stay."""
+    run_fire_drill: Callable[[], DrillResult]
+    """A fire drill of the whole chain, on copies. It raises nothing that a broken chain could raise."""

@@ -2,17 +2,17 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from reconciler.clock import SystemClock
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.drill import DrillResult
 from reconciler.domain.gaps import Effect
@@ -41,22 +41,6 @@ from reconciler.wiring.drill_stage import ShadowDrillStage
 
 PAGE_PATIENCE = timedelta(seconds=2)
 """So long whoever opens the status page may wait for the database."""
-
-
-@dataclass(frozen=True, slots=True)
-class SystemClock:
-    """``ports.Clock`` of this machine; a pause ends when somebody wants us to stop."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def pause(self, duration: timedelta) -> None:
-        self.stop.wait(duration.total_seconds())
-
-    def sleep(self, duration: timedelta) -> None:
-        time.sleep(duration.total_seconds())
 
 
 def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
@@ -140,7 +124,7 @@ def services(
             store=PostgresStore(connected, chosen.runner().scope, AppTables.of(application(chosen))),
             clock=clock or SystemClock(stop),
             phones=Phones(chosen.file.rules.sms_missing.region),
-            wording=Templates(chosen.wordings(), chosen.file.timezone),
+            message_writer=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
             calendar=_calendar(chosen, stack),
             sms_policy=chosen.sms_policy(),
@@ -157,11 +141,11 @@ def services(
             oncall=oncall(chosen) if mandate.act else (),
             announce=logs.announce,
             deadlines=chosen.deadlines(),
-            keep=chosen.file.keep(),
+            retention_period=chosen.file.keep(),
             stopping=stop.is_set,
-            span=None,
+            booking_range=None,
             progress=lambda *_: None,
-            drill=partial(drill, chosen),
+            run_fire_drill=partial(drill, chosen),
         )
 
 

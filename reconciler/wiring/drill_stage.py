@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.clock import FrozenClock
 from reconciler.domain.alerting.alerts import Alert
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.policies import QuietHours
@@ -32,22 +33,6 @@ PATIENCE = timedelta(seconds=10)
 """A job that has not been started by then on a schedule that does nothing else is none that will be."""
 MOST = 1000
 """Repairs in the pass of a drill: more than are ever planted."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrozenClock:
-    """``ports.Clock`` that stands, and waits for nothing."""
-
-    moment: datetime
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def pause(self, duration: timedelta) -> None:
-        """Nobody is called."""
-
-    def sleep(self, duration: timedelta) -> None:
-        """The same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

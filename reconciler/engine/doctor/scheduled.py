@@ -1,24 +1,19 @@
 """The doctor's checks on schedule: what fails is a gap of its integration, and closed when it is well again."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.doctor.checks import DoctorChecks, sink_fault
+from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import (
     clock_faults,
-    database_fault,
     is_blind,
     provider_fault,
-    record_faults,
-    schema_fault,
-    subject_of,
     try_writes,
 )
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 
 SINK = "sink"
@@ -29,10 +24,8 @@ def examine(job: str, services: Services) -> PassResult:
 
     A pass asks the same before its first repair, so what is found here blocks it, and what is mended unblocks it.
     """
-    try:
-        return _act(job, services) if services.mandate.act else _scan(job, services)
-    except DatabaseUnreachable as error:
-        return _result(job, [database_fault(error)])
+    run = _act if services.mandate.act else _scan
+    return run_or_unreachable(lambda: [run(job, services)], [_result(job, [])])[0]
 
 
 def _result(job: str, faults: Sequence[IntegrationFault]) -> PassResult:
@@ -42,12 +35,13 @@ def _result(job: str, faults: Sequence[IntegrationFault]) -> PassResult:
 def _scan(job: str, services: Services) -> PassResult:
     """With the right to read and no other."""
     faults = list(clock_faults(services.store.clock_skew()))
-    try:
+
+    def read() -> None:
         with services.store.reading() as tx:
             for repairer in DoctorChecks(services, None).wanted:
-                faults += tx.bookings.faults(repairer.effect, writing=False)
-    except DatabaseDisagrees as error:
-        faults.append(schema_fault(error))
+                faults.extend(tx.bookings.faults(repairer.effect, writing=False))
+
+    read_or_fault(read, faults.append)
     return _result(job, faults)
 
 
@@ -63,21 +57,18 @@ def _act(job: str, services: Services) -> PassResult:
     sink = f"{SINK} {services.runner.scope}".rstrip()
     found[sink], checked[sink] = [deaf] if deaf else [], [GapKind.INTEGRATION_SENTRY]
     with services.store.writing() as tx:
-        run = tx.runs.start(job, services.runner, now, full=False)
-        for about, faults in found.items():
-            record_faults(tx, about, faults, checked[about], now)
-    result = replace(_result(job, [fault for faults in found.values() for fault in faults]), began_at=now, run=run)
+        run = JobRun.start(tx, job, services, now)
+        for subject, faults in found.items():
+            run.record_faults(tx, subject, faults, checked[subject])
+    result = run.on(_result(job, [fault for faults in found.values() for fault in faults]))
     with services.store.writing() as tx:
-        tx.runs.finish(run, services.clock.now(), result.exit_code.name.lower(), result.counts())
+        run.finish(tx, [result])
     return result
 
 
 def _faults(repairer: Repairer, doctor: DoctorChecks, clock: Sequence[IntegrationFault]) -> list[IntegrationFault]:
     """In the order of a pass: what makes a look lie, then what would break a repair."""
-    try:
-        faults = list(doctor.faults_of(repairer))
-    except DatabaseDisagrees as error:
-        faults = [schema_fault(error)]
+    faults = read_or_fault(lambda: list(doctor.faults_of(repairer)), lambda fault: [fault])
     if not may_repair(repairer, doctor.services):
         return faults
     if not faults:

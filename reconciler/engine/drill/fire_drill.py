@@ -5,7 +5,7 @@ only the last link reaches out: one event that says *drill* to whoever is told o
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,8 +15,9 @@ from reconciler.domain.drill import DrillAlert, DrillResult, Link, LinkResult, L
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.doctor.checks import is_refusal
 from reconciler.engine.drill.scenario import DrillScenario
+from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, subject_of_job
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
+from reconciler.engine.repair.integration_faults import database_fault, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Clock, DrillStage, Services
 
@@ -33,24 +34,29 @@ def fire_drill(job: str, services: Services) -> PassResult:
     result = PassResult(job=job, kind=None, effect=None, plan=None)
     if not services.mandate.act:
         return result
+    return run_or_unreachable(lambda: _drill_and_record(result, services), [result])[0]
+
+
+def _drill_and_record(result: PassResult, services: Services) -> Sequence[PassResult]:
     began_at = services.clock.now()
-    try:
-        with services.store.writing() as tx:
-            run = tx.runs.start(job, services.runner, began_at, full=False)
-        faults = services.drill().faults
-        if any(fault.transient for fault in faults):
-            faults = services.drill().faults  # a lock, a failover: the next time may be a week away
-        result = replace(result, faults=faults, began_at=began_at, run=run)
-        recorded = [fault for fault in faults if fault.kind in CHECKED]
-        # Who could not try everything has nothing to say about what was broken before.
-        well = CHECKED if len(recorded) == len(faults) else ()
-        with services.store.writing() as tx:
-            now = services.clock.now()
-            record_faults(tx, f"{job} {services.runner.scope}".rstrip(), recorded, well, now)
-            tx.runs.finish(run, now, result.exit_code.name.lower(), result.counts())
-    except DatabaseUnreachable as error:
-        return replace(result, faults=(*result.faults, database_fault(error)))
-    return result
+    with services.store.writing() as tx:
+        run = JobRun.start(tx, result.job, services, began_at)
+    faults = services.run_fire_drill().faults
+    if any(fault.transient for fault in faults):
+        faults = services.run_fire_drill().faults  # a lock, a failover: the next drill may be a week away
+    drilled = run.on(replace(result, faults=faults))
+    # If the database goes away now, the faults that the drill found are still in the result.
+    return run_or_unreachable(lambda: _record(run, drilled, services), [drilled])
+
+
+def _record(run: JobRun, result: PassResult, services: Services) -> Sequence[PassResult]:
+    recorded = [fault for fault in result.faults if fault.kind in CHECKED]
+    # A drill that could not try every link does not know whether an earlier fault is over.
+    checked = CHECKED if len(recorded) == len(result.faults) else ()
+    with services.store.writing() as tx:
+        run.record_faults(tx, subject_of_job(result.job, services), recorded, checked, services.clock.now())
+        run.finish(tx, [result])
+    return [result]
 
 
 def drill(stage: DrillStage) -> DrillResult:

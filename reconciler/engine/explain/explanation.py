@@ -23,10 +23,10 @@ from reconciler.domain.explain.remediation import RequiredChange
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
 from reconciler.engine.explain.remediation import RemediationFinder
+from reconciler.engine.reconcile.job_run import subject_of
 from reconciler.engine.reconcile.planning import begun_of, known_of, may_repair, pass_checks
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.calendar import CalendarRepairer
-from reconciler.engine.repair.integration_faults import subject_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.errors import SQLSTATE

@@ -90,7 +90,7 @@ class RemediationFinder:
 
     def _unwritable(self) -> Sequence[RequiredChange]:
         try:
-            self.services.wording.write(self.booking, self._number() or "")
+            self.services.message_writer.write(self.booking, self._number() or "")
         except Unwritable as why:
             return [_own(name, Constraint.FILLED) for name in why.lacks]
         return ()

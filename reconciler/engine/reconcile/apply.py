@@ -13,10 +13,10 @@ from reconciler.engine.reconcile.record import plan_repair
 from reconciler.engine.repair.repairer import Repairer, Scope
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Services
+from reconciler.ports import PassServices
 
 
-def repairs(repairer: Repairer, services: Services, plan: Plan, seen: PassPlan) -> Iterator[AttemptResult]:
+def repairs(repairer: Repairer, services: PassServices, plan: Plan, seen: PassPlan) -> Iterator[AttemptResult]:
     """The end of each attempt, in the order in which they happened.
 
     A booking that only looked repairable (it was attempts, moved or locked meanwhile) costs nothing of the cap.
@@ -24,7 +24,7 @@ def repairs(repairer: Repairer, services: Services, plan: Plan, seen: PassPlan) 
     ends_at = services.clock.now() + repairer.limits.budget
     with services.store.reading() as tx:
         begun_at = tx.ledger.now()
-    if services.span:
+    if services.booking_range:
         claims = _one_by_one(repairer, services, seen, plan.repairs, begun_at)
     else:
         claims = _any(repairer, services, [decision.booking.id for decision in plan.repairs], begun_at)
@@ -40,7 +40,9 @@ def repairs(repairer: Repairer, services: Services, plan: Plan, seen: PassPlan) 
             return
 
 
-def _any(repairer: Repairer, services: Services, wanted: Sequence[BookingId], begun_at: datetime) -> Iterator[Intent]:
+def _any(
+    repairer: Repairer, services: PassServices, wanted: Sequence[BookingId], begun_at: datetime
+) -> Iterator[Intent]:
     """A pass claims what was planned, whoever planned it, the least recently examined first: nothing starves."""
     while wanted:
         now = services.clock.now()
@@ -52,7 +54,7 @@ def _any(repairer: Repairer, services: Services, wanted: Sequence[BookingId], be
 
 
 def _one_by_one(
-    repairer: Repairer, services: Services, seen: PassPlan, wanted: Sequence[Decision], begun_at: datetime
+    repairer: Repairer, services: PassServices, seen: PassPlan, wanted: Sequence[Decision], begun_at: datetime
 ) -> Iterator[Intent]:
     """A backfill goes from the oldest booking on; each is planned and claimed in one transaction, or is another's."""
     for decision in wanted:
@@ -66,7 +68,7 @@ def _one_by_one(
             yield intent
 
 
-def _attempt(repairer: Repairer, services: Services, intent: Intent, scope: Scope) -> AttemptResult:
+def _attempt(repairer: Repairer, services: PassServices, intent: Intent, scope: Scope) -> AttemptResult:
     """One booking must not stop the others: a row that the database will not have, a lock held too long, a bug."""
     try:
         return repairer.repair(intent, scope)

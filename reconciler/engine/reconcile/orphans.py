@@ -9,10 +9,10 @@ from reconciler.engine.reconcile.settle import effect_faults
 from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.repairer import Repairer, Scope
 from reconciler.errors import DatabaseBusy
-from reconciler.ports import ProviderFailure, Services
+from reconciler.ports import PassServices, ProviderFailure
 
 
-def repair_orphans(repairer: Repairer, services: Services) -> tuple[IntegrationFault, ...]:
+def repair_orphans(repairer: Repairer, services: PassServices) -> tuple[IntegrationFault, ...]:
     """Put the orphans right, at most a pass's number of them; what is broken, if nobody could be asked.
 
     More than the breaker allows at once are rather somebody's mistake than so many cancelled parties: not one is
@@ -36,7 +36,7 @@ def repair_orphans(repairer: Repairer, services: Services) -> tuple[IntegrationF
 
 
 def _remove_orphans(
-    orphans: Sequence[Intent], repairer: Repairer, scope: Scope, services: Services
+    orphans: Sequence[Intent], repairer: Repairer, scope: Scope, services: PassServices
 ) -> tuple[IntegrationFault, ...]:
     ends_at = services.clock.now() + repairer.limits.budget
     for orphan in orphans:

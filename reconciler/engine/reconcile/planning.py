@@ -12,7 +12,7 @@ from reconciler.domain.gaps import Cause, Gap, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.scan import oldest_of, scan, scope_of
 from reconciler.engine.repair.repairer import Repairer, Scope
-from reconciler.ports import Services, Transaction
+from reconciler.ports import PassServices, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class PassPlan:
     """Bookings with an open gap or a planned intent whose rule holds now, and the condition that says so."""
 
 
-def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: Services, now: datetime) -> PassPlan:
+def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
     acting = services.mandate.act and may_repair(repairer, services)
     faults = tuple(tx.bookings.faults(repairer.effect, writing=acting))
     scope, full = scope_of(tx, job, services, now)
@@ -37,8 +37,8 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: Services,
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
     begun = begun_of(tx, repairer) if has_ledger else []
-    known = known_of(tx.gaps.open(repairer.kind), begun) if has_ledger and services.span is None else set()
-    oldest, span = oldest_of(scope, services, now, full=full), services.span or EVERYTHING
+    known = known_of(tx.gaps.open(repairer.kind), begun) if has_ledger and services.booking_range is None else set()
+    oldest, span = oldest_of(scope, services, now, full=full), services.booking_range or EVERYTHING
     seen = scan(tx, repairer.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
     ids = [booking.id for booking in seen.broken]
     intents = tx.intents.latest(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
@@ -47,7 +47,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: Services,
         checked=seen.checked,
         by_condition=seen.by_condition,
         decisions=repairer.decide(tx, scope, seen.broken, intents, now),
-        past=tx.bookings.past(repairer.kind, now, oldest, span) if services.span else 0,
+        past=tx.bookings.past(repairer.kind, now, oldest, span) if services.booking_range else 0,
     )
     plan, breaker_trip = _held_back(plan, repairer, services, faults)
     return PassPlan(
@@ -67,11 +67,11 @@ def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
     return PassPlan(scope=scope, full=False, faults=(fault,), plan=None, intents={}, resolved_otherwise={})
 
 
-def may_repair(repairer: Repairer, services: Services) -> bool:
+def may_repair(repairer: Repairer, services: PassServices) -> bool:
     return Policy.REPAIR is repairer.policy is services.repairs
 
 
-def pass_checks(repairer: Repairer, services: Services, faults: Collection[IntegrationFault]) -> Iterator[Check]:
+def pass_checks(repairer: Repairer, services: PassServices, faults: Collection[IntegrationFault]) -> Iterator[Check]:
     """What holds back every repair of an effect, the most fundamental first."""
     policy = repairer.policy if services.repairs is Policy.REPAIR else f"repairs: {services.repairs}"
     seen = {
@@ -100,7 +100,7 @@ def begun_of(tx: Transaction, repairer: Repairer) -> list[Intent]:
 
 
 def _held_back(
-    plan: Plan, repairer: Repairer, services: Services, faults: Collection[IntegrationFault]
+    plan: Plan, repairer: Repairer, services: PassServices, faults: Collection[IntegrationFault]
 ) -> tuple[Plan, BreakerTrip | None]:
     """The holds that stop a whole plan, the most fundamental first."""
     hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.engine.reconcile.job_run import subject_of
 from reconciler.engine.reconcile.planning import PassPlan, may_repair
-from reconciler.engine.repair.integration_faults import clock_faults, is_blind, provider_fault, subject_of, try_writes
+from reconciler.engine.repair.integration_faults import clock_faults, is_blind, provider_fault, try_writes
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.ports import Services
+from reconciler.ports import PassServices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class PreflightResult:
 
 
 def run_preflight(
-    repairer: Repairer, services: Services, seen: PassPlan, met: Sequence[IntegrationFault]
+    repairer: Repairer, services: PassServices, seen: PassPlan, met: Sequence[IntegrationFault]
 ) -> PreflightResult:
     """Asked when there is something to repair, and of what was broken: then it says when that is over.
 
@@ -43,7 +44,7 @@ def run_preflight(
     return PreflightResult(faults=found, checked=checked)
 
 
-def _broken(repairer: Repairer, services: Services, kinds: Sequence[GapKind]) -> set[GapKind]:
+def _broken(repairer: Repairer, services: PassServices, kinds: Sequence[GapKind]) -> set[GapKind]:
     about = subject_of(repairer, services)
     with services.store.reading() as tx:
         return {kind for kind in kinds if any(gap.about == about for gap in tx.gaps.open(kind))}

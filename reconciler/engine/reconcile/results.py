@@ -10,7 +10,7 @@ from reconciler.domain.decide.plan import BreakerTrip, Plan
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine.repair.results import AttemptStatus
-from reconciler.errors import Exit
+from reconciler.errors import Exit, most_urgent
 
 REMOVED = "removed_"
 """What the names of such counts begin with."""
@@ -103,18 +103,23 @@ class PassResult:
         return sum((reason in HOLDS_BY_A_PERSON) == by_a_person for reason in waiting)
 
     @property
+    def broken(self) -> bool:
+        """Whether a fault stays until a human repairs it."""
+        return any(not fault.transient for fault in self.faults)
+
+    @property
     def exit_code(self) -> Exit:
-        """The most urgent answer: broken, refused as unsafe, work left, a person's turn, as desired."""
-        if any(not fault.transient for fault in self.faults):
-            return Exit.NEEDS_A_HUMAN
+        """The most urgent code of what the run found."""
+        codes = set()
+        settled = {outcome for outcome, _ in self.settled}
+        settles_again = self.plan is None and bool(settled & {SettleOutcome.UNDECIDED, SettleOutcome.BUSY})
         if self.breaker_trip:
-            return Exit.REFUSED_AS_UNSAFE
-        settled = {settling for settling, _ in self.settled}
-        asked_again = self.plan is None and bool(settled & {SettleOutcome.UNDECIDED, SettleOutcome.BUSY})
-        if self.left or self.faults or self.cut_short or asked_again:
-            return Exit.WORK_LEFT
-        given_up = SettleOutcome.NEEDS_HUMAN in settled
-        return Exit.NEEDS_A_HUMAN if self.needs_human or given_up else Exit.AS_DESIRED
+            codes.add(Exit.REFUSED_AS_UNSAFE)
+        if self.left or self.faults or self.cut_short or settles_again:
+            codes.add(Exit.WORK_LEFT)
+        if self.broken or self.needs_human or SettleOutcome.NEEDS_HUMAN in settled:
+            codes.add(Exit.NEEDS_A_HUMAN)
+        return most_urgent(codes, human_first=self.broken)
 
     def counts(self) -> dict[str, int]:
         """The numbers of the ledger's row of this pass."""

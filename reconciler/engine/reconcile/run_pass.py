@@ -11,40 +11,32 @@ from reconciler.domain.decide.verdicts import Hold, VerdictStatus
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.apply import repairs
+from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of
 from reconciler.engine.reconcile.orphans import repair_orphans
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
-from reconciler.engine.repair.integration_faults import (
-    attempt_fault,
-    database_fault,
-    record_faults,
-    schema_fault,
-    subject_of,
-)
+from reconciler.engine.repair.integration_faults import attempt_fault
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import AttemptStatus
-from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Services
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees
+from reconciler.ports import PassServices
 
 
-def run_pass(job: str, repairer: Repairer, services: Services) -> PassResult:
+def run_pass(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     """Execute one pass; without the mandate to act, look and decide only.
 
     A database that cannot be reached, or that refuses the look, is a fault in the result; what was done is recorded.
 
     So is a bug that met one of the bookings: it is in the result, and all others were done.
     """
-    try:
-        return _run(job, repairer, services)
-    except DatabaseUnreachable as error:
-        faults = (database_fault(error),)
-        return PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None, faults=faults)
+    unread = PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None)
+    return run_or_unreachable(lambda: [_run(job, repairer, services)], [unread])[0]
 
 
-def _run(job: str, repairer: Repairer, services: Services) -> PassResult:
+def _run(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     act = services.mandate.act
     if Policy.OFF in (repairer.policy, services.repairs):
         began_at = _close_all(repairer, services) if act else None
@@ -54,7 +46,7 @@ def _run(job: str, repairer: Repairer, services: Services) -> PassResult:
     return _result(job, repairer, _scan(job, repairer, services, services.clock.now()))
 
 
-def _close_all(repairer: Repairer, services: Services) -> datetime:
+def _close_all(repairer: Repairer, services: PassServices) -> datetime:
     """Nobody asks for these any more. When that was."""
     now, about = services.clock.now(), subject_of(repairer, services)
     with services.store.writing() as tx:
@@ -64,39 +56,38 @@ def _close_all(repairer: Repairer, services: Services) -> datetime:
     return now
 
 
-def _scan(job: str, repairer: Repairer, services: Services, now: datetime) -> PassPlan:
-    try:
+def _scan(job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
+    def read() -> PassPlan:
         with services.store.reading() as tx:
             return plan_pass(tx, job, repairer, services, now)
-    except DatabaseDisagrees as error:
-        return unreadable_plan(schema_fault(error), now)
+
+    return read_or_fault(read, lambda fault: unreadable_plan(fault, now))
 
 
-def _act(job: str, repairer: Repairer, services: Services) -> PassResult:
+def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     answers = _settle_and_remove_orphans(repairer, services)
-    now, about = services.clock.now(), subject_of(repairer, services)
+    now, subject = services.clock.now(), subject_of(repairer, services)
     seen = _scan(job, repairer, services, now)
-    way = run_preflight(repairer, services, seen, answers.faults)
-    if way.faults and seen.plan:
+    preflight = run_preflight(repairer, services, seen, answers.faults)
+    if preflight.faults and seen.plan:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
-    faults = [*seen.faults, *way.faults]
+    faults = [*seen.faults, *preflight.faults]
     with services.store.writing() as tx:
-        run = tx.runs.start(job, services.runner, now, full=seen.full and seen.plan is not None)
-        record_faults(tx, about, faults, way.checked, now)
-        record = record_gaps if services.span else record_plan
+        run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
+        run.record_faults(tx, subject, faults, preflight.checked)
+        record = record_gaps if services.booking_range else record_plan
         record(tx, repairer, seen, now)
     attempts, broken, crash = _repair(repairer, services, seen)
     crash = answers.crash or crash
     result = replace(_result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts)
-    result = replace(result, began_at=now, run=run, crash=crash, settled=answers.counts)
-    said = "crashed" if crash else result.exit_code.name.lower()
+    result = run.on(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
-        record_faults(tx, about, broken, [], now)
-        tx.runs.finish(run, services.clock.now(), said, result.counts())
+        run.record_faults(tx, subject, broken)
+        run.finish(tx, [result], crashed=crash is not None)
     return result
 
 
-def _settle_and_remove_orphans(repairer: Repairer, services: Services) -> Answers:
+def _settle_and_remove_orphans(repairer: Repairer, services: PassServices) -> Answers:
     """What became of earlier calls, and what we made that nobody has a use for, so that the look sees the answers."""
     answers = Answers()
     with suppress(DatabaseDisagrees):  # the look that follows says what is wrong
@@ -107,7 +98,7 @@ def _settle_and_remove_orphans(repairer: Repairer, services: Services) -> Answer
 
 
 def _repair(
-    repairer: Repairer, services: Services, seen: PassPlan
+    repairer: Repairer, services: PassServices, seen: PassPlan
 ) -> tuple[Counter[tuple[AttemptStatus, str]], list[IntegrationFault], Exception | None]:
     attempts: Counter[tuple[AttemptStatus, str]] = Counter()
     broken: list[IntegrationFault] = []

@@ -11,7 +11,7 @@ from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
-from reconciler.ports import Services, Transaction
+from reconciler.ports import PassServices, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +25,10 @@ class ScanResult:
     """Those known before whose rule holds now, and the condition that says so, or ``gone``."""
 
 
-def scope_of(tx: Transaction, job: str, services: Services, now: datetime) -> tuple[Scope, bool]:
+def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -> tuple[Scope, bool]:
     """How far back we are responsible, and whether this pass goes back all the way: at start, and once a venue day."""
     window = services.window
-    since = services.span.since if services.span else None
+    since = services.booking_range.since if services.booking_range else None
     since = since or window.since
     if not tx.ledger.exists():
         return Scope(since=since or now - window.scan_window, installation=""), True
@@ -38,9 +38,9 @@ def scope_of(tx: Transaction, job: str, services: Services, now: datetime) -> tu
     return scope, window.at_start or not had_one
 
 
-def oldest_of(scope: Scope, services: Services, now: datetime, *, full: bool) -> datetime:
+def oldest_of(scope: Scope, services: PassServices, now: datetime, *, full: bool) -> datetime:
     """Bookings made before this are looked at by id only."""
-    return scope.since if full or services.span else max(scope.since, now - services.window.scan_window)
+    return scope.since if full or services.booking_range else max(scope.since, now - services.window.scan_window)
 
 
 def scan(

@@ -15,18 +15,13 @@ from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Refusal
 from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent
+from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.reconcile.results import PassResult, SettleOutcome
-from reconciler.engine.repair.integration_faults import (
-    database_fault,
-    provider_fault,
-    record_faults,
-    schema_fault,
-    subject_of,
-)
+from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ProviderFailure, Services, Transaction
+from reconciler.ports import PassServices, ProviderFailure, Transaction
 
 LONGEST_WAIT = timedelta(hours=4)
 """Between two questions. Six tries from five minutes on, doubling, are over within a day."""
@@ -41,55 +36,42 @@ class Answers:
     crash: Exception | None = None
 
 
-def run_settling(job: str, repairers: Sequence[Repairer], services: Services) -> Sequence[PassResult]:
+def run_settling(job: str, repairers: Sequence[Repairer], services: PassServices) -> Sequence[PassResult]:
     """One run of the job; a result per effect. Without the mandate to act, nothing.
 
     A database that cannot be reached is a fault in the result.
     """
+    unsettled = [PassResult(job=job, kind=one.kind, effect=one.effect, plan=None) for one in repairers]
     if not services.mandate.act:
-        return [PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None) for repairer in repairers]
-    try:
-        return _run(job, repairers, services)
-    except DatabaseUnreachable as error:
-        faults = (database_fault(error),)
-        return [PassResult(job=job, kind=one.kind, effect=one.effect, plan=None, faults=faults) for one in repairers]
+        return unsettled
+    return run_or_unreachable(lambda: _run(job, repairers, services), unsettled)
 
 
-def _run(job: str, repairers: Sequence[Repairer], services: Services) -> Sequence[PassResult]:
-    began_at = services.clock.now()
+def _run(job: str, repairers: Sequence[Repairer], services: PassServices) -> Sequence[PassResult]:
     with services.store.writing() as tx:
-        run = tx.runs.start(job, services.runner, began_at, full=False)
-    results = []
-    for repairer in repairers:
-        try:
-            answers = settle(repairer, services)
-        except DatabaseDisagrees as error:
-            answers = Answers(faults=(schema_fault(error),))
-        with services.store.writing() as tx:
-            record_faults(tx, subject_of(repairer, services), answers.faults, [], services.clock.now())
-        results.append(
-            PassResult(
-                job=job,
-                kind=repairer.kind,
-                effect=repairer.effect,
-                plan=None,
-                faults=answers.faults,
-                began_at=began_at,
-                run=run,
-                settled=answers.counts,
-                crash=answers.crash,
-            )
-        )
-    counts: Counter[str] = Counter()
-    for result in results:
-        counts.update(result.counts())
-    said = max(result.exit_code for result in results).name.lower()
+        run = JobRun.start(tx, job, services, services.clock.now())
+    results = [run.on(_settle_effect(run, job, repairer, services)) for repairer in repairers]
     with services.store.writing() as tx:
-        tx.runs.finish(run, services.clock.now(), said, counts)
+        run.finish(tx, results)
     return results
 
 
-def settle(repairer: Repairer, services: Services) -> Answers:
+def _settle_effect(run: JobRun, job: str, repairer: Repairer, services: PassServices) -> PassResult:
+    answers = read_or_fault(lambda: settle(repairer, services), lambda fault: Answers(faults=(fault,)))
+    with services.store.writing() as tx:
+        run.record_faults(tx, subject_of(repairer, services), answers.faults, now=services.clock.now())
+    return PassResult(
+        job=job,
+        kind=repairer.kind,
+        effect=repairer.effect,
+        plan=None,
+        faults=answers.faults,
+        settled=answers.counts,
+        crash=answers.crash,
+    )
+
+
+def settle(repairer: Repairer, services: PassServices) -> Answers:
     """Settle what is due of this effect, at most a pass's number of them.
 
     Raises:
@@ -103,7 +85,7 @@ def settle(repairer: Repairer, services: Services) -> Answers:
     return answers
 
 
-def _settle(repairer: Repairer, services: Services, answers: Answers) -> None:
+def _settle(repairer: Repairer, services: PassServices, answers: Answers) -> None:
     with services.store.reading() as tx:
         installation, begun_at = tx.ledger.installation(), tx.ledger.now()
     scope = Scope(since=services.window.since or installation.since, installation=installation.id)
@@ -126,7 +108,7 @@ def _settle(repairer: Repairer, services: Services, answers: Answers) -> None:
         answers.counts[_settled(repairer, services, scope, intent, settled, answers)] += 1
 
 
-def effect_faults(repairer: Repairer, services: Services) -> tuple[IntegrationFault, ...]:
+def effect_faults(repairer: Repairer, services: PassServices) -> tuple[IntegrationFault, ...]:
     """What makes an answer about one booking worthless: the schema, hidden rows, the provider."""
     with services.store.reading() as tx:
         faults = tuple(tx.bookings.faults(repairer.effect, writing=True))
@@ -151,7 +133,7 @@ def _asked(
 
 
 def _settled(
-    repairer: Repairer, services: Services, scope: Scope, intent: Intent, settled: Settlement, answers: Answers
+    repairer: Repairer, services: PassServices, scope: Scope, intent: Intent, settled: Settlement, answers: Answers
 ) -> tuple[SettleOutcome, str]:
     """Write it down. One booking must not stop the others: a row the database will not have, a lock, a bug."""
     try:
@@ -169,7 +151,7 @@ def _settled(
 
 
 def _write_down(
-    repairer: Repairer, services: Services, scope: Scope, intent: Intent, settled: Settlement
+    repairer: Repairer, services: PassServices, scope: Scope, intent: Intent, settled: Settlement
 ) -> tuple[SettleOutcome, str]:
     """The one place where an answer about an unknown outcome becomes state."""
     now = services.clock.now()
@@ -192,7 +174,7 @@ def _write_down(
 
 
 def _absent(
-    tx: Transaction, repairer: Repairer, services: Services, scope: Scope, intent: Intent
+    tx: Transaction, repairer: Repairer, services: PassServices, scope: Scope, intent: Intent
 ) -> tuple[SettleOutcome, str]:
     """It did not happen. Planned again, if it is still wanted and has tries left."""
     now = services.clock.now()
@@ -224,7 +206,7 @@ def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime
 
 
 def _undecided(
-    tx: Transaction, repairer: Repairer, services: Services, intent: Intent, settled: Settlement
+    tx: Transaction, repairer: Repairer, services: PassServices, intent: Intent, settled: Settlement
 ) -> tuple[SettleOutcome, str]:
     """Nobody can tell, or it cannot arrive. Asked again a few times; then it is a person's turn."""
     now, limits = services.clock.now(), repairer.limits

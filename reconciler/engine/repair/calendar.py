@@ -19,7 +19,7 @@ from reconciler.engine.repair.calendar_create import TOMBSTONE, EventCreation, i
 from reconciler.engine.repair.calendar_write_back import WriteBack
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult
-from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent, Transaction
+from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent, Transaction
 
 PROBES = 5
 """How many recently stored event ids are looked up. If the calendar knows none of them, it is the wrong calendar."""
@@ -27,7 +27,7 @@ PROBES = 5
 
 @dataclass(frozen=True, slots=True)
 class CalendarRepairer:
-    services: Services
+    services: RepairServices
     kind = GapKind.CALENDAR_MISSING
     effect = Effect.CALENDAR
     integration = GapKind.INTEGRATION_GOOGLE

@@ -30,7 +30,7 @@ from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.engine.repair.write_retry import write_with_retry
-from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, Services, Transaction
+from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, RepairServices, Transaction
 
 TOMBSTONE = Seen.TOMBSTONE.value
 RECHECK_DUPLICATES_AFTER = timedelta(hours=1)
@@ -44,7 +44,7 @@ class EventCreation:
     """Repairs one claimed intent, to its end."""
 
     repairer: Repairer
-    services: Services
+    services: RepairServices
     calendar: Calendar
     scope: Scope
     intent: Intent

@@ -8,7 +8,7 @@ from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.intents import Intent, Result
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.ports import Calendar, ProviderFailure, Services, StoredEvent
+from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent
 
 _TRIES = 3
 """Each try is a compare-and-set on the row just read. After three lost races the next pass takes over."""
@@ -19,7 +19,7 @@ MOVED = "moved"
 class WriteBack:
     """Write back the event in an intent's ``provider_id``. The event is live, and we created it."""
 
-    services: Services
+    services: RepairServices
     calendar: Calendar
     kind: GapKind
 

@@ -8,7 +8,7 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import AttemptResult
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ProviderFailure, Services, Transaction
+from reconciler.ports import ProviderFailure, RepairServices, Transaction
 
 
 def is_blind(faults: Collection[IntegrationFault]) -> bool:
@@ -24,7 +24,7 @@ def provider_fault(repairer: Repairer) -> IntegrationFault | None:
         return unreachable(repairer.integration, failure)
 
 
-def try_writes(repairer: Repairer, services: Services) -> CheckResult:
+def try_writes(repairer: Repairer, services: RepairServices) -> CheckResult:
     """Check that the database accepts what a repair writes: write it and roll back. A busy database is no fault.
 
     Raises:
@@ -89,11 +89,6 @@ def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
         seen=f"the provider refuses what we ask ({end.reason})",
         remedy="look the code up in the provider's documentation; no other booking would fare better",
     )
-
-
-def subject_of(repairer: Repairer, services: Services) -> str:
-    """Return what an integration's gap is about: the effect it blocks, and the scope if several share the database."""
-    return f"{repairer.effect} {services.runner.scope}".rstrip()
 
 
 def record_faults(

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.ports import Services
+from reconciler.ports import RepairServices
 
 
-def call_within_lease(services: Services, repairer: Repairer, sending: Intent, call: Callable[[], Outcome]) -> Outcome:
+def call_within_lease(
+    services: RepairServices, repairer: Repairer, sending: Intent, call: Callable[[], Outcome]
+) -> Outcome:
     """Make the call if at least one call timeout is left of the lease. Otherwise nothing leaves this machine.
 
     Our process may have been frozen or slow. Once the lease has ended, another process decides about the intent.

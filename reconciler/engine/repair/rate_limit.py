@@ -5,13 +5,13 @@ from datetime import timedelta
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.intents import LONGEST_PAUSE, Intent, Outcome, Result
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.ports import Services, Transaction
+from reconciler.ports import RepairServices, Transaction
 
 LONGEST_WAIT = timedelta(minutes=1)
 """The longest wait for a slot within a pass. A repair that would have to wait longer is left to a later pass."""
 
 
-def wait_for_slot(services: Services, name: str, interval: timedelta, intent: Intent) -> AttemptResult | None:
+def wait_for_slot(services: RepairServices, name: str, interval: timedelta, intent: Intent) -> AttemptResult | None:
     """Wait for the next slot of ``name``.
 
     Returns ``None`` once the slot has come. If there is none in time, or our process is asked to stop, the claim is
@@ -34,7 +34,7 @@ def apply_retry_after(tx: Transaction, name: str, outcome: Outcome) -> None:
         tx.rates.pause(name, min(outcome.retry_after, LONGEST_PAUSE))
 
 
-def _release(services: Services, intent: Intent, hold: Hold, *, stops: bool) -> AttemptResult:
+def _release(services: RepairServices, intent: Intent, hold: Hold, *, stops: bool) -> AttemptResult:
     with services.store.writing() as tx:
         tx.intents.release(intent, hold, services.clock.now())
     outcome = Outcome(result=Result.LATER, code=hold, stops_pass=True) if stops else None

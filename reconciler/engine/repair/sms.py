@@ -24,7 +24,7 @@ from reconciler.engine.repair.repairer import Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
 from reconciler.engine.repair.write_retry import write_with_retry
-from reconciler.ports import OutgoingSms, QueueRow, Services, SmsGateway, Transaction, Unwritable
+from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction, Unwritable
 
 TEMPLATE = "reconciler"
 """The template name in our queue rows."""
@@ -33,7 +33,7 @@ _SLOT = "twilio"
 
 @dataclass(frozen=True, slots=True)
 class SmsRepairer:
-    services: Services
+    services: RepairServices
     kind = GapKind.SMS_MISSING
     effect = Effect.SMS
     integration = GapKind.INTEGRATION_TWILIO
@@ -116,7 +116,7 @@ class SmsRepairer:
         if number is None or booking.starts_at is None:
             return None
         try:
-            return self.services.wording.write(booking, number)
+            return self.services.message_writer.write(booking, number)
         except Unwritable:
             return None
 

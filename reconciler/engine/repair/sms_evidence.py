@@ -10,7 +10,7 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
 from reconciler.domain.intents import SUBJECT_PARTS, Intent
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
-from reconciler.ports import OwnQueueRow, Services, SmsGateway, Transaction, Unwritable
+from reconciler.ports import OwnQueueRow, RepairServices, SmsGateway, Transaction, Unwritable
 
 _ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
 
@@ -30,7 +30,7 @@ def account_digest(scope: Scope, gateway: SmsGateway) -> str:
 class SmsOutcomeFinder:
     """Queries the outcome of one text after another. The control is fetched once."""
 
-    services: Services
+    services: RepairServices
     gateway: SmsGateway
     scope: Scope
     _controlled: bool | None = field(default=None, init=False)
@@ -79,7 +79,7 @@ class SmsOutcomeFinder:
         bodies = [row.body] if row else []
         if finding and numbers:
             with suppress(Unwritable):
-                bodies.append(self.services.wording.write(finding.booking, numbers[0]).body)
+                bodies.append(self.services.message_writer.write(finding.booking, numbers[0]).body)
         return numbers, bodies
 
     def _is_part(self, intent: Intent, value: str) -> bool:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from reconciler.errors import DatabaseUnreachable
-from reconciler.ports import Services, Transaction
+from reconciler.ports import RepairServices, Transaction
 
 T = TypeVar("T")
 
@@ -13,7 +13,7 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.1, 0.5, 2))
 """Long enough for a deadlock or a failover behind a pooler; short enough for a process that is asked to stop."""
 
 
-def write_with_retry(services: Services, write: Callable[[Transaction], T]) -> T:
+def write_with_retry(services: RepairServices, write: Callable[[Transaction], T]) -> T:
     """Run ``write`` in its own transaction, up to four times. ``write`` must be safe to repeat.
 
     Raises:

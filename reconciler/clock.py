@@ -1,0 +1,38 @@
+"""The clock of this machine, and one that stands still. Each ``now()`` is aware and in UTC."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """``ports.Clock`` of this machine. A pause ends early when the process is asked to stop."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def pause(self, duration: timedelta) -> None:
+        self.stop.wait(duration.total_seconds())
+
+    def sleep(self, duration: timedelta) -> None:
+        time.sleep(duration.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenClock:
+    """``ports.Clock`` that always shows one moment and never waits: nothing of a fire drill reaches a provider."""
+
+    moment: datetime
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def pause(self, duration: timedelta) -> None:
+        pass
+
+    def sleep(self, duration: timedelta) -> None:
+        pass
