@@ -1,6 +1,5 @@
 """From settings to services: the only place that names concrete parts."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -26,7 +24,7 @@ from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.notifier import SentryNotifier
-from reconciler.settings import Settings, load
+from reconciler.settings import Settings
 from reconciler.settings.env.alerting import Sentry
 from reconciler.settings.env.google import Google, ServiceAccount
 from reconciler.settings.file.values import TableName
@@ -37,6 +35,7 @@ from reconciler.store.grants import script
 from reconciler.store.views.status import require_ledger
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
+from reconciler.wiring.database import database as database
 from reconciler.wiring.drill_stage import ShadowDrillStage
 
 PAGE_PATIENCE = timedelta(seconds=2)
@@ -57,21 +56,6 @@ class SystemClock:
 
     def sleep(self, duration: timedelta) -> None:
         time.sleep(duration.total_seconds())
-
-
-def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
-    """The settings of this process.
-
-    Raises:
-        ConfigurationError: with every mistake of cron.yaml and the environment.
-    """
-    path = Path(config) if config else None
-    return load(path, os.environ, database_only=database_only, file_only=file_only)
-
-
-def database(chosen: Settings) -> Database:
-    timeouts = chosen.file.limits.timeouts
-    return Database(chosen.environment.database_url, statement_timeout=timeouts.sql, lock_timeout=timeouts.lock)
 
 
 def page_database(chosen: Settings) -> Database:
