@@ -6,7 +6,7 @@ RUN python -m venv /opt/build && python -m venv /opt/reconciler
 COPY requirements-build.lock requirements-run.lock ./
 RUN /opt/build/bin/pip install --require-hashes -r requirements-build.lock \
  && /opt/reconciler/bin/pip install --require-hashes -r requirements-run.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md ./
 COPY reconciler reconciler
 COPY jobs jobs
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
@@ -18,7 +18,7 @@ ENV PATH=/opt/reconciler/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN groupadd --gid 10001 reconciler \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reconciler
 COPY --from=build /opt/reconciler /opt/reconciler
-# Here cron.yaml is looked for; without one, everything has its default.
+# cron.yaml is read from here; without one, every key has its default.
 WORKDIR /etc/reconciler
 USER 10001:10001
 STOPSIGNAL SIGTERM

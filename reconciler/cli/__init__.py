@@ -1,1 +1,4 @@
-"""The command line: one file per command, output in ``output``, errors become advice and an exit code in ``main``."""
+"""The command line: ``commands/`` holds the options of each command, the file of its name what the command does.
+
+``main`` turns errors into advice and an exit code.
+"""

@@ -1,18 +1,17 @@
-"""``reconciler backfill``: the morning after, by hand."""
+"""``reconciler backfill``: repair what a date range lacks, by hand."""
 
 import logging
 import shlex
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
 import click
 
+from reconciler.cli import configuration
 from reconciler.cli.backfill_output import Backlog
 from reconciler.cli.once import exit_code
-from reconciler.cli.options import config_option
 from reconciler.cli.progress import followed
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.bookings import BookingId
@@ -25,26 +24,12 @@ from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.settings import Settings
-from reconciler.settings.file.values import parse_date, parse_span, write_duration
+from reconciler.settings.file.values import write_duration
 from reconciler.wiring import assembly
 
 ONLY = {"sms": Effect.SMS, "calendar": Effect.CALENDAR}
 SHOWN = 5
-"""So many ids are named where several begin alike."""
-
-
-class _Written(click.ParamType[Any]):
-    """A value written as in cron.yaml."""
-
-    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
-        self.name = name
-        self._parse = parse
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return self._parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+"""How many ids are listed where several begin with what was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +48,7 @@ class BackfillOptions:
         return [ONLY[self.only]] if self.only else list(ONLY.values())
 
     def again(self, effect: Effect) -> str:
-        """The same command for one effect."""
+        """This command again, for one effect."""
         only = next(name for name, its in ONLY.items() if its is effect)
         said = {
             "--only": only,
@@ -77,42 +62,11 @@ class BackfillOptions:
         return shlex.join(["reconciler", "backfill", *words])
 
 
-@click.command("backfill")
-@click.option("--only", type=click.Choice(list(ONLY)), help="Texts alone, or events alone.")
-@click.option(
-    "--since",
-    type=_Written("DATE", parse_date),
-    help="Bookings made that day or later, in the venue's zone (default: bookings.since, or the first migrate).",
-)
-@click.option("--until", type=_Written("DATE", parse_date), help="Bookings made before that day (default: up to now).")
-@click.option("--booking", metavar="ID", help="This booking alone, whenever it was made: its id, or how that begins.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="At most N repairs of each effect, oldest first."
-)
-@click.option(
-    "--stale-after",
-    type=_Written("DURATION", parse_span),
-    help="Text bookings made up to so long ago (such as 21d) instead of rules.sms.missing.stale_after.",
-)
-@click.option(
-    "--max",
-    "max_repairs",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Go on although the breaker refuses, but refuse again if more than N new repairs are found.",
-)
-@click.option("--do", "act", is_flag=True, help="Repair. Without it nothing is written anywhere.")
-@config_option
-def command(act: bool, max_repairs: int | None, config: str | None, **options: Any) -> int:
-    """Show what bookings of a span of dates lack, whatever their age; with --do also repair it.
-
-    The rules, rates and limits are those of every pass, but for its cap and its time. It may be interrupted, repeated,
-    and run beside `reconciler run`.
-    """
-    asked = BackfillOptions(**options)
+def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: str | None) -> int:
+    """Show the plan for each effect; with ``act``, carry it out and show what is left."""
     _check(asked)
     logs.set_up(logging.WARNING)
-    settings, stop = assembly.settings(config), threading.Event()
+    settings, stop = configuration.settings(config), threading.Event()
     with assembly.services(settings, Mandate(act=act, max_repairs=max_repairs), stop=stop) as services:
         backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
@@ -122,9 +76,9 @@ def command(act: bool, max_repairs: int | None, config: str | None, **options: A
 
 def _check(asked: BackfillOptions) -> None:
     if asked.since and asked.until and asked.until <= asked.since:
-        raise click.UsageError(f"--until {asked.until} must be later than --since {asked.since}: it is not included")
+        raise click.UsageError(f"--until {asked.until} must be later than --since {asked.since}: it is exclusive")
     if asked.stale_after and asked.only == "calendar":
-        raise click.UsageError("--stale-after is about texts, and --only calendar leaves them out")
+        raise click.UsageError("--stale-after concerns texts, which --only calendar leaves out")
 
 
 def _span(asked: BackfillOptions, settings: Settings, services: Services) -> BookingRange:
@@ -138,14 +92,14 @@ def _span(asked: BackfillOptions, settings: Settings, services: Services) -> Boo
 def _booking(asked: BackfillOptions, services: Services) -> BookingId:
     wanted = (asked.booking or "").strip()
     if not wanted:
-        raise click.UsageError("--booking: an id, or its first characters, belongs here")
+        raise click.UsageError("--booking needs an id, or the start of one")
     with services.store.reading() as tx:
         found = tx.bookings.beginning_with(wanted, SHOWN + 1)
     if not found:
-        raise click.UsageError(f"--booking {wanted}: no booking's id begins so")
+        raise click.UsageError(f"--booking {wanted}: no booking's id begins with this")
     if len(found) > 1 and found[0].lower() != wanted.lower():
         more = ", .." if len(found) > SHOWN else ""
-        raise click.UsageError(f"--booking {wanted}: several ids begin so: {', '.join(found[:SHOWN])}{more}")
+        raise click.UsageError(f"--booking {wanted}: several ids begin with this: {', '.join(found[:SHOWN])}{more}")
     return found[0]
 
 
@@ -163,12 +117,12 @@ def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int
     backlog.show_end(done, left, interrupted=bool(caught))
     backlog.show_refusals(done, asked.again)
     raise_crash(list(done.values()))
-    ended = [_judged(left[effect], done.get(effect)) for effect in asked.effects]
+    ended = [_remaining(left[effect], done.get(effect)) for effect in asked.effects]
     return KILLED_BY + caught[0] if caught else exit_code(ended)
 
 
-def _judged(left: PassResult, done: PassResult | None) -> PassResult:
-    """What is left counts as it is now: others may have done what we could not. What was in our way still is."""
+def _remaining(left: PassResult, done: PassResult | None) -> PassResult:
+    """What is left now: others may have repaired what we could not. Faults and the breaker are those of our run."""
     return replace(left, faults=done.faults or left.faults, breaker_trip=done.breaker_trip) if done else left
 
 

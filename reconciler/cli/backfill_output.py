@@ -1,11 +1,11 @@
-"""What ``reconciler backfill`` shows: the plan, what was done, what is left, and when to come back."""
+"""What ``reconciler backfill`` shows: the plan, what was done, what is left, and when to run it again."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reconciler.cli.output import NOUN, console, counted, fault_lines, folded, mended, refusal, would
+from reconciler.cli.output import NOUN, attempted, console, counted, fault_lines, folded, refusal, would
 from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.verdicts import LABELS, Hold, Refusal, VerdictStatus
@@ -17,8 +17,8 @@ from reconciler.settings import Settings
 from reconciler.settings.file.values import write_duration
 
 _INDENT = " " * 9
-_ENDED_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED, Hold.BREAKER})
-"""Holds that coming back later does not end; other lines say what does."""
+_ENDED_BY_HAND = frozenset({Hold.POLICY, Hold.SUSPENDED, Hold.BREAKER})
+"""Holds that time does not end; other lines say what does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Backlog:
             yield _INDENT + ", ".join(LABELS.get(reason, reason) for _, reason in plan.tally())
 
     def _groups(self, decisions: Iterable[Decision]) -> list[str]:
-        """Why gaps are not mended, the most frequent reason first."""
+        """Why gaps are not repaired, the most frequent reason first."""
         reasons = Counter(d.verdict.reason for d in decisions if d.verdict.is_gap and not _is_possible(d))
         return [f"{number} {self._label(reason)}" for reason, number in reasons.most_common()]
 
@@ -66,7 +66,7 @@ class Backlog:
         rates = self.settings.file.limits.rate
         rate = rates.sms if effect is Effect.SMS else rates.calendar
         wanted = possible[: self.limit]
-        # What is handed over needs no call: the application sends it at its own pace.
+        # A handed-over text needs no call: the application sends it at its own pace.
         handed_over = effect is Effect.SMS and self.services.sms_policy.deliver is Deliver.APPLICATION
         takes = "" if handed_over else f", {_about(len(wanted) * rate.interval)} at {rate}"
         first = f"the oldest {len(wanted)} (--limit {self.limit}): " if len(wanted) < len(possible) else ""
@@ -87,7 +87,7 @@ class Backlog:
         self, done: Mapping[Effect, PassResult], left: Mapping[Effect, PassResult], *, interrupted: bool
     ) -> None:
         for result in done.values():
-            _print(mended(result))
+            _print(attempted(result))
             for fault in result.faults:
                 _print(fault_lines(fault))
         again: list[str] = []
@@ -103,12 +103,12 @@ class Backlog:
         return folded(f"{NOUN[effect]} left: ", said or ["none"], ", ")
 
     def _again(self, effect: Effect, plan: Plan, *, at_once: bool) -> Iterable[str]:
-        """How many are worth coming back for, and when; ``at_once`` if nothing but ourselves kept us from them."""
+        """How many another run can repair, and when; ``at_once`` if only --limit or a signal ended this one."""
         waiting = (VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
         reasons = Counter(
             d.verdict.reason
             for d in plan.decisions
-            if d.verdict.standing in waiting and d.verdict.reason not in _ENDED_BY_A_PERSON
+            if d.verdict.standing in waiting and d.verdict.reason not in _ENDED_BY_HAND
         )
         for reason, number in reasons.items():
             yield f"{counted(number, effect.noun)} {self._when(reason, at_once=at_once)}"
@@ -120,22 +120,22 @@ class Backlog:
                 ends = texts.quiet_hours.next_end(self.services.clock.now())
                 return f"after {ends.astimezone(texts.zone):%H:%M}, when quiet hours are over" if ends else "later"
             case Hold.PER_RECIPIENT:
-                return f"in {write_duration(texts.per_recipient.period)} at the latest (enough to one number for now)"
+                return f"in {write_duration(texts.per_recipient.period)} at the latest (recipient limit)"
             case Hold.INTEGRATION:
-                return "when the integration is mended"
+                return "when the integration works again"
             case "" if at_once:
                 return "at once"
             case _:
-                return f"in {write_duration(self.services.sms_limits.lease)} (somebody may have them in hand)"
+                return f"in {write_duration(self.services.sms_limits.lease)} (another process may be repairing them)"
 
 
 def _is_possible(decision: Decision) -> bool:
-    """Also if the breaker holds it: a person may say yes."""
+    """Also if only the breaker holds it: --max lets it through."""
     return decision.verdict.standing is VerdictStatus.REPAIRABLE or decision.verdict.reason == Hold.BREAKER
 
 
 def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
-    """The same result with these repairs for its plan."""
+    """``seen`` with only these repairs in its plan."""
     assert seen.plan is not None
     repairs = [replace(d, verdict=replace(d.verdict, standing=VerdictStatus.REPAIRABLE)) for d in wanted]
     return replace(seen, plan=replace(seen.plan, decisions=repairs))

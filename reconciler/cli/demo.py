@@ -4,8 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
-import click
-
 from reconciler.cli import demo_kill_scene
 from reconciler.cli.once import run_jobs
 from reconciler.cli.output import console, reasons, verdict_table
@@ -24,30 +22,26 @@ from reconciler.store import migrate
 from reconciler.wiring import assembly
 
 
-@click.command("demo")
-def command() -> int:
-    """Start a sandbox, break a venue's bookings in it, and show how they are found, mended and told.
-
-    Needs nothing but this program, writes to temporary folders only, and leaves nothing behind.
-    """
+def run() -> int:
+    """Show the five scenes, and check at the end that nothing unexpected happened."""
     logs.set_up(logging.WARNING)
     out = console()
     out.print("[bold]reconciler demo[/] · embedded PostgreSQL, stand-ins on 127.0.0.1; nothing leaves this machine\n")
     with Sandbox() as sandbox:
         settings = load(sandbox.cron_yaml, sandbox.environment())
         out.print(f"{len(sandbox.bookings)} bookings. The application shows no error.\n")
-        _look(sandbox, settings)
+        _scan(sandbox, settings)
         repaired = _repair(sandbox, settings)
         writes = _again(sandbox, settings)
         demo_kill_scene.scene(sandbox)
-        _told(sandbox)
+        _alerts(sandbox)
         surprises = verify.surprises(sandbox)
-        told = verify.alerts_sent(sandbox)
+        alerts = verify.alerts_sent(sandbox)
     for surprise in surprises:
         out.print(f"  {surprise.effect} of {surprise.reference}: expected {surprise.expected}, seen {surprise.seen}")
     silent = sum(surprise.silent for surprise in surprises)
     out.print(
-        f"[bold]demo: {repaired} repaired, {told} told, {silent} silent, second pass {writes} writes[/]",
+        f"[bold]demo: {repaired} repaired, {alerts} alerted, {silent} silent, second pass {writes} writes[/]",
         soft_wrap=True,
     )
     return Exit.BUG if surprises or writes else Exit.AS_DESIRED
@@ -58,12 +52,12 @@ def _passes(settings: Settings, *, act: bool) -> list[PassResult]:
         return run_jobs(available(), services)
 
 
-def _look(sandbox: Sandbox, settings: Settings) -> None:
+def _scan(sandbox: Sandbox, settings: Settings) -> None:
     out = console()
     before = sandbox.checksum(), sandbox.writes()
     results = _passes(settings, act=False)
     unchanged = (sandbox.checksum(), sandbox.writes()) == before
-    out.print(f"[bold]1 LOOK[/]    once                                  {'nothing written' if unchanged else 'WROTE'}")
+    out.print(f"[bold]1 SCAN[/]    once                                  {'nothing written' if unchanged else 'WROTE'}")
     out.print(verdict_table(results))
     for result in results:
         for line in reasons(result):
@@ -82,36 +76,38 @@ def _repair(sandbox: Sandbox, settings: Settings) -> int:
             continue
         if result.effect is None:
             for line in reasons(result):
-                out.print(f"  told        {line}", soft_wrap=True)
+                out.print(f"  reported    {line}", soft_wrap=True)
         elif result.effect is Effect.SMS:
             out.print(f"  texts   {result.repaired:>3} sent        {_example(sandbox)}", soft_wrap=True)
         else:
             out.print(f"  events  {result.repaired:>3} in place    {_how(result.attempts)}", soft_wrap=True)
-        for (became, reason), number in result.attempts.items():
-            if not became.is_repaired:
+        for (status, reason), number in result.attempts.items():
+            if not status.is_repaired:
                 out.print(f"          {number:>3} left alone  {LABELS.get(reason, reason)}: policy says report")
     out.print()
     return sum(result.repaired for result in results)
 
 
-def _how(mended: Mapping[tuple[AttemptStatus, str], int]) -> str:
+def _how(attempts: Mapping[tuple[AttemptStatus, str], int]) -> str:
     counts: Counter[AttemptStatus] = Counter()
-    for (became, _), number in mended.items():
-        counts[became] += number
+    for (status, _), number in attempts.items():
+        counts[status] += number
     said = [f"{counts[AttemptStatus.CREATED]} created"]
     said += (
-        [f"{counts[AttemptStatus.ADOPTED]} adopted (were there, id was lost)"] if counts[AttemptStatus.ADOPTED] else []
+        [f"{counts[AttemptStatus.ADOPTED]} adopted (already there, id was lost)"]
+        if counts[AttemptStatus.ADOPTED]
+        else []
     )
     return ", ".join(said)
 
 
 def _example(sandbox: Sandbox) -> str:
-    """The first text as it lies on a phone. The people are invented; a real pass never prints one."""
+    """The first text as the phone shows it. The people are invented; a real pass never prints one."""
     return f'e.g. "{sandbox.twilio.messages[0].body}"' if sandbox.twilio.messages else ""
 
 
 def _again(sandbox: Sandbox, settings: Settings) -> int:
-    """A second pass; how many writes it made anywhere outside our ledger."""
+    """Run a second pass; the number of writes it made outside our ledger."""
     rows, calls = sandbox.checksum(), sandbox.writes()
     _passes(settings, act=True)
     tables = sum(rows[table] != now for table, now in sandbox.checksum().items())
@@ -121,10 +117,10 @@ def _again(sandbox: Sandbox, settings: Settings) -> int:
     return tables + sum(more.values())
 
 
-def _told(sandbox: Sandbox) -> None:
-    """What Sentry has of it all, and that nothing personal went along."""
+def _alerts(sandbox: Sandbox) -> None:
+    """What Sentry received, and that none of it is personal."""
     out = console()
-    out.print("[bold]5 TOLD[/]    Sentry received")
+    out.print("[bold]5 ALERT[/]   Sentry received")
     for event in sorted(sandbox.sentry.events, key=lambda event: (event["level"] == "error", event["message"])):
         seen = event["contexts"]["reconciler"]
         named = f"{event['tags']['kind']} / {event['tags']['cause']}"

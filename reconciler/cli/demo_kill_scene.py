@@ -1,4 +1,4 @@
-"""The demo's fourth scene: the real command dies between Twilio's yes and our ledger, and is started again."""
+"""The demo's fourth scene: the real command is killed between Twilio's answer and our ledger, and restarted."""
 
 import os
 import subprocess
@@ -19,16 +19,16 @@ from reconciler.wiring import assembly
 _COMMAND = (sys.executable, "-c", "from reconciler.cli.main import main; main()", "once", "--do")
 _USUAL = ("PATH", "HOME", "TMPDIR", "LANG", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 _STARTING = 60
-"""Seconds until a machine that is busy has started Python and looked at the bookings."""
+"""Seconds that a busy machine may take to start Python and scan the bookings."""
 
 
 def scene(sandbox: Sandbox) -> None:
-    """One more booking, whose text Twilio accepts from a process that is killed before it hears of it."""
+    """One more booking: Twilio accepts its text from a process that is killed before it reads the answer."""
     out = console()
     maya = one_more(sandbox.began)
     name = str(maya.row["customer_first_name"])
     out.print(
-        f"[bold]4 KILL[/]    kill -9 after Twilio said yes, before we wrote it down (an extra booking, {name})",
+        f"[bold]4 KILL[/]    kill -9 after Twilio accepted a text, before we recorded it (an extra booking, {name})",
         soft_wrap=True,
     )
     sandbox.hurry()
@@ -44,7 +44,7 @@ def scene(sandbox: Sandbox) -> None:
 
 def _kill_once_accepted(sandbox: Sandbox, booking: DemoBooking) -> None:
     """Run ``once --do`` as a process of its own, and SIGKILL it when Twilio has the text."""
-    # An operator's own variables, a kill switch say, are none of the sandbox's business.
+    # An operator's own variables, such as a kill switch, must not reach the sandbox.
     usual = {name: os.environ[name] for name in _USUAL if name in os.environ}
     child = subprocess.Popen(  # noqa: S603 - our own command
         _COMMAND, env={**usual, **sandbox.environment()}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -61,7 +61,7 @@ def _kill_once_accepted(sandbox: Sandbox, booking: DemoBooking) -> None:
 
 
 def _pass_after_waiting(sandbox: Sandbox, booking: DemoBooking) -> tuple[str, str, str | None]:
-    """Wait for the dead process's lease, or for the time to settle; then a pass. State, code and SID of the text."""
+    """Wait for the lease or the settling time to pass, then run a pass. State, code and SID of the text."""
     time.sleep(PATIENCE.total_seconds())
     settings = load(sandbox.cron_yaml, sandbox.environment())
     with assembly.services(settings, Mandate(act=True)) as services:

@@ -1,4 +1,4 @@
-"""``reconciler doctor``: what would break, before it does, with the remedy in hand."""
+"""``reconciler doctor``: what would break, before it does, each with its remedy."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from dataclasses import asdict
 import click
 from rich.console import Console
 
-from reconciler.cli.options import config_option
+from reconciler.cli import configuration
 from reconciler.cli.output import counted
 from reconciler.domain.doctor import CheckResult, CheckSpec, CheckStatus, Diagnosis, Note, exit_code, run_checks
 from reconciler.domain.gaps import Effect, GapKind
@@ -27,22 +27,12 @@ from reconciler.wiring import assembly
 WIDTH = 12
 """Of the column with the checks' names."""
 CANARY, TEST_TEXT = "canary", "test text"
-_LEFT = {CANARY: "The canary is gone again.", TEST_TEXT: "One text was sent."}
+_LEFT = {CANARY: "The canary event is deleted again.", TEST_TEXT: "One text was sent."}
 _STYLES = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 
 
-@click.command("doctor")
-@click.option("--probe", is_flag=True, help="Also insert, read and delete one private event, far off.")
-@click.option("--sms-to", "number", metavar="NUMBER", help="Also send one test text there, and follow it for a minute.")
-@click.option("--sql", "only_sql", is_flag=True, help="Print only the SQL that mends, for the tables' owner.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@config_option
-def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None) -> int:
-    """Examine settings, database, tables, providers, Sentry and schedule; every failure with its remedy.
-
-    Nothing outlives it: what it writes is rolled back, and only --probe and --sms-to leave the machine with more than
-    a question. Exit 2 for the settings, 5 for what a person must mend, 3 for what may be well again later.
-    """
+def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None) -> int:
+    """Run every check, and show each as soon as it is finished."""
     if only_sql and as_json:
         raise click.UsageError("--sql and --json do not go together")
     logs.set_up(logging.ERROR)
@@ -54,7 +44,7 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
             if show:
                 show(diagnosis)
     if only_sql:
-        # Of failures: what only might be better is for whoever has read it.
+        # Failures only: the SQL of a warning is for a person who has read the warning.
         failed = [diagnosis for diagnosis in found if diagnosis.status is CheckStatus.FAIL]
         for statement in dict.fromkeys(diagnosis.sql for diagnosis in failed if diagnosis.sql):
             click.echo(statement)
@@ -66,23 +56,25 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
 
 
 def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitStack) -> Iterator[Diagnosis]:
-    """Without complete settings, what can be looked at with those that are there."""
+    """Every check; where settings are incomplete, the checks that the complete ones allow."""
     try:
-        chosen = assembly.settings(config)
+        chosen = configuration.read(config)
         broken: set[str] = set()
         yield Diagnosis(check=SETTINGS, status=CheckStatus.OK, message=_settings_said(chosen))
+        for warning in chosen.source.warnings:
+            yield Diagnosis(check=SETTINGS, status=CheckStatus.WARN, message=warning, remedy="use the new name")
     except ConfigurationError as error:
         yield from _mistakes(error)
         broken = {SETTINGS}
         try:
-            chosen = assembly.settings(config, database_only=True)
+            chosen = configuration.read(config, database_only=True)
         except ConfigurationError:
             yield Diagnosis(check="all others", status=CheckStatus.SKIP, message=f"({SETTINGS})")
             return
     services = stack.enter_context(assembly.services(chosen, Mandate(act=False)))
     database = stack.enter_context(assembly.database(chosen))
-    practice = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database)
-    yield from run_checks([*practice.check_specs(), *_probes(services, probe, number)], broken)
+    suite = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database)
+    yield from run_checks([*suite.check_specs(), *_probes(services, probe, number)], broken)
 
 
 def _probes(services: Services, probe: bool, number: str | None) -> Iterator[CheckSpec]:
@@ -92,20 +84,20 @@ def _probes(services: Services, probe: bool, number: str | None) -> Iterator[Che
     if number is not None:
         written = services.phones.e164(number)
         if written is None:
-            raise click.UsageError("--sms-to: that is no number a text can be sent to")
+            raise click.UsageError("--sms-to: this is not a number that a text can be sent to")
         look = as_result(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
         yield CheckSpec(name=TEST_TEXT, needs=(SETTINGS, TWILIO), run=look)
 
 
 def _canary(services: Services) -> CheckResult:
     if services.calendar is None or Effect.CALENDAR in services.suspended:
-        return _not_tried("no event is wanted (policy, repairs, SUSPEND_ALL_EVENTS)", "--probe")
+        return _not_tried("we create no events (policy, repairs, SUSPEND_ALL_EVENTS)", "--probe")
     return canary(services.calendar, services.calendar_policy.zone.key)
 
 
 def _text_to(number: str, services: Services) -> CheckResult:
     if services.sms is None or Effect.SMS in services.suspended:
-        return _not_tried("no text is wanted of us (policy, repairs, deliver, SUSPEND_ALL_SMS)", "--sms-to")
+        return _not_tried("we send no texts (policy, repairs, deliver, SUSPEND_ALL_SMS)", "--sms-to")
     return text_to(number, services.sms, services.clock)
 
 
@@ -132,7 +124,7 @@ NARROWEST = 60
 
 
 class Printer:
-    """A line as soon as it is known: a database that hangs shall not hide what was found before."""
+    """Shows each line at once, so that a hanging database does not hide what was found before it."""
 
     def __init__(self, out: Console) -> None:
         self._out = out
@@ -143,11 +135,11 @@ class Printer:
         self._say(first[5:], *more)
         if diagnosis.remedy:
             self._say(*self._folded(f"remedy: {diagnosis.remedy}"))
-        # Never cut: it is there to be copied.
+        # Never folded: it is there to be copied.
         self._say(*(f"{_INDENT}{statement}" for statement in diagnosis.sql.splitlines()))
 
     def _folded(self, words: str, check: str = "") -> list[str]:
-        """Under each other in the last column of a terminal; elsewhere one line, as programs like it."""
+        """Folded into the last column of a terminal; elsewhere one line, for programs that read it."""
         width = max(self._out.width, NARROWEST) if self._out.is_terminal else sys.maxsize
         begins = f"{'':<5} {check:<{WIDTH}} "
         return textwrap.wrap(

@@ -1,11 +1,11 @@
-"""``reconciler drill``: can the chain still turn red?"""
+"""``reconciler drill``: an end-to-end self-test, from the scheduler to Sentry."""
 
 import json
 import logging
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli import configuration
 from reconciler.cli.output import console, fault_lines
 from reconciler.domain.drill import NOT_PROVEN, DrillResult, LinkResult
 from reconciler.domain.formatting import ago
@@ -17,17 +17,10 @@ from reconciler.store.views.status import last_finished
 from reconciler.wiring import assembly
 
 
-@click.command("drill")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@config_option
-def command(as_json: bool, config: str | None) -> int:
-    """Plant a gap of each kind in copies of the application's tables, and try every link of the chain on them.
-
-    The scan, the engine and the ledger are the real ones, the providers are played, and all of it is undone. One event
-    that says *drill* goes to the real Sentry. No booking, customer or calendar is touched.
-    """
+def run(*, as_json: bool, config: str | None) -> int:
+    """Run the fire drill and show each link of the chain."""
     logs.set_up(logging.WARNING)
-    settings = assembly.settings(config)
+    settings = configuration.settings(config)
     drilled = assembly.drill(settings, lambda: _late(settings))
     if as_json:
         click.echo(json.dumps(as_data(drilled), indent=2))
@@ -37,12 +30,12 @@ def command(as_json: bool, config: str | None) -> int:
 
 
 def _late(settings: Settings) -> str:
-    """Jobs that ran once and have not when they should have since; none before the first runs are over."""
+    """The jobs that are late; a job that has never finished a run does not count."""
     try:
         with assembly.database(settings) as database:
             finished, now = last_finished(database, expected(settings.file), settings.runner().scope)
     except ReconcilerError:
-        return ""  # the next link says so
+        return ""  # the next link reports it
     return "; ".join(
         f"{one.job} finished last {ago(now - one.finished_at)} ago, wanted {one.schedule}"
         for one in late(settings.file, finished, now)
@@ -79,7 +72,7 @@ def _show(drilled: DrillResult) -> None:
             _, *remedy = fault_lines(tried.fault)
             lines += [f"FAIL  {tried.link}  {tried.fault.seen}", *remedy]
     if drilled.planted:
-        lines.append(f"planted in empty copies of the tables, and undone: {', '.join(drilled.planted)}")
+        lines.append(f"planted in empty copies of the tables, and rolled back: {', '.join(drilled.planted)}")
     lines.append(f"not proven by this: {'; '.join(NOT_PROVEN)} (reconciler doctor)")
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""``reconciler explain``: why one booking stands where it stands."""
+"""``reconciler explain``: the verdict of each rule on one booking, and why."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from datetime import datetime
 
 import click
 
-from reconciler.cli.options import config_option
-from reconciler.cli.output import NARROWEST, console, folded
+from reconciler.cli import configuration
+from reconciler.cli.output import NARROWEST, console, counted, folded
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import moment
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, VerdictStatus
@@ -27,29 +27,22 @@ from reconciler.store.views.status import LastRun, status_snapshot
 from reconciler.wiring import assembly
 
 SHOWN = 5
-"""So many bookings are named where several begin alike."""
+"""How many are listed: ids that begin alike, texts, intents."""
 LONGEST_ID = 40
 LONGEST_WORD = 24
-"""Columns of a word that the application's tables hold: a status, a trigger."""
+"""Columns for a word of the application's tables: a status, a trigger."""
 LONGEST_VALUE = 56
 INDENT = " " * 10
 
 
-@click.command("explain")
-@click.argument("booking")
-@click.option("--ask", is_flag=True, help="Also ask Twilio and Google what they have of it.")
-@config_option
-def command(booking: str, ask: bool, config: str | None) -> Exit:
-    """Say for each rule where BOOKING (its id, or the first characters) stands, why, and what happens next.
-
-    Reads, and writes nothing. The conditions and checks are the ones every pass uses.
-    """
-    settings = assembly.settings(config)
+def run(*, booking: str, ask: bool, config: str | None) -> Exit:
+    """Show the verdicts on one booking, and with ``ask`` what the providers have of it."""
+    settings = configuration.settings(config)
     with assembly.services(settings, Mandate(act=False)) as services:
         found = _meant(booking, services)
         explained = explanation.explain(found, services)
         if explained is None:
-            raise click.UsageError(f"booking {sanitize(found, LONGEST_ID)} is gone, or no rule looks at it")
+            raise click.UsageError(f"booking {sanitize(found, LONGEST_ID)} is gone, or no rule applies to it")
         records = list(provider_records.ask(explained.booking, services)) if ask else []
         page = ExplanationPrinter(settings, services.clock.now(), _last_runs(settings))
     out = console()
@@ -61,10 +54,10 @@ def command(booking: str, ask: bool, config: str | None) -> Exit:
 
 
 def _meant(written: str, services: Services) -> BookingId:
-    """The one booking whose id begins so, however a person copied it out of a text or a title."""
+    """The one booking whose id begins with ``written``, which may come with the # of a text or a title."""
     beginning = written.strip().removeprefix("#").strip()
     if not beginning:
-        raise click.UsageError("which booking? Give its id, or the first characters, such as 1a2b3c4d")
+        raise click.UsageError("BOOKING is an id, or the start of one, such as 1a2b3c4d")
     said = sanitize(beginning, LONGEST_ID)
     found = explanation.beginning_with(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
     if not found:
@@ -72,7 +65,7 @@ def _meant(written: str, services: Services) -> BookingId:
     if len(found) > 1:
         more = ", .." if len(found) > SHOWN else ""
         named = ", ".join(sanitize(one, LONGEST_ID) for one in found[:SHOWN])
-        raise click.UsageError(f"several begin with {said}: {named}{more}")
+        raise click.UsageError(f"several ids begin with {said}: {named}{more}")
     return found[0]
 
 
@@ -102,19 +95,19 @@ class ExplanationPrinter:
         booking = explained.booking
         yield (
             f"booking   {sanitize(booking.reference, LONGEST_WORD)} · {_word(booking.status or 'no status')} · "
-            f"made {moment(booking.created_at)} · party {moment(booking.starts_at)} · "
+            f"made {moment(booking.created_at)} · starts {moment(booking.starts_at)} · "
             f"event {_shortened(booking.event_id)}"
         )
         common = {name: holds for rule in explained.rules for name, holds in rule.conditions.items() if name in COMMON}
-        yield from folded("asked     ", [_condition(name, common[name]) for name in COMMON if name in common])
+        yield from folded("applies   ", [_condition(name, common[name]) for name in COMMON if name in common])
         for rule in explained.rules:
             yield from self._rule(rule)
         yield from folded("texts     ", _most([_text(row) for row in explained.texts]) or ["none in the queue"])
-        yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["nothing of ours yet"])
+        yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["no repair yet"])
 
     def _rule(self, rule: RuleExplanation) -> Iterator[str]:
         verdict = rule.verdict
-        why = LABELS.get(verdict.reason, verdict.reason) or "nothing stands in the way"
+        why = LABELS.get(verdict.reason, verdict.reason) or "no check prevents it"
         cause = f", cause {verdict.cause}" if verdict.cause else ""
         since = f", open for {ago(self.now - rule.gap.opened_at)}" if rule.gap else ""
         headline = f"{rule.kind}: {why}{cause}{since}"
@@ -138,7 +131,7 @@ class ExplanationPrinter:
 
 
 def _most(said: list[str]) -> list[str]:
-    """The newest of them, and how many more there are."""
+    """The newest ``SHOWN``, and how many more there are."""
     more = len(said) - SHOWN
     return [*said[:SHOWN], f"and {more} older"] if more > 0 else said
 
@@ -150,8 +143,9 @@ def _text(row: QueuedText) -> str:
 
 def _intent(one: Intent) -> str:
     code = f" ({_word(one.code)})" if one.code else ""
-    return f"{one.effect.noun} generation {one.generation} {one.state}{code}, {one.attempts} attempts, " + _shortened(
-        one.provider_id
+    return (
+        f"{one.effect.noun} generation {one.generation} {one.state}{code}, {counted(one.attempts, 'attempt')}, "
+        + _shortened(one.provider_id)
     )
 
 
@@ -164,8 +158,8 @@ def _condition(name: Condition, holds: bool) -> str:
 
 
 def _check(check: Check) -> str:
-    run_preflight = " (in the way)" if check.verdict else ""
-    return f"{CHECKED.get(check.name, check.name)}: {sanitize(check.seen, LONGEST_VALUE)}{run_preflight}"
+    decisive = " (decisive)" if check.verdict else ""
+    return f"{CHECKED.get(check.name, check.name)}: {sanitize(check.seen, LONGEST_VALUE)}{decisive}"
 
 
 def _shortened(id_: str | None) -> str:

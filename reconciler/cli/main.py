@@ -1,4 +1,8 @@
-"""The entry: commands in groups, each loaded when it is called, and every error as advice plus exit code."""
+"""The entry point: commands in groups, and every error as advice plus an exit code.
+
+Help appears at once: the modules in ``commands/`` import nothing but click, and import what a command needs inside the
+function that runs it, because loading the providers' SDKs and the database takes more than a second.
+"""
 
 import importlib
 import sys
@@ -14,7 +18,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A command as ``--help`` shows it; its module is imported only when it is called, to keep ``--help`` quick."""
+    """A command as ``--help`` shows it."""
 
     group: str
     help: str
@@ -22,18 +26,18 @@ class _Entry:
 
 COMMANDS = {
     "demo": _Entry("Try", "A broken week of bookings, found and repaired before your eyes."),
-    "sandbox": _Entry("Try", "Start a database and stand-ins to play with; prints what to export."),
-    "doctor": _Entry("Set up", "What would break, before it does, each with its remedy."),
-    "grants": _Entry("Set up", "Print the SQL that gives the jobs' role what it needs."),
+    "sandbox": _Entry("Try", "Start a database and provider stand-ins to try things on."),
+    "doctor": _Entry("Set up", "Find what would break, before it does, each with its remedy."),
+    "grants": _Entry("Set up", "Print the SQL that gives the jobs' role its privileges."),
     "migrate": _Entry("Set up", "Create or update our own schema in the database."),
-    "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until asked to stop."),
-    "status": _Entry("Every day", "What the last passes found, and what is open."),
-    "explain": _Entry("Every day", "Why one booking has its text and event, or has not."),
-    "serve": _Entry("Every day", "The status page: what is wrong, what to do, and why; health checks, metrics."),
-    "once": _Entry("Morning after", "Run jobs once; looks only, unless --do."),
-    "resolve": _Entry("Morning after", "Say what became of a repair that nobody could find out."),
-    "drill": _Entry("Morning after", "Prove that the chain from schedule to Sentry can still turn red."),
-    "backfill": _Entry("Morning after", "What a span of dates lacks, and its repair with --do."),
+    "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until stopped."),
+    "status": _Entry("Every day", "Show what the last passes found, and what is open."),
+    "explain": _Entry("Every day", "Explain why one booking has its text and event, or lacks them."),
+    "serve": _Entry("Every day", "Serve the status page, health checks and metrics."),
+    "once": _Entry("Recovery", "Run jobs once; changes nothing without --do."),
+    "resolve": _Entry("Recovery", "Resolve a repair whose outcome is unknown."),
+    "drill": _Entry("Recovery", "Run an end-to-end self-test: scheduler to Sentry."),
+    "backfill": _Entry("Recovery", "Show what a date range lacks; repair it with --do."),
 }
 
 
@@ -44,7 +48,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        command = importlib.import_module(f"reconciler.cli.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -71,7 +75,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; the only place where an error becomes words and a code."""
+    """Run one command; the only place that turns an error into a message and an exit code."""
     try:
         code = cli.main(arguments, prog_name="reconciler", standalone_mode=False)
     except ReconcilerError as error:
@@ -81,9 +85,9 @@ def run(arguments: list[str]) -> int:
         error.show()
         return Exit.CONFIGURATION
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was done is recorded, the rest waits for the next pass", err=True)
+        click.echo("interrupted; finished repairs are recorded, the next pass does the rest", err=True)
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the outermost border: a bug is told with its place, then exit 1
+    except Exception as error:  # noqa: BLE001 - the outermost border: a bug is reported with its place, then exit 1
         click.echo(_bug(error), err=True)
         return Exit.BUG
     return int(code or Exit.AS_DESIRED)

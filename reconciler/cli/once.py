@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli import configuration
 from reconciler.cli.output import ResultPrinter
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.alerting.alerts import CheckIn, monitor_of
@@ -20,39 +20,21 @@ from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.settings import Settings
+from reconciler.settings.file.renamed import JOBS, renamed
 from reconciler.wiring import assembly
 
 ORDER = tuple(GapKind)
 
 
-@click.command("once")
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
-@click.option("--do", "act", is_flag=True, help="Repair. Without it nothing is written anywhere.")
-@click.option(
-    "--max",
-    "max_repairs",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Go on for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
-)
-@click.option(
-    "--scheduled",
-    is_flag=True,
-    help="With --do, under a scheduler such as Kubernetes': check in at Sentry, ping dead man's switches.",
-)
-@config_option
-def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
-    """Run the jobs named, or all but the fire drill, once: look, decide, show; with --do also record, repair and tell.
-
-    Looking needs SELECT rights only and works before `reconciler migrate`. Run by hand it never checks in.
-    """
+def run(jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
+    """Run the named jobs once, or all but the fire drill, and show the results."""
     names = _checked(jobs)
     if scheduled and not act:
-        raise click.UsageError("--scheduled goes with --do: looking is nobody's sign of life")
+        raise click.UsageError("--scheduled requires --do")
     logs.set_up(logging.WARNING)
-    chosen, stop = assembly.settings(config), threading.Event()
+    chosen, stop = configuration.settings(config), threading.Event()
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
-    # Looking may be cut short at any moment; a repair is finished.
+    # A scan may be cut short at any moment; a repair is finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
     services = assembly.services(chosen, Mandate(act=act, max_repairs=max_repairs), stop=stop)
     with signals as caught, signs as done, services as parts:
@@ -64,7 +46,7 @@ def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled
 
 @contextmanager
 def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
-    """Check in once the jobs are done, or have failed: gaps are no failure, a database that is away is one."""
+    """Check in once the jobs are done or have failed. Gaps are no failure; an unreachable database is one."""
     results: list[PassResult] = []
     ok = False
     try:
@@ -84,7 +66,7 @@ def _went_well(results: Sequence[PassResult]) -> bool:
 
 
 def run_jobs(names: Sequence[str], services: Services, switches: Heartbeats | None = None) -> list[PassResult]:
-    """One run per job; the results in the order of the operator's table, texts first, our own ledger last."""
+    """Run each job once; the results are in the order of the table: texts first, our own ledger last."""
     results: list[PassResult] = []
     for name in names:
         if not services.stopping():
@@ -110,7 +92,12 @@ def exit_code(results: Sequence[PassResult]) -> Exit:
 
 
 def _checked(jobs: Sequence[str]) -> list[str]:
-    mistakes = unknown(jobs)
+    """The names to run; a name of 0.1.0 is still taken."""
+    for name in jobs:
+        if name in JOBS:
+            configuration.warn(renamed(name, JOBS[name]))
+    names = [JOBS.get(name, name) for name in jobs]
+    mistakes = unknown(names)
     if mistakes:
         raise click.UsageError("; ".join(mistakes))
-    return list(dict.fromkeys(jobs)) or available()
+    return list(dict.fromkeys(names)) or available()

@@ -6,5 +6,5 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     envvar="RECONCILER_CONFIG",
-    help="Where cron.yaml is (default: RECONCILER_CONFIG, else ./cron.yaml, else all defaults).",
+    help="Path of cron.yaml (default: RECONCILER_CONFIG, else ./cron.yaml, else all defaults).",
 )

@@ -1,4 +1,4 @@
-"""How results look on a terminal: one table, and under it what a person would ask next."""
+"""How results appear on a terminal: one table, and below it the reasons, the faults and the next steps."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,18 +17,31 @@ from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
+"""Columns that lines are folded to; the table itself fits 80."""
 NOUN = {Effect.SMS: "texts", Effect.CALENDAR: "events"}
 REPAIRED = {
     AttemptStatus.SENT: "sent",
     AttemptStatus.HANDED_OVER: "handed over (the application sends them)",
     AttemptStatus.CREATED: "created",
-    AttemptStatus.ADOPTED: "adopted (were there, id was lost)",
+    AttemptStatus.ADOPTED: "adopted (already there, id was lost)",
     AttemptStatus.WRITTEN_BACK: "written back (ours, id was lost)",
 }
 
 
+_NO_GAP = (VerdictStatus.OK, VerdictStatus.NOT_APPLICABLE)
+_GAP = (VerdictStatus.REPAIRABLE, VerdictStatus.HELD, VerdictStatus.NEEDS_HUMAN)
+SHOWN_AS = {
+    VerdictStatus.OK: "ok",
+    VerdictStatus.NOT_APPLICABLE: "n/a",
+    VerdictStatus.REPAIRABLE: "repairable",
+    VerdictStatus.HELD: "held",
+    VerdictStatus.NEEDS_HUMAN: "needs human",
+}
+"""Titles of the columns, and words of the lines below."""
+
+
 def console(*, stderr: bool = False) -> Console:
-    """A terminal as wide as the table needs; plain where it is not a terminal."""
+    """A console at least ``NARROWEST`` columns wide; plain where it is not a terminal."""
     wide = Console(stderr=stderr, highlight=False)
     return wide if wide.width >= NARROWEST else Console(stderr=stderr, highlight=False, width=NARROWEST)
 
@@ -44,7 +57,7 @@ class ResultPrinter:
         if any(result.plan for result in results):
             out.print(verdict_table(results))
         lines = [line for result in results for line in self._lines(result)]
-        # What is broken for several rules is one thing to mend.
+        # A fault that several rules meet is one thing to fix.
         faults = dict.fromkeys(fault for result in results for fault in result.faults)
         lines += [line for fault in faults for line in fault_lines(fault)]
         for line in lines:
@@ -54,13 +67,13 @@ class ResultPrinter:
 
     def _lines(self, result: PassResult) -> Iterable[str]:
         yield from reasons(result)
-        yield from mended(result)
+        yield from attempted(result)
         yield from settled(result)
         if result.removed is not None and result.acted:
-            rest = "; the rest is for its next run" if result.cut_short else ""
-            yield f"{result.job}  {removal('removed', result.removed)}{rest}"
+            rest = "; the rest in its next run" if result.cut_short else ""
+            yield f"{result.job}: {removal('removed', result.removed)}{rest}"
         if result.kind is None and result.removed is None and not result.faults:
-            yield f"{result.job}  {'all is well' if result.acted else 'not tried in full without --do'}"
+            yield f"{result.job}: {'all is well' if result.acted else 'partial check (use --do for trial writes)'}"
         if result.off:
             yield f"{result.kind}: off"
         if result.breaker_trip:
@@ -68,14 +81,14 @@ class ResultPrinter:
         elif result.acted and result.plan and result.unfinished:
             planned = len(result.plan.repairs)
             done = planned - result.unfinished
-            yield f"{noun(result)}: {done} of {planned} done, the rest waits for a later pass"
+            yield f"{noun(result)}: {done} of {planned} done, the rest in a later pass"
 
 
 def verdict_table(results: Iterable[PassResult]) -> Table:
-    """The operator's table: a row per rule, a column per standing; the columns add up to *looked at*."""
+    """A row per rule. ``ok``, ``n/a`` and ``GAPS`` add up to ``checked``, the columns after ``GAPS`` to ``GAPS``."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("rule")
-    for title in ("looked at", *(standing.value for standing in VerdictStatus)):
+    table.add_column("rule", no_wrap=True)
+    for title in ("checked", *map(SHOWN_AS.__getitem__, _NO_GAP), "GAPS", *map(SHOWN_AS.__getitem__, _GAP)):
         table.add_column(title, justify="right", no_wrap=True)
     for result in results:
         if result.plan is None:
@@ -83,22 +96,22 @@ def verdict_table(results: Iterable[PassResult]) -> Table:
         counts: Counter[VerdictStatus] = Counter()
         for (standing, _), number in result.plan.tally().items():
             counts[standing] += number
-        numbers = [result.plan.checked, *(counts[standing] for standing in VerdictStatus)]
-        table.add_row(str(result.kind), *map(str, numbers))
+        without, gaps = [counts[status] for status in _NO_GAP], [counts[status] for status in _GAP]
+        table.add_row(str(result.kind), *map(str, [result.plan.checked, *without, sum(gaps), *gaps]))
     return table
 
 
 def noun(result: PassResult) -> str:
-    """What its numbers count: effects, or the gaps of a rule that only reports."""
+    """What the numbers count: effects, or the gaps of a report-only rule."""
     return NOUN[result.effect] if result.effect else str(result.kind)
 
 
 def reasons(result: PassResult) -> Iterable[str]:
-    """Why bookings are not asked for, wait or are refused, with counts."""
+    """Why bookings are not applicable, held or need a human, with counts."""
     if result.plan is None:
         return
     tally = result.plan.tally()
-    # Whom a rule that only reports does not look at is no news: the rules that repair say it already.
+    # What a report-only rule does not apply to is no news: the rules that repair say it already.
     shown = (
         (VerdictStatus.NOT_APPLICABLE, VerdictStatus.HELD, VerdictStatus.NEEDS_HUMAN)
         if result.effect
@@ -111,12 +124,11 @@ def reasons(result: PassResult) -> Iterable[str]:
             if where is standing
         ]
         if said:
-            verb = "not asked for" if standing is VerdictStatus.NOT_APPLICABLE else standing.value
-            yield from folded(f"{noun(result)} {verb}: " if result.effect else f"{noun(result)}: ", said)
+            yield from folded(f"{noun(result)} {SHOWN_AS[standing]}: " if result.effect else f"{noun(result)}: ", said)
 
 
 def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[str]:
-    """``label`` and the parts, in lines that fit the narrowest terminal; never cut within a part."""
+    """``label`` and the parts, in lines of at most ``NARROWEST`` columns; a part is never cut."""
     line, is_empty = label, True
     for number, part in enumerate(parts):
         separator = between if number else ""
@@ -127,18 +139,18 @@ def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[
     yield line
 
 
-def mended(result: PassResult) -> Iterable[str]:
-    """What was repaired, and what was not and why."""
-    said = [f"{number} {REPAIRED[became]}" for (became, _), number in result.attempts.items() if became.is_repaired]
+def attempted(result: PassResult) -> Iterable[str]:
+    """What was repaired; what was not, and why."""
+    said = [f"{number} {REPAIRED[status]}" for (status, _), number in result.attempts.items() if status.is_repaired]
     if said:
         yield f"{noun(result)} repaired: {', '.join(said)}"
-    for (became, reason), number in result.attempts.items():
-        if not became.is_repaired:
-            yield f"{noun(result)} {became}: {number} {LABELS.get(reason, reason)}"
+    for (status, reason), number in result.attempts.items():
+        if not status.is_repaired:
+            yield f"{noun(result)} {status}: {number} {LABELS.get(reason, reason)}"
 
 
 def settled(result: PassResult) -> Iterable[str]:
-    """What was found out about calls whose outcome was unknown."""
+    """How calls of unknown outcome were settled."""
     said = [f"{number} {settling}" for (settling, _), number in sorted(result.settled.items())]
     if said:
         yield from folded(f"{noun(result)} of unknown outcome: ", said)
@@ -151,12 +163,12 @@ def removal(verb: str, removed: Mapping[str, int]) -> str:
 
 
 def refusal(result: PassResult, breaker_trip: BreakerTrip, command: str) -> Iterable[str]:
-    """The breaker's numbers, and the line to copy."""
+    """The breaker's numbers, and the command that continues."""
     yield (
-        f"REFUSED  {noun(result)}: {breaker_trip.found} new repairs of {breaker_trip.checked} looked at, "
+        f"REFUSED  {noun(result)}: {counted(breaker_trip.found, 'new repair')} of {breaker_trip.checked} checked, "
         f"{breaker_trip.allowed} allowed; nothing was done"
     )
-    yield f"      to go on for one run: {command} --do --max {breaker_trip.found}"
+    yield f"      to continue for one run: {command} --do --max {breaker_trip.found}"
 
 
 def fault_lines(fault: IntegrationFault) -> Iterable[str]:

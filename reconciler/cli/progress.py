@@ -1,4 +1,4 @@
-"""How far a long repair is: a bar on a terminal; elsewhere a line now and then, and one at the end."""
+"""The progress of a long repair: a bar on a terminal; elsewhere a line every few seconds, and one at the end."""
 
 import time
 from collections.abc import Callable, Iterator

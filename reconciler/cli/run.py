@@ -8,10 +8,9 @@ import threading
 import uuid
 from datetime import UTC, datetime
 
-import click
 import structlog
 
-from reconciler.cli.options import config_option
+from reconciler.cli import configuration
 from reconciler.domain.alerting.alerts import Alert, Severity
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.engine.jobs import unknown
@@ -24,57 +23,50 @@ from reconciler.web.server import bind, serving
 from reconciler.wiring import assembly
 
 
-@click.command("run")
-@click.option("--serve", "address", metavar="HOST:PORT", help="Also show the status page there, as `serve` does.")
-@config_option
-def command(address: str | None, config: str | None) -> None:
-    """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
-
-    It starts without its database, says so, and keeps trying; only a configuration error ends it. Asked to stop, it
-    finishes the call in hand.
-    """
+def run(*, address: str | None, config: str | None) -> None:
+    """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C."""
     logs.set_up()
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     try:
-        settings = _checked(assembly.settings(config))
+        settings = _checked(configuration.settings(config))
         bound = bind(address, settings) if address else None
     except ConfigurationError as error:
-        _tell(error)
+        _alert(error)
         raise
-    keeper = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
-    if not _kept(keeper, bound):
-        # A thread that hangs would keep the interpreter from ending; what it did is in the ledger.
+    loop = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
+    if not _run_until_stopped(loop, bound):
+        # A hanging thread would keep the interpreter alive; what it did is in the ledger.
         logging.shutdown()
         os._exit(Exit.WORK_LEFT)
 
 
-def _kept(keeper: SchedulerLoop, bound: socket.socket | None) -> bool:
-    """Keep time until we are asked to stop, with the page beside it; whether both came to an end in time."""
+def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None) -> bool:
+    """Run the schedule until we are stopped, with the page beside it; whether both ended in time."""
     if bound is None:
-        return keeper.run()
-    with serving(bound, keeper.settings) as page:
+        return loop.run()
+    with serving(bound, loop.settings) as page:
         structlog.get_logger().info("serving", url=page.url)
-        ended = keeper.run()
+        ended = loop.run()
         return page.ends() and ended
 
 
 def _checked(settings: Settings) -> Settings:
     mistakes = [settings.mistake(("jobs",), what) for what in unknown(settings.file.running())]
     if mistakes:
-        raise ConfigurationError(mistakes, "correct the names; `reconciler once --help` and the folder jobs have them")
+        raise ConfigurationError(mistakes, "correct the names; docs/settings.md lists the jobs")
     return settings
 
 
-def _tell(error: ConfigurationError) -> None:
-    """The mistakes hold names and lines, never a value of the environment."""
+def _alert(error: ConfigurationError) -> None:
+    """Alert about settings that cannot be used: names and lines, never a value of the environment."""
     notifier = assembly.notifier(read_sentry(os.environ))
     if notifier is None:
         return
     notifier.send(
         Alert(
-            # Restarted again and again, it is the same event all day.
+            # A container that restarts again and again sends one event per day.
             id=uuid.uuid5(uuid.NAMESPACE_OID, f"{datetime.now(UTC).date()} {error}").hex,
             kind=GapKind.INTEGRATION_SCHEDULER,
             cause=Cause.BLOCKED,

@@ -7,32 +7,24 @@ import threading
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli import configuration
 from reconciler.errors import Exit
 from reconciler.reporting import logs
-from reconciler.web.server import DEFAULT, bind, serving
-from reconciler.wiring import assembly
+from reconciler.web.server import bind, serving
 
 
-@click.command("serve")
-@click.option("--listen", "address", metavar="HOST:PORT", default=DEFAULT, show_default=True, help="Where to listen.")
-@config_option
-def command(address: str, config: str | None) -> None:
-    """Show the status page, until SIGTERM or Ctrl-C: what is wrong, what to do, and why one booking stands as it does.
-
-    It reads, and writes nothing; DATABASE_URL is all it needs. Elsewhere than on loopback it also wants
-    RECONCILER_TOKEN. It has health checks and metrics too: docs/page.md.
-    """
+def run(*, address: str, config: str | None) -> None:
+    """Serve the status page until SIGTERM or Ctrl-C."""
     logs.set_up()
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
-    settings = assembly.settings(config, database_only=True)
+    settings = configuration.settings(config, database_only=True)
     with serving(bind(address, settings), settings) as page:
         click.echo(f"status page: {page.url}")
         while page.thread.is_alive() and not stop.wait(1):
             pass
         if not page.ends():
-            # A thread that waits for a mute database would keep the interpreter from ending.
+            # A thread that waits for an unresponsive database would keep the interpreter alive.
             logging.shutdown()
             os._exit(Exit.AS_DESIRED)

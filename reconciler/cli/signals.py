@@ -1,4 +1,4 @@
-"""Asked to stop, finish the call in hand: a text whose answer nobody waits for would be *unknown* for ever."""
+"""Stopping only after the call in progress: a text whose answer is not awaited would stay *unknown*."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ KILLED_BY = 128
 
 @contextmanager
 def finishing(stop: threading.Event) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM set ``stop``, and stand in the list."""
+    """SIGINT and SIGTERM set ``stop`` and are added to the list."""
     caught: list[int] = []
 
     def note(signum: int, _: object) -> None:

@@ -1,11 +1,11 @@
-"""``reconciler status``: the last passes and what is open."""
+"""``reconciler status``: the last passes, and what is open."""
 
 import json
 from datetime import datetime
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli import configuration
 from reconciler.cli.output import console, removal
 from reconciler.domain.alerting.alerts import command_of
 from reconciler.domain.decide.verdicts import LABELS
@@ -13,41 +13,20 @@ from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.results import REMOVED
 from reconciler.errors import Exit, most_urgent
-from reconciler.service.lateness import expected, late
-from reconciler.settings import Settings
-from reconciler.store.database import Database
-from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, last_finished, status_snapshot
+from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
 from reconciler.wiring import assembly
 
 
-@click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@click.option("--healthy", is_flag=True, help="Only whether every job runs when it should: exit 0, or 3.")
-@config_option
-def command(as_json: bool, healthy: bool, config: str | None) -> int:
-    """Show what the last pass of each job found, and which gaps are open and whose turn it is."""
-    if as_json and healthy:
-        raise click.UsageError("--json and --healthy do not go together")
-    settings = assembly.settings(config, database_only=True)
+def run(*, as_json: bool, config: str | None) -> Exit:
+    """Show the last passes and the open gaps; the exit code says what is left."""
+    settings = configuration.settings(config, database_only=True)
     with assembly.database(settings) as database:
-        if healthy:
-            return _tell_late(settings, database)
         seen = status_snapshot(database)
     if as_json:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
         _show(seen)
     return exit_code(seen)
-
-
-def _tell_late(settings: Settings, database: Database) -> Exit:
-    """A line for each job that is late; gaps are not asked for."""
-    finished, now = last_finished(database, expected(settings.file), settings.runner().scope)
-    found = late(settings.file, finished, now)
-    for one in found:
-        last = f"finished last {ago(now - one.finished_at)} ago" if one.finished_at else "has never finished"
-        click.echo(f"late: {one.job} {last}, wanted {one.schedule}")
-    return Exit.WORK_LEFT if found else Exit.AS_DESIRED
 
 
 def exit_code(seen: StatusSnapshot) -> Exit:
@@ -61,7 +40,7 @@ def exit_code(seen: StatusSnapshot) -> Exit:
 
 
 def as_data(seen: StatusSnapshot) -> dict[str, object]:
-    """The overview for scripts: stable names, times in ISO 8601, UTC."""
+    """The snapshot for scripts: stable names, times in ISO 8601, UTC."""
     return {
         "at": seen.at.isoformat(),
         "jobs": [
@@ -115,27 +94,27 @@ def _show(seen: StatusSnapshot) -> None:
 
 def _unsettled(what: str) -> str:
     if what.endswith(State.NEEDS_HUMAN):
-        return "whether it was done could not be found out: reconciler resolve"
-    return "whether it was done is not known yet, and is asked for"
+        return "outcome unknown, needs a human: reconciler resolve"
+    return "outcome unknown, being settled"
 
 
-COUNTED = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
+COUNTED = {"repaired": "repaired", "left": "left", "needs_human": "need a human"}
 
 
 def _when(run: LastRun, at: datetime) -> str:
     if run.finished_at is None:
-        return f"UNFINISHED, began {ago(at - run.started_at)} ago"
+        return f"UNFINISHED, started {ago(at - run.started_at)} ago"
     return f"{ago(at - run.finished_at)} ago"
 
 
 def _found(run: LastRun) -> str:
     if run.result is None:
-        return "it is running, or it died: the next pass picks up what it left"
+        return "it is running, or it died: the next pass continues its work"
     said = run.result.replace("_", " ")
     removed = {name.removeprefix(REMOVED): number for name, number in run.counts.items() if name.startswith(REMOVED)}
     if removed:
         return f"{said}: {removal('removed', removed)}"
     if "checked" not in run.counts and not any(run.counts.values()):
-        return said  # it looks at no bookings, or had none to settle
+        return said  # it checks no bookings, or had none to settle
     numbers = ", ".join(f"{run.counts.get(name, 0)} {said}" for name, said in COUNTED.items())
     return f"{said}: {numbers}"

@@ -9,8 +9,8 @@ from reconciler.engine import alerting
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 
-FOLDER = "jobs"
-
+FOLDER = "reconciler_jobs"
+"""The import name of the folder ``jobs``; pyproject.toml maps it."""
 
 BY_NAME_ONLY = frozenset({"fire_drill"})
 """Jobs that set nothing right: they run on their schedule, and by hand only when they are named."""

@@ -157,7 +157,7 @@ def load(
         ConfigurationError: with every mistake of both.
     """
     read, mistakes = _read(path, environ)
-    file, found = source.check(read) if not mistakes else (None, [])
+    file, found = source.check(read) if read.data is not None or not mistakes else (None, [])
     mistakes += found
     if file:
         secrets = list(unnamed(read, file))

@@ -1,6 +1,5 @@
 """From settings to services: the only place that names concrete parts."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -8,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -26,7 +24,7 @@ from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.notifier import SentryNotifier
-from reconciler.settings import Settings, load
+from reconciler.settings import Settings
 from reconciler.settings.env.alerting import Sentry
 from reconciler.settings.env.google import Google, ServiceAccount
 from reconciler.settings.file.values import TableName
@@ -37,25 +35,11 @@ from reconciler.store.grants import script
 from reconciler.store.views.status import require_ledger
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
+from reconciler.wiring.database import database as database
 from reconciler.wiring.drill_stage import ShadowDrillStage
 
 PAGE_PATIENCE = timedelta(seconds=2)
 """So long whoever opens the status page may wait for the database."""
-
-
-def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
-    """The settings of this process.
-
-    Raises:
-        ConfigurationError: with every mistake of cron.yaml and the environment.
-    """
-    path = Path(config) if config else None
-    return load(path, os.environ, database_only=database_only, file_only=file_only)
-
-
-def database(chosen: Settings) -> Database:
-    timeouts = chosen.file.limits.timeouts
-    return Database(chosen.environment.database_url, statement_timeout=timeouts.sql, lock_timeout=timeouts.lock)
 
 
 def page_database(chosen: Settings) -> Database:

@@ -167,7 +167,7 @@ def _become(wanted: Mapping[str, Any]) -> None:
 
 def _warm_up() -> None:
     """Import everything a command may import, the parts that the SDKs load late included."""
-    for package in ("reconciler", "jobs"):
+    for package in ("reconciler", "reconciler_jobs"):
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             if ".migrations." not in module.name and not module.name.startswith("reconciler.sandbox"):
                 importlib.import_module(module.name)

@@ -6,8 +6,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from reconciler_jobs import sms_missing
 
-from jobs import sms_missing
 from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import HANDED_OVER

@@ -11,8 +11,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from reconciler_jobs import ledger_retention
 
-from jobs import ledger_retention
 from reconciler.cli.once import run_jobs
 from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.gaps import Effect, GapKind

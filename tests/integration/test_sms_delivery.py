@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from reconciler_jobs import sms_delivery
 
-from jobs import sms_delivery
 from reconciler.cli.once import exit_code
 from reconciler.domain.decide.verdicts import Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind

@@ -48,6 +48,14 @@ def start(arguments: list[str], place: Path, variables: Mapping[str, str], out: 
         )
 
 
+def test_the_jobs_have_one_import_name_of_their_own(place: Path, tmp_path: Path) -> None:
+    """A top-level package called ``jobs`` could hide another program's."""
+    (place / "etc").mkdir(mode=0o755, exist_ok=True)
+    assert start(["python", "-c", "import reconciler_jobs.sms_missing"], place, {}, tmp_path / "ours").wait(30) == 0
+    assert start(["python", "-c", "import jobs"], place, {}, tmp_path / "jobs").wait(30) == 1
+    assert "No module named 'jobs'" in (tmp_path / "jobs").read_text()
+
+
 def test_the_image_s_command_mends_says_that_it_is_healthy_and_stops(venue: Venue, place: Path, tmp_path: Path) -> None:
     (place / "etc").mkdir(mode=0o755, exist_ok=True)
     log, answer = tmp_path / "log", tmp_path / "answer"

@@ -1,4 +1,4 @@
-"""Keys of cron.yaml that have a new name: the old one is read, and a warning names the new one."""
+"""Keys of cron.yaml that have a new name: the old one is still read, and a warning gives the new one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,15 +14,28 @@ RENAMED: dict[tuple[str, ...], str] = {
     ("jobs", "missing_sms"): "sms_missing",
     ("jobs", "missing_events"): "calendar_missing",
 }
-"""Where a key of 0.1.0 stands -> what it is called since 0.2.0."""
+"""The path of a key in 0.1.0 -> its name since 0.2.0."""
 JOBS = {old[1]: new for old, new in RENAMED.items() if old[0] == "jobs"}
-"""The same for the names of jobs alone, as the command line takes them."""
+"""Names of jobs, as the command line takes them: 0.1.0 -> 0.2.0."""
+
+
+def renamed(old: str, new: str) -> str:
+    """The warning for an old name."""
+    return f"{old} is called {new} now; the old name still works, but use the new one"
+
+
+def conflicts(data: CommentedMap) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The old keys whose new name is there too: where the old one is, and the new name."""
+    for path, new in RENAMED.items():
+        section = _section(data, path[:-1])
+        if section is not None and path[-1] in section and new in section:
+            yield path, new
 
 
 def rename(data: CommentedMap) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give each old key of ``data`` its new name, in place: where the old one stood, and the new name.
+    """Give each old key of ``data`` its new name, in place: where the old one was, and the new name.
 
-    A file that has both is left as it is: the old key is then unknown, and a mistake.
+    A section that has both names is left as it is: that is a mistake, see ``conflicts``.
     """
     for path, new in RENAMED.items():
         section = _section(data, path[:-1])

@@ -5,6 +5,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.renamed import rename
+from reconciler.settings.file.renamed import conflicts, rename, renamed
 
 LARGEST = 256 * 1024
 """Bytes. Whatever is larger is another file."""
@@ -84,14 +86,20 @@ def read(path: Path) -> tuple[Source, list[str]]:
         source = Source(path.name, _parsed(_text(path)))
     except _Unreadable as error:
         return Source(path.name, None), [f"{path.name}{error}"]
-    renamed = list(rename(source.data)) if source.data is not None else []
-    return replace(source, warnings=tuple(_renamed(source, path, new) for path, new in renamed)), []
+    if source.data is None:
+        return source, []
+    both = list(conflicts(source.data))
+    mistakes = [source.mistake(old, f"is called {new} now, and {new} is here too: remove one") for old, new in both]
+    # Else the old key would be a second mistake.
+    for old, _ in both:
+        reduce(getitem, old[:-1], source.data).pop(old[-1])
+    changed = list(rename(source.data))
+    return replace(source, warnings=tuple(_warning(source, old, new) for old, new in changed)), mistakes
 
 
-def _renamed(source: Source, path: tuple[str, ...], new: str) -> str:
-    # The line is that of the new key, which stands where the old one did.
-    line = source.line((*path[:-1], new))
-    return f"{source.name}:{line}: {'.'.join(path)} is called {new} now; the old name is still read, rename it"
+def _warning(source: Source, path: tuple[str, ...], new: str) -> str:
+    # The new key has the line of the old one.
+    return f"{source.name}:{source.line((*path[:-1], new))}: {renamed('.'.join(path), new)}"
 
 
 def _text(path: Path) -> str:

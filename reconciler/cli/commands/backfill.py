@@ -1,0 +1,90 @@
+"""The options of ``reconciler backfill``."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.options import config_option
+
+
+class _Written(click.ParamType[Any]):
+    """A value written as in cron.yaml."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parser()(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def _parser(self) -> Callable[[str], Any]:
+        raise NotImplementedError
+
+
+class _Date(_Written):
+    name = "DATE"
+
+    def _parser(self) -> Callable[[str], Any]:
+        from reconciler.settings.file.values import parse_date
+
+        return parse_date
+
+
+class _Duration(_Written):
+    name = "DURATION"
+
+    def _parser(self) -> Callable[[str], Any]:
+        from reconciler.settings.file.values import parse_span
+
+        return parse_span
+
+
+@click.command("backfill")
+@click.option("--only", type=click.Choice(["sms", "calendar"]), help="Texts only, or events only.")
+@click.option(
+    "--since",
+    type=_Date(),
+    help="Bookings made on that day or later, in the venue's zone (default: bookings.since, or the first migrate).",
+)
+@click.option("--until", type=_Date(), help="Bookings made before that day (default: up to now).")
+@click.option("--booking", metavar="ID", help="Only this booking, whatever its age: its id, or the start of its id.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="At most N repairs of each effect, oldest first."
+)
+@click.option(
+    "--stale-after",
+    type=_Duration(),
+    help="Text bookings up to this old (such as 21d), instead of rules.sms.missing.stale_after.",
+)
+@click.option(
+    "--max",
+    "max_repairs",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Continue although the breaker refuses, but refuse again if more than N new repairs are found.",
+)
+@click.option("--do", "act", is_flag=True, help="Repair. Without it, nothing is written anywhere.")
+@config_option
+def command(
+    act: bool,
+    max_repairs: int | None,
+    config: str | None,
+    only: str | None,
+    since: date | None,
+    until: date | None,
+    booking: str | None,
+    limit: int | None,
+    stale_after: timedelta | None,
+) -> int:
+    """Show what the bookings of a date range lack, whatever their age; with --do, also repair it.
+
+    The rules, rates and limits of every pass apply, except its cap and its time budget. You may interrupt it, repeat
+    it, and run it beside `reconciler run`.
+    """
+    from reconciler.cli.backfill import BackfillOptions, run
+
+    options = BackfillOptions(
+        only=only, since=since, until=until, booking=booking, limit=limit, stale_after=stale_after
+    )
+    return run(options, act=act, max_repairs=max_repairs, config=config)

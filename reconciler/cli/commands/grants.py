@@ -1,0 +1,21 @@
+"""The options of ``reconciler grants``."""
+
+import click
+
+from reconciler.cli.options import config_option
+
+DEFAULT_ROLE = "reconciler_job"
+
+
+@click.command("grants")
+@click.option("--role", help=f"The role to grant to (default: the user of DATABASE_URL, else {DEFAULT_ROLE}).")
+@click.option("--read-only", is_flag=True, help="Only what once, explain and status read; the role can write nothing.")
+@config_option
+def command(role: str | None, read_only: bool, config: str | None) -> None:
+    """Print the SQL that gives a role exactly the privileges that the mapping in cron.yaml needs. Changes nothing.
+
+    Needs no database. The owner of the application's tables runs it: reconciler grants | psql "$OWNER_URL"
+    """
+    from reconciler.cli.grants import run
+
+    run(role=role, read_only=read_only, config=config)

@@ -1,0 +1,32 @@
+"""The options of ``reconciler once``."""
+
+import click
+
+from reconciler.cli.options import config_option
+
+
+@click.command("once")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.option("--do", "act", is_flag=True, help="Repair. Without it, nothing is written anywhere.")
+@click.option(
+    "--max",
+    "max_repairs",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Continue for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
+)
+@click.option(
+    "--scheduled",
+    is_flag=True,
+    help="With --do, under a scheduler such as Kubernetes': check in at Sentry, ping dead man's switches.",
+)
+@config_option
+def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
+    """Run the named jobs once, or all but the fire drill: scan, plan, show; with --do also record, repair and alert.
+
+    Without --do it needs SELECT privileges only, and works before `reconciler migrate`. Without --scheduled it never
+    checks in.
+    """
+    from reconciler.cli.once import run
+
+    return run(jobs, act=act, max_repairs=max_repairs, scheduled=scheduled, config=config)

@@ -1,0 +1,24 @@
+"""The options of ``reconciler resolve``."""
+
+import click
+
+from reconciler.cli.options import config_option
+
+
+@click.command("resolve")
+@click.argument("intent", required=False)
+@click.option("--sent", "word", flag_value="sent", help="The text or the event is there.")
+@click.option("--again", "word", flag_value="again", help="It is not there: try again.")
+@click.option("--drop", "word", flag_value="drop", help="Leave it as it is.")
+@click.option("--id", "provider_id", metavar="ID", help="With --sent: Twilio's SID, or the id of the event.")
+@click.option("--do", "act", is_flag=True, help="Record it. Without it, only show what would follow.")
+@config_option
+def command(intent: str | None, word: str | None, provider_id: str | None, act: bool, config: str | None) -> int:
+    """Resolve a repair whose outcome is unknown; without INTENT, list the repairs that need you.
+
+    INTENT is its id, or the start of its id. Check at the provider first: Twilio's log by the number, the calendar by
+    the date.
+    """
+    from reconciler.cli.resolve import run
+
+    return run(intent=intent, word=word, provider_id=provider_id, act=act, config=config)

@@ -1,0 +1,19 @@
+"""The options of ``reconciler run``."""
+
+import click
+
+from reconciler.cli.options import config_option
+
+
+@click.command("run")
+@click.option("--serve", "address", metavar="HOST:PORT", help="Also show the status page there, as `serve` does.")
+@config_option
+def command(address: str | None, config: str | None) -> None:
+    """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
+
+    If the database is unreachable it starts all the same, reports that, and keeps trying; only a configuration error
+    ends it. When stopped, it first finishes the call in progress.
+    """
+    from reconciler.cli.run import run
+
+    run(address=address, config=config)

@@ -1,0 +1,35 @@
+"""``--help`` of every command appears at once: it loads no database, no provider and no settings."""
+
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.cli.main import COMMANDS
+
+HEAVY = (
+    "alembic",
+    "apprise",
+    "apscheduler",
+    "googleapiclient",
+    "pydantic",
+    "rich",
+    "sentry_sdk",
+    "sqlalchemy",
+    "twilio",
+)
+SCRIPT = f"""
+import sys
+from reconciler.cli.main import run
+code = run([sys.argv[1], "--help"])
+print("loaded:", *(name for name in {HEAVY} if name in sys.modules))
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_loads_nothing_heavy(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", SCRIPT, name], capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith(f"Usage: reconciler {name} ")
+    assert done.stdout.splitlines()[-1] == "loaded:"
