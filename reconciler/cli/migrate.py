@@ -23,7 +23,7 @@ def command(sql: bool, role: str | None, config: str | None) -> None:
         raise click.UsageError("--role goes with --sql: without it, the role of DATABASE_URL makes and owns the schema")
     if sql:
         wanted = assembly.application(assembly.settings(config, file_only=True))
-        click.echo(migrate.script(role, shadow_tables.script(wanted)), nl=False)
+        click.echo(migrate.schema_script(role, shadow_tables.shadow_tables_script(wanted)), nl=False)
         return
     settings = assembly.settings(config, database_only=True)
     with assembly.database(settings) as database:

@@ -10,12 +10,14 @@ import click
 from reconciler.cli.options import config_option
 from reconciler.errors import Exit
 from reconciler.reporting import logs
-from reconciler.web.server import DEFAULT, bind, serving
+from reconciler.web.server import DEFAULT_ADDRESS, bind, serving
 from reconciler.wiring import assembly
 
 
 @click.command("serve")
-@click.option("--listen", "address", metavar="HOST:PORT", default=DEFAULT, show_default=True, help="Where to listen.")
+@click.option(
+    "--listen", "address", metavar="HOST:PORT", default=DEFAULT_ADDRESS, show_default=True, help="Where to listen."
+)
 @config_option
 def command(address: str, config: str | None) -> None:
     """Show the status page, until SIGTERM or Ctrl-C: what is wrong, what to do, and why one booking stands as it does.

@@ -48,7 +48,7 @@ def _scan(job: str, services: Services) -> PassResult:
             if tx.ledger.exists():
                 now = _now(tx, services)
                 counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Prunable})
-                faults = tuple(tx.retention.blindness())
+                faults = tuple(tx.retention.read_faults())
                 pages = [] if faults else _pages(tx, _before(INTENTS, services, now))
                 counts[INTENTS] = sum(map(len, pages))
     except DatabaseDisagrees as error:
@@ -125,7 +125,7 @@ class _Sweep:
         is_last = False
         while not is_last and not self._is_over():
             with self.services.store.writing() as tx:
-                self.faults = tuple(tx.retention.blindness())
+                self.faults = tuple(tx.retention.read_faults())
                 if self.faults:
                     return
                 page = tx.retention.old_intents(before, BATCH, after)

@@ -61,11 +61,11 @@ class OwnQueueRow:
 class Bookings(Protocol):
     """The application's tables, through the mapping of cron.yaml."""
 
-    def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
+    def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
         """What in the database would break this effect's look or, if ``writing``, its repairs."""
         ...
 
-    def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
+    def read_faults(self, kind: GapKind) -> Sequence[IntegrationFault]:
         """What in the database would make the look of a rule that only reports lie."""
         ...
 

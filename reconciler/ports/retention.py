@@ -35,7 +35,7 @@ class IntentPage:
 class Retention(Protocol):
     """A call reads or removes at most ``most`` rows, so that its transaction is short."""
 
-    def blindness(self) -> Sequence[IntegrationFault]:
+    def read_faults(self) -> Sequence[IntegrationFault]:
         """What in the database would hide a booking that is still to come, or misread its date."""
         ...
 

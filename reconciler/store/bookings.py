@@ -43,17 +43,17 @@ class PostgresBookings:
     connection: Connection
     tables: AppTables
 
-    def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
+    def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
 
-    def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
+    def read_faults(self, kind: GapKind) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_watch(self.tables.application, kind), writing=False)
 
     def try_writes(self, effect: Effect) -> CheckResult:
         return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)
 
     def notes(self) -> Sequence[Note]:
-        return warnings.notes(self.connection, self.tables.application)
+        return warnings.schema_notes(self.connection, self.tables.application)
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
         return scan.scan_rows(self.connection, self.tables, kind, now, oldest, span)

@@ -31,11 +31,11 @@ from reconciler.store.retention import PostgresRetention
 
 CONNECT_TIMEOUT = 10
 """Seconds; a database that does not answer by then is told, and asked again by the next pass."""
-LONGEST_SILENCE = timedelta(minutes=1)
+IDLE_IN_TRANSACTION_TIMEOUT = timedelta(minutes=1)
 """No provider is called within a transaction: a process that says nothing for so long stands still, and must not keep
 the locks of bookings and of telling."""
-_Seen = TypeVar("_Seen")
-IDLE = 1.0
+_Result = TypeVar("_Result")
+PING_AFTER_IDLE = 1.0
 """Seconds after which a connection is asked whether it is still one."""
 _RETURNED = "returned_at"
 READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -76,7 +76,7 @@ class Database:
 
     def _ping_if_idle(self, connection: Any, record: Any, _: object) -> None:
         """The database may have been restarted between two passes; a repair's next transaction need not ask."""
-        if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < IDLE:
+        if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < PING_AFTER_IDLE:
             return
         try:
             self._engine.dialect.do_ping(connection)
@@ -98,13 +98,13 @@ class Database:
                     f"{mode}; SET LOCAL TimeZone = 'UTC'; "
                     f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
                     f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}; "
-                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(LONGEST_SILENCE)}"
+                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)}"
                 )
                 yield connection
         except DBAPIError as error:
             raise as_error(error) from None
 
-    def through(self, look: Callable[[Connection, Connection], _Seen]) -> _Seen:
+    def with_two_connections(self, work: Callable[[Connection, Connection], _Result]) -> _Result:
         """What ``look`` sees with two connections at once, neither of them in a transaction.
 
         Raises:
@@ -113,7 +113,7 @@ class Database:
         """
         try:
             with self._engine.connect() as one, self._engine.connect() as other:
-                return look(one, other)
+                return work(one, other)
         except DBAPIError as error:
             raise as_error(error) from None
 
@@ -147,11 +147,11 @@ class PostgresStore:
     def server(self) -> ServerInfo:
         with self.database.transaction(READ) as connection:
             seen = server.about(connection)
-        return replace(seen, pooler=self.database.through(server.pooler))
+        return replace(seen, pooler=self.database.with_two_connections(server.pooler))
 
     def clock_skew(self) -> timedelta:
         with self.database.transaction(READ) as connection:
-            return server.ahead(connection)
+            return server.clock_skew(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
         return transaction_over(connection, self.scope, self.tables)
@@ -180,7 +180,7 @@ def _milliseconds(duration: timedelta) -> int:
     return max(1, round(duration.total_seconds() * 1000))
 
 
-_GONE = (
+_CONNECTION_ERRORS = (
     pg.AdminShutdown,
     pg.CrashShutdown,
     pg.CannotConnectNow,
@@ -190,8 +190,8 @@ _GONE = (
     pg.IdleInTransactionSessionTimeout,
     pg.ProtocolViolation,  # PgBouncer says everything by it: the server is away, or no connection became free
 )
-_REFUSED = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
-_REFUSED_TO_CONNECT = re.compile(
+_LOGIN_ERRORS = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
+_LOGIN_REFUSED = re.compile(
     r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password|permission denied)", re.DOTALL
 )
 """While connecting, libpq passes on the server's words only, and no SQLSTATE."""
@@ -201,12 +201,12 @@ def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     """Names and SQLSTATE only: a database's own message may quote a row."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None)
-    if isinstance(cause, _REFUSED) or (state is None and _REFUSED_TO_CONNECT.search(str(cause))):
+    if isinstance(cause, _LOGIN_ERRORS) or (state is None and _LOGIN_REFUSED.search(str(cause))):
         return DatabaseUnreachable(
             "PostgreSQL answers, and refuses the connection of DATABASE_URL",
             "check user, password and database name in DATABASE_URL, and that the role may CONNECT",
         )
-    if isinstance(cause, _GONE) or (state is None and not isinstance(error, DataError | ProgrammingError)):
+    if isinstance(cause, _CONNECTION_ERRORS) or (state is None and not isinstance(error, DataError | ProgrammingError)):
         return DatabaseUnreachable(
             f"PostgreSQL at DATABASE_URL cannot be reached ({type(cause).__name__})",
             "check that it runs and that host and port in DATABASE_URL are right; nothing is lost, try again",
@@ -217,13 +217,13 @@ def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
             "try again; if it stays, raise limits.timeouts.sql or find what holds the lock",
         )
     return DatabaseDisagrees(
-        f"PostgreSQL and we disagree about a statement: {type(cause).__name__}, SQLSTATE {state}{_where(cause)}",
+        f"PostgreSQL and we disagree about a statement: {type(cause).__name__}, SQLSTATE {state}{_names_in(cause)}",
         "compare the mapping in cron.yaml and the rights of the role of DATABASE_URL with the database",
         code=f"{SQLSTATE}{state}",
     )
 
 
-def _where(cause: object) -> str:
+def _names_in(cause: object) -> str:
     """Names of the things concerned, as far as the server gave them; never values."""
     diagnosis = getattr(cause, "diag", None)
     names = [getattr(diagnosis, part, None) for part in ("schema_name", "table_name", "column_name", "constraint_name")]

@@ -45,7 +45,7 @@ _WRITES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableRights:
+class TableGrants:
     """What a role needs of one table of the application's: privileges, and for each the columns by their names."""
 
     part: str
@@ -64,14 +64,14 @@ class TableRights:
             yield privileges.policy(privilege, self.mapped, role) + "\n"
 
 
-def script(
-    application: AppMapping, role: str, *, looks: Collection[Effect], repairs: Collection[Effect], read_only: bool
+def grants_script(
+    application: AppMapping, role: str, *, scanned: Collection[Effect], repairs: Collection[Effect], read_only: bool
 ) -> str:
-    """The SQL for ``role``, where rules look for the effects in ``looks``, and those in ``repairs`` are mended.
+    """The SQL for ``role``, where rules look for the effects in ``scanned``, and those in ``repairs`` are mended.
 
     ``read_only`` is for looking by hand: nothing may be written, in our own schema neither.
     """
-    tables = list(_tables(application, _wanted(application, looks, () if read_only else repairs)))
+    tables = list(_tables(application, _requirements(application, scanned, () if read_only else repairs)))
     schemas = dict.fromkeys(one.mapped.schema for one in tables)
     parts = [
         _HEAD.format(role=privileges.quoted(role)),
@@ -79,37 +79,39 @@ def script(
         *(f"{privileges.use_of_schema(schema, role)}\n" for schema in schemas),
         *(line for one in tables for line in one.lines(role)),
         _OURS,
-        migrate.grants(role, read_only=read_only),
+        migrate.schema_grants(role, read_only=read_only),
         _TAIL,
     ]
     return "".join(parts)
 
 
-def _wanted(application: AppMapping, looks: Collection[Effect], repairs: Collection[Effect]) -> list[TableRequirements]:
+def _requirements(
+    application: AppMapping, scanned: Collection[Effect], repairs: Collection[Effect]
+) -> list[TableRequirements]:
     """What every job needs: those that mend, those that only report, and the one that asks what is over."""
     found = [requirements.of_dates(application)]
     found += [need for kind in application.watches for need in requirements.of_watch(application, kind)]
-    for effect in looks:
+    for effect in scanned:
         wanted = requirements.of_effect(application, effect)
         found += wanted if effect in repairs else [need.read_only() for need in wanted]
     return found
 
 
-def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableRights]:
+def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableGrants]:
     """All needs of one table together; their columns in the order of the mapping."""
     for part in _TABLES:
         mapped: MappedTable | None = getattr(application, part)
         mine = [need for need in wanted if mapped and need.mapped.label == mapped.label]
         if mapped and mine:
             columns = {
-                privilege: _named(mapped, (need.privileges[privilege] for need in mine))
+                privilege: _in_mapping_order(mapped, (need.privileges[privilege] for need in mine))
                 for privilege in ("SELECT", "INSERT", "UPDATE")
             }
-            columns["INSERT"] += _named(mapped, (need.theirs(need.tried_out) for need in mine))
-            yield TableRights(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
+            columns["INSERT"] += _in_mapping_order(mapped, (need.theirs(need.tried_out) for need in mine))
+            yield TableGrants(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
 
 
-def _named(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:
+def _in_mapping_order(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:
     named = dict.fromkeys(name for names in several for name in names)
     known = [name for name in mapped.columns.values() if name in named]
     return [*known, *(name for name in named if name not in known)]

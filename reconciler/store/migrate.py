@@ -16,20 +16,20 @@ from reconciler.errors import DatabaseDisagrees
 from reconciler.store.database import Database
 from reconciler.store.schema import privileges as privilege_sql
 
-SCHEMA = "reconciler"
-_HEAD = "head"
-_VERSIONED = text("""
+LEDGER_SCHEMA = "reconciler"
+_NEWEST = "head"
+_VERSION_TABLE = text("""
     SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
            current_user AS role
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'reconciler' AND c.relname = 'alembic_version'
 """)
-_REFUSED = text("""
+_MISSING_PRIVILEGES = text("""
     SELECT DISTINCT privilege, current_user AS role
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, unnest(CAST(:privileges AS text[])) AS privilege
     WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND NOT has_table_privilege(c.oid, privilege) ORDER BY privilege
 """)
-_HIDDEN = text("""
+_ROW_SECURITY = text("""
     SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND row_security_active(c.oid) ORDER BY c.relname
 """)
@@ -54,12 +54,12 @@ def revision(connection: Connection) -> str | None:
     Raises:
         DatabaseDisagrees: our schema is there, and our role may not use it.
     """
-    found = connection.execute(_VERSIONED).first()
+    found = connection.execute(_VERSION_TABLE).first()
     if found is None:
         return None
     if not found.readable:
-        raise _no_right("use", found.role, WRITE)
-    return MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
+        raise _missing_right("use", found.role, WRITE)
+    return MigrationContext.configure(connection, opts={"version_table_schema": LEDGER_SCHEMA}).get_current_revision()
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -69,31 +69,48 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         DatabaseUnreachable: no connection.
         DatabaseDisagrees: our role may not create the schema or its tables.
     """
-    with _unknown_revisions_told(), database.transaction() as connection:
+    with _unknown_revision_as_error(), database.transaction() as connection:
         # Two at once: the second waits, then finds nothing to do. A lock of the transaction is safe behind a pooler.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         before = revision(connection)
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, _HEAD)
+        command.upgrade(config, _NEWEST)
     return before, newest()
 
 
-def script(role: str | None = None, more: str = "") -> str:
+def schema_script(role: str | None = None, more: str = "") -> str:
     """Everything as SQL, from nothing to the newest revision, and ``more``: for whoever owns the database.
 
     With ``role``, also what the jobs' role needs when somebody else owns our schema.
     """
     output = io.StringIO()
-    command.upgrade(_config(output), _HEAD, sql=True)
-    return output.getvalue() + more + (f"\n{grants(role)}" if role else "")
+    command.upgrade(_config(output), _NEWEST, sql=True)
+    return output.getvalue() + more + (f"\n{schema_grants(role)}" if role else "")
 
 
-def grants(role: str, *, read_only: bool = False) -> str:
+def schema_grants(role: str, *, read_only: bool = False) -> str:
     """What a role needs in our schema if it does not own it, for whoever makes it or will: may be run again."""
     name = "'" + role.replace("'", "''") + "'"
-    lines = "".join(f"        {line}\n" for line in _lines(role, READ if read_only else WRITE))
-    return _GRANTS.format(schema=SCHEMA, name=name, lines=lines)
+    lines = "".join(f"        {line}\n" for line in _grant_lines(role, READ if read_only else WRITE))
+    return _GRANTS.format(schema=LEDGER_SCHEMA, name=name, lines=lines)
+
+
+def require_ledger(connection: Connection, *, writing: bool = False) -> None:
+    """Raises:
+    DatabaseDisagrees: our schema is not there, not the one this version wants, or not ours to read (or write).
+    """
+    found, wanted = revision(connection), newest()
+    if found is None:
+        raise DatabaseDisagrees(
+            "our schema `reconciler` is not in the database of DATABASE_URL yet; read-only commands work without it",
+            "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
+        )
+    if found != wanted:
+        raise DatabaseDisagrees(
+            f"our schema `reconciler` is at revision {found}, and this version wants {wanted}", "reconciler migrate"
+        )
+    require_rights(connection, writing=writing)
 
 
 def require_rights(connection: Connection, *, writing: bool) -> None:
@@ -102,33 +119,33 @@ def require_rights(connection: Connection, *, writing: bool) -> None:
     Raises:
         DatabaseDisagrees: it may not.
     """
-    refused = connection.execute(_REFUSED, {"privileges": list(WRITE if writing else READ)}).all()
+    refused = connection.execute(_MISSING_PRIVILEGES, {"privileges": list(WRITE if writing else READ)}).all()
     if refused:
-        raise _no_right(
+        raise _missing_right(
             " and ".join(row.privilege for row in refused) + " in", refused[0].role, WRITE if writing else READ
         )
-    hidden = connection.scalars(_HIDDEN).all()
+    hidden = connection.scalars(_ROW_SECURITY).all()
     if hidden:
-        sql = " ".join(f"ALTER TABLE {SCHEMA}.{table} DISABLE ROW LEVEL SECURITY;" for table in hidden)
+        sql = " ".join(f"ALTER TABLE {LEDGER_SCHEMA}.{table} DISABLE ROW LEVEL SECURITY;" for table in hidden)
         raise DatabaseDisagrees(
             "row-level security hides rows of our own schema `reconciler`", f"let its owner run: {sql}"
         )
 
 
-def _no_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagrees:
+def _missing_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagrees:
     return DatabaseDisagrees(
-        f"our schema `{SCHEMA}` is there, and the role of DATABASE_URL may not {what} it",
-        f"let its owner run: {' '.join(_lines(role, privileges))}",
+        f"our schema `{LEDGER_SCHEMA}` is there, and the role of DATABASE_URL may not {what} it",
+        f"let its owner run: {' '.join(_grant_lines(role, privileges))}",
     )
 
 
-def _lines(role: str, wanted: Sequence[str]) -> list[str]:
+def _grant_lines(role: str, wanted: Sequence[str]) -> list[str]:
     every_row, to = ", ".join(wanted), f"TO {privilege_sql.quoted(role)};"
     return [
-        f"GRANT USAGE ON SCHEMA {SCHEMA} {to}",
-        f"GRANT {every_row} ON ALL TABLES IN SCHEMA {SCHEMA} {to}",
+        f"GRANT USAGE ON SCHEMA {LEDGER_SCHEMA} {to}",
+        f"GRANT {every_row} ON ALL TABLES IN SCHEMA {LEDGER_SCHEMA} {to}",
         # For the tables of later versions.
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {every_row} ON TABLES {to}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {LEDGER_SCHEMA} GRANT {every_row} ON TABLES {to}",
     ]
 
 
@@ -146,7 +163,7 @@ $rights$;
 
 
 @contextmanager
-def _unknown_revisions_told() -> Iterator[None]:
+def _unknown_revision_as_error() -> Iterator[None]:
     try:
         yield
     except CommandError:

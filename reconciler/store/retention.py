@@ -90,7 +90,7 @@ class PostgresRetention:
     scope: str
     tables: AppTables
 
-    def blindness(self) -> Sequence[IntegrationFault]:
+    def read_faults(self) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, [requirements.of_dates(self.tables.application)], writing=False)
 
     def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:

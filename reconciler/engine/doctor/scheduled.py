@@ -45,7 +45,7 @@ def _scan(job: str, services: Services) -> PassResult:
     try:
         with services.store.reading() as tx:
             for repairer in DoctorChecks(services, None).wanted:
-                faults += tx.bookings.faults(repairer.effect, writing=False)
+                faults += tx.bookings.effect_faults(repairer.effect, writing=False)
     except DatabaseDisagrees as error:
         faults.append(schema_fault(error))
     return _result(job, faults)

@@ -19,7 +19,7 @@ from reconciler.store.app.conditions import AppTables
 from reconciler.store.database import Database, as_error, transaction_over
 from reconciler.store.ledger.rates import PostgresRates
 
-LONGEST_SILENCE = "60s"
+DRILL_IDLE_TIMEOUT = "60s"
 """So long may a process that stands still keep the transaction open."""
 
 
@@ -31,13 +31,13 @@ def rolled_back(database: Database) -> Iterator[Connection]:
         DatabaseUnreachable, DatabaseDisagrees: as every transaction.
     """
     with database.transaction() as connection:
-        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SILENCE}'")
-        whole = connection.get_transaction()
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{DRILL_IDLE_TIMEOUT}'")
+        outer = connection.get_transaction()
         try:
             yield connection
         finally:
-            if whole:
-                whole.rollback()
+            if outer:
+                outer.rollback()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +53,22 @@ class RollbackStore:
         return server.about(self.connection)
 
     def clock_skew(self) -> timedelta:
-        return server.ahead(self.connection)
+        return server.clock_skew(self.connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        with self._part() as parts:
+        with self._savepoint() as parts:
             # Of the savepoint alone: it ends with it.
             self.connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             yield parts
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        with self._part() as parts:
+        with self._savepoint() as parts:
             yield parts
 
     @contextmanager
-    def _part(self) -> Iterator[Transaction]:
+    def _savepoint(self) -> Iterator[Transaction]:
         try:
             with self.connection.begin_nested():
                 parts = transaction_over(self.connection, self.scope, self.tables)

@@ -15,14 +15,14 @@ from sqlalchemy import Connection, text
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database
-from reconciler.store.migrate import LOCK, SCHEMA
+from reconciler.store.migrate import LEDGER_SCHEMA, LOCK
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 
 PREFIX = "drill"
-LONGEST_NAME = 63
+MAX_IDENTIFIER_BYTES = 63
 """Bytes PostgreSQL keeps of a name."""
-_SHOWN = 3
+_SHOWN_DIFFERENCES = 3
 
 _SHAPE = text("""
     SELECT quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) AS part
@@ -88,13 +88,13 @@ class RefreshResult:
 def copy_of(mapped: MappedTable) -> MappedTable:
     """Where the copy of a table is; its columns are the table's."""
     name = f"{PREFIX}_{mapped.schema}_{mapped.name}"
-    if len(name.encode()) > LONGEST_NAME:
+    if len(name.encode()) > MAX_IDENTIFIER_BYTES:
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        name = f"{name.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}_{digest}"
-    return replace(mapped, schema=SCHEMA, name=name)
+        name = f"{name.encode()[: MAX_IDENTIFIER_BYTES - 13].decode(errors='ignore')}_{digest}"
+    return replace(mapped, schema=LEDGER_SCHEMA, name=name)
 
 
-def on_copies(application: AppMapping) -> AppMapping:
+def on_shadow_tables(application: AppMapping) -> AppMapping:
     """The same mapping onto the copies."""
     return replace(
         application,
@@ -104,14 +104,14 @@ def on_copies(application: AppMapping) -> AppMapping:
     )
 
 
-def names(application: AppMapping) -> dict[str, str]:
+def table_names(application: AppMapping) -> dict[str, str]:
     """What a copy is called -> what its table is called, in words and as SQL."""
     both = [(copy_of(mapped), mapped) for mapped in _mapped(application)]
     said = {copy.label: mapped.label for copy, mapped in both}
     return said | {privileges.place(copy): privileges.place(mapped) for copy, mapped in both}
 
 
-def script(application: AppMapping) -> str:
+def shadow_tables_script(application: AppMapping) -> str:
     """The copies as SQL, for whoever owns our schema; a table that is not there is left out."""
     return "".join(_block(mapped, application) for mapped in _mapped(application))
 
@@ -168,8 +168,8 @@ def _difference(connection: Connection, mapped: MappedTable, application: AppMap
     if wanted == found:
         return None
     said = [*(f"lacks {part}" for part in sorted(wanted - found)), *(f"has {part}" for part in sorted(found - wanted))]
-    more = ", .." if len(said) > _SHOWN else ""
-    return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN])}{more}"
+    more = ", .." if len(said) > _SHOWN_DIFFERENCES else ""
+    return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN_DIFFERENCES])}{more}"
 
 
 def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool) -> set[str]:
@@ -194,7 +194,7 @@ def _literal(said: str) -> str:
     return "'" + said.replace("'", "''") + "'"
 
 
-def advice(problems: Sequence[str]) -> DatabaseDisagrees:
+def copies_error(problems: Sequence[str]) -> DatabaseDisagrees:
     """The error of a drill that finds its copies not as they must be."""
     return DatabaseDisagrees(
         "; ".join(problems),

@@ -47,11 +47,11 @@ def _check(connection: Connection, need: TableRequirements, *, writing: bool) ->
     if unreadable:
         return unreadable
     return [
-        *_hidden(table, need),
+        *_hidden_rows(table, need),
         *_unknown_values(table, need),
         *_unwritable(table, need),
-        *_unfilled(table, need),
-        *_without_key(table, need),
+        *_unfilled_columns(table, need),
+        *_missing_key(table, need),
     ]
 
 
@@ -163,17 +163,17 @@ def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
 
 def _unreadable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     refused = table.lacks("SELECT", need.selects)
-    return [_right("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
+    return [_missing_privilege("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
 
 
 def _unwritable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
     inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
-        found.append(_right("INSERT", table, need.mapped, inserts))
+        found.append(_missing_privilege("INSERT", table, need.mapped, inserts))
     updates = table.lacks("UPDATE", need.theirs(need.updates))
     if updates:
-        found.append(_right("UPDATE", table, need.mapped, updates))
+        found.append(_missing_privilege("UPDATE", table, need.mapped, updates))
     if need.locks and not updates and not table.may_lock():
         seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which wants UPDATE on one column"
         sql = privileges.columns("UPDATE", need.updated, need.mapped, table.role)
@@ -181,27 +181,27 @@ def _unwritable(table: CatalogTable, need: TableRequirements) -> list[Integratio
     return found
 
 
-def _hidden(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+def _hidden_rows(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
-    if table.hides_rows():
+    if table.has_row_security():
         used = ["SELECT"]
         used += ["INSERT"] if need.inserts else []
         used += ["UPDATE"] if need.updated else []
         found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
-    if not found and table.shows_no_row() and table.estimate() > 0:
+    if not found and table.appears_empty() and table.estimate() > 0:
         seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
-        # As words, not as SQL to be run unread: it would silence the alarm and bring nobody back.
+        # As words, not as SQL to be run unread: it would silence the alarm and bring nonexistent back.
         remedy = f"find out who hides or deleted them; only after a real clean-out: ANALYZE {table.quoted};"
         found.append(_fault("no_rows", seen, remedy, blinds=True))
     return found
 
 
 def _policy(table: CatalogTable, mapped: MappedTable, command: str) -> IntegrationFault | None:
-    is_open, narrowed_by = table.lets_everything(command), table.narrowed_by(command)
-    if is_open and not narrowed_by:
+    is_open, restrictive = table.has_open_policy(command), table.restrictive_policies(command)
+    if is_open and not restrictive:
         return None
     remedies = [] if is_open else ["add a policy for the role of DATABASE_URL"]
-    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in narrowed_by]
+    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in restrictive]
     return _fault(
         "row_security",
         f"row-level security of {mapped.label} does not let our role {command} every row",
@@ -219,23 +219,25 @@ def _unknown_values(table: CatalogTable, need: TableRequirements) -> list[Integr
         if forbidden:
             seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
             remedy = "extend its CHECK or enum, or correct the names in cron.yaml"
-            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, forbidden)))
+            found.append(_fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, forbidden)))
     for ours, values in need.one_of.items():
         theirs = need.mapped.columns[ours]
         if len(table.forbids(theirs, values)) == len(values):
             seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: nothing would ever be found"
             remedy = "extend its CHECK or enum, or switch this rule off in cron.yaml"
-            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, values), blinds=True))
+            found.append(
+                _fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, values), blinds=True)
+            )
     return found
 
 
-def _unfilled(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+def _unfilled_columns(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     """Columns that we leave to their defaults, and cannot."""
     if not need.inserts:
         return []
     found, filled = [], set(need.theirs(need.inserts))
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
-    if empty and not table.fills_rows():  # a trigger may fill them: the trial row and each repair will tell
+    if empty and not table.has_row_trigger():  # a trigger may fill them: the trial row and each repair will tell
         seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
         dropped = ", ".join(f"ALTER COLUMN {privileges.quoted(name)} DROP NOT NULL" for name in empty)
         sql = f"ALTER TABLE {privileges.place(need.mapped)} {dropped};"
@@ -248,7 +250,7 @@ def _unfilled(table: CatalogTable, need: TableRequirements) -> list[IntegrationF
     return found
 
 
-def _without_key(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+def _missing_key(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     """Our row's id collides with itself where it is written twice, and a booking's id means one booking."""
     if not need.inserts and not need.locks:
         return []
@@ -260,7 +262,7 @@ def _without_key(table: CatalogTable, need: TableRequirements) -> list[Integrati
     return [_fault("key_missing", seen, "give it a primary key, or map the column that has one", sql=sql)]
 
 
-def _right(
+def _missing_privilege(
     privilege: str, table: CatalogTable, mapped: MappedTable, columns: Sequence[str], *, blinds: bool = False
 ) -> IntegrationFault:
     seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"

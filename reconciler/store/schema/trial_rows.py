@@ -33,17 +33,17 @@ class TrialRows:
     queue: Table
     table: CatalogTable
     mapped: MappedTable
-    updated_only: Sequence[str]
+    update_only: Sequence[str]
     """Their names of columns that our role may not fill while it inserts: a trial row lacks them."""
 
     @classmethod
     def of(cls, queue: Table, table: CatalogTable, mapped: MappedTable) -> "TrialRows":
         added = [mapped.columns[ours] for ours in _ADDED if ours in mapped.columns]
-        return cls(queue=queue, table=table, mapped=mapped, updated_only=table.lacks("INSERT", added))
+        return cls(queue=queue, table=table, mapped=mapped, update_only=table.lacks("INSERT", added))
 
     def is_filled_by_trigger(self, column: str) -> bool:
         """Whether a trigger may fill it: it is none of ours, and one looks at each row before it is inserted."""
-        return column not in self.mapped.columns.values() and self.table.fills_rows()
+        return column not in self.mapped.columns.values() and self.table.has_row_trigger()
 
     def values(self, trigger: str, status: str) -> Mapping[Any, Any]:
         """As it stands in the end: what we add by an update is there at once, where our role may insert it."""
@@ -52,14 +52,14 @@ class TrialRows:
         values: dict[Any, Any] = {**columns_of(self.queue, row, status=status, error=error)}
         added = {"provider_id": f"SM{'0' * 32}", "sent_at": row.at} if status == "sent" else {}
         for ours, value in added.items():
-            if ours in self.queue.c and self.mapped.columns[ours] not in self.updated_only:
+            if ours in self.queue.c and self.mapped.columns[ours] not in self.update_only:
                 values[self.queue.c[ours]] = value
         return values
 
     def _row(self, trigger: str) -> QueueRow:
         at = datetime.now(UTC)
         key = self.table.columns[self.mapped.columns["booking_id"]]
-        nobody = Booking(
+        nonexistent = Booking(
             id=BookingId(unused_id(key)),  # type: ignore[arg-type]  # bound as it is: AsStored
             status="",
             created_at=at,
@@ -73,7 +73,7 @@ class TrialRows:
         return QueueRow(
             id=str(uuid.uuid4()),
             intent=IntentId(str(uuid.uuid4())),
-            booking=nobody,
+            booking=nonexistent,
             draft=Draft(number=_NUMBER, body=_BODY, trigger=trigger, segments=1),
             template="reconciler",
             at=at,

@@ -21,7 +21,7 @@ from reconciler.store.schema.requirements import WRITTEN_STATUSES
 from reconciler.store.schema.trial_rows import TrialRows
 
 
-def _text_rows(connection: Connection, tables: AppTables) -> CheckResult:
+def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
     """Try a row of the queue for every trigger and every status that we write."""
     mapped, queue = tables.application.queue, tables.queue
     table = CatalogTable.find(connection, mapped) if mapped else None
@@ -34,57 +34,57 @@ def _text_rows(connection: Connection, tables: AppTables) -> CheckResult:
     why: dict[str, pg.Error | None] = {}
     for trigger, status in tried:
         row = insert(queue).values(rows.values(trigger, status))
-        refusal, written = _tried(connection, partial(_inserted, connection, row))
+        refusal, written = _try_write(connection, partial(_insert, connection, row))
         if written or (isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys):
             continue
-        named = _named(refusal) if refusal else "it takes the row and keeps none"
+        named = _describe_error(refusal) if refusal else "it takes the row and keeps none"
         why[named] = refusal
         refused.setdefault(named, []).append(f"{trigger} {status}")
     said = {
         named: f"{mapped.label} refuses {'every trial row' if len(which) == len(tried) else ', '.join(which)}: {named}"
         for named, which in refused.items()
     }
-    judged = [_judged(why[named], seen, rows) for named, seen in said.items()]
+    results = [_fault_or_note(why[named], seen, rows) for named, seen in said.items()]
     return CheckResult(
-        faults=[one for one in judged if isinstance(one, IntegrationFault)],
-        notes=[one for one in judged if isinstance(one, Note)]
+        faults=[one for one in results if isinstance(one, IntegrationFault)],
+        notes=[one for one in results if isinstance(one, Note)]
         or [Note(message=f"{len(tried)} trial rows of {mapped.name}")],
     )
 
 
-def _inserted(connection: Connection, row: Insert) -> int:
+def _insert(connection: Connection, row: Insert) -> int:
     return connection.execute(row, execution_options={"preserve_rowcount": True}).rowcount
 
 
 _DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
-_ASK_DATA = "it asks for a number, a name or a text of a certain kind: if those of a real booking are, all is well"
-_ASK_TRIGGERS = (
+_CHECK_DATA = "it asks for a number, a name or a text of a certain kind: if those of a real booking are, all is well"
+_CHECK_TRIGGERS = (
     "a trigger raised it ({}): if it only wants a booking that exists, all is well; if not, it refuses our texts too"
 )
-_ASK_FILLED = (
+_CHECK_FILLED = (
     "a trigger may fill it from the booking, and the trial's booking does not exist: if it does, all is well; if not, "
     "give the column a default"
 )
-_ASK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
+_CHECK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
 
 
-def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Note:
+def _fault_or_note(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Note:
     """A fault if it would refuse a real text too; what may well be about the trial row alone is a warning."""
     if refusal is None:
         remedy = "find the trigger or rule of the table that drops it ({}), and let it take this row"
         return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
     if isinstance(refusal, pg.NotNullViolation) and rows.is_filled_by_trigger(refusal.diag.column_name or ""):
-        return Note(message=seen, remedy=_ASK_FILLED)
+        return Note(message=seen, remedy=_CHECK_FILLED)
     if _is_raised(refusal):
-        return Note(message=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
+        return Note(message=seen, remedy=_CHECK_TRIGGERS.format(", ".join(rows.table.triggers())))
     if isinstance(refusal, pg.CheckViolation):
         checked = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
         data = {rows.mapped.columns[ours] for ours in _DATA if ours in rows.mapped.columns}
         if not checked or data & checked:  # a domain's CHECK is none of the table's
-            return Note(message=seen, remedy=_ASK_DATA)
-        later = sorted(checked.intersection(rows.updated_only))
+            return Note(message=seen, remedy=_CHECK_DATA)
+        later = sorted(checked.intersection(rows.update_only))
         if later:
-            return Note(message=seen, remedy=_ASK_UPDATE.format(", ".join(later)))
+            return Note(message=seen, remedy=_CHECK_UPDATE.format(", ".join(later)))
     return _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it takes this row")
 
 
@@ -95,11 +95,11 @@ def _is_raised(refusal: pg.Error) -> bool:
     return wants_one or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
 
 
-_ROWS = 3
+_TRIED_BOOKINGS = 3
 """So many bookings are tried: what one is refused for (a CHECK younger than its row) says nothing of the others."""
 
 
-def _event_id(connection: Connection, tables: AppTables) -> CheckResult:
+def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
     """Try to write a booking's event id as it is. Rows that somebody has locked are passed over."""
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope())
@@ -111,21 +111,21 @@ def _event_id(connection: Connection, tables: AppTables) -> CheckResult:
         # One at a time, and let go of at once: the application may want them.
         for key in connection.scalars(newest.offset(rank).with_for_update(skip_locked=True, of=row)).all():
             again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
-            tried.append(_tried(connection, partial(_written, connection, again)))
+            tried.append(_try_write(connection, partial(_update, connection, again)))
         return len(tried)
 
     unlockable: pg.Error | None = None
-    for rank in range(_ROWS):
-        unlockable, _ = _tried(connection, partial(write, rank))
+    for rank in range(_TRIED_BOOKINGS):
+        unlockable, _ = _try_write(connection, partial(write, rank))
         if unlockable or any(written for _, written in tried):
             break
     if any(written for _, written in tried):
         return CheckResult(notes=[Note(message="an event id")])
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
     if refusal:
-        seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
+        seen = f"{mapped.label} refuses a trial update of an event id: {_describe_error(refusal)}"
         if _is_raised(refusal):
-            return CheckResult(notes=[Note(message=seen, remedy=_ASK_BOOKINGS)])
+            return CheckResult(notes=[Note(message=seen, remedy=_CHECK_BOOKINGS)])
         fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
         return CheckResult(faults=[fault])
     if tried:
@@ -135,23 +135,23 @@ def _event_id(connection: Connection, tables: AppTables) -> CheckResult:
     return CheckResult(notes=[Note(message=f"no free row of {mapped.name} to try it on")])
 
 
-_ASK_BOOKINGS = (
+_CHECK_BOOKINGS = (
     "a trigger raised it: if it only keeps these bookings as they are, all is well; a repair tries its own booking, "
     "rolled back, before the event is made"
 )
 
 
-def _written(connection: Connection, statement: Update) -> int:
+def _update(connection: Connection, statement: Update) -> int:
     return connection.execute(statement).rowcount
 
 
 TRIAL_WRITES: Mapping[Effect, Callable[[Connection, AppTables], CheckResult]] = {
-    Effect.SMS: _text_rows,
-    Effect.CALENDAR: _event_id,
+    Effect.SMS: _try_queue_rows,
+    Effect.CALENDAR: _try_event_id,
 }
 
 
-def _tried(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
+def _try_write(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
     """What the database says against it, else how many rows it wrote. Whatever it says, nothing of it stays."""
     trial = connection.begin_nested()
     try:
@@ -168,13 +168,13 @@ def _tried(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.
     return None, written
 
 
-def _named(refusal: pg.Error) -> str:
+def _describe_error(refusal: pg.Error) -> str:
     """Names and SQLSTATE; a database's own message may quote a row."""
-    names = list(_names(refusal))
+    names = list(_error_names(refusal))
     return f"{type(refusal).__name__} (SQLSTATE {refusal.sqlstate}{', ' if names else ''}{'.'.join(names)})"
 
 
-def _names(refusal: pg.Error) -> Iterator[str]:
+def _error_names(refusal: pg.Error) -> Iterator[str]:
     for part in (refusal.diag.column_name, refusal.diag.constraint_name):
         if part:
             yield part

@@ -10,12 +10,12 @@ from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 
-LARGE = 10_000
+LARGE_TABLE_ROWS = 10_000
 """Rows by the table's statistics; below, reading all of them takes no longer than an index."""
-_SHIFTED = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
+_ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 
 
-def notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
+def schema_notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
     """Indexes that our statements want on large tables, and defaults that lie."""
     wanted = {
         "bookings": (application.bookings, ("created_at", "event_id")),
@@ -26,12 +26,12 @@ def notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
         table = CatalogTable.find(connection, mapped) if mapped else None
         if mapped and table:
             found += _unindexed(table, mapped, columns)
-            found += _lying(table, mapped)
+            found += _zoneless_default(table, mapped)
     return found
 
 
 def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str]) -> Iterator[Note]:
-    if table.estimate() < LARGE:
+    if table.estimate() < LARGE_TABLE_ROWS:
         return
     for ours in columns:
         theirs = mapped.columns.get(ours)
@@ -43,11 +43,11 @@ def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str])
             )
 
 
-def _lying(table: CatalogTable, mapped: MappedTable) -> Iterator[Note]:
+def _zoneless_default(table: CatalogTable, mapped: MappedTable) -> Iterator[Note]:
     """``timezone('utc', now())`` has no zone any more; a column with one takes it for the session's time."""
     theirs = mapped.columns.get("created_at")
     column = table.columns.get(theirs or "")
-    if theirs and column and column.type == "timestamp with time zone" and _SHIFTED.search(table.default(theirs)):
+    if theirs and column and column.type == "timestamp with time zone" and _ZONELESS_NOW.search(table.default(theirs)):
         yield Note(
             message=f"the default of {mapped.label}.{theirs} is wrong by the offset of any session that is not in UTC",
             remedy="let it be now(), which needs no zone; rows that are there keep what they have",

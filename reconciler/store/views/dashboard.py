@@ -14,7 +14,7 @@ from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
-from reconciler.store.views.status import LastRun, OpenGaps, require_ledger
+from reconciler.store.views.status import LastRun, OpenGaps
 
 NAMED = 5
 """So many bookings of a group of gaps are named; of the others there is only the number."""
@@ -146,7 +146,7 @@ def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zo
         DatabaseDisagrees: our schema is not there, or not the one this version wants.
     """
     with database.transaction(READ) as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         at = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         runs = connection.execute(_RUNS, {"jobs": list(jobs), "scope": scope}).mappings().all()
         unsettled = connection.execute(_UNSETTLED, {"scope": scope})
@@ -185,7 +185,7 @@ def last_day(database: Database, jobs: Collection[str], scope: str) -> LastDay:
         DatabaseDisagrees: our schema is not there, or not the one this version wants.
     """
     with database.transaction(READ) as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         since = connection.execute(text("SELECT clock_timestamp() - interval '24 hours'")).scalar_one()
         counted = connection.execute(_COUNTED, {"jobs": list(jobs), "scope": scope, "since": since})
         ended = connection.execute(_ENDED, {"scope": scope, "since": since})

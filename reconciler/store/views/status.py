@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.errors import SQLSTATE, DatabaseDisagrees
+from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
 
@@ -100,7 +100,7 @@ def status_snapshot(database: Database) -> StatusSnapshot:
         DatabaseDisagrees: our schema is not there, or not the one this version wants.
     """
     with database.transaction() as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         unsettled = connection.execute(_UNSETTLED)
         return StatusSnapshot(
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},
@@ -128,24 +128,7 @@ def last_finished(database: Database, jobs: Collection[str], scope: str) -> tupl
         DatabaseDisagrees: our schema is not there, or not the one this version wants.
     """
     with database.transaction() as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         rows = connection.execute(_FINISHED, {"jobs": list(jobs), "scope": scope})
         finished = {row.job: row.finished_at for row in rows}
         return finished, connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-
-
-def require_ledger(connection: Connection, *, writing: bool = False) -> None:
-    """Raises:
-    DatabaseDisagrees: our schema is not there, not the one this version wants, or not ours to read (or write).
-    """
-    found, wanted = migrate.revision(connection), migrate.newest()
-    if found is None:
-        raise DatabaseDisagrees(
-            "our schema `reconciler` is not in the database of DATABASE_URL yet; looking works without it",
-            "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
-        )
-    if found != wanted:
-        raise DatabaseDisagrees(
-            f"our schema `reconciler` is at revision {found}, and this version wants {wanted}", "reconciler migrate"
-        )
-    migrate.require_rights(connection, writing=writing)
