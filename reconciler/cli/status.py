@@ -54,7 +54,7 @@ def exit_code(seen: StatusSnapshot) -> Exit:
     """The same order as ``once``: something broken, work left for us, a person's turn."""
     if any(gaps.kind.is_integration for gaps in seen.gaps):
         return Exit.NEEDS_A_HUMAN
-    if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.WAITING):
+    if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         return Exit.WORK_LEFT
     return Exit.NEEDS_A_HUMAN if seen.gaps or seen.unsettled else Exit.AS_DESIRED
 
@@ -73,7 +73,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
             }
             for run in seen.runs
         ],
-        "open": {turn.value: seen.number(turn) for turn in GapState},
+        "open": {state.name.lower(): seen.number(state) for state in GapState},
         "unsettled": dict(seen.unsettled),
         "gaps": [
             {
@@ -100,8 +100,8 @@ def _show(seen: StatusSnapshot) -> None:
         why = LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
-        out.print(f"{gaps.state:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
-    alone = [gaps for gaps in seen.gaps if gaps.state is GapState.REFUSED]
+        out.print(f"{gaps.state:<11} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+    alone = [gaps for gaps in seen.gaps if gaps.state is GapState.NEEDS_HUMAN]
     if alone:
         out.print("needs a human:")
     for gaps in alone:
@@ -109,7 +109,7 @@ def _show(seen: StatusSnapshot) -> None:
         out.print(f"{gaps.number:>15}  {f'{gaps.kind} / {gaps.cause}':<36} {command}", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
         out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)
-    out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in GapState), markup=False)
+    out.print(" · ".join(f"{seen.number(state)} {state}" for state in GapState), markup=False)
 
 
 def _unsettled(what: str) -> str:

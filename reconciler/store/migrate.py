@@ -1,4 +1,4 @@
-"""Bring our schema up to date, or say the SQL that would."""
+"""Bring our schema up to date, or print the SQL that would."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ def _config(output: io.StringIO | None = None) -> Config:
 
 
 def newest() -> str:
-    """The revision this version of the product wants."""
+    """The revision that this version needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
@@ -52,7 +52,7 @@ def revision(connection: Connection) -> str | None:
     """The revision the database has, ``None`` before the first ``migrate``.
 
     Raises:
-        DatabaseDisagrees: our schema is there, and our role may not use it.
+        DatabaseDisagrees: our schema exists, but our role may not use it.
     """
     found = connection.execute(_VERSION_TABLE).first()
     if found is None:
@@ -63,14 +63,14 @@ def revision(connection: Connection) -> str | None:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Run what is missing, in one transaction; the revision before and after.
+    """Run the missing migrations in one transaction; returns the revision before and after.
 
     Raises:
         DatabaseUnreachable: no connection.
         DatabaseDisagrees: our role may not create the schema or its tables.
     """
     with _unknown_revision_as_error(), database.transaction() as connection:
-        # Two at once: the second waits, then finds nothing to do. A lock of the transaction is safe behind a pooler.
+        # Of two at once the second waits, then finds nothing to do. A transaction-level lock is safe behind a pooler.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         before = revision(connection)
         config = _config()
@@ -80,9 +80,9 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 
 
 def schema_script(role: str | None = None, more: str = "") -> str:
-    """Everything as SQL, from nothing to the newest revision, and ``more``: for whoever owns the database.
+    """All migrations as SQL, from an empty schema to the newest revision, and ``more``: for the database's owner.
 
-    With ``role``, also what the jobs' role needs when somebody else owns our schema.
+    With ``role``, also the grants the jobs' role needs when another role owns our schema.
     """
     output = io.StringIO()
     command.upgrade(_config(output), _NEWEST, sql=True)
@@ -90,34 +90,36 @@ def schema_script(role: str | None = None, more: str = "") -> str:
 
 
 def schema_grants(role: str, *, read_only: bool = False) -> str:
-    """What a role needs in our schema if it does not own it, for whoever makes it or will: may be run again."""
+    """Repeatable SQL with what a role needs in our schema if it does not own it; creates the schema if needed."""
     name = "'" + role.replace("'", "''") + "'"
     lines = "".join(f"        {line}\n" for line in _grant_lines(role, READ if read_only else WRITE))
     return _GRANTS.format(schema=LEDGER_SCHEMA, name=name, lines=lines)
 
 
 def require_ledger(connection: Connection, *, writing: bool = False) -> None:
-    """Raises:
-    DatabaseDisagrees: our schema is not there, not the one this version wants, or not ours to read (or write).
+    """Check that our schema exists at the revision this version needs, and that our role may use it.
+
+    Raises:
+        DatabaseDisagrees: it is missing or at another revision, or our role may not read it (or write, if ``writing``).
     """
     found, wanted = revision(connection), newest()
     if found is None:
         raise DatabaseDisagrees(
-            "our schema `reconciler` is not in the database of DATABASE_URL yet; read-only commands work without it",
+            "schema `reconciler` does not exist in the database of DATABASE_URL yet; read-only commands work without it",
             "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
         )
     if found != wanted:
         raise DatabaseDisagrees(
-            f"our schema `reconciler` is at revision {found}, and this version wants {wanted}", "reconciler migrate"
+            f"our schema `reconciler` is at revision {found}, and this version needs {wanted}", "reconciler migrate"
         )
     require_rights(connection, writing=writing)
 
 
 def require_rights(connection: Connection, *, writing: bool) -> None:
-    """That our role may read every row of our schema, and write if it is to.
+    """Check that our role may read every row of our schema and, if ``writing``, write to it.
 
     Raises:
-        DatabaseDisagrees: it may not.
+        DatabaseDisagrees: a privilege is missing, or row-level security hides rows.
     """
     refused = connection.execute(_MISSING_PRIVILEGES, {"privileges": list(WRITE if writing else READ)}).all()
     if refused:
@@ -134,7 +136,7 @@ def require_rights(connection: Connection, *, writing: bool) -> None:
 
 def _missing_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagrees:
     return DatabaseDisagrees(
-        f"our schema `{LEDGER_SCHEMA}` is there, and the role of DATABASE_URL may not {what} it",
+        f"our schema `{LEDGER_SCHEMA}` exists, but the role of DATABASE_URL may not {what} it",
         f"let its owner run: {' '.join(_grant_lines(role, privileges))}",
     )
 
@@ -168,6 +170,6 @@ def _unknown_revision_as_error() -> Iterator[None]:
         yield
     except CommandError:
         raise DatabaseDisagrees(
-            "our schema `reconciler` is at a revision that this version does not know: a newer one has been here",
+            "our schema `reconciler` is at a revision that this version does not know: a newer version migrated it",
             "run the newer version of reconciler",
         ) from None

@@ -1,4 +1,4 @@
-"""What the doctor wants to know of the server itself: version, clock, role, and what stands in between."""
+"""Facts about the database server for the doctor: version, clock, role, and any pooler in between."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ _SERVER_INFO = text("""
 
 
 def about(connection: Connection) -> ServerInfo:
-    """Facts about the server as our role sees it; whether a pooler is in between is not among them."""
+    """Facts about the server as our role sees it; a pooler in between is detected by ``pooler``."""
     about = connection.execute(_SERVER_INFO).mappings().one()
     return ServerInfo(
         version=about["version"].split(" ")[0],
@@ -28,7 +28,7 @@ def about(connection: Connection) -> ServerInfo:
 
 
 def clock_skew(connection: Connection) -> timedelta:
-    """How far the database's clock is ahead of this machine's, whatever time it is for a pass."""
+    """How far the database's clock is ahead of this machine's real clock."""
     before = datetime.now(UTC)
     theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     after = datetime.now(UTC)
@@ -36,7 +36,10 @@ def clock_skew(connection: Connection) -> timedelta:
 
 
 def pooler(one: Connection, other: Connection) -> Pooler:
-    """A pooler hands out backend numbers of its own, and in transaction mode one backend serves both connections."""
+    """Which pooler is in between, by backend pids.
+
+    A pooler announces pids of its own, and in transaction mode one backend serves both connections.
+    """
     seen = _backend(one)
     if seen == _announced_backend(one):
         return Pooler.NONE
@@ -49,6 +52,6 @@ def _backend(connection: Connection) -> int:
 
 
 def _announced_backend(connection: Connection) -> int:
-    """The number that was given when the connection was made."""
+    """The backend pid that was announced when the connection was made."""
     driver: Any = connection.connection.driver_connection
     return int(driver.info.backend_pid)

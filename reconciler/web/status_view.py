@@ -21,7 +21,7 @@ from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark
 from reconciler.web.integration_view import IntegrationView, integration_view, name_of
 
-STATE_WORDS = {GapState.REFUSED: "for a person", GapState.REPAIRABLE: "for the next pass", GapState.WAITING: "waiting"}
+STATE_WORDS = {GapState.NEEDS_HUMAN: "for a person", GapState.REPAIRABLE: "for the next pass", GapState.HELD: "waiting"}
 SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
 """Counts of a run that the page shows, and what it calls them."""
 
@@ -107,7 +107,7 @@ def reason_text(group: OpenGapGroup) -> str:
 
 def needs_human(group: OpenGapGroup) -> bool:
     """Whether nothing moves without a person; the breaker's refusal too waits for somebody's word."""
-    return group.gaps.state is GapState.REFUSED or group.gaps.reason == Hold.BREAKER
+    return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason == Hold.BREAKER
 
 
 def _mark(snapshot: DashboardSnapshot, jobs: Sequence[JobRow], actions: Sequence[ActionItem]) -> Mark:

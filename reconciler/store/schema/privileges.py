@@ -1,4 +1,4 @@
-"""What a role needs in SQL: grants and policies. ``checks`` names them one by one, ``grants`` prints them all."""
+"""Grants and policies as SQL. ``checks`` names single ones, ``grants`` prints all of them."""
 
 from collections.abc import Iterable
 
@@ -9,12 +9,12 @@ _CLAUSES = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "
 
 
 def quoted(name: str) -> str:
-    """A name as SQL, whatever it holds."""
+    """A name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def place(mapped: MappedTable) -> str:
-    """A table as SQL."""
+    """A table's qualified name as SQL."""
     return f"{quoted(mapped.schema)}.{quoted(mapped.name)}"
 
 
@@ -32,9 +32,9 @@ def use_of_schema(schema: str, role: str) -> str:
 
 
 def policy(command: str, mapped: MappedTable, role: str) -> str:
-    """Let the role use ``command`` on every row. Two statements, so that it may be repeated.
+    """Let the role use ``command`` on every row. Drops the policy first, so that the SQL can be run again.
 
-    The policy's name contains the role's: two roles do not take each other's away.
+    The policy's name contains the role's, so that two roles do not replace each other's policies.
     """
     name = quoted(f"{command.lower()}_by_{role}")
     return (
