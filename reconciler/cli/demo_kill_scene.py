@@ -12,7 +12,7 @@ from reconciler.ports import Mandate
 from reconciler.sandbox.demo.bookings import one_more
 from reconciler.sandbox.demo.fixtures import DemoBooking
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.world import PATIENCE, Sandbox
+from reconciler.sandbox.world import HURRIED_SETTLE, Sandbox
 from reconciler.settings import load
 from reconciler.wiring import assembly
 
@@ -62,7 +62,7 @@ def _kill_once_accepted(sandbox: Sandbox, booking: DemoBooking) -> None:
 
 def _pass_after_waiting(sandbox: Sandbox, booking: DemoBooking) -> tuple[str, str, str | None]:
     """Wait for the lease or the settling time to pass, then run a pass. State, code and SID of the text."""
-    time.sleep(PATIENCE.total_seconds())
+    time.sleep(HURRIED_SETTLE.total_seconds())
     settings = load(sandbox.cron_yaml, sandbox.environment())
     with assembly.services(settings, Mandate(act=True)) as services:
         run_jobs(available(), services)

@@ -14,7 +14,7 @@ def run(*, sql: bool, role: str | None, config: str | None) -> None:
         raise click.UsageError("--role requires --sql: without it, the role of DATABASE_URL owns the schema")
     if sql:
         wanted = assembly.application(configuration.settings(config, file_only=True))
-        click.echo(migrate.script(role, shadow_tables.script(wanted)), nl=False)
+        click.echo(migrate.schema_script(role, shadow_tables.shadow_tables_script(wanted)), nl=False)
         return
     settings = configuration.settings(config, database_only=True)
     with assembly.database(settings) as database:

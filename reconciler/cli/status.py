@@ -32,7 +32,7 @@ def run(*, as_json: bool, config: str | None) -> Exit:
 def exit_code(seen: StatusSnapshot) -> Exit:
     """The most urgent code of what is open, in the order of ``once``."""
     codes = set()
-    if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.WAITING):
+    if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         codes.add(Exit.WORK_LEFT)
     if seen.gaps or seen.unsettled:
         codes.add(Exit.NEEDS_A_HUMAN)
@@ -53,7 +53,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
             }
             for run in seen.runs
         ],
-        "open": {turn.value: seen.number(turn) for turn in GapState},
+        "open": {state.name.lower(): seen.number(state) for state in GapState},
         "unsettled": dict(seen.unsettled),
         "gaps": [
             {
@@ -80,8 +80,8 @@ def _show(seen: StatusSnapshot) -> None:
         why = LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
-        out.print(f"{gaps.state:<10} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
-    alone = [gaps for gaps in seen.gaps if gaps.state is GapState.REFUSED]
+        out.print(f"{gaps.state:<11} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+    alone = [gaps for gaps in seen.gaps if gaps.state is GapState.NEEDS_HUMAN]
     if alone:
         out.print("needs a human:")
     for gaps in alone:
@@ -89,7 +89,7 @@ def _show(seen: StatusSnapshot) -> None:
         out.print(f"{gaps.number:>15}  {f'{gaps.kind} / {gaps.cause}':<36} {command}", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
         out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)
-    out.print(" · ".join(f"{seen.number(turn)} {turn}" for turn in GapState), markup=False)
+    out.print(" · ".join(f"{seen.number(state)} {state}" for state in GapState), markup=False)
 
 
 def _unsettled(what: str) -> str:

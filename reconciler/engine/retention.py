@@ -46,7 +46,7 @@ def _scan(job: str, services: Services) -> PassResult:
                 return ()
             now = _now(tx, services)
             counts.update({what: tx.retention.count(what, _before(what, services, now)) for what in Prunable})
-            faults = tx.retention.blindness()
+            faults = tx.retention.read_faults()
             pages = [] if faults else _pages(tx, _before(INTENTS, services, now))
             counts[INTENTS] = sum(map(len, pages))
             return faults
@@ -124,7 +124,7 @@ class _Removal:
         is_last = False
         while not is_last and not self._is_over():
             with self.services.store.writing() as tx:
-                self.faults = tuple(tx.retention.blindness())
+                self.faults = tuple(tx.retention.read_faults())
                 if self.faults:
                     return
                 page = tx.retention.old_intents(before, BATCH, after)

@@ -28,17 +28,17 @@ class Lock(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """What the booking says about its event right now."""
+    """What the booking stores about its event right now."""
 
     event_id: str | None
     eligible: bool
-    """Whether the booking's status is one we look after."""
+    """Whether the booking's status is one that the rules cover."""
     starts_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
-    """Our row in the application's text queue: legal, never better than what we know."""
+    """Our row in the application's text queue. Its status never claims more than we know."""
 
     id: str
     intent: IntentId
@@ -50,10 +50,10 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnQueueRow:
-    """What our row in the queue says."""
+    """Our row in the queue, as stored."""
 
     number: str = field(repr=False)
-    """'' where the queue has no place for it."""
+    """'' where the queue has no column for it."""
     body: str = field(repr=False)
     provider_id: str | None
 
@@ -61,85 +61,85 @@ class OwnQueueRow:
 class Bookings(Protocol):
     """The application's tables, through the mapping of cron.yaml."""
 
-    def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
-        """What in the database would break this effect's look or, if ``writing``, its repairs."""
+    def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
+        """What in the database would falsify this effect's scan or, if ``writing``, break its repairs."""
         ...
 
-    def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
-        """What in the database would make the look of a rule that only reports lie."""
+    def read_faults(self, kind: GapKind) -> Sequence[IntegrationFault]:
+        """What in the database would falsify the scan of a report-only rule. Checks reading only, no right to write."""
         ...
 
     def try_writes(self, effect: Effect) -> CheckResult:
-        """Write what a repair of this effect would write, and roll it back: what only a write can tell.
+        """Try what a repair of this effect would write, and roll it back: only a write proves that a write works.
 
-        A row for every trigger and status we write, under the id of a booking that does not exist, and one booking's
-        event id as it is. Of a transaction that may write.
+        For SMS, a queue row for every trigger and status we write, under the id of a booking that does not exist. For
+        the calendar, one booking's own event id, unchanged. Needs a transaction that may write.
         """
         ...
 
     def notes(self) -> Sequence[Note]:
-        """What is worth knowing of the tables and breaks nothing: wanted indexes, defaults that lie."""
+        """Warnings about the tables that break nothing: missing indexes, wrong defaults."""
         ...
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
-        """Bookings of the span made since ``oldest``, classified; the broken ones in full, oldest first."""
+        """Bookings of the span created since ``oldest``, classified; the broken ones in full, oldest first."""
         ...
 
     def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
-        """How many of the same bookings would be broken if only their party were not over."""
+        """How many of these bookings would be broken if their start were not already past."""
         ...
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
-        """Ids, in order, that begin so, capitals or not."""
+        """Up to ``limit`` ids, sorted, that begin with ``prefix``; case is ignored."""
         ...
 
     def findings(
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
     ) -> Mapping[BookingId, Finding]:
-        """The same classification by id, whatever their age. A booking that is gone is absent.
+        """Classify these bookings by id, whatever their age. A deleted booking is absent from the result.
 
-        ``oldest`` is what the condition *since* is held against.
+        ``oldest`` is the bound of the condition *since*.
         """
         ...
 
     def conditions(
         self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
     ) -> Mapping[Condition, bool]:
-        """Which conditions of the rule hold, each by itself, in their order; empty for a booking that is gone."""
+        """Each condition of the rule, in order, and whether it holds; empty for a deleted booking."""
         ...
 
     def required_changes(
         self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
     ) -> Sequence[RequiredChange]:
-        """What would change what the condition says of the booking, where that is not that all is well."""
+        """Changes that would flip a failing condition of the booking."""
         ...
 
     def number_changes(self, booking: BookingId, wanted: Constraint) -> Sequence[RequiredChange]:
-        """Where the booking's number stands: the first place that is filled; nothing if none is."""
+        """The change to the booking's phone number: the first mapped column that holds one; empty if none does."""
         ...
 
     def consent_changes(self, booking: BookingId, significant: str) -> Sequence[RequiredChange]:
-        """The customers who refuse the booking's text: its own, and any with the number ('': no number)."""
+        """The customers who refuse the booking's text: its own, and any with this number ('' for no number)."""
         ...
 
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
-        """The booking's rows of the text queue, the newest first; none where texts are none of our business."""
+        """The booking's rows in the text queue, newest first; empty where no queue is mapped."""
         ...
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
-        """Those significant numbers that stand, however written, at a customer who opted out or is not active."""
+        """Those of the national numbers that belong, however written, to a customer who opted out or is inactive."""
         ...
 
     def sent_counts(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        """How many texts were sent, or are about to be, to each spelling since then, whoever sends them."""
+        """Texts to each spelling since then, sent or about to be sent, by the application or by us."""
         ...
 
     def sent_times(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
-        """When each text of ``sent_counts`` was sent, the oldest first."""
+        """The time of each text that ``sent_counts`` counts, oldest first."""
         ...
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
-        """Event ids of the bookings that were made most recently, of those that have one."""
+        """Event ids of the most recently created bookings that store one."""
         ...
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
@@ -147,52 +147,52 @@ class Bookings(Protocol):
         ...
 
     def shares_reference(self, booking: BookingId) -> bool:
-        """Whether another booking's id begins like this one's: then the reference in a title proves nothing."""
+        """Whether another booking has the same reference: then a reference in a title proves nothing."""
         ...
 
     def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
-        """What these bookings say about their events; one that is gone is absent."""
+        """What these bookings store about their events; a deleted booking is absent."""
         ...
 
     def lock(self, booking: BookingId) -> Lock:
-        """Lock the booking's row without waiting. Look at it in a *later* statement: this one's snapshot is older.
+        """Lock the booking's row without waiting. Read it in a *later* statement: this one's snapshot is older.
 
-        *busy*: somebody has it, or has been waiting for it since before us and would write once we are gone.
+        *busy*: another transaction holds the lock, or queued for it before us and would write once we release it.
         """
         ...
 
     def queue_row(self, row_id: str) -> OwnQueueRow | None:
-        """Our own row as it stands, ``None`` if it is gone."""
+        """Our own row as it is now, ``None`` if it was deleted."""
         ...
 
     def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
-        """Those of these message ids that stand in the queue, in any row but ``besides``."""
+        """Those of these message ids that a queue row other than ``besides`` contains."""
         ...
 
     def insert_queue_row(self, row: QueueRow) -> None:
-        """Insert our row as *failed, in flight*; the same row again says so again, unless it says *sent*."""
+        """Insert our row as *failed, in flight*. If our row exists already, reset it to that, unless it is *sent*."""
         ...
 
     def hand_over(self, row: QueueRow) -> None:
-        """Insert the row as *approved*: from here on it is the application's, and the application sends it."""
+        """Insert the row as *approved*: from then on it belongs to the application, which sends it."""
         ...
 
     def try_mark_sent(self, row_id: str, at: datetime) -> None:
-        """Write *sent* into our row and roll it back: what the table will not have, it shall say before the call."""
+        """Dry-run the final UPDATE so that constraint violations surface before we call Twilio."""
         ...
 
     def mark_queue_row(
         self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
-        """Write what became of our row. ``False`` if it is not there, not ours any more, or says so already."""
+        """Write the outcome into our row. ``False`` if it is gone, no longer ours, or already has these values."""
         ...
 
     def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
-        """Store the id and roll it back: what the table will not have, it shall say before the event is made."""
+        """Dry-run the write-back so that constraint violations surface before the event is created."""
         ...
 
     def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
-        """Compare-and-set on the value seen (NULL and '' are the same), only while the booking is eligible and its
-        party begins then.
+        """Compare-and-set on the value ``seen`` (NULL and '' are equal), only while the booking is eligible and still
+        starts at ``starts_at``. Returns whether it was written.
         """
         ...

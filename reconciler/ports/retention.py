@@ -1,4 +1,4 @@
-"""What our ledger need not remember: finished, told, and so old that nobody asks for it. Of our own scope only."""
+"""What our ledger may forget: finished, delivered, and older than the retention. Of our own scope only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reconciler.domain.intents import IntentId
 
 
 class Prunable(StrEnum):
-    """What the ledger keeps besides intents."""
+    """Ledger tables that are pruned besides intents."""
 
     RUNS = "runs"
     GAPS = "gaps"
@@ -24,40 +24,41 @@ Cursor = tuple[datetime, IntentId]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentPage:
-    """Some of the old final intents, oldest first."""
+    """One page of the old final intents, oldest first."""
 
     intents: Sequence[IntentId]
-    """Those of them that may go."""
+    """Those of the page that may be removed."""
     last: Cursor | None
-    """Where the next page begins; ``None``: there is none."""
+    """Where the next page begins; ``None`` on the last page."""
 
 
 class Retention(Protocol):
     """A call reads or removes at most ``most`` rows, so that its transaction is short."""
 
-    def blindness(self) -> Sequence[IntegrationFault]:
-        """What in the database would hide a booking that is still to come, or misread its date."""
+    def read_faults(self) -> Sequence[IntegrationFault]:
+        """What in the database would hide a future booking, or misread its date."""
         ...
 
     def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:
-        """Intents that were final before then. One may go if nothing younger or not final stands beside it.
+        """Intents that became final before ``before``.
 
-        And if its booking is gone, or its party was over before then: a booking that is still to come, that has no
-        usable date, or that was only just over and may be moved, is one that we could act for once more.
+        One may be removed if its booking has no younger and no unfinished intent, and was deleted or took place before
+        ``before``. We could act again for a future booking, for one without a usable date, and for one that has only
+        just passed and may still be moved.
         """
         ...
 
     def remove_intents(self, intents: Sequence[IntentId], before: datetime) -> int:
-        """Remove those that are still as ``old_intents`` saw them; how many."""
+        """Remove those that have not changed since ``old_intents`` read them; returns how many."""
         ...
 
     def count(self, what: Prunable, before: datetime) -> int:
-        """How many ``remove`` would remove in all."""
+        """How many rows ``remove`` would remove in total."""
         ...
 
     def remove(self, what: Prunable, before: datetime, most: int) -> int:
-        """Remove what is over since before then; how many.
+        """Remove what ended before ``before``; returns how many.
 
-        Stays: the newest run of each job, the newest finished and the newest full one; what nobody was told yet.
+        Kept: each job's newest run, newest finished run and newest full run; and whatever is not alerted yet.
         """
         ...

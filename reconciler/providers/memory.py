@@ -77,12 +77,14 @@ class MemoryCalendar:
 
     def get(self, event_id: str) -> CalendarEvent | None:
         event = self.events.get(event_id)
-        return self._shown(event) if event else None
+        return self._as_calendar_event(event) if event else None
 
     def around(self, starts_at: datetime, window: timedelta) -> Sequence[CalendarEvent]:
         since, until = starts_at - window, starts_at + window
         return [
-            self._shown(event) for event in self.events.values() if event.ends_at > since and event.starts_at < until
+            self._as_calendar_event(event)
+            for event in self.events.values()
+            if event.ends_at > since and event.starts_at < until
         ]
 
     def insert(self, event: EventBody) -> Outcome:
@@ -96,7 +98,7 @@ class MemoryCalendar:
         self.deleted.add(event_id)
         return Outcome(result=Result.DONE, code="already_gone" if gone else "deleted")
 
-    def _shown(self, event: EventBody) -> CalendarEvent:
+    def _as_calendar_event(self, event: EventBody) -> CalendarEvent:
         return CalendarEvent(
             id=event.id,
             live=event.id not in self.deleted,

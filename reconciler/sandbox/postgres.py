@@ -67,7 +67,7 @@ class PostgresServer(ABC):
         """A database with the reference schema and its roles."""
         self.create_database(name)
         with self.connect(name) as connection:
-            connection.execute(SCHEMA.read_bytes())
+            connection.execute(SCHEMA_SQL.read_bytes())
 
 
 class EmbeddedPostgres(PostgresServer):
@@ -105,5 +105,5 @@ class EmbeddedPostgres(PostgresServer):
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-SCHEMA = Path(__file__).with_name("schema.sql")
+SCHEMA_SQL = Path(__file__).with_name("schema.sql")
 """The reference application's schema, its traps included."""

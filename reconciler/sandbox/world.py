@@ -18,7 +18,7 @@ from reconciler.sandbox.fakes.sentry import SentryStandIn
 from reconciler.sandbox.fakes.twilio import TwilioStandIn
 from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 
-DATABASE = "venue"
+DATABASE_NAME = "venue"
 JOB, READER, APPLICATION, OWNER = "reconciler_job", "reconciler_reader", "venue_app", "venue_owner"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
 QUIET_FROM_NOW = timedelta(hours=10)
@@ -36,11 +36,11 @@ rules:
 limits:
   rate: {{sms: 200/s, calendar: 200/s}}
 """
-PATIENCE = timedelta(milliseconds=2100)
+HURRIED_SETTLE = timedelta(milliseconds=2100)
 _HURRIED = f"""\
   timeouts: {{twilio: 1s, google: 1s}}
-  lease: {PATIENCE // timedelta(milliseconds=1)}ms
-  settle: {PATIENCE // timedelta(milliseconds=1)}ms
+  lease: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
+  settle: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
 """
 """As short as two timeouts allow: nobody wants to watch five minutes of waiting."""
 
@@ -60,7 +60,7 @@ class Sandbox:
         self,
         *,
         postgres: PostgresServer | None = None,
-        database: str = DATABASE,
+        database: str = DATABASE_NAME,
         now: Callable[[], datetime] = _utc_now,
         bookings: Sequence[DemoBooking] | None = None,
     ) -> None:
@@ -123,7 +123,7 @@ class Sandbox:
         }
 
     def hurry(self) -> None:
-        """From now on a dead process's lease, and the time after which its outcome is asked for, are ``PATIENCE``."""
+        """From now on a dead process's lease, and the time after which its outcome is asked for, are ``HURRIED_SETTLE``."""
         self.cron_yaml.write_text(self._settings() + _HURRIED)
 
     def add(self, booking: DemoBooking) -> None:

@@ -15,7 +15,8 @@ from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
-from reconciler.store.views.status import last_finished, require_ledger
+from reconciler.store.migrate import require_ledger
+from reconciler.store.views.status import last_finished
 
 SETTINGS, LEDGER, JOBS, SCHEDULER = "settings", "ledger", "jobs", "scheduler"
 PROVIDER_CHECKS = frozenset({TWILIO, GOOGLE})

@@ -25,15 +25,15 @@ from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.schema import checks, requirements, trial_writes, warnings
 from reconciler.store.schema.catalog import CatalogTable
 
-_SOMEBODY_WAITS = text("""
+_HAS_WAITER = text("""
     SELECT EXISTS (SELECT FROM pg_locks
                    WHERE locktype = 'tuple' AND pid <> pg_backend_pid() AND relation = :table
                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                      AND (page, tuple) = (split_part(btrim(:place, '()'), ',', 1)::integer,
                                           split_part(btrim(:place, '()'), ',', 2)::smallint))
 """)
-"""Whether another backend stands in the queue for a row. PostgreSQL lets us past it: who waited for our last lock is
-waiting still (explicit locking, row-level locks)."""
+"""Whether another backend is queued for a row. PostgreSQL lets us overtake it: a backend that waited for our previous
+lock is still waiting (PostgreSQL docs, Explicit Locking, Row-Level Locks)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +43,17 @@ class PostgresBookings:
     connection: Connection
     tables: AppTables
 
-    def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
+    def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
 
-    def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
+    def read_faults(self, kind: GapKind) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_watch(self.tables.application, kind), writing=False)
 
     def try_writes(self, effect: Effect) -> CheckResult:
         return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)
 
     def notes(self) -> Sequence[Note]:
-        return warnings.notes(self.connection, self.tables.application)
+        return warnings.schema_notes(self.connection, self.tables.application)
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
         return scan.scan_rows(self.connection, self.tables, kind, now, oldest, span)
@@ -70,7 +70,7 @@ class PostgresBookings:
             digits = prefix.replace("-", "").lower()
             if not re.fullmatch("[0-9a-f]{1,32}", digits):
                 return []
-            # The index on uuids does not know their beginnings, but everything between two of them.
+            # An index on uuids cannot find a prefix, but it can find a range.
             statement = statement.where(own >= digits.ljust(32, "0"), own <= digits.ljust(32, "f"))
         return [BookingId(found) for found in self.connection.scalars(statement)]
 
@@ -132,7 +132,7 @@ class PostgresBookings:
     def shares_reference(self, booking: BookingId) -> bool:
         key = cast(self.tables.booking.c.id, Text)
         same = reference(booking)
-        # The first part can use an index; an id that is shorter than a reference is its own whole one.
+        # startswith can use an index. left() also compares ids that are shorter than a reference.
         alike = and_(key.startswith(same, autoescape=True), func.left(key, REFERENCE_LENGTH) == same)
         other = select(literal(1)).where(alike, key != booking).limit(1)
         return self.connection.execute(other).first() is not None
@@ -156,8 +156,8 @@ class PostgresBookings:
             raise
         if locked is None:
             return Lock.GONE
-        somebody_waits = self.connection.scalar(_SOMEBODY_WAITS, {"table": locked[0], "place": locked[1]})
-        return Lock.BUSY if somebody_waits else Lock.HELD
+        has_waiter = self.connection.scalar(_HAS_WAITER, {"table": locked[0], "place": locked[1]})
+        return Lock.BUSY if has_waiter else Lock.HELD
 
     def queue_row(self, row_id: str) -> OwnQueueRow | None:
         queue = self._queue()
@@ -249,5 +249,5 @@ class PostgresBookings:
 
 
 def _changes(values: Mapping[Any, Any]) -> Any:
-    """A row that says all this already is left alone: a second pass writes nothing."""
+    """True for a row that differs from ``values``: a second pass then writes nothing."""
     return or_(*(column.is_distinct_from(value) for column, value in values.items() if column.key != "sent_at"))

@@ -1,6 +1,6 @@
-"""The connection: short transactions with timeouts of their own, and a database's errors in our words.
+"""The connection: short transactions with their own timeouts, and database errors as ours.
 
-Everything holds through a transaction-mode pooler: no session state, no prepared statements, no advisory session lock.
+Everything works through a transaction-mode pooler: no session state, no prepared statements, no session-level locks.
 """
 
 import re
@@ -30,21 +30,21 @@ from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.retention import PostgresRetention
 
 CONNECT_TIMEOUT = 10
-"""Seconds; a database that does not answer by then is told, and asked again by the next pass."""
-LONGEST_SILENCE = timedelta(minutes=1)
-"""No provider is called within a transaction: a process that says nothing for so long stands still, and must not keep
-the locks of bookings and of telling."""
-_Seen = TypeVar("_Seen")
-IDLE = 1.0
-"""Seconds after which a connection is asked whether it is still one."""
+"""Seconds; a database that does not answer by then is reported as unreachable, and the next pass tries again."""
+IDLE_IN_TRANSACTION_TIMEOUT = timedelta(minutes=1)
+"""No provider is called within a transaction, so a process that is silent for this long is frozen. It must not keep its
+locks on bookings and on the outbox."""
+_Result = TypeVar("_Result")
+PING_AFTER_IDLE = 1.0
+"""Seconds of idleness after which a connection is pinged before use."""
 _RETURNED = "returned_at"
 READ = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
-"""A transaction that writes nothing, and whose statements all see the same."""
+"""A transaction that writes nothing and whose statements share one snapshot."""
 _WRITE = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Database:
-    """One database and how long a statement or a lock may take there. Leaving it closes its connections."""
+    """One database, and how long a statement or a lock may take. Leaving the context closes its connections."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Database:
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
                 "connect_timeout": connect_timeout,
                 "application_name": "reconciler",
-                # A connection whose other end has vanished must not hold a pass, or whoever waits for us to stop.
+                # A connection whose peer has vanished must not block a pass or our shutdown.
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
@@ -75,8 +75,8 @@ class Database:
         event.listen(self._engine, "checkin", _note_return)
 
     def _ping_if_idle(self, connection: Any, record: Any, _: object) -> None:
-        """The database may have been restarted between two passes; a repair's next transaction need not ask."""
-        if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < IDLE:
+        """The database may have restarted between two passes; within a repair, the next transaction needs no ping."""
+        if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < PING_AFTER_IDLE:
             return
         try:
             self._engine.dialect.do_ping(connection)
@@ -85,7 +85,7 @@ class Database:
 
     @contextmanager
     def transaction(self, mode: str = _WRITE) -> Iterator[Connection]:
-        """A transaction that begins with ``mode`` and is committed at the end, rolled back on any error.
+        """A transaction that starts with ``mode``; committed at the end, rolled back on any error.
 
         Raises:
             DatabaseUnreachable: no connection, or it went away.
@@ -98,14 +98,14 @@ class Database:
                     f"{mode}; SET LOCAL TimeZone = 'UTC'; "
                     f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
                     f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}; "
-                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(LONGEST_SILENCE)}"
+                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)}"
                 )
                 yield connection
         except DBAPIError as error:
             raise as_error(error) from None
 
-    def through(self, look: Callable[[Connection, Connection], _Seen]) -> _Seen:
-        """What ``look`` sees with two connections at once, neither of them in a transaction.
+    def with_two_connections(self, work: Callable[[Connection, Connection], _Result]) -> _Result:
+        """Call ``work`` with two open connections, neither of them in a transaction, and return its result.
 
         Raises:
             DatabaseUnreachable: no connection, or it went away.
@@ -113,7 +113,7 @@ class Database:
         """
         try:
             with self._engine.connect() as one, self._engine.connect() as other:
-                return look(one, other)
+                return work(one, other)
         except DBAPIError as error:
             raise as_error(error) from None
 
@@ -130,9 +130,9 @@ class PostgresStore:
 
     database: Database
     scope: str
-    """Whose part of the ledger, where several share the database."""
+    """Our part of the ledger, where several installations share the database."""
     tables: AppTables
-    """Built once: SQLAlchemy keeps a statement's SQL as long as its tables stay the same."""
+    """Built once: SQLAlchemy caches a statement's SQL per table object."""
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -147,11 +147,11 @@ class PostgresStore:
     def server(self) -> ServerInfo:
         with self.database.transaction(READ) as connection:
             seen = server.about(connection)
-        return replace(seen, pooler=self.database.through(server.pooler))
+        return replace(seen, pooler=self.database.with_two_connections(server.pooler))
 
     def clock_skew(self) -> timedelta:
         with self.database.transaction(READ) as connection:
-            return server.ahead(connection)
+            return server.clock_skew(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
         return transaction_over(connection, self.scope, self.tables)
@@ -180,7 +180,7 @@ def _milliseconds(duration: timedelta) -> int:
     return max(1, round(duration.total_seconds() * 1000))
 
 
-_GONE = (
+_CONNECTION_ERRORS = (
     pg.AdminShutdown,
     pg.CrashShutdown,
     pg.CannotConnectNow,
@@ -188,25 +188,25 @@ _GONE = (
     pg.ConnectionFailure,
     pg.ConnectionException,
     pg.IdleInTransactionSessionTimeout,
-    pg.ProtocolViolation,  # PgBouncer says everything by it: the server is away, or no connection became free
+    pg.ProtocolViolation,  # PgBouncer sends it for everything: the server is away, or no connection became free
 )
-_REFUSED = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
-_REFUSED_TO_CONNECT = re.compile(
+_LOGIN_ERRORS = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
+_LOGIN_REFUSED = re.compile(
     r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password|permission denied)", re.DOTALL
 )
-"""While connecting, libpq passes on the server's words only, and no SQLSTATE."""
+"""While connecting, libpq passes on only the server's message, no SQLSTATE."""
 
 
 def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
-    """Names and SQLSTATE only: a database's own message may quote a row."""
+    """Our error for the driver's. Names and SQLSTATE only: a database's own message may quote a row."""
     cause = error.orig
     state = getattr(cause, "sqlstate", None)
-    if isinstance(cause, _REFUSED) or (state is None and _REFUSED_TO_CONNECT.search(str(cause))):
+    if isinstance(cause, _LOGIN_ERRORS) or (state is None and _LOGIN_REFUSED.search(str(cause))):
         return DatabaseUnreachable(
-            "PostgreSQL answers, and refuses the connection of DATABASE_URL",
+            "PostgreSQL answers, but refuses the connection of DATABASE_URL",
             "check user, password and database name in DATABASE_URL, and that the role may CONNECT",
         )
-    if isinstance(cause, _GONE) or (state is None and not isinstance(error, DataError | ProgrammingError)):
+    if isinstance(cause, _CONNECTION_ERRORS) or (state is None and not isinstance(error, DataError | ProgrammingError)):
         return DatabaseUnreachable(
             f"PostgreSQL at DATABASE_URL cannot be reached ({type(cause).__name__})",
             "check that it runs and that host and port in DATABASE_URL are right; nothing is lost, try again",
@@ -214,17 +214,17 @@ def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     if isinstance(cause, pg.QueryCanceled | pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
         return DatabaseBusy(
             f"PostgreSQL took too long ({type(cause).__name__}, SQLSTATE {state})",
-            "try again; if it stays, raise limits.timeouts.sql or find what holds the lock",
+            "try again; if it persists, raise limits.timeouts.sql or find what holds the lock",
         )
     return DatabaseDisagrees(
-        f"PostgreSQL and we disagree about a statement: {type(cause).__name__}, SQLSTATE {state}{_where(cause)}",
-        "compare the mapping in cron.yaml and the rights of the role of DATABASE_URL with the database",
+        f"PostgreSQL rejected a statement: {type(cause).__name__}, SQLSTATE {state}{_names_in(cause)}",
+        "compare the mapping in cron.yaml and the privileges of the role of DATABASE_URL with the database",
         code=f"{SQLSTATE}{state}",
     )
 
 
-def _where(cause: object) -> str:
-    """Names of the things concerned, as far as the server gave them; never values."""
+def _names_in(cause: object) -> str:
+    """The schema, table, column and constraint that the server named; never values."""
     diagnosis = getattr(cause, "diag", None)
     names = [getattr(diagnosis, part, None) for part in ("schema_name", "table_name", "column_name", "constraint_name")]
     known = ".".join(name for name in names if name)

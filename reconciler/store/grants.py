@@ -1,4 +1,4 @@
-"""Everything a role needs for the mapping in use, and nothing more, as one script that may be run again."""
+"""One repeatable SQL script with everything a role needs for the mapping in use, and nothing more."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,46 +10,48 @@ from reconciler.store.schema import privileges, requirements
 from reconciler.store.schema.requirements import TableRequirements
 
 _HEAD = """\
--- What reconciler needs in this database by the mapping in cron.yaml, and nothing more; it may be run again.
--- For the owner of the application's tables, who also runs `reconciler migrate`, before this or after it.
+-- What reconciler needs in this database for the mapping in cron.yaml, and nothing more. Safe to run again.
+-- To be run by the owner of the application's tables, before or after `reconciler migrate`.
 
--- The role, if it is not there yet (in psql, \\password gives it a password):
+-- The role, if it does not exist yet (in psql, \\password sets its password):
 -- CREATE ROLE {role} LOGIN;
 
 BEGIN;
--- A policy wants its table for itself for a moment: rather fail than let the application wait behind us.
+-- Creating a policy locks its table briefly: fail rather than block the application.
 SET LOCAL lock_timeout = '5s';
-SET LOCAL client_min_messages = 'warning';  -- a policy that is not there yet is no news
+SET LOCAL client_min_messages = 'warning';  -- hides the notices about policies that do not exist yet
 """
-_SCHEMAS = "\n-- Where they are. That nothing was granted is a harmless warning: then everybody may look there.\n"
-_POLICIES = "-- Where row-level security is on, a role meets no row without these; where it is off they rest.\n"
+_SCHEMAS = (
+    "\n-- Their schemas. The warning that nothing was granted is harmless: any role may use that schema already.\n"
+)
+_POLICIES = "-- Needed where row-level security is on: without them the role sees no row. No effect where it is off.\n"
 _OURS = """
--- Our own schema: every row in it, its tables to come as well. There is nothing to grant where the role itself runs
--- `reconciler migrate` and so owns it.
+-- Our own schema: every table, those of later versions included. If the role itself runs `reconciler migrate`, it owns
+-- the schema and needs no grant.
 """
 _TAIL = "\nCOMMIT;\n"
 
 _TABLES = {
-    "queue": "The queue of texts: what was sent, and what is about to be.",
-    "customers": "Customers: a number to fall back to, and whether they want texts.",
-    "bookings": "Bookings: what there should be.",
+    "queue": "The text queue: what was sent, and what is about to be sent.",
+    "customers": "Customers: a fallback phone number, and whether they accept texts.",
+    "bookings": "Bookings: what should exist.",
 }
 _WRITES = {
     "queue": {
-        "INSERT": "The row of a text of ours; when it was sent and Twilio's id only for the trial row of `reconciler "
-        "doctor`.",
-        "UPDATE": "What became of our text. No other row is touched.",
+        "INSERT": "Rows for our own texts. Only the trial row of `reconciler doctor` inserts the sent time and Twilio's "
+        "id.",
+        "UPDATE": "The outcome of our own texts. No other row is touched.",
     },
-    "bookings": {"UPDATE": "The id of an event that we made. And who locks a row must be able to UPDATE one column."},
+    "bookings": {"UPDATE": "The id of an event that we created; and locking a row needs UPDATE on one column."},
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableRights:
-    """What a role needs of one table of the application's: privileges, and for each the columns by their names."""
+class TableGrants:
+    """The privileges a role needs on one of the application's tables, each with its columns."""
 
     part: str
-    """Which part of the mapping it is."""
+    """``bookings``, ``customers`` or ``queue``."""
     mapped: MappedTable
     columns: dict[str, list[str]]
 
@@ -64,14 +66,14 @@ class TableRights:
             yield privileges.policy(privilege, self.mapped, role) + "\n"
 
 
-def script(
-    application: AppMapping, role: str, *, looks: Collection[Effect], repairs: Collection[Effect], read_only: bool
+def grants_script(
+    application: AppMapping, role: str, *, scanned: Collection[Effect], repairs: Collection[Effect], read_only: bool
 ) -> str:
-    """The SQL for ``role``, where rules look for the effects in ``looks``, and those in ``repairs`` are mended.
+    """The SQL for ``role``, where rules scan for the effects in ``scanned`` and repair those in ``repairs``.
 
-    ``read_only`` is for looking by hand: nothing may be written, in our own schema neither.
+    ``read_only`` is for commands run by hand: the role may write nothing, not even in our own schema.
     """
-    tables = list(_tables(application, _wanted(application, looks, () if read_only else repairs)))
+    tables = list(_tables(application, _requirements(application, scanned, () if read_only else repairs)))
     schemas = dict.fromkeys(one.mapped.schema for one in tables)
     parts = [
         _HEAD.format(role=privileges.quoted(role)),
@@ -79,37 +81,39 @@ def script(
         *(f"{privileges.use_of_schema(schema, role)}\n" for schema in schemas),
         *(line for one in tables for line in one.lines(role)),
         _OURS,
-        migrate.grants(role, read_only=read_only),
+        migrate.schema_grants(role, read_only=read_only),
         _TAIL,
     ]
     return "".join(parts)
 
 
-def _wanted(application: AppMapping, looks: Collection[Effect], repairs: Collection[Effect]) -> list[TableRequirements]:
-    """What every job needs: those that mend, those that only report, and the one that asks what is over."""
+def _requirements(
+    application: AppMapping, scanned: Collection[Effect], repairs: Collection[Effect]
+) -> list[TableRequirements]:
+    """What all jobs need: the repairing ones, the report-only ones, and retention, which reads dates."""
     found = [requirements.of_dates(application)]
     found += [need for kind in application.watches for need in requirements.of_watch(application, kind)]
-    for effect in looks:
+    for effect in scanned:
         wanted = requirements.of_effect(application, effect)
         found += wanted if effect in repairs else [need.read_only() for need in wanted]
     return found
 
 
-def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableRights]:
-    """All needs of one table together; their columns in the order of the mapping."""
+def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableGrants]:
+    """All requirements of each table merged, with the columns in the order of the mapping."""
     for part in _TABLES:
         mapped: MappedTable | None = getattr(application, part)
         mine = [need for need in wanted if mapped and need.mapped.label == mapped.label]
         if mapped and mine:
             columns = {
-                privilege: _named(mapped, (need.privileges[privilege] for need in mine))
+                privilege: _in_mapping_order(mapped, (need.privileges[privilege] for need in mine))
                 for privilege in ("SELECT", "INSERT", "UPDATE")
             }
-            columns["INSERT"] += _named(mapped, (need.theirs(need.tried_out) for need in mine))
-            yield TableRights(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
+            columns["INSERT"] += _in_mapping_order(mapped, (need.theirs(need.tried_out) for need in mine))
+            yield TableGrants(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
 
 
-def _named(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:
+def _in_mapping_order(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:
     named = dict.fromkeys(name for names in several for name in names)
     known = [name for name in mapped.columns.values() if name in named]
     return [*known, *(name for name in named if name not in known)]

@@ -1,4 +1,4 @@
-"""Bring our schema up to date, or say the SQL that would."""
+"""Bring our schema up to date, or print the SQL that would."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -16,20 +16,20 @@ from reconciler.errors import DatabaseDisagrees
 from reconciler.store.database import Database
 from reconciler.store.schema import privileges as privilege_sql
 
-SCHEMA = "reconciler"
-_HEAD = "head"
-_VERSIONED = text("""
+LEDGER_SCHEMA = "reconciler"
+_NEWEST = "head"
+_VERSION_TABLE = text("""
     SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
            current_user AS role
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'reconciler' AND c.relname = 'alembic_version'
 """)
-_REFUSED = text("""
+_MISSING_PRIVILEGES = text("""
     SELECT DISTINCT privilege, current_user AS role
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, unnest(CAST(:privileges AS text[])) AS privilege
     WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND NOT has_table_privilege(c.oid, privilege) ORDER BY privilege
 """)
-_HIDDEN = text("""
+_ROW_SECURITY = text("""
     SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND row_security_active(c.oid) ORDER BY c.relname
 """)
@@ -44,7 +44,7 @@ def _config(output: io.StringIO | None = None) -> Config:
 
 
 def newest() -> str:
-    """The revision this version of the product wants."""
+    """The revision that this version needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
@@ -52,83 +52,102 @@ def revision(connection: Connection) -> str | None:
     """The revision the database has, ``None`` before the first ``migrate``.
 
     Raises:
-        DatabaseDisagrees: our schema is there, and our role may not use it.
+        DatabaseDisagrees: our schema exists, but our role may not use it.
     """
-    found = connection.execute(_VERSIONED).first()
+    found = connection.execute(_VERSION_TABLE).first()
     if found is None:
         return None
     if not found.readable:
-        raise _no_right("use", found.role, WRITE)
-    return MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
+        raise _missing_right("use", found.role, WRITE)
+    return MigrationContext.configure(connection, opts={"version_table_schema": LEDGER_SCHEMA}).get_current_revision()
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Run what is missing, in one transaction; the revision before and after.
+    """Run the missing migrations in one transaction; returns the revision before and after.
 
     Raises:
         DatabaseUnreachable: no connection.
         DatabaseDisagrees: our role may not create the schema or its tables.
     """
-    with _unknown_revisions_told(), database.transaction() as connection:
-        # Two at once: the second waits, then finds nothing to do. A lock of the transaction is safe behind a pooler.
+    with _unknown_revision_as_error(), database.transaction() as connection:
+        # Of two at once the second waits, then finds nothing to do. A transaction-level lock is safe behind a pooler.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         before = revision(connection)
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, _HEAD)
+        command.upgrade(config, _NEWEST)
     return before, newest()
 
 
-def script(role: str | None = None, more: str = "") -> str:
-    """Everything as SQL, from nothing to the newest revision, and ``more``: for whoever owns the database.
+def schema_script(role: str | None = None, more: str = "") -> str:
+    """All migrations as SQL, from an empty schema to the newest revision, and ``more``: for the database's owner.
 
-    With ``role``, also what the jobs' role needs when somebody else owns our schema.
+    With ``role``, also the grants the jobs' role needs when another role owns our schema.
     """
     output = io.StringIO()
-    command.upgrade(_config(output), _HEAD, sql=True)
-    return output.getvalue() + more + (f"\n{grants(role)}" if role else "")
+    command.upgrade(_config(output), _NEWEST, sql=True)
+    return output.getvalue() + more + (f"\n{schema_grants(role)}" if role else "")
 
 
-def grants(role: str, *, read_only: bool = False) -> str:
-    """What a role needs in our schema if it does not own it, for whoever makes it or will: may be run again."""
+def schema_grants(role: str, *, read_only: bool = False) -> str:
+    """Repeatable SQL with what a role needs in our schema if it does not own it; creates the schema if needed."""
     name = "'" + role.replace("'", "''") + "'"
-    lines = "".join(f"        {line}\n" for line in _lines(role, READ if read_only else WRITE))
-    return _GRANTS.format(schema=SCHEMA, name=name, lines=lines)
+    lines = "".join(f"        {line}\n" for line in _grant_lines(role, READ if read_only else WRITE))
+    return _GRANTS.format(schema=LEDGER_SCHEMA, name=name, lines=lines)
+
+
+def require_ledger(connection: Connection, *, writing: bool = False) -> None:
+    """Check that our schema exists at the revision this version needs, and that our role may use it.
+
+    Raises:
+        DatabaseDisagrees: it is missing or at another revision, or our role may not read it (or write, if ``writing``).
+    """
+    found, wanted = revision(connection), newest()
+    if found is None:
+        raise DatabaseDisagrees(
+            "schema `reconciler` does not exist in the database of DATABASE_URL yet; read-only commands work without it",
+            "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
+        )
+    if found != wanted:
+        raise DatabaseDisagrees(
+            f"our schema `reconciler` is at revision {found}, and this version needs {wanted}", "reconciler migrate"
+        )
+    require_rights(connection, writing=writing)
 
 
 def require_rights(connection: Connection, *, writing: bool) -> None:
-    """That our role may read every row of our schema, and write if it is to.
+    """Check that our role may read every row of our schema and, if ``writing``, write to it.
 
     Raises:
-        DatabaseDisagrees: it may not.
+        DatabaseDisagrees: a privilege is missing, or row-level security hides rows.
     """
-    refused = connection.execute(_REFUSED, {"privileges": list(WRITE if writing else READ)}).all()
+    refused = connection.execute(_MISSING_PRIVILEGES, {"privileges": list(WRITE if writing else READ)}).all()
     if refused:
-        raise _no_right(
+        raise _missing_right(
             " and ".join(row.privilege for row in refused) + " in", refused[0].role, WRITE if writing else READ
         )
-    hidden = connection.scalars(_HIDDEN).all()
+    hidden = connection.scalars(_ROW_SECURITY).all()
     if hidden:
-        sql = " ".join(f"ALTER TABLE {SCHEMA}.{table} DISABLE ROW LEVEL SECURITY;" for table in hidden)
+        sql = " ".join(f"ALTER TABLE {LEDGER_SCHEMA}.{table} DISABLE ROW LEVEL SECURITY;" for table in hidden)
         raise DatabaseDisagrees(
             "row-level security hides rows of our own schema `reconciler`", f"let its owner run: {sql}"
         )
 
 
-def _no_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagrees:
+def _missing_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseDisagrees:
     return DatabaseDisagrees(
-        f"our schema `{SCHEMA}` is there, and the role of DATABASE_URL may not {what} it",
-        f"let its owner run: {' '.join(_lines(role, privileges))}",
+        f"our schema `{LEDGER_SCHEMA}` exists, but the role of DATABASE_URL may not {what} it",
+        f"let its owner run: {' '.join(_grant_lines(role, privileges))}",
     )
 
 
-def _lines(role: str, wanted: Sequence[str]) -> list[str]:
+def _grant_lines(role: str, wanted: Sequence[str]) -> list[str]:
     every_row, to = ", ".join(wanted), f"TO {privilege_sql.quoted(role)};"
     return [
-        f"GRANT USAGE ON SCHEMA {SCHEMA} {to}",
-        f"GRANT {every_row} ON ALL TABLES IN SCHEMA {SCHEMA} {to}",
+        f"GRANT USAGE ON SCHEMA {LEDGER_SCHEMA} {to}",
+        f"GRANT {every_row} ON ALL TABLES IN SCHEMA {LEDGER_SCHEMA} {to}",
         # For the tables of later versions.
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT {every_row} ON TABLES {to}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {LEDGER_SCHEMA} GRANT {every_row} ON TABLES {to}",
     ]
 
 
@@ -146,11 +165,11 @@ $rights$;
 
 
 @contextmanager
-def _unknown_revisions_told() -> Iterator[None]:
+def _unknown_revision_as_error() -> Iterator[None]:
     try:
         yield
     except CommandError:
         raise DatabaseDisagrees(
-            "our schema `reconciler` is at a revision that this version does not know: a newer one has been here",
+            "our schema `reconciler` is at a revision that this version does not know: a newer version migrated it",
             "run the newer version of reconciler",
         ) from None

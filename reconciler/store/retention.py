@@ -1,4 +1,4 @@
-"""``ports.Retention`` over PostgreSQL. Each statement finds what is old by an index, and takes the oldest first."""
+"""``ports.Retention`` over PostgreSQL. Each statement finds old rows by an index and takes the oldest first."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from reconciler.store.app.conditions import AppTables, may_be_to_come
 from reconciler.store.schema import checks, requirements
 
 _FINAL = "state IN ({})".format(", ".join(f"'{state}'" for state in State if state.is_final))
-# The generation counts a booking's intents: its history goes as a whole, or stays.
+# The generation counts a booking's intents, so its history is removed as a whole or not at all.
 _OLD_INTENTS = text(f"""
     SELECT id::text AS id, booking, updated_at,
            EXISTS (SELECT FROM reconciler.intent AS other
@@ -27,15 +27,15 @@ _OLD_INTENTS = text(f"""
       AND (CAST(:at AS timestamptz) IS NULL OR (updated_at, id) > (CAST(:at AS timestamptz), CAST(:id AS uuid)))
     ORDER BY updated_at, id LIMIT :most
 """)
-# Two at once lock in the same order: the second waits, and finds nothing.
+# Two concurrent removals lock in the same order: the second waits, then finds nothing.
 _REMOVE_INTENTS = text(f"""
     DELETE FROM reconciler.intent
     WHERE id IN (SELECT id FROM reconciler.intent
                  WHERE id = ANY(CAST(:intents AS uuid[])) AND {_FINAL} AND updated_at < :before
                  ORDER BY id FOR UPDATE)
 """)
-# A run may go when one that says at least as much came after it: whether the job runs at all (any), when it last did
-# what it should (finished), when it last went all the way back (full).
+# A run may be removed once a later run proves at least as much: that the job runs at all (any run), when it last
+# completed (finished), when it last scanned everything (full).
 _OLD = {
     Prunable.RUNS: """
         started_at < :before AND EXISTS (
@@ -90,7 +90,7 @@ class PostgresRetention:
     scope: str
     tables: AppTables
 
-    def blindness(self) -> Sequence[IntegrationFault]:
+    def read_faults(self) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, [requirements.of_dates(self.tables.application)], writing=False)
 
     def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:

@@ -1,4 +1,4 @@
-"""What the doctor wants to know of the server itself: version, clock, role, and what stands in between."""
+"""Facts about the database server for the doctor: version, clock, role, and any pooler in between."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.ports import Pooler, ServerInfo
 
-_ABOUT = text("""
+_SERVER_INFO = text("""
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number,
            current_user AS role, rolsuper AS superuser, rolbypassrls AS bypasses_policies
     FROM pg_roles WHERE rolname = current_user
@@ -15,20 +15,20 @@ _ABOUT = text("""
 
 
 def about(connection: Connection) -> ServerInfo:
-    """Facts about the server as our role sees it; whether a pooler is in between is not among them."""
-    about = connection.execute(_ABOUT).mappings().one()
+    """Facts about the server as our role sees it; a pooler in between is detected by ``pooler``."""
+    about = connection.execute(_SERVER_INFO).mappings().one()
     return ServerInfo(
         version=about["version"].split(" ")[0],
         major=about["number"] // 10_000,
         role=about["role"],
         is_superuser=about["superuser"],
         bypasses_policies=about["bypasses_policies"],
-        ahead=ahead(connection),
+        ahead=clock_skew(connection),
     )
 
 
-def ahead(connection: Connection) -> timedelta:
-    """How far the database's clock is ahead of this machine's, whatever time it is for a pass."""
+def clock_skew(connection: Connection) -> timedelta:
+    """How far the database's clock is ahead of this machine's real clock."""
     before = datetime.now(UTC)
     theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     after = datetime.now(UTC)
@@ -36,9 +36,12 @@ def ahead(connection: Connection) -> timedelta:
 
 
 def pooler(one: Connection, other: Connection) -> Pooler:
-    """A pooler hands out backend numbers of its own, and in transaction mode one backend serves both connections."""
+    """Which pooler is in between, by backend pids.
+
+    A pooler announces pids of its own, and in transaction mode one backend serves both connections.
+    """
     seen = _backend(one)
-    if seen == _promised(one):
+    if seen == _announced_backend(one):
         return Pooler.NONE
     return Pooler.TRANSACTION if _backend(other) == seen else Pooler.SESSION
 
@@ -48,7 +51,7 @@ def _backend(connection: Connection) -> int:
         return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
 
 
-def _promised(connection: Connection) -> int:
-    """The number that was given when the connection was made."""
+def _announced_backend(connection: Connection) -> int:
+    """The backend pid that was announced when the connection was made."""
     driver: Any = connection.connection.driver_connection
     return int(driver.info.backend_pid)

@@ -18,11 +18,11 @@ from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.ports import Unwritable
 from reconciler.text.segments import segments
 
-LONGEST = 1600
+MAX_SMS_LENGTH = 1600
 """Characters Twilio takes (Message resource, Body; error 21617 beyond)."""
-LONGEST_NAME = 40
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
+MAX_NAME_LENGTH = 40
+WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -69,7 +69,7 @@ class Templates:
         body = _render(template, known, used - set(known))
         if not contains_reference(body, booking.reference):
             raise Unwritable("ref")
-        if len(body) > LONGEST:
+        if len(body) > MAX_SMS_LENGTH:
             raise Unwritable("length")
         return Draft(number=number, body=body, trigger=trigger, segments=segments(body))
 
@@ -87,8 +87,8 @@ def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
     known: dict[str, str | int | None] = {
         "first_name": _clean(booking.first_name) or name.partition(" ")[0] or "there",
         "name": name or None,
-        "date": f"{WEEKDAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}",
-        "weekday": WEEKDAYS[local.weekday()],
+        "date": f"{WEEKDAY_NAMES[local.weekday()]} {local.day} {MONTH_NAMES[local.month - 1]}",
+        "weekday": WEEKDAY_NAMES[local.weekday()],
         "year": local.year,
         "time": f"{local:%H:%M}",
         "guests": booking.guests,
@@ -119,8 +119,8 @@ def check_template(source: str) -> list[str]:
         return [f"it cannot be filled: {error}"]
     if not contains_reference(body, _SAMPLE.reference):
         problems.append("the reference must come out as it is and stand by itself: {{ ref }} without a filter")
-    if len(body) > LONGEST:
-        problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {LONGEST}")
+    if len(body) > MAX_SMS_LENGTH:
+        problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {MAX_SMS_LENGTH}")
     return problems
 
 
@@ -147,7 +147,7 @@ def _unknown(name: str, known: list[str]) -> str:
 def _clean(name: str) -> str:
     """One line without invisible characters, not longer than a name needs to be in a text."""
     folded = " ".join(_INVISIBLE.sub(" ", unicodedata.normalize("NFC", name)).split())
-    return folded[:LONGEST_NAME].strip()
+    return folded[:MAX_NAME_LENGTH].strip()
 
 
 _SAMPLE = Booking(

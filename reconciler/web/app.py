@@ -17,8 +17,8 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, Reconciler
 from reconciler.ports import Services
 from reconciler.settings import Settings
 from reconciler.store.database import READ, Database
+from reconciler.store.migrate import require_ledger
 from reconciler.store.views.dashboard import DashboardSnapshot, dashboard_snapshot, last_day, last_runs
-from reconciler.store.views.status import require_ledger
 from reconciler.web import metrics
 from reconciler.web.booking_view import BookingView
 from reconciler.web.chart import chart
@@ -38,12 +38,12 @@ ROUTES = {
     "/page.css": "css",
 }
 """Path -> the method of ``Site`` that answers."""
-LONGEST_ID = 200
-FOUND = 20
+MAX_ID_LENGTH = 200
+MAX_MATCHES = 20
 """So many bookings are listed where several begin alike."""
-SHORTEST = 4
+MIN_SEARCH_LENGTH = 4
 """Characters that a search needs: fewer would find half of the bookings."""
-AGAIN = {"Retry-After": "10"}
+RETRY_AFTER = {"Retry-After": "10"}
 """Seconds, for whoever asks by itself."""
 _CSS = files("reconciler.web").joinpath("templates", "page.css")
 
@@ -62,7 +62,7 @@ class Site:
     settings: Settings
     database: Database
     services: Services
-    asker: DbExecutor
+    executor: DbExecutor
     last: DashboardSnapshot | None = None
     pages: Pages = field(init=False)
 
@@ -71,22 +71,26 @@ class Site:
 
     def app(self) -> ASGIApp:
         routes = [Route(path, getattr(self, name)) for path, name in ROUTES.items()]
-        handlers = {HTTPException: self.mistake, ReconcilerError: self.trouble, Exception: self.bug}
+        handlers = {
+            HTTPException: self.http_error,
+            ReconcilerError: self.database_error,
+            Exception: self.internal_error,
+        }
         return Gate(Starlette(routes=routes, exception_handlers=handlers), self.settings.environment.token)
 
     async def status_page(self, request: Request) -> Response:
-        self.last = await self.asker.ask(self._glance)
+        self.last = await self.executor.run(self._snapshot)
         return self._status_page(self.last)
 
     async def search(self, request: Request) -> Response:
         begins = request.query_params.get("ref", "").strip()
-        if len(begins) < SHORTEST or not _is_id(begins):
-            raise HTTPException(400, f"a reference or an id: {SHORTEST} to {LONGEST_ID} characters of it")
-        found = await self.asker.ask(lambda: explanation.beginning_with(begins, FOUND + 1, self.services))
+        if len(begins) < MIN_SEARCH_LENGTH or not _is_id(begins):
+            raise HTTPException(400, f"a reference or an id: {MIN_SEARCH_LENGTH} to {MAX_ID_LENGTH} characters of it")
+        found = await self.executor.run(lambda: explanation.beginning_with(begins, MAX_MATCHES + 1, self.services))
         if len(found) == 1:
             # A path of our own, whatever the id holds: never an address elsewhere.
             return RedirectResponse(f"/bookings/{quote(found[0], safe='')}", 303)
-        page = self.pages.render("found.html", begins=begins, found=found[:FOUND], more=len(found) > FOUND)
+        page = self.pages.render("found.html", begins=begins, found=found[:MAX_MATCHES], more=len(found) > MAX_MATCHES)
         return HTMLResponse(page, 200 if found else 404)
 
     async def booking(self, request: Request) -> Response:
@@ -98,7 +102,7 @@ class Site:
 
     async def scrape(self, request: Request) -> Response:
         try:
-            reading = await self.asker.ask(self._reading)
+            reading = await self.executor.run(self._reading)
         except (DatabaseUnreachable, DatabaseDisagrees):
             reading = None
         return Response(metrics.exposition(reading), media_type=metrics.CONTENT_TYPE)
@@ -108,27 +112,27 @@ class Site:
 
     async def readyz(self, request: Request) -> Response:
         """Which check fails, and not why: whoever asks need not show a token."""
-        failing = await self._failing()
+        failing = await self._failing_checks()
         return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
 
     async def css(self, request: Request) -> Response:
         return Response(_CSS.read_bytes(), media_type="text/css")
 
-    def mistake(self, request: Request, error: Exception) -> Response:
+    def http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return self._refuse(request, error.status_code, error.detail, "", error.headers)
+        return self._error_page(request, error.status_code, error.detail, "", error.headers)
 
-    def trouble(self, request: Request, error: Exception) -> Response:
+    def database_error(self, request: Request, error: Exception) -> Response:
         """The database does not answer, or not as we need it: say so, with what was known last and since when."""
         assert isinstance(error, ReconcilerError)
         if request.url.path == "/":
             return self._status_page(self.last, error)
-        return self._refuse(request, 503, str(error), error.advice, AGAIN)
+        return self._error_page(request, 503, str(error), error.advice, RETRY_AFTER)
 
-    def bug(self, request: Request, error: Exception) -> Response:
+    def internal_error(self, request: Request, error: Exception) -> Response:
         """The log says where; here it only says that."""
         said = f"a bug: {type(error).__name__}"
-        return self._refuse(request, 500, said, "the log has the place; please report it", None)
+        return self._error_page(request, 500, said, "the log has the place; please report it", None)
 
     def _status_page(self, seen: DashboardSnapshot | None, trouble: ReconcilerError | None = None) -> Response:
         # By the database's clock while it answers: a run that has just ended is not in the future.
@@ -142,9 +146,9 @@ class Site:
             repairs=self.settings.file.repairs,
             scope=self.settings.runner().scope,
         )
-        return HTMLResponse(page, 503 if trouble else 200, headers=AGAIN if trouble else None)
+        return HTMLResponse(page, 503 if trouble else 200, headers=RETRY_AFTER if trouble else None)
 
-    def _refuse(
+    def _error_page(
         self, request: Request, status: int, seen: str, remedy: str, headers: Mapping[str, str] | None
     ) -> Response:
         if request.url.path.startswith("/api/"):
@@ -156,14 +160,14 @@ class Site:
         booking = request.path_params["booking"]
         if not _is_id(booking):
             raise _Missing
-        explanation = await self.asker.ask(lambda: self._explanation(booking))
+        explanation = await self.executor.run(lambda: self._explanation(booking))
         if explanation is None:
             raise _Missing
         return explanation
 
     def _explanation(self, written: str) -> BookingView | None:
         # What is no id of their kind (a word where ids are numbers) is found by nobody, and compared with none.
-        begin = explanation.beginning_with(written, FOUND, self.services)
+        begin = explanation.beginning_with(written, MAX_MATCHES, self.services)
         booking = next((one for one in begin if one.lower() == written.lower()), None)
         found = explanation.explain(booking, self.services) if booking else None
         if found is None:
@@ -171,17 +175,17 @@ class Site:
         runs = last_runs(self.database, self.settings.file.running(), self.settings.runner().scope)
         return BookingView(found, self.settings.file, runs, self.services.clock.now())
 
-    def _glance(self) -> DashboardSnapshot:
+    def _snapshot(self) -> DashboardSnapshot:
         file = self.settings.file
         return dashboard_snapshot(self.database, file.running(), self.settings.runner().scope, file.timezone)
 
     def _reading(self) -> metrics.Reading:
         counted = last_day(self.database, list(metrics.PROVIDERS), self.settings.runner().scope)
-        return metrics.Reading(snapshot=self._glance(), last_day=counted, file=self.settings.file)
+        return metrics.Reading(snapshot=self._snapshot(), last_day=counted, file=self.settings.file)
 
-    async def _failing(self) -> Sequence[str]:
+    async def _failing_checks(self) -> Sequence[str]:
         try:
-            await self.asker.ask(self._check_ledger)
+            await self.executor.run(self._check_ledger)
         except DatabaseUnreachable:
             return ["database"]
         except DatabaseDisagrees:
@@ -195,4 +199,4 @@ class Site:
 
 def _is_id(written: str) -> bool:
     """Whether it could be an id, or the beginning of one; PostgreSQL holds no NUL, and ours hold no line breaks."""
-    return 0 < len(written) <= LONGEST_ID and written.isprintable()
+    return 0 < len(written) <= MAX_ID_LENGTH and written.isprintable()

@@ -14,21 +14,21 @@ from reconciler.settings.file.model import CronFile
 from reconciler.store.views.status import LastRun
 from reconciler.web.health_mark import Mark
 
-WORDS = {
+VERDICT_WORDS = {
     VerdictStatus.OK: "fine",
     VerdictStatus.NOT_APPLICABLE: "not asked",
     VerdictStatus.HELD: "waiting",
     VerdictStatus.NEEDS_HUMAN: "needs a person",
     VerdictStatus.REPAIRABLE: "gap",
 }
-MARKS = {
+VERDICT_MARKS = {
     VerdictStatus.OK: Mark.WELL,
     VerdictStatus.NOT_APPLICABLE: Mark.OFF,
     VerdictStatus.HELD: Mark.WORKING,
     VerdictStatus.NEEDS_HUMAN: Mark.YOURS,
     VerdictStatus.REPAIRABLE: Mark.WORKING,
 }
-STABLE = {
+API_STANDINGS = {
     VerdictStatus.OK: "fine",
     VerdictStatus.NOT_APPLICABLE: "not_asked",
     VerdictStatus.HELD: "waiting",
@@ -36,7 +36,7 @@ STABLE = {
     VerdictStatus.REPAIRABLE: "gap",
 }
 """The same for programs."""
-URGENCY = (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
+TEXT_PRIORITY = (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
 """Of several gaps of one text, the one that is told."""
 
 
@@ -95,7 +95,7 @@ class BookingView:
             "booking": self.booking,
             "reference": self.explained.booking.reference,
             "at": self.at.isoformat(),
-            "text": {**self._one(_telling(texts)), "sent": sent} if texts else None,
+            "text": {**self._one(_most_urgent(texts)), "sent": sent} if texts else None,
             "event": {**self._one(events[0]), "stored": self.explained.booking.event_id is not None}
             if events
             else None,
@@ -104,7 +104,7 @@ class BookingView:
     def _one(self, rule: RuleExplanation) -> dict[str, object]:
         verdict = rule.verdict
         return {
-            "standing": STABLE[verdict.standing],
+            "standing": API_STANDINGS[verdict.standing],
             "rule": rule.kind.value,
             "cause": verdict.cause.value if verdict.cause else None,
             "reason": str(verdict.reason) or None,
@@ -126,8 +126,8 @@ class BookingView:
         ]
         return Card(
             rule=rule,
-            mark=MARKS[verdict.standing],
-            word=WORDS[verdict.standing],
+            mark=VERDICT_MARKS[verdict.standing],
+            word=VERDICT_WORDS[verdict.standing],
             why=_why(rule),
             facts=[*own, *checks],
             next=what_next(rule, self.file, self.runs, self.at),
@@ -146,10 +146,10 @@ def _why(rule: RuleExplanation) -> str:
     return LABELS.get(rule.verdict.reason, rule.verdict.reason) or "nothing stands in the way"
 
 
-def _telling(texts: Sequence[RuleExplanation]) -> RuleExplanation:
+def _most_urgent(texts: Sequence[RuleExplanation]) -> RuleExplanation:
     """Whether there is a text at all, unless something is wrong with the one there is."""
     gaps = [rule for rule in texts if rule.verdict.is_gap]
-    return min(gaps, key=lambda rule: URGENCY.index(rule.verdict.standing), default=texts[0])
+    return min(gaps, key=lambda rule: TEXT_PRIORITY.index(rule.verdict.standing), default=texts[0])
 
 
 def _condition(name: Condition, *, holds: bool, decides: bool) -> Fact:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from reconciler.store.views.dashboard import Day
 
-WIDTH, HEIGHT = 700, 150
+CHART_WIDTH, CHART_HEIGHT = 700, 150
 """Of the drawing, in its own units; the page scales it."""
-TOP, BOTTOM = 18, 24
-BAR, BETWEEN = 17, 2
+MARGIN_TOP, MARGIN_BOTTOM = 18, 24
+BAR_WIDTH, BAR_GAP = 17, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +38,15 @@ class Chart:
     """What the whole height stands for."""
     found: int
     repaired: int
-    base: float = HEIGHT - BOTTOM
-    width: int = WIDTH
-    height: int = HEIGHT
-    bar: int = BAR
+    base: float = CHART_HEIGHT - MARGIN_BOTTOM
+    width: int = CHART_WIDTH
+    height: int = CHART_HEIGHT
+    bar: int = BAR_WIDTH
 
 
 def chart(days: Sequence[Day]) -> Chart:
     most = max((max(day.found, day.repaired) for day in days), default=0)
-    step = WIDTH / max(1, len(days))
+    step = CHART_WIDTH / max(1, len(days))
     return Chart(
         columns=tuple(_column(day, (number + 0.5) * step, most) for number, day in enumerate(days)),
         most=most,
@@ -57,13 +57,19 @@ def chart(days: Sequence[Day]) -> Chart:
 
 def _column(day: Day, middle: float, most: int) -> ChartColumn:
     bars = (
-        _bar("found", middle - BAR - BETWEEN / 2, day.found, most),
-        _bar("repaired", middle + BETWEEN / 2, day.repaired, most),
+        _bar("found", middle - BAR_WIDTH - BAR_GAP / 2, day.found, most),
+        _bar("repaired", middle + BAR_GAP / 2, day.repaired, most),
     )
     return ChartColumn(day=day, middle=middle, label=f"{day.day:%a} {day.day.day}", bars=bars)
 
 
 def _bar(what: str, x: float, number: int, most: int) -> Bar:
     """What happened at all is seen: no bar but that of nothing is lower than two units."""
-    height = max(2.0, number / most * (HEIGHT - TOP - BOTTOM)) if number else 0.0
-    return Bar(what=what, x=round(x, 1), y=round(HEIGHT - BOTTOM - height, 1), height=round(height, 1), number=number)
+    height = max(2.0, number / most * (CHART_HEIGHT - MARGIN_TOP - MARGIN_BOTTOM)) if number else 0.0
+    return Bar(
+        what=what,
+        x=round(x, 1),
+        y=round(CHART_HEIGHT - MARGIN_BOTTOM - height, 1),
+        height=round(height, 1),
+        number=number,
+    )

@@ -8,20 +8,20 @@ from typing import Any, TypeVar
 
 from reconciler.errors import DatabaseUnreachable
 
-T = TypeVar("T")
-AT_ONCE = 2
+_Result = TypeVar("_Result")
+MAX_THREADS = 2
 """As many questions as the database has connections for us; the others stand in line."""
 
 
 class DbExecutor:
-    """Asks in threads of its own. A database that went mute keeps those, and nobody waits longer than ``patience``."""
+    """Asks in threads of its own. A database that went mute keeps those, and nobody waits longer than ``timeout``."""
 
-    def __init__(self, patience: timedelta) -> None:
-        self._patience = patience.total_seconds()
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="page")
+    def __init__(self, timeout: timedelta) -> None:
+        self._timeout = timeout.total_seconds()
+        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="page")
         self._waiting: set[Future[Any]] = set()
 
-    async def ask(self, question: Callable[[], T]) -> T:
+    async def run(self, query: Callable[[], _Result]) -> _Result:
         """The answer.
 
         Raises:
@@ -29,15 +29,15 @@ class DbExecutor:
             ReconcilerError: what the question raises.
         """
 
-        future = self._threads.submit(question)
+        future = self._threads.submit(query)
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             raise DatabaseUnreachable(
-                f"PostgreSQL at DATABASE_URL did not answer within {self._patience:g} s",
+                f"PostgreSQL at DATABASE_URL did not answer within {self._timeout:g} s",
                 "find what keeps it busy, or what swallows the packets on the way; nothing is lost, look again",
             ) from None
 

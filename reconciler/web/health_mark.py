@@ -14,4 +14,4 @@ class Mark(StrEnum):
     OFF = "off"
 
 
-WORDS = {Mark.YOURS: "your turn", Mark.WORKING: "nothing to do", Mark.UNKNOWN: "not known"}
+MARK_WORDS = {Mark.YOURS: "your turn", Mark.WORKING: "nothing to do", Mark.UNKNOWN: "not known"}

@@ -11,7 +11,7 @@ from reconciler.settings.file.model import CronFile
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow
 from reconciler.web.health_mark import Mark
 
-NAMES = {
+INTEGRATION_NAMES = {
     GapKind.INTEGRATION_DATABASE: "Database",
     GapKind.INTEGRATION_SCHEMA: "The application's tables",
     GapKind.INTEGRATION_TWILIO: "Twilio",
@@ -19,7 +19,7 @@ NAMES = {
     GapKind.INTEGRATION_SENTRY: "Sentry",
     GapKind.INTEGRATION_SCHEDULER: "Schedule",
 }
-LOOKED_AT_BY = {
+CHECKED_BY = {
     GapKind.INTEGRATION_SCHEMA: ("integrations", "sms_missing", "calendar_missing", "sms_delivery"),
     GapKind.INTEGRATION_TWILIO: ("integrations", "sms_missing"),
     GapKind.INTEGRATION_GOOGLE: ("integrations", "calendar_missing"),
@@ -38,7 +38,7 @@ class IntegrationView:
 
 
 def name_of(kind: GapKind) -> str:
-    return NAMES.get(kind, kind.rpartition(".")[2].capitalize())
+    return INTEGRATION_NAMES.get(kind, kind.rpartition(".")[2].capitalize())
 
 
 def integration_view(
@@ -55,11 +55,11 @@ def integration_view(
             return IntegrationView(name=name, mark=Mark.BROKEN, says="does not answer as it should")
         return IntegrationView(name=name, mark=Mark.WELL, says="well: it has just answered")
     if kind is GapKind.INTEGRATION_SCHEDULER:
-        return _schedule_light(name, behind, snapshot)
-    if not _wanted(kind, file):
+        return _schedule_view(name, behind, snapshot)
+    if not _is_used(kind, file):
         return IntegrationView(name=name, mark=Mark.OFF, says="not needed: cron.yaml repairs nothing through it")
-    lookers = LOOKED_AT_BY.get(kind, ("integrations",))
-    seen = [(snapshot.ended[job].at, job) for job in lookers if job in snapshot.ended]
+    checkers = CHECKED_BY.get(kind, ("integrations",))
+    seen = [(snapshot.ended[job].at, job) for job in checkers if job in snapshot.ended]
     if not seen:
         return IntegrationView(name=name, mark=Mark.UNKNOWN, says="not looked at yet")
     at, job = max(seen)
@@ -68,7 +68,7 @@ def integration_view(
     return IntegrationView(name=name, mark=Mark.WELL, says=f"well {ago(now - at)} ago")
 
 
-def _schedule_light(name: str, behind: Collection[str], snapshot: DashboardSnapshot) -> IntegrationView:
+def _schedule_view(name: str, behind: Collection[str], snapshot: DashboardSnapshot) -> IntegrationView:
     if not snapshot.runs:
         return IntegrationView(name=name, mark=Mark.UNKNOWN, says="no job has run yet")
     if behind:
@@ -76,7 +76,7 @@ def _schedule_light(name: str, behind: Collection[str], snapshot: DashboardSnaps
     return IntegrationView(name=name, mark=Mark.WELL, says="well: every job ran when it should")
 
 
-def _wanted(kind: GapKind, file: CronFile) -> bool:
+def _is_used(kind: GapKind, file: CronFile) -> bool:
     """Whether anything would be done through it."""
     texts, events = file.rules.sms_missing, file.rules.calendar_missing
     repairs = file.repairs is Policy.REPAIR

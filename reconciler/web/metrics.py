@@ -49,7 +49,9 @@ ANSWERS = {
     "unknown": (AttemptStatus.UNKNOWN,),
     "broken": (AttemptStatus.BROKEN,),
 }
-"""What a provider's answer meant -> what became of the repair. Refusals are counted by their intents."""
+"""Value of the label ``status`` -> results of a repair attempt. Refusals are counted by their intents."""
+TURN_LABELS = {GapState.REPAIRABLE: "repairable", GapState.HELD: "waiting", GapState.NEEDS_HUMAN: "refused"}
+"""Values of the label ``turn``, which stay stable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +86,13 @@ class _Once(Collector):
 def _gaps(snapshot: DashboardSnapshot) -> Iterator[Metric]:
     numbers = dict.fromkeys(GapKind, 0)
     ages = dict.fromkeys(GapKind, 0.0)
-    turns = dict.fromkeys(GapState, 0)
+    turns = dict.fromkeys(TURN_LABELS.values(), 0)
     causes: dict[tuple[str, ...], float] = {}
     for group in snapshot.groups:
         gaps = group.gaps
         numbers[gaps.kind] += gaps.number
         ages[gaps.kind] = max(ages[gaps.kind], (snapshot.at - gaps.oldest).total_seconds())
-        turns[gaps.state] += gaps.number
+        turns[TURN_LABELS[gaps.state]] += gaps.number
         causes[gaps.kind, gaps.cause] = causes.get((gaps.kind, gaps.cause), 0) + gaps.number
     for fault in snapshot.faults:
         numbers[fault.kind] += 1

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.domain.formatting import ago
-from reconciler.web.health_mark import WORDS
+from reconciler.web.health_mark import MARK_WORDS
 
-LONGEST = 2000
+MAX_VALUE_LENGTH = 2000
 """Characters of one value that a page shows."""
 _SPACES = frozenset("\n\t")
 
@@ -23,7 +23,7 @@ class Pages:
             loader=PackageLoader("reconciler.web"),
             autoescape=True,
             undefined=StrictUndefined,
-            finalize=shown,
+            finalize=escape_invisible,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -34,7 +34,7 @@ class Pages:
             "thousands": thousands,
             "capital": capital,
         }
-        self._environment.globals |= {"words": WORDS, "zone": zone.key}
+        self._environment.globals |= {"words": MARK_WORDS, "zone": zone.key}
 
     def render(self, template: str, **facts: Any) -> str:
         return self._environment.get_template(template).render(**facts)
@@ -45,12 +45,12 @@ class Pages:
         return f"{local.day} {local:%b %H:%M}"
 
 
-def shown(value: Any) -> Any:
+def escape_invisible(value: Any) -> Any:
     """Text with every character that is not seen, or turns the reading direction, written out; cut where too long."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    rest = len(value) - LONGEST
-    seen = value[:LONGEST]
+    rest = len(value) - MAX_VALUE_LENGTH
+    seen = value[:MAX_VALUE_LENGTH]
     if not seen.isprintable():
         seen = "".join(one if one.isprintable() or one in _SPACES else f"\\u{ord(one):04x}" for one in seen)
     return f"{seen}… and {rest:,} characters more" if rest > 0 else seen

@@ -18,9 +18,9 @@ from reconciler.web.app import Site
 from reconciler.web.db_executor import DbExecutor
 from reconciler.wiring import assembly
 
-DEFAULT = "127.0.0.1:8080"
-MOST_CONNECTIONS = 100
-GOODBYE = 3
+DEFAULT_ADDRESS = "127.0.0.1:8080"
+MAX_CONNECTIONS = 100
+SHUTDOWN_TIMEOUT = 3
 """Seconds that answers in hand may take once we shall stop."""
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>\d{1,5})")
 
@@ -39,7 +39,7 @@ class Address:
         """
         found = _ADDRESS.fullmatch(written)
         if found is None or int(found["port"]) > 65535:
-            raise ConfigurationError([f"the address {written!r} is no HOST:PORT"], f"write it as {DEFAULT}")
+            raise ConfigurationError([f"the address {written!r} is no HOST:PORT"], f"write it as {DEFAULT_ADDRESS}")
         return cls(found["six"] or found["host"], int(found["port"]))
 
     def __str__(self) -> str:
@@ -51,15 +51,15 @@ class PageServer:
     """A page that answers."""
 
     url: str
-    asker: DbExecutor
+    executor: DbExecutor
     server: uvicorn.Server
     thread: Thread
 
     def ends(self) -> bool:
         """Stop it; whether everything came to its end, a question to a mute database included."""
         self.server.should_exit = True
-        self.thread.join(GOODBYE + 1)
-        return self.asker.close() and not self.thread.is_alive()
+        self.thread.join(SHUTDOWN_TIMEOUT + 1)
+        return self.executor.close() and not self.thread.is_alive()
 
 
 def bind(written: str, settings: Settings) -> socket.socket:
@@ -72,7 +72,7 @@ def bind(written: str, settings: Settings) -> socket.socket:
     if not is_loopback(address.host) and settings.environment.token is None:
         raise ConfigurationError(
             [f"the page at {address} could be read by others, and RECONCILER_TOKEN is not set"],
-            f"set RECONCILER_TOKEN (openssl rand -hex 24), or listen on loopback only, such as {DEFAULT}",
+            f"set RECONCILER_TOKEN (openssl rand -hex 24), or listen on loopback only, such as {DEFAULT_ADDRESS}",
         )
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
@@ -96,9 +96,9 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
         stack.enter_context(bound)
         database = stack.enter_context(assembly.page_database(settings))
         services = stack.enter_context(assembly.services(settings, Mandate(act=False), over=database))
-        asker = DbExecutor(assembly.PAGE_PATIENCE)
+        executor = DbExecutor(assembly.PAGE_PATIENCE)
         config = uvicorn.Config(
-            Site(settings, database, services, asker).app(),
+            Site(settings, database, services, executor).app(),
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -106,13 +106,13 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
             proxy_headers=False,
             lifespan="off",
             ws="none",
-            limit_concurrency=MOST_CONNECTIONS,
-            timeout_graceful_shutdown=GOODBYE,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, args=([bound],), name="page", daemon=True)
         host, port = bound.getsockname()[:2]
         thread.start()
-        running = PageServer(f"http://{Address(host, port)}/", asker, server, thread)
+        running = PageServer(f"http://{Address(host, port)}/", executor, server, thread)
         yield running
         running.ends()

@@ -21,8 +21,8 @@ from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark
 from reconciler.web.integration_view import IntegrationView, integration_view, name_of
 
-TURNS = {GapState.REFUSED: "for a person", GapState.REPAIRABLE: "for the next pass", GapState.WAITING: "waiting"}
-COUNTED = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
+STATE_WORDS = {GapState.NEEDS_HUMAN: "for a person", GapState.REPAIRABLE: "for the next pass", GapState.HELD: "waiting"}
+SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
 """Counts of a run that the page shows, and what it calls them."""
 
 
@@ -44,11 +44,11 @@ class GapRow:
     cause: Cause
     number: int
     oldest: datetime
-    turns: str
+    states: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Todo:
+class ActionItem:
     """One thing a person can do: what is the case, and what helps."""
 
     mark: Mark
@@ -66,7 +66,7 @@ class StatusView:
     mark: Mark
     headline: str
     below: str
-    todos: Sequence[Todo]
+    actions: Sequence[ActionItem]
     integrations: Sequence[IntegrationView]
     gaps: Sequence[GapRow]
     jobs: Sequence[JobRow]
@@ -82,48 +82,48 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
     finished = {name: ended.at for name, ended in snapshot.ended.items()}
     behind = {one.job for one in late(file, finished, now)}
     jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
-    lights = [
+    integrations = [
         integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in GapKind if kind.is_integration
     ]
-    todos = [*_broken(snapshot), *_schedule(jobs), *_yours(snapshot)]
-    mark = _mark(snapshot, jobs, todos)
-    headline, below = _headline(mark, snapshot, todos)
+    actions = [*_broken_actions(snapshot), *_late_actions(jobs), *_needs_human_actions(snapshot)]
+    mark = _mark(snapshot, jobs, actions)
+    headline, below = _headline(mark, snapshot, actions)
     return StatusView(
         snapshot=snapshot,
         mark=mark,
         headline=headline,
         below=below,
-        todos=todos,
-        integrations=lights,
+        actions=actions,
+        integrations=integrations,
         gaps=list(_gaps(snapshot)),
         jobs=jobs,
     )
 
 
-def why(group: OpenGapGroup) -> str:
+def reason_text(group: OpenGapGroup) -> str:
     """Why these gaps are open, in a few words."""
     return LABELS.get(group.gaps.reason, group.gaps.reason) or "the next pass mends it"
 
 
-def is_yours(group: OpenGapGroup) -> bool:
+def needs_human(group: OpenGapGroup) -> bool:
     """Whether nothing moves without a person; the breaker's refusal too waits for somebody's word."""
-    return group.gaps.state is GapState.REFUSED or group.gaps.reason == Hold.BREAKER
+    return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason == Hold.BREAKER
 
 
-def _mark(snapshot: DashboardSnapshot, jobs: Sequence[JobRow], todos: Sequence[Todo]) -> Mark:
-    if any(todo.mark is Mark.BROKEN for todo in todos):
+def _mark(snapshot: DashboardSnapshot, jobs: Sequence[JobRow], actions: Sequence[ActionItem]) -> Mark:
+    if any(action.mark is Mark.BROKEN for action in actions):
         return Mark.BROKEN
     if not any(row.run for row in jobs):
         return Mark.UNKNOWN
-    if todos:
+    if actions:
         return Mark.YOURS
     return Mark.WORKING if snapshot.groups or snapshot.unsettled else Mark.WELL
 
 
-def _headline(mark: Mark, snapshot: DashboardSnapshot, todos: Sequence[Todo]) -> tuple[str, str]:
+def _headline(mark: Mark, snapshot: DashboardSnapshot, actions: Sequence[ActionItem]) -> tuple[str, str]:
     number = sum(group.gaps.number for group in snapshot.groups)
-    yours = sum(group.gaps.number for group in snapshot.groups if is_yours(group))
-    broken = [todo for todo in todos if todo.mark is Mark.BROKEN]
+    yours = sum(group.gaps.number for group in snapshot.groups if needs_human(group))
+    broken = [action for action in actions if action.mark is Mark.BROKEN]
     open_ = f"{_counted(number, 'gap')} open" if number else "No gap is open"
     match mark:
         case Mark.BROKEN:
@@ -145,29 +145,29 @@ def _gaps(snapshot: DashboardSnapshot) -> Iterator[GapRow]:
     for group in snapshot.groups:
         of_one.setdefault((group.gaps.kind, group.gaps.cause), []).append(group)
     for (kind, cause), groups in of_one.items():
-        whose: Counter[GapState] = Counter()
+        by_state: Counter[GapState] = Counter()
         for group in groups:
-            whose[group.gaps.state] += group.gaps.number
+            by_state[group.gaps.state] += group.gaps.number
         yield GapRow(
             kind=kind,
             cause=cause,
-            number=whose.total(),
+            number=by_state.total(),
             oldest=min(group.gaps.oldest for group in groups),
-            turns=", ".join(f"{whose[turn]:,} {said}" for turn, said in TURNS.items() if whose[turn]),
+            states=", ".join(f"{by_state[state]:,} {said}" for state, said in STATE_WORDS.items() if by_state[state]),
         )
 
 
-def _broken(snapshot: DashboardSnapshot) -> Iterator[Todo]:
+def _broken_actions(snapshot: DashboardSnapshot) -> Iterator[ActionItem]:
     for fault in snapshot.faults:
         broken = f"{name_of(fault.kind)}: {fault.code.replace('_', ' ')}"
-        yield Todo(mark=Mark.BROKEN, title=broken, says=fault.seen, remedy=fault.remedy, fault=fault)
+        yield ActionItem(mark=Mark.BROKEN, title=broken, says=fault.seen, remedy=fault.remedy, fault=fault)
 
 
-def _schedule(jobs: Sequence[JobRow]) -> Iterator[Todo]:
+def _late_actions(jobs: Sequence[JobRow]) -> Iterator[ActionItem]:
     behind = [row for row in jobs if row.late]
     if behind and any(row.run for row in jobs):
         said = ", ".join(f"{row.name} ({row.when})" for row in behind)
-        yield Todo(
+        yield ActionItem(
             mark=Mark.BROKEN,
             title="The service is late",
             says=said,
@@ -175,18 +175,18 @@ def _schedule(jobs: Sequence[JobRow]) -> Iterator[Todo]:
         )
 
 
-def _yours(snapshot: DashboardSnapshot) -> Iterator[Todo]:
+def _needs_human_actions(snapshot: DashboardSnapshot) -> Iterator[ActionItem]:
     waiting = sum(number for (_, state), number in snapshot.unsettled.items() if state == State.NEEDS_HUMAN)
     if waiting:
         said = f"{_counted(waiting, 'repair')}: only a person can find out what became of it"
         remedy = "`reconciler resolve` lists them and says how to go on"
-        yield Todo(mark=Mark.YOURS, title="A person's word is needed", says=said, remedy=remedy)
+        yield ActionItem(mark=Mark.YOURS, title="A person's word is needed", says=said, remedy=remedy)
     for group in sorted(snapshot.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
-        if is_yours(group):
+        if needs_human(group):
             named = {**WOULD_CHANGE, **FOR_A_PERSON}
             remedy = named.get(group.gaps.reason) or remedy_of(group.gaps.kind, group.gaps.cause)
             said = f"{group.gaps.kind}, {_counted(group.gaps.number, 'gap')}"
-            yield Todo(mark=Mark.YOURS, title=why(group), says=said, remedy=remedy, group=group)
+            yield ActionItem(mark=Mark.YOURS, title=reason_text(group), says=said, remedy=remedy, group=group)
 
 
 def _job(
@@ -197,16 +197,16 @@ def _job(
         name=name,
         when=job.when,
         run=run,
-        says=_said(run) if run else "",
+        says=_result(run) if run else "",
         next_at=next_time(job, run.started_at if run else None, now, zone),
         late=name in behind,
     )
 
 
-def _said(run: LastRun) -> str:
+def _result(run: LastRun) -> str:
     if run.result is None:
         return "is running, or died"
-    numbers = ", ".join(f"{run.counts[name]:,} {said}" for name, said in COUNTED.items() if run.counts.get(name))
+    numbers = ", ".join(f"{run.counts[name]:,} {said}" for name, said in SHOWN_COUNTS.items() if run.counts.get(name))
     return f"{run.result.replace('_', ' ')}{f': {numbers}' if numbers else ''}"
 
 

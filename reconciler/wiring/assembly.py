@@ -31,8 +31,8 @@ from reconciler.settings.file.values import TableName
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.mapping import AppMapping, MappedTable, Watch
 from reconciler.store.database import Database, PostgresStore
-from reconciler.store.grants import script
-from reconciler.store.views.status import require_ledger
+from reconciler.store.grants import grants_script
+from reconciler.store.migrate import require_ledger
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 from reconciler.wiring.database import database as database
@@ -176,7 +176,7 @@ def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
     policies = {Effect.SMS: chosen.sms_policy().policy, Effect.CALENDAR: chosen.calendar_policy().policy}
     looks = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
     repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
-    return script(application(chosen), role, looks=looks, repairs=repairs, read_only=read_only)
+    return grants_script(application(chosen), role, scanned=looks, repairs=repairs, read_only=read_only)
 
 
 def _needs_queue(chosen: Settings) -> bool:

@@ -27,7 +27,7 @@ from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.fixtures import FixtureWriter
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
-from reconciler.store.views.status import require_ledger
+from reconciler.store.migrate import require_ledger
 
 PATIENCE = timedelta(seconds=10)
 """A job that has not been started by then on a schedule that does nothing else is none that will be."""
@@ -75,10 +75,10 @@ class ShadowDrillStage:
             require_ledger(connection)
             problems = shadow_tables.differences(connection, self.application)
             if problems:
-                raise shadow_tables.advice(problems)
+                raise shadow_tables.copies_error(problems)
             own = f"drill {uuid.uuid4().hex}"
             clock = FrozenClock(_daytime(self.services.sms_policy.quiet_hours, self.services.clock.now()))
-            notifier, application = MemoryNotifier(), shadow_tables.on_copies(self.application)
+            notifier, application = MemoryNotifier(), shadow_tables.on_shadow_tables(self.application)
             services = replace(
                 self.services,
                 store=RollbackStore(connection, own, AppTables.of(application)),
@@ -99,7 +99,7 @@ class ShadowDrillStage:
                 services=services,
                 fixture_writer=fixture_writer,
                 told=notifier.alerts,
-                names=shadow_tables.names(self.application),
+                names=shadow_tables.table_names(self.application),
             )
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.google import GoogleStandIn
-from reconciler.sandbox.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PHONE_NUMBER
+from reconciler.sandbox.fakes.twilio import AUTH_TOKEN, PHONE_NUMBER
+from reconciler.sandbox.fakes.twilio_messages import ACCOUNT_SID
 from tests.support.command import COMMAND, Ran, environment, reconciler
 from tests.support.network import closed_port
 from tests.support.patient import Patient

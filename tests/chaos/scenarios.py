@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 
 LEASE, SETTLE, TIMEOUT = 0.6, 0.8, 0.25
 """Seconds; what cron.yaml says in milliseconds. Everything in a scenario is measured by these."""

@@ -30,7 +30,7 @@ from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.google.credentials import ServiceAccountAccess
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import CLIENT_EMAIL, GoogleStandIn, google_error
-from reconciler.sandbox.fakes.google_state import moment
+from reconciler.sandbox.fakes.google_state import event_instant
 from reconciler.sandbox.fakes.server import Request, Response
 from tests.support.network import closed_port, impostor
 
@@ -263,7 +263,7 @@ def test_times_are_instants_of_the_venues_zone(
     (event,) = google.live()
     assert event["start"] == {"dateTime": start, "timeZone": zone}
     assert event["end"] == {"dateTime": end, "timeZone": zone}
-    assert moment(event["end"]) - moment(event["start"]) == timedelta(hours=hours)
+    assert event_instant(event["end"]) - event_instant(event["start"]) == timedelta(hours=hours)
     found = calendar.get(EVENT.id)
     assert found is not None
     assert found.starts_at is not None

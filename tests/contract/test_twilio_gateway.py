@@ -19,7 +19,8 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import TwilioStandIn, twilio_error
+from reconciler.sandbox.fakes.twilio import TwilioStandIn
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.network import closed_port, impostor
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)

@@ -10,7 +10,8 @@ from reconciler.domain.intents import Result
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import TwilioStandIn, twilio_error
+from reconciler.sandbox.fakes.twilio import TwilioStandIn
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
 ANA, BEA = "+447700900101", "+447700900102"

@@ -17,7 +17,7 @@ from reconciler.engine.backfill import StaleAfterSuggestion
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.command import Ran, reconciler
 from tests.support.venue import Venue
 from tests.support.world import World

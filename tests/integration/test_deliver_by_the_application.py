@@ -15,7 +15,7 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents

@@ -271,12 +271,14 @@ def test_each_line_is_noticed_by_what_it_is_for(world: World) -> None:
         for line in THEIRS:
             world.venue.sql(taken_back(line), role=OWNER)
             with services.store.reading() as tx:
-                told = {fault for effect in Effect for fault in tx.bookings.faults(effect, writing=True)}
+                told = {fault for effect in Effect for fault in tx.bookings.effect_faults(effect, writing=True)}
             assert told, line
             for fault in told:
                 world.venue.sql(fault.sql, role=OWNER)
             with services.store.reading() as tx:
-                assert [fault for effect in Effect for fault in tx.bookings.faults(effect, writing=True)] == [], line
+                assert [
+                    fault for effect in Effect for fault in tx.bookings.effect_faults(effect, writing=True)
+                ] == [], line
 
 
 def let_its_owner_run(world: World, what: str) -> None:

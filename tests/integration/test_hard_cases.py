@@ -10,7 +10,7 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.venue import ANA
 from tests.support.world import World
 

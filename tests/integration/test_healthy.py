@@ -8,7 +8,7 @@ import pytest
 from reconciler.cli.main import run
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.venue import Venue
 from tests.support.world import World
 

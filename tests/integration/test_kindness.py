@@ -11,7 +11,7 @@ from reconciler.domain.backoff import Backoff
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.venue import BEA
 from tests.support.world import World
 

@@ -15,7 +15,7 @@ from reconciler.errors import Exit
 from reconciler.ports import Lock
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.venue import ANA, Venue
 from tests.support.world import World
 

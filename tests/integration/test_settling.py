@@ -10,7 +10,7 @@ from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.reconcile.results import PassResult, SettleOutcome
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.venue import ANA, BEA
 from tests.support.world import World
 

@@ -68,7 +68,7 @@ def test_both_are_told_with_their_causes_and_wait_for_a_person(world: World) -> 
         (UNPROVEN, claimed): ("unknown_outcome", Refusal.NO_PROOF),
     }
     with world.venue.database() as database:
-        assert {gaps.state for gaps in status_snapshot(database).gaps} == {GapState.REFUSED}
+        assert {gaps.state for gaps in status_snapshot(database).gaps} == {GapState.NEEDS_HUMAN}
 
 
 def test_what_is_told_says_what_a_person_can_do(world: World) -> None:

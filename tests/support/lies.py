@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from reconciler.sandbox.fakes.twilio import twilio_error
+from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from reconciler.sandbox.world import Sandbox
 
 Lie = tuple[str, str, str] | None

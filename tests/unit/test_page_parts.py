@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from reconciler.store.views.dashboard import Day
-from reconciler.web.chart import HEIGHT, WIDTH, chart
-from reconciler.web.rendering import LONGEST, age, capital, short, shown
+from reconciler.web.chart import CHART_HEIGHT, CHART_WIDTH, chart
+from reconciler.web.rendering import MAX_VALUE_LENGTH, age, capital, escape_invisible, short
 
 
 @pytest.mark.parametrize(
@@ -17,13 +17,13 @@ from reconciler.web.rendering import LONGEST, age, capital, short, shown
         ("bell\x07 escape\x1b[0m", "bell\\u0007 escape\\u001b[0m"),
         ("a\u202eb\u200f\u2066\u2069\ufeff", "a\\u202eb\\u200f\\u2066\\u2069\\ufeff"),
         ("\x00\x85\u2028", "\\u0000\\u0085\\u2028"),
-        ("x" * (LONGEST + 1500), "x" * LONGEST + "… and 1,500 characters more"),
+        ("x" * (MAX_VALUE_LENGTH + 1500), "x" * MAX_VALUE_LENGTH + "… and 1,500 characters more"),
         (7, 7),
         (None, None),
     ],
 )
 def test_what_is_not_seen_is_written_out_and_what_is_too_long_is_cut(value: object, wanted: object) -> None:
-    assert shown(value) == wanted
+    assert escape_invisible(value) == wanted
 
 
 def test_a_word_of_the_application_s_is_short() -> None:
@@ -47,6 +47,6 @@ def test_bars_fit_and_the_least_is_seen() -> None:
     assert heights[1] == [2, 0]
     assert heights[2][0] > heights[2][1] > 0
     bars = [bar for column in drawn.columns for bar in column.bars]
-    assert all(bar.x >= 0 and bar.x + drawn.bar <= WIDTH and 0 <= bar.y <= HEIGHT for bar in bars)
+    assert all(bar.x >= 0 and bar.x + drawn.bar <= CHART_WIDTH and 0 <= bar.y <= CHART_HEIGHT for bar in bars)
     assert (drawn.most, drawn.found, drawn.repaired) == (10_000, 10_001, 9_000)
     assert chart([]).columns == ()

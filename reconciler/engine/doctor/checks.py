@@ -76,9 +76,9 @@ class DoctorChecks:
             faults = [
                 fault
                 for repairer in self.wanted
-                for fault in tx.bookings.faults(repairer.effect, writing=may_repair(repairer, self.services))
+                for fault in tx.bookings.effect_faults(repairer.effect, writing=may_repair(repairer, self.services))
             ]
-            faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.blindness(kind)]
+            faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.read_faults(kind)]
             notes = [] if faults else tx.bookings.notes()
         # Texts and events want the same right for different reasons: one statement, one line.
         faults = list({fault.sql or fault.seen: fault for fault in faults}.values())
@@ -87,7 +87,7 @@ class DoctorChecks:
 
     def faults_of(self, repairer: Repairer) -> Sequence[IntegrationFault]:
         with self.services.store.reading() as tx:
-            return tx.bookings.faults(repairer.effect, writing=may_repair(repairer, self.services))
+            return tx.bookings.effect_faults(repairer.effect, writing=may_repair(repairer, self.services))
 
     def trial(self) -> CheckResult:
         found = [try_writes(repairer, self.services) for repairer in self.repaired_effects]

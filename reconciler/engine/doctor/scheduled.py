@@ -39,7 +39,7 @@ def _scan(job: str, services: Services) -> PassResult:
     def read() -> None:
         with services.store.reading() as tx:
             for repairer in DoctorChecks(services, None).wanted:
-                faults.extend(tx.bookings.faults(repairer.effect, writing=False))
+                faults.extend(tx.bookings.effect_faults(repairer.effect, writing=False))
 
     read_or_fault(read, faults.append)
     return _result(job, faults)

@@ -91,7 +91,7 @@ class DrillScenario:
         with self.services.store.reading() as tx:
             for rule in dict.fromkeys(map(rule_of, kinds)):
                 asked = EFFECTS.get(rule)
-                faults += tx.bookings.faults(asked, writing=False) if asked else tx.bookings.blindness(rule)
+                faults += tx.bookings.effect_faults(asked, writing=False) if asked else tx.bookings.read_faults(rule)
         return faults
 
     def _plant(self, kinds: Sequence[GapKind]) -> None:

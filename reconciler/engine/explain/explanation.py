@@ -215,7 +215,7 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
     """
     has_ledger = tx.ledger.exists()
     ours = has_ledger and tx.ledger.is_ours_to_write()
-    seen = list(tx.bookings.faults(repairer.effect, writing=ours and may_repair(repairer, services)))
+    seen = list(tx.bookings.effect_faults(repairer.effect, writing=ours and may_repair(repairer, services)))
     if not has_ledger:
         return seen
     about = subject_of(repairer, services)

@@ -31,7 +31,7 @@ class PassPlan:
 
 def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
     acting = services.mandate.act and may_repair(repairer, services)
-    faults = tuple(tx.bookings.faults(repairer.effect, writing=acting))
+    faults = tuple(tx.bookings.effect_faults(repairer.effect, writing=acting))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})

@@ -42,7 +42,7 @@ def _scan(job: str, kind: GapKind, services: PassServices, now: datetime) -> Pas
 
 
 def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
-    faults = tuple(tx.bookings.blindness(kind))
+    faults = tuple(tx.bookings.read_faults(kind))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})

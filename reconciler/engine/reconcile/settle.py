@@ -111,7 +111,7 @@ def _settle(repairer: Repairer, services: PassServices, answers: Answers) -> Non
 def effect_faults(repairer: Repairer, services: PassServices) -> tuple[IntegrationFault, ...]:
     """What makes an answer about one booking worthless: the schema, hidden rows, the provider."""
     with services.store.reading() as tx:
-        faults = tuple(tx.bookings.faults(repairer.effect, writing=True))
+        faults = tuple(tx.bookings.effect_faults(repairer.effect, writing=True))
     if faults:
         return faults
     fault = provider_fault(repairer)

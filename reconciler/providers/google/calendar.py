@@ -45,15 +45,15 @@ class GoogleCalendar:
     api_url: str | None
 
     def check(self) -> IntegrationFault | None:
-        seen, _ = self._see()
+        seen, _ = self._fetch_calendar()
         if seen.result is Result.DONE:
             return None if seen.code in CAN_WRITE else remedies.cannot_write(seen.code, self.access)
         if seen.result is Result.BROKEN and seen.code.startswith(("google:", "token:")):
-            return remedies.explained(seen.code, self.access)
+            return remedies.fault_of(seen.code, self.access)
         raise ProviderFailure(seen)
 
     def about(self) -> CalendarFacts:
-        seen, zone = self._see()
+        seen, zone = self._fetch_calendar()
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return CalendarFacts(role=seen.code, zone=zone)
@@ -61,14 +61,14 @@ class GoogleCalendar:
     def get(self, event_id: str) -> CalendarEvent | None:
         found: list[CalendarEvent] = []
 
-        def ask() -> Outcome:
+        def call() -> Outcome:
             event = _event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute())
             if event.id != event_id:
                 raise _UnreadableError
             found.append(event)
             return Outcome(result=Result.DONE, code="found")
 
-        seen = self._event_or_calendar(_outcome_of(ask, Whose.ASKED))
+        seen = self._event_or_calendar(_outcome_of(call, Whose.ASKED))
         if seen.code == _DELETED:
             return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
         if seen.result is Result.REFUSED:
@@ -80,7 +80,7 @@ class GoogleCalendar:
     def around(self, starts_at: datetime, window: timedelta) -> Sequence[CalendarEvent]:
         found: list[CalendarEvent] = []
 
-        def ask() -> Outcome:
+        def call() -> Outcome:
             request = self._events.list(
                 calendarId=self.calendar_id,
                 timeMin=_rfc3339(starts_at - window),
@@ -97,7 +97,7 @@ class GoogleCalendar:
                 request = self._events.list_next(request, page)
             return Outcome(result=Result.DONE, code="read")
 
-        seen = _outcome_of(ask, Whose.CANDIDATE)
+        seen = _outcome_of(call, Whose.CANDIDATE)
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found
@@ -113,22 +113,22 @@ class GoogleCalendar:
             **(_CANARY if event.is_canary else {}),
         }
 
-        def ask() -> Outcome:
+        def call() -> Outcome:
             request = self._events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
             if request.execute()["id"] != event.id:
                 raise _UnreadableError
             return Outcome(result=Result.DONE, code="created", provider_id=event.id)
 
-        return _outcome_of(ask, Whose.INSERTED)
+        return _outcome_of(call, Whose.INSERTED)
 
     def delete(self, event_id: str) -> Outcome:
-        def ask() -> Outcome:
+        def call() -> Outcome:
             request = self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none")
             if request.execute():
                 raise _UnreadableError  # Calendar answers without a body
             return Outcome(result=Result.DONE, code="deleted")
 
-        seen = self._event_or_calendar(_outcome_of(ask, Whose.UNWANTED))
+        seen = self._event_or_calendar(_outcome_of(call, Whose.UNWANTED))
         if seen is _NO_EVENT or seen.code == _DELETED:
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
@@ -142,21 +142,21 @@ class GoogleCalendar:
         """Calendar says *notFound* of an event and of a calendar: whichever it is, the calendar itself tells."""
         if seen.code != errors.NOT_FOUND:
             return seen
-        calendar, _ = self._see()
+        calendar, _ = self._fetch_calendar()
         return _NO_EVENT if calendar.result is Result.DONE else calendar
 
-    def _see(self) -> tuple[Outcome, str]:
+    def _fetch_calendar(self) -> tuple[Outcome, str]:
         """The calendar itself: the code is our role in it; and its zone."""
         zone = ""
 
-        def ask() -> Outcome:
+        def call() -> Outcome:
             nonlocal zone
             request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
             answer = request.execute()
             zone = str(answer.get("timeZone", ""))
             return Outcome(result=Result.DONE, code=str(answer["accessRole"]))
 
-        return _outcome_of(ask, Whose.CANDIDATE), zone
+        return _outcome_of(call, Whose.CANDIDATE), zone
 
     @cached_property
     def _events(self) -> Any:
@@ -201,7 +201,7 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     try:
         return call()
     except HttpError as error:
-        return errors.outcome(int(error.resp.status), error.content, error.resp.get("retry-after"), whose)
+        return errors.error_outcome(int(error.resp.status), error.content, error.resp.get("retry-after"), whose)
     except GoogleAuthError as error:
         seen, code = _token_failure(error)
     except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:
@@ -213,7 +213,7 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     except (OSError, http.client.HTTPException):
         seen, code = _CUT_OFF
     except (_UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
-        # The SDK hands over whatever came, text or list, as if it were the object, and check_breaker over some of it itself.
+        # The SDK hands over whatever came, text or list, as if it were the object, and stumbles over some of it itself.
         seen, code = Seen.UNREADABLE, "unreadable"
     return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)
 

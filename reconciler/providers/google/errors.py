@@ -11,9 +11,9 @@ from reconciler.providers.retry_after import retry_after
 
 NOT_FOUND = "google:notFound"
 _HOUR = timedelta(hours=1)
-SECONDS_LONG = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
+PER_MINUTE_QUOTAS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
 """The windows of these quotas are a minute long."""
-HOURS_LONG = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded"})
+DAILY_QUOTAS = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded"})
 ROWS = {
     400: Seen.INVALID,
     401: Seen.UNAUTHORIZED,
@@ -29,8 +29,8 @@ UNCLEAR = frozenset({408, 409, 412})
 """Without a reason of Calendar's it may have happened all the same."""
 
 
-def outcome(status: int, content: bytes, wait: str | None, whose: Whose) -> Outcome:
-    """What an error answer (``wait``: its *Retry-After*) means for a call about such an event."""
+def error_outcome(status: int, content: bytes, retry_after_header: str | None, whose: Whose) -> Outcome:
+    """What an error answer (``retry_after_header``: its *Retry-After*) means for a call about such an event."""
     reason = reason_of(content)
     seen = _row(status, reason)
     result = RESULTS[step(seen, whose)]
@@ -40,18 +40,18 @@ def outcome(status: int, content: bytes, wait: str | None, whose: Whose) -> Outc
         result=result,
         code=f"google:{reason}" if reason else f"http:{status}",
         cause=Cause.UNUSABLE_DATA if result is Result.REFUSED and seen is Seen.INVALID else None,
-        stops_pass=seen in _ABOUT_US or not is_about_this_event,
-        retry_after=_HOUR if hours else retry_after(wait) if seen is Seen.TOO_FAST else None,
+        stops_pass=seen in _STOPS_PASS or not is_about_this_event,
+        retry_after=_HOUR if hours else retry_after(retry_after_header) if seen is Seen.TOO_FAST else None,
     )
 
 
-_ABOUT_US = frozenset({Seen.UNAUTHORIZED, Seen.FORBIDDEN, Seen.NO_CALENDAR, Seen.TOO_FAST, Seen.USED_UP})
+_STOPS_PASS = frozenset({Seen.UNAUTHORIZED, Seen.FORBIDDEN, Seen.NO_CALENDAR, Seen.TOO_FAST, Seen.USED_UP})
 
 
 def _row(status: int, reason: str | None) -> Seen:
-    if status == 403 and reason in SECONDS_LONG:
+    if status == 403 and reason in PER_MINUTE_QUOTAS:
         return Seen.TOO_FAST
-    if status == 403 and reason in HOURS_LONG:
+    if status == 403 and reason in DAILY_QUOTAS:
         return Seen.USED_UP
     if status == 409 and f"google:{reason}" == DUPLICATE:
         return Seen.DUPLICATE

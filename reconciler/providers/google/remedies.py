@@ -10,53 +10,53 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.providers.google.credentials import REAUTHENTICATION, SCOPES, Access, OAuthAccess, ServiceAccountAccess
 
 
-class _Said(NamedTuple):
+class _Advice(NamedTuple):
     seen: str
     remedy: str
 
 
-_Explained = Mapping[str, _Said]
+_Remedies = Mapping[str, _Advice]
 
-_CLIENT_UNKNOWN = _Said(
+_CLIENT_UNKNOWN = _Advice(
     seen="Google does not accept GOOGLE_CLIENT_ID with GOOGLE_CLIENT_SECRET: one is wrong, or the client was deleted",
     remedy="copy both anew (Google Cloud console, APIs and services, Credentials); "
     "a new client needs a new refresh token",
 )
-_NOT_DELEGATED = _Said(
+_NOT_DELEGATED = _Advice(
     seen="domain-wide delegation is not granted: {account} may not act for GOOGLE_CALENDAR_DELEGATE_EMAIL",
     remedy="in the Google Admin console, Security, API controls, Domain-wide delegation, add client id {client} "
     "with the scope {scope}; or share the calendar with {account} and unset GOOGLE_CALENDAR_DELEGATE_EMAIL",
 )
 
-_BOTH: _Explained = {
-    "google:notFound": _Said(
+_BOTH: _Remedies = {
+    "google:notFound": _Advice(
         seen="the calendar of GOOGLE_CALENDAR_ID is not there, or not shared with us",
         remedy='correct GOOGLE_CALENDAR_ID, or share the calendar with {reader}, "Make changes to events"',
     ),
-    "google:accessNotConfigured": _Said(
+    "google:accessNotConfigured": _Advice(
         seen="the Google Calendar API is switched off in the project of {project}",
         remedy="enable it in the Google Cloud console, APIs and services",
     ),
 }
-_BY_SERVICE_ACCOUNT: _Explained = {
-    "google:authError": _Said(
+_BY_SERVICE_ACCOUNT: _Remedies = {
+    "google:authError": _Advice(
         seen="Google does not accept our token", remedy="create a new key for {account} and set it"
     ),
-    "token:invalid_grant": _Said(
+    "token:invalid_grant": _Advice(
         seen="Google issues no token: the key or its service account was deleted, or the machine's clock is wrong",
         remedy="compare the clock; else create a new key for {account} and set it",
     ),
-    "token:unauthorized_client": _Said(
+    "token:unauthorized_client": _Advice(
         seen="Google issues {account} no token: it is disabled, or it is no service account",
         remedy="enable it (Google Cloud console, IAM and admin, Service accounts), or set the key of another",
     ),
-    "token:unusable_key": _Said(
+    "token:unusable_key": _Advice(
         seen="the private key in GOOGLE_SERVICE_ACCOUNT_KEY cannot be read",
         remedy="set GOOGLE_SERVICE_ACCOUNT_KEY to the key file's text, exactly as downloaded",
     ),
 }
-_FOR_A_DELEGATE: _Explained = {
-    "token:invalid_grant": _Said(
+_FOR_A_DELEGATE: _Remedies = {
+    "token:invalid_grant": _Advice(
         seen="Google issues no token: there is no user GOOGLE_CALENDAR_DELEGATE_EMAIL, the key or its service account "
         "was deleted, or the machine's clock is wrong",
         remedy="check GOOGLE_CALENDAR_DELEGATE_EMAIL and compare the clock; "
@@ -65,21 +65,21 @@ _FOR_A_DELEGATE: _Explained = {
     "token:unauthorized_client": _NOT_DELEGATED,
     "token:access_denied": _NOT_DELEGATED,
 }
-_BY_CONSENT: _Explained = {
-    "google:authError": _Said(
+_BY_CONSENT: _Remedies = {
+    "google:authError": _Advice(
         seen="Google does not accept our token", remedy="consent anew and set GOOGLE_REFRESH_TOKEN"
     ),
-    "google:insufficientPermissions": _Said(
+    "google:insufficientPermissions": _Advice(
         seen="the consent behind GOOGLE_REFRESH_TOKEN does not cover events",
         remedy="consent anew with the scope {scope} and set GOOGLE_REFRESH_TOKEN",
     ),
-    "token:invalid_grant": _Said(
+    "token:invalid_grant": _Advice(
         seen="Google issues no token: the consent was revoked, the refresh token expired (after seven days while the "
         "consent screen is in testing, or unused for six months), or it belongs to another client",
         remedy="publish the consent screen or make it internal (Google Cloud console, Google Auth Platform, Audience), "
         "then consent anew with the client of GOOGLE_CLIENT_ID and the scope {scope}, and set GOOGLE_REFRESH_TOKEN",
     ),
-    "token:unauthorized_client": _Said(
+    "token:unauthorized_client": _Advice(
         seen="GOOGLE_REFRESH_TOKEN was not issued to the client of GOOGLE_CLIENT_ID, or its type may not refresh",
         remedy="consent anew with that client (type web or desktop, offline access) and the scope {scope}, and set "
         "GOOGLE_REFRESH_TOKEN; or set the id and secret of the client that has it",
@@ -87,7 +87,7 @@ _BY_CONSENT: _Explained = {
     "token:invalid_client": _CLIENT_UNKNOWN,
     "token:deleted_client": _CLIENT_UNKNOWN,
     "token:disabled_client": _CLIENT_UNKNOWN,
-    f"token:{REAUTHENTICATION}": _Said(
+    f"token:{REAUTHENTICATION}": _Advice(
         seen="the Workspace wants the person who consented to sign in again",
         remedy="trust our client in the Google Admin console, Security, Google Cloud session control, and consent "
         "anew; or use a service account, whose sessions do not end",
@@ -98,25 +98,28 @@ _BY_CONSENT: _Explained = {
 def cannot_write(role: str, access: Access) -> IntegrationFault:
     """A calendar that is shared with us as ``role``, which is too little."""
     seen = f"the calendar is visible, role {role}: it cannot be written"
-    return _fault(f"role_{role}", _Said(seen, 'share it with {reader}, "Make changes to events"'), access)
+    return _fault(f"role_{role}", _Advice(seen, 'share it with {reader}, "Make changes to events"'), access)
 
 
-def explained(code: str, access: Access) -> IntegrationFault:
+def fault_of(code: str, access: Access) -> IntegrationFault:
     """What ``code``, a reason of Calendar's or an error of the token endpoint, asks for."""
-    unknown = _Said(f"Google refuses ({code})", "look the reason up in Google Calendar's guide to API errors")
+    unknown = _Advice(f"Google refuses ({code})", "look the reason up in Google Calendar's guide to API errors")
     return _fault(code, {**_BOTH, **_of(access)}.get(code, unknown), access)
 
 
-def _of(access: Access) -> _Explained:
+def _of(access: Access) -> _Remedies:
     if isinstance(access, OAuthAccess):
         return _BY_CONSENT
     return {**_BY_SERVICE_ACCOUNT, **_FOR_A_DELEGATE} if access.delegate else _BY_SERVICE_ACCOUNT
 
 
-def _fault(code: str, said: _Said, access: Access) -> IntegrationFault:
+def _fault(code: str, advice: _Advice, access: Access) -> IntegrationFault:
     names = _names(access)
     return IntegrationFault(
-        kind=GapKind.INTEGRATION_GOOGLE, code=code, seen=said.seen.format(**names), remedy=said.remedy.format(**names)
+        kind=GapKind.INTEGRATION_GOOGLE,
+        code=code,
+        seen=advice.seen.format(**names),
+        remedy=advice.remedy.format(**names),
     )
 
 

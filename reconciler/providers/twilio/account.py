@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     from twilio.rest import Client
 
-LOW = Decimal(5)
+LOW_BALANCE = Decimal(5)
 """In the account's currency: about a hundred texts."""
 _UNKNOWN = frozenset({None, ""})
 _FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read"})
 _ARRIVED = frozenset({"delivered", "read"})
 
 
-def notes(client: "Client", account_sid: str, sender: str | None, service_sid: str | None) -> "Iterator[Note]":
+def account_notes(client: "Client", account_sid: str, sender: str | None, service_sid: str | None) -> "Iterator[Note]":
     """Raises:
     ProviderFailure: Twilio could not be asked.
     """
-    type_ = _asked(lambda: client.api.accounts(account_sid).fetch().type)
+    type_ = _fetch(lambda: client.api.accounts(account_sid).fetch().type)
     yield Note(message="account active")
     if sender:
         yield Note(message=f"{sender[:3]}..{sender[-3:]} owned, can text")
@@ -35,7 +35,7 @@ def notes(client: "Client", account_sid: str, sender: str | None, service_sid: s
             message="the account is a trial: texts reach verified numbers only, and begin with a sentence of Twilio's",
             remedy="upgrade it in Twilio's console, Billing",
         )
-    yield from _of_balance(_asked(lambda: client.api.accounts(account_sid).balance.fetch()))
+    yield from _balance_note(_fetch(lambda: client.api.accounts(account_sid).balance.fetch()))
 
 
 def delivery(client: "Client", sid: str) -> SmsDelivery:
@@ -56,7 +56,7 @@ def delivery(client: "Client", sid: str) -> SmsDelivery:
     return SmsDelivery(status=status, error=error, is_final=status in _FINAL, arrived=status in _ARRIVED)
 
 
-def _of_balance(balance: Any) -> "Iterator[Note]":
+def _balance_note(balance: Any) -> "Iterator[Note]":
     """A subaccount's is its parent's, and is not shown: then nothing is said."""
     try:
         amount = Decimal(str(getattr(balance, "balance", "")))
@@ -64,21 +64,21 @@ def _of_balance(balance: Any) -> "Iterator[Note]":
         return
     currency = str(getattr(balance, "currency", "")).upper()
     said = f"balance {amount} {currency}".rstrip()
-    if amount < LOW:
+    if amount < LOW_BALANCE:
         yield Note(message=f"{said}: soon no text leaves", remedy="add funds in Twilio's console, Billing")
     else:
         yield Note(message=said)
 
 
-def _asked(ask: "Callable[[], Any]") -> Any:
+def _fetch(query: "Callable[[], Any]") -> Any:
     """The answer; ``None`` where these credentials may not ask (a restricted key)."""
     answers: list[Any] = []
 
-    def asked() -> Outcome:
-        answers.append(ask())
+    def fetch() -> Outcome:
+        answers.append(query())
         return Outcome(result=Result.DONE, code="read")
 
-    seen = outcome_of(asked)
+    seen = outcome_of(fetch)
     if seen.result is Result.DONE:
         return answers[0]
     if seen.result is Result.BROKEN and seen.code.startswith(("twilio:", "http:40")):

@@ -36,7 +36,7 @@ CONFIGURATION = {
 }
 """No other text would fare better: the integration is broken."""
 
-LATER = {
+RETRY_LATER = {
     20429: Outcome(result=Result.LATER, code="twilio:20429", stops_pass=True),
     21408: Outcome(result=Result.LATER, code="twilio:21408", retry_after=_HOUR, cause=Cause.BLOCKED),
     21611: Outcome(result=Result.LATER, code="twilio:21611", retry_after=_HOUR, stops_pass=True),
@@ -50,7 +50,7 @@ STOPPED = 21610
 """The person answered STOP. Only they can undo it."""
 
 
-def outcome(status: int, code: int | None) -> Outcome:
+def error_outcome(status: int, code: int | None) -> Outcome:
     """What a refused create (HTTP ``status``, Twilio's ``code`` if the body had one) means.
 
     Codes that are not listed go by the status: 429 was never processed; 401 and 403 are about us; any other 4xx is
@@ -62,8 +62,8 @@ def outcome(status: int, code: int | None) -> Outcome:
         return Outcome(result=Result.UNKNOWN, code=name, stops_pass=True)
     if code == STOPPED:
         return Outcome(result=Result.REFUSED, code=name, cause=Cause.REFUSED_RECIPIENT)
-    if code in LATER:
-        return LATER[code]
+    if code in RETRY_LATER:
+        return RETRY_LATER[code]
     if status == 429:
         return Outcome(result=Result.LATER, code=name, stops_pass=True)
     if code in CONFIGURATION or code is None or status in (401, 403):

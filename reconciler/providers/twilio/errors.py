@@ -31,7 +31,7 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
     try:
         return call()
     except (TwilioRestException, TwilioServiceException) as error:
-        return _answered(error.status, error.code)
+        return _refusal(error.status, error.code)
     except TwilioException as error:
         # What a list raises: the response is the second argument, and nothing else says what happened.
         return _page_failed(error.args[1]) if len(error.args) > 1 else UNREADABLE
@@ -46,10 +46,10 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
         return UNREADABLE
 
 
-def _answered(status: int, code: object) -> Outcome:
+def _refusal(status: int, code: object) -> Outcome:
     """Without a code in the body the SDK passes the HTTP status off as one: Twilio's have five digits."""
     known = code if isinstance(code, int) and code >= 10_000 else None
-    return codes.outcome(status, known)
+    return codes.error_outcome(status, known)
 
 
 def _page_failed(response: object) -> Outcome:
@@ -57,7 +57,7 @@ def _page_failed(response: object) -> Outcome:
         code = json.loads(getattr(response, "text", "")).get("code")
     except (ValueError, AttributeError):
         code = None
-    return _answered(getattr(response, "status_code", 0), code)
+    return _refusal(getattr(response, "status_code", 0), code)
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:

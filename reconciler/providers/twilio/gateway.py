@@ -57,11 +57,11 @@ class TwilioGateway:
 
         outcome = outcome_of(create)
         if outcome.result is Result.LATER and outcome.retry_after is None:
-            return replace(outcome, retry_after=retry_after(self._http.wait))
+            return replace(outcome, retry_after=retry_after(self._http.retry_after))
         return outcome
 
     def notes(self) -> Sequence[Note]:
-        return list(account.notes(self._client, self.account_sid, self.sender, self.service_sid))
+        return list(account.account_notes(self._client, self.account_sid, self.sender, self.service_sid))
 
     def delivery(self, provider_id: str) -> SmsDelivery:
         return account.delivery(self._client, provider_id)
@@ -81,7 +81,7 @@ class TwilioGateway:
 
     def _check_account(self) -> IntegrationFault | None:
         seen = outcome_of(self._account)
-        if _may_not(seen):
+        if _is_refused_by_twilio(seen):
             return _fault(
                 seen.code,
                 f"Twilio does not accept the credentials ({seen.code})",
@@ -105,7 +105,7 @@ class TwilioGateway:
             # A restricted API key may send and may not see the account: what it may list proves the credentials.
             self._client.messages.list(limit=1, page_size=1)
             status = "active"
-        return _seen(status) if status else UNREADABLE
+        return _answer(status) if status else UNREADABLE
 
     def _check_number(self) -> IntegrationFault | None:
         if not self.sender:
@@ -114,10 +114,10 @@ class TwilioGateway:
         def capability() -> Outcome:
             numbers = self._client.incoming_phone_numbers.list(phone_number=self.sender or "", limit=1, page_size=1)
             if not numbers:
-                return _seen("not_ours")
-            return _seen("capable" if (numbers[0].capabilities or {}).get("sms") else "incapable")
+                return _answer("not_ours")
+            return _answer("capable" if (numbers[0].capabilities or {}).get("sms") else "incapable")
 
-        seen = _looked(capability)
+        seen = _query(capability)
         if seen in ("capable", None):
             return None
         why = "cannot send texts" if seen == "incapable" else "does not belong to the account"
@@ -137,10 +137,10 @@ class TwilioGateway:
             except TwilioRestException as error:
                 if error.code != codes.NO_SUCH_THING:
                     raise
-                return _seen("missing")
-            return _seen("filled" if service.phone_numbers.list(limit=1, page_size=1) else "empty")
+                return _answer("missing")
+            return _answer("filled" if service.phone_numbers.list(limit=1, page_size=1) else "empty")
 
-        match _looked(pool):
+        match _query(pool):
             case "missing":
                 remedy = "set TWILIO_MESSAGING_SERVICE_SID to a service of this account"
                 return _fault("service_missing", "the messaging service does not exist", remedy)
@@ -176,29 +176,29 @@ class TwilioGateway:
 def _dead_on_arrival(error_code: object) -> Outcome:
     """The message was made and will not leave."""
     if error_code:
-        return codes.outcome(400, int(str(error_code)))
+        return codes.error_outcome(400, int(str(error_code)))
     return Outcome(result=Result.REFUSED, code="not_leaving", cause=Cause.UNUSABLE_DATA)
 
 
-def _seen(word: str) -> Outcome:
+def _answer(word: str) -> Outcome:
     return Outcome(result=Result.DONE, code=word)
 
 
-def _may_not(seen: Outcome) -> bool:
+def _is_refused_by_twilio(seen: Outcome) -> bool:
     """Twilio itself turned us away, not somebody on the way to it."""
     return seen.result is Result.BROKEN and (seen.code.startswith("twilio:") or seen.code in ("http:401", "http:403"))
 
 
-def _looked(look: Callable[[], Outcome]) -> str | None:
+def _query(query: Callable[[], Outcome]) -> str | None:
     """What a look showed; ``None`` if these credentials, which are good, may not look there: sending will tell.
 
     Raises:
         ProviderFailure: nobody answered.
     """
-    seen = outcome_of(look)
+    seen = outcome_of(query)
     if seen.result is Result.DONE:
         return seen.code
-    if _may_not(seen):
+    if _is_refused_by_twilio(seen):
         return None
     raise ProviderFailure(seen)
 

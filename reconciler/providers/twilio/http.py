@@ -7,11 +7,11 @@ from twilio.http.response import Response
 
 
 class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not typed
-    wait: str | None = None
+    retry_after: str | None = None
     """*Retry-After* of the last answer, as it was sent."""
 
     def request(self, *arguments: Any, **options: Any) -> Response:
-        self.wait = None
+        self.retry_after = None
         response = super().request(*arguments, **options)
-        self.wait = (response.headers or {}).get("Retry-After")
+        self.retry_after = (response.headers or {}).get("Retry-After")
         return response

@@ -16,13 +16,13 @@ from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
 if TYPE_CHECKING:
     from twilio.rest import Client
 
-PAGE = 200
-MOST = 1000
+PAGE_SIZE = 200
+MAX_MESSAGES = 1000
 """Messages to one number that are read; a number with more is somebody's test phone, and stays undecided."""
-NEWEST = 200
+CONTROL_SAMPLE = 200
 """Messages, inbound ones too, among which a control is looked for."""
 NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
-_ARRIVED = frozenset({"delivered", "read", "undelivered", "failed"})
+_FINAL = frozenset({"delivered", "read", "undelivered", "failed"})
 _CHANNEL = ":"
 """WhatsApp and the like write their addresses with it; their messages are no texts."""
 _OUTBOUND = "outbound"
@@ -30,14 +30,14 @@ _BY_API = "outbound-api"
 
 
 def sent_to(client: "Client", number: str) -> SentMessages:
-    """Every outbound message to ``number``, all pages read up to ``MOST``.
+    """Every outbound message to ``number``, all pages read up to ``MAX_MESSAGES``.
 
     Raises:
         ProviderFailure: a page could not be read.
     """
     # Without a limit: the SDK would pass one on as the size of a page.
-    texts = _read(lambda: islice(client.messages.stream(to=number, page_size=PAGE), MOST + 1))
-    return SentMessages(texts=_outbound(texts), complete=len(texts) <= MOST)
+    texts = _read(lambda: islice(client.messages.stream(to=number, page_size=PAGE_SIZE), MAX_MESSAGES + 1))
+    return SentMessages(texts=_outbound(texts), complete=len(texts) <= MAX_MESSAGES)
 
 
 def recent(client: "Client") -> Sequence[SentSms]:
@@ -46,14 +46,14 @@ def recent(client: "Client") -> Sequence[SentSms]:
     Raises:
         ProviderFailure: the page could not be read.
     """
-    return _outbound(_read(lambda: islice(client.messages.stream(page_size=PAGE), NEWEST)))
+    return _outbound(_read(lambda: islice(client.messages.stream(page_size=PAGE_SIZE), CONTROL_SAMPLE)))
 
 
-def _read(ask: Callable[[], Iterable[Any]]) -> list[Any]:
+def _read(query: Callable[[], Iterable[Any]]) -> list[Any]:
     found: list[Any] = []
 
     def read() -> Outcome:
-        found.extend(ask())
+        found.extend(query())
         if not all(map(_is_readable, found)):
             return UNREADABLE
         return Outcome(result=Result.DONE, code="read")
@@ -81,7 +81,7 @@ def _outbound(messages: Iterable[Any]) -> list[SentSms]:
             made_at=message.date_created,
             status=str(message.status),
             leaves=message.status not in NOT_LEAVING,
-            arrived=message.status in _ARRIVED,
+            arrived=message.status in _FINAL,
         )
         for message in messages
         if str(message.direction).startswith(_OUTBOUND) and _CHANNEL not in (message.to or "")

@@ -85,7 +85,7 @@ def sid(row_id: str) -> str:
     return "SM" + hashlib.sha256(f"demo text {row_id}".encode()).hexdigest()[:32]
 
 
-def event_id(number: int) -> str:
+def demo_event_id(number: int) -> str:
     """As Google's own ids look: letters and digits, no marker of ours."""
     return hashlib.sha256(f"demo event {number}".encode()).hexdigest()[:26]
 

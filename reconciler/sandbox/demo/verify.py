@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from reconciler.sandbox.demo.fixtures import DemoBooking
 from reconciler.sandbox.world import Sandbox
 
-SHORTEST_PLANTED = 5
+MIN_PLANTED_LENGTH = 5
 """Characters; a shorter name stands in many a word."""
-SEEN_AS = {"sms.missing": "text", "sms.stuck": "stuck", "sms.unproven": "unproven", "calendar.missing": "event"}
+GAP_WORDS = {"sms.missing": "text", "sms.stuck": "stuck", "sms.unproven": "unproven", "calendar.missing": "event"}
 """Gaps of a kind -> how the judgement speaks of them."""
 
 
@@ -34,7 +34,7 @@ def surprises(sandbox: Sandbox) -> list[Surprise]:
 
 def alerts_sent(sandbox: Sandbox) -> int:
     """Open gaps in our ledger that wait for a person."""
-    return len(_World(sandbox).told)
+    return len(_World(sandbox).alerts)
 
 
 def leaks(sandbox: Sandbox) -> tuple[list[str], int]:
@@ -42,7 +42,7 @@ def leaks(sandbox: Sandbox) -> tuple[list[str], int]:
     columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
     rows = [row for booking in sandbox.bookings for row in (booking.row, *booking.customers)]
     written = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
-    planted = {value for value in written if len(value) > SHORTEST_PLANTED}
+    planted = {value for value in written if len(value) > MIN_PLANTED_LENGTH}
     received = "\n".join(sandbox.sentry.raw)
     return [value for value in planted if value in received], len(planted)
 
@@ -55,8 +55,8 @@ class _World:
         sent = "SELECT booking_id::text FROM private_booking_sms_queue WHERE twilio_message_sid IS NOT NULL"
         self.marked = [booking for (booking,) in sandbox.rows(f"{sent} AND status = 'sent'")]
         gaps = sandbox.rows("SELECT about, kind, reason FROM reconciler.gap WHERE closed_at IS NULL")
-        self.open = {(about, SEEN_AS[kind]) for about, kind, _ in gaps if kind in SEEN_AS}
-        self.told = [row for row in gaps if row[2] and row[2] not in ("per_recipient", "quiet_hours")]
+        self.open = {(about, GAP_WORDS[kind]) for about, kind, _ in gaps if kind in GAP_WORDS}
+        self.alerts = [row for row in gaps if row[2] and row[2] not in ("per_recipient", "quiet_hours")]
 
 
 def _text(world: _World, booking: DemoBooking) -> Iterator[Surprise]:

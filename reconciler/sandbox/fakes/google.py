@@ -15,7 +15,7 @@ from reconciler.sandbox.fakes.server import Request, Response, StandIn
 
 CALENDAR_ID = "sandbox-venue@group.calendar.google.example"
 CLIENT_EMAIL = "reconciler@sandbox.iam.gserviceaccount.example"
-LARGEST_PAGE = 2500
+EVENTS_PAGE_LIMIT = 2500
 _API = "/calendar/v3"
 
 
@@ -32,7 +32,7 @@ class GoogleStandIn(StandIn):
         self.calendar = CalendarState(now, zone)
         self.role = "writer"
         """What the calendar is shared as; 'none': not at all."""
-        self.page_size = LARGEST_PAGE
+        self.page_size = EVENTS_PAGE_LIMIT
         self.tokens = GoogleTokens()
         self._tokens = self.tokens.issued
 
@@ -139,7 +139,7 @@ class GoogleStandIn(StandIn):
 
     def _list(self, request: Request) -> Response:
         found = self.calendar.list(request.query)
-        size = min(int(request.query.get("maxResults", "250")), LARGEST_PAGE, self.page_size)
+        size = min(int(request.query.get("maxResults", "250")), EVENTS_PAGE_LIMIT, self.page_size)
         start = int(request.query.get("pageToken", "0"))
         body: dict[str, Any] = {
             "kind": "calendar#events",

@@ -100,14 +100,14 @@ class CalendarState:
 
 def _check_times(body: Mapping[str, Any]) -> None:
     try:
-        start, end = (moment(body[edge]) for edge in ("start", "end"))
+        start, end = (event_instant(body[edge]) for edge in ("start", "end"))
     except (KeyError, ValueError, TypeError) as error:
         raise GoogleError(400, "required", "Missing or malformed start or end time.") from error
     if end <= start:
         raise GoogleError(400, "timeRangeEmpty", "The specified time range is empty.")
 
 
-def moment(edge: Mapping[str, str]) -> datetime:
+def event_instant(edge: Mapping[str, str]) -> datetime:
     """The instant of an event's start or end; an all-day date counts from midnight UTC here."""
     if "date" in edge:
         return datetime.fromisoformat(edge["date"]).replace(tzinfo=UTC)
@@ -122,15 +122,15 @@ def _bound(query: Mapping[str, str], name: str) -> datetime | None:
     if name not in query:
         return None
     try:
-        return moment({"dateTime": query[name]})
+        return event_instant({"dateTime": query[name]})
     except ValueError as error:
         raise GoogleError(400, "badRequest", "Bad Request") from error
 
 
 def _within(event: Event, earliest: datetime | None, latest: datetime | None) -> bool:
-    if earliest is not None and moment(event["end"]) <= earliest:
+    if earliest is not None and event_instant(event["end"]) <= earliest:
         return False
-    return latest is None or moment(event["start"]) < latest
+    return latest is None or event_instant(event["start"]) < latest
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event:

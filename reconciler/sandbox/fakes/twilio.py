@@ -4,52 +4,30 @@ Written from Twilio's API description and error dictionary; see the contract tes
 """
 
 import base64
-import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from reconciler.sandbox.fakes.server import Request, Response, StandIn
+from reconciler.sandbox.fakes.twilio_messages import (
+    ACCOUNT_SID,
+    MESSAGES_PATH,
+    Message,
+    error_response,
+    message_resource,
+    message_sid,
+)
 
-ACCOUNT_SID = "AC" + "5a4d" * 8
 AUTH_TOKEN = "sandbox-token-that-opens-nothing"  # noqa: S105 - it opens nothing
 PHONE_NUMBER = "+447700900000"
 SERVICE_SID = "MG" + "5a4d" * 8
-LONGEST_BODY = 1600
-LARGEST_PAGE = 1000
+MAX_BODY_LENGTH = 1600
+MESSAGES_PAGE_LIMIT = 1000
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
-_MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages"
-_MEANING = {
-    20003: "Authenticate",
-    20404: "The requested resource was not found",
-    21211: "The 'To' number is not a valid phone number",
-    21212: "The 'From' number is not a valid phone number",
-    21602: "Message body is required",
-    21603: "A 'From' phone number is required",
-    21604: "A 'To' phone number is required",
-    21606: "The 'From' phone number is not a valid, SMS-capable number of this account",
-    21617: "The concatenated message body exceeds the 1600 character limit",
-    21705: "The Messaging Service Sid is invalid",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    sid: str
-    to: str = field(repr=False)
-    from_: str | None
-    body: str = field(repr=False)
-    status: str
-    service: str | None
-    validity: int | None
-    date_created: datetime
-    date_sent: datetime | None = None
-    error_code: int | None = None
 
 
 class TwilioStandIn(StandIn):
@@ -93,9 +71,9 @@ class TwilioStandIn(StandIn):
             return self._add(to, body, {"From": PHONE_NUMBER}, date_created)
 
     def operation(self, request: Request) -> str:
-        if request.path == f"{_MESSAGES}.json":
+        if request.path == f"{MESSAGES_PATH}.json":
             return "messages.create" if request.method == "POST" else "messages.list"
-        if request.path.startswith(f"{_MESSAGES}/"):
+        if request.path.startswith(f"{MESSAGES_PATH}/"):
             return "messages.fetch"
         if "/IncomingPhoneNumbers" in request.path:
             return "numbers.list"
@@ -104,15 +82,15 @@ class TwilioStandIn(StandIn):
     def answer(self, request: Request) -> Response:
         expected = _basic(ACCOUNT_SID, AUTH_TOKEN)
         if request.headers.get("authorization") != expected:
-            return _error(401, 20003)
+            return error_response(401, 20003)
         account = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
         match request.method, request.path:
-            case "POST", path if path == f"{_MESSAGES}.json":
+            case "POST", path if path == f"{MESSAGES_PATH}.json":
                 return self._create(request.form())
-            case "GET", path if path == f"{_MESSAGES}.json":
+            case "GET", path if path == f"{MESSAGES_PATH}.json":
                 return self._list(request)
-            case "GET", path if path.startswith(f"{_MESSAGES}/"):
-                return self._fetch(path.removeprefix(f"{_MESSAGES}/").removesuffix(".json"))
+            case "GET", path if path.startswith(f"{MESSAGES_PATH}/"):
+                return self._fetch(path.removeprefix(f"{MESSAGES_PATH}/").removesuffix(".json"))
             case "GET", path if path == f"{account}.json":
                 return Response.of(200, self._account())
             case "GET", path if path == f"{account}/Balance.json":
@@ -121,7 +99,7 @@ class TwilioStandIn(StandIn):
                 return self._numbers(request)
             case "GET", path if path.startswith("/v1/Services/"):
                 return self._service(path)
-        return _error(404, 20404)
+        return error_response(404, 20404)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "messages": len(self.messages)}
@@ -129,16 +107,16 @@ class TwilioStandIn(StandIn):
     def _create(self, form: dict[str, str]) -> Response:
         code = self._wrong(form)
         if code:
-            return _error(400, code)
+            return error_response(400, code)
         if form["To"] in self._refused:
-            return _error(*self._refused[form["To"]])
+            return error_response(*self._refused[form["To"]])
         self.writes += 1
         body = f"{TRIAL_PREFIX}{form['Body']}" if self.trial else form["Body"]
-        return Response.of(201, _resource(self._add(form["To"], body, form, self._now())))
+        return Response.of(201, message_resource(self._add(form["To"], body, form, self._now())))
 
     def _add(self, to: str, body: str, form: dict[str, str], created: datetime) -> Message:
         message = Message(
-            sid=_sid(len(self.messages)),
+            sid=message_sid(len(self.messages)),
             to=to,
             from_=form.get("From"),
             body=body,
@@ -157,7 +135,7 @@ class TwilioStandIn(StandIn):
             (not _E164.fullmatch(form.get("To", "")), 21211),
             (form.get("To") == sender, 21211),
             (not form.get("Body"), 21602),
-            (len(form.get("Body", "")) > LONGEST_BODY, 21617),
+            (len(form.get("Body", "")) > MAX_BODY_LENGTH, 21617),
             (not sender and not service, 21603),
             (service not in (None, SERVICE_SID), 21705),
             (sender is not None and not _E164.fullmatch(sender), 21212),
@@ -167,17 +145,17 @@ class TwilioStandIn(StandIn):
 
     def _list(self, request: Request) -> Response:
         size = int(request.query.get("PageSize", "50"))
-        if not 1 <= size <= LARGEST_PAGE:
-            return _error(400, 20001)
+        if not 1 <= size <= MESSAGES_PAGE_LIMIT:
+            return error_response(400, 20001)
         page = int(request.query.get("Page", "0"))
         found = self._matching(request)
         shown = found[page * size : (page + 1) * size]
         following = None
         if len(found) > (page + 1) * size:
             query = {**request.query, "Page": str(page + 1), "PageSize": str(size)}
-            following = f"{_MESSAGES}.json?{urlencode(query)}"
+            following = f"{MESSAGES_PATH}.json?{urlencode(query)}"
         body = {
-            "messages": [_resource(self._seen(message)) for message in shown],
+            "messages": [message_resource(self._seen(message)) for message in shown],
             "page": page,
             "page_size": size,
             "next_page_uri": following,
@@ -201,7 +179,7 @@ class TwilioStandIn(StandIn):
 
     def _fetch(self, sid: str) -> Response:
         found = next((message for message in self.messages if message.sid == sid), None)
-        return Response.of(200, _resource(self._seen(found))) if found else _error(404, 20404)
+        return Response.of(200, message_resource(self._seen(found))) if found else error_response(404, 20404)
 
     def _seen(self, message: Message) -> Message:
         """As somebody sees it who looks it up: on its way for a while, and redacted only once it has arrived."""
@@ -241,7 +219,7 @@ class TwilioStandIn(StandIn):
         if path == service:
             return Response.of(200, {"sid": SERVICE_SID, "account_sid": ACCOUNT_SID, "friendly_name": "Sandbox"})
         if path != f"{service}/PhoneNumbers":
-            return _error(404, 20404)
+            return error_response(404, 20404)
         numbers = [
             {"sid": f"PN{index:032x}", "service_sid": SERVICE_SID, "phone_number": number, "capabilities": ["SMS"]}
             for index, number in enumerate(self.pool)
@@ -257,54 +235,8 @@ _BY_DAY: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def _sid(number: int) -> str:
-    """As Twilio's look: 32 hexadecimal digits; the same for the same message of a run."""
-    return "SM" + hashlib.sha256(f"sandbox message {number}".encode()).hexdigest()[:32]
-
-
 def _day(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
-
-
-def _resource(message: Message) -> dict[str, Any]:
-    """The Message resource."""
-    return {
-        "sid": message.sid,
-        "account_sid": ACCOUNT_SID,
-        "messaging_service_sid": message.service,
-        "to": message.to,
-        "from": message.from_,
-        "body": message.body,
-        "status": message.status,
-        "direction": "outbound-api",
-        "num_segments": "1" if message.from_ else "0",
-        "num_media": "0",
-        "error_code": message.error_code,
-        "error_message": None,
-        "price": None,
-        "price_unit": "GBP",
-        "api_version": "2010-04-01",
-        "date_created": format_datetime(message.date_created.astimezone(UTC)),
-        "date_updated": format_datetime(message.date_created.astimezone(UTC)),
-        "date_sent": format_datetime(message.date_sent.astimezone(UTC)) if message.date_sent else None,
-        "subresource_uris": {},
-        "uri": f"{_MESSAGES}/{message.sid}.json",
-    }
-
-
-def twilio_error(status: int, code: int) -> str:
-    """The JSON body of a Twilio error."""
-    return _error(status, code).body.decode()
-
-
-def _error(status: int, code: int) -> Response:
-    body = {
-        "code": code,
-        "message": _MEANING.get(code, f"Error {code}"),
-        "more_info": f"https://www.twilio.com/docs/errors/{code}",
-        "status": status,
-    }
-    return Response.of(status, body)
 
 
 def _basic(user: str, password: str) -> str:

@@ -1,7 +1,7 @@
-"""One transaction in which everything happens as ever and which is never committed: the store of a fire drill.
+"""The store of a fire drill: everything runs as usual inside one transaction that is never committed.
 
-What the store's transactions write stands in savepoints of it. Nobody else ever sees a row, two drills at once see
-nothing of each other, and whoever kills one leaves nothing behind.
+The store's own transactions are savepoints of it. No other session ever sees a row, concurrent drills do not see each
+other's, and a killed drill leaves nothing behind.
 """
 
 from collections.abc import Iterator
@@ -19,63 +19,63 @@ from reconciler.store.app.conditions import AppTables
 from reconciler.store.database import Database, as_error, transaction_over
 from reconciler.store.ledger.rates import PostgresRates
 
-LONGEST_SILENCE = "60s"
-"""So long may a process that stands still keep the transaction open."""
+DRILL_IDLE_TIMEOUT = "60s"
+"""How long a frozen process may keep the transaction open."""
 
 
 @contextmanager
 def rolled_back(database: Database) -> Iterator[Connection]:
-    """A transaction that is rolled back in the end, whatever happens.
+    """A transaction that is always rolled back at the end.
 
     Raises:
-        DatabaseUnreachable, DatabaseDisagrees: as every transaction.
+        DatabaseUnreachable, DatabaseDisagrees: as ``Database.transaction``.
     """
     with database.transaction() as connection:
-        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SILENCE}'")
-        whole = connection.get_transaction()
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{DRILL_IDLE_TIMEOUT}'")
+        outer = connection.get_transaction()
         try:
             yield connection
         finally:
-            if whole:
-                whole.rollback()
+            if outer:
+                outer.rollback()
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackStore:
-    """``ports.Store`` over a transaction that is rolled_back."""
+    """``ports.Store`` over a transaction from ``rolled_back``."""
 
     connection: Connection
     scope: str
-    """Of this drill alone."""
+    """Unique to this drill."""
     tables: AppTables
 
     def server(self) -> ServerInfo:
         return server.about(self.connection)
 
     def clock_skew(self) -> timedelta:
-        return server.ahead(self.connection)
+        return server.clock_skew(self.connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        with self._part() as parts:
-            # Of the savepoint alone: it ends with it.
+        with self._savepoint() as parts:
+            # Applies to the savepoint only, and ends with it.
             self.connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             yield parts
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
-        with self._part() as parts:
+        with self._savepoint() as parts:
             yield parts
 
     @contextmanager
-    def _part(self) -> Iterator[Transaction]:
+    def _savepoint(self) -> Iterator[Transaction]:
         try:
             with self.connection.begin_nested():
                 parts = transaction_over(self.connection, self.scope, self.tables)
-                # Rates are rows that all processes share, and would stay locked until the transaction ends.
+                # Rate rows are shared by all processes and would stay locked until the transaction ends.
                 yield replace(parts, rates=PostgresRates(self.connection, prefix=f"{self.scope} "))
         except DBAPIError as error:
             raise as_error(error) from None
         except PendingRollbackError:
-            # The transaction cannot be gone on with once its connection was lost.
-            raise DatabaseUnreachable("the connection to PostgreSQL was lost in the middle", "try again") from None
+            # The transaction cannot continue once its connection is lost.
+            raise DatabaseUnreachable("the connection to PostgreSQL was lost during the drill", "try again") from None

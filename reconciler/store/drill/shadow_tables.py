@@ -1,9 +1,9 @@
-"""Copies of the mapped tables in our own schema, always empty: what a fire drill plants its bookings in.
+"""Empty copies of the mapped tables in our own schema, into which a fire drill inserts its bookings.
 
-A copy has the columns, types and CHECKs of its table, and the key of its id. It has no defaults, so that planting draws
-nothing from the application's sequences, and no foreign keys, triggers or policies. The queue's copy also has every
-unique index, and what must not be NULL there: our own rows meet them. A copy is called after its table, so that
-installations with other mappings on the same database do not take each other's.
+A copy has the columns, types and CHECKs of its table, and the key of its id. It has no defaults, so that the drill
+draws nothing from the application's sequences, and no foreign keys, triggers or policies. The queue's copy also has
+every unique index and NOT NULL, because our own rows have to satisfy them. A copy is named after its table, so that
+installations with different mappings on one database do not share copies.
 """
 
 import hashlib
@@ -15,14 +15,14 @@ from sqlalchemy import Connection, text
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database
-from reconciler.store.migrate import LOCK, SCHEMA
+from reconciler.store.migrate import LEDGER_SCHEMA, LOCK
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 
 PREFIX = "drill"
-LONGEST_NAME = 63
-"""Bytes PostgreSQL keeps of a name."""
-_SHOWN = 3
+MAX_IDENTIFIER_BYTES = 63
+"""Bytes to which PostgreSQL truncates a name."""
+_SHOWN_DIFFERENCES = 3
 
 _SHAPE = text("""
     SELECT quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) AS part
@@ -43,14 +43,14 @@ _SHAPE = text("""
       AND NOT (atthasdef OR attidentity <> '' OR attgenerated <> '')
       AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = a.attrelid AND indisprimary AND a.attnum = ANY(indkey))
 """)
-# A block of its own per table, for us and for whoever gets it as a script. No percent sign: it would come out twice.
+# One block per table, executed by us or printed as a script. No percent sign: it would be doubled.
 _COPY = """
 DO $copy$
 DECLARE
     free text;
 BEGIN
     IF to_regclass({table_text}) IS NULL THEN
-        RAISE NOTICE USING MESSAGE = {table_text} || ' is not there: no copy of it for the fire drill';
+        RAISE NOTICE USING MESSAGE = {table_text} || ' does not exist: no copy of it for the fire drill';
         RETURN;
     END IF;
     DROP TABLE IF EXISTS {copy};
@@ -78,24 +78,24 @@ $copy$;
 
 @dataclass(slots=True)
 class RefreshResult:
-    """What became of the copies."""
+    """What ``refresh`` did."""
 
     made: int = 0
     problems: list[str] = field(default_factory=list)
-    """Tables without a copy as it should be, and why."""
+    """Why a table still has no correct copy, one sentence each."""
 
 
 def copy_of(mapped: MappedTable) -> MappedTable:
-    """Where the copy of a table is; its columns are the table's."""
+    """The mapping of a table's copy: same columns, in our schema."""
     name = f"{PREFIX}_{mapped.schema}_{mapped.name}"
-    if len(name.encode()) > LONGEST_NAME:
+    if len(name.encode()) > MAX_IDENTIFIER_BYTES:
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        name = f"{name.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}_{digest}"
-    return replace(mapped, schema=SCHEMA, name=name)
+        name = f"{name.encode()[: MAX_IDENTIFIER_BYTES - 13].decode(errors='ignore')}_{digest}"
+    return replace(mapped, schema=LEDGER_SCHEMA, name=name)
 
 
-def on_copies(application: AppMapping) -> AppMapping:
-    """The same mapping onto the copies."""
+def on_shadow_tables(application: AppMapping) -> AppMapping:
+    """The mapping with every table replaced by its copy."""
     return replace(
         application,
         bookings=copy_of(application.bookings),
@@ -104,25 +104,25 @@ def on_copies(application: AppMapping) -> AppMapping:
     )
 
 
-def names(application: AppMapping) -> dict[str, str]:
-    """What a copy is called -> what its table is called, in words and as SQL."""
+def table_names(application: AppMapping) -> dict[str, str]:
+    """Name of a copy -> name of its table, both as a label and as SQL."""
     both = [(copy_of(mapped), mapped) for mapped in _mapped(application)]
     said = {copy.label: mapped.label for copy, mapped in both}
     return said | {privileges.place(copy): privileges.place(mapped) for copy, mapped in both}
 
 
-def script(application: AppMapping) -> str:
-    """The copies as SQL, for whoever owns our schema; a table that is not there is left out."""
+def shadow_tables_script(application: AppMapping) -> str:
+    """SQL that creates the copies, for the owner of our schema; a missing table is skipped."""
     return "".join(_block(mapped, application) for mapped in _mapped(application))
 
 
 def differences(connection: Connection, application: AppMapping) -> list[str]:
-    """A sentence for each table whose copy is not as it must be."""
+    """One sentence for each table whose copy is missing or differs."""
     return [said for mapped in _mapped(application) if (said := _difference(connection, mapped, application))]
 
 
 def refresh(database: Database, application: AppMapping) -> RefreshResult:
-    """Make the copies anew that are not as they must be. A table that cannot be copied is said, and stops nothing.
+    """Recreate the copies that are missing or differ. A table that cannot be copied is reported and stops nothing.
 
     Raises:
         DatabaseUnreachable: no connection.
@@ -134,7 +134,7 @@ def refresh(database: Database, application: AppMapping) -> RefreshResult:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
                 if _difference(connection, mapped, application) is None:
                     continue
-                # Escaped: to SQLAlchemy a colon begins the name of a parameter.
+                # Escaped: SQLAlchemy reads a colon as the start of a parameter name.
                 connection.execute(text(_block(mapped, application).replace(":", r"\:")))
                 left = _difference(connection, mapped, application)
         except (DatabaseBusy, DatabaseDisagrees) as error:
@@ -152,24 +152,24 @@ def _mapped(application: AppMapping) -> list[MappedTable]:
 
 
 def _is_exact(mapped: MappedTable, application: AppMapping) -> bool:
-    """Whether rows of ours have to fit in, and not only those that are planted."""
+    """Whether the copy must hold rows of ours too, not only the drill's fixtures."""
     return mapped is application.queue
 
 
 def _difference(connection: Connection, mapped: MappedTable, application: AppMapping) -> str | None:
     table, copy = CatalogTable.find(connection, mapped), CatalogTable.find(connection, copy_of(mapped))
     if table is None:
-        return f"{mapped.label}: there is no such table, or our role may not see its schema"
+        return f"{mapped.label}: there is no such table, or our role may not use its schema"
     if copy is None:
-        return f"{mapped.label}: there is no copy of it for the drill yet"
+        return f"{mapped.label}: it has no copy for the drill yet"
     exact = _is_exact(mapped, application)
     key = mapped.columns["id"]
     wanted, found = _shape(connection, table, key, exact=exact), _shape(connection, copy, key, exact=exact)
     if wanted == found:
         return None
     said = [*(f"lacks {part}" for part in sorted(wanted - found)), *(f"has {part}" for part in sorted(found - wanted))]
-    more = ", .." if len(said) > _SHOWN else ""
-    return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN])}{more}"
+    more = ", .." if len(said) > _SHOWN_DIFFERENCES else ""
+    return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN_DIFFERENCES])}{more}"
 
 
 def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool) -> set[str]:
@@ -190,14 +190,14 @@ def _block(mapped: MappedTable, application: AppMapping) -> str:
     )
 
 
-def _literal(said: str) -> str:
-    return "'" + said.replace("'", "''") + "'"
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
-def advice(problems: Sequence[str]) -> DatabaseDisagrees:
-    """The error of a drill that finds its copies not as they must be."""
+def copies_error(problems: Sequence[str]) -> DatabaseDisagrees:
+    """The error of a drill whose copies are missing or differ."""
     return DatabaseDisagrees(
         "; ".join(problems),
-        "reconciler migrate makes them anew (or hand the SQL of `reconciler migrate --sql` to the owner of our schema)",
+        "run reconciler migrate to recreate them (or give the SQL of `reconciler migrate --sql` to the owner of our schema)",
         code="drill_copies",
     )

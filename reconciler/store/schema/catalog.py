@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogue says about one table: columns, rights, value checks, row security."""
+"""One table in PostgreSQL's catalogue: columns, privileges, value checks, row-level security."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ _UNIQUE = text("""
 _INDEXED = text("""
     SELECT EXISTS (SELECT FROM pg_index WHERE indrelid = :oid AND indisvalid AND indkey[0] = :number)
 """)
-_POINTS_ELSEWHERE = text("""
+_FOREIGN_KEYS = text("""
     SELECT conname FROM pg_constraint
     WHERE conrelid = :oid AND contype = 'f' AND CAST(:number AS int2) = ANY (conkey)
 """)
-_FILLS_ROWS = text("""
+_HAS_ROW_TRIGGER = text("""
     SELECT EXISTS (SELECT FROM pg_trigger
                    WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 7 = 7)
 """)
 """Bits of tgtype: for each row, before, insert (PostgreSQL, catalog/pg_trigger.h)."""
-_LOOKED_AT = text("""
+_CHECKED_COLUMNS = text("""
     SELECT a.attname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
     WHERE c.conrelid = :oid AND c.contype = 'c' AND c.conname = :name
 """)
@@ -84,12 +84,12 @@ class CatalogColumn:
     type_oid: int
     number: int
     length: int | None
-    """Characters that a text of limited length may have."""
+    """Maximum characters of a text column, ``None`` if unlimited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogTable:
-    """A table that is there. Every method reads the catalogue, none reads the table's rows but ``is_empty``."""
+    """An existing table. Its methods read the catalogue; only ``appears_empty`` reads the table's rows."""
 
     connection: Connection
     oid: int
@@ -102,9 +102,9 @@ class CatalogTable:
 
     @classmethod
     def find(cls, connection: Connection, mapped: MappedTable) -> "CatalogTable | None":
-        """The table of that name, ``None`` if there is none that we may see.
+        """The table of that name, ``None`` if none is visible to us.
 
-        A view is none: what row-level security hides behind it cannot be seen from here.
+        A view does not count: we could not detect rows that row-level security hides behind it.
         """
         found = connection.execute(
             text("""
@@ -134,22 +134,22 @@ class CatalogTable:
         return self.connection.scalars(_LACKING, values).all()
 
     def grants_by_column(self, privilege: str) -> bool:
-        """Whether our role has ``privilege`` on some columns, and not on the table with all that are to come."""
-        asked = text("""
+        """Whether our role has ``privilege`` only on single columns, so that added columns are not covered."""
+        query = text("""
             SELECT has_any_column_privilege(CAST(:oid AS oid), :privilege)
                    AND NOT has_table_privilege(CAST(:oid AS oid), :privilege)
         """)
-        return bool(self.connection.scalar(asked, {"oid": self.oid, "privilege": privilege}))
+        return bool(self.connection.scalar(query, {"oid": self.oid, "privilege": privilege}))
 
     def may_lock(self) -> bool:
-        """Whether our role may ``SELECT .. FOR UPDATE``: PostgreSQL wants UPDATE on at least one column for it."""
-        asked = text("SELECT has_any_column_privilege(CAST(:oid AS oid), 'UPDATE')")
-        return bool(self.connection.scalar(asked, {"oid": self.oid}))
+        """Whether our role may ``SELECT .. FOR UPDATE``, which needs UPDATE on at least one column."""
+        query = text("SELECT has_any_column_privilege(CAST(:oid AS oid), 'UPDATE')")
+        return bool(self.connection.scalar(query, {"oid": self.oid}))
 
     def forbids(self, column: str, values: Iterable[str]) -> Sequence[str]:
-        """Those of ``values`` that the column's enum or its own CHECK would not take.
+        """Those of ``values`` that the column's enum or its single-column CHECKs reject.
 
-        PostgreSQL itself evaluates the CHECK, on the value alone: whatever way it is written, the answer is right.
+        PostgreSQL itself evaluates the CHECK on the value, so the answer is right however the CHECK is written.
         """
         seen = self.columns[column]
         if seen.is_enum:
@@ -157,24 +157,26 @@ class CatalogTable:
             return [value for value in values if value not in labels]
         checks = self._checks(seen)
         return [
-            value for value in values if not all(self._takes(seen, expression, value) for expression in checks.values())
+            value
+            for value in values
+            if not all(self._accepts(seen, expression, value) for expression in checks.values())
         ]
 
-    def widening(self, column: str, values: Sequence[str]) -> str:
-        """The SQL after which the column's enum or its own CHECK takes ``values`` too."""
+    def widen_column_sql(self, column: str, values: Sequence[str]) -> str:
+        """SQL that makes the column's enum or single-column CHECKs accept ``values`` too; '' if none is needed."""
         seen = self.columns[column]
         listed = [_literal(value) for value in values]
         if seen.is_enum:
             return "\n".join(f"ALTER TYPE {seen.type} ADD VALUE IF NOT EXISTS {value};" for value in listed)
         parts = []
         for name, expression in self._checks(seen).items():
-            if not all(self._takes(seen, expression, value) for value in values):
+            if not all(self._accepts(seen, expression, value) for value in values):
                 wider = f"({expression}) OR {privileges.quoted(column)} IN ({', '.join(listed)})"
                 parts.append(f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({wider})")
         return f"ALTER TABLE {self.quoted} {', '.join(parts)};" if parts else ""
 
     def compares(self, column: CatalogColumn, other: CatalogColumn) -> bool:
-        """Whether PostgreSQL knows what it means that both are equal."""
+        """Whether PostgreSQL has an equality operator for the two types."""
         if column.type == other.type:
             return True
         equal = text(f"SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(":", r"\:"))
@@ -188,78 +190,79 @@ class CatalogTable:
         return True
 
     def is_unique(self, column: str) -> bool:
-        """Whether no two rows can have the same value there, and ``ON CONFLICT`` may go by it."""
-        return self._ask(_UNIQUE, column)
+        """Whether the column alone is unique, so that ``ON CONFLICT`` can use it."""
+        return self._column_query(_UNIQUE, column)
 
     def is_indexed(self, column: str) -> bool:
         """Whether an index begins with this column."""
-        return self._ask(_INDEXED, column)
+        return self._column_query(_INDEXED, column)
 
     def foreign_keys(self, column: str) -> Collection[str]:
-        """Names of the foreign keys in which this column takes part."""
+        """Names of the foreign keys that include this column."""
         number = self.columns[column].number
-        return set(self.connection.scalars(_POINTS_ELSEWHERE, {"oid": self.oid, "number": number}))
+        return set(self.connection.scalars(_FOREIGN_KEYS, {"oid": self.oid, "number": number}))
 
     def checked_by(self, constraint: str) -> Sequence[str]:
-        """The columns that a CHECK of this table looks at."""
-        return self.connection.scalars(_LOOKED_AT, {"oid": self.oid, "name": constraint}).all()
+        """The columns that a CHECK of this table reads."""
+        return self.connection.scalars(_CHECKED_COLUMNS, {"oid": self.oid, "name": constraint}).all()
 
-    def fills_rows(self) -> bool:
-        """Whether a trigger looks at each row before it is inserted, and may fill what we do not."""
-        return bool(self.connection.scalar(_FILLS_ROWS, {"oid": self.oid}))
+    def has_row_trigger(self) -> bool:
+        """Whether a BEFORE INSERT trigger runs for each row, which may fill columns that we do not."""
+        return bool(self.connection.scalar(_HAS_ROW_TRIGGER, {"oid": self.oid}))
 
     def triggers(self) -> Sequence[str]:
-        """Names of the application's own triggers on this table that fire."""
+        """Names of the application's enabled triggers on this table."""
         return self.connection.scalars(_TRIGGERS, {"oid": self.oid}).all()
 
     def default(self, column: str) -> str:
         """The column's default as PostgreSQL writes it, '' without one."""
-        asked = text("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = :oid AND adnum = :number")
-        return self.connection.scalar(asked, {"oid": self.oid, "number": self.columns[column].number}) or ""
+        query = text("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = :oid AND adnum = :number")
+        return self.connection.scalar(query, {"oid": self.oid, "number": self.columns[column].number}) or ""
 
-    def _ask(self, question: TextClause, column: str) -> bool:
-        return bool(self.connection.scalar(question, {"oid": self.oid, "number": self.columns[column].number}))
+    def _column_query(self, query: TextClause, column: str) -> bool:
+        return bool(self.connection.scalar(query, {"oid": self.oid, "number": self.columns[column].number}))
 
     def _checks(self, column: CatalogColumn) -> Mapping[str, str]:
         rows = self.connection.execute(_CHECKS, {"oid": self.oid, "number": column.number})
         return {row.name: row.expression for row in rows}
 
-    def _takes(self, column: CatalogColumn, check: str, value: str) -> bool:
+    def _accepts(self, column: CatalogColumn, check: str, value: str) -> bool:
         expression = check.replace(":", r"\:")
-        # The expression is the catalogue's own, written by the table's owner; the value is bound.
+        # The expression comes from the catalogue and was written by the table's owner; the value is bound.
         one = f"(SELECT CAST(:value AS {column.type}) AS {privileges.quoted(column.name)}) one"
         statement = f"SELECT coalesce({expression}, true) FROM {one}"
         return bool(self.connection.scalar(text(statement), {"value": value}))
 
     def closed_sequences(self) -> Mapping[str, str]:
-        """Columns whose default is the next number of a sequence (as SQL) that our role may not use."""
+        """Column -> the sequence (as SQL) that its default draws from and that our role may not use."""
         return {row.column: row.sequence for row in self.connection.execute(_SEQUENCES, {"oid": self.oid})}
 
-    def hides_rows(self) -> bool:
-        """Whether row-level security applies to our role at all."""
+    def has_row_security(self) -> bool:
+        """Whether row-level security applies to our role on this table."""
         return bool(self.connection.scalar(text("SELECT row_security_active(CAST(:oid AS oid))"), {"oid": self.oid}))
 
-    def lets_everything(self, command: str) -> bool:
-        """Whether a policy lets our role use ``command`` on every row, unless another narrows it."""
-        return any(row["permissive"] and _lets_everything(row, command) for row in self._policies(command))
+    def has_open_policy(self, command: str) -> bool:
+        """Whether a permissive policy lets our role use ``command`` on every row."""
+        return any(row["permissive"] and _covers_every_row(row, command) for row in self._policies(command))
 
-    def narrowed_by(self, command: str) -> Sequence[str]:
-        """Restrictive policies that keep our role from using ``command`` on some row."""
+    def restrictive_policies(self, command: str) -> Sequence[str]:
+        """Names of the restrictive policies that may keep our role from using ``command`` on some rows."""
         policies = self._policies(command)
-        return [row["name"] for row in policies if not row["permissive"] and not _lets_everything(row, command)]
+        return [row["name"] for row in policies if not row["permissive"] and not _covers_every_row(row, command)]
 
     def _policies(self, command: str) -> list[Mapping[Any, Any]]:
         rows = self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
         return [row for row in rows if row["command"] in ("*", _COMMAND[command])]
 
     def estimate(self) -> int:
-        """Rows by the table's own statistics, 0 or less if it has none."""
+        """Rows by the table's statistics; 0 or less if it has none."""
         found = self.connection.scalar(
             text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = :oid"), {"oid": self.oid}
         )
         return int(found or 0)
 
-    def shows_no_row(self) -> bool:
+    def appears_empty(self) -> bool:
+        """Whether our role sees no row of the table."""
         statement = f"SELECT NOT EXISTS (SELECT FROM {self.quoted})"
         return bool(self.connection.scalar(text(statement.replace(":", r"\:"))))
 
@@ -268,8 +271,8 @@ def _literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _lets_everything(policy: Mapping[Any, Any], command: str) -> bool:
-    """USING decides what is seen; WITH CHECK what may be written, and defaults to USING."""
+def _covers_every_row(policy: Mapping[Any, Any], command: str) -> bool:
+    """USING decides which rows are visible; WITH CHECK which may be written, and it defaults to USING."""
     shows, accepts = policy["shows"], policy["accepts"]
     if command == "SELECT":
         return bool(shows == "true")

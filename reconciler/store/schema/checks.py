@@ -1,6 +1,6 @@
-"""``integration.schema`` and row-level security: what in the database would make a look lie or a repair fail.
+"""``integration.schema``: whatever in the database would falsify a scan or break a repair, row-level security included.
 
-Every check names the SQL that mends it. We never write a thinner row to fit a broken schema.
+Every fault names the SQL that fixes it, where SQL can. We never write an incomplete row to fit a broken schema.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,11 +24,11 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "sent_at": ("timestamp with time zone",),
     "scheduled_for": ("timestamp with time zone",),
 }
-"""Types the statements rely on; elsewhere any text-like type will do. The first is what the remedy adds."""
+"""Types our statements rely on; any text-like type will do for other columns. The remedy uses the first."""
 
 
 def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
-    """Every need that the database does not meet; who only looks needs less."""
+    """Every requirement that the database does not meet; without ``writing``, only those for reading."""
     return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
 
 
@@ -47,11 +47,11 @@ def _check(connection: Connection, need: TableRequirements, *, writing: bool) ->
     if unreadable:
         return unreadable
     return [
-        *_hidden(table, need),
+        *_hidden_rows(table, need),
         *_unknown_values(table, need),
         *_unwritable(table, need),
-        *_unfilled(table, need),
-        *_without_key(table, need),
+        *_unfilled_columns(table, need),
+        *_missing_key(table, need),
     ]
 
 
@@ -59,14 +59,14 @@ def _missing_table(mapped: MappedTable) -> IntegrationFault:
     return _fault(
         "table_missing",
         f"there is no table {mapped.label}",
-        "correct the name in cron.yaml (a view will not do: behind it rows may be hidden), or switch off the rules "
+        "correct the name in cron.yaml (a view does not work: it may hide rows), or turn off the rules "
         "that need it (policy: off)",
         blinds=True,
     )
 
 
 def _keys(connection: Connection, need: TableRequirements) -> dict[str, CatalogColumn]:
-    """Our name of a column that refers to another table -> that table's key, where it is there."""
+    """Our name of a column that refers to another table -> that table's key column, if it exists."""
     found = {}
     for ours, mapped in need.refers.items():
         other = CatalogTable.find(connection, mapped)
@@ -89,7 +89,7 @@ def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, Ca
             "columns_missing",
             f"{mapped.label} lacks {_columns_named(missing.values())}",
             "add them, or map their real names in cron.yaml",
-            sql="\n".join([_added(mapped, missing, keys), *_granted_anew(table, need, missing)]),
+            sql="\n".join([_added(mapped, missing, keys), *_grants_for_added(table, need, missing)]),
             blinds=True,
         )
         found.append(fault)
@@ -102,15 +102,15 @@ def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, Ca
 
 
 def _added(mapped: MappedTable, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
-    """Never NOT NULL: what the rows that are there should hold is the application's to say."""
+    """Never NOT NULL: the application decides what existing rows should hold."""
     added = ", ".join(
         f"ADD COLUMN IF NOT EXISTS {privileges.quoted(name)} {_type(ours, keys)}" for ours, name in missing.items()
     )
     return f"ALTER TABLE {privileges.place(mapped)} {added};"
 
 
-def _granted_anew(table: CatalogTable, need: TableRequirements, missing: Mapping[str, str]) -> Iterator[str]:
-    """A right that goes by columns does not include one that is added; who looks may be who repairs."""
+def _grants_for_added(table: CatalogTable, need: TableRequirements, missing: Mapping[str, str]) -> Iterator[str]:
+    """A grant on columns does not cover an added one. Writing is included: the scanning role may also repair."""
     for privilege, names in need.privileges.items():
         new = [name for name in names if name in missing.values()]
         if new and table.grants_by_column(privilege):
@@ -118,7 +118,7 @@ def _granted_anew(table: CatalogTable, need: TableRequirements, missing: Mapping
 
 
 def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
-    """As words, not as SQL to be run unread: only a person knows what the values mean."""
+    """As prose, not as SQL that could be run unread: only a person knows what the values mean."""
     using = f'CAST("{seen.name}" AS {expected})'
     if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
         using = f"\"{seen.name}\" AT TIME ZONE 'UTC'"
@@ -139,7 +139,7 @@ def _unknown_columns(table: CatalogTable, need: TableRequirements) -> list[Integ
 def _incomparable(
     table: CatalogTable, need: TableRequirements, keys: Mapping[str, CatalogColumn]
 ) -> list[IntegrationFault]:
-    """Every look joins by them."""
+    """Every scan joins on these columns."""
     found = []
     for ours, key in keys.items():
         column = table.columns.get(need.mapped.columns[ours])
@@ -163,45 +163,47 @@ def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
 
 def _unreadable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     refused = table.lacks("SELECT", need.selects)
-    return [_right("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
+    return [_missing_privilege("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
 
 
 def _unwritable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
     inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
-        found.append(_right("INSERT", table, need.mapped, inserts))
+        found.append(_missing_privilege("INSERT", table, need.mapped, inserts))
     updates = table.lacks("UPDATE", need.theirs(need.updates))
     if updates:
-        found.append(_right("UPDATE", table, need.mapped, updates))
+        found.append(_missing_privilege("UPDATE", table, need.mapped, updates))
     if need.locks and not updates and not table.may_lock():
-        seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which wants UPDATE on one column"
+        seen = f"our role may not SELECT .. FOR UPDATE on {need.mapped.label}, which needs UPDATE on one column"
         sql = privileges.columns("UPDATE", need.updated, need.mapped, table.role)
         found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
     return found
 
 
-def _hidden(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+def _hidden_rows(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
-    if table.hides_rows():
+    if table.has_row_security():
         used = ["SELECT"]
         used += ["INSERT"] if need.inserts else []
         used += ["UPDATE"] if need.updated else []
         found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
-    if not found and table.shows_no_row() and table.estimate() > 0:
-        seen = f"{need.mapped.label} shows no row, and its statistics say about {table.estimate()}"
-        # As words, not as SQL to be run unread: it would silence the alarm and bring nobody back.
-        remedy = f"find out who hides or deleted them; only after a real clean-out: ANALYZE {table.quoted};"
+    if not found and table.appears_empty() and table.estimate() > 0:
+        seen = f"{need.mapped.label} appears empty, but its statistics say {table.estimate()} rows"
+        # As prose, not as SQL that could be run unread: ANALYZE would silence the alarm and restore nothing.
+        remedy = (
+            f"find out what hides the rows or who deleted them; only if they are really gone: ANALYZE {table.quoted};"
+        )
         found.append(_fault("no_rows", seen, remedy, blinds=True))
     return found
 
 
 def _policy(table: CatalogTable, mapped: MappedTable, command: str) -> IntegrationFault | None:
-    is_open, narrowed_by = table.lets_everything(command), table.narrowed_by(command)
-    if is_open and not narrowed_by:
+    is_open, restrictive = table.has_open_policy(command), table.restrictive_policies(command)
+    if is_open and not restrictive:
         return None
     remedies = [] if is_open else ["add a policy for the role of DATABASE_URL"]
-    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in narrowed_by]
+    remedies += [f"exempt the role of DATABASE_URL from the restrictive policy {name}" for name in restrictive]
     return _fault(
         "row_security",
         f"row-level security of {mapped.label} does not let our role {command} every row",
@@ -219,24 +221,26 @@ def _unknown_values(table: CatalogTable, need: TableRequirements) -> list[Integr
         if forbidden:
             seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
             remedy = "extend its CHECK or enum, or correct the names in cron.yaml"
-            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, forbidden)))
+            found.append(_fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, forbidden)))
     for ours, values in need.one_of.items():
         theirs = need.mapped.columns[ours]
         if len(table.forbids(theirs, values)) == len(values):
-            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: nothing would ever be found"
-            remedy = "extend its CHECK or enum, or switch this rule off in cron.yaml"
-            found.append(_fault("value_forbidden", seen, remedy, sql=table.widening(theirs, values), blinds=True))
+            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: this rule would never find anything"
+            remedy = "extend its CHECK or enum, or turn this rule off in cron.yaml"
+            found.append(
+                _fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, values), blinds=True)
+            )
     return found
 
 
-def _unfilled(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
-    """Columns that we leave to their defaults, and cannot."""
+def _unfilled_columns(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+    """NOT NULL columns without a default that we do not fill."""
     if not need.inserts:
         return []
     found, filled = [], set(need.theirs(need.inserts))
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
-    if empty and not table.fills_rows():  # a trigger may fill them: the trial row and each repair will tell
-        seen = f"{need.mapped.label} wants {_columns_named(empty)}, which we do not fill"
+    if empty and not table.has_row_trigger():  # a trigger may fill them; the trial row and each repair will show it
+        seen = f"{need.mapped.label} requires {_columns_named(empty)}, which we do not fill"
         dropped = ", ".join(f"ALTER COLUMN {privileges.quoted(name)} DROP NOT NULL" for name in empty)
         sql = f"ALTER TABLE {privileges.place(need.mapped)} {dropped};"
         found.append(_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql))
@@ -248,19 +252,19 @@ def _unfilled(table: CatalogTable, need: TableRequirements) -> list[IntegrationF
     return found
 
 
-def _without_key(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
-    """Our row's id collides with itself where it is written twice, and a booking's id means one booking."""
+def _missing_key(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+    """Our row's id must collide with itself if it is inserted twice, and a booking id must mean one booking."""
     if not need.inserts and not need.locks:
         return []
     key = need.mapped.columns["id"]
     if table.is_unique(key):
         return []
-    seen = f"{need.mapped.label}.{key} is not unique by a key of its own"
+    seen = f"{need.mapped.label}.{key} has no unique key of its own"
     sql = f"ALTER TABLE {privileges.place(need.mapped)} ADD UNIQUE ({privileges.quoted(key)});"
-    return [_fault("key_missing", seen, "give it a primary key, or map the column that has one", sql=sql)]
+    return [_fault("key_missing", seen, "add a primary key, or map the column that has one", sql=sql)]
 
 
-def _right(
+def _missing_privilege(
     privilege: str, table: CatalogTable, mapped: MappedTable, columns: Sequence[str], *, blinds: bool = False
 ) -> IntegrationFault:
     seen = f"our role may not {privilege} {_columns_named(columns)} of {mapped.label}"

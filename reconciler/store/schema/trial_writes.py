@@ -1,7 +1,7 @@
-"""Only a write proves that a write works: each of ours is tried as our role, and rolled back.
+"""Only a write proves that a write works: each of ours is tried with our role and rolled back.
 
-A row under the id of a booking that does not exist goes through every CHECK, policy and BEFORE trigger of the table,
-and is refused by the foreign key in the end: then all the rest is well, and nothing was there for anybody to see.
+A row for a booking that does not exist passes every CHECK, policy and BEFORE trigger of the table before the foreign
+key rejects it. If only the foreign key rejects it, everything else accepts our rows, and no row was ever visible.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +21,8 @@ from reconciler.store.schema.requirements import WRITTEN_STATUSES
 from reconciler.store.schema.trial_rows import TrialRows
 
 
-def _text_rows(connection: Connection, tables: AppTables) -> CheckResult:
-    """Try a row of the queue for every trigger and every status that we write."""
+def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
+    """Try a queue row for every trigger and every status that we write."""
     mapped, queue = tables.application.queue, tables.queue
     table = CatalogTable.find(connection, mapped) if mapped else None
     if mapped is None or queue is None or table is None:
@@ -34,131 +34,133 @@ def _text_rows(connection: Connection, tables: AppTables) -> CheckResult:
     why: dict[str, pg.Error | None] = {}
     for trigger, status in tried:
         row = insert(queue).values(rows.values(trigger, status))
-        refusal, written = _tried(connection, partial(_inserted, connection, row))
+        refusal, written = _try_write(connection, partial(_insert, connection, row))
         if written or (isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys):
             continue
-        named = _named(refusal) if refusal else "it takes the row and keeps none"
+        named = _describe_error(refusal) if refusal else "the table accepts the row but does not keep it"
         why[named] = refusal
         refused.setdefault(named, []).append(f"{trigger} {status}")
     said = {
-        named: f"{mapped.label} refuses {'every trial row' if len(which) == len(tried) else ', '.join(which)}: {named}"
+        named: f"{mapped.label} rejects {'every trial row' if len(which) == len(tried) else ', '.join(which)}: {named}"
         for named, which in refused.items()
     }
-    judged = [_judged(why[named], seen, rows) for named, seen in said.items()]
+    results = [_fault_or_note(why[named], seen, rows) for named, seen in said.items()]
     return CheckResult(
-        faults=[one for one in judged if isinstance(one, IntegrationFault)],
-        notes=[one for one in judged if isinstance(one, Note)]
+        faults=[one for one in results if isinstance(one, IntegrationFault)],
+        notes=[one for one in results if isinstance(one, Note)]
         or [Note(message=f"{len(tried)} trial rows of {mapped.name}")],
     )
 
 
-def _inserted(connection: Connection, row: Insert) -> int:
+def _insert(connection: Connection, row: Insert) -> int:
     return connection.execute(row, execution_options={"preserve_rowcount": True}).rowcount
 
 
 _DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
-_ASK_DATA = "it asks for a number, a name or a text of a certain kind: if those of a real booking are, all is well"
-_ASK_TRIGGERS = (
-    "a trigger raised it ({}): if it only wants a booking that exists, all is well; if not, it refuses our texts too"
+_CHECK_DATA = "it restricts numbers, names or texts: this is fine if those of real bookings comply"
+_CHECK_TRIGGERS = (
+    "a trigger raised it ({}): this is fine if it only requires an existing booking; otherwise it rejects our texts too"
 )
-_ASK_FILLED = (
-    "a trigger may fill it from the booking, and the trial's booking does not exist: if it does, all is well; if not, "
-    "give the column a default"
+_CHECK_FILLED = (
+    "a trigger may fill it from the booking, and the trial's booking does not exist: this is fine if one does; "
+    "otherwise give the column a default"
 )
-_ASK_UPDATE = "it looks at {}, which our role only updates: a repair tries that before it sends, rolled back"
+_CHECK_UPDATE = "it checks {}, which our role may only update: a repair tries that before it sends, rolled back"
 
 
-def _judged(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Note:
-    """A fault if it would refuse a real text too; what may well be about the trial row alone is a warning."""
+def _fault_or_note(refusal: pg.Error | None, seen: str, rows: TrialRows) -> IntegrationFault | Note:
+    """A fault if a real text would be rejected too; a warning if the rejection may concern only the trial row."""
     if refusal is None:
-        remedy = "find the trigger or rule of the table that drops it ({}), and let it take this row"
+        remedy = "find the trigger or rule of the table that drops the row ({}), and make it keep the row"
         return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
     if isinstance(refusal, pg.NotNullViolation) and rows.is_filled_by_trigger(refusal.diag.column_name or ""):
-        return Note(message=seen, remedy=_ASK_FILLED)
+        return Note(message=seen, remedy=_CHECK_FILLED)
     if _is_raised(refusal):
-        return Note(message=seen, remedy=_ASK_TRIGGERS.format(", ".join(rows.table.triggers())))
+        return Note(message=seen, remedy=_CHECK_TRIGGERS.format(", ".join(rows.table.triggers())))
     if isinstance(refusal, pg.CheckViolation):
         checked = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
         data = {rows.mapped.columns[ours] for ours in _DATA if ours in rows.mapped.columns}
-        if not checked or data & checked:  # a domain's CHECK is none of the table's
-            return Note(message=seen, remedy=_ASK_DATA)
-        later = sorted(checked.intersection(rows.updated_only))
+        if not checked or data & checked:  # a domain's CHECK is not listed among the table's
+            return Note(message=seen, remedy=_CHECK_DATA)
+        later = sorted(checked.intersection(rows.update_only))
         if later:
-            return Note(message=seen, remedy=_ASK_UPDATE.format(", ".join(later)))
-    return _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it takes this row")
+            return Note(message=seen, remedy=_CHECK_UPDATE.format(", ".join(later)))
+    return _fault(
+        f"{SQLSTATE}{refusal.sqlstate}", seen, "change the constraint or trigger it names so that it accepts this row"
+    )
 
 
 def _is_raised(refusal: pg.Error) -> bool:
-    """By a trigger that may want a booking that exists, in whatever words; not by one that is broken itself."""
+    """Whether a trigger raised the error on purpose, perhaps for want of an existing booking; not if it is broken."""
     context = refusal.diag.context or ""
-    wants_one = isinstance(refusal, pg.RaiseException | pg.NoDataFound) or " at RAISE" in context
-    return wants_one or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
+    raised_on_purpose = isinstance(refusal, pg.RaiseException | pg.NoDataFound) or " at RAISE" in context
+    return raised_on_purpose or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
 
 
-_ROWS = 3
-"""So many bookings are tried: what one is refused for (a CHECK younger than its row) says nothing of the others."""
+_TRIED_BOOKINGS = 3
+"""Bookings to try: one may be rejected for a reason that others do not share (a CHECK newer than its row)."""
 
 
-def _event_id(connection: Connection, tables: AppTables) -> CheckResult:
-    """Try to write a booking's event id as it is. Rows that somebody has locked are passed over."""
+def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
+    """Try to write a booking's event id unchanged. Rows that are locked are skipped."""
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope())
-    # The newest: what an old one is refused for (a trigger that keeps what is past) says nothing of what is repaired.
+    # The newest: an old one may be rejected (by a trigger that protects past bookings) where a repair would not be.
     newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
     tried: list[tuple[pg.Error | None, int | None]] = []
 
     def write(rank: int) -> int:
-        # One at a time, and let go of at once: the application may want them.
+        # One at a time, and released at once: the application may need the row.
         for key in connection.scalars(newest.offset(rank).with_for_update(skip_locked=True, of=row)).all():
             again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
-            tried.append(_tried(connection, partial(_written, connection, again)))
+            tried.append(_try_write(connection, partial(_update, connection, again)))
         return len(tried)
 
     unlockable: pg.Error | None = None
-    for rank in range(_ROWS):
-        unlockable, _ = _tried(connection, partial(write, rank))
+    for rank in range(_TRIED_BOOKINGS):
+        unlockable, _ = _try_write(connection, partial(write, rank))
         if unlockable or any(written for _, written in tried):
             break
     if any(written for _, written in tried):
         return CheckResult(notes=[Note(message="an event id")])
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
     if refusal:
-        seen = f"{mapped.label} refuses a trial update of an event id: {_named(refusal)}"
+        seen = f"{mapped.label} rejects a trial update of an event id: {_describe_error(refusal)}"
         if _is_raised(refusal):
-            return CheckResult(notes=[Note(message=seen, remedy=_ASK_BOOKINGS)])
-        fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names, so that it is taken")
+            return CheckResult(notes=[Note(message=seen, remedy=_CHECK_BOOKINGS)])
+        fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names so that it accepts the update")
         return CheckResult(faults=[fault])
     if tried:
-        seen = f"{mapped.label} takes a trial update of an event id and changes no row"
-        remedy = "find the policy, rule or trigger of the table that drops it"
+        seen = f"{mapped.label} accepts a trial update of an event id but changes no row"
+        remedy = "find the policy, rule or trigger of the table that drops the update"
         return CheckResult(faults=[_fault("update_vanishes", seen, remedy)])
-    return CheckResult(notes=[Note(message=f"no free row of {mapped.name} to try it on")])
+    return CheckResult(notes=[Note(message=f"no unlocked row of {mapped.name} to try it on")])
 
 
-_ASK_BOOKINGS = (
-    "a trigger raised it: if it only keeps these bookings as they are, all is well; a repair tries its own booking, "
-    "rolled back, before the event is made"
+_CHECK_BOOKINGS = (
+    "a trigger raised it: this is fine if it only protects these bookings; a repair tries its own booking, rolled back, "
+    "before it creates the event"
 )
 
 
-def _written(connection: Connection, statement: Update) -> int:
+def _update(connection: Connection, statement: Update) -> int:
     return connection.execute(statement).rowcount
 
 
 TRIAL_WRITES: Mapping[Effect, Callable[[Connection, AppTables], CheckResult]] = {
-    Effect.SMS: _text_rows,
-    Effect.CALENDAR: _event_id,
+    Effect.SMS: _try_queue_rows,
+    Effect.CALENDAR: _try_event_id,
 }
 
 
-def _tried(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
-    """What the database says against it, else how many rows it wrote. Whatever it says, nothing of it stays."""
+def _try_write(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
+    """The database's error, or else the number of rows written. The write is always rolled back."""
     trial = connection.begin_nested()
     try:
         written = write()
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     except OperationalError:
-        raise  # it is away, or busy: that says nothing about the write
+        raise  # unreachable or busy: that says nothing about the write
     except DBAPIError as error:
         trial.rollback()
         if isinstance(error.orig, pg.Error):
@@ -168,13 +170,13 @@ def _tried(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.
     return None, written
 
 
-def _named(refusal: pg.Error) -> str:
-    """Names and SQLSTATE; a database's own message may quote a row."""
-    names = list(_names(refusal))
+def _describe_error(refusal: pg.Error) -> str:
+    """Names and SQLSTATE only: a database's own message may quote a row."""
+    names = list(_error_names(refusal))
     return f"{type(refusal).__name__} (SQLSTATE {refusal.sqlstate}{', ' if names else ''}{'.'.join(names)})"
 
 
-def _names(refusal: pg.Error) -> Iterator[str]:
+def _error_names(refusal: pg.Error) -> Iterator[str]:
     for part in (refusal.diag.column_name, refusal.diag.constraint_name):
         if part:
             yield part

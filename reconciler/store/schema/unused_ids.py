@@ -1,4 +1,4 @@
-"""Ids of bookings that do not exist: for rows that are rolled back, and for those of a drill."""
+"""Ids of bookings that do not exist, for trial rows and for a drill's bookings."""
 
 import random
 import uuid
@@ -9,7 +9,7 @@ _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1, "n
 
 
 def unused_id(column: CatalogColumn) -> str | int:
-    """An id that fits the column, that no booking is likely to have, and of which hardly two begin alike."""
+    """A random id that fits the column. No booking is likely to have it, and two such ids rarely share a prefix."""
     if column.type in _LARGEST:
         largest = _LARGEST[column.type]
         return random.randint(largest - largest // 10, largest)  # noqa: S311 - an id, not a secret

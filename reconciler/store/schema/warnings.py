@@ -1,4 +1,4 @@
-"""What is worth knowing of the application's tables although it breaks nothing yet."""
+"""Warnings about the application's tables that break nothing yet."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,13 @@ from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 
-LARGE = 10_000
-"""Rows by the table's statistics; below, reading all of them takes no longer than an index."""
-_SHIFTED = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
+LARGE_TABLE_ROWS = 10_000
+"""Rows by the table's statistics; a full scan of fewer is as fast as an index."""
+_ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 
 
-def notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
-    """Indexes that our statements want on large tables, and defaults that lie."""
+def schema_notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
+    """Indexes that our statements lack on large tables, and defaults that store a wrong time."""
     wanted = {
         "bookings": (application.bookings, ("created_at", "event_id")),
         "queue": (application.queue, ("booking_id", "provider_id")),
@@ -26,30 +26,30 @@ def notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
         table = CatalogTable.find(connection, mapped) if mapped else None
         if mapped and table:
             found += _unindexed(table, mapped, columns)
-            found += _lying(table, mapped)
+            found += _zoneless_default(table, mapped)
     return found
 
 
 def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str]) -> Iterator[Note]:
-    if table.estimate() < LARGE:
+    if table.estimate() < LARGE_TABLE_ROWS:
         return
     for ours in columns:
         theirs = mapped.columns.get(ours)
         if theirs in table.columns and theirs and not table.is_indexed(theirs):
             yield Note(
                 message=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
-                remedy="create it; CONCURRENTLY, so that the application does not wait",
+                remedy="create it; CONCURRENTLY does not block the application",
                 sql=f"CREATE INDEX CONCURRENTLY ON {privileges.place(mapped)} ({privileges.quoted(theirs)});",
             )
 
 
-def _lying(table: CatalogTable, mapped: MappedTable) -> Iterator[Note]:
-    """``timezone('utc', now())`` has no zone any more; a column with one takes it for the session's time."""
+def _zoneless_default(table: CatalogTable, mapped: MappedTable) -> Iterator[Note]:
+    """``timezone('utc', now())`` has no zone; a ``timestamptz`` column reads it as the session's local time."""
     theirs = mapped.columns.get("created_at")
     column = table.columns.get(theirs or "")
-    if theirs and column and column.type == "timestamp with time zone" and _SHIFTED.search(table.default(theirs)):
+    if theirs and column and column.type == "timestamp with time zone" and _ZONELESS_NOW.search(table.default(theirs)):
         yield Note(
-            message=f"the default of {mapped.label}.{theirs} is wrong by the offset of any session that is not in UTC",
-            remedy="let it be now(), which needs no zone; rows that are there keep what they have",
+            message=f"the default of {mapped.label}.{theirs} depends on the session's time zone",
+            remedy="set it to now(); existing rows are unchanged",
             sql=f"ALTER TABLE {privileges.place(mapped)} ALTER COLUMN {privileges.quoted(theirs)} SET DEFAULT now();",
         )

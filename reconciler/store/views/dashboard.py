@@ -1,6 +1,6 @@
-"""What the status page and the metrics show of the ledger, in one look: counts, codes and references.
+"""The ledger's state for the status page and the metrics, in one snapshot: counts, codes and references.
 
-Nothing here reads the application's tables: how many bookings there are does not matter.
+Nothing here reads the application's tables, so the cost does not depend on the number of bookings.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,15 +14,15 @@ from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
-from reconciler.store.views.status import LastRun, OpenGaps, require_ledger
+from reconciler.store.views.status import LastRun, OpenGaps
 
-NAMED = 5
-"""So many bookings of a group of gaps are named; of the others there is only the number."""
+BOOKINGS_PER_GROUP = 5
+"""Bookings named per group of gaps; the others are only counted."""
 DAYS = 14
-"""So many days of what was found and repaired, today among them."""
+"""Days of found and repaired gaps, today included."""
 _SINGLE = "kind NOT LIKE 'integration.%'"
 
-# One index entry per job and question, however many runs there were.
+# One index entry per job and subquery, however many runs there were.
 _RUNS = text("""
     SELECT job.name AS job, last.started_at, last.finished_at, last.result, last.counts,
            ended.started_at AS ended_from, ended.finished_at AS ended_at
@@ -36,7 +36,7 @@ _RUNS = text("""
 """)
 _GROUPS = text(f"""
     SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest,
-           (array_agg(about ORDER BY opened_at, id))[1:{NAMED}] AS named
+           (array_agg(about ORDER BY opened_at, id))[1:{BOOKINGS_PER_GROUP}] AS named
     FROM reconciler.gap WHERE scope = :scope AND closed_at IS NULL AND {_SINGLE}
     GROUP BY kind, cause, reason ORDER BY kind, cause, reason
 """)
@@ -50,7 +50,7 @@ _UNSETTLED = text("""
     SELECT effect, state, count(*) FROM reconciler.intent
     WHERE scope = :scope AND state IN ('unknown', 'needs_human') GROUP BY effect, state ORDER BY effect, state
 """)
-# Each part has an index of its own: what is open, and what was closed since. ``midnights`` begin the days.
+# Each part uses its own index: open gaps, and gaps closed since. ``midnights`` are the starts of the days.
 _DAYS = text(f"""
     SELECT day, sum(found)::int AS found, sum(repaired)::int AS repaired FROM (
         SELECT width_bucket(opened_at, CAST(:midnights AS timestamptz[])) AS day, count(*) AS found, 0 AS repaired
@@ -78,7 +78,7 @@ _COUNTED = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRun:
-    """The last run of a job that came to its end without a bug."""
+    """The last run of a job that finished without crashing."""
 
     began_at: datetime
     at: datetime
@@ -86,7 +86,7 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenGapGroup:
-    """Open gaps of one kind, cause and reason, and the bookings that wait longest."""
+    """Open gaps of one kind, cause and reason, and their longest-waiting bookings."""
 
     gaps: OpenGaps
     named: Sequence[BookingId]
@@ -98,7 +98,7 @@ class OpenGapGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRow:
-    """A broken integration, as the pass that met it wrote it down."""
+    """A broken integration, as recorded by the pass that found it."""
 
     kind: GapKind
     about: str
@@ -125,28 +125,28 @@ class DashboardSnapshot:
     groups: Sequence[OpenGapGroup]
     faults: Sequence[FaultRow]
     unsettled: Mapping[tuple[str, str], int]
-    """Effect and state -> how many repairs of unknown outcome."""
+    """Effect and state -> number of repairs whose outcome is unknown."""
     days: Sequence[Day]
-    """The last ``DAYS`` days of the venue, today last."""
+    """The last ``DAYS`` days in the venue's time zone, today last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastDay:
     counted: Mapping[tuple[str, str], int]
-    """Job and name -> the sum of what its runs counted under that name."""
+    """Job and counter -> the sum over its runs."""
     ended: Mapping[tuple[str, str], int]
-    """Effect and state -> how many repairs came to this end."""
+    """Effect and final state -> number of repairs."""
 
 
 def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zone: ZoneInfo) -> DashboardSnapshot:
-    """The state of our part of the ledger.
+    """The current state of our part of the ledger.
 
     Raises:
         DatabaseUnreachable: no connection, or no answer in time.
-        DatabaseDisagrees: our schema is not there, or not the one this version wants.
+        DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction(READ) as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         at = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         runs = connection.execute(_RUNS, {"jobs": list(jobs), "scope": scope}).mappings().all()
         unsettled = connection.execute(_UNSETTLED, {"scope": scope})
@@ -165,7 +165,7 @@ def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zo
 
 
 def last_runs(database: Database, jobs: Collection[str], scope: str) -> Mapping[str, LastRun]:
-    """The last run of each job that has run; none where our schema is not there yet.
+    """The last run of each job that has run; empty while our schema does not exist.
 
     Raises:
         DatabaseUnreachable: no connection, or no answer in time.
@@ -182,10 +182,10 @@ def last_day(database: Database, jobs: Collection[str], scope: str) -> LastDay:
 
     Raises:
         DatabaseUnreachable: no connection, or no answer in time.
-        DatabaseDisagrees: our schema is not there, or not the one this version wants.
+        DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction(READ) as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         since = connection.execute(text("SELECT clock_timestamp() - interval '24 hours'")).scalar_one()
         counted = connection.execute(_COUNTED, {"jobs": list(jobs), "scope": scope, "since": since})
         ended = connection.execute(_ENDED, {"scope": scope, "since": since})

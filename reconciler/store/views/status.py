@@ -1,16 +1,16 @@
-"""What the ledger says about the last passes and what is open: counts only, nothing personal."""
+"""Summary of the ledger for `status`: the last runs and the open gaps. Counts only, nothing personal."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.errors import SQLSTATE, DatabaseDisagrees
+from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
 
@@ -39,14 +39,14 @@ _UNSETTLED = text("""
 
 
 class GapState(StrEnum):
-    """Whose turn it is with an open gap."""
+    """What an open gap is waiting for."""
 
     REPAIRABLE = "repairable"
-    """Ours: the next pass mends it."""
-    WAITING = "waiting"
-    """Nobody's for now: held back, and looked at again by every pass."""
-    REFUSED = "refused"
-    """A person's."""
+    """The next pass repairs it."""
+    HELD = "held"
+    """Held back for now; every pass checks it again."""
+    NEEDS_HUMAN = "needs human"
+    """A person has to act."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class LastRun:
     job: str
     started_at: datetime
     finished_at: datetime | None
-    """``None``: it is running, or it died."""
+    """``None`` while it is running, or if it died."""
     result: str | None
     counts: dict[str, int]
 
@@ -69,14 +69,14 @@ class OpenGaps:
     number: int
     oldest: datetime
     reference: str
-    """Of the oldest; of no use for an integration."""
+    """Of the oldest gap's booking; meaningless for an integration."""
 
     @property
     def state(self) -> GapState:
         blocked = self.kind.is_integration or self.reason.startswith(SQLSTATE)
         if blocked or self.reason in frozenset(Refusal) or self.reason in HOLDS_BY_A_PERSON:
-            return GapState.REFUSED
-        return GapState.WAITING if self.reason in frozenset(Hold) else GapState.REPAIRABLE
+            return GapState.NEEDS_HUMAN
+        return GapState.HELD if self.reason in frozenset(Hold) else GapState.REPAIRABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,21 +86,21 @@ class StatusSnapshot:
     runs: tuple[LastRun, ...]
     gaps: tuple[OpenGaps, ...]
     unsettled: Mapping[str, int]
-    """Repairs whose outcome is not known: how many per effect and state, their bookings' gaps open or not."""
+    """'effect state' -> number of repairs whose outcome is unknown, whether or not the gap is still open."""
 
-    def number(self, turn: GapState) -> int:
-        return sum(gaps.number for gaps in self.gaps if gaps.state is turn)
+    def number(self, state: GapState) -> int:
+        return sum(gaps.number for gaps in self.gaps if gaps.state is state)
 
 
 def status_snapshot(database: Database) -> StatusSnapshot:
-    """The state of the ledger.
+    """The current state of the ledger.
 
     Raises:
         DatabaseUnreachable: no connection.
-        DatabaseDisagrees: our schema is not there, or not the one this version wants.
+        DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction() as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         unsettled = connection.execute(_UNSETTLED)
         return StatusSnapshot(
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},
@@ -121,31 +121,14 @@ def status_snapshot(database: Database) -> StatusSnapshot:
 
 
 def last_finished(database: Database, jobs: Collection[str], scope: str) -> tuple[Mapping[str, datetime], datetime]:
-    """When the last finished run of each of these jobs ended, where there is one; and the database's clock.
+    """When each of these jobs last finished a run (absent if never), and the database's clock.
 
     Raises:
         DatabaseUnreachable: no connection.
-        DatabaseDisagrees: our schema is not there, or not the one this version wants.
+        DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction() as connection:
-        require_ledger(connection)
+        migrate.require_ledger(connection)
         rows = connection.execute(_FINISHED, {"jobs": list(jobs), "scope": scope})
         finished = {row.job: row.finished_at for row in rows}
         return finished, connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-
-
-def require_ledger(connection: Connection, *, writing: bool = False) -> None:
-    """Raises:
-    DatabaseDisagrees: our schema is not there, not the one this version wants, or not ours to read (or write).
-    """
-    found, wanted = migrate.revision(connection), migrate.newest()
-    if found is None:
-        raise DatabaseDisagrees(
-            "our schema `reconciler` is not in the database of DATABASE_URL yet; looking works without it",
-            "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
-        )
-    if found != wanted:
-        raise DatabaseDisagrees(
-            f"our schema `reconciler` is at revision {found}, and this version wants {wanted}", "reconciler migrate"
-        )
-    migrate.require_rights(connection, writing=writing)
