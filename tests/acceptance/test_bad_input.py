@@ -11,8 +11,8 @@ import pytest
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.google import GoogleStandIn
 from reconciler.sandbox.fakes.twilio import ACCOUNT_SID, AUTH_TOKEN, PHONE_NUMBER
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
-from tests.support.venue import Venue
 
 SECRETS = ("s3cret", AUTH_TOKEN, "PRIVATE KEY")
 
