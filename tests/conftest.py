@@ -13,11 +13,11 @@ from hypothesis import settings
 
 from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
 from tests.support.debian import DebianPostgres
 from tests.support.pgbouncer import PooledPostgres
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 # Where a submission is judged it is judged by what it is, not by what was drawn; everywhere else new lives are drawn.
 settings.register_profile("reconciler", deadline=None, print_blob=True, derandomize="CI" in os.environ)

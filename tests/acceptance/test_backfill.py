@@ -13,8 +13,8 @@ import pytest
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
-from tests.support.venue import Venue
 
 SINCE = "2026-01-01"
 CRON_YAML = "rules: {sms.missing: {quiet_hours: off}}\nlimits: {breaker: {sms: 1, ratio: 0.2}}\n"

@@ -16,8 +16,8 @@ import pytest
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
-from tests.support.venue import Venue
 
 LEASE = 5.0
 BACKFILL = ("backfill", "--since", "2026-01-01", "--do", "--max", "1000")

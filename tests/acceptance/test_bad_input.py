@@ -12,8 +12,8 @@ from reconciler.errors import Exit
 from reconciler.sandbox.fakes.google import GoogleStandIn
 from reconciler.sandbox.fakes.twilio import AUTH_TOKEN, PHONE_NUMBER
 from reconciler.sandbox.fakes.twilio_messages import ACCOUNT_SID
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
-from tests.support.venue import Venue
 
 SECRETS = ("s3cret", AUTH_TOKEN, "PRIVATE KEY")
 

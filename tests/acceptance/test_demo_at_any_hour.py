@@ -13,8 +13,8 @@ from reconciler.sandbox.demo import verify
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
 from reconciler.wiring import assembly
+from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import Venue
 
 LONDON = ZoneInfo("Europe/London")
 MOMENTS = {

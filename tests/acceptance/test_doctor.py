@@ -20,9 +20,9 @@ from reconciler.sandbox.fakes.google import GoogleStandIn
 from reconciler.sandbox.fakes.twilio import AUTH_TOKEN, PHONE_NUMBER
 from reconciler.sandbox.fakes.twilio_messages import ACCOUNT_SID
 from tests.support.command import COMMAND, Ran, environment, reconciler
+from tests.support.doctor_runner import DoctorRunner
 from tests.support.network import closed_port
-from tests.support.patient import Patient
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 NOBODY = f"https://{'.'.join(['x' * 60] * 5)}.invalid"
 """A name that nobody outside is asked for: it is too long."""
@@ -212,19 +212,19 @@ def test_lines_are_folded_under_each_other_and_sql_is_not(world: World, columns:
 def test_sql_alone_is_what_psql_can_read(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    patient = Patient(world, monkeypatch, capsys)
+    runner = DoctorRunner(world, monkeypatch, capsys)
     world.venue.alter("ALTER TABLE private_booking_sms_queue DROP COLUMN trigger_type")
     world.venue.alter("DROP POLICY reconciler_select ON customers")
     world.sandbox.google.role = "reader"
-    said = patient.doctor("--sql")
-    shown = [line["sql"] for line in patient.doctor("--json").lines if line["sql"] and line["status"] == "FAIL"]
+    said = runner.doctor("--sql")
+    shown = [line["sql"] for line in runner.doctor("--json").lines if line["sql"] and line["status"] == "FAIL"]
     assert said.code == Exit.NEEDS_A_HUMAN
     assert said.out.splitlines() == [statement for sql in shown for statement in sql.splitlines()]
-    patient.as_owner(said.out)
+    runner.as_owner(said.out)
     world.sandbox.google.role = "writer"
-    well = patient.doctor("--sql")
+    well = runner.doctor("--sql")
     assert (well.code, well.out) == (Exit.AS_DESIRED, "")
-    warned = [line["sql"] for line in patient.doctor("--json").lines if line["sql"]]
+    warned = [line["sql"] for line in runner.doctor("--json").lines if line["sql"]]
     assert [("SET DEFAULT now()" in sql) for sql in warned] == [True, True], "to be read first, so not in --sql"
 
 

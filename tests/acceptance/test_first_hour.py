@@ -10,8 +10,8 @@ import requests
 
 from reconciler.engine.jobs import available
 from reconciler.errors import Exit
+from tests.support.application_db import LEDGER, TABLES
 from tests.support.command import reconciler, sandbox
-from tests.support.venue import LEDGER, TABLES
 
 MIGRATED = """\
 schema reconciler: nothing -> 0003

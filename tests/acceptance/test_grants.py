@@ -9,8 +9,8 @@ from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.conftest import TEMPLATE
 from tests.support.command import reconciler
-from tests.support.granted import OWNER, closed_venue
-from tests.support.psql import psql
+from tests.support.psql_runner import psql
+from tests.support.restricted_database import OWNER, closed_venue
 
 
 @pytest.mark.long

@@ -19,9 +19,9 @@ from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import ANA, Venue
 from tests.support.command import COMMAND, environment, reconciler
-from tests.support.service import eventually, plant, present_day, running
-from tests.support.venue import ANA, Venue
+from tests.support.service_process import eventually, plant, present_day, running
 
 SOON = timedelta(seconds=15)
 
@@ -56,7 +56,7 @@ def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: P
             assert service.stop() == 0
         (check_in,) = {check_in["status"] for check_in in sandbox.sentry.check_ins}
         assert check_in == "ok"
-        assert [service.said("started") != [], service.said("stopped") != []] == [True, True]
+        assert [service.log_lines("started") != [], service.log_lines("stopped") != []] == [True, True]
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert {line["job"] for line in lines if line["event"] == "pass"} == {
             "sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations"
@@ -266,7 +266,7 @@ def test_a_database_that_goes_mute_does_not_keep_it_from_stopping(venue: Venue, 
             proxy.mute.set()
             time.sleep(1.5)
             assert service.stop(40) == Exit.WORK_LEFT
-        assert service.said("gave_up_waiting")
+        assert service.log_lines("gave_up_waiting")
 
 
 class MuteProxy:

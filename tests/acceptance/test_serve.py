@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from reconciler.errors import Exit
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, environment, reconciler
-from tests.support.page import CRON_YAML, command
-from tests.support.service import eventually, present_day
-from tests.support.venue import Venue
+from tests.support.service_process import eventually, present_day
+from tests.support.status_page import CRON_YAML, command
 
 SOON = timedelta(seconds=15)
 

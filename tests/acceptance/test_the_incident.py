@@ -9,10 +9,10 @@ import pytest
 
 from reconciler.errors import Exit
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import Venue
 from tests.support.command import Ran, reconciler
-from tests.support.granted import OWNER
-from tests.support.psql import psql
-from tests.support.venue import Venue
+from tests.support.psql_runner import psql
+from tests.support.restricted_database import OWNER
 
 QUEUE = "private_booking_sms_queue"
 SIX = ("trigger_type", "template_key", "customer_phone", "customer_name", "twilio_message_sid", "message_body")

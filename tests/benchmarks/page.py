@@ -11,8 +11,8 @@ from pathlib import Path
 import requests
 
 from reconciler.sandbox.postgres import EmbeddedPostgres
-from tests.support.page import CRON_YAML, command
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
+from tests.support.status_page import CRON_YAML, command
 
 BOOKINGS, OPEN, CLOSED, RUNS = 1_000_000, 10_000, 200_000, 60_000
 ROUNDS = 51

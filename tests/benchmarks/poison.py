@@ -12,37 +12,37 @@ from datetime import timedelta
 from reconciler.reporting import logs
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
-from tests.support import poison
+from tests.support import failing_bookings
+from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 POISONED, HEALTHY, CAP = 50, 950, 50
 AT_MOST = 80
 TEN_MINUTES, AN_HOUR = timedelta(minutes=10), timedelta(hours=1, minutes=1)
-ROWS: list[tuple[str, poison.Poison | None, timedelta]] = [
+ROWS: list[tuple[str, failing_bookings.FailureKind | None, timedelta]] = [
     ("no poison", None, TEN_MINUTES),
-    ("the database refuses their row", poison.a_row_the_database_refuses, TEN_MINUTES),
-    ("the application holds their lock", poison.a_lock_of_the_application, TEN_MINUTES),
-    ("Twilio puts them off for an hour", poison.a_country_switched_off, TEN_MINUTES),
-    ("the same, a pass every hour", poison.a_country_switched_off, AN_HOUR),
-    ("Twilio answers them with 500", poison.a_server_error_for_the_number, TEN_MINUTES),
+    ("the database refuses their row", failing_bookings.a_row_the_database_refuses, TEN_MINUTES),
+    ("the application holds their lock", failing_bookings.a_lock_of_the_application, TEN_MINUTES),
+    ("Twilio puts them off for an hour", failing_bookings.a_country_switched_off, TEN_MINUTES),
+    ("the same, a pass every hour", failing_bookings.a_country_switched_off, AN_HOUR),
+    ("Twilio answers them with 500", failing_bookings.a_server_error_for_the_number, TEN_MINUTES),
 ]
 ORDERS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "our order": nullcontext,
-    "oldest first": poison.oldest_first,
+    "oldest first": failing_bookings.oldest_first,
 }
 TEMPLATE = "poison_template"
 
 
-def passes(server: EmbeddedPostgres, kind: poison.Poison | None, every: timedelta) -> str:
+def passes(server: EmbeddedPostgres, kind: failing_bookings.FailureKind | None, every: timedelta) -> str:
     server.create_database("poison", TEMPLATE)
     venue = Venue(server, "poison")
     clock = StandingClock(venue.now)
     with Sandbox(postgres=server, database=venue.name, now=clock.now, bookings=()) as sandbox:
         world = World(venue, sandbox, clock)
         world.configure(quiet="off", limits=f", pass: {CAP}")
-        needed = poison.passes_needed(world, kind, POISONED, HEALTHY, every=every, at_most=AT_MOST)
+        needed = failing_bookings.passes_needed(world, kind, POISONED, HEALTHY, every=every, at_most=AT_MOST)
     server.drop_database("poison")
     return f"more than {AT_MOST}" if needed is None else str(needed)
 

@@ -14,7 +14,7 @@ import psycopg
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.world import Sandbox
 from tests.chaos.scenarios import Act, Deed, Scenario, Start
-from tests.support.venue import LONDON, Venue
+from tests.support.application_db import LONDON, Venue
 
 _NUMBER = "+4477009001{:02d}"
 _OTHER_CUSTOMER = "+447700900999"

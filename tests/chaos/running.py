@@ -12,7 +12,7 @@ from tests.chaos.mutants import MUTANTS
 from tests.chaos.playing import Verdict, play
 from tests.chaos.stage import Stage, prepare
 from tests.chaos.zygote import Zygote
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
 
 WORKERS = 2
 HUNTS = 3

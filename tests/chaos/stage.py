@@ -15,8 +15,8 @@ from tests.chaos import mutants, points
 from tests.chaos.application import Application
 from tests.chaos.scenarios import LEASE, TIMEOUT, Scenario, Weather
 from tests.chaos.zygote import Command, Zygote
+from tests.support.application_db import LONDON, Venue
 from tests.support.command import environment
-from tests.support.venue import LONDON, Venue
 
 TEMPLATE = "chaos_template"
 CRON_YAML = """\

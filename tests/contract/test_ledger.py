@@ -15,8 +15,8 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, Intent, State
 from reconciler.ports import NewIntent, Store
-from tests.support.venue import NOON
-from tests.support.world import World
+from tests.support.application_db import NOON
+from tests.support.sandbox_world import World
 
 ONE, TWO = BookingId(str(uuid.UUID(int=1))), BookingId(str(uuid.UUID(int=2)))
 SOON = timedelta(minutes=5)

@@ -9,8 +9,8 @@ from reconciler.cli.once import sign_of_life
 from reconciler.domain.decide import calendar_event
 from reconciler.engine import alerting
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from tests.support.venue import LONDON
-from tests.support.world import World
+from tests.support.application_db import LONDON
+from tests.support.sandbox_world import World
 
 
 def told(world: World) -> list[tuple[str, str, str]]:

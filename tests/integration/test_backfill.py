@@ -18,9 +18,9 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
+from tests.support.application_db import Venue
 from tests.support.command import Ran, reconciler
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 pytestmark = pytest.mark.long
 

@@ -7,8 +7,8 @@ import pytest
 
 from reconciler.domain.decide.verdicts import CONDITIONS, Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.application_db import Venue
+from tests.support.sandbox_world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 STUCK, UNPROVEN = GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN

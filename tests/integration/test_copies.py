@@ -10,7 +10,7 @@ from reconciler.settings import load
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.drill import shadow_tables
 from reconciler.wiring import assembly
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
 
 READY = "schema reconciler is up to date (0003)\n"
 LOOKING = "rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}"

@@ -4,9 +4,9 @@ import pytest
 
 from reconciler.domain.gaps import GapKind
 from reconciler.errors import Exit
-from tests.support.reader import look_as_reader
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.application_db import Venue
+from tests.support.read_only_scan import scan_as_reader
+from tests.support.sandbox_world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 QUEUE, BOOKINGS, CUSTOMERS = "private_booking_sms_queue", "private_bookings", "customers"
@@ -197,6 +197,6 @@ def test_a_trigger_of_the_application_that_rejects_one_row_stops_only_that(world
 def test_checks_read_what_the_reader_role_may_see(bare_venue: Venue) -> None:
     """SELECT rights alone, before `migrate`: no fault, because nothing would be written."""
     bare_venue.booking()
-    results = look_as_reader(bare_venue)
+    results = scan_as_reader(bare_venue)
     found = {result.kind: (result.faults, len(result.plan.decisions)) for result in results if result.plan}
     assert found == {SMS: ((), 1), GapKind.SMS_STUCK: ((), 0), GapKind.SMS_UNPROVEN: ((), 0), CALENDAR: ((), 1)}

@@ -20,8 +20,8 @@ from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents
 from tests.integration.test_refusals_and_holds import TEXT_REFUSALS, Story
-from tests.support.venue import ANA, LONDON
-from tests.support.world import World
+from tests.support.application_db import ANA, LONDON
+from tests.support.sandbox_world import World
 
 pytestmark = pytest.mark.long
 

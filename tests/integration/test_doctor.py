@@ -12,22 +12,22 @@ from reconciler.sandbox.fakes.faults import Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio import SERVICE_SID
 from reconciler.store.migrate import newest
-from tests.support.patient import Patient
-from tests.support.world import World
+from tests.support.doctor_runner import DoctorRunner
+from tests.support.sandbox_world import World
 
 QUEUE, BOOKINGS, CUSTOMERS = "private_booking_sms_queue", "private_bookings", "customers"
 OLD, OTHER = "+447700900009", "+447700900008"
 
 
 @pytest.fixture
-def patient(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Patient:
+def runner(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> DoctorRunner:
     """Something stands in every table: a booking with its text and its event, and one that has neither."""
     booking = world.venue.booking(customer_id=world.venue.customer())
     event = world.sandbox.google.put("Ana", world.venue.now, world.venue.now.replace(hour=15), id="app00001")
     world.venue.sql(f"UPDATE {BOOKINGS} SET calendar_event_id = %s WHERE id = %s", event, booking)
     world.venue.text(booking)
     world.venue.booking()
-    return Patient(world, monkeypatch, capsys)
+    return DoctorRunner(world, monkeypatch, capsys)
 
 
 Deed = Callable[[World], object]
@@ -469,26 +469,26 @@ def rows(table: Mapping[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("fault", rows(TABLE))
-def test_each_fault_is_named_and_its_remedy_mends_it(patient: Patient, fault: Fault) -> None:
-    fault.seed(patient.world)
-    seen = patient.doctor("--json")
+def test_each_fault_is_named_and_its_remedy_mends_it(runner: DoctorRunner, fault: Fault) -> None:
+    fault.seed(runner.world)
+    seen = runner.doctor("--json")
     (line,) = [line for line in seen.lines if line["status"] == "FAIL" and fault.said in line["message"]]
     assert (line["check"], seen.code) == (fault.check, fault.code), seen.lines
     assert line["remedy"]
     assert fault.remedy in line["remedy"]
-    skipped = {check for check, light in seen.lights.items() if light == "SKIP"}
+    skipped = {check for check, light in seen.statuses.items() if light == "SKIP"}
     assert skipped == set(fault.skips)
     if fault.repair:
-        fault.repair(patient.world)
+        fault.repair(runner.world)
     elif fault.sql_in_words:
         assert not line["sql"]
         for one in (one for one in seen.lines if fault.sql_in_words in one["remedy"]):
-            patient.as_owner(one["remedy"][one["remedy"].index(fault.sql_in_words) :])
+            runner.as_owner(one["remedy"][one["remedy"].index(fault.sql_in_words) :])
     else:
         assert line["sql"]
-        patient.as_owner(sql_of(seen.lines))
-    well = patient.doctor("--json")
-    assert (well.code, set(well.lights.values()) & {"FAIL", "SKIP"}) == (Exit.AS_DESIRED, set()), well.lines
+        runner.as_owner(sql_of(seen.lines))
+    well = runner.doctor("--json")
+    assert (well.code, set(well.statuses.values()) & {"FAIL", "SKIP"}) == (Exit.AS_DESIRED, set()), well.lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -579,18 +579,18 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize("warned", rows(WARNINGS))
-def test_what_breaks_nothing_yet_is_a_warning(patient: Patient, warned: Warned) -> None:
-    warned.seed(patient.world)
-    seen = patient.doctor("--json")
+def test_what_breaks_nothing_yet_is_a_warning(runner: DoctorRunner, warned: Warned) -> None:
+    warned.seed(runner.world)
+    seen = runner.doctor("--json")
     (line,) = [line for line in seen.lines if warned.said in line["message"]]
     assert (line["check"], line["status"], seen.code) == (warned.check, "WARN", Exit.AS_DESIRED)
     assert warned.remedy in line["remedy"]
     if warned.repair:
-        warned.repair(patient.world)
+        warned.repair(runner.world)
     else:
         assert line["sql"]
-        patient.as_owner(sql_of(seen.lines))
-    assert not [line for line in patient.doctor("--json").lines if warned.said in line["message"]]
+        runner.as_owner(sql_of(seen.lines))
+    assert not [line for line in runner.doctor("--json").lines if warned.said in line["message"]]
 
 
 @pytest.mark.parametrize(
@@ -604,42 +604,42 @@ def test_what_breaks_nothing_yet_is_a_warning(patient: Patient, warned: Warned) 
         pytest.param({"texts": ", policy: off"}, "an event id: written and rolled back", marks=pytest.mark.long),
     ],
 )
-def test_only_what_is_wanted_is_tried(patient: Patient, edits: dict[str, str], trial: str) -> None:
-    patient.world.configure(**edits)
-    said = patient.doctor("--json")
+def test_only_what_is_wanted_is_tried(runner: DoctorRunner, edits: dict[str, str], trial: str) -> None:
+    runner.world.configure(**edits)
+    said = runner.doctor("--json")
     assert said.code == Exit.AS_DESIRED, said.lines
-    assert said.told("trial write", "OK")[0].startswith(trial)
+    assert said.messages("trial write", "OK")[0].startswith(trial)
 
 
-def test_every_column_of_the_queue_can_be_lost_and_found(patient: Patient) -> None:
+def test_every_column_of_the_queue_can_be_lost_and_found(runner: DoctorRunner) -> None:
     """Those of the incident, each by itself; the SQL that is printed brings it back."""
     for column in ("trigger_type", "template_key", "customer_phone"):
-        patient.world.venue.alter(f"ALTER TABLE {QUEUE} DROP COLUMN {column}")
-        assert_comes_back(patient, QUEUE, column)
+        runner.world.venue.alter(f"ALTER TABLE {QUEUE} DROP COLUMN {column}")
+        assert_comes_back(runner, QUEUE, column)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("table", [QUEUE, BOOKINGS, CUSTOMERS])
-def test_every_column_that_is_mapped_can_be_lost_and_found(patient: Patient, table: str) -> None:
-    chosen = patient.world.settings().file
+def test_every_column_that_is_mapped_can_be_lost_and_found(runner: DoctorRunner, table: str) -> None:
+    chosen = runner.world.settings().file
     bookings, queue = chosen.bookings, chosen.rules.sms_missing.queue
     assert bookings.customers
     mapped = {QUEUE: queue.columns, BOOKINGS: bookings.columns, CUSTOMERS: bookings.customers.columns}[table]
     columns = [column for column in mapped.model_dump().values() if column]
     assert len(columns) > 4
     for column in columns:
-        patient.world.venue.alter(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
-        assert_comes_back(patient, table, column)
+        runner.world.venue.alter(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
+        assert_comes_back(runner, table, column)
 
 
-def assert_comes_back(patient: Patient, table: str, column: str) -> None:
-    seen = patient.doctor("--json")
-    assert f"public.{table} lacks 1 column: {column}" in seen.told("schema", "FAIL"), (column, seen.lines)
+def assert_comes_back(runner: DoctorRunner, table: str, column: str) -> None:
+    seen = runner.doctor("--json")
+    assert f"public.{table} lacks 1 column: {column}" in seen.messages("schema", "FAIL"), (column, seen.lines)
     for _ in range(3):  # what the column took along, a key or a right, shows when it is back
         if seen.code == Exit.AS_DESIRED:
             break
-        patient.as_owner(sql_of(seen.lines))
-        seen = patient.doctor("--json")
+        runner.as_owner(sql_of(seen.lines))
+        seen = runner.doctor("--json")
     assert seen.code == Exit.AS_DESIRED, (column, seen.lines)
 
 

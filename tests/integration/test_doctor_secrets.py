@@ -7,8 +7,8 @@ import pytest
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google_tokens import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
-from tests.support.patient import Patient
-from tests.support.world import World
+from tests.support.doctor_runner import DoctorRunner
+from tests.support.sandbox_world import World
 
 PART = 8
 PASSWORD = "Tr0ub4dor-and-3-horses"
@@ -28,20 +28,20 @@ Deed = Callable[[World], object]
 
 
 @pytest.fixture
-def patient(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Patient:
+def runner(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> DoctorRunner:
     world.environment["DATABASE_URL"] = world.venue.url().replace(
         "://reconciler_job@", f"://reconciler_job:{PASSWORD}@"
     )
     world.venue.booking()
-    return Patient(world, monkeypatch, capsys)
+    return DoctorRunner(world, monkeypatch, capsys)
 
 
-def secrets(patient: Patient) -> list[str]:
+def secrets(runner: DoctorRunner) -> list[str]:
     """Every secret that is set, right or wrong."""
-    given = patient.world.sandbox.environment() | patient.world.environment
+    given = runner.world.sandbox.environment() | runner.world.environment
     names = ("TWILIO_AUTH_TOKEN", "GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN")
     found = [PASSWORD, *(given[name] for name in names if given.get(name))]
-    key = patient.world.sandbox.google.service_account_info()
+    key = runner.world.sandbox.google.service_account_info()
     if given["GOOGLE_SERVICE_ACCOUNT_KEY"]:
         found += [key["private_key_id"], key["private_key"].split("-----")[2]]
     return [*found, given["SENTRY_DSN"].partition("://")[2]]
@@ -128,18 +128,18 @@ OFTEN = ("by a person's consent", "a key that is cut short", "a password that en
         for name, situation in SITUATIONS.items()
     ],
 )
-def test_nothing_secret_in_what_is_said(patient: Patient, deed: Deed, code: Exit) -> None:
-    deed(patient.world)
-    said = [patient.doctor(*form) for form in ((), ("--json",))]
+def test_nothing_secret_in_what_is_said(runner: DoctorRunner, deed: Deed, code: Exit) -> None:
+    deed(runner.world)
+    said = [runner.doctor(*form) for form in ((), ("--json",))]
     assert [one.code for one in said] == [code, code]
-    said.append(patient.command("once", "integrations", "--do"))
+    said.append(runner.command("once", "integrations", "--do"))
     everything = "".join(one.out + one.err for one in said)
-    envelopes = "".join(patient.world.sandbox.sentry.raw)
+    envelopes = "".join(runner.world.sandbox.sentry.raw)
     assert "Traceback" not in everything
-    assert [part for secret in secrets(patient) for part in leaked(everything + envelopes, secret)] == []
+    assert [part for secret in secrets(runner) for part in leaked(everything + envelopes, secret)] == []
 
 
-def test_what_is_looked_for_would_be_found(patient: Patient) -> None:
-    assert len(secrets(patient)) == 5
-    assert not leaked("all is well", secrets(patient)[0])
+def test_what_is_looked_for_would_be_found(runner: DoctorRunner) -> None:
+    assert len(secrets(runner)) == 5
+    assert not leaked("all is well", secrets(runner)[0])
     assert leaked(f"... {PASSWORD[5:13]} ...", PASSWORD)

@@ -24,10 +24,10 @@ from reconciler.store.app.conditions import AppTables
 from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
 from reconciler.wiring import assembly
+from tests.support.application_db import LEDGER, Venue
 from tests.support.command import COMMAND, environment
 from tests.support.network import closed_port
-from tests.support.venue import LEDGER, Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 KINDS = ["sms.missing", "sms.stuck", "sms.unproven", "calendar.missing", "calendar.duplicate"]
 COPIES = ("drill_public_private_bookings", "drill_public_customers", "drill_public_private_booking_sms_queue")

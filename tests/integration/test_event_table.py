@@ -16,8 +16,8 @@ from reconciler.domain.decide import calendar_event
 from reconciler.domain.gaps import GapKind
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from tests.support.venue import LONDON
-from tests.support.world import World
+from tests.support.application_db import LONDON
+from tests.support.sandbox_world import World
 
 STARTS = datetime(2026, 6, 17, 19, 30, tzinfo=LONDON)
 ENDS = datetime(2026, 6, 17, 23, 0, tzinfo=LONDON)

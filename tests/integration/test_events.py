@@ -10,8 +10,8 @@ from reconciler.domain.decide.verdicts import Refusal
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from tests.support.venue import LONDON, NOON
-from tests.support.world import World
+from tests.support.application_db import LONDON, NOON
+from tests.support.sandbox_world import World
 
 STARTS = datetime(2026, 6, 17, 19, 30, tzinfo=LONDON)
 ENDS = datetime(2026, 6, 17, 23, 0, tzinfo=LONDON)

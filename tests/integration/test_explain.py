@@ -18,9 +18,9 @@ from reconciler.sandbox.demo.fixtures import DemoBooking
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import READER, Sandbox
 from tests.repo import examples
+from tests.support.application_db import ANA, BEA, Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import ANA, BEA, Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 Typed = Callable[..., tuple[int, str]]

@@ -21,10 +21,10 @@ from reconciler.settings import load
 from reconciler.store.views.status import status_snapshot
 from reconciler.wiring import assembly
 from tests.conftest import TEMPLATE
+from tests.support.application_db import ANA, BEA, LONDON, Venue
 from tests.support.clock import StandingClock
-from tests.support.granted import OWNER, closed_venue, migrate_as_owner
-from tests.support.venue import ANA, BEA, LONDON, Venue
-from tests.support.world import World
+from tests.support.restricted_database import OWNER, closed_venue, migrate_as_owner
+from tests.support.sandbox_world import World
 
 QUEUE, BOOKINGS = "private_booking_sms_queue", "private_bookings"
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING

@@ -11,8 +11,8 @@ from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.venue import ANA
-from tests.support.world import World
+from tests.support.application_db import ANA
+from tests.support.sandbox_world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 QUEUE = "private_booking_sms_queue"

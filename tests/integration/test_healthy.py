@@ -9,8 +9,8 @@ from reconciler.cli.main import run
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.application_db import Venue
+from tests.support.sandbox_world import World
 
 REJECTED = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
 JOBS = ("sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations")

@@ -10,8 +10,8 @@ import pytest
 from reconciler.engine import alerting
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from tests.support.sandbox_world import World
 from tests.support.webhook import Webhook
-from tests.support.world import World
 
 HOUR = timedelta(hours=1)
 Said = list[tuple[str, str]]

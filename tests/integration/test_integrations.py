@@ -11,8 +11,8 @@ from reconciler.domain.gaps import GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from tests.support.patient import Patient
-from tests.support.world import World
+from tests.support.doctor_runner import DoctorRunner
+from tests.support.sandbox_world import World
 
 QUEUE, BOOKINGS = "private_booking_sms_queue", "private_bookings"
 REFUSED = Fault(kind=Misbehaviour.STATUS, status=403)
@@ -26,7 +26,7 @@ def examine(world: World, *, act: bool = True) -> PassResult:
     return result
 
 
-def told(world: World) -> list[tuple[str, str]]:
+def alerted(world: World) -> list[tuple[str, str]]:
     return [(event["tags"]["kind"], event["tags"]["code"]) for event in world.sandbox.sentry.events]
 
 
@@ -85,7 +85,7 @@ def test_it_is_told_once_blocks_its_repairs_and_lifts_them_at_the_next_pass(
         assert examine(world).exit_code is Exit.NEEDS_A_HUMAN
         world.later(minutes=15)
     assert broken(world) == {gap: code}
-    assert told(world) == [(gap[0], code)], "one incident"
+    assert alerted(world) == [(gap[0], code)], "one incident"
     booking = world.venue.booking(created_at=world.venue.now - timedelta(hours=1))
     before = world.venue.checksum().split("-")[2]
     passes = world.both()
@@ -115,7 +115,7 @@ def test_the_job_itself_closes_what_is_well_again(
 def test_status_shows_it(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     world.sandbox.google.role = "reader"
     examine(world)
-    status = Patient(world, monkeypatch, capsys).command("status")
+    status = DoctorRunner(world, monkeypatch, capsys).command("status")
     assert (status.code, "integration.google / blocked" in status.out) == (Exit.NEEDS_A_HUMAN, True)
 
 
@@ -188,14 +188,16 @@ def test_what_could_not_be_tried_is_a_warning_of_the_doctor(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.configure(limits=", timeouts: {lock: 50ms}")
-    patient = Patient(world, monkeypatch, capsys)
+    runner = DoctorRunner(world, monkeypatch, capsys)
     with world.venue.postgres.connect(world.venue.name) as other, other.transaction():
         other.execute(f"LOCK TABLE {QUEUE} IN SHARE MODE")
-        said = patient.doctor("--json")
+        said = runner.doctor("--json")
     assert said.code == Exit.AS_DESIRED
-    (warning,) = said.told("trial write", "WARN")
+    (warning,) = said.messages("trial write", "WARN")
     assert "no text could be tried" in warning
-    assert said.told("trial write", "OK") == ["no free row of private_bookings to try it on: written and rolled back"]
+    assert said.messages("trial write", "OK") == [
+        "no free row of private_bookings to try it on: written and rolled back"
+    ]
 
 
 def test_while_passes_run_and_the_application_writes(world: World) -> None:

@@ -12,8 +12,8 @@ from reconciler.domain.decide.verdicts import Hold
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.venue import BEA
-from tests.support.world import World
+from tests.support.application_db import BEA
+from tests.support.sandbox_world import World
 
 BUSY = Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(("Retry-After", "1800"),))
 

@@ -8,9 +8,9 @@ from alembic import command
 
 from reconciler.sandbox.world import Sandbox
 from reconciler.store import migrate
+from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 HOUR = timedelta(hours=1)
 

@@ -19,8 +19,8 @@ from reconciler.settings import load
 from reconciler.web.metrics import METRICS
 from reconciler.web.security import HEADERS, LONGEST_PATH, LONGEST_QUERY
 from reconciler.web.server import Address, bind, serving
-from tests.support.page import CRON_YAML, Site, site
-from tests.support.venue import ANA, LEDGER, Venue
+from tests.support.application_db import ANA, LEDGER, Venue
+from tests.support.status_page import CRON_YAML, Site, site
 
 TOKEN = "only-for-this-test-0001"
 SOON = 2.6

@@ -16,8 +16,8 @@ from reconciler.ports import Lock
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.venue import ANA, Venue
-from tests.support.world import World
+from tests.support.application_db import ANA, Venue
+from tests.support.sandbox_world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 

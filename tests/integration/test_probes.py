@@ -13,19 +13,19 @@ from reconciler.ports import ProviderFailure
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from tests.support.command import COMMAND, environment
-from tests.support.patient import Patient, Said
-from tests.support.world import World
+from tests.support.doctor_runner import CommandOutput, DoctorRunner
+from tests.support.sandbox_world import World
 
 PHONE = "+447700900123"
 INSERT, DELETE, CREATE, FETCH = "events.insert", "events.delete", "messages.create", "messages.fetch"
 
 
 @pytest.fixture
-def patient(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Patient:
-    return Patient(world, monkeypatch, capsys)
+def runner(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> DoctorRunner:
+    return DoctorRunner(world, monkeypatch, capsys)
 
 
-def line(said: Said, check: str) -> tuple[str, str]:
+def line(said: CommandOutput, check: str) -> tuple[str, str]:
     (found,) = [one for one in said.lines if one["check"] == check]
     return found["status"], found["message"]
 
@@ -40,17 +40,17 @@ def examined(world: World) -> CheckResult:
         return canary(services.calendar, "Europe/London")
 
 
-def test_a_canary_is_private_disturbs_nobody_and_is_gone(patient: Patient) -> None:
-    said = patient.command("doctor", "--probe", "--json")
+def test_a_canary_is_private_disturbs_nobody_and_is_gone(runner: DoctorRunner) -> None:
+    said = runner.command("doctor", "--probe", "--json")
     assert (said.code, line(said, "canary")) == (Exit.AS_DESIRED, ("OK", "canary written, read, deleted"))
-    (event,) = patient.world.sandbox.google.calendar.events.values()
+    (event,) = runner.world.sandbox.google.calendar.events.values()
     assert (event["status"], event["visibility"], event["transparency"]) == ("cancelled", "private", "transparent")
     assert (event["start"]["dateTime"][:10], event["reminders"]) == ("2090-01-02", {"useDefault": False})
 
 
-def test_without_being_asked_nothing_is_tried(patient: Patient) -> None:
-    patient.doctor("--json")
-    assert not patient.world.sandbox.google.calendar.events
+def test_without_being_asked_nothing_is_tried(runner: DoctorRunner) -> None:
+    runner.doctor("--json")
+    assert not runner.world.sandbox.google.calendar.events
 
 
 def test_a_probe_that_was_killed_is_tidied_up_by_the_next_and_nothing_else_is(world: World, tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_a_probe_that_was_killed_is_tidied_up_by_the_next_and_nothing_else_is(wo
     assert world.sandbox.google.calendar.events[left]["status"] == "cancelled"
 
 
-def test_a_reader_is_told_before_anything_is_tried(patient: Patient) -> None:
-    patient.world.sandbox.google.role = "reader"
-    said = patient.doctor("--probe", "--json")
+def test_a_reader_is_told_before_anything_is_tried(runner: DoctorRunner) -> None:
+    runner.world.sandbox.google.role = "reader"
+    said = runner.doctor("--probe", "--json")
     assert (said.code, line(said, "canary")) == (Exit.NEEDS_A_HUMAN, ("SKIP", "(google)"))
 
 
@@ -125,22 +125,22 @@ def test_a_duplicate_is_ours_that_came_twice_if_it_is_there(world: World) -> Non
     assert fault.code == "canary_vanished"
 
 
-def test_where_no_event_is_wanted_the_probe_says_so(patient: Patient) -> None:
-    patient.world.environment["SUSPEND_ALL_EVENTS"] = "true"
-    light, said = line(patient.doctor("--probe", "--json"), "canary")
+def test_where_no_event_is_wanted_the_probe_says_so(runner: DoctorRunner) -> None:
+    runner.world.environment["SUSPEND_ALL_EVENTS"] = "true"
+    light, said = line(runner.doctor("--probe", "--json"), "canary")
     assert (light, "not tried" in said) == ("WARN", True)
 
 
-def test_without_complete_settings_no_probe_is_tried(patient: Patient) -> None:
-    patient.world.environment |= {"TWILIO_AUTH_TOKEN": "<token>", "GOOGLE_CALENDAR_ID": ""}
-    said = patient.doctor("--probe", "--sms-to", PHONE, "--json")
+def test_without_complete_settings_no_probe_is_tried(runner: DoctorRunner) -> None:
+    runner.world.environment |= {"TWILIO_AUTH_TOKEN": "<token>", "GOOGLE_CALENDAR_ID": ""}
+    said = runner.doctor("--probe", "--sms-to", PHONE, "--json")
     assert said.code == Exit.CONFIGURATION
     assert line(said, "canary") == ("SKIP", "(settings, google)")
     assert line(said, "test text") == ("SKIP", "(settings, twilio)")
 
 
-def test_options_that_do_not_go_together(patient: Patient) -> None:
-    said = patient.doctor("--sql", "--json")
+def test_options_that_do_not_go_together(runner: DoctorRunner) -> None:
+    said = runner.doctor("--sql", "--json")
     assert (said.code, "do not go together" in said.err) == (Exit.CONFIGURATION, True)
 
 
@@ -211,27 +211,27 @@ def test_a_look_that_fails_after_it_left_is_no_refusal(world: World) -> None:
         followed(world)
 
 
-def test_the_command_sends_and_says_so(patient: Patient) -> None:
-    patient.world.sandbox.twilio.transit = timedelta(0)
-    said = patient.command("doctor", "--sms-to", "07700 900123", "--json")
+def test_the_command_sends_and_says_so(runner: DoctorRunner) -> None:
+    runner.world.sandbox.twilio.transit = timedelta(0)
+    said = runner.command("doctor", "--sms-to", "07700 900123", "--json")
     light, words = line(said, "test text")
     assert (said.code, light, "delivered to your phone after 0 s" in words) == (Exit.AS_DESIRED, "OK", True)
     assert PHONE not in said.out + said.err
 
 
 @pytest.mark.parametrize("number", ["07700", "staff", "+44 7700 900123 x"])
-def test_a_number_that_is_none_is_a_mistake_of_the_command_line(patient: Patient, number: str) -> None:
-    said = patient.doctor("--sms-to", number)
+def test_a_number_that_is_none_is_a_mistake_of_the_command_line(runner: DoctorRunner, number: str) -> None:
+    said = runner.doctor("--sms-to", number)
     assert (said.code, "no number a text can be sent to" in said.err) == (Exit.CONFIGURATION, True)
 
 
-def test_the_kill_switch_holds_for_test_texts_too(patient: Patient) -> None:
-    patient.world.environment["SUSPEND_ALL_SMS"] = "true"
-    light, said = line(patient.doctor("--sms-to", PHONE, "--json"), "test text")
+def test_the_kill_switch_holds_for_test_texts_too(runner: DoctorRunner) -> None:
+    runner.world.environment["SUSPEND_ALL_SMS"] = "true"
+    light, said = line(runner.doctor("--sms-to", PHONE, "--json"), "test text")
     assert (light, "not tried" in said) == ("WARN", True)
 
 
-def test_the_switch_itself_is_a_warning(patient: Patient) -> None:
-    patient.world.environment["SUSPEND_ALL_SMS"] = "true"
-    said = patient.doctor("--json")
-    assert (said.code, said.told("twilio", "WARN")) == (Exit.AS_DESIRED, ["SUSPEND_ALL_SMS is on: no text is made"])
+def test_the_switch_itself_is_a_warning(runner: DoctorRunner) -> None:
+    runner.world.environment["SUSPEND_ALL_SMS"] = "true"
+    said = runner.doctor("--json")
+    assert (said.code, said.messages("twilio", "WARN")) == (Exit.AS_DESIRED, ["SUSPEND_ALL_SMS is on: no text is made"])

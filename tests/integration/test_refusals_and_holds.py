@@ -10,8 +10,8 @@ from reconciler.domain.gaps import GapKind
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from tests.support.venue import ANA, LONDON, Venue
-from tests.support.world import World
+from tests.support.application_db import ANA, LONDON, Venue
+from tests.support.sandbox_world import World
 
 Story = Callable[[Venue], object]
 NO_END = {"end_time": None}

@@ -9,8 +9,8 @@ from reconciler.cli.main import run
 from reconciler.domain.bookings import BookingId
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from tests.support.venue import ANA, BEA
-from tests.support.world import World
+from tests.support.application_db import ANA, BEA
+from tests.support.sandbox_world import World
 
 QUEUE = "private_booking_sms_queue"
 Typed = Callable[..., tuple[int, str]]

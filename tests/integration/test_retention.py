@@ -22,10 +22,10 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.engine.retention import BATCH
 from reconciler.errors import Exit
+from tests.support.application_db import LONDON, Venue
 from tests.support.command import COMMAND, environment, reconciler
-from tests.support.reader import look_as_reader
-from tests.support.venue import LONDON, Venue
-from tests.support.world import World
+from tests.support.read_only_scan import scan_as_reader
+from tests.support.sandbox_world import World
 
 DAYS = timedelta(days=1)
 OLD, YOUNG = 401, 399
@@ -320,7 +320,7 @@ def test_without_the_mandate_it_counts_and_writes_nothing(world: World) -> None:
 
 
 def test_it_looks_before_there_is_a_ledger_and_with_select_rights_only(bare_venue: Venue) -> None:
-    (result,) = [result for result in look_as_reader(bare_venue) if result.job == "ledger_retention"]
+    (result,) = [result for result in scan_as_reader(bare_venue) if result.job == "ledger_retention"]
     assert (result.removed, result.exit_code) == (NOTHING, Exit.AS_DESIRED)
 
 

@@ -11,8 +11,8 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.reconcile.results import PassResult, SettleOutcome
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.venue import ANA, BEA
-from tests.support.world import World
+from tests.support.application_db import ANA, BEA
+from tests.support.sandbox_world import World
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
 QUEUE = "private_booking_sms_queue"

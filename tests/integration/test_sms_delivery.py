@@ -15,9 +15,9 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable, Exit
 from reconciler.ports import Transaction
 from reconciler.store.views.status import GapState, status_snapshot
-from tests.support.reader import look_as_reader
-from tests.support.venue import Venue
-from tests.support.world import World
+from tests.support.application_db import Venue
+from tests.support.read_only_scan import scan_as_reader
+from tests.support.sandbox_world import World
 
 STUCK, UNPROVEN = GapKind.SMS_STUCK, GapKind.SMS_UNPROVEN
 QUEUE = "private_booking_sms_queue"
@@ -114,7 +114,7 @@ def test_nothing_but_gaps_is_written(world: World) -> None:
 
 def test_a_reader_sees_them_before_migrate(bare_venue: Venue) -> None:
     stuck(bare_venue)
-    found = {result.kind: result.needs_human for result in look_as_reader(bare_venue)}
+    found = {result.kind: result.needs_human for result in scan_as_reader(bare_venue)}
     assert (found[STUCK], found[UNPROVEN]) == (1, 0)
 
 

@@ -13,7 +13,7 @@ from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema import checks, requirements, trial_writes
 from reconciler.wiring import assembly
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
 
 QUEUE, BOOKINGS = "private_booking_sms_queue", "private_bookings"
 TRIAL, JOB = "6 trial rows of private_booking_sms_queue", "reconciler_job"

@@ -1,7 +1,7 @@
 """Whatever dies, races or lies, in whatever order: nothing is sent or made twice, and in the end nothing is lost.
 
-Bookings come, change and vanish; the application and people do what they do; the providers lie; a pass may die at any
-commit and any call. Then the world is well again, and after a few passes the next one has nothing to do.
+Bookings are made, changed and deleted; the application and its staff act at any time; the providers misbehave; a pass
+may die at any commit and any call. Then everything works again, and after a few passes the next one has nothing to do.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.world import Sandbox
-from tests.support.actors import DEEDS, Actors
+from tests.support.application_db import BEA, NOON, Venue
+from tests.support.booking_actions import ACTIONS, BookingActions
 from tests.support.clock import StandingClock
-from tests.support.interrupting import UNLOCKED, Interruption, Killed, Point, interrupted, kill
-from tests.support.lies import LIES, TIMEOUTS, Lie, tell, tell_the_truth
-from tests.support.truths import Truths
-from tests.support.venue import BEA, NOON, Venue
-from tests.support.world import World
+from tests.support.interruptions import UNLOCKED, Interruption, Killed, Point, interrupted, kill
+from tests.support.invariants import Invariants
+from tests.support.provider_faults import PROVIDER_FAULTS, TIMEOUTS, ProviderFault, clear_provider_faults, inject_fault
+from tests.support.sandbox_world import World
 
 AT_MOST = 6
 """Passes after which the world is at rest once nothing disturbs it any more."""
@@ -37,9 +37,9 @@ DIES, ANOTHER, FROZEN = "we die", "another pass runs", "we are frozen for less t
 TURNS = st.one_of(
     st.none(),
     st.tuples(POINTS, st.just(DIES)),
-    st.tuples(POINTS, st.sampled_from([ANOTHER, FROZEN, *DEEDS])),
+    st.tuples(POINTS, st.sampled_from([ANOTHER, FROZEN, *ACTIONS])),
 )
-"""What happens in the middle of a pass: at which point, and what; a deed is done to the booking at hand."""
+"""What happens in the middle of a pass: at which point, and what; an action is done to the booking at hand."""
 REPAIRS = ("calendar_missing", "sms_missing")
 JOBS = st.sampled_from([REPAIRS, ("calendar_missing",), ("sms_missing",), ("unsettled_repairs",)])
 Jobs = tuple[str, ...]
@@ -59,12 +59,12 @@ class Life(RuleBasedStateMachine):
         self.sandbox = Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now, bookings=())
         self.sandbox.__enter__()
         self.world = World(venue, self.sandbox, clock)
-        self.actors, self.truths = Actors(self.world), Truths(self.world)
+        self.actions, self.invariants = BookingActions(self.world), Invariants(self.world)
         self.patch = pytest.MonkeyPatch()
         numbers = itertools.count()
         # The same story takes the same course each time it is told.
         self.patch.setattr(uuid, "uuid4", lambda: uuid.uuid5(uuid.NAMESPACE_OID, str(next(numbers))))
-        self.patch.setattr(requests.Session, "send", self.truths.overhear(requests.Session.send))
+        self.patch.setattr(requests.Session, "send", self.invariants.record_accepted(requests.Session.send))
         self.texts_others = False
         self.sound = True
 
@@ -75,43 +75,45 @@ class Life(RuleBasedStateMachine):
 
     @initialize(target=bookings)
     def has_a_booking(self) -> BookingId:
-        return self.actors.book("confirmed", minutes_ago=60)
+        return self.actions.book("confirmed", minutes_ago=60)
 
-    @rule(target=bookings, status=st.sampled_from(["confirmed", "draft"]), jobs=JOBS, lie=LIES, turn=TURNS)
-    def a_booking_comes_and_a_pass(self, status: str, jobs: Jobs, lie: Lie, turn: Turn) -> BookingId:
-        booking = self.actors.book(status, minutes_ago=60)
-        self._pass(booking, jobs, lie, turn)
+    @rule(target=bookings, status=st.sampled_from(["confirmed", "draft"]), jobs=JOBS, fault=PROVIDER_FAULTS, turn=TURNS)
+    def a_booking_comes_and_a_pass(self, status: str, jobs: Jobs, fault: ProviderFault, turn: Turn) -> BookingId:
+        booking = self.actions.book(status, minutes_ago=60)
+        self._pass(booking, jobs, fault, turn)
         return booking
 
-    @rule(booking=bookings, deed=st.sampled_from(sorted(DEEDS)), jobs=JOBS, lie=LIES, turn=TURNS)
+    @rule(booking=bookings, action=st.sampled_from(sorted(ACTIONS)), jobs=JOBS, fault=PROVIDER_FAULTS, turn=TURNS)
     def somebody_does_something_and_a_pass(
-        self, booking: BookingId, deed: str, jobs: Jobs, lie: Lie, turn: Turn
+        self, booking: BookingId, action: str, jobs: Jobs, fault: ProviderFault, turn: Turn
     ) -> None:
-        self.actors.does(deed, booking)
-        self._pass(booking, jobs, lie, turn)
+        self.actions.perform(action, booking)
+        self._pass(booking, jobs, fault, turn)
 
-    @rule(booking=bookings, minutes=st.sampled_from([11, 61, 24 * 60]), jobs=JOBS, lie=LIES, turn=TURNS)
-    def time_goes_by_and_a_pass(self, booking: BookingId, minutes: int, jobs: Jobs, lie: Lie, turn: Turn) -> None:
+    @rule(booking=bookings, minutes=st.sampled_from([11, 61, 24 * 60]), jobs=JOBS, fault=PROVIDER_FAULTS, turn=TURNS)
+    def time_goes_by_and_a_pass(
+        self, booking: BookingId, minutes: int, jobs: Jobs, fault: ProviderFault, turn: Turn
+    ) -> None:
         self._time_passes(minutes)
-        self._pass(booking, jobs, lie, turn)
+        self._pass(booking, jobs, fault, turn)
 
-    @rule(booking=bookings, deed=st.sampled_from(sorted(DEEDS)))
-    def somebody(self, booking: BookingId, deed: str) -> None:
-        self.actors.does(deed, booking)
+    @rule(booking=bookings, action=st.sampled_from(sorted(ACTIONS)))
+    def somebody(self, booking: BookingId, action: str) -> None:
+        self.actions.perform(action, booking)
 
     def _time_passes(self, minutes: int) -> None:
         self.world.time_passes(minutes=minutes)
         if self.texts_others:
             self.sandbox.twilio.add_message(BEA, "Hi Bea", self.world.clock.now())
 
-    def _pass(self, booking: BookingId, jobs: Jobs, lie: Lie, turn: Turn) -> None:
+    def _pass(self, booking: BookingId, jobs: Jobs, fault: ProviderFault, turn: Turn) -> None:
         self.sound = False
-        tell(lie, self.sandbox)
+        inject_fault(fault, self.sandbox)
         with contextlib.suppress(Killed), contextlib.ExitStack() as stack:
             if turn:
                 (provider, number), what = turn
-                deed, where = self._turn(what, booking)
-                stack.enter_context(interrupted(Interruption(number, deed, where, provider)))
+                action, where = self._turn(what, booking)
+                stack.enter_context(interrupted(Interruption(number, action, where, provider)))
             self.world.once(jobs=jobs)
 
     def _turn(self, what: str, booking: BookingId) -> tuple[Callable[[], object], frozenset[Point]]:
@@ -121,7 +123,7 @@ class Life(RuleBasedStateMachine):
             return self.world.both, UNLOCKED
         if what == FROZEN:
             return self._frozen, UNLOCKED
-        return lambda: self.actors.does(what, booking), UNLOCKED
+        return lambda: self.actions.perform(what, booking), UNLOCKED
 
     def _frozen(self) -> None:
         self._time_passes(4)
@@ -129,7 +131,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
-        self.truths.hold()
+        self.invariants.hold()
         self.sound = True
 
     def teardown(self) -> None:
@@ -141,14 +143,14 @@ class Life(RuleBasedStateMachine):
             self.sandbox.__exit__()
 
     def comes_to_rest(self) -> None:
-        tell_the_truth(self.sandbox)
+        clear_provider_faults(self.sandbox)
         for _ in range(AT_MOST):
             self._time_passes(61)
             self.world.both()
-            self.truths.hold()
-        self.truths.nothing_is_lost()
-        self.truths.our_ledger_is_right()
-        assert self.truths.orphans() == []
+            self.invariants.hold()
+        self.invariants.nothing_is_lost()
+        self.invariants.our_ledger_is_right()
+        assert self.invariants.orphans() == []
         self._time_passes(10)
         before = self.world.venue.checksum(), self.sandbox.writes()
         self.world.both()

@@ -24,10 +24,10 @@ from reconciler.engine.reconcile.report_only import run_report_only
 from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.ports import Services
+from tests.support.apply_required_changes import RequiredChangeWriter, with_setting
 from tests.support.clock import StandingClock
-from tests.support.crowd import MARKS, Crowd
-from tests.support.flipping import Hand, with_setting
-from tests.support.world import World
+from tests.support.random_bookings import MARKS, RandomBookings
+from tests.support.sandbox_world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,28 +63,28 @@ HOUSES = {
 Explanations = dict[BookingId, Explanation]
 
 
-def house(world: World, name: str, number: int, random: Random) -> Crowd:
+def house(world: World, name: str, number: int, random: Random) -> RandomBookings:
     """A venue with ``number`` bookings, and a ledger that goes with them."""
     world.configure(**HOUSES[name].edits)
     world.later(seconds=HOUSES[name].seconds_past_noon)
-    crowd = Crowd.drawn(number, world.clock.now(), random)
-    crowd.plant(world.venue)
+    drawn = RandomBookings.draw(number, world.clock.now(), random)
+    drawn.plant(world.venue)
     with world.services(act=False) as services:
         scanned = scan(services)
     effects = {
         kind: repairer.effect
         for kind, repairer in ((SmsRepairer.kind, SmsRepairer), (CalendarRepairer.kind, CalendarRepairer))
     }
-    crowd.remember({
+    drawn.remember({
         (effects[kind], decision.booking.id): decision.subject
         for kind, plan in scanned.items()
         if kind in effects
         for decision in plan.decisions
     })  # fmt: skip
-    crowd.plant_ledger(world.venue)
+    drawn.plant_ledger(world.venue)
     if HOUSES[name].checked:
-        crowd.checked(world.venue)
-    return crowd
+        drawn.checked(world.venue)
+    return drawn
 
 
 def scan(services: Services) -> dict[GapKind, Plan]:
@@ -244,9 +244,9 @@ def moved_by_hand(world: World, services: Services, explanations: Explanations, 
         if any(change.place not in (Location.CLOCK, Location.SETTINGS) for change in rule.required_changes)
     }
     with world.venue.postgres.connect(world.venue.name) as connection, connection.transaction():
-        hand = Hand(world.settings(), connection, services.clock.now())
+        writer = RequiredChangeWriter(world.settings(), connection, services.clock.now())
         for booking, rule in due.items():
-            hand.move(booking, rule.required_changes)
+            writer.write(booking, rule.required_changes)
     now = explained(services, due)
     for booking, rule in rules(now, kind).items():
         assert not Decided.of(due[booking]).stands(rule), (due[booking], rule)
@@ -293,9 +293,9 @@ def test_explain_says_what_the_scan_says_and_what_it_names_flips_it(world: World
     assert number < 1000 or {HOUSES[name].decides, *ALWAYS} <= decided
 
 
-def flipped(world: World, crowd: Crowd) -> set[str]:
+def flipped(world: World, drawn: RandomBookings) -> set[str]:
     """What decided, of all that was flipped."""
-    ids = [BookingId(row["id"]) for row in crowd.bookings]
+    ids = [BookingId(row["id"]) for row in drawn.bookings]
     decided = set()
     with world.services(act=False) as services:
         explanations = explained(services, ids)

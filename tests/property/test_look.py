@@ -13,8 +13,8 @@ from psycopg import sql
 
 from reconciler.domain.decide.verdicts import CONDITIONS, Condition
 from reconciler.domain.gaps import GapKind
-from tests.support.venue import LONDON, NOON, Venue
-from tests.support.world import World
+from tests.support.application_db import LONDON, NOON, Venue
+from tests.support.sandbox_world import World
 
 Row = dict[str, Any]
 HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)

@@ -11,9 +11,9 @@ from reconciler.domain.bookings import BookingId
 from reconciler.engine.explain.explanation import explain_each
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import NOON, Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import NOON, Venue
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 FILE = Path(__file__).parents[2] / "docs" / "explain.md"
 HEAD = """\

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tests.support.scenes import SCENES, browser, opened, stage
+from tests.support.status_page_scenarios import SCENES, browser, opened, stage
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 LARGEST = 150_000

@@ -11,7 +11,7 @@ from reconciler.cli.main import cli
 from reconciler.settings.env.environment import VARIABLES
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.values import parse_duration
-from tests.support.image import ROOT, Instruction, healthcheck, stages
+from tests.support.dockerfile import ROOT, Instruction, healthcheck, stages
 
 LOCKS = ("requirements.lock", "requirements-run.lock", "requirements-build.lock")
 BUILD, FINAL = stages()

@@ -11,9 +11,9 @@ from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 from reconciler.store import server
 from reconciler.store.database import Database
 from tests.support.debian import DebianPostgres
-from tests.support.patient import Patient
+from tests.support.doctor_runner import DoctorRunner
 from tests.support.pgbouncer import PooledPostgres
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
 pytestmark = pytest.mark.system
 WAIT = timedelta(seconds=5)
@@ -52,8 +52,8 @@ def test_the_doctor_is_green_through_a_transaction_pooler(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.venue.booking()
-    said = Patient(world, monkeypatch, capsys).doctor("--json")
+    said = DoctorRunner(world, monkeypatch, capsys).doctor("--json")
     assert said.code == 0, said.lines
-    (database,) = said.told("database", "OK")
+    (database,) = said.messages("database", "OK")
     assert "transaction pooler" in database
     assert abs(timedelta(seconds=float(database.partition("clock ")[2].partition(" s")[0]))) < timedelta(seconds=5)

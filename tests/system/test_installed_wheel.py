@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.image import healthcheck, play_first_stage, stages
-from tests.support.service import eventually, present_day
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
+from tests.support.dockerfile import healthcheck, play_first_stage, stages
+from tests.support.service_process import eventually, present_day
 
 pytestmark = [pytest.mark.system, pytest.mark.parametrize("postgres", ["pooled"], indirect=True)]
 FINAL = stages()[1]

@@ -7,9 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.repo.images import FOLDER, LARGEST, TAKEN
-from tests.support.page import site
-from tests.support.scenes import SCENES, SCHEMES, SIZES, browser, opened, stage
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
+from tests.support.status_page import site
+from tests.support.status_page_scenarios import SCENES, SCHEMES, SIZES, browser, opened, stage
 
 pytestmark = pytest.mark.system
 TOKEN = "only-for-this-test-0001"

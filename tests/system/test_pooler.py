@@ -10,7 +10,7 @@ from sqlalchemy import text
 from reconciler.errors import DatabaseUnreachable
 from reconciler.store.database import Database
 from tests.support.pgbouncer import POOL_SIZE, PooledPostgres
-from tests.support.service import eventually
+from tests.support.service_process import eventually
 
 pytestmark = pytest.mark.system
 SOON = timedelta(seconds=15)

@@ -15,8 +15,8 @@ from reconciler.ports import Mandate, Services
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
 from reconciler.wiring import assembly
+from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import Venue
 
 CRON_YAML = """\
 bookings: {{since: 2026-01-01{bookings}}}

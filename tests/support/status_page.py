@@ -17,8 +17,8 @@ from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
 from reconciler.web.server import bind, serving
 from reconciler.wiring import assembly
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, environment
-from tests.support.venue import Venue
 
 CRON_YAML = """\
 timezone: Europe/London

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from reconciler.store.ledger import intents
-from tests.support.world import World
+from tests.support.sandbox_world import World
 
-Poison = Callable[[World, Sequence[str]], AbstractContextManager[None]]
+FailureKind = Callable[[World, Sequence[str]], AbstractContextManager[None]]
 """Makes the bookings fail for as long as it is entered."""
 REFUSING = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -42,31 +42,31 @@ def plan_only(world: World) -> None:
     world.time_passes(minutes=10)
 
 
-def a_country_switched_off(world: World, poisoned: Sequence[str]) -> AbstractContextManager[None]:
+def a_country_switched_off(world: World, failing: Sequence[str]) -> AbstractContextManager[None]:
     """Certainly not sent; it is tried again in an hour."""
-    return _answering(world, poisoned, 400, 21408)
+    return _answering(world, failing, 400, 21408)
 
 
-def a_server_error_for_the_number(world: World, poisoned: Sequence[str]) -> AbstractContextManager[None]:
+def a_server_error_for_the_number(world: World, failing: Sequence[str]) -> AbstractContextManager[None]:
     """It may have been sent: each stops its pass, and is asked for before it is tried again."""
-    return _answering(world, poisoned, 500, 20500)
+    return _answering(world, failing, 500, 20500)
 
 
-def a_row_the_database_refuses(world: World, poisoned: Sequence[str]) -> AbstractContextManager[None]:
-    world.venue.alter(REFUSING.format(", ".join(f"'{booking}'" for booking in poisoned)))
+def a_row_the_database_refuses(world: World, failing: Sequence[str]) -> AbstractContextManager[None]:
+    world.venue.alter(REFUSING.format(", ".join(f"'{booking}'" for booking in failing)))
     return nullcontext()
 
 
 @contextmanager
-def a_lock_of_the_application(world: World, poisoned: Sequence[str]) -> Iterator[None]:
+def a_lock_of_the_application(world: World, failing: Sequence[str]) -> Iterator[None]:
     with world.venue.postgres.connect(world.venue.name, "venue_app") as other, other.transaction():
-        other.execute("SELECT FROM private_bookings WHERE id::text = ANY(%s) FOR UPDATE", (list(poisoned),))
+        other.execute("SELECT FROM private_bookings WHERE id::text = ANY(%s) FOR UPDATE", (list(failing),))
         yield
 
 
-def _answering(world: World, poisoned: Sequence[str], status: int, code: int) -> AbstractContextManager[None]:
+def _answering(world: World, failing: Sequence[str], status: int, code: int) -> AbstractContextManager[None]:
     query = "SELECT contact_phone FROM private_bookings WHERE id::text = ANY(%s)"
-    for (number,) in world.venue.sql(query, list(poisoned)):
+    for (number,) in world.venue.sql(query, list(failing)):
         world.sandbox.twilio.refuse(number, status, code)
     return nullcontext()
 
@@ -84,16 +84,16 @@ def oldest_first() -> Iterator[None]:
 
 
 def passes_needed(
-    world: World, kind: Poison | None, poisoned: int, healthy: int, *, every: timedelta, at_most: int
+    world: World, kind: FailureKind | None, failing: int, healthy: int, *, every: timedelta, at_most: int
 ) -> int | None:
     """Passes until the healthy ones have their texts, with older ones that fail; ``None``: not after so many."""
-    failing = book(world, poisoned if kind else 0)
-    with kind(world, failing) if kind else nullcontext():
+    ours = book(world, failing if kind else 0)
+    with kind(world, ours) if kind else nullcontext():
         plan_only(world)
-        return _passes_until_mended(world, book(world, healthy), every=every, at_most=at_most)
+        return _passes_until_repaired(world, book(world, healthy), every=every, at_most=at_most)
 
 
-def _passes_until_mended(world: World, healthy: Sequence[str], *, every: timedelta, at_most: int) -> int | None:
+def _passes_until_repaired(world: World, healthy: Sequence[str], *, every: timedelta, at_most: int) -> int | None:
     for number in range(1, at_most + 1):
         world.texts(max_repairs=len(healthy) * 2)
         sent = "SELECT count(*) FROM private_booking_sms_queue WHERE status = 'sent' AND booking_id::text = ANY(%s)"

@@ -1,4 +1,4 @@
-"""The status page in four situations, one after the other, and a browser to look at it with."""
+"""The status page in four situations, one after the other, and a browser to view it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,8 +10,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reconciler.sandbox.postgres import EmbeddedPostgres
-from tests.support.page import Site, site
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
+from tests.support.status_page import Site, site
 
 CHROMIUM = "/usr/bin/chromium"
 """Debian's package."""
@@ -23,7 +23,7 @@ SIZES = {390: 844, 1280: 900}
 SCHEMES = ("light", "dark")
 MANY = 10_000
 MISSING = "private_booking_sms_queue lacks 3 columns: trigger_type, template_key, customer_phone"
-MENDING = """\
+FIX = """\
 ALTER TABLE public.private_booking_sms_queue
   ADD COLUMN trigger_type text NOT NULL,
   ADD COLUMN template_key text NOT NULL,
@@ -65,7 +65,7 @@ def _many_gaps(page: Site) -> None:
         "        now() - i * interval '1 second', now() FROM generate_series(2, %s) i",
         MANY,
     )
-    said = {"seen": MISSING, "remedy": "hand this SQL to the owner of the table", "sql": MENDING}
+    said = {"seen": MISSING, "remedy": "hand this SQL to the owner of the table", "sql": FIX}
     since = datetime.now(UTC) - timedelta(hours=3)
     page.gap("integration.schema", "sms", cause="blocked", reason="missing_column", detail=json.dumps(said),
              opened_at=since)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the providers do to us while they are unwell, by name: to one call each, or by Twilio's lists to all."""
+"""Provider faults by name: for one call of Twilio or Google, or for every list that Twilio returns."""
 
 from datetime import timedelta
 
@@ -9,8 +9,8 @@ from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from reconciler.sandbox.world import Sandbox
 
-Lie = tuple[str, str, str] | None
-"""Who lies, at which call (or how, where it is the lists), and what it does."""
+ProviderFault = tuple[str, str, str] | None
+"""Which provider misbehaves, at which call (or, for lists, how), and the name of the fault."""
 TIMEOUTS = "timeouts: {twilio: 100ms, google: 100ms}"
 LONGER = 0.15
 """Seconds: longer than we wait for a provider."""
@@ -42,7 +42,7 @@ GOOGLE = BOTH_KINDS | {
     "400": Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "invalid")),
     "409": Fault(kind=Misbehaviour.STATUS, status=409, body=google_error(409, "conflict")),
 }
-LIES = st.one_of(
+PROVIDER_FAULTS = st.one_of(
     st.none(),
     st.tuples(st.just("twilio"), st.sampled_from(["messages.create"] * 4 + TWILIO_READS), st.sampled_from([*TWILIO])),
     st.tuples(st.just("lists"), st.sampled_from(["lag", "redact", "are right"]), st.just("")),
@@ -50,19 +50,19 @@ LIES = st.one_of(
 )
 
 
-def tell(lie: Lie, sandbox: Sandbox) -> None:
+def inject_fault(fault: ProviderFault, sandbox: Sandbox) -> None:
     """Lists lag by less than the time to settle."""
-    match lie:
-        case ("twilio", call, fault):
-            sandbox.twilio.faults.next_calls(call, TWILIO[fault])
-        case ("google", call, fault):
-            sandbox.google.faults.next_calls(call, GOOGLE[fault])
+    match fault:
+        case ("twilio", call, name):
+            sandbox.twilio.faults.next_calls(call, TWILIO[name])
+        case ("google", call, name):
+            sandbox.google.faults.next_calls(call, GOOGLE[name])
         case ("lists", how, _):
             sandbox.twilio.list_lag, sandbox.twilio.redacts = timedelta(minutes=2 * (how == "lag")), how == "redact"
 
 
-def tell_the_truth(sandbox: Sandbox) -> None:
+def clear_provider_faults(sandbox: Sandbox) -> None:
     """From now on."""
     sandbox.twilio.faults.clear()
     sandbox.google.faults.clear()
-    tell(("lists", "are right", ""), sandbox)
+    inject_fault(("lists", "are right", ""), sandbox)

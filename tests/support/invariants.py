@@ -1,4 +1,4 @@
-"""What must be true of the world at any time, and once it has come to rest; told by a plain loop over its rows."""
+"""What must be true of the world at any time, and at rest: checked by a plain loop over its rows."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Any
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event
-from tests.support.venue import LONDON
-from tests.support.world import World
+from tests.support.application_db import LONDON
+from tests.support.sandbox_world import World
 
 GRACE = timedelta(minutes=10)
 NOT_FINAL = ("planned", "sending", "unknown", "needs_human")
@@ -29,14 +29,14 @@ class Accepted:
 
 
 @dataclass
-class Truths:
+class Invariants:
     world: World
     accepted: list[Accepted] = field(default_factory=list)
 
-    def overhear(self, send: Callable[..., Any]) -> Callable[..., Any]:
+    def record_accepted(self, send: Callable[..., Any]) -> Callable[..., Any]:
         """``send`` of the HTTP client that Twilio's SDK uses; what it brings to Twilio is noted with its intent."""
 
-        def overheard(*args: Any, **options: Any) -> Any:
+        def recorded(*args: Any, **options: Any) -> Any:
             began = len(self.world.sandbox.twilio.messages)
             query = (
                 "SELECT booking, trigger, generation FROM reconciler.intent WHERE effect = 'sms' AND state = 'sending'"
@@ -49,7 +49,7 @@ class Truths:
                     (intent,) = (row for row in sending if row[0][:8] in message.body)
                     self.accepted.append(Accepted(message.sid, *intent))
 
-        return overheard
+        return recorded
 
     def hold(self) -> None:
         """At any time, whoever is in the middle of whatever."""
@@ -74,9 +74,7 @@ class Truths:
         bookings = {row["id"]: row for row in self._rows("private_bookings")}
         missing = {("sms.missing", booking) for booking in bookings if self._lacks_a_text(bookings[booking])}
         missing |= {("calendar.missing", booking) for booking in bookings if _lacks_an_event(bookings[booking])}
-        missing = {
-            (kind, booking) for kind, booking in missing if is_asked_for(bookings[booking], self.world.venue.now)
-        }
+        missing = {(kind, booking) for kind, booking in missing if is_due(bookings[booking], self.world.venue.now)}
         known = set(self.world.gaps())
         assert missing <= known | self._not_final(), "an effect is missing, and nobody knows"
         assert known <= missing | {("calendar.duplicate", booking) for booking in bookings}, "a gap that is none"
@@ -127,7 +125,7 @@ class Truths:
         return self.world.venue.rows(table)
 
 
-def is_asked_for(booking: Row, now: datetime) -> bool:
+def is_due(booking: Row, now: datetime) -> bool:
     """Whether both effects are due, as far as the booking's own row says."""
     starts_at = datetime.fromisoformat(f"{booking['event_date']}T{booking['start_time']}").replace(tzinfo=LONDON)
     made = datetime.fromisoformat(booking["created_at"])

@@ -1,4 +1,4 @@
-"""What the application and people do with one booking, at any moment they like."""
+"""What the application and its staff can do to one booking between or during passes."""
 
 import itertools
 import uuid
@@ -10,8 +10,8 @@ from typing import Any
 from psycopg.errors import RaiseException
 
 from reconciler.domain.bookings import BookingId
-from tests.support.venue import LONDON
-from tests.support.world import World
+from tests.support.application_db import LONDON
+from tests.support.sandbox_world import World
 
 STAFF = str(uuid.UUID(int=7))
 NUMBERS = [f"+4477009001{number:02d}" for number in range(1, 9)]
@@ -19,8 +19,8 @@ _PLACE = uuid.UUID("5f0c7b1e-54c0-5d0e-9d8b-0c6a3f6f1f11")
 
 
 @dataclass
-class Actors:
-    """Ids go by number, so that the same story has the same bookings each time it is told."""
+class BookingActions:
+    """Ids go by number, so that the same story has the same bookings on every run."""
 
     world: World
     alive: list[BookingId] = field(default_factory=list)
@@ -39,10 +39,10 @@ class Actors:
         self.alive.append(booking)
         return booking
 
-    def does(self, deed: str, booking: BookingId) -> None:
+    def perform(self, action: str, booking: BookingId) -> None:
         """Nothing, if the booking is gone."""
         if booking in self.alive:
-            DEEDS[deed](self, booking)
+            ACTIONS[action](self, booking)
 
     def _set(self, booking: BookingId, **values: Any) -> None:
         changes = ", ".join(f"{column} = %s" for column in values)
@@ -102,7 +102,7 @@ class Actors:
     def fails_to_queue_a_text(self, booking: BookingId) -> None:
         self.world.venue.text(booking, id=self._id(), status="failed", error_message="validation failed")
 
-    def loses_sight_of_a_text(self, booking: BookingId) -> None:
+    def loses_track_of_a_text(self, booking: BookingId) -> None:
         self.world.venue.text(booking, id=self._id(), status="failed", error_message="socket hang up, timeout")
 
     def makes_an_event(self, booking: BookingId) -> None:
@@ -141,8 +141,8 @@ class Actors:
         return str(uuid.uuid5(_PLACE, f"row {next(self._numbers)}"))
 
 
-DEEDS: dict[str, Callable[[Actors, BookingId], None]] = {
-    name: deed
-    for name, deed in vars(Actors).items()
-    if callable(deed) and not name.startswith("_") and name not in ("book", "does")
+ACTIONS: dict[str, Callable[[BookingActions, BookingId], None]] = {
+    name: action
+    for name, action in vars(BookingActions).items()
+    if callable(action) and not name.startswith("_") and name not in ("book", "perform")
 }

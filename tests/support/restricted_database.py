@@ -7,8 +7,8 @@ from psycopg import sql
 
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.store import migrate
+from tests.support.application_db import TABLES, Venue
 from tests.support.debian import PASSWORD
-from tests.support.venue import TABLES, Venue
 
 OWNER = "venue_owner"
 _CLOSED = f"""

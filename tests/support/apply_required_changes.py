@@ -1,4 +1,4 @@
-"""A person, or time, does what ``explain`` names: each change applied to the world, and to nothing else."""
+"""Apply the changes that ``explain`` names, and no others: to the application, to the ledger, or to the settings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.ports import Services
 from reconciler.settings import Settings
-from tests.support.venue import LONDON
+from tests.support.application_db import LONDON
 
 FILLED = {
     "guests": 12,
@@ -48,14 +48,14 @@ def with_setting(services: Services, change: RequiredChange) -> Services:
 
 
 @dataclass(frozen=True)
-class Hand:
-    """Writes what required_changes name into the tables of the application and of the ledger."""
+class RequiredChangeWriter:
+    """Writes required changes into the tables of the application and of the ledger."""
 
     settings: Settings
     connection: Connection[Any]
     now: datetime
 
-    def move(self, booking: BookingId, required_changes: Iterable[RequiredChange]) -> None:
+    def write(self, booking: BookingId, required_changes: Iterable[RequiredChange]) -> None:
         for change in required_changes:
             match change.place:
                 case Location.BOOKING:
@@ -70,7 +70,7 @@ class Hand:
                 case Location.LEDGER:
                     self._set("reconciler.intent", {"state": self._value(change), "not_before": None}, change.rows)
                 case _:
-                    raise AssertionError(f"no hand can move {change}")
+                    raise AssertionError(f"no test can write {change}")
 
     def _own(self, change: RequiredChange) -> Mapping[str, Any]:
         columns = self.settings.file.bookings.columns.model_dump()
@@ -93,7 +93,7 @@ class Hand:
             case Constraint.OTHER, _ if change.name == "date":
                 return self.now + timedelta(days=300)
             case ((Constraint.USABLE | Constraint.OTHER), _):
-                return f"+33639980{next(_spare) % 100:02d}1"  # the crowd's end with 9
+                return f"+33639980{next(_spare) % 100:02d}1"  # random_bookings draws French numbers that end with 9
             case Constraint.FILLED, _:
                 return FILLED[change.name]
             case wanted, _:

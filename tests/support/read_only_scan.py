@@ -9,11 +9,11 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Mandate
 from reconciler.settings import load
 from reconciler.wiring import assembly
+from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
-from tests.support.venue import Venue
 
 
-def look_as_reader(venue: Venue) -> list[PassResult]:
+def scan_as_reader(venue: Venue) -> list[PassResult]:
     clock = StandingClock(venue.now)
     environment = {"DATABASE_URL": venue.url("reconciler_reader")}
     with TemporaryDirectory() as folder:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import pytest
 
 from reconciler.cli.main import run
-from tests.support.venue import LEDGER
-from tests.support.world import World
+from tests.support.application_db import LEDGER
+from tests.support.sandbox_world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class CommandOutput:
     """One run of the command."""
 
     code: int
@@ -23,12 +23,12 @@ class Said:
         """What ``--json`` says."""
         return list(json.loads(self.out))
 
-    def told(self, check: str, light: str) -> list[str]:
+    def messages(self, check: str, light: str) -> list[str]:
         """What the lines of one check say in that light."""
         return [line["message"] for line in self.lines if (line["check"], line["status"]) == (check, light)]
 
     @property
-    def lights(self) -> dict[str, str]:
+    def statuses(self) -> dict[str, str]:
         """Check -> the light of its first line."""
         firsts: dict[str, str] = {}
         for line in self.lines:
@@ -37,14 +37,14 @@ class Said:
 
 
 @dataclass
-class Patient:
+class DoctorRunner:
     """An installation to be examined."""
 
     world: World
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
-    def doctor(self, *arguments: str) -> Said:
+    def doctor(self, *arguments: str) -> CommandOutput:
         """The command; it must leave the application, our ledger, Twilio, the calendar and Sentry's issues alone."""
         before = self.left()
         said = self.command("doctor", *arguments)
@@ -52,7 +52,7 @@ class Patient:
         assert "Traceback" not in said.out + said.err
         return said
 
-    def command(self, *arguments: str) -> Said:
+    def command(self, *arguments: str) -> CommandOutput:
         self.world.write_settings()
         self.capsys.readouterr()
         with self.monkeypatch.context() as patch:
@@ -60,7 +60,7 @@ class Patient:
                 patch.setenv(name, value)
             code = run(list(arguments))
         said = self.capsys.readouterr()
-        return Said(code=code, out=said.out, err=said.err)
+        return CommandOutput(code=code, out=said.out, err=said.err)
 
     def left(self) -> object:
         """Everything that a check could have changed and should not."""

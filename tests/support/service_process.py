@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.sandbox.world import Sandbox
+from tests.support.application_db import Venue
 from tests.support.command import COMMAND, environment
-from tests.support.venue import Venue
 
 CRON_YAML = """\
 timezone: UTC
@@ -40,7 +40,7 @@ class Service:
         self.child.send_signal(signal.SIGTERM)
         return self.child.wait(seconds)
 
-    def said(self, event: str) -> list[str]:
+    def log_lines(self, event: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if f'"event": "{event}"' in line]
 
 

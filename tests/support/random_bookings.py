@@ -12,7 +12,7 @@ from psycopg import sql
 
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import BY_A_PERSON, EVENT_TRIGGER, HANDED_OVER, State
-from tests.support.venue import LONDON, Venue
+from tests.support.application_db import LONDON, Venue
 
 Row = dict[str, Any]
 SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
@@ -73,7 +73,7 @@ FINAL = [state for state in State if state.is_final]
 
 
 @dataclass
-class Crowd:
+class RandomBookings:
     """What was drawn, by table; ``plant`` writes it."""
 
     now: datetime
@@ -86,13 +86,13 @@ class Crowd:
     _numbers: int = 1
 
     @classmethod
-    def drawn(cls, number: int, now: datetime, random: Random) -> "Crowd":
-        crowd = cls(now, random, _numbers=max(number // 3, 1))
+    def draw(cls, number: int, now: datetime, random: Random) -> "RandomBookings":
+        drawn = cls(now, random, _numbers=max(number // 3, 1))
         for _ in range(number):
-            crowd._book()
+            drawn._book()
         for _ in range(number // 40):
-            crowd._customer(sms_opt_in=crowd.one_of([False, None]))
-        return crowd
+            drawn._customer(sms_opt_in=drawn.one_of([False, None]))
+        return drawn
 
     def one_of(self, values: Sequence[Any]) -> Any:
         return self.random.choice(values)
