@@ -27,7 +27,7 @@ from reconciler.ports import OutgoingSms
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.ledger import intents
+from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents
 from tests.chaos.scenarios import (
@@ -80,12 +80,12 @@ def _put(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
 
 def _in_sql(name: str, *changes: tuple[str, str]) -> None:
     """The same for a statement of the ledger."""
-    statement = str(getattr(intents, name))
+    statement = str(getattr(intent_sql, name))
     for old, new in changes:
         if old not in statement:
             raise LookupError(f"{name} has no {old}")
         statement = statement.replace(old, new)
-    setattr(intents, name, intents.text(statement))
+    setattr(intent_sql, name, intent_sql.text(statement))
 
 
 def _killed(point: str, **more: Any) -> tuple[Step, ...]:
@@ -99,8 +99,8 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
 @mutant("duplicate", steps=_stopped("after sms.row#1", beside=1, beside_order="kill after twilio.create#1"))
 def skip_the_claim() -> None:
     """Whoever read an intent has it: no lease and no token guards it, and nobody looks again before the call."""
-    _in_sql("_CLAIM", (f"AND {intents._FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
-    _in_sql("_MOVE", ("AND claim = CAST(:claim AS uuid) AND state = ANY(:from)", "AND :claim <> '' AND :from <> '{}'"))
+    _in_sql("CLAIM", (f"AND {intent_sql.FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
+    _in_sql("MOVE", ("AND claim = CAST(:claim AS uuid) AND state = ANY(:from)", "AND :claim <> '' AND :from <> '{}'"))
     look_once()
 
 
@@ -223,7 +223,7 @@ def another_id_each_time() -> None:
 @mutant("duplicate", steps=_killed("after twilio.create#1"))
 def take_the_dead_for_idle() -> None:
     """What was under way when a process died is simply planned again."""
-    _in_sql("_ABANDON", ("state = 'unknown'", "state = 'planned'"))
+    _in_sql("ABANDON", ("state = 'unknown'", "state = 'planned'"))
 
 
 @mutant("duplicate", starts=(Start.LOST_ID,))

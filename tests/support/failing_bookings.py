@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from reconciler.store.ledger import intents
+from reconciler.store.ledger import intent_sql
 from tests.support.sandbox_world import World
 
 FailureKind = Callable[[World, Sequence[str]], AbstractContextManager[None]]
@@ -76,10 +76,10 @@ def oldest_first() -> Iterator[None]:
     """Claims by the age of the booking, as a queue without our order would."""
     ours = "ORDER BY coalesce(examined_at, created_at), id"
     by_age = "ORDER BY (SELECT b.created_at FROM private_bookings b WHERE b.id::text = booking), id"
-    statement = str(intents._CLAIM)
+    statement = str(intent_sql.CLAIM)
     assert ours in statement
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intents, "_CLAIM", text(statement.replace(ours, by_age)))
+        patch.setattr(intent_sql, "CLAIM", text(statement.replace(ours, by_age)))
         yield
 
 

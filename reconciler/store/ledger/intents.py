@@ -1,7 +1,7 @@
 """Intents and their moves.
 
-All moves of a claimed intent go through one UPDATE (``_MOVE``). It is guarded by the claim token and by the domain's
-table of legal moves. If it changes no row, another process has the intent.
+All moves of a claimed intent go through one UPDATE (``intent_sql.MOVE``). It is guarded by the claim token and by the
+domain's table of legal moves. If it changes no row, another process has the intent.
 """
 
 import uuid
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect
@@ -24,166 +24,15 @@ from reconciler.domain.intents import (
     State,
 )
 from reconciler.ports import NewIntent
+from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.lock_order import in_lock_order
 
-_COLUMNS = (
-    "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
-    "not_before, attempted_at, account, settle_tries, claim::text AS claim, effect_gone, resolved_by_person, "
-    "handed_over"
-)
-_FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
-
-_LATEST = text(f"""
-    SELECT DISTINCT ON (booking) {_COLUMNS} FROM reconciler.intent
-    WHERE effect = :effect AND booking = ANY(:bookings)
-    ORDER BY booking,
-             CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
-                  WHEN state = 'done' AND NOT handed_over
-                       AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
-                  WHEN state = 'planned' THEN 2 ELSE 3 END,
-             created_at DESC, generation DESC
-""")
-_IN_STATE = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent WHERE scope = :scope AND effect = :effect AND state = :state
-    ORDER BY coalesce(examined_at, created_at), id
-""")
-_DONE = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent WHERE effect = :effect AND booking = :booking AND state = 'done'
-    ORDER BY generation DESC LIMIT 1
-""")
-_DONE_SINCE = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE scope = :scope AND effect = :effect AND state = 'done' AND updated_at >= :since
-      AND NOT effect_gone
-    ORDER BY updated_at, id
-""")
-_MAY_STILL_ARRIVE = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE scope = :scope AND effect = :effect AND state = 'dropped' AND attempts > 0 AND updated_at >= :since
-      AND NOT resolved_by_person AND NOT effect_gone
-    ORDER BY updated_at, id
-""")
-_NEVER_ARRIVED = text("""
-    UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now
-    WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)
-""")
-_EFFECT_GONE = text("""
-    UPDATE reconciler.intent SET effect_gone = true, code = :code, updated_at = :now
-    WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped')
-""")
-_NAMES_EVENT = text("""
-    SELECT EXISTS (SELECT FROM reconciler.intent
-                   WHERE effect = 'calendar' AND provider_id = :event AND booking <> :booking)
-""")
-_DROP_OTHER_TRIGGERS = text(f"""
-    UPDATE reconciler.intent SET state = 'dropped', code = 'superseded', updated_at = :now
-    WHERE booking = :booking AND effect = :effect AND trigger <> :trigger AND state = 'planned' AND {_FREE}
-""")
-_PLAN = text("""
-    INSERT INTO reconciler.intent
-        (id, scope, booking, effect, trigger, generation, state, subject, created_at, updated_at)
-    SELECT CAST(:id AS uuid), CAST(:scope AS text), CAST(:booking AS text), CAST(:effect AS text),
-           CAST(:trigger AS text), coalesce(max(generation), 0) + 1, 'planned',
-           CAST(:subject AS text), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
-    FROM reconciler.intent WHERE booking = :booking AND effect = :effect AND trigger = :trigger
-    ON CONFLICT DO NOTHING
-""")
-_REFRESH = text("""
-    UPDATE reconciler.intent SET subject = :subject, updated_at = :now
-    WHERE booking = :booking AND effect = :effect AND trigger = :trigger AND state = 'planned' AND subject <> :subject
-""")
-_DROP_PLANNED = text(f"""
-    UPDATE reconciler.intent SET state = 'dropped', code = :code, updated_at = :now
-    WHERE booking = :booking AND effect = :effect AND state = 'planned' AND {_FREE}
-""")
-# The claim token stays: the process that held the lease may still return with the provider's answer.
-_ABANDON = text("""
-    UPDATE reconciler.intent
-    SET state = 'unknown', code = 'lease_ran_out', updated_at = :now, not_before = clock_timestamp() + :settle
-    WHERE effect = :effect AND state = 'sending' AND leased_until < clock_timestamp()
-      -- Another scope may have a longer settle time. After a day its process has changed scope or no longer runs.
-      AND (scope = :scope OR leased_until < clock_timestamp() - interval '1 day')
-""")
-_CLAIM = text(f"""
-    UPDATE reconciler.intent
-    SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
-    WHERE id = (SELECT id FROM reconciler.intent
-                WHERE effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {_FREE}
-                  AND (not_before IS NULL OR not_before <= :now OR not_before > :nonsense)
-                  AND (examined_at IS NULL OR examined_at < :examined_before)
-                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING {_COLUMNS}
-""")
-# Only the database's clock counts here. With a wrong local clock, an absence proved too early would send a second text.
-_CLAIM_UNSETTLED = text(f"""
-    UPDATE reconciler.intent
-    SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
-    WHERE id = (SELECT id FROM reconciler.intent
-                WHERE scope = :scope AND effect = :effect AND state = 'unknown' AND {_FREE}
-                  AND (not_before IS NULL OR not_before <= clock_timestamp())
-                  AND (examined_at IS NULL OR examined_at < :examined_before)
-                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING {_COLUMNS}
-""")
-_RETRY_SETTLING = text("""
-    UPDATE reconciler.intent
-    SET leased_until = NULL, code = :code, updated_at = :now, settle_tries = settle_tries + 1,
-        not_before = clock_timestamp() + :wait
-    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
-""")
-_USED_PROVIDER_IDS = text(
-    "SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)"
-)
-_HISTORY = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent WHERE booking = :booking ORDER BY created_at DESC, generation DESC
-""")
-_UNSETTLED = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE state IN ('needs_human', 'unknown') ORDER BY state, created_at, id
-""")
-_BEGINNING_WITH = text(f"""
-    SELECT {_COLUMNS} FROM reconciler.intent
-    WHERE starts_with(id::text, :prefix) ORDER BY created_at, id LIMIT :limit
-""")
-_RESOLVE = text(f"""
-    UPDATE reconciler.intent
-    SET state = :to, code = :code, cause = NULL, updated_at = :now, provider_id = coalesce(:provider_id, provider_id),
-        resolved_by_person = (:to <> 'planned'),
-        attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
-        not_before = NULL, leased_until = NULL
-    WHERE id = CAST(:id AS uuid) AND state IN ('needs_human', 'unknown') AND {_FREE}
-    RETURNING {_COLUMNS}
-""")
-_MOVE = text(f"""
-    UPDATE reconciler.intent
-    SET state = :to, code = :code, cause = :cause, updated_at = :now,
-        not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
-        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now)
-                            WHEN attempts + :attempts > 0 THEN attempted_at END,
-        account = coalesce(:account, account),
-        handed_over = :handed_over,
-        settle_tries = CASE WHEN :to = 'sending' THEN 0 ELSE settle_tries END,
-        provider_id = coalesce(:provider_id, provider_id),
-        subject = coalesce(:subject, subject),
-        attempts = attempts + :attempts,
-        leased_until = clock_timestamp() + CAST(:lease AS interval)  -- NULL without a lease
-    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
-    RETURNING {_COLUMNS}
-""")
 _NO_CHANGES: Mapping[str, object] = {
     **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account")),
     "attempts": 0,
     "handed_over": False,
 }
-"""What ``_MOVE`` binds beside the guard, the state and the code, unless a move changes it."""
-_RELEASE = text("""
-    UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now
-    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state IN ('planned', 'unknown')
-""")
-_LEASE_LEFT = text("""
-    SELECT leased_until - clock_timestamp() FROM reconciler.intent
-    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'sending'
-""")
+"""What ``intent_sql.MOVE`` binds beside the guard, the state and the code, unless a move changes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,29 +47,32 @@ class PostgresIntents:
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
         values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}
-        rows = self._rows(_LATEST, **values)
+        rows = self._rows(intent_sql.LATEST, **values)
         return {intent.booking: intent for intent in map(_intent, rows)}
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_IN_STATE, scope=self.scope, effect=effect, state=state)]
+        return [_intent(row) for row in self._rows(intent_sql.IN_STATE, scope=self.scope, effect=effect, state=state)]
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
-        return self._one(_DONE, effect=effect, booking=booking)
+        return self._one(intent_sql.DONE, effect=effect, booking=booking)
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_DONE_SINCE, scope=self.scope, effect=effect, since=since)]
+        return [_intent(row) for row in self._rows(intent_sql.DONE_SINCE, scope=self.scope, effect=effect, since=since)]
 
     def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_MAY_STILL_ARRIVE, scope=self.scope, effect=effect, since=since)]
+        return [
+            _intent(row)
+            for row in self._rows(intent_sql.MAY_STILL_ARRIVE, scope=self.scope, effect=effect, since=since)
+        ]
 
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
-        self.connection.execute(_NEVER_ARRIVED, {"id": intent.id, "wait": wait, "now": now})
+        self.connection.execute(intent_sql.NEVER_ARRIVED, {"id": intent.id, "wait": wait, "now": now})
 
     def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
-        self.connection.execute(_EFFECT_GONE, {"id": intent.id, "code": code, "now": now})
+        self.connection.execute(intent_sql.EFFECT_GONE, {"id": intent.id, "code": code, "now": now})
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
-        return bool(self.connection.scalar(_NAMES_EVENT, {"event": event_id, "booking": besides}))
+        return bool(self.connection.scalar(intent_sql.NAMES_EVENT, {"event": event_id, "booking": besides}))
 
     def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
         many = [
@@ -236,7 +88,7 @@ class PostgresIntents:
             for _, new in in_lock_order({new.booking: new for new in intents})
         ]
         if many:
-            for statement in (_DROP_OTHER_TRIGGERS, _REFRESH, _PLAN):
+            for statement in (intent_sql.DROP_OTHER_TRIGGERS, intent_sql.REFRESH, intent_sql.PLAN):
                 self.connection.execute(statement, many)
 
     def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
@@ -245,36 +97,38 @@ class PostgresIntents:
             for booking, code in in_lock_order(bookings)
         ]
         if many:
-            self.connection.execute(_DROP_PLANNED, many)
+            self.connection.execute(intent_sql.DROP_PLANNED, many)
 
     def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:
-        self.connection.execute(_ABANDON, {"scope": self.scope, "effect": effect, "settle": settle, "now": now})
+        self.connection.execute(
+            intent_sql.ABANDON, {"scope": self.scope, "effect": effect, "settle": settle, "now": now}
+        )
 
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
         claim = str(uuid.uuid4())
         values = {"scope": self.scope, "effect": effect, "examined_before": examined_before, "lease": lease}
-        return self._one(_CLAIM_UNSETTLED, claim=claim, **values)
+        return self._one(intent_sql.CLAIM_UNSETTLED, claim=claim, **values)
 
     def retry_settling(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
         values = {"id": intent.id, "claim": intent.claim, "code": code, "wait": wait, "now": now}
-        self.connection.execute(_RETRY_SETTLING, values)
+        self.connection.execute(intent_sql.RETRY_SETTLING, values)
 
     def used_provider_ids(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
         values = {"effect": effect, "ids": sorted(provider_ids)}
-        return frozenset(self.connection.scalars(_USED_PROVIDER_IDS, values)) if provider_ids else frozenset()
+        return frozenset(self.connection.scalars(intent_sql.USED_PROVIDER_IDS, values)) if provider_ids else frozenset()
 
     def history(self, booking: BookingId) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_HISTORY, booking=booking)]
+        return [_intent(row) for row in self._rows(intent_sql.HISTORY, booking=booking)]
 
     def unsettled(self) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(_UNSETTLED)]
+        return [_intent(row) for row in self._rows(intent_sql.UNSETTLED)]
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
-        rows = self._rows(_BEGINNING_WITH, prefix=prefix.lower(), limit=limit)
+        rows = self._rows(intent_sql.BEGINNING_WITH, prefix=prefix.lower(), limit=limit)
         return [_intent(row) for row in rows]
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
-        return self._one(_RESOLVE, id=intent.id, to=to, code=BY_A_PERSON, now=now, provider_id=provider_id)
+        return self._one(intent_sql.RESOLVE, id=intent.id, to=to, code=BY_A_PERSON, now=now, provider_id=provider_id)
 
     def claim(
         self,
@@ -285,7 +139,7 @@ class PostgresIntents:
         now: datetime,
     ) -> Intent | None:
         return self._one(
-            _CLAIM,
+            intent_sql.CLAIM,
             effect=effect,
             bookings=sorted(bookings),
             examined_before=examined_before,
@@ -340,13 +194,13 @@ class PostgresIntents:
             "claim": intent.claim,
             "from": [was for was, moves in LEGAL_MOVES.items() if to in moves],
         }
-        return self._one(_MOVE, **{**_NO_CHANGES, **changes, **guard, "to": to, "code": code, "now": now})
+        return self._one(intent_sql.MOVE, **{**_NO_CHANGES, **changes, **guard, "to": to, "code": code, "now": now})
 
     def release(self, intent: Intent, code: str, now: datetime) -> None:
-        self.connection.execute(_RELEASE, {"id": intent.id, "claim": intent.claim, "code": code, "now": now})
+        self.connection.execute(intent_sql.RELEASE, {"id": intent.id, "claim": intent.claim, "code": code, "now": now})
 
     def lease_left(self, intent: Intent) -> timedelta:
-        left: timedelta | None = self.connection.scalar(_LEASE_LEFT, {"id": intent.id, "claim": intent.claim})
+        left: timedelta | None = self.connection.scalar(intent_sql.LEASE_LEFT, {"id": intent.id, "claim": intent.claim})
         return left if left is not None else timedelta(0)
 
     def _rows(self, statement: Any, **values: object) -> Sequence[RowMapping]:

@@ -18,9 +18,24 @@ JOBS = {
 }
 """Job names of 0.1.0 -> names after the rules that the jobs check."""
 EFFECTS = {"text": "sms", "event": "calendar"}
-ALERT_TYPES = {"worse": "escalated", "page": "paged", "end": "resolved"}
-COUNTS = {"looked_at": "checked", "told": "needs_human", "fine": "ok", "not_asked": "not_applicable", "waiting": "held"}
-"""Keys of ``run.counts``."""
+ALERT_TYPES = {
+    "opened": "opened",
+    "worse": "escalated",
+    "deadline": "deadline",
+    "reminder": "reminder",
+    "page": "paged",
+    "end": "resolved",
+}
+COUNTS = {
+    "looked_at": "checked",
+    "told": "needs_human",
+    "fine": "ok",
+    "not_asked": "not_applicable",
+    "waiting": "held",
+    "repair": "repairable",
+    "removed_episodes": "removed_incidents",
+}
+"""Keys of ``run.counts``. A key that is there under both names, as *held* may be, becomes the sum of both."""
 
 
 def _case(column: str, words: dict[str, str]) -> str:
@@ -43,7 +58,7 @@ def _values(
     effects: dict[str, str], jobs: dict[str, str], alert_types: dict[str, str], counts: dict[str, str]
 ) -> list[str]:
     effect_list = ", ".join(f"'{effect}'" for effect in effects.values())
-    types = ", ".join(f"'{alert_types.get(word, word)}'" for word in (["opened", "deadline", "reminder", *alert_types]))
+    types = ", ".join(f"'{alert_type}'" for alert_type in alert_types.values())
     renamed_counts = ", ".join(f"('{old}', '{new}')" for old, new in counts.items())
     return [
         "ALTER TABLE reconciler.intent DROP CONSTRAINT intent_effect_check",
@@ -52,9 +67,11 @@ def _values(
         f"UPDATE reconciler.run SET job = {_case('job', jobs)}",
         f"""
         UPDATE reconciler.run SET counts = (
-            SELECT coalesce(jsonb_object_agg(coalesce(renamed.new, one.key), one.value), '{{}}')
-            FROM jsonb_each(counts) AS one
-            LEFT JOIN (VALUES {renamed_counts}) AS renamed (old, new) ON renamed.old = one.key)
+            SELECT coalesce(jsonb_object_agg(summed.name, summed.number), '{{}}')
+            FROM (SELECT coalesce(renamed.new, one.key) AS name, sum(CAST(one.value AS bigint)) AS number
+                  FROM jsonb_each_text(counts) AS one
+                  LEFT JOIN (VALUES {renamed_counts}) AS renamed (old, new) ON renamed.old = one.key
+                  GROUP BY 1) AS summed)
         """,
         *_renamed_about({**effects, **jobs}),
         "ALTER TABLE reconciler.outbox DROP CONSTRAINT outbox_what",

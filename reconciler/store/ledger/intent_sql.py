@@ -1,0 +1,154 @@
+"""The SQL statements of ``intents``. ``FREE``: no process holds a lease on the row."""
+
+from sqlalchemy import text
+
+COLUMNS = (
+    "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
+    "not_before, attempted_at, account, settle_tries, claim::text AS claim, effect_gone, resolved_by_person, "
+    "handed_over"
+)
+FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
+
+LATEST = text(f"""
+    SELECT DISTINCT ON (booking) {COLUMNS} FROM reconciler.intent
+    WHERE effect = :effect AND booking = ANY(:bookings)
+    ORDER BY booking,
+             CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
+                  WHEN state = 'done' AND NOT handed_over
+                       AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
+                  WHEN state = 'planned' THEN 2 ELSE 3 END,
+             created_at DESC, generation DESC
+""")
+IN_STATE = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent WHERE scope = :scope AND effect = :effect AND state = :state
+    ORDER BY coalesce(examined_at, created_at), id
+""")
+DONE = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent WHERE effect = :effect AND booking = :booking AND state = 'done'
+    ORDER BY generation DESC LIMIT 1
+""")
+DONE_SINCE = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent
+    WHERE scope = :scope AND effect = :effect AND state = 'done' AND updated_at >= :since
+      AND NOT effect_gone
+    ORDER BY updated_at, id
+""")
+MAY_STILL_ARRIVE = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent
+    WHERE scope = :scope AND effect = :effect AND state = 'dropped' AND attempts > 0 AND updated_at >= :since
+      AND NOT resolved_by_person AND NOT effect_gone
+    ORDER BY updated_at, id
+""")
+NEVER_ARRIVED = text("""
+    UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now
+    WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)
+""")
+EFFECT_GONE = text("""
+    UPDATE reconciler.intent SET effect_gone = true, code = :code, updated_at = :now
+    WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped')
+""")
+NAMES_EVENT = text("""
+    SELECT EXISTS (SELECT FROM reconciler.intent
+                   WHERE effect = 'calendar' AND provider_id = :event AND booking <> :booking)
+""")
+DROP_OTHER_TRIGGERS = text(f"""
+    UPDATE reconciler.intent SET state = 'dropped', code = 'superseded', updated_at = :now
+    WHERE booking = :booking AND effect = :effect AND trigger <> :trigger AND state = 'planned' AND {FREE}
+""")
+PLAN = text("""
+    INSERT INTO reconciler.intent
+        (id, scope, booking, effect, trigger, generation, state, subject, created_at, updated_at)
+    SELECT CAST(:id AS uuid), CAST(:scope AS text), CAST(:booking AS text), CAST(:effect AS text),
+           CAST(:trigger AS text), coalesce(max(generation), 0) + 1, 'planned',
+           CAST(:subject AS text), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+    FROM reconciler.intent WHERE booking = :booking AND effect = :effect AND trigger = :trigger
+    ON CONFLICT DO NOTHING
+""")
+REFRESH = text("""
+    UPDATE reconciler.intent SET subject = :subject, updated_at = :now
+    WHERE booking = :booking AND effect = :effect AND trigger = :trigger AND state = 'planned' AND subject <> :subject
+""")
+DROP_PLANNED = text(f"""
+    UPDATE reconciler.intent SET state = 'dropped', code = :code, updated_at = :now
+    WHERE booking = :booking AND effect = :effect AND state = 'planned' AND {FREE}
+""")
+# The claim token stays: the process that held the lease may still return with the provider's answer.
+ABANDON = text("""
+    UPDATE reconciler.intent
+    SET state = 'unknown', code = 'lease_ran_out', updated_at = :now, not_before = clock_timestamp() + :settle
+    WHERE effect = :effect AND state = 'sending' AND leased_until < clock_timestamp()
+      -- Another scope may have a longer settle time. After a day its process has changed scope or no longer runs.
+      AND (scope = :scope OR leased_until < clock_timestamp() - interval '1 day')
+""")
+CLAIM = text(f"""
+    UPDATE reconciler.intent
+    SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
+    WHERE id = (SELECT id FROM reconciler.intent
+                WHERE effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {FREE}
+                  AND (not_before IS NULL OR not_before <= :now OR not_before > :nonsense)
+                  AND (examined_at IS NULL OR examined_at < :examined_before)
+                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING {COLUMNS}
+""")
+# Only the database's clock counts here. With a wrong local clock, an absence proved too early would send a second text.
+CLAIM_UNSETTLED = text(f"""
+    UPDATE reconciler.intent
+    SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
+    WHERE id = (SELECT id FROM reconciler.intent
+                WHERE scope = :scope AND effect = :effect AND state = 'unknown' AND {FREE}
+                  AND (not_before IS NULL OR not_before <= clock_timestamp())
+                  AND (examined_at IS NULL OR examined_at < :examined_before)
+                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING {COLUMNS}
+""")
+RETRY_SETTLING = text("""
+    UPDATE reconciler.intent
+    SET leased_until = NULL, code = :code, updated_at = :now, settle_tries = settle_tries + 1,
+        not_before = clock_timestamp() + :wait
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
+""")
+USED_PROVIDER_IDS = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
+HISTORY = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent WHERE booking = :booking ORDER BY created_at DESC, generation DESC
+""")
+UNSETTLED = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent
+    WHERE state IN ('needs_human', 'unknown') ORDER BY state, created_at, id
+""")
+BEGINNING_WITH = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent
+    WHERE starts_with(id::text, :prefix) ORDER BY created_at, id LIMIT :limit
+""")
+RESOLVE = text(f"""
+    UPDATE reconciler.intent
+    SET state = :to, code = :code, cause = NULL, updated_at = :now, provider_id = coalesce(:provider_id, provider_id),
+        resolved_by_person = (:to <> 'planned'),
+        attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
+        not_before = NULL, leased_until = NULL
+    WHERE id = CAST(:id AS uuid) AND state IN ('needs_human', 'unknown') AND {FREE}
+    RETURNING {COLUMNS}
+""")
+MOVE = text(f"""
+    UPDATE reconciler.intent
+    SET state = :to, code = :code, cause = :cause, updated_at = :now,
+        not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
+        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now)
+                            WHEN attempts + :attempts > 0 THEN attempted_at END,
+        account = coalesce(:account, account),
+        handed_over = :handed_over,
+        settle_tries = CASE WHEN :to = 'sending' THEN 0 ELSE settle_tries END,
+        provider_id = coalesce(:provider_id, provider_id),
+        subject = coalesce(:subject, subject),
+        attempts = attempts + :attempts,
+        leased_until = clock_timestamp() + CAST(:lease AS interval)  -- NULL without a lease
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
+    RETURNING {COLUMNS}
+""")
+RELEASE = text("""
+    UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state IN ('planned', 'unknown')
+""")
+LEASE_LEFT = text("""
+    SELECT leased_until - clock_timestamp() FROM reconciler.intent
+    WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'sending'
+""")
