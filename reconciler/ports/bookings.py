@@ -28,17 +28,17 @@ class Lock(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """What the booking says about its event right now."""
+    """What the booking's row says about its event at present."""
 
     event_id: str | None
     eligible: bool
-    """Whether the booking's status is one we look after."""
+    """Whether the rules apply to the booking's status."""
     starts_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
-    """Our row in the application's text queue: legal, never better than what we know."""
+    """Our row in the application's text queue. It is legal there, and never claims more than we know."""
 
     id: str
     intent: IntentId
@@ -50,10 +50,10 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnQueueRow:
-    """What our row in the queue says."""
+    """The content of our row in the queue."""
 
     number: str = field(repr=False)
-    """'' where the queue has no place for it."""
+    """'' if the queue has no column for it."""
     body: str = field(repr=False)
     provider_id: str | None
 
@@ -62,76 +62,76 @@ class Bookings(Protocol):
     """The application's tables, through the mapping of cron.yaml."""
 
     def faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
-        """What in the database would break this effect's look or, if ``writing``, its repairs."""
+        """Faults of the database that would break this effect's scan or, if ``writing``, its repairs."""
         ...
 
     def blindness(self, kind: GapKind) -> Sequence[IntegrationFault]:
-        """What in the database would make the look of a rule that only reports lie."""
+        """Faults of the database that would falsify the scan of a report-only rule."""
         ...
 
     def try_writes(self, effect: Effect) -> CheckResult:
-        """Write what a repair of this effect would write, and roll it back: what only a write can tell.
+        """Write what a repair of this effect would write, and roll it back: only a write shows whether it is accepted.
 
-        A row for every trigger and status we write, under the id of a booking that does not exist, and one booking's
-        event id as it is. Of a transaction that may write.
+        It writes a row for every trigger and status of ours, under the id of a booking that does not exist, and one
+        booking's event id as it is. The transaction must be a writing one.
         """
         ...
 
     def notes(self) -> Sequence[Note]:
-        """What is worth knowing of the tables and breaks nothing: wanted indexes, defaults that lie."""
+        """Facts about the tables that break nothing: missing indexes, misleading defaults."""
         ...
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
-        """Bookings of the span made since ``oldest``, classified; the broken ones in full, oldest first."""
+        """Bookings of the range made since ``oldest``, classified; those that break the rule in full, oldest first."""
         ...
 
     def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
-        """How many of the same bookings would be broken if only their party were not over."""
+        """How many bookings of the scan would break the rule if they were not over."""
         ...
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
-        """Ids, in order, that begin so, capitals or not."""
+        """The ids with this prefix, case-insensitively, in order."""
         ...
 
     def findings(
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
     ) -> Mapping[BookingId, Finding]:
-        """The same classification by id, whatever their age. A booking that is gone is absent.
+        """Classify bookings by id, as ``scan`` does, whatever their age. A booking that is gone is absent.
 
-        ``oldest`` is what the condition *since* is held against.
+        ``oldest`` is the moment that the condition *since* compares with.
         """
         ...
 
     def conditions(
         self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
     ) -> Mapping[Condition, bool]:
-        """Which conditions of the rule hold, each by itself, in their order; empty for a booking that is gone."""
+        """Which conditions of the rule hold, each evaluated alone, in order; empty for a booking that is gone."""
         ...
 
     def required_changes(
         self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
     ) -> Sequence[RequiredChange]:
-        """What would change what the condition says of the booking, where that is not that all is well."""
+        """Changes that would flip a failing condition of the booking."""
         ...
 
     def number_changes(self, booking: BookingId, wanted: Constraint) -> Sequence[RequiredChange]:
-        """Where the booking's number stands: the first place that is filled; nothing if none is."""
+        """The change to the column that holds the booking's number: the first that is filled; none if all are empty."""
         ...
 
     def consent_changes(self, booking: BookingId, significant: str) -> Sequence[RequiredChange]:
-        """The customers who refuse the booking's text: its own, and any with the number ('': no number)."""
+        """Changes to the customers that refuse the text: the booking's own, and any with the number ('': no number)."""
         ...
 
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
-        """The booking's rows of the text queue, the newest first; none where texts are none of our business."""
+        """The booking's rows in the text queue, newest first; none if no queue is mapped."""
         ...
 
     def opted_out(self, significant: Collection[str]) -> frozenset[str]:
-        """Those significant numbers that stand, however written, at a customer who opted out or is not active."""
+        """The significant numbers, however written, of customers who opted out or are not active."""
         ...
 
     def sent_counts(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        """How many texts were sent, or are about to be, to each spelling since then, whoever sends them."""
+        """How many texts were sent, or are about to be, to each spelling since then, the application's included."""
         ...
 
     def sent_times(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
@@ -139,7 +139,7 @@ class Bookings(Protocol):
         ...
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
-        """Event ids of the bookings that were made most recently, of those that have one."""
+        """Event ids of the newest bookings that have one."""
         ...
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
@@ -147,17 +147,17 @@ class Bookings(Protocol):
         ...
 
     def shares_reference(self, booking: BookingId) -> bool:
-        """Whether another booking's id begins like this one's: then the reference in a title proves nothing."""
+        """Whether another booking has this reference: then the reference in a title proves nothing."""
         ...
 
     def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
-        """What these bookings say about their events; one that is gone is absent."""
+        """What the rows of these bookings say about their events. A booking that is gone is absent."""
         ...
 
     def lock(self, booking: BookingId) -> Lock:
-        """Lock the booking's row without waiting. Look at it in a *later* statement: this one's snapshot is older.
+        """Lock the booking's row without waiting. Read it in a *later* statement: the snapshot of this one is older.
 
-        *busy*: somebody has it, or has been waiting for it since before us and would write once we are gone.
+        *busy*: another transaction holds the lock, or waited for it before us and would write after us.
         """
         ...
 
@@ -166,33 +166,34 @@ class Bookings(Protocol):
         ...
 
     def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
-        """Those of these message ids that stand in the queue, in any row but ``besides``."""
+        """The message ids that any row of the queue except ``besides`` contains."""
         ...
 
     def insert_queue_row(self, row: QueueRow) -> None:
-        """Insert our row as *failed, in flight*; the same row again says so again, unless it says *sent*."""
+        """Insert our row as *failed, in flight*. A second insert sets it so again, unless it is *sent*."""
         ...
 
     def hand_over(self, row: QueueRow) -> None:
-        """Insert the row as *approved*: from here on it is the application's, and the application sends it."""
+        """Insert the row as *approved*. From then on it belongs to the application, which sends it."""
         ...
 
     def try_mark_sent(self, row_id: str, at: datetime) -> None:
-        """Write *sent* into our row and roll it back: what the table will not have, it shall say before the call."""
+        """Dry-run the final UPDATE to *sent*, so that a violated constraint surfaces before we call Twilio."""
         ...
 
     def mark_queue_row(
         self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
-        """Write what became of our row. ``False`` if it is not there, not ours any more, or says so already."""
+        """Set the status of our row. ``False`` if the row is gone, no longer ours, or has that status already."""
         ...
 
     def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
-        """Store the id and roll it back: what the table will not have, it shall say before the event is made."""
+        """Dry-run ``store_event_id``, so that a violated constraint surfaces before the event is created."""
         ...
 
     def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
-        """Compare-and-set on the value seen (NULL and '' are the same), only while the booking is eligible and its
-        party begins then.
+        """Compare-and-set on the value seen (NULL and '' are equal). ``False`` if nothing was stored.
+
+        Stores only while the booking is eligible and starts at ``starts_at``.
         """
         ...

@@ -1,4 +1,4 @@
-"""What our ledger need not remember: finished, told, and so old that nobody asks for it. Of our own scope only."""
+"""Rows of the ledger that may go: finished, delivered and old. Only rows of our own scope."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reconciler.domain.intents import IntentId
 
 
 class Prunable(StrEnum):
-    """What the ledger keeps besides intents."""
+    """The kinds of rows that the ledger keeps besides intents."""
 
     RUNS = "runs"
     GAPS = "gaps"
@@ -27,28 +27,29 @@ class IntentPage:
     """Some of the old final intents, oldest first."""
 
     intents: Sequence[IntentId]
-    """Those of them that may go."""
+    """The intents of the page that may go."""
     last: Cursor | None
-    """Where the next page begins; ``None``: there is none."""
+    """Where the next page begins; ``None`` after the last page."""
 
 
 class Retention(Protocol):
     """A call reads or removes at most ``most`` rows, so that its transaction is short."""
 
     def blindness(self) -> Sequence[IntegrationFault]:
-        """What in the database would hide a booking that is still to come, or misread its date."""
+        """Faults of the database that would hide a future booking, or misread its date."""
         ...
 
     def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:
-        """Intents that were final before then. One may go if nothing younger or not final stands beside it.
+        """A page of intents that were final before then.
 
-        And if its booking is gone, or its party was over before then: a booking that is still to come, that has no
-        usable date, or that was only just over and may be moved, is one that we could act for once more.
+        An intent may go if its booking has no younger and no unfinished intent, and if the booking is gone or ended
+        before then: we could act again for a booking that is in the future, has no usable date, or has just ended and
+        may be moved.
         """
         ...
 
     def remove_intents(self, intents: Sequence[IntentId], before: datetime) -> int:
-        """Remove those that are still as ``old_intents`` saw them; how many."""
+        """Remove the intents that are unchanged since ``old_intents``. Returns how many."""
         ...
 
     def count(self, what: Prunable, before: datetime) -> int:
@@ -56,8 +57,8 @@ class Retention(Protocol):
         ...
 
     def remove(self, what: Prunable, before: datetime, most: int) -> int:
-        """Remove what is over since before then; how many.
+        """Remove rows that ended before then. Returns how many.
 
-        Stays: the newest run of each job, the newest finished and the newest full one; what nobody was told yet.
+        Kept: of each job the newest run, the newest finished run and the newest full scan; undelivered alerts.
         """
         ...

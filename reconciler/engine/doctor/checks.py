@@ -1,4 +1,4 @@
-"""What the doctor looks at, each by itself: the database, its tables, what we write there, the providers, the sink."""
+"""The doctor's checks: the database, its tables, trial writes, the providers and the notifier."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ _SWITCH = {Effect.SMS: "SUSPEND_ALL_SMS", Effect.CALENDAR: "SUSPEND_ALL_EVENTS"}
 
 @dataclass(frozen=True, slots=True)
 class DoctorChecks:
-    """The check_specs of one installation. None of them leaves anything behind."""
+    """The checks of one installation. None of them leaves anything behind."""
 
     services: Services
     notifier: Notifier | None
@@ -56,7 +56,7 @@ class DoctorChecks:
 
     @property
     def wanted(self) -> Sequence[Repairer]:
-        """The effects that anybody asks for."""
+        """The effects whose rule is not off."""
         repairers: Sequence[Repairer] = (SmsRepairer(self.services), CalendarRepairer(self.services))
         return [repairer for repairer in repairers if Policy.OFF not in (repairer.policy, self.services.repairs)]
 
@@ -80,7 +80,7 @@ class DoctorChecks:
             ]
             faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.blindness(kind)]
             notes = [] if faults else tx.bookings.notes()
-        # Texts and events want the same right for different reasons: one statement, one line.
+        # Texts and events may need the same right for different reasons: one statement, one line.
         faults = list({fault.sql or fault.seen: fault for fault in faults}.values())
         fine = Note(message="tables, columns, types, values, rights and policies are as the mapping needs them")
         return CheckResult(faults=faults, notes=[fine, *notes])
@@ -141,13 +141,13 @@ class DoctorChecks:
 
 
 def as_result(
-    look: Callable[[], CheckResult], asked: GapKind = GapKind.INTEGRATION_DATABASE
+    check: Callable[[], CheckResult], asked: GapKind = GapKind.INTEGRATION_DATABASE
 ) -> Callable[[], CheckResult]:
-    """The same look, for which what keeps us from looking is an answer too. ``asked``: whose provider it asks."""
+    """The check, with an error that prevents it as a fault in its result. ``asked``: the provider that it asks."""
 
-    def tell() -> CheckResult:
+    def run() -> CheckResult:
         try:
-            return look()
+            return check()
         except DatabaseUnreachable as error:
             return CheckResult(faults=[database_fault(error)])
         except DatabaseDisagrees as error:
@@ -156,31 +156,31 @@ def as_result(
             fault = replace(unreachable(asked, failure), remedy=_AWAY)
             return CheckResult(faults=[fault])
 
-    return tell
+    return run
 
 
 _AWAY = "see whether its host can be reached from here, past proxies and firewalls; try again"
 
 
 def sink_fault(notifier: Notifier | None) -> IntegrationFault | None:
-    """Why nobody would hear, ``None`` if somebody would."""
+    """Why no alert would arrive; ``None`` if alerts arrive."""
     if notifier is None:
-        remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that nobody can repair must be as_result"
-        return _deaf("no_dsn", "SENTRY_DSN is not set: nobody is as_result anything", remedy)
+        remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that need a human must reach one"
+        return _sink_fault("no_dsn", "SENTRY_DSN is not set: no alert reaches anyone", remedy)
     said = notifier.check()
     if not said:
         return None
     remedy = "compare SENTRY_DSN with Sentry's Client Keys, and see whether its host can be reached from here"
-    fault = _deaf(said, f"Sentry does not take what it is sent ({said})", remedy)
+    fault = _sink_fault(said, f"Sentry does not accept events ({said})", remedy)
     return replace(fault, transient=not is_refusal(said))
 
 
 def is_refusal(code: str) -> bool:
-    """Key or project are wrong; everything else, too many requests among it, may be over soon."""
+    """Whether the key or the project is wrong. Everything else may be over soon, too many requests included."""
     return code.startswith("http:4") and code != "http:429"
 
 
-def _deaf(code: str, seen: str, remedy: str) -> IntegrationFault:
+def _sink_fault(code: str, seen: str, remedy: str) -> IntegrationFault:
     return IntegrationFault(kind=GapKind.INTEGRATION_SENTRY, code=code, seen=seen, remedy=remedy)
 
 
