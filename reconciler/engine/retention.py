@@ -23,7 +23,7 @@ REMOVABLE = (INTENTS, *(what.value for what in Prunable))
 """In the order of the output."""
 
 
-def tidy(job: str, services: Services) -> PassResult:
+def run_retention(job: str, services: Services) -> PassResult:
     """Remove the rows that may go; without the mandate to act, count them.
 
     A database that cannot be reached, or that refuses, is a fault in the result; what was removed by then is gone.

@@ -55,7 +55,7 @@ class DoctorChecks:
         ]
 
     @property
-    def wanted(self) -> Sequence[Repairer]:
+    def enabled(self) -> Sequence[Repairer]:
         """The effects whose rule is not off."""
         repairers: Sequence[Repairer] = (SmsRepairer(self.services), CalendarRepairer(self.services))
         return [repairer for repairer in repairers if Policy.OFF not in (repairer.policy, self.services.repairs)]
@@ -63,19 +63,19 @@ class DoctorChecks:
     @property
     def repaired_effects(self) -> Sequence[Repairer]:
         """The effects that we repair."""
-        return [repairer for repairer in self.wanted if may_repair(repairer, self.services)]
+        return [repairer for repairer in self.enabled if may_repair(repairer, self.services)]
 
     def database(self) -> CheckResult:
         server = self.services.store.server()
         seconds = server.ahead.total_seconds()
-        said = f"PostgreSQL {server.version}, {server.pooler}, clock {seconds:+.1f} s, role {server.role}"
-        return CheckResult(faults=clock_faults(server.ahead), notes=[Note(message=said), *_warnings(server)])
+        message = f"PostgreSQL {server.version}, {server.pooler}, clock {seconds:+.1f} s, role {server.role}"
+        return CheckResult(faults=clock_faults(server.ahead), notes=[Note(message=message), *_warnings(server)])
 
     def schema(self) -> CheckResult:
         with self.services.store.reading() as tx:
             faults = [
                 fault
-                for repairer in self.wanted
+                for repairer in self.enabled
                 for fault in tx.bookings.faults(repairer.effect, writing=may_repair(repairer, self.services))
             ]
             faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.blindness(kind)]
@@ -93,8 +93,8 @@ class DoctorChecks:
         found = [try_writes(repairer, self.services) for repairer in self.repaired_effects]
         if not found:
             return CheckResult(notes=[Note(message="not wanted: nothing is repaired (policy, repairs)")])
-        said = ", ".join(note.message for one in found for note in one.notes if not note.remedy)
-        fine = [Note(message=f"{said}: written and rolled back")] if said else []
+        message = ", ".join(note.message for one in found for note in one.notes if not note.remedy)
+        fine = [Note(message=f"{message}: written and rolled back")] if message else []
         warnings = [note for one in found for note in one.notes if note.remedy]
         return CheckResult(faults=[fault for one in found for fault in one.faults], notes=[*fine, *warnings])
 
@@ -117,9 +117,9 @@ class DoctorChecks:
         about, ours = calendar.about(), self.services.calendar_policy.zone.key
         notes = [Note(message=f"calendar visible, role {about.role}, zone {about.zone}")]
         if about.zone != ours:
-            said = f"the calendar is shown in {about.zone}, and the venue's time is {ours}"
+            message = f"the calendar is shown in {about.zone}, and the venue's time is {ours}"
             remedy = "events carry their own zone and are right; to see them so, change the calendar's settings"
-            notes.append(Note(message=said, remedy=remedy))
+            notes.append(Note(message=message, remedy=remedy))
         return CheckResult(notes=[*notes, *self._switch(Effect.CALENDAR)])
 
     def event_ids(self) -> CheckResult:
@@ -167,12 +167,12 @@ def sink_fault(notifier: Notifier | None) -> IntegrationFault | None:
     if notifier is None:
         remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that need a human must reach one"
         return _sink_fault("no_dsn", "SENTRY_DSN is not set: no alert reaches anyone", remedy)
-    said = notifier.check()
-    if not said:
+    code = notifier.check()
+    if not code:
         return None
     remedy = "compare SENTRY_DSN with Sentry's Client Keys, and see whether its host can be reached from here"
-    fault = _sink_fault(said, f"Sentry does not accept events ({said})", remedy)
-    return replace(fault, transient=not is_refusal(said))
+    fault = _sink_fault(code, f"Sentry does not accept events ({code})", remedy)
+    return replace(fault, transient=not is_refusal(code))
 
 
 def is_refusal(code: str) -> bool:
@@ -187,12 +187,12 @@ def _sink_fault(code: str, seen: str, remedy: str) -> IntegrationFault:
 def _warnings(server: ServerInfo) -> Sequence[Note]:
     found = []
     if NOTICEABLE <= abs(server.ahead) < UNUSABLE:
-        said = f"the database's clock is {server.ahead.total_seconds():+.0f} s from this machine's"
-        found.append(Note(message=said, remedy="keep both in step (NTP)"))
+        message = f"the database's clock is {server.ahead.total_seconds():+.0f} s from this machine's"
+        found.append(Note(message=message, remedy="keep both in step (NTP)"))
     if server.is_superuser:
-        said = f"the role {server.role} is a superuser: no right and no policy is checked for it"
-        found.append(Note(message=said, remedy="give us a role of our own: reconciler grants"))
+        message = f"the role {server.role} is a superuser: no right and no policy is checked for it"
+        found.append(Note(message=message, remedy="give reconciler a role of its own: reconciler grants"))
     if server.major < OLDEST:
-        said = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
-        found.append(Note(message=said, remedy="upgrade it; 15 and 18 are tested"))
+        message = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
+        found.append(Note(message=message, remedy="upgrade it; 15 and 18 are tested"))
     return found

@@ -19,7 +19,7 @@ from reconciler.ports import Services
 SINK = "sink"
 
 
-def examine(job: str, services: Services) -> PassResult:
+def run_scheduled_checks(job: str, services: Services) -> PassResult:
     """Check every effect that is not off, and the notifier; without the mandate to act, read only.
 
     A pass checks the same in its preflight: a fault found here blocks it, and its end unblocks it.
@@ -38,7 +38,7 @@ def _scan(job: str, services: Services) -> PassResult:
 
     def read() -> None:
         with services.store.reading() as tx:
-            for repairer in DoctorChecks(services, None).wanted:
+            for repairer in DoctorChecks(services, None).enabled:
                 faults.extend(tx.bookings.faults(repairer.effect, writing=False))
 
     read_or_fault(read, faults.append)
@@ -48,10 +48,10 @@ def _scan(job: str, services: Services) -> PassResult:
 def _act(job: str, services: Services) -> PassResult:
     doctor, now = DoctorChecks(services, services.notifier), services.clock.now()
     clock = clock_faults(services.store.clock_skew())
-    found = {subject_of(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.wanted}
+    found = {subject_of(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.enabled}
     checked = {
         subject_of(repairer, services): _checked(repairer, services, found[subject_of(repairer, services)])
-        for repairer in doctor.wanted
+        for repairer in doctor.enabled
     }
     silent = sink_fault(services.notifier)
     sink = f"{SINK} {services.runner.scope}".rstrip()

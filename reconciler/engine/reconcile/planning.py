@@ -88,8 +88,8 @@ def pass_checks(repairer: Repairer, services: PassServices, faults: Collection[I
         ),
         Hold.INTEGRATION: (", ".join(sorted({fault.code for fault in faults})) or "well", bool(faults)),
     }
-    for name, (said, applies) in seen.items():
-        yield check(name, said, applies=applies, cause=Cause.BLOCKED)
+    for name, (detail, applies) in seen.items():
+        yield check(name, detail, applies=applies, cause=Cause.BLOCKED)
 
 
 def bookings_to_recheck(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> set[BookingId]:

@@ -21,11 +21,11 @@ class SettleOutcome(StrEnum):
 
     FOUND = "found"
     ABSENT = "absent, planned again"
-    DROPPED = "absent, and not wanted any more"
-    UNDECIDED = "undecided, to be asked for again"
-    NEEDS_HUMAN = "waiting for a person"
+    DROPPED = "absent, and no longer needed"
+    UNDECIDED = "undecided, asked again later"
+    NEEDS_HUMAN = "needs a human"
     ELSEWHERE = "answered meanwhile"
-    BUSY = "locked by the application, to be asked for again"
+    BUSY = "locked by the application, asked again later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,7 +169,7 @@ def _apply_answer(
             case _:
                 return _undecided(tx, repairer, services, intent, settled)
     if done is None:
-        return SettleOutcome.ELSEWHERE, ""  # whoever made the call came back with the answer
+        return SettleOutcome.ELSEWHERE, ""  # the process that made the call recorded its answer
     with suppress(DatabaseBusy, DatabaseDisagrees):  # the ledger knows; a pass says so to the application's tables
         repairer.conclude(done, scope)
     return SettleOutcome.FOUND, ""
@@ -178,11 +178,11 @@ def _apply_answer(
 def _absent(
     tx: Transaction, repairer: Repairer, services: PassServices, scope: Scope, intent: Intent
 ) -> tuple[SettleOutcome, str]:
-    """It did not happen. Planned again, if it is still wanted and has tries left."""
+    """The call had no effect. It is planned again if it is still needed and has tries left."""
     now = services.clock.now()
     unwanted = _unwanted(tx, repairer, intent, now)
     if unwanted and repairer.may_arrive_late and intent.settle_tries == 0:
-        # Nobody wants it, so nothing would collide with a call that arrives late: it is asked for once more.
+        # It is not needed, so no repair would collide with a call that arrives late: the provider is asked once more.
         tx.intents.ask_again(intent, "absent", repairer.limits.settle, now)
         return SettleOutcome.UNDECIDED, "absent"
     if unwanted:
@@ -202,7 +202,7 @@ def _absent(
 
 
 def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> str | None:
-    """Why the booking does not ask for it any more, ``None`` if it does. However old it is: somebody asked once."""
+    """Why the booking no longer calls for it, ``None`` if it does. Its age does not count: it was planned once."""
     finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     return "gone" if finding is None else finding.failed
 
@@ -210,7 +210,7 @@ def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime
 def _undecided(
     tx: Transaction, repairer: Repairer, services: PassServices, intent: Intent, settled: Settlement
 ) -> tuple[SettleOutcome, str]:
-    """Nobody can tell, or it cannot arrive. Asked again a few times; then it is a person's turn."""
+    """The outcome cannot be proven, or the effect cannot arrive. Asked again a few times; then it needs a human."""
     now, limits = services.clock.now(), repairer.limits
     arrives = settled.found is not SettlementStatus.NOT_LEAVING
     last_try = intent.settle_tries + 1 >= limits.settle_tries
