@@ -71,7 +71,7 @@ def _act(job: str, services: Services) -> PassResult:
     removal = _Removal(services=services, now=now, ends_at=began_at + services.calendar_limits.budget)
     read_or_fault(removal.run, removal.fail)
     removed = _result(job, removal.removed)
-    result = run.on(replace(removed, faults=removal.faults, cut_short=removal.cut_short))
+    result = run.attach(replace(removed, faults=removal.faults, cut_short=removal.cut_short))
     checked = [] if removal.cut_short else [GapKind.INTEGRATION_SCHEMA]
     with services.store.writing() as tx:
         run.record_faults(tx, subject_of_job(job, services), removal.faults, checked)

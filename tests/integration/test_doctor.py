@@ -510,7 +510,7 @@ WARNINGS = {
         seed=lambda world: world.environment.update(DATABASE_URL=world.venue.url("postgres")),
         check="database",
         said="the role postgres is a superuser",
-        remedy="give us a role of our own",
+        remedy="give reconciler a role of its own",
         repair=unset("DATABASE_URL"),
     ),
     "clocks a little apart": Warned(

@@ -60,7 +60,7 @@ def _act(job: str, services: Services) -> PassResult:
         run = JobRun.start(tx, job, services, now)
         for subject, faults in found.items():
             run.record_faults(tx, subject, faults, checked[subject])
-    result = run.on(_result(job, [fault for faults in found.values() for fault in faults]))
+    result = run.attach(_result(job, [fault for faults in found.values() for fault in faults]))
     with services.store.writing() as tx:
         run.finish(tx, [result])
     return result

@@ -44,7 +44,7 @@ def _drill_and_record(result: PassResult, services: Services) -> Sequence[PassRe
     faults = services.run_fire_drill().faults
     if any(fault.transient for fault in faults):
         faults = services.run_fire_drill().faults  # a lock, a failover: the next drill may be a week away
-    drilled = run.on(replace(result, faults=faults))
+    drilled = run.attach(replace(result, faults=faults))
     # If the database goes away now, the faults that the drill found are still in the result.
     return run_or_unreachable(lambda: _record(run, drilled, services), [drilled])
 

@@ -83,7 +83,7 @@ def _record(
         for kind, one in seen.items():
             _record_gaps(tx, kind, one, now)
         run.finish(tx, results)
-    return [run.on(result) if result.kind in seen else result for result in results]
+    return [run.attach(result) if result.kind in seen else result for result in results]
 
 
 def _record_gaps(tx: Transaction, kind: GapKind, seen: PassPlan, now: datetime) -> None:

@@ -79,7 +79,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     attempts, broken, crash = _repair(repairer, services, seen)
     crash = answers.crash or crash
     result = replace(_result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts)
-    result = run.on(replace(result, crash=crash, settled=answers.counts))
+    result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
         run.record_faults(tx, subject, broken)
         run.finish(tx, [result], crashed=crash is not None)

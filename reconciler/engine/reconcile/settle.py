@@ -50,7 +50,7 @@ def run_settling(job: str, repairers: Sequence[Repairer], services: PassServices
 def _run(job: str, repairers: Sequence[Repairer], services: PassServices) -> Sequence[PassResult]:
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, services.clock.now())
-    results = [run.on(_settle_effect(run, job, repairer, services)) for repairer in repairers]
+    results = [run.attach(_settle_effect(run, job, repairer, services)) for repairer in repairers]
     with services.store.writing() as tx:
         run.finish(tx, results)
     return results
