@@ -1,11 +1,11 @@
-"""What our ledger need not remember any more: finished, told and old."""
+"""Removes rows of the ledger that are finished, delivered and old."""
 
 from collections.abc import Sequence
 
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.retention import tidy
+from reconciler.engine.retention import run_retention
 from reconciler.ports import Services
 
 
 def run(services: Services) -> Sequence[PassResult]:
-    return [tidy("ledger_retention", services)]
+    return [run_retention("ledger_retention", services)]

@@ -1,4 +1,4 @@
-"""The clock of this machine, and one that stands still. Each ``now()`` is aware and in UTC."""
+"""The clock of this machine, and one that always shows the same moment. Each ``now()`` is aware and in UTC."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class FrozenClock:
-    """``ports.Clock`` that always shows one moment and never waits: nothing of a fire drill reaches a provider."""
+    """``ports.Clock`` that never advances and never waits: in a fire drill no provider has to be paced."""
 
     moment: datetime
 

@@ -1,6 +1,6 @@
-"""What can go wrong in a way a person meets: each error says what was seen, the remedy, and the exit code.
+"""Errors that a human can act on: each has what was seen, the remedy and the exit code.
 
-Floor 0: imports nothing of ours. Errors of a provider's call are not here: they are answers, and answers are data
+Floor 0: imports nothing of ours. Failed calls to a provider are not here: they are answers, and answers are data
 (``domain.intents.Outcome``).
 """
 
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The exit codes every command keeps to."""
+    """The exit codes of every command."""
 
     AS_DESIRED = 0
     BUG = 1
@@ -35,7 +35,7 @@ def most_urgent(codes: Iterable[Exit], *, human_first: bool) -> Exit:
 
 
 class ReconcilerError(Exception):
-    """An error a person can act on: ``str()`` says place and finding, ``advice`` the remedy."""
+    """An error that a human can act on: ``str()`` is the place and the finding, ``advice`` the remedy."""
 
     exit_code: Exit = Exit.BUG
 
@@ -45,7 +45,7 @@ class ReconcilerError(Exception):
 
 
 class ConfigurationError(ReconcilerError):
-    """Something in cron.yaml, the environment or the command line that can be known without the database."""
+    """A mistake in cron.yaml, the environment or the command line that is found without the database."""
 
     exit_code = Exit.CONFIGURATION
 
@@ -55,21 +55,21 @@ class ConfigurationError(ReconcilerError):
 
 
 class DatabaseUnreachable(ReconcilerError):
-    """No connection to PostgreSQL, or it went away in the middle. Try later."""
+    """No connection to PostgreSQL, or the connection was lost. Try later."""
 
     exit_code = Exit.WORK_LEFT
 
 
 class DatabaseBusy(DatabaseUnreachable):
-    """It is there, and a lock or a statement took too long, or a deadlock was broken at our cost."""
+    """The database answers, but a lock or a statement took too long, or a deadlock was resolved at our cost."""
 
 
 SQLSTATE = "sqlstate:"
-"""What the code of a refusal by the database begins with; then the five characters of PostgreSQL's appendix A."""
+"""The prefix of the code of a refusal by the database, before the SQLSTATE (PostgreSQL, appendix A)."""
 
 
 class DatabaseDisagrees(ReconcilerError):
-    """The database answers, but not as the mapping needs it (a table, a column, a right, our own schema)."""
+    """The database answers, but not in the way the mapping needs (a table, a column, a right, our own schema)."""
 
     exit_code = Exit.NEEDS_A_HUMAN
 

@@ -1,7 +1,7 @@
-"""cron.yaml's jobs on APScheduler: when each runs, and what goes wrong with running it. Nobody else imports it.
+"""cron.yaml's jobs on APScheduler: when each runs, and what can go wrong with a run. Only this module imports it.
 
-APScheduler reads crontab in a way of its own (Monday is 0, day and weekday must both match, a repeated hour fires
-twice); CronSim reads it as Debian's cron does, and gives the times.
+APScheduler reads crontab lines differently (Monday is 0, day and weekday must both match, a repeated hour fires twice).
+CronSim reads them as Debian's cron does, so it computes the times.
 """
 
 import time
@@ -22,15 +22,15 @@ from cronsim import CronSim
 from reconciler.settings.file.model import Job
 
 GRACE = timedelta(minutes=5)
-"""A run that is later than this (the machine slept) is skipped and told; what it would have done, the next one does."""
+"""A run that is later than this (the machine slept) is skipped and reported; the next run does its work."""
 
 
 SOON = timedelta(minutes=5)
-"""After so long a run is made up for that was in vain."""
+"""How soon a failed run is repeated."""
 
 
 class Trouble(StrEnum):
-    """What can go wrong with a run, besides what the job itself says."""
+    """What can go wrong with a run, apart from the job's own result."""
 
     MISSED = "missed"
     OVERLAPPING = "overlapping"
@@ -45,7 +45,7 @@ _TROUBLES = {
 
 
 class CrontabTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
-    """The times of a crontab line in a zone, DST as Debian's cron has it."""
+    """The times of a crontab line in a zone, with DST handled as Debian's cron handles it."""
 
     def __init__(self, line: str, zone: ZoneInfo) -> None:
         self.line = line
@@ -58,7 +58,7 @@ class CrontabTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no t
 
 
 class Schedule:
-    """Runs each job in a thread of its own, never twice at once, and says when a run went wrong."""
+    """Runs each job in its own thread, never twice at once, and calls ``trouble`` when a run went wrong."""
 
     def __init__(
         self,
@@ -83,24 +83,24 @@ class Schedule:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begin no further run, and wait for those that are under way."""
+        """Start no further run, and wait for the current ones."""
         self._scheduler.shutdown(wait=True)
 
     def next_run(self, name: str) -> datetime | None:
-        """When the job is due, in UTC; in the past if the scheduler itself stands still; ``None``: never again."""
+        """When the job is due, in UTC; in the past if the scheduler itself is stuck; ``None``: never again."""
         job = self._scheduler.get_job(name)
         due: datetime | None = job.next_run_time if job else None
         return due.astimezone(UTC) if due else None
 
     def run_now(self) -> None:
-        """Let every job with an interval run at once: after the clock jumped, its next time means nothing."""
+        """Run every job that has an interval now: after the clock jumped, its next time means nothing."""
         for name in self._intervals:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def make_up(self, name: str, after: timedelta = SOON) -> None:
-        """Let a job run again after so long; one that would run by then anyway keeps its time.
+        """Run a job again after this time; a job that is due earlier keeps its time.
 
-        Not from a run: ``stop`` waits for the runs and holds what this would wait for.
+        Never call it from a run: ``stop`` waits for the runs and holds the lock that this call needs.
         """
         due, soon = self.next_run(name), datetime.now(UTC) + after
         if due and due > soon:
@@ -118,7 +118,7 @@ def trigger(job: Job, zone: ZoneInfo) -> BaseTrigger:
 
 
 def never_started(jobs: Mapping[str, Job], zone: ZoneInfo, patience: timedelta) -> list[str]:
-    """Those of the jobs that a schedule of their own does not start within ``patience``; what they do is not done."""
+    """The jobs that the scheduler failed to start within ``patience``. Job bodies are not run."""
     started: Queue[str] = Queue()
     at_once = {name: job.model_copy(update={"at_start": True}) for name, job in jobs.items()}
     schedule = Schedule(at_once, zone, started.put, lambda *_: None)

@@ -1,4 +1,4 @@
-"""How long to wait before the next try: doubling, up to a longest, and never all at once."""
+"""How long to wait before the next try: doubled each time up to a maximum, with jitter."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ class Backoff:
     longest: timedelta
 
     def after(self, tries: int, key: str) -> timedelta:
-        """The wait after so many tries (from 1): between half and all of the doubled one.
+        """The wait after this many tries (from 1): between half and all of the doubled wait.
 
-        The jitter comes from ``key`` and the number of tries: those that failed together come back one by one, and
-        the same one always after the same time.
+        The jitter is derived from ``key`` and the number of tries, so that intents that failed together return at
+        different times, and one intent always returns after the same time.
         """
         seed = hashlib.blake2b(f"{key}:{tries}".encode(), digest_size=4).digest()
         wait: timedelta = doubled(self.first, tries, self.longest) * (0.5 + int.from_bytes(seed) / 2**33)

@@ -1,4 +1,4 @@
-"""The application's booking, as far as it concerns us. Rows are read, never created or deleted by us."""
+"""The application's booking, as far as the rules need it. We read its rows and never create or delete one."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import NewType
 BookingId = NewType("BookingId", str)
 
 REFERENCE_LENGTH = 8
-"""The application puts the first eight characters of the booking id into its event titles; texts carry the same."""
+"""The application puts the first eight characters of the booking id into its event titles and its texts."""
 
 
 def reference(booking: BookingId) -> str:
-    """The short booking reference that stands in texts and titles."""
+    """The short booking reference in texts and event titles."""
     return booking[:REFERENCE_LENGTH]
 
 
@@ -27,14 +27,14 @@ class AppFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One booking with the facts the refusals need. Times are instants; personal fields stay out of ``repr``."""
+    """One booking with the facts that the refusals need. Times are instants; ``repr`` shows no personal field."""
 
     id: BookingId
     status: str
     created_at: datetime
     starts_at: datetime | None
     ends_at: datetime | None
-    """As stored; ``None`` where the booking has no end. Already moved to the next day where the booking says so."""
+    """As stored; ``None`` where the booking has no end. Already on the next day if it ends past midnight."""
     event_id: str | None
     first_name: str = field(repr=False)
     name: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""What the doctor says: one line per check, and the remedy with it."""
+"""The results of the doctor: one line per check, with its remedy."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from reconciler.errors import Exit, most_urgent
 class CheckStatus(StrEnum):
     OK = "OK"
     WARN = "WARN"
-    """It works, and will not always, or nobody would notice."""
+    """It works now, but may fail later or fail unnoticed."""
     FAIL = "FAIL"
     SKIP = "SKIP"
-    """Not looked at, because something it depends on failed."""
+    """Not run, because a check it depends on failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Something true of an integration that breaks nothing. With a remedy it is a warning."""
+    """A fact about an integration that breaks nothing. With a remedy it is a warning."""
 
     message: str
     remedy: str = ""
@@ -28,7 +28,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What one check found. Without faults all of it is well, but for the notes that have a remedy."""
+    """The findings of one check. Without faults the check succeeded; notes with a remedy are warnings."""
 
     faults: Sequence[IntegrationFault] = ()
     notes: Sequence[Note] = ()
@@ -36,7 +36,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """One check, and the checks without whose success it would say nothing."""
+    """One check, and the checks that must succeed before it means anything."""
 
     name: str
     needs: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class CheckSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """One line: names, codes and numbers; nothing personal, no secret."""
+    """One line of output: names, codes and numbers; nothing personal and no secret."""
 
     check: str
     status: CheckStatus
@@ -54,13 +54,13 @@ class Diagnosis:
     sql: str = ""
     """For the owner of the tables."""
     exit_code: Exit = Exit.AS_DESIRED
-    """What a failure means to whoever runs it."""
+    """The exit code that this line alone would give."""
 
 
 def run_checks(check_specs: Iterable[CheckSpec], failed: Collection[str] = ()) -> Iterator[Diagnosis]:
-    """Run them in their order; the first line of each says how it is, further ones what else there is to say.
+    """Run the checks in order. Each yields its status line first, then further lines.
 
-    A check whose need failed (before, or among those in ``failed``) or was skipped is skipped too.
+    A check is skipped if a check it needs failed (earlier, or in ``failed``) or was skipped.
     """
     broken = set(failed)
     for spec in check_specs:

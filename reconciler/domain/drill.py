@@ -1,4 +1,4 @@
-"""The fire drill as plain data: the links of the chain, what came of each, and the event that says *drill*."""
+"""The fire drill as plain data: the links of the chain, the result of each, and the event marked as a drill."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,26 +8,26 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 
 
 class Link(StrEnum):
-    """What has to hold so that a missing text or event is mended and somebody hears of it, in this order."""
+    """The links that must hold so that a missing text or event is repaired and alerted, in this order."""
 
     SCHEDULER = "scheduler"
-    """Every job of cron.yaml is there, and is started when its time has come."""
+    """Every job of cron.yaml exists and starts when it is due."""
     SCAN = "scan"
-    """What is planted is found, and nothing else."""
+    """The planted gaps are found, and no others."""
     REPAIR = "repair"
-    """What may be mended is mended once; what may not is written down."""
+    """Gaps that may be repaired are repaired once; all others are recorded."""
     REPORT = "report"
-    """What was found is told, each kind."""
+    """Each kind of gap that was found is alerted."""
     SINK = "sink"
-    """Whoever is to hear of it takes an event."""
+    """The real notifier accepts an event."""
 
 
 class LinkStatus(StrEnum):
-    """What came of a link."""
+    """The result of a link."""
 
     OK = "ok"
     OFF = "off"
-    """The settings do not ask for it."""
+    """The settings turn it off."""
     BROKEN = "BROKEN"
     NOT_REACHED = "not reached"
     """A link before it is broken."""
@@ -35,30 +35,30 @@ class LinkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillFixture:
-    """A booking to be planted: of its kind it has a gap, of every other it has none."""
+    """A booking to plant: it has a gap of this kind and no other."""
 
     kind: GapKind
     number: str = field(repr=False)
-    """Where a text about it would go, in E.164."""
+    """The recipient of a text about it, in E.164."""
     event_id: str | None
     days: int
-    """Each party has a day of its own."""
+    """Days until its start: each planted booking has a day of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkResult:
-    """One link, and how long trying it took."""
+    """One link, and how long the attempt took."""
 
     link: Link
     status: LinkStatus
     took: timedelta
     fault: IntegrationFault | None = None
-    """Of a broken one: what was seen, and the remedy."""
+    """Of a broken link: what was seen, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillResult:
-    """What came of a drill: every link, in order."""
+    """The result of a drill: every link, in order."""
 
     links: tuple[LinkResult, ...]
     planted: tuple[GapKind, ...]
@@ -66,16 +66,16 @@ class DrillResult:
 
     @property
     def faults(self) -> tuple[IntegrationFault, ...]:
-        return tuple(links.fault for links in self.links if links.fault)
+        return tuple(one.fault for one in self.links if one.fault)
 
     @property
     def took(self) -> timedelta:
-        return sum((links.took for links in self.links), timedelta(0))
+        return sum((one.took for one in self.links), timedelta(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillAlert:
-    """One event for the real sink; its title says that nothing is wrong."""
+    """One event for the real notifier; its title says that nothing is wrong."""
 
     id: str
     """32 hexadecimal digits: the event's id."""
@@ -84,11 +84,11 @@ class DrillAlert:
 
     @property
     def title(self) -> str:
-        return "fire drill: reconciler tries whether it is heard; nothing is wrong, nothing is to be done"
+        return "fire drill: reconciler tests its alerts; nothing is wrong, no action is needed"
 
 
 def rule_of(kind: GapKind) -> GapKind:
-    """The rule under which a booking of this kind is found: that there are several events shows when it is mended."""
+    """The rule that finds a gap of this kind: that a booking has several events only shows when it is repaired."""
     return GapKind.CALENDAR_MISSING if kind is GapKind.CALENDAR_DUPLICATE else kind
 
 
@@ -96,4 +96,4 @@ NOT_PROVEN = (
     "row-level security, triggers and grants of the real tables",
     "Twilio and Google themselves: no text was sent, no calendar touched",
 )
-"""What a drill on copies says nothing about."""
+"""What a drill on copies cannot prove."""

@@ -1,11 +1,11 @@
-"""Durations as people say them."""
+"""Durations and values as one line of readable text."""
 
 import unicodedata
 from datetime import timedelta
 
 
 def ago(duration: timedelta) -> str:
-    """A duration as people say it, in its largest unit."""
+    """A duration in its largest unit, such as ``3 h``."""
     seconds = max(0, int(duration.total_seconds()))
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
@@ -19,7 +19,7 @@ CUT = ".."
 def sanitize(value: str, most: int) -> str:
     """One line of at most ``most`` columns.
 
-    What cannot be printed, or would turn the direction of writing, is shown as its escape.
+    Characters that cannot be printed, or would change the writing direction, are shown as escapes.
     """
     beginning = value[: most + 1]
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in beginning)
@@ -31,7 +31,7 @@ def sanitize(value: str, most: int) -> str:
 
 
 def _columns(text: str) -> int:
-    """How wide a terminal shows it: East Asian characters take two columns (Unicode annex 11), marks none."""
+    """The width on a terminal: East Asian characters take two columns (Unicode annex 11), combining marks none."""
     return sum(
         0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
     )

@@ -1,7 +1,7 @@
-"""The morning after: passes over the bookings that a person names, however old they are.
+"""Backfill: passes over a range of bookings that a human names, however old they are.
 
-A backfill is a pass with other services: its own span, no cap but ``--limit``, all the time it takes. What it finds,
-decides, records and repairs is the pass's own code.
+A backfill is a pass with other services: its own range, no cap but ``--limit``, and no time budget. It scans, plans,
+records and repairs with the code of the pass.
 """
 
 import sys
@@ -21,10 +21,10 @@ from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.ports import Services
 
-AS_LONG_AS_IT_TAKES = timedelta(days=365)
+NO_BUDGET = timedelta(days=365)
 WIDENINGS = tuple(timedelta(days=days) for days in (7, 14, 21, 30, 60, 90, 180, 365, 730, 1825, 3650))
 JOBS = {Effect.SMS: "backfill_sms", Effect.CALENDAR: "backfill_calendar"}
-"""Under which names a backfill stands among the ledger's runs."""
+"""The job names of backfills in the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +43,25 @@ def backfill_services(
         services,
         booking_range=booking_range,
         sms_policy=replace(services.sms_policy, stale_after=stale_after or services.sms_policy.stale_after),
-        sms_limits=_unhurried(services.sms_limits, limit),
-        calendar_limits=_unhurried(services.calendar_limits, limit),
+        sms_limits=_without_budget(services.sms_limits, limit),
+        calendar_limits=_without_budget(services.calendar_limits, limit),
     )
 
 
-def _unhurried(limits: Limits, limit: int | None) -> Limits:
-    return replace(limits, repairs=limit or sys.maxsize, budget=AS_LONG_AS_IT_TAKES)
+def _without_budget(limits: Limits, limit: int | None) -> Limits:
+    return replace(limits, repairs=limit or sys.maxsize, budget=NO_BUDGET)
 
 
 def plan_backfill(effect: Effect, services: Services) -> PassResult:
-    """What there is to do; nothing is written, whatever the mandate."""
+    """What a backfill would do. Nothing is written, whatever the mandate."""
     return _pass(effect, replace(services, mandate=replace(services.mandate, act=False)))
 
 
 def run_backfill(effect: Effect, services: Services) -> PassResult:
-    """Look once more, record, repair and tell.
+    """Scan again, record, repair and alert.
 
     Raises:
-        Exception: a bug met one of the bookings; all others were done before it is raised.
+        Exception: a bug met one of the bookings; it is raised after all others were done.
     """
     result = _pass(effect, services)
     alerting.send_alerts([result], services)
@@ -74,7 +74,7 @@ def _pass(effect: Effect, services: Services) -> PassResult:
 
 
 def suggest_stale_after(seen: PassResult, services: Services) -> StaleAfterSuggestion | None:
-    """The smallest round ``stale_after`` that lets through every text that only its age holds back, if there is one."""
+    """The smallest round ``stale_after`` that lets through every text that only its age stops, if there is one."""
     old = _too_old(seen.plan)
     if not old:
         return None
@@ -94,7 +94,7 @@ def _too_old(plan: Plan | None) -> set[BookingId]:
 
 
 def _is_possible(decision: Decision) -> bool:
-    """Now, or later without a person's doing."""
+    """Whether it can be repaired now, or later without a human."""
     verdict = decision.verdict
     return (
         verdict.standing in (VerdictStatus.REPAIRABLE, VerdictStatus.HELD) and verdict.reason not in HOLDS_BY_A_PERSON

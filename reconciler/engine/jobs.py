@@ -1,4 +1,8 @@
-"""Jobs by name: the files of the folder ``jobs``, which cron.yaml and the command line name and nothing imports."""
+"""Jobs by name: the files of the folder ``jobs``, which cron.yaml and the command line name.
+
+This is the one place where a lower floor reaches a higher one at run time: the jobs import the engine, and only their
+names are known here. The fire drill comes back through a callable instead (``Services.run_fire_drill``).
+"""
 
 import difflib
 import importlib
@@ -13,7 +17,7 @@ FOLDER = "reconciler_jobs"
 """The import name of the folder ``jobs``; pyproject.toml maps it."""
 
 BY_NAME_ONLY = frozenset({"fire_drill"})
-"""Jobs that set nothing right: they run on their schedule, and by hand only when they are named."""
+"""Jobs that repair nothing: they run on their schedule, and by hand only when they are named."""
 
 
 def available() -> list[str]:
@@ -28,7 +32,7 @@ def unknown(names: Collection[str]) -> list[str]:
 
 
 def run_job(name: str, services: Services) -> Sequence[PassResult]:
-    """Run one job and tell what it found.
+    """Run one job and send the alerts that are due.
 
     Raises:
         DatabaseDisagrees: our own schema is not as this version needs it.
@@ -39,7 +43,7 @@ def run_job(name: str, services: Services) -> Sequence[PassResult]:
 
 
 def perform(name: str, services: Services) -> Sequence[PassResult]:
-    """Run one job, and tell nobody.
+    """Run one job without alerts.
 
     Raises:
         DatabaseDisagrees: our own schema is not as this version needs it.
@@ -49,7 +53,7 @@ def perform(name: str, services: Services) -> Sequence[PassResult]:
 
 
 def raise_crash(results: Sequence[PassResult]) -> None:
-    """Let a bug that met a booking be seen, now that everything else is done and told."""
+    """Raise a bug that met a booking, now that everything else is done and alerted."""
     for result in results:
         if result.crash:
             raise result.crash

@@ -1,6 +1,6 @@
-"""Removing from our ledger what is finished and old: nothing that is open or untold, and nothing of a booking to come.
+"""Remove old finished rows from the ledger: nothing open, no undelivered alert, nothing of a future booking.
 
-In short transactions, oldest first: it may be killed anywhere, and run twice at once; the next run does the rest.
+Transactions are short, oldest rows first. A run may be killed anywhere or overlap with another; the next does the rest.
 """
 
 from collections import Counter
@@ -15,16 +15,16 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Cursor, Prunable, Services, Transaction
 
 RUNS_KEPT = timedelta(days=90)
-"""Long enough to compare with last month, and there are some hundred a day."""
+"""Long enough to compare with last month; there are a few hundred runs a day."""
 BATCH = 1000
 """Rows per transaction."""
 INTENTS = "intents"
 REMOVABLE = (INTENTS, *(what.value for what in Prunable))
-"""In the order in which a person reads them."""
+"""In the order of the output."""
 
 
-def tidy(job: str, services: Services) -> PassResult:
-    """Remove what may go; without the mandate to act, count it.
+def run_retention(job: str, services: Services) -> PassResult:
+    """Remove the rows that may go; without the mandate to act, count them.
 
     A database that cannot be reached, or that refuses, is a fault in the result; what was removed by then is gone.
     """
@@ -71,7 +71,7 @@ def _act(job: str, services: Services) -> PassResult:
     removal = _Removal(services=services, now=now, ends_at=began_at + services.calendar_limits.budget)
     read_or_fault(removal.run, removal.fail)
     removed = _result(job, removal.removed)
-    result = run.on(replace(removed, faults=removal.faults, cut_short=removal.cut_short))
+    result = run.attach(replace(removed, faults=removal.faults, cut_short=removal.cut_short))
     checked = [] if removal.cut_short else [GapKind.INTEGRATION_SCHEMA]
     with services.store.writing() as tx:
         run.record_faults(tx, subject_of_job(job, services), removal.faults, checked)
@@ -80,7 +80,7 @@ def _act(job: str, services: Services) -> PassResult:
 
 
 def _now(tx: Transaction, services: Services) -> datetime:
-    """The earlier of two clocks: one that is years ahead must not make us forget what we did last week."""
+    """The earlier of two clocks: a clock that is years ahead must not remove last week's rows."""
     return min(services.clock.now(), tx.ledger.now())
 
 
@@ -90,7 +90,7 @@ def _before(what: str, services: Services, now: datetime) -> datetime:
 
 @dataclass(slots=True, kw_only=True)
 class _Removal:
-    """One run, as far as it came. The intents are last: they alone need the application's tables."""
+    """The progress of one run. Intents come last: only they need the application's tables."""
 
     services: Services
     now: datetime
@@ -112,11 +112,11 @@ class _Removal:
         return self.cut_short
 
     def _remove(self, what: Prunable) -> None:
-        gone = BATCH
-        while gone == BATCH and not self._is_over():
+        number = BATCH
+        while number == BATCH and not self._is_over():
             with self.services.store.writing() as tx:
-                gone = tx.retention.remove(what, _before(what, self.services, self.now), BATCH)
-            self.removed[what] += gone
+                number = tx.retention.remove(what, _before(what, self.services, self.now), BATCH)
+            self.removed[what] += number
 
     def _remove_intents(self) -> None:
         before = _before(INTENTS, self.services, self.now)
@@ -128,6 +128,6 @@ class _Removal:
                 if self.faults:
                     return
                 page = tx.retention.old_intents(before, BATCH, after)
-                gone = tx.retention.remove_intents(page.intents, before)
-            self.removed[INTENTS] += gone
+                number = tx.retention.remove_intents(page.intents, before)
+            self.removed[INTENTS] += number
             after, is_last = page.last, page.last is None

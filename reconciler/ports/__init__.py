@@ -1,7 +1,7 @@
-"""What the engine needs of the world, as Protocols; ``bootstrap`` decides who answers.
+"""What the engine needs from outside, as Protocols; ``wiring.assembly`` chooses the implementations.
 
 Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure`` for a provider); provider writes
-*return* an ``Outcome``, because what became of a write is data to be recorded, not an exception to be lost.
+*return* an ``Outcome``, because the outcome of a write is data to record, not an exception to lose.
 """
 
 from reconciler.ports.alerting import Incidents, Outbox

@@ -1,4 +1,4 @@
-"""What only an spec asks: facts about the database's server, and how a text that was sent fared."""
+"""Facts that only the doctor asks for: the database server, the delivery of a text, the calendar."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Pooler(StrEnum):
-    """What stands between us and the database."""
+    """What the connection to the database passes through."""
 
     NONE = "direct"
     SESSION = "session pooler"
@@ -28,10 +28,10 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsDelivery:
-    """How a message fares."""
+    """The delivery of a message."""
 
     status: str
-    """The provider's word."""
+    """As the provider names it."""
     error: str
     """The provider's error code, '' without one."""
     is_final: bool
@@ -41,6 +41,6 @@ class SmsDelivery:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarFacts:
     role: str
-    """What we may do in it, in the provider's word."""
+    """Our access role, as the provider names it."""
     zone: str
-    """The zone it is shown in."""
+    """The time zone that the calendar is shown in."""

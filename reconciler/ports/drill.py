@@ -1,4 +1,4 @@
-"""Where a fire drill takes place: the real parts of the chain, and nothing that a customer could notice."""
+"""The stage of a fire drill: the real parts of the chain, and nothing that a customer could notice."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -13,22 +13,22 @@ from reconciler.ports.services import Clock, Services
 
 
 class DrillEnvironment(Protocol):
-    """Our ledger, copies of the application's tables, and providers in memory; all that is done there is undone."""
+    """Our ledger, copies of the application's tables, and providers in memory. All work in it is rolled back."""
 
     @property
     def services(self) -> Services: ...
 
     @property
-    def told(self) -> Sequence[Alert]:
-        """What the rehearsal's own notifier was told."""
+    def sent_alerts(self) -> Sequence[Alert]:
+        """The alerts that the environment's own notifier received."""
         ...
 
-    def plant(self, seed: DrillFixture) -> BookingId:
-        """Make one booking whose only gap is the seed's."""
+    def plant(self, fixture: DrillFixture) -> BookingId:
+        """Insert one booking whose only gap is of the fixture's kind."""
         ...
 
-    def with_table_names(self, said: str) -> str:
-        """The same words with the application's table in place of its copy."""
+    def with_table_names(self, message: str) -> str:
+        """The message with the names of the application's tables in place of those of their copies."""
         ...
 
 
@@ -38,16 +38,16 @@ class DrillStage(Protocol):
 
     @property
     def notifier(self) -> Notifier | None:
-        """The real one; ``None``: nobody listens."""
+        """The real notifier; ``None`` if none is configured."""
         ...
 
     def try_schedule(self) -> IntegrationFault | None:
-        """What keeps a job of cron.yaml from being started."""
+        """What keeps a job of cron.yaml from starting; ``None`` if nothing does."""
         ...
 
     def environment(self) -> AbstractContextManager[DrillEnvironment]:
         """Raises (on entering):
         DatabaseUnreachable: no connection.
-        DatabaseDisagrees: our schema or the copies are not as they must be.
+        DatabaseDisagrees: our schema or the copies are not as this version needs them.
         """
         ...

@@ -1,4 +1,4 @@
-"""Who answers for the outside world: Twilio, Google Calendar, phone numbers, wording."""
+"""The outside world: Twilio, Google Calendar, phone numbers, and the wording of messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class PhoneNumbers(Protocol):
         ...
 
     def significant(self, e164: str) -> str:
-        """The digits that every way to write this number has in common: without country code and trunk prefix."""
+        """The digits that all spellings of this number share: without country code and trunk prefix."""
         ...
 
     def spellings(self, e164: str) -> frozenset[str]:
@@ -30,7 +30,7 @@ class PhoneNumbers(Protocol):
 
 
 class Unwritable(Exception):
-    """The template cannot be filled for this booking; ``args[0]`` says why, never with a value of the booking's."""
+    """The template cannot be filled for this booking; ``args[0]`` says why, never with a value of the booking."""
 
     def __init__(self, why: str, lacks: Sequence[str] = ()) -> None:
         super().__init__(why)
@@ -77,7 +77,7 @@ class SmsGateway(Protocol):
         ...
 
     def notes(self) -> Sequence[Note]:
-        """What is worth knowing of account and sender, where ``check`` finds nothing broken.
+        """Facts about account and sender that break nothing; asked after ``check`` found no fault.
 
         Raises:
             ProviderFailure: the provider could not be asked.
@@ -85,7 +85,7 @@ class SmsGateway(Protocol):
         ...
 
     def delivery(self, provider_id: str) -> SmsDelivery:
-        """How a message that was sent fares.
+        """The delivery of a message that was sent.
 
         Raises:
             ProviderFailure: the provider could not be asked.
@@ -94,11 +94,11 @@ class SmsGateway(Protocol):
 
     @property
     def account(self) -> str:
-        """Whose messages these are: what was sent for another account is not in its lists."""
+        """The account id. Messages of another account are not in its lists."""
         ...
 
     def sent_to(self, number: str) -> SentMessages:
-        """The account's outbound messages to this number (E.164), whenever they were sent.
+        """All outbound messages of the account to this number (E.164), of any age.
 
         Raises:
             ProviderFailure: the list could not be read.
@@ -106,7 +106,7 @@ class SmsGateway(Protocol):
         ...
 
     def recent(self) -> Sequence[SentSms]:
-        """Outbound messages of the account, the newest ones.
+        """The newest outbound messages of the account.
 
         Raises:
             ProviderFailure: the list could not be read.
@@ -126,7 +126,7 @@ class Calendar(Protocol):
         ...
 
     def about(self) -> CalendarFacts:
-        """Our role and its zone.
+        """Our role in the calendar, and the calendar's time zone.
 
         Raises:
             ProviderFailure: the provider could not be asked.
@@ -159,4 +159,4 @@ class Calendar(Protocol):
 
 
 DUPLICATE = "google:duplicate"
-"""The code of the one refusal that says something about the event and not about us: its id is taken."""
+"""The code of the one refusal that concerns the event and not us: its id is taken."""

@@ -1,4 +1,4 @@
-"""The clock, what a run may do, and everything a pass needs in one place."""
+"""The clock, what a run may do, and what a repair, a pass and the alerting need."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,22 +23,22 @@ class Clock(Protocol):
         ...
 
     def pause(self, duration: timedelta) -> None:
-        """Wait, or until somebody wants us to stop: pacing between two calls of one provider."""
+        """Wait between two calls to one provider. Ends early when the process is asked to stop."""
         ...
 
     def sleep(self, duration: timedelta) -> None:
-        """Wait, whatever anybody wants: before an answer is written down once more."""
+        """Wait in full, also while the process is asked to stop: before an answer is recorded again."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What a pass looks at: ``scan_window`` usually, back to ``since`` in a full look (``None``: the installation)."""
+    """What a pass scans: usually ``scan_window``; in a full scan back to ``since`` (``None``: the installation)."""
 
     scan_window: timedelta
     since: datetime | None
     at_start: bool = False
-    """The first pass of a process goes back all the way, whatever others have looked at today."""
+    """The first pass of a process is a full scan, even if another process made one today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

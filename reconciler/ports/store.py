@@ -1,7 +1,7 @@
-"""Who answers for the database: the application's bookings, and our ledger.
+"""The database: the application's bookings and our ledger.
 
 A transaction is short; a provider is never called inside one. Every method may raise ``DatabaseUnreachable`` (no
-connection, or it went away) and ``DatabaseDisagrees`` (it answers, but not as the mapping needs it).
+connection, or it went away) and ``DatabaseDisagrees`` (it answers, but not in the way the mapping needs).
 """
 
 from contextlib import AbstractContextManager
@@ -31,17 +31,17 @@ class Transaction:
 
 class Store(Protocol):
     def server(self) -> ServerInfo:
-        """Facts about the server and the way to it."""
+        """Facts about the server and the connection to it."""
         ...
 
     def clock_skew(self) -> timedelta:
-        """How far the database's clock is ahead of this machine's own, whatever time it is for a pass."""
+        """How far the database's clock is ahead of this machine's real clock, whatever clock a pass uses."""
         ...
 
     def reading(self) -> AbstractContextManager[Transaction]:
-        """One consistent, read-only look: every statement sees the same snapshot."""
+        """One consistent, read-only transaction: every statement sees the same snapshot."""
         ...
 
     def writing(self) -> AbstractContextManager[Transaction]:
-        """One short transaction, committed at the end: every statement sees what is committed by then."""
+        """One short transaction, committed at the end: every statement sees what other transactions have committed."""
         ...

@@ -1,4 +1,4 @@
-"""From settings to services: the only place that names concrete parts."""
+"""From settings to services: the only place that chooses the concrete parts."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -39,11 +39,11 @@ from reconciler.wiring.database import database as database
 from reconciler.wiring.drill_stage import ShadowDrillStage
 
 PAGE_PATIENCE = timedelta(seconds=2)
-"""So long whoever opens the status page may wait for the database."""
+"""The longest that the status page waits for the database."""
 
 
 def page_database(chosen: Settings) -> Database:
-    """For a page that has to answer soon: what takes longer is told as a database that is busy."""
+    """For the page, which has to answer soon: a slower database is shown as busy."""
     return Database(
         chosen.environment.database_url,
         statement_timeout=PAGE_PATIENCE * 0.75,
@@ -53,7 +53,7 @@ def page_database(chosen: Settings) -> Database:
 
 
 def notifier(sentry: Sentry | None) -> Notifier | None:
-    """Who tells people, if anybody listens."""
+    """The notifier; ``None`` without ``SENTRY_DSN``."""
     if sentry is None:
         return None
     resolving = sentry.resolving
@@ -68,14 +68,14 @@ def notifier(sentry: Sentry | None) -> Notifier | None:
 
 
 def switches(chosen: Settings) -> Heartbeats:
-    """The dead man's switches of the jobs that have one."""
+    """The dead man's switches of the jobs that have one (the ``alive`` of cron.yaml)."""
     urls = chosen.environment.listeners.switches
     jobs = chosen.file.running()
     return Heartbeats({name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls})
 
 
 def oncall(chosen: Settings) -> tuple[Route, ...]:
-    """Who is on call, if anybody."""
+    """The routes to the humans on call."""
     return tuple(OncallRoute(name=route.name, url=route.url) for route in chosen.environment.listeners.oncall)
 
 
@@ -89,10 +89,10 @@ def services(
     at_start: bool = False,
     over: Database | None = None,
 ) -> Iterator[Services]:
-    """Everything a pass needs, and the connections closed afterwards.
+    """Everything that one run needs; connections are closed afterwards.
 
-    ``stop`` is set when the call in hand shall be the last; ``at_start`` marks the first pass of a process; ``over`` is
-    a database that the caller keeps.
+    ``stop`` is set when the call in hand is to be the last; ``at_start`` marks the first pass of a process; ``over`` is
+    a database that the caller keeps open.
 
     Raises:
         DatabaseUnreachable: no connection.
@@ -134,7 +134,7 @@ def services(
 
 
 def drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:
-    """A fire drill; ``late`` says which jobs should have run by now and did not, where the service cannot know it."""
+    """A fire drill. ``late`` names the jobs that should have run and did not, for callers other than the service."""
     with services(chosen, Mandate(act=False)) as parts, database(chosen) as connected:
         stage = ShadowDrillStage(
             settings=chosen,
@@ -174,9 +174,9 @@ def application(chosen: Settings) -> AppMapping:
 def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
     """The SQL that gives ``role`` what this mapping needs."""
     policies = {Effect.SMS: chosen.sms_policy().policy, Effect.CALENDAR: chosen.calendar_policy().policy}
-    looks = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
+    scans = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
     repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
-    return grants_script(application(chosen), role, scanned=looks, repairs=repairs, read_only=read_only)
+    return grants_script(application(chosen), role, scanned=scans, repairs=repairs, read_only=read_only)
 
 
 def _needs_queue(chosen: Settings) -> bool:

@@ -1,5 +1,7 @@
-"""Where a fire drill takes place (``ports.Stage``): cron.yaml's jobs on a schedule of their own, the real ledger and
-copies of the application's tables in a transaction that is rolled_back, providers in memory, and the real sink.
+"""The stage of a fire drill (``ports.DrillStage``).
+
+It has cron.yaml's jobs on a schedule of their own, the real ledger and copies of the application's tables in a
+transaction that is rolled back, providers in memory, and the real notifier.
 """
 
 import uuid
@@ -30,23 +32,23 @@ from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
 from reconciler.store.migrate import require_ledger
 
 PATIENCE = timedelta(seconds=10)
-"""A job that has not been started by then on a schedule that does nothing else is none that will be."""
+"""A job that has not started by then, on a schedule that does nothing else, will never start."""
 MOST = 1000
-"""Repairs in the pass of a drill: more than are ever planted."""
+"""The cap of a pass in a drill: more repairs than are ever planted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowDrillStage:
-    """``ports.Stage`` for one installation."""
+    """``ports.DrillStage`` for one installation."""
 
     settings: Settings
     database: Database
     application: AppMapping
     services: Services
-    """The real ones: the drill has everything of them but what it must not touch."""
+    """The real services. The drill replaces those that it must not touch."""
     notifier: Notifier | None
     late: Callable[[], str]
-    """Which jobs should have run by now and did not; '' where whoever asks is the service itself."""
+    """Names the jobs that are late; '' if none is, and in the service, which alerts late jobs itself."""
 
     @property
     def clock(self) -> Clock:
@@ -54,10 +56,10 @@ class ShadowDrillStage:
 
     def try_schedule(self) -> IntegrationFault | None:
         jobs, zone = self.settings.file.running(), self.settings.file.timezone
-        strangers = [self.settings.mistake(("jobs",), what) for what in unknown(jobs)]
-        if strangers:
+        unknown_jobs = [self.settings.mistake(("jobs",), what) for what in unknown(jobs)]
+        if unknown_jobs:
             return _unscheduled(
-                "no_such_job", "; ".join(strangers), "correct the name; `reconciler run` does not start"
+                "no_such_job", "; ".join(unknown_jobs), "correct the name; `reconciler run` does not start"
             )
         waiting = never_started(jobs, zone, PATIENCE)
         if waiting:
@@ -65,7 +67,7 @@ class ShadowDrillStage:
             return _unscheduled("not_started", seen, "see the log; is this machine out of threads?")
         late = self.late()
         if late:
-            remedy = "start `reconciler run`, or see its log; `reconciler status --healthy` says when all is well"
+            remedy = "start `reconciler run`, or see its log; `reconciler status --healthy` checks again"
             return _unscheduled("late", late, remedy)
         return None
 
@@ -98,33 +100,33 @@ class ShadowDrillStage:
             yield ShadowEnvironment(
                 services=services,
                 fixture_writer=fixture_writer,
-                told=notifier.alerts,
+                sent_alerts=notifier.alerts,
                 names=shadow_tables.table_names(self.application),
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowEnvironment:
-    """``ports.Rehearsal`` on copies."""
+    """``ports.DrillEnvironment`` on copies of the tables."""
 
     services: Services
     fixture_writer: FixtureWriter
-    told: list[Alert]
+    sent_alerts: list[Alert]
     names: Mapping[str, str]
-    """What a copy is called -> what its table is called."""
+    """The name of each copy -> the name of its table."""
 
-    def plant(self, seed: DrillFixture) -> BookingId:
+    def plant(self, fixture: DrillFixture) -> BookingId:
         with self.services.store.writing():
-            return self.fixture_writer.plant(seed)
+            return self.fixture_writer.plant(fixture)
 
-    def with_table_names(self, said: str) -> str:
+    def with_table_names(self, message: str) -> str:
         for copy, table in self.names.items():
-            said = said.replace(copy, table)
-        return said
+            message = message.replace(copy, table)
+        return message
 
 
 def _daytime(quiet: QuietHours | None, now: datetime) -> datetime:
-    """The last moment until now at which quiet hours were just over: a drill at night finds what one at noon does."""
+    """The last end of quiet hours until now, so that a drill at night finds what a drill at noon finds."""
     ended = quiet.next_end(now - timedelta(days=1)) if quiet else None
     return ended or now
 

@@ -137,7 +137,7 @@ def test_nobody_answers_anywhere(tmp_path: Path, variables: dict[str, str]) -> N
     assert said_of(ran, "schema") == "SKIP (database) -> "
     assert "could not be asked (no_connection)" in said_of(ran, "twilio")
     assert "could not be asked (token:unavailable)" in said_of(ran, "google")
-    assert "Sentry does not take what it is sent (ConnectionError)" in said_of(ran, "sentry")
+    assert "Sentry does not accept events (ConnectionError)" in said_of(ran, "sentry")
 
 
 @pytest.mark.long

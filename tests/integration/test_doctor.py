@@ -380,14 +380,14 @@ PROVIDERS = {
     "a refused envelope": Fault(
         seed=lambda world: world.environment.update(SENTRY_DSN=world.sandbox.sentry.dsn.replace("5a4d", "a4d5")),
         check="sentry",
-        said="Sentry does not take what it is sent (http:403)",
+        said="Sentry does not accept events (http:403)",
         remedy="compare SENTRY_DSN with Sentry's Client Keys",
         repair=unset("SENTRY_DSN"),
     ),
     "Sentry away": Fault(
         seed=answer("sentry", "envelope", Answer(kind=Misbehaviour.DROP)),
         check="sentry",
-        said="Sentry does not take what it is sent (ConnectionError)",
+        said="Sentry does not accept events (ConnectionError)",
         remedy="see whether its host can be reached",
         repair=well("sentry"),
         code=Exit.WORK_LEFT,
@@ -510,7 +510,7 @@ WARNINGS = {
         seed=lambda world: world.environment.update(DATABASE_URL=world.venue.url("postgres")),
         check="database",
         said="the role postgres is a superuser",
-        remedy="give us a role of our own",
+        remedy="give reconciler a role of its own",
         repair=unset("DATABASE_URL"),
     ),
     "clocks a little apart": Warned(

@@ -168,7 +168,7 @@ def test_without_a_sink_nobody_would_hear(drill: Drill, world: World) -> None:
     drill.variables["SENTRY_DSN"] = ""
     assert drill.broken() == (
         "sink",
-        "SENTRY_DSN is not set: what is to be told waits in our ledger, and nobody hears of it; set SENTRY_DSN; ",
+        "SENTRY_DSN is not set: alerts wait in the ledger and reach no one; set SENTRY_DSN; ",
     )
     assert world.sandbox.sentry.writes == 0
 

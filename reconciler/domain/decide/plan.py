@@ -1,4 +1,4 @@
-"""The plan of a pass: a verdict for every gap and a count for everything else; shown, counted, refused or applied."""
+"""The plan of a pass: a verdict for every gap, and a count of all other bookings."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ from reconciler.domain.gaps import Cause, GapKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingRange:
-    """Which bookings a look is about. A backfill names its own; a pass looks at all since its ``scan_window``."""
+    """The bookings of a scan. A backfill names its own; a pass scans all bookings of its ``scan_window``."""
 
     since: datetime | None = None
-    """Made then or later; ``None``: as far back as we are responsible."""
+    """Created then or later; ``None``: as far back as we are responsible."""
     until: datetime | None = None
-    """Made before then; ``None``: up to now."""
+    """Created before then; ``None``: up to now."""
     bookings: frozenset[BookingId] | None = None
-    """These and no others; ``None``: any."""
+    """Only these; ``None``: all."""
 
 
 EVERYTHING = BookingRange()
@@ -29,7 +29,7 @@ EVERYTHING = BookingRange()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRows:
-    """What one look saw: how many bookings, how many by first failing condition, and those with the rule broken.
+    """The rows of one scan: how many bookings, how many by first failing condition, and those that break the rule.
 
     ``by_condition`` counts by condition and label (the booking's status where that is what failed).
     """
@@ -41,7 +41,7 @@ class ScanRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is to become of one gap. ``is_new`` says that no intent of an earlier pass stands for it already."""
+    """The decision on one gap. ``is_new``: no earlier pass has an intent for it."""
 
     booking: Booking
     verdict: Verdict
@@ -58,7 +58,7 @@ class Plan:
     by_condition: Mapping[tuple[Condition, str], int]
     decisions: Sequence[Decision]
     past: int = 0
-    """In a backfill: of those that are not asked for, how many would be gaps if their party were not over."""
+    """In a backfill: how many bookings would be gaps if they were not over."""
 
     @property
     def repairs(self) -> list[Decision]:
@@ -69,7 +69,7 @@ class Plan:
         return sum(d.is_new for d in self.repairs)
 
     def tally(self) -> Counter[tuple[VerdictStatus, str]]:
-        """How many stand where and why; the values add up to ``checked``."""
+        """How many bookings have which status and reason; the values add up to ``checked``."""
         counts: Counter[tuple[VerdictStatus, str]] = Counter()
         for (condition, label), number in self.by_condition.items():
             counts[condition.standing_if_failed, label or condition] += number
@@ -78,11 +78,11 @@ class Plan:
         return counts
 
     def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
-        """The same plan with every repair held back for one reason, and ``cause`` as what keeps the gap open."""
-        return replace(self, decisions=[_holding(d, hold, cause) for d in self.decisions])
+        """A copy of the plan with every repair held for one reason; ``cause`` is why its gap stays open."""
+        return replace(self, decisions=[_hold(d, hold, cause) for d in self.decisions])
 
 
-def _holding(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
+def _hold(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
     verdict = decision.verdict
     if verdict.standing is not VerdictStatus.REPAIRABLE or verdict.cause is None:
         return decision

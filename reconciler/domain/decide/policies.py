@@ -1,4 +1,4 @@
-"""How far we may go: the operator's choices as plain data. Values and their defaults are ``settings``' business."""
+"""The operator's policies and limits as plain data. ``settings`` reads their values and knows their defaults."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -17,15 +17,15 @@ class Policy(StrEnum):
 
 
 class Deliver(StrEnum):
-    """Who sends a text that we make."""
+    """Who sends the text of a repair."""
 
     RECONCILER = "reconciler"
     APPLICATION = "application"
-    """We put it into the application's queue, as approved, and the application sends it."""
+    """We insert it into the application's queue as *approved*, and the application sends it."""
 
 
 class DeletedByHand(StrEnum):
-    """What to do when a person deleted the event of a live booking."""
+    """What to do when a human deleted the event of a live booking."""
 
     REPORT = "report"
     RESTORE = "restore"
@@ -33,7 +33,7 @@ class DeletedByHand(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """Civil time of the venue in which nothing leaves. ``starts`` > ``ends`` spans midnight; equal means never."""
+    """Local time of the venue in which no text is sent. ``starts`` > ``ends`` spans midnight; equal means never."""
 
     starts: time
     ends: time
@@ -70,7 +70,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientLimit:
-    """At most ``count`` texts to one number within ``period``, the application's own counted."""
+    """At most ``count`` texts to one number within ``period``, the application's own included."""
 
     count: int
     period: timedelta
@@ -102,9 +102,9 @@ class CalendarPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Refuses a plan with more new repairs than ``floor`` that are also more than ``ratio`` of what was looked at.
+    """Refuses a plan with more new repairs than ``floor`` that are also more than ``ratio`` of the checked bookings.
 
-    The ratio says nothing about a handful of bookings: below ``ratio_from`` looked at, it does not count.
+    The ratio means nothing for a handful of bookings: it does not apply below ``ratio_from`` checked ones.
     """
 
     floor: int
@@ -120,11 +120,11 @@ class Limits:
     budget: timedelta
     breaker: Breaker
     interval: timedelta
-    """Between two calls, over all processes (the ``rate`` of cron.yaml)."""
+    """The time between two calls, across all processes (the ``rate`` of cron.yaml)."""
     generations: int
-    """So many times one effect of one booking is begun anew; then a person is asked."""
+    """How many times a finished repair of one booking may be restarted; then it needs a human."""
     attempts: int
-    """So many calls may leave the machine for one intent; then a person is asked."""
+    """How many calls may leave the machine for one intent; then it needs a human."""
     backoff: Backoff
     lease: timedelta
     settle: timedelta

@@ -1,4 +1,4 @@
-"""What the doctor looks at, each by itself: the database, its tables, what we write there, the providers, the sink."""
+"""The doctor's checks: the database, its tables, trial writes, the providers and the notifier."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ _SWITCH = {Effect.SMS: "SUSPEND_ALL_SMS", Effect.CALENDAR: "SUSPEND_ALL_EVENTS"}
 
 @dataclass(frozen=True, slots=True)
 class DoctorChecks:
-    """The check_specs of one installation. None of them leaves anything behind."""
+    """The checks of one installation. None of them leaves anything behind."""
 
     services: Services
     notifier: Notifier | None
@@ -55,32 +55,32 @@ class DoctorChecks:
         ]
 
     @property
-    def wanted(self) -> Sequence[Repairer]:
-        """The effects that anybody asks for."""
+    def enabled(self) -> Sequence[Repairer]:
+        """The effects whose rule is not off."""
         repairers: Sequence[Repairer] = (SmsRepairer(self.services), CalendarRepairer(self.services))
         return [repairer for repairer in repairers if Policy.OFF not in (repairer.policy, self.services.repairs)]
 
     @property
     def repaired_effects(self) -> Sequence[Repairer]:
         """The effects that we repair."""
-        return [repairer for repairer in self.wanted if may_repair(repairer, self.services)]
+        return [repairer for repairer in self.enabled if may_repair(repairer, self.services)]
 
     def database(self) -> CheckResult:
         server = self.services.store.server()
         seconds = server.ahead.total_seconds()
-        said = f"PostgreSQL {server.version}, {server.pooler}, clock {seconds:+.1f} s, role {server.role}"
-        return CheckResult(faults=clock_faults(server.ahead), notes=[Note(message=said), *_warnings(server)])
+        message = f"PostgreSQL {server.version}, {server.pooler}, clock {seconds:+.1f} s, role {server.role}"
+        return CheckResult(faults=clock_faults(server.ahead), notes=[Note(message=message), *_warnings(server)])
 
     def schema(self) -> CheckResult:
         with self.services.store.reading() as tx:
             faults = [
                 fault
-                for repairer in self.wanted
+                for repairer in self.enabled
                 for fault in tx.bookings.effect_faults(repairer.effect, writing=may_repair(repairer, self.services))
             ]
             faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.read_faults(kind)]
             notes = [] if faults else tx.bookings.notes()
-        # Texts and events want the same right for different reasons: one statement, one line.
+        # Texts and events may need the same right for different reasons: one statement, one line.
         faults = list({fault.sql or fault.seen: fault for fault in faults}.values())
         fine = Note(message="tables, columns, types, values, rights and policies are as the mapping needs them")
         return CheckResult(faults=faults, notes=[fine, *notes])
@@ -93,8 +93,8 @@ class DoctorChecks:
         found = [try_writes(repairer, self.services) for repairer in self.repaired_effects]
         if not found:
             return CheckResult(notes=[Note(message="not wanted: nothing is repaired (policy, repairs)")])
-        said = ", ".join(note.message for one in found for note in one.notes if not note.remedy)
-        fine = [Note(message=f"{said}: written and rolled back")] if said else []
+        message = ", ".join(note.message for one in found for note in one.notes if not note.remedy)
+        fine = [Note(message=f"{message}: written and rolled back")] if message else []
         warnings = [note for one in found for note in one.notes if note.remedy]
         return CheckResult(faults=[fault for one in found for fault in one.faults], notes=[*fine, *warnings])
 
@@ -117,9 +117,9 @@ class DoctorChecks:
         about, ours = calendar.about(), self.services.calendar_policy.zone.key
         notes = [Note(message=f"calendar visible, role {about.role}, zone {about.zone}")]
         if about.zone != ours:
-            said = f"the calendar is shown in {about.zone}, and the venue's time is {ours}"
+            message = f"the calendar is shown in {about.zone}, and the venue's time is {ours}"
             remedy = "events carry their own zone and are right; to see them so, change the calendar's settings"
-            notes.append(Note(message=said, remedy=remedy))
+            notes.append(Note(message=message, remedy=remedy))
         return CheckResult(notes=[*notes, *self._switch(Effect.CALENDAR)])
 
     def event_ids(self) -> CheckResult:
@@ -141,13 +141,13 @@ class DoctorChecks:
 
 
 def as_result(
-    look: Callable[[], CheckResult], asked: GapKind = GapKind.INTEGRATION_DATABASE
+    check: Callable[[], CheckResult], asked: GapKind = GapKind.INTEGRATION_DATABASE
 ) -> Callable[[], CheckResult]:
-    """The same look, for which what keeps us from looking is an answer too. ``asked``: whose provider it asks."""
+    """The check, with an error that prevents it as a fault in its result. ``asked``: the provider that it asks."""
 
-    def tell() -> CheckResult:
+    def run() -> CheckResult:
         try:
-            return look()
+            return check()
         except DatabaseUnreachable as error:
             return CheckResult(faults=[database_fault(error)])
         except DatabaseDisagrees as error:
@@ -156,43 +156,43 @@ def as_result(
             fault = replace(unreachable(asked, failure), remedy=_AWAY)
             return CheckResult(faults=[fault])
 
-    return tell
+    return run
 
 
 _AWAY = "see whether its host can be reached from here, past proxies and firewalls; try again"
 
 
 def sink_fault(notifier: Notifier | None) -> IntegrationFault | None:
-    """Why nobody would hear, ``None`` if somebody would."""
+    """Why no alert would arrive; ``None`` if alerts arrive."""
     if notifier is None:
-        remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that nobody can repair must be as_result"
-        return _deaf("no_dsn", "SENTRY_DSN is not set: nobody is as_result anything", remedy)
-    said = notifier.check()
-    if not said:
+        remedy = "set SENTRY_DSN (Sentry, project settings, Client Keys): gaps that need a human must reach one"
+        return _sink_fault("no_dsn", "SENTRY_DSN is not set: no alert reaches anyone", remedy)
+    code = notifier.check()
+    if not code:
         return None
     remedy = "compare SENTRY_DSN with Sentry's Client Keys, and see whether its host can be reached from here"
-    fault = _deaf(said, f"Sentry does not take what it is sent ({said})", remedy)
-    return replace(fault, transient=not is_refusal(said))
+    fault = _sink_fault(code, f"Sentry does not accept events ({code})", remedy)
+    return replace(fault, transient=not is_refusal(code))
 
 
 def is_refusal(code: str) -> bool:
-    """Key or project are wrong; everything else, too many requests among it, may be over soon."""
+    """Whether the key or the project is wrong. Everything else may be over soon, too many requests included."""
     return code.startswith("http:4") and code != "http:429"
 
 
-def _deaf(code: str, seen: str, remedy: str) -> IntegrationFault:
+def _sink_fault(code: str, seen: str, remedy: str) -> IntegrationFault:
     return IntegrationFault(kind=GapKind.INTEGRATION_SENTRY, code=code, seen=seen, remedy=remedy)
 
 
 def _warnings(server: ServerInfo) -> Sequence[Note]:
     found = []
     if NOTICEABLE <= abs(server.ahead) < UNUSABLE:
-        said = f"the database's clock is {server.ahead.total_seconds():+.0f} s from this machine's"
-        found.append(Note(message=said, remedy="keep both in step (NTP)"))
+        message = f"the database's clock is {server.ahead.total_seconds():+.0f} s from this machine's"
+        found.append(Note(message=message, remedy="keep both in step (NTP)"))
     if server.is_superuser:
-        said = f"the role {server.role} is a superuser: no right and no policy is checked for it"
-        found.append(Note(message=said, remedy="give us a role of our own: reconciler grants"))
+        message = f"the role {server.role} is a superuser: no right and no policy is checked for it"
+        found.append(Note(message=message, remedy="give reconciler a role of its own: reconciler grants"))
     if server.major < OLDEST:
-        said = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
-        found.append(Note(message=said, remedy="upgrade it; 15 and 18 are tested"))
+        message = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
+        found.append(Note(message=message, remedy="upgrade it; 15 and 18 are tested"))
     return found

@@ -1,4 +1,4 @@
-"""Proofs that leave the machine, and only when asked for: a canary in the calendar, a text to the operator."""
+"""Probes that leave the machine, on request only: a canary in the calendar, a text to the operator."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,16 +12,16 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, Calendar, Clock, OutgoingSms, ProviderFailure, SmsDelivery, SmsGateway
 
 FAR_OFF = datetime(2090, 1, 2, 12, tzinfo=UTC)
-"""Where nobody looks, and no booking is."""
+"""A day that no booking is near and that no human sees in the calendar."""
 LENGTH = timedelta(minutes=30)
 CANARIES = "doctor"
-"""In the place of an installation: their ids are nobody else's, and recompute from what they carry."""
+"""Stands for an installation: the ids of canaries are unique to them and can be recomputed from their marker."""
 TITLE = "reconciler doctor: a canary, to be deleted"
-TEXT = "reconciler doctor: this test text was asked for by whoever runs it. Nothing to do."
+TEXT = "reconciler doctor: a test text that the operator requested. Nothing to do."
 PATIENCE = timedelta(seconds=60)
 STEP = timedelta(seconds=1)
 VALID = timedelta(minutes=10)
-"""A test text that comes later would only puzzle somebody."""
+"""A test text that arrives later would only confuse its reader."""
 
 
 def canary(calendar: Calendar, zone: str) -> CheckResult:
@@ -61,7 +61,7 @@ def _canary(zone: str) -> EventBody:
 
 def _written(calendar: Calendar, body: EventBody) -> IntegrationFault | None:
     inserted = calendar.insert(body)
-    # Of an id made a moment ago, *duplicate* can only mean that it came twice: the client asks again where it was cut.
+    # The id was made a moment ago: *duplicate* means that our own request arrived twice, as the client repeats it.
     if inserted.result is not Result.DONE and inserted.code != DUPLICATE:
         if inserted.result in (Result.REFUSED, Result.BROKEN):
             return calendar.check() or _fault(inserted.code, f"the calendar refuses a canary ({inserted.code})")
@@ -73,32 +73,32 @@ def _written(calendar: Calendar, body: EventBody) -> IntegrationFault | None:
 
 
 def text_to(number: str, sms: SmsGateway, clock: Clock) -> CheckResult:
-    """Send one marked text (``number``: E.164) and follow it until it has arrived or failed, a minute at most.
+    """Send one marked text (``number``: E.164) and follow it until it is delivered or has failed, one minute at most.
 
     Raises:
-        ProviderFailure: the provider could not be asked how it fares.
+        ProviderFailure: the provider could not be asked for its delivery.
     """
     sent = sms.send(OutgoingSms(number=number, body=TEXT, validity=VALID))
     if sent.result is not Result.DONE or not sent.provider_id:
         return CheckResult(faults=[_not_sent(sent)])
     began = clock.now()
-    fares = sms.delivery(sent.provider_id)
-    while not fares.is_final and clock.now() - began < PATIENCE:
+    delivery = sms.delivery(sent.provider_id)
+    while not delivery.is_final and clock.now() - began < PATIENCE:
         clock.pause(STEP)
-        fares = sms.delivery(sent.provider_id)
-    return _followed(sent.provider_id, fares, clock.now() - began)
+        delivery = sms.delivery(sent.provider_id)
+    return _followed(sent.provider_id, delivery, clock.now() - began)
 
 
-def _followed(sid: str, fares: SmsDelivery, took: timedelta) -> CheckResult:
+def _followed(sid: str, delivery: SmsDelivery, took: timedelta) -> CheckResult:
     name, seconds = f"{sid[:6]}..", round(took.total_seconds())
-    if fares.arrived:
+    if delivery.arrived:
         return CheckResult(notes=[Note(message=f"{name} delivered to your phone after {seconds} s")])
-    if fares.is_final:
-        remedy = "look the code up in Twilio's error dictionary; customers' texts may fare alike"
-        seen = f"{name} {fares.status} (error {fares.error or 'none given'})"
-        return CheckResult(faults=[_twilio(f"twilio:{fares.error or fares.status}", seen, remedy)])
+    if delivery.is_final:
+        remedy = "look the code up in Twilio's error dictionary; customers' texts may fail the same way"
+        seen = f"{name} {delivery.status} (error {delivery.error or 'none given'})"
+        return CheckResult(faults=[_twilio(f"twilio:{delivery.error or delivery.status}", seen, remedy)])
     remedy = "look at your phone; some carriers confirm nothing"
-    return CheckResult(notes=[Note(message=f"{name} is still {fares.status} after {seconds} s", remedy=remedy)])
+    return CheckResult(notes=[Note(message=f"{name} is still {delivery.status} after {seconds} s", remedy=remedy)])
 
 
 def _not_sent(sent: Outcome) -> IntegrationFault:

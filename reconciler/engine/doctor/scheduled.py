@@ -1,4 +1,4 @@
-"""The doctor's checks on schedule: what fails is a gap of its integration, and closed when it is well again."""
+"""The doctor's checks on schedule: a failed check is a gap of its integration, closed when the check succeeds again."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from reconciler.ports import Services
 SINK = "sink"
 
 
-def examine(job: str, services: Services) -> PassResult:
-    """Check each effect that is asked for, and whether anybody would hear; without the mandate to act, look only.
+def run_scheduled_checks(job: str, services: Services) -> PassResult:
+    """Check every effect that is not off, and the notifier; without the mandate to act, read only.
 
-    A pass asks the same before its first repair, so what is found here blocks it, and what is mended unblocks it.
+    A pass checks the same in its preflight: a fault found here blocks it, and its end unblocks it.
     """
     run = _act if services.mandate.act else _scan
     return run_or_unreachable(lambda: [run(job, services)], [_result(job, [])])[0]
@@ -33,12 +33,12 @@ def _result(job: str, faults: Sequence[IntegrationFault]) -> PassResult:
 
 
 def _scan(job: str, services: Services) -> PassResult:
-    """With the right to read and no other."""
+    """The checks that need only the right to read."""
     faults = list(clock_faults(services.store.clock_skew()))
 
     def read() -> None:
         with services.store.reading() as tx:
-            for repairer in DoctorChecks(services, None).wanted:
+            for repairer in DoctorChecks(services, None).enabled:
                 faults.extend(tx.bookings.effect_faults(repairer.effect, writing=False))
 
     read_or_fault(read, faults.append)
@@ -48,32 +48,32 @@ def _scan(job: str, services: Services) -> PassResult:
 def _act(job: str, services: Services) -> PassResult:
     doctor, now = DoctorChecks(services, services.notifier), services.clock.now()
     clock = clock_faults(services.store.clock_skew())
-    found = {subject_of(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.wanted}
+    found = {subject_of(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.enabled}
     checked = {
         subject_of(repairer, services): _checked(repairer, services, found[subject_of(repairer, services)])
-        for repairer in doctor.wanted
+        for repairer in doctor.enabled
     }
-    deaf = sink_fault(services.notifier)
+    silent = sink_fault(services.notifier)
     sink = f"{SINK} {services.runner.scope}".rstrip()
-    found[sink], checked[sink] = [deaf] if deaf else [], [GapKind.INTEGRATION_SENTRY]
+    found[sink], checked[sink] = [silent] if silent else [], [GapKind.INTEGRATION_SENTRY]
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now)
         for subject, faults in found.items():
             run.record_faults(tx, subject, faults, checked[subject])
-    result = run.on(_result(job, [fault for faults in found.values() for fault in faults]))
+    result = run.attach(_result(job, [fault for faults in found.values() for fault in faults]))
     with services.store.writing() as tx:
         run.finish(tx, [result])
     return result
 
 
 def _faults(repairer: Repairer, doctor: DoctorChecks, clock: Sequence[IntegrationFault]) -> list[IntegrationFault]:
-    """In the order of a pass: what makes a look lie, then what would break a repair."""
+    """In the order of a pass: faults that falsify a scan, then faults that would break a repair."""
     faults = read_or_fault(lambda: list(doctor.faults_of(repairer)), lambda fault: [fault])
     if not may_repair(repairer, doctor.services):
         return faults
     if not faults:
         faults += try_writes(repairer, doctor.services).faults
-    # Whether ids belong to this calendar is asked of tables that can be read.
+    # Whether event ids belong to this calendar can only be checked if the tables can be read.
     provider = None if is_blind(faults) else provider_fault(repairer)
     return [*faults, *([provider] if provider else []), *clock]
 

@@ -1,7 +1,7 @@
-"""The fire drill: a gap of each kind is planted, found, mended and told, each link of the chain by itself.
+"""The fire drill: a gap of each kind is planted, found, repaired and alerted; every link of the chain is tried alone.
 
-The passes are the real ones. Where they take place (``ports.Stage``) nothing of it lasts, and no provider is asked;
-only the last link reaches out: one event that says *drill* to whoever is told of real gaps.
+The passes are the real ones. They run in an environment (``ports.DrillStage``) that is rolled back and asks no
+provider. Only the last link leaves the machine: one event, marked as a drill, to the notifier of real gaps.
 """
 
 import uuid
@@ -23,11 +23,11 @@ from reconciler.ports import Clock, DrillStage, Services
 
 Attempt = Callable[[], IntegrationFault | None]
 CHECKED = (GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER, GapKind.INTEGRATION_SENTRY)
-"""What a drill may find broken; a database that is away is told without the ledger."""
+"""Integrations that a drill may find broken. An unreachable database is reported without the ledger."""
 
 
 def fire_drill(job: str, services: Services) -> PassResult:
-    """One run of the job: drill, and write down what is broken. Without the mandate to act, nothing.
+    """One run of the job: drill, and record what is broken. Without the mandate to act, nothing happens.
 
     A database that cannot be reached is a fault in the result.
     """
@@ -44,7 +44,7 @@ def _drill_and_record(result: PassResult, services: Services) -> Sequence[PassRe
     faults = services.run_fire_drill().faults
     if any(fault.transient for fault in faults):
         faults = services.run_fire_drill().faults  # a lock, a failover: the next drill may be a week away
-    drilled = run.on(replace(result, faults=faults))
+    drilled = run.attach(replace(result, faults=faults))
     # If the database goes away now, the faults that the drill found are still in the result.
     return run_or_unreachable(lambda: _record(run, drilled, services), [drilled])
 
@@ -60,11 +60,11 @@ def _record(run: JobRun, result: PassResult, services: Services) -> Sequence[Pas
 
 
 def drill(stage: DrillStage) -> DrillResult:
-    """Try every link; one that is broken leaves out those that stand on it."""
+    """Try every link. A broken link leaves out the links that depend on it."""
     attempts = _Attempts(stage.clock)
     attempts.make(Link.SCHEDULER, stage.try_schedule)
     planted: tuple[GapKind, ...] = ()
-    # Whatever becomes of the connection, what was done there is undone.
+    # The work in the environment is rolled back even if the connection is lost.
     with suppress(DatabaseUnreachable), ExitStack() as stack:
         scenarios: list[DrillScenario] = []
 
@@ -84,13 +84,13 @@ def drill(stage: DrillStage) -> DrillResult:
 
 @dataclass(slots=True)
 class _Attempts:
-    """What came of each link so far."""
+    """The result of each link so far."""
 
     clock: Clock
     made: dict[Link, LinkResult] = field(default_factory=dict)
 
     def make(self, link: Link, attempt: Attempt, *, off: bool = False, after: Link | None = None) -> None:
-        """Try a link, unless the one ``after`` which it comes is broken; ``off``: that it does nothing is as wanted."""
+        """Try a link, unless the link it comes ``after`` is broken. ``off``: the settings want it to do nothing."""
         if after and (after not in self.made or self.made[after].status is LinkStatus.BROKEN):
             return
         began = self.clock.now()
@@ -100,27 +100,27 @@ class _Attempts:
             fault = database_fault(error)
         except DatabaseDisagrees as error:
             fault = schema_fault(error)
-        came = LinkStatus.BROKEN if fault else LinkStatus.OFF if off else LinkStatus.OK
-        self.made[link] = LinkResult(link=link, status=came, took=self.clock.now() - began, fault=fault)
+        status = LinkStatus.BROKEN if fault else LinkStatus.OFF if off else LinkStatus.OK
+        self.made[link] = LinkResult(link=link, status=status, took=self.clock.now() - began, fault=fault)
 
     def leave_out(self, *links: Link) -> None:
-        """What was not tried until now could not be."""
+        """Links that were not tried by now could not be reached."""
         for link in links:
             self.made.setdefault(link, LinkResult(link=link, status=LinkStatus.NOT_REACHED, took=timedelta(0)))
 
 
 def _sink(stage: DrillStage, planted: tuple[GapKind, ...]) -> IntegrationFault | None:
     if stage.notifier is None:
-        seen = "SENTRY_DSN is not set: what is to be told waits in our ledger, and nobody hears of it"
-        return _unheard("no_sink", seen, "set SENTRY_DSN")
-    told = stage.notifier.send_test_event(DrillAlert(id=uuid.uuid4().hex, planted=planted, at=stage.clock.now()))
-    if told is DeliveryStatus.ACCEPTED:
+        seen = "SENTRY_DSN is not set: alerts wait in the ledger and reach no one"
+        return _sink_fault("no_sink", seen, "set SENTRY_DSN")
+    delivery = stage.notifier.send_test_event(DrillAlert(id=uuid.uuid4().hex, planted=planted, at=stage.clock.now()))
+    if delivery is DeliveryStatus.ACCEPTED:
         return None
-    code = stage.notifier.check() or told
-    remedy = "check SENTRY_DSN (Settings, Client Keys), the way to its host, and its rate limits; the log has more"
-    fault = _unheard(f"sink_{told}", f"Sentry did not accept the drill's event ({code})", remedy)
+    code = stage.notifier.check() or delivery
+    remedy = "check SENTRY_DSN (Settings, Client Keys), the network path to its host, and its rate limits; see the log"
+    fault = _sink_fault(f"sink_{delivery}", f"Sentry did not accept the drill's event ({code})", remedy)
     return replace(fault, transient=not is_refusal(code))
 
 
-def _unheard(code: str, seen: str, remedy: str) -> IntegrationFault:
+def _sink_fault(code: str, seen: str, remedy: str) -> IntegrationFault:
     return IntegrationFault(kind=GapKind.INTEGRATION_SENTRY, code=code, seen=seen, remedy=remedy)

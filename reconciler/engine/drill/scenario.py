@@ -79,7 +79,7 @@ class DrillScenario:
     def report(self) -> IntegrationFault | None:
         """Tell: each kind that was planted arrives, with its booking's reference."""
         alerting.send_alerts(list(self.results.values()), self._services(act=True))
-        told = {(report.kind, one) for report in self.environment.told for one in report.references}
+        told = {(report.kind, one) for report in self.environment.sent_alerts for one in report.references}
         untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in told]
         if not untold:
             return None

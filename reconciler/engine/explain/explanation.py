@@ -24,7 +24,7 @@ from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import subject_of
-from reconciler.engine.reconcile.planning import begun_of, known_of, may_repair, pass_checks
+from reconciler.engine.reconcile.planning import bookings_to_recheck, may_repair, pass_checks, unfinished_intents
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
@@ -128,7 +128,7 @@ class _Rule:
         scope, full = scope_of(tx, _job(kind), services, now)
         has_ledger = tx.ledger.exists()
         gaps = tx.gaps.open(kind) if has_ledger else ()
-        begun = begun_of(tx, repairer) if has_ledger and repairer else ()
+        begun = unfinished_intents(tx, repairer) if has_ledger and repairer else ()
         return cls(
             tx=tx,
             services=services,
@@ -139,7 +139,7 @@ class _Rule:
             oldest=oldest_of(scope, services, now, full=full),
             gaps={BookingId(gap.about): gap for gap in gaps},
             begun={intent.booking for intent in begun},
-            known=known_of(gaps, begun),
+            known=bookings_to_recheck(gaps, begun),
             faults=_faults(tx, repairer, services) if repairer else (),
         )
 

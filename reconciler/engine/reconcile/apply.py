@@ -1,4 +1,4 @@
-"""Claim and mend, one after the other, until the plan is done or the cap, the budget or a provider says stop."""
+"""Claim and repair one intent after the other, until the plan is done or the cap, the budget or a provider stops it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,17 +17,17 @@ from reconciler.ports import PassServices
 
 
 def repairs(repairer: Repairer, services: PassServices, plan: Plan, seen: PassPlan) -> Iterator[AttemptResult]:
-    """The end of each attempt, in the order in which they happened.
+    """The result of each attempt, in the order in which they happened.
 
-    A booking that only looked repairable (it was attempts, moved or locked meanwhile) costs nothing of the cap.
+    A booking that only seemed repairable (it was texted, moved or locked meanwhile) does not count towards the cap.
     """
     ends_at = services.clock.now() + repairer.limits.budget
     with services.store.reading() as tx:
         begun_at = tx.ledger.now()
     if services.booking_range:
-        claims = _one_by_one(repairer, services, seen, plan.repairs, begun_at)
+        claims = _claim_in_order(repairer, services, seen, plan.repairs, begun_at)
     else:
-        claims = _any(repairer, services, [decision.booking.id for decision in plan.repairs], begun_at)
+        claims = _claim_any(repairer, services, [decision.booking.id for decision in plan.repairs], begun_at)
     acted = 0
     while acted < repairer.limits.repairs and services.clock.now() < ends_at and not services.stopping():
         intent = next(claims, None)
@@ -40,10 +40,10 @@ def repairs(repairer: Repairer, services: PassServices, plan: Plan, seen: PassPl
             return
 
 
-def _any(
+def _claim_any(
     repairer: Repairer, services: PassServices, wanted: Sequence[BookingId], begun_at: datetime
 ) -> Iterator[Intent]:
-    """A pass claims what was planned, whoever planned it, the least recently examined first: nothing starves."""
+    """A pass claims planned intents of any process, the least recently tried first, so that none starves."""
     while wanted:
         now = services.clock.now()
         with services.store.writing() as tx:
@@ -53,10 +53,10 @@ def _any(
         yield intent
 
 
-def _one_by_one(
+def _claim_in_order(
     repairer: Repairer, services: PassServices, seen: PassPlan, wanted: Sequence[Decision], begun_at: datetime
 ) -> Iterator[Intent]:
-    """A backfill goes from the oldest booking on; each is planned and claimed in one transaction, or is another's."""
+    """A backfill starts with the oldest booking and plans and claims each in one transaction."""
     for decision in wanted:
         if services.stopping():
             return
@@ -69,7 +69,7 @@ def _one_by_one(
 
 
 def _attempt(repairer: Repairer, services: PassServices, intent: Intent, scope: Scope) -> AttemptResult:
-    """One booking must not stop the others: a row that the database will not have, a lock held too long, a bug."""
+    """One booking must not stop the others: a row the database refuses, a lock held too long, a bug."""
     try:
         return repairer.repair(intent, scope)
     except DatabaseBusy:

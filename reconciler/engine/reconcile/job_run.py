@@ -51,8 +51,8 @@ class JobRun:
         """
         record_faults(tx, subject, faults, checked, now or self.began_at)
 
-    def on(self, result: PassResult) -> PassResult:
-        """The result, with the row it belongs to."""
+    def attach(self, result: PassResult) -> PassResult:
+        """The result with the row and the start of this run."""
         return replace(result, began_at=self.began_at, run=self.number)
 
     def finish(self, tx: Transaction, results: Sequence[PassResult], *, crashed: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What we made, and its booking has no use for: removed, or put right, as carefully as anything is made."""
+"""Orphans: events of ours whose booking no longer calls for them. They are removed as carefully as events are made."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from reconciler.ports import PassServices, ProviderFailure
 
 
 def repair_orphans(repairer: Repairer, services: PassServices) -> tuple[IntegrationFault, ...]:
-    """Put the orphans right, at most a pass's number of them; what is broken, if nobody could be asked.
+    """Repair the orphans, at most as many as a pass repairs. Returns the faults that prevented it.
 
-    More than the breaker allows at once are rather somebody's mistake than so many cancelled parties: not one is
-    touched, and a person is asked.
+    More orphans at once than the breaker allows are more likely a mistake than that many cancelled bookings: none is
+    touched, and the fault needs a human.
     """
     if not may_repair(repairer, services) or repairer.effect in services.suspended:
         return ()
@@ -45,9 +45,9 @@ def _remove_orphans(
         try:
             repairer.remove_orphan(orphan, scope)
         except DatabaseBusy:
-            continue  # somebody is writing the booking: the next pass looks again
+            continue  # another transaction is writing the booking: the next pass tries again
         except ProviderFailure:
-            # If the provider as a whole is well, one event that cannot be asked for stops no other.
+            # If the provider as a whole works, one event that cannot be read does not stop the others.
             fault = provider_fault(repairer)
             if fault:
                 return (fault,)

@@ -1,4 +1,4 @@
-"""The look and the plan of a pass: read-only, from one consistent view of the database."""
+"""The scan and the plan of a pass: read-only, from one consistent view of the database."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from reconciler.ports import PassServices, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassPlan:
-    """What was seen and what follows from it; nothing has happened yet."""
+    """What the scan found and what follows from it. Nothing has happened yet."""
 
     scope: Scope
     full: bool
@@ -36,10 +36,16 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
-    begun = begun_of(tx, repairer) if has_ledger else []
-    known = known_of(tx.gaps.open(repairer.kind), begun) if has_ledger and services.booking_range is None else set()
-    oldest, span = oldest_of(scope, services, now, full=full), services.booking_range or EVERYTHING
-    seen = scan(tx, repairer.kind, scope.since, oldest, known, now, span, {intent.booking for intent in begun})
+    unfinished = unfinished_intents(tx, repairer) if has_ledger else []
+    known = (
+        bookings_to_recheck(tx.gaps.open(repairer.kind), unfinished)
+        if has_ledger and services.booking_range is None
+        else set()
+    )
+    oldest, booking_range = oldest_of(scope, services, now, full=full), services.booking_range or EVERYTHING
+    seen = scan(
+        tx, repairer.kind, scope.since, oldest, known, now, booking_range, {intent.booking for intent in unfinished}
+    )
     ids = [booking.id for booking in seen.broken]
     intents = tx.intents.latest(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
     plan = Plan(
@@ -47,9 +53,9 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         checked=seen.checked,
         by_condition=seen.by_condition,
         decisions=repairer.decide(tx, scope, seen.broken, intents, now),
-        past=tx.bookings.past(repairer.kind, now, oldest, span) if services.booking_range else 0,
+        past=tx.bookings.past(repairer.kind, now, oldest, booking_range) if services.booking_range else 0,
     )
-    plan, breaker_trip = _held_back(plan, repairer, services, faults)
+    plan, breaker_trip = _hold_all(plan, repairer, services, faults)
     return PassPlan(
         scope=scope,
         full=full,
@@ -62,7 +68,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
 
 
 def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
-    """What is left of a look that the database refused."""
+    """The plan of a scan that the database refused: a fault, and no decisions."""
     scope = Scope(since=now, installation="")
     return PassPlan(scope=scope, full=False, faults=(fault,), plan=None, intents={}, resolved_otherwise={})
 
@@ -72,7 +78,7 @@ def may_repair(repairer: Repairer, services: PassServices) -> bool:
 
 
 def pass_checks(repairer: Repairer, services: PassServices, faults: Collection[IntegrationFault]) -> Iterator[Check]:
-    """What holds back every repair of an effect, the most fundamental first."""
+    """The checks that hold every repair of an effect, the most fundamental first."""
     policy = repairer.policy if services.repairs is Policy.REPAIR else f"repairs: {services.repairs}"
     seen = {
         Hold.POLICY: (policy, not may_repair(repairer, services)),
@@ -82,27 +88,27 @@ def pass_checks(repairer: Repairer, services: PassServices, faults: Collection[I
         ),
         Hold.INTEGRATION: (", ".join(sorted({fault.code for fault in faults})) or "well", bool(faults)),
     }
-    for name, (said, applies) in seen.items():
-        yield check(name, said, applies=applies, cause=Cause.BLOCKED)
+    for name, (detail, applies) in seen.items():
+        yield check(name, detail, applies=applies, cause=Cause.BLOCKED)
 
 
-def known_of(gaps: Collection[Gap], begun: Sequence[Intent]) -> set[BookingId]:
-    """Open gaps and planned intents are looked at whatever their age: none fades by leaving the window."""
+def bookings_to_recheck(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> set[BookingId]:
+    """Open gaps and planned intents are scanned whatever their age, so that none is lost when it leaves the window."""
     return {BookingId(gap.about) for gap in gaps} | {
-        intent.booking for intent in begun if intent.state is State.PLANNED
+        intent.booking for intent in unfinished if intent.state is State.PLANNED
     }
 
 
-def begun_of(tx: Transaction, repairer: Repairer) -> list[Intent]:
-    """What has not come to its end."""
+def unfinished_intents(tx: Transaction, repairer: Repairer) -> list[Intent]:
+    """Intents in a state that is not final."""
     open_states = [state for state in State if not state.is_final]
     return [intent for state in open_states for intent in tx.intents.in_state(repairer.effect, state)]
 
 
-def _held_back(
+def _hold_all(
     plan: Plan, repairer: Repairer, services: PassServices, faults: Collection[IntegrationFault]
 ) -> tuple[Plan, BreakerTrip | None]:
-    """The holds that stop a whole plan, the most fundamental first."""
+    """The plan, with every repair held if one check or the breaker stops them all; the most fundamental decides."""
     hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
     if hold:
         name = Hold(hold.name)

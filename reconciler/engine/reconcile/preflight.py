@@ -1,4 +1,4 @@
-"""Before the first repair of a pass: what would break every one of them, and no look at the bookings can tell."""
+"""The preflight of a pass: faults that would break every repair and that a scan of the bookings cannot show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from reconciler.ports import PassServices
 class PreflightResult:
     faults: Sequence[IntegrationFault]
     checked: Sequence[GapKind]
-    """Of these it is known now whether they are well."""
+    """The kinds of integration that were checked: one without a fault works."""
 
 
 def run_preflight(
     repairer: Repairer, services: PassServices, seen: PassPlan, met: Sequence[IntegrationFault]
 ) -> PreflightResult:
-    """Asked when there is something to repair, and of what was broken: then it says when that is over.
+    """Check what a repair needs, if there is one to do, and what was broken before, to see whether it works again.
 
-    ``met``: what settling and sweeping met on the way.
+    ``met``: faults that the settling and the orphans met.
     """
     schema, provider, clock = GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER
     if not may_repair(repairer, services):
-        # Nothing is asked of a provider that nothing may be sent to: it cannot be in the way either.
+        # A provider that nothing may be sent to is not asked: it cannot block a repair either.
         return PreflightResult(faults=(), checked=(schema, provider, clock))
     broken = _broken(repairer, services, (schema, provider, clock))
     repairs = bool(seen.plan and seen.plan.repairs)

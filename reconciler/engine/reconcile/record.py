@@ -1,6 +1,6 @@
-"""The plan into the ledger, before anything happens outside: gaps opened and closed, intents planned and dropped.
+"""Record the plan in the ledger before any call leaves: gaps are opened and closed, intents planned and dropped.
 
-Intents come before gaps, as in every transaction that writes both: no two of them wait for each other.
+Intents come before gaps, as in every transaction that writes both, so that two of them never deadlock.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def record_plan(tx: Transaction, repairer: Repairer, seen: PassPlan, now: dateti
 
 
 def record_gaps(tx: Transaction, repairer: Repairer, seen: PassPlan, now: datetime) -> None:
-    """The part of a plan that a backfill writes down at once.
+    """The part of a plan that a backfill records at once.
 
     Its intents follow one by one (``plan_repair``): a pass would drop what it finds planned and unclaimed and would not
     have planned itself, such as a booking from before ``since``.
@@ -32,7 +32,7 @@ def record_gaps(tx: Transaction, repairer: Repairer, seen: PassPlan, now: dateti
 
 
 def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: Decision, now: datetime) -> None:
-    """Plan one repair, unless another pass has acted upon its booking since we looked."""
+    """Plan one repair, unless another pass has acted on its booking since the scan."""
     _plan(tx, repairer, _still_true(tx, repairer, seen, [decision]), now)
 
 
@@ -59,14 +59,14 @@ def _record_gaps(
 def _still_true(
     tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision]
 ) -> Sequence[Decision]:
-    """What another pass has not acted upon since we looked: its word is newer, and the next look sees it."""
+    """The decisions on bookings that no other pass has acted on since the scan: what that pass recorded is newer."""
     checked = [decision.booking.id for decision in decisions]
     last = tx.intents.latest(repairer.effect, checked, repairer.final_triggers)
     return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
 
 
 def _drops_planned(decision: Decision, seen: PassPlan) -> bool:
-    """A refusal drops what was planned, unless the plan itself says when to look at that refusal again."""
+    """Whether a refusal drops the planned intent: not if the intent itself waits to recheck that refusal."""
     last = seen.intents.get(decision.booking.id)
-    looked_at_again = last is not None and last.state is State.PLANNED and last.code == decision.verdict.reason
-    return decision.verdict.standing is VerdictStatus.NEEDS_HUMAN and not looked_at_again
+    rechecks = last is not None and last.state is State.PLANNED and last.code == decision.verdict.reason
+    return decision.verdict.standing is VerdictStatus.NEEDS_HUMAN and not rechecks

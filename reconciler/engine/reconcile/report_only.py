@@ -1,6 +1,6 @@
-"""Rules that only report: look, decide, record gaps. Nothing of theirs is ours to mend.
+"""Report-only rules: scan, plan, record gaps. Their gaps are not ours to repair.
 
-So no intent is touched, no provider is asked, and nobody else's gap is closed.
+So no intent is touched, no provider is asked, and no gap of another rule is closed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from reconciler.ports import PassServices, Transaction
 
 
 def run_report_only(job: str, kinds: Sequence[GapKind], services: PassServices) -> Sequence[PassResult]:
-    """One run of a job over rules that only report; a result per rule. Without the mandate to act, look only.
+    """One run of a job over report-only rules; a result per rule. Without the mandate to act, scan only.
 
-    A database that cannot be reached, or that refuses a look, is a fault in the result.
+    A database that cannot be reached, or that refuses a scan, is a fault in the result.
     """
     now = services.clock.now()
 
@@ -69,7 +69,7 @@ def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
 def _record(
     job: str, results: Sequence[PassResult], seen: Mapping[GapKind, PassPlan], services: PassServices, now: datetime
 ) -> Sequence[PassResult]:
-    """All rules of the job in one transaction: nothing happens outside that would have to come in between."""
+    """Record all rules of the job in one transaction: no call to a provider has to come in between."""
     faults = dict.fromkeys(fault for result in results for fault in result.faults)
     with services.store.writing() as tx:
         record_faults(tx, subject_of_job(job, services), faults, [GapKind.INTEGRATION_SCHEMA], now)
@@ -83,11 +83,11 @@ def _record(
         for kind, one in seen.items():
             _record_gaps(tx, kind, one, now)
         run.finish(tx, results)
-    return [run.on(result) if result.kind in seen else result for result in results]
+    return [run.attach(result) if result.kind in seen else result for result in results]
 
 
 def _record_gaps(tx: Transaction, kind: GapKind, seen: PassPlan, now: datetime) -> None:
-    """A look that cannot be trusted opens nothing and closes nothing."""
+    """A scan that cannot be trusted opens no gap and closes none."""
     if seen.plan is None:
         return
     tx.gaps.close_all(kind, seen.resolved_otherwise, now)

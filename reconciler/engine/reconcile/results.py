@@ -1,4 +1,4 @@
-"""What a pass answers: plain data for the terminal, the report and the exit code."""
+"""The result of a job: plain data for the terminal, the alerts and the exit code."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,61 +13,61 @@ from reconciler.engine.repair.results import AttemptStatus
 from reconciler.errors import Exit, most_urgent
 
 REMOVED = "removed_"
-"""What the names of such counts begin with."""
+"""The names of the counts of removed rows begin with this."""
 
 
 class SettleOutcome(StrEnum):
-    """What became of one intent of unknown outcome."""
+    """How the settling of one intent ended."""
 
     FOUND = "found"
     ABSENT = "absent, planned again"
-    DROPPED = "absent, and not wanted any more"
-    UNDECIDED = "undecided, to be asked for again"
-    NEEDS_HUMAN = "waiting for a person"
+    DROPPED = "absent, and no longer needed"
+    UNDECIDED = "undecided, asked again later"
+    NEEDS_HUMAN = "needs a human"
     ELSEWHERE = "answered meanwhile"
-    BUSY = "locked by the application, to be asked for again"
+    BUSY = "locked by the application, asked again later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult:
     job: str
     kind: GapKind | None
-    """``None``: it looks after our ledger and has no rule."""
+    """``None``: the job maintains the ledger and has no rule."""
     effect: Effect | None
     """``None``: the rule only reports."""
     plan: Plan | None
-    """``None``: the rule is off, or the database could not be looked at (see ``faults``)."""
+    """``None``: the rule is off, or the database could not be scanned (see ``faults``)."""
     faults: tuple[IntegrationFault, ...] = ()
     breaker_trip: BreakerTrip | None = None
     full_scan: bool = False
     began_at: datetime | None = None
-    """When the pass began; ``None`` if it only looked."""
+    """When the run began; ``None`` if it wrote nothing."""
     crash: Exception | None = None
-    """A bug that met one of the bookings: not hidden, whoever runs the pass raises it."""
+    """A bug that met one of the bookings. It is not hidden: the caller raises it once all jobs are done."""
     run: int | None = None
-    """Its number in the ledger."""
+    """The id of its row in the ledger."""
     attempts: Counter[tuple[AttemptStatus, str]] = field(default_factory=Counter)
-    """How many claimed intents became what, and why."""
+    """How many attempts ended in which status, and why."""
     settled: Counter[tuple[SettleOutcome, str]] = field(default_factory=Counter)
-    """How many calls of unknown outcome were found out to be what, and why."""
+    """How many unknown outcomes were settled in which way, and why."""
     off: bool = False
-    """Nobody asks for this rule."""
+    """The rule is off."""
     removed: Mapping[str, int] | None = None
-    """What was removed from our ledger, or would be; ``None``: that is not its business."""
+    """Rows that were removed from the ledger, or would be; ``None``: the job removes nothing."""
     cut_short: bool = False
-    """Its time was over, or it was asked to stop: the rest of the removing is for its next run."""
+    """The budget was used up, or the process was asked to stop: the next run removes the rest."""
 
     @property
     def has_scan(self) -> bool:
-        """Whether it is the result of a look at a rule; a job that settles or tidies up has no plan to show."""
+        """Whether it is the result of a rule's scan; a job that settles or removes old rows has no plan to show."""
         return self.plan is not None or self.off or bool(self.faults)
 
     @property
     def acted(self) -> bool:
         return self.began_at is not None
 
-    def count(self, *became: AttemptStatus) -> int:
-        return sum(number for (what, _), number in self.attempts.items() if what in became)
+    def count(self, *statuses: AttemptStatus) -> int:
+        return sum(number for (what, _), number in self.attempts.items() if what in statuses)
 
     @property
     def repaired(self) -> int:
@@ -75,7 +75,7 @@ class PassResult:
 
     @property
     def unfinished(self) -> int:
-        """Repairs of the plan that came to no end in this pass: the cap, the budget, a provider or a lock."""
+        """Planned repairs that this pass did not finish: the cap, the budget, a provider or a lock stopped them."""
         if self.plan is None:
             return 0
         settled = self.repaired + self.count(
@@ -85,12 +85,12 @@ class PassResult:
 
     @property
     def left(self) -> int:
-        """Gaps that a later pass may mend without a person's help."""
+        """Gaps that a later pass may repair without a human."""
         return self.unfinished + (self._held(by_a_person=False) if self.plan else 0)
 
     @property
     def needs_human(self) -> int:
-        """Gaps that wait for a person: refused, blocked, of unknown outcome, or held because somebody said *report*."""
+        """Gaps that need a human: refused, blocked, of unknown outcome, or held because the policy is *report*."""
         if self.plan is None:
             return 0
         refused = sum(d.verdict.standing is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
@@ -122,7 +122,7 @@ class PassResult:
         return most_urgent(codes, human_first=self.broken)
 
     def counts(self) -> dict[str, int]:
-        """The numbers of the ledger's row of this pass."""
+        """The counts for the row of this run in the ledger."""
         numbers = {"left": self.left, "needs_human": self.needs_human, "repaired": self.repaired}
         if self.plan:
             numbers["checked"] = self.plan.checked
@@ -131,8 +131,8 @@ class PassResult:
                     continue  # part of needs_human above
                 numbers[standing.name.lower()] = numbers.get(standing.name.lower(), 0) + number
         numbers |= {f"{REMOVED}{what}": number for what, number in (self.removed or {}).items()}
-        for (became, _), number in self.attempts.items():
-            numbers[became.name.lower()] = numbers.get(became.name.lower(), 0) + number
+        for (status, _), number in self.attempts.items():
+            numbers[status.name.lower()] = numbers.get(status.name.lower(), 0) + number
         for (settling, _), number in self.settled.items():
             name = f"settled_{settling.name.lower()}"
             numbers[name] = numbers.get(name, 0) + number

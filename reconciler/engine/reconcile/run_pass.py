@@ -1,4 +1,4 @@
-"""One pass: look, decide, record, repair, report. Level-based: missed, doubled or late, it does no harm."""
+"""One pass: scan, plan, record, apply. It is level-based: a pass that is missed, doubled or late does no harm."""
 
 from collections import Counter
 from contextlib import suppress
@@ -26,11 +26,10 @@ from reconciler.ports import PassServices
 
 
 def run_pass(job: str, repairer: Repairer, services: PassServices) -> PassResult:
-    """Execute one pass; without the mandate to act, look and decide only.
+    """Execute one pass; without the mandate to act, scan and plan only.
 
-    A database that cannot be reached, or that refuses the look, is a fault in the result; what was done is recorded.
-
-    So is a bug that met one of the bookings: it is in the result, and all others were done.
+    A database that cannot be reached, or that refuses the scan, is a fault in the result; what was done is recorded.
+    A bug that met one booking is the crash in the result; all other bookings were done.
     """
     unread = PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None)
     return run_or_unreachable(lambda: [_run(job, repairer, services)], [unread])[0]
@@ -47,7 +46,7 @@ def _run(job: str, repairer: Repairer, services: PassServices) -> PassResult:
 
 
 def _close_all(repairer: Repairer, services: PassServices) -> datetime:
-    """Nobody asks for these any more. When that was."""
+    """Close the gaps of a rule that is off, and those of its integrations. Returns when that was."""
     now, about = services.clock.now(), subject_of(repairer, services)
     with services.store.writing() as tx:
         tx.gaps.close_kind(repairer.kind, "off", now)
@@ -80,7 +79,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     attempts, broken, crash = _repair(repairer, services, seen)
     crash = answers.crash or crash
     result = replace(_result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts)
-    result = run.on(replace(result, crash=crash, settled=answers.counts))
+    result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
         run.record_faults(tx, subject, broken)
         run.finish(tx, [result], crashed=crash is not None)
@@ -88,9 +87,9 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
 
 
 def _settle_and_remove_orphans(repairer: Repairer, services: PassServices) -> Answers:
-    """What became of earlier calls, and what we made that nobody has a use for, so that the look sees the answers."""
+    """Settle unknown outcomes and repair orphans first, so that the scan sees the answers."""
     answers = Answers()
-    with suppress(DatabaseDisagrees):  # the look that follows says what is wrong
+    with suppress(DatabaseDisagrees):  # the scan that follows reports what is wrong
         answers = settle(repairer, services)
         if not answers.faults:
             answers.faults = repair_orphans(repairer, services)
@@ -116,9 +115,9 @@ def _repair(
 
 
 def _finish(repairer: Repairer, seen: PassPlan, plan: Plan) -> Counter[tuple[AttemptStatus, str]]:
-    """Effects that our ledger proves and the application's tables do not show yet: we died in between.
+    """Write back effects that the ledger proves and the application's tables do not show: a process died in between.
 
-    A row that the database will not have as it should be stops no other; it is counted, and tried by the next pass.
+    A row that the database refuses does not stop the others. It is counted, and the next pass tries it again.
     """
     refused: Counter[tuple[AttemptStatus, str]] = Counter()
     for decision in plan.decisions:

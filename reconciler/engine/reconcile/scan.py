@@ -1,4 +1,4 @@
-"""What a rule's look sees, whoever asks: how far back, which bookings break the rule, and which gaps are over."""
+"""The scan of a rule: how far back it goes, which bookings break the rule, and which gaps are over."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -16,17 +16,17 @@ from reconciler.ports import PassServices, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """The bookings looked at: broken ones in full, all others by first failing condition."""
+    """The scanned bookings: those that break the rule in full, all others counted by their first failing condition."""
 
     checked: int
     by_condition: Mapping[tuple[Condition, str], int]
     broken: Sequence[Booking]
     over: Mapping[BookingId, str]
-    """Those known before whose rule holds now, and the condition that says so, or ``gone``."""
+    """Bookings that were known before and no longer break the rule: the condition that says so, or ``gone``."""
 
 
 def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -> tuple[Scope, bool]:
-    """How far back we are responsible, and whether this pass goes back all the way: at start, and once a venue day."""
+    """How far back we are responsible, and whether this is a full scan: at start, and once per day of the venue."""
     window = services.window
     since = services.booking_range.since if services.booking_range else None
     since = since or window.since
@@ -39,7 +39,7 @@ def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -
 
 
 def oldest_of(scope: Scope, services: PassServices, now: datetime, *, full: bool) -> datetime:
-    """Bookings made before this are looked at by id only."""
+    """Bookings made before this are read by id only."""
     return scope.since if full or services.booking_range else max(scope.since, now - services.window.scan_window)
 
 
@@ -50,18 +50,21 @@ def scan(
     oldest: datetime,
     known: Collection[BookingId],
     now: datetime,
-    span: BookingRange = EVERYTHING,
-    standing: Collection[BookingId] = (),
+    booking_range: BookingRange = EVERYTHING,
+    unfinished: Collection[BookingId] = (),
 ) -> ScanResult:
-    """Look at the span since ``oldest``, and at what is ``known`` by id whatever its age: no gap fades."""
-    seen = tx.bookings.scan(kind, now, oldest, span)
+    """Scan the range since ``oldest``, and ``known`` bookings by id whatever their age, so that no gap is lost.
+
+    ``unfinished``: bookings with an intent that is not final.
+    """
+    seen = tx.bookings.scan(kind, now, oldest, booking_range)
     again = sorted(set(known) - {booking.id for booking in seen.broken})
     findings = {
-        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in standing]),
-        # What was begun is brought to its end, however old its booking: a backfill, or a person, asked for it.
-        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in standing]),
+        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished]),
+        # An unfinished intent is finished however old its booking is: a backfill or a human started it.
+        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in unfinished]),
     }
-    # There, and not found: it belongs to another installation on the same database, whose business it is.
+    # A booking that exists and is not found belongs to another installation on the same database.
     theirs = tx.bookings.stored_events([booking for booking in again if booking not in findings])
     checked, by_condition = _with_older(seen, findings, oldest)
     return ScanResult(
@@ -79,7 +82,7 @@ def _midnight(now: datetime, zone: ZoneInfo) -> datetime:
 def _with_older(
     seen: ScanRows, findings: Mapping[BookingId, Finding], oldest: datetime
 ) -> tuple[int, Mapping[tuple[Condition, str], int]]:
-    """Counts of the look plus the bookings beyond its window that were looked at by id."""
+    """The counts of the scan, plus the bookings older than its window that were read by id."""
     older = [finding for finding in findings.values() if finding.booking.created_at < oldest]
     counts = Counter(seen.by_condition)
     counts.update((finding.failed, "") for finding in older if finding.failed)

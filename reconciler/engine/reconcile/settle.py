@@ -1,6 +1,6 @@
-"""What became of calls whose outcome is unknown: claim, ask the provider, and write down what is certain.
+"""Settle calls whose outcome is unknown: claim the intent, ask the provider, and record what is certain.
 
-A pass begins with it, so that its look sees the answers; the job ``unsettled_repairs`` does nothing else. Nothing is
+A pass settles first, so that its scan sees the answers; the job ``unsettled_repairs`` does nothing else. Nothing is
 sent here: an effect that is provably not there is *planned* again, and a pass repairs it.
 """
 
@@ -24,12 +24,12 @@ from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachab
 from reconciler.ports import PassServices, ProviderFailure, Transaction
 
 LONGEST_WAIT = timedelta(hours=4)
-"""Between two questions. Six tries from five minutes on, doubling, are over within a day."""
+"""The longest wait between two questions. Six tries that start at five minutes and double end within a day."""
 
 
 @dataclass(slots=True)
 class Answers:
-    """What was found out in one go, what kept us from asking on, and a bug that met one of the intents."""
+    """The outcomes of one settling, the faults that stopped it, and a bug that met one of the intents."""
 
     counts: Counter[tuple[SettleOutcome, str]] = field(default_factory=Counter)
     faults: tuple[IntegrationFault, ...] = ()
@@ -50,7 +50,7 @@ def run_settling(job: str, repairers: Sequence[Repairer], services: PassServices
 def _run(job: str, repairers: Sequence[Repairer], services: PassServices) -> Sequence[PassResult]:
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, services.clock.now())
-    results = [run.on(_settle_effect(run, job, repairer, services)) for repairer in repairers]
+    results = [run.attach(_settle_effect(run, job, repairer, services)) for repairer in repairers]
     with services.store.writing() as tx:
         run.finish(tx, results)
     return results
@@ -98,14 +98,16 @@ def _settle(repairer: Repairer, services: PassServices, answers: Answers) -> Non
             intent = tx.intents.claim_unsettled(repairer.effect, begun_at, repairer.limits.lease)
         if intent is None:
             return
-        # First of all: what is broken as a whole, or hides its rows, answers *not there* to everything.
+        # First of all: a provider that is broken as a whole, or hidden rows, make every answer *not there*.
         answers.faults = () if answers.counts else effect_faults(repairer, services)
-        settled = None if answers.faults else _asked(ask, repairer, intent, answers)
+        settled = None if answers.faults else _ask(ask, repairer, intent, answers)
         if settled is None:
             with services.store.writing() as tx:
-                tx.intents.release(intent, intent.code, services.clock.now())  # not asked: no try is counted
+                tx.intents.release(
+                    intent, intent.code, services.clock.now()
+                )  # the provider was not asked: no try is counted
             return
-        answers.counts[_settled(repairer, services, scope, intent, settled, answers)] += 1
+        answers.counts[_record_answer(repairer, services, scope, intent, settled, answers)] += 1
 
 
 def effect_faults(repairer: Repairer, services: PassServices) -> tuple[IntegrationFault, ...]:
@@ -118,10 +120,10 @@ def effect_faults(repairer: Repairer, services: PassServices) -> tuple[Integrati
     return (fault,) if fault else ()
 
 
-def _asked(
+def _ask(
     ask: Callable[[Intent], Settlement], repairer: Repairer, intent: Intent, answers: Answers
 ) -> Settlement | None:
-    """The answer; ``None`` if the provider as a whole is away. If it is there, one list that fails stops no other."""
+    """The answer; ``None`` if the provider as a whole is away. Otherwise one failed list stops no other."""
     try:
         return ask(intent)
     except ProviderFailure as failure:
@@ -132,14 +134,14 @@ def _asked(
         return None
 
 
-def _settled(
+def _record_answer(
     repairer: Repairer, services: PassServices, scope: Scope, intent: Intent, settled: Settlement, answers: Answers
 ) -> tuple[SettleOutcome, str]:
-    """Write it down. One booking must not stop the others: a row the database will not have, a lock, a bug."""
+    """Record the answer. One booking must not stop the others: a row the database refuses, a lock, a bug."""
     try:
-        return _write_down(repairer, services, scope, intent, settled)
+        return _apply_answer(repairer, services, scope, intent, settled)
     except DatabaseBusy:
-        return SettleOutcome.BUSY, ""  # it is claimed until its lease ends, and looked at again
+        return SettleOutcome.BUSY, ""  # the intent stays claimed until its lease ends, and is settled again
     except DatabaseDisagrees as error:
         code = error.code
     except DatabaseUnreachable:
@@ -150,7 +152,7 @@ def _settled(
         return _undecided(tx, repairer, services, intent, Settlement(found=SettlementStatus.UNDECIDED, code=code))
 
 
-def _write_down(
+def _apply_answer(
     repairer: Repairer, services: PassServices, scope: Scope, intent: Intent, settled: Settlement
 ) -> tuple[SettleOutcome, str]:
     """The one place where an answer about an unknown outcome becomes state."""
@@ -167,7 +169,7 @@ def _write_down(
             case _:
                 return _undecided(tx, repairer, services, intent, settled)
     if done is None:
-        return SettleOutcome.ELSEWHERE, ""  # whoever made the call came back with the answer
+        return SettleOutcome.ELSEWHERE, ""  # the process that made the call recorded its answer
     with suppress(DatabaseBusy, DatabaseDisagrees):  # the ledger knows; a pass says so to the application's tables
         repairer.complete(done, scope)
     return SettleOutcome.FOUND, ""
@@ -176,7 +178,7 @@ def _write_down(
 def _absent(
     tx: Transaction, repairer: Repairer, services: PassServices, scope: Scope, intent: Intent
 ) -> tuple[SettleOutcome, str]:
-    """It did not happen. Planned again, if it is still wanted and has tries left."""
+    """The call had no effect. It is planned again if it is still needed and has tries left."""
     now = services.clock.now()
     unwanted = _unwanted(tx, repairer, intent, now)
     if unwanted and repairer.may_arrive_late and intent.settle_tries == 0:
@@ -200,7 +202,7 @@ def _absent(
 
 
 def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> str | None:
-    """Why the booking does not ask for it any more, ``None`` if it does. However old it is: somebody asked once."""
+    """Why the booking no longer calls for it, ``None`` if it does. Its age does not count: it was planned once."""
     finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     return "gone" if finding is None else finding.failed
 
@@ -208,7 +210,7 @@ def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime
 def _undecided(
     tx: Transaction, repairer: Repairer, services: PassServices, intent: Intent, settled: Settlement
 ) -> tuple[SettleOutcome, str]:
-    """Nobody can tell, or it cannot arrive. Asked again a few times; then it is a person's turn."""
+    """The outcome cannot be proven, or the effect cannot arrive. Asked again a few times; then it needs a human."""
     now, limits = services.clock.now(), repairer.limits
     arrives = settled.found is not SettlementStatus.NOT_LEAVING
     last_try = intent.settle_tries + 1 >= limits.settle_tries
