@@ -1,4 +1,4 @@
-"""What happens next with a booking under a rule, and when; and what would change that: in describe_change, by cron.yaml."""
+"""What happens next with a booking under a rule, and when; and what would change that, in words."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
