@@ -14,8 +14,8 @@ from tests.support.command import reconciler, sandbox
 from tests.support.venue import LEDGER, TABLES
 
 MIGRATED = """\
-schema reconciler: nothing -> 0003
-copies of the application's tables for the fire drill: 3 made
+schema reconciler: created at 0003
+copies of the application's tables for the fire drill: 3 created
 """
 
 
