@@ -37,7 +37,9 @@ SHOWN_AS = {
     VerdictStatus.HELD: "held",
     VerdictStatus.NEEDS_HUMAN: "needs human",
 }
-"""Titles of the columns, and words of the lines below."""
+"""Titles of the columns."""
+LINE_OF = SHOWN_AS | {VerdictStatus.NEEDS_HUMAN: "need a human"}
+"""Words of the lines below the table, after a plural."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -124,7 +126,7 @@ def reasons(result: PassResult) -> Iterable[str]:
             if where is standing
         ]
         if said:
-            yield from folded(f"{noun(result)} {SHOWN_AS[standing]}: " if result.effect else f"{noun(result)}: ", said)
+            yield from folded(f"{noun(result)} {LINE_OF[standing]}: " if result.effect else f"{noun(result)}: ", said)
 
 
 def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[str]:

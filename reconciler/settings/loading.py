@@ -22,12 +22,13 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.hashing import digest
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
+from reconciler.settings.contradictions import limit_contradictions
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.file import source
 from reconciler.settings.file.model import CronFile, SmsStuck, SmsUnproven
 from reconciler.settings.file.source import Source
-from reconciler.settings.file.values import Per, write_duration
+from reconciler.settings.file.values import Per
 from reconciler.text.templates import MessageTemplate, check_template
 
 DEFAULT_FILE = Path("cron.yaml")
@@ -36,12 +37,12 @@ ADVICE = "correct this and run it again; nothing was written. Every key and vari
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one installation wants, checked. The domain's words for it are below; the rest is read from ``file``."""
+    """The checked settings of one installation, and what the domain calls them; the rest is read from ``file``."""
 
     file: CronFile
     environment: environment.Environment
     source: Source
-    """The file as read: for a mistake that only shows when it is used."""
+    """The file as read: for a mistake that is found only in use."""
 
     def mistake(self, path: tuple[str | int, ...], what: str) -> str:
         """A mistake with its place in the file."""
@@ -102,7 +103,7 @@ class Settings:
         )
 
     def rule_filters(self) -> dict[GapKind, dict[str, str | int]]:
-        """Rules that ask only for some of our bookings: kind -> column -> value."""
+        """Rules that apply only to some of our bookings: kind -> column -> value."""
         rules = self.file.rules
         only = {
             GapKind.SMS_MISSING: rules.sms_missing.only,
@@ -125,7 +126,7 @@ class Settings:
         return {status: MessageTemplate(message.trigger, message.template) for status, message in messages.items()}
 
     def midnight(self, day: date) -> datetime:
-        """When that day begins at the venue."""
+        """The start of that day at the venue."""
         return datetime.combine(day, time(), tzinfo=self.file.timezone)
 
     def _limits(self, floor: int, rate: Per, call_timeout: timedelta) -> Limits:
@@ -150,8 +151,8 @@ def load(
 ) -> Settings:
     """Read cron.yaml (``path``, else RECONCILER_CONFIG, else ./cron.yaml, else all defaults) and the environment.
 
-    ``database_only`` asks for DATABASE_URL alone: for commands that meet no provider. ``file_only`` asks for no
-    variable at all: for what the file says by itself.
+    ``database_only`` needs only DATABASE_URL: for commands that call no provider. ``file_only`` needs no variable: for
+    what the file says by itself.
 
     Raises:
         ConfigurationError: with every mistake of both.
@@ -187,7 +188,7 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[s
 
 
 def _repairs(read: Source, rule: str) -> bool:
-    """Whether the rule's provider is needed. Asked of the raw file: a mistake elsewhere in it changes no answer."""
+    """Whether the rule's provider is needed, by the raw file: a mistake elsewhere in it changes no answer."""
     return not any(
         word in (Policy.REPORT, Policy.OFF, False)
         for word in (_at(read.data, "repairs"), _at(read.data, "rules", rule, "policy"))
@@ -205,8 +206,8 @@ def _at(data: Any, *path: str) -> Any:
 
 
 def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
-    """What each key allows and all of them together do not."""
-    rule, limits = file.rules.sms_missing, file.limits
+    """Mistakes of keys that are right by themselves and wrong together."""
+    rule = file.rules.sms_missing
     at = ("rules", "sms.missing", "messages")
     for number, status in enumerate(file.bookings.statuses):
         if status not in rule.messages and rule.policy is not Policy.OFF:
@@ -220,82 +221,35 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
         what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
         yield read.mistake(("rules", "sms.missing", "satisfied_by"), what, at)
     yield from _unwatched(read, file)
-    slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
-    longest: timedelta = getattr(limits.timeouts, slowest)
-    lease = write_duration(limits.lease)
-    if limits.lease <= 2 * longest:
-        timeout = ("limits", "timeouts", slowest)
-        needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
-        yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
-    yield from _too_slow(read, file)
-    yield from _forgetful(read, file)
-    reporting = file.reporting
-    if reporting.oncall and reporting.fallback_after >= reporting.settled_after:
-        needed = "must be shorter than reporting.settled_after: else it is over before anybody on call hears of it"
-        what = f"{write_duration(reporting.fallback_after)} {needed}"
-        yield read.mistake(("reporting", "fallback_after"), what, ("reporting", "settled_after"))
-    if limits.settle < limits.lease:
-        settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
-        yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))
-    if limits.backoff.longest < limits.backoff.first:
-        longest_pause = f"{write_duration(limits.backoff.longest)} must not be shorter than limits.backoff.first"
-        yield read.mistake(("limits", "backoff", "longest"), longest_pause, ("limits", "backoff", "first"))
+    yield from limit_contradictions(read, file)
 
 
 def _unsatisfying(file: CronFile) -> list[str]:
-    """Triggers that we would send and that would not count as the text that was missing."""
+    """Triggers that we would send and that would not satisfy the rule."""
     rule = file.rules.sms_missing
     sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
     return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
 
 
-def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
-    """A pass that could not end before the next begins, or not make a single call."""
-    limits = file.limits
-    budget = f"limits.pass_budget, {write_duration(limits.pass_budget)}"
-    for name, job in file.running().items():
-        if job.every and name in file.jobs and job.every < limits.pass_budget:
-            what = f"{write_duration(job.every)} is shorter than {budget}"
-            yield read.mistake(("jobs", name, "every"), what, ("limits", "pass_budget"))
-    for name, rate in (("sms", limits.rate.sms), ("calendar", limits.rate.calendar)):
-        if rate.interval > limits.pass_budget:
-            what = f"{rate}: the wait for one call is longer than {budget}"
-            yield read.mistake(("limits", "rate", name), what, ("limits", "pass_budget"))
-
-
-def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
-    """A memory shorter than the time within which we still send: what was sent would be sent again."""
-    windows = {
-        ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
-        ("bookings", "scan_window"): file.bookings.scan_window,
-    }
-    longest = max(windows, key=lambda path: windows[path])
-    if "ledger_retention" in file.running() and file.keep() < windows[longest]:
-        window = write_duration(windows[longest])
-        what = (
-            f"{write_duration(file.keep())} must not be shorter than {'.'.join(longest)}, {window}: "
-            f"by what is kept we do nothing twice; write {window} or more"
-        )
-        yield read.mistake(("jobs", "ledger_retention", "keep"), what, longest)
-
-
 def _unwatched(read: Source, file: CronFile) -> Iterator[str]:
-    """Rules that only report, and could not: then a text that is never sent would be missed by nobody."""
+    """Report-only rules that could not report, so that a text that is never sent would stay unnoticed."""
     rules = file.rules
     handed_over = rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION
     if handed_over and rules.sms_stuck.policy is Policy.OFF:
-        off = "off, and nobody would notice that the application does not send what we hand over"
+        off = "off, so nothing would notice that the application does not send what we hand over"
         yield read.mistake(("rules", "sms.stuck", "policy"), off, ("rules", "sms.missing", "deliver"))
     if handed_over and "sms_delivery" not in file.running():
-        off = "off, and nobody would notice that the application does not send what we hand over"
+        off = "off, so nothing would notice that the application does not send what we hand over"
         yield read.mistake(("jobs", "sms_delivery"), off, ("rules", "sms.missing", "deliver"))
     if handed_over and rules.sms_stuck.only not in ({}, rules.sms_missing.only):
-        narrow = "must ask for all bookings that sms.missing asks for, since the application sends what we hand over"
+        narrow = "must apply to all bookings of sms.missing, since the application sends what we hand over"
         yield read.mistake(("rules", "sms.stuck", "only"), narrow, ("rules", "sms.missing", "deliver"))
     columns = rules.sms_missing.queue.columns
     watching: dict[str, SmsStuck | SmsUnproven] = {"sms.stuck": rules.sms_stuck, "sms.unproven": rules.sms_unproven}
     for name, rule in watching.items():
         if rule.policy is not Policy.OFF and not any(getattr(columns, column) for column in rule.times):
             at = ("rules", "sms.missing", "queue", "columns", rule.times[0])
-            needed = f"{name} goes by {' or '.join(rule.times)}, and there is neither; name one, or switch it off"
+            needed = (
+                f"{name} goes by {' or '.join(rule.times)}, and neither is mapped; name one, or switch the rule off"
+            )
             yield read.mistake(at, needed, ("rules", name))

@@ -62,8 +62,8 @@ def test_plan_refusal_and_repair(morning: Morning) -> None:
         "events   7 gaps: 3 past, 4 possible, about 1 min at 5/s",
     ]
     refusal = [
-        "REFUSED  texts: 2 new repairs of 7 looked at, 1 allowed; nothing was done",
-        f"      to go on for one run: reconciler backfill --only sms --since {SINCE} --do --max 2",
+        "REFUSED  texts: 2 new repairs of 7 checked, 1 allowed; nothing was done",
+        f"      to continue for one run: reconciler backfill --only sms --since {SINCE} --do --max 2",
     ]
     before = morning.venue.checksum()
     looked = morning.run("backfill", "--since", SINCE)

@@ -81,8 +81,8 @@ def test_every_mistake_of_file_and_environment_at_once(tmp_path: Path, variables
         (("once", "--max", "-1"), "--max"),
         (("onec",), "No such command"),
         (("once", "--config", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
-        (("migrate", "--role", "job"), "--role goes with --sql"),
-        (("grants", "--role", "a\nb"), "printable characters"),
+        (("migrate", "--role", "job"), "--role requires --sql"),
+        (("grants", "--role", "a\nb"), "all of them printable"),
     ],
 )
 def test_a_command_line_that_is_wrong(

@@ -14,8 +14,8 @@ from tests.support.application_db import LEDGER, TABLES
 from tests.support.command import reconciler, sandbox
 
 MIGRATED = """\
-schema reconciler: nothing -> 0003
-copies of the application's tables for the fire drill: 3 made
+schema reconciler: created at 0003
+copies of the application's tables for the fire drill: 3 created
 """
 
 

@@ -283,9 +283,12 @@ def test_a_booking_is_named_by_how_its_id_begins(world: World, folder: Path) -> 
             id=key, created_at="2020-01-01", event_date="2999-01-01", calendar_event_id=f"there{number}"
         )
     ambiguous = typed(world, folder, "--booking", "abcd")
-    assert (ambiguous.code, "several ids begin so: " + ", ".join(ids) in ambiguous.err) == (Exit.CONFIGURATION, True)
+    assert (ambiguous.code, "several ids begin with this: " + ", ".join(ids) in ambiguous.err) == (
+        Exit.CONFIGURATION,
+        True,
+    )
     unknown = typed(world, folder, "--booking", "%")
-    assert (unknown.code, "no booking's id begins so" in unknown.err) == (Exit.CONFIGURATION, True)
+    assert (unknown.code, "no booking's id begins with this" in unknown.err) == (Exit.CONFIGURATION, True)
     (folder / "cron.yaml").write_text(
         "rules: {sms.missing: {stale_after: 3650d, quiet_hours: off}}\njobs: {ledger_retention: off}\n"
     )
@@ -301,10 +304,10 @@ def test_a_booking_is_named_by_how_its_id_begins(world: World, folder: Path) -> 
         (("--since", "2026-05-02", "--until", "2026-05-02"), "must be later than --since"),
         (("--stale-after", "21"), "a duration is written as"),
         (("--stale-after", "0d"), "must be longer than nothing"),
-        (("--only", "calendar", "--stale-after", "21d"), "--stale-after is about texts"),
+        (("--only", "calendar", "--stale-after", "21d"), "--stale-after concerns texts"),
         (("--only", "texts"), "--only"),
         (("--limit", "0"), "--limit"),
-        (("--booking", " "), "belongs here"),
+        (("--booking", " "), "--booking needs an id"),
     ],
 )
 def test_a_command_line_that_is_wrong(world: World, folder: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -202,7 +202,7 @@ def test_it_writes_nothing_and_needs_no_ledger(bare_venue: Venue, typed: Callabl
         booking = bare_venue.booking()
         before = bare_venue.checksum()
         code, said = typed(world)(booking[:8], DATABASE_URL=bare_venue.url(READER))
-        assert (code, "nothing of ours yet" in said) == (Exit.AS_DESIRED, True), said
+        assert (code, "no repair yet" in said) == (Exit.AS_DESIRED, True), said
         assert (bare_venue.checksum(), sandbox.writes()) == (before, {"Twilio": 0, "Google": 0})
 
 
@@ -211,7 +211,7 @@ def test_which_booking_is_meant(world: World, typed: Callable[[World], Typed]) -
     other = world.venue.booking(id=one[:8] + "-0000-4000-8000-000000000000")
     code, seen = typed(world)(one[:8])
     assert code == Exit.CONFIGURATION
-    assert f"several begin with {one[:8]}: {', '.join(sorted((one, other)))}" in seen
+    assert f"several ids begin with {one[:8]}: {', '.join(sorted((one, other)))}" in seen
     for written in (one, one.upper(), f"#{one}", f"  {one} ", f"\t# {one}\n"):
         code, seen = typed(world)(written)
         assert (code, seen.startswith(f"booking   {one[:8]}")) == (Exit.AS_DESIRED, True), seen
@@ -219,9 +219,9 @@ def test_which_booking_is_meant(world: World, typed: Callable[[World], Typed]) -
 
 UNKNOWN = [
     ("nobody", "no booking's id begins with nobody"),
-    ("", "which booking?"),
-    ("  ", "which booking?"),
-    ("#", "which booking?"),
+    ("", "BOOKING is an id"),
+    ("  ", "BOOKING is an id"),
+    ("#", "BOOKING is an id"),
     ("%", "begins with %"),
     ("_", "begins with _"),
     ("' OR true --", "begins with ' OR true --"),
@@ -282,7 +282,7 @@ def test_a_text_of_unknown_outcome_has_its_history(world: World, typed: Callable
     world.texts()
     world.later(seconds=2)
     _, said = typed(world)(booking, "--ask")
-    assert "text generation 1 unknown (reset), 1 attempts, none" in said
+    assert "text generation 1 unknown (reset), 1 attempt, none" in said
     assert f"twilio    {world.sandbox.twilio.messages[0].sid} delivered" in said
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from reconciler.cli.grants import command
+from reconciler.cli.commands.grants import command
 from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.explain import explanation

@@ -70,14 +70,14 @@ def test_what_waits_is_listed(world: World, typed: Typed, stuck: BookingId) -> N
 
 
 def test_nothing_waits(typed: Typed) -> None:
-    assert typed() == (Exit.AS_DESIRED, "nothing waits for your word\n")
+    assert typed() == (Exit.AS_DESIRED, "no repair needs you\n")
 
 
 @pytest.mark.parametrize("word", ["--sent", "--again", "--drop"])
 def test_without_do_nothing_is_written(world: World, typed: Typed, stuck: BookingId, word: str) -> None:
     before = world.venue.checksum(), world.intents(), world.gaps()
     code, said = typed(intent(world)[:8], word)
-    assert (code, "Nothing was written; add --do" in said) == (Exit.WORK_LEFT, True)
+    assert (code, "Nothing was written; use --do" in said) == (Exit.WORK_LEFT, True)
     assert (world.venue.checksum(), world.intents(), world.gaps()) == before
 
 
@@ -116,7 +116,7 @@ def test_leave_it_says_a_person(world: World, typed: Typed, stuck: BookingId) ->
     assert typed(intent(world), "--drop", "--do")[0] == Exit.AS_DESIRED
     two_passes(world)
     assert (world.sent_to(), world.gaps(), row(world)[0]) == ([ANA], {}, "cancelled")
-    assert world.intents() == [(stuck, "booking_confirmed", 1, "dropped", "by_a_person")], "and not begun anew"
+    assert world.intents() == [(stuck, "booking_confirmed", 1, "dropped", "by_a_person")], "and not restarted"
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_leave_it_says_a_person(world: World, typed: Typed, stuck: BookingId) ->
         (("--sent",), "INTENT and one of"),
         (("abc",), "INTENT and one of"),
         (("abc", "--sent"), "no intent's id begins with abc"),
-        (("", "--sent"), "give more of it"),
-        (("abc", "--drop", "--id", "SM1"), "--id goes with --sent"),
+        (("", "--sent"), "give more characters"),
+        (("abc", "--drop", "--id", "SM1"), "--id requires --sent"),
     ],
 )
 def test_what_cannot_be_meant(world: World, typed: Typed, stuck: BookingId, words: tuple[str, ...], said: str) -> None:
@@ -141,7 +141,7 @@ def test_what_does_not_wait_is_left_alone(world: World, typed: Typed) -> None:
     world.texts()
     ((done,),) = world.venue.sql("SELECT id::text FROM reconciler.intent")
     code, said = typed(done, "--again", "--do")
-    assert (code, "is done (queued): it does not wait for your word" in said) == (Exit.CONFIGURATION, True)
+    assert (code, "is done (queued): it needs no resolving" in said) == (Exit.CONFIGURATION, True)
 
 
 def test_an_event_needs_its_id(world: World, typed: Typed) -> None:

@@ -19,9 +19,9 @@ FILE = Path(__file__).parents[2] / "docs" / "explain.md"
 HEAD = """\
 # One booking, explained
 
-`reconciler explain BOOKING` (the id, or its first characters) says for each rule where the booking stands and why, what
-was looked at, what happens next, and (*change*) which value would have to be what. It reads and writes nothing; with
-`--ask` it also asks Twilio and Google. The conditions and checks are those of every pass.
+`reconciler explain BOOKING` (the id, or the start of it) shows the verdict of each rule on the booking, the conditions
+and checks behind it, what happens next, and (*change*) which value would have to be what. It only reads; with `--ask` it
+also asks Twilio and Google. The conditions and checks are those of every pass.
 
 Below: one booking of each group of the demo's week (`reconciler sandbox` has them), before the first pass.
 """

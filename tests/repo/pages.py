@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from reconciler.cli.grants import DEFAULT_ROLE
+from reconciler.cli.commands.grants import DEFAULT_ROLE
 from reconciler.settings import load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import values
@@ -63,7 +63,7 @@ ENVIRONMENT = """\
 
 Each variable but `RECONCILER_CONFIG` can also be given as `NAME_FILE`: the name of a file that holds the value.
 `TWILIO_*` is needed only where `sms.missing` repairs and sends by itself, `GOOGLE_*` only where `calendar.missing`
-repairs; otherwise they are not looked at.
+repairs; otherwise they are not read.
 
 """
 

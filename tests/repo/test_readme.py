@@ -27,7 +27,7 @@ def test_the_demo_prints_what_is_shown(tmp_path: Path) -> None:
     ran = reconciler("demo", folder=tmp_path)
     assert (ran.code, ran.err, list(tmp_path.iterdir())) == (0, "", [])
     lines = ran.out.rstrip().splitlines()
-    assert re.fullmatch(r"demo: \d+ repaired, \d+ told, 0 silent, second pass 0 writes", lines[-1])
+    assert re.fullmatch(r"demo: \d+ repaired, \d+ alerted, 0 silent, second pass 0 writes", lines[-1])
     assert int(lines[2].split()[0]) >= 40
     printed = iter(timeless(lines))
     for line in timeless(shown("make demo")):

@@ -433,7 +433,7 @@ def test_a_memory_shorter_than_the_time_within_which_we_send(
     written: Written, content: str, line: int, mistake: str
 ) -> None:
     (found,) = written.mistakes(content)
-    advice = f"by what is kept we do nothing twice; write {mistake.rpartition(' ')[2]} or more"
+    advice = f"what is kept prevents repeated repairs; write {mistake.rpartition(' ')[2]} or more"
     assert found == f"cron.yaml:{line}: jobs.ledger_retention.keep: {mistake}: {advice}"
 
 
@@ -469,7 +469,7 @@ def test_a_status_without_a_message(written: Written, content: str, line: int, s
         (
             "sms.missing: {deliver: application}\n  sms.stuck: {policy: off}",
             3,
-            "sms.stuck.policy: off, and nobody would notice",
+            "sms.stuck.policy: off, so nothing would notice",
         ),
         (
             "sms.missing:\n    queue:\n      columns: {scheduled_for: null, created_at: null}",

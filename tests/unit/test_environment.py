@@ -351,8 +351,8 @@ def test_a_part_that_was_never_filled_in(name: str) -> None:
         ("GOOGLE_CLIENT_ID", "x.apps.googleusercontent.com.example", LOOKS_WRONG),
         ("GOOGLE_CLIENT_SECRET", "two words", LOOKS_WRONG),
         ("GOOGLE_REFRESH_TOKEN", "two words", LOOKS_WRONG),
-        ("GOOGLE_REFRESH_TOKEN", "ya29.a0Af", "an access token, which lasts an hour; what the same client got"),
-        ("GOOGLE_REFRESH_TOKEN", "4/0Adeu5B", "a code to exchange once, not what it is exchanged for; what the same"),
+        ("GOOGLE_REFRESH_TOKEN", "ya29.a0Af", "an access token, which lasts an hour; what this client got"),
+        ("GOOGLE_REFRESH_TOKEN", "4/0Adeu5B", "a code to exchange once, not what it is exchanged for; what this"),
     ],
 )
 def test_a_part_that_is_wrong(name: str, value: str, problem: str) -> None:

@@ -1,1 +1,1 @@
-"""What a person reads about one booking: wording, the queue rows behind a verdict, and what would change it."""
+"""What ``explain`` and the page say about one booking: wording, queue rows, required changes."""

@@ -1,4 +1,4 @@
-"""What was looked at to decide about one booking, as ``explain`` shows it: no number, no name, no text."""
+"""A queued text as ``explain`` shows it: no number, no name, no wording."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class QueuedText:
     status: str
     trigger: str
     made: str | None
-    """As the database writes it; ``None`` where the queue does not say."""
+    """As the database writes it; ``None`` if the queue has no such column or value."""
     provider_id: str | None
     ours: bool
-    """Written by us, while nothing was sent."""
+    """We wrote the row and have sent nothing yet."""

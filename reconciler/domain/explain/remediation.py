@@ -1,4 +1,4 @@
-"""What would change a verdict: values that decided, where each stands, and what it would have to be."""
+"""What would change a verdict: the values that decided it, their location, and what they would have to be."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Location(StrEnum):
-    """Where a value stands."""
+    """Where a value is."""
 
     BOOKING = "booking"
     CUSTOMER = "customer"
@@ -16,11 +16,11 @@ class Location(StrEnum):
     ENVIRONMENT = "environment"
     INTEGRATION = "integration"
     CLOCK = "clock"
-    """Nobody need do anything: time does it."""
+    """Only time has to pass."""
 
 
 class Constraint(StrEnum):
-    """What a value would have to be, for some with the change's ``value``."""
+    """What a value would have to be; some need the change's ``value``."""
 
     ONE_OF = "one of"
     FROM = "from"
@@ -43,11 +43,11 @@ Value = tuple[str | int | bool, ...] | datetime | timedelta | int | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredChange:
-    """One value, with nothing personal. All required_changes of a verdict together take what decided it out of the way."""
+    """One value to change, with nothing personal. All of a verdict's changes together remove what decided it."""
 
     place: Location
     name: str
-    """Our name of a column, a key of cron.yaml, a variable."""
+    """Our name of a column, a key of cron.yaml, or a variable."""
     wanted: Constraint
     value: Value = None
     rows: tuple[str, ...] = ()

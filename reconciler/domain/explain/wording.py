@@ -1,6 +1,6 @@
-"""What a person reads of a verdict: what was asked, what happens next, and what would change that.
+"""The words for a verdict: conditions, checks, what happens next, and what would change the verdict.
 
-One wording for terminal and page.
+The terminal and the page share them.
 """
 
 from collections.abc import Mapping
@@ -12,40 +12,40 @@ from reconciler.domain.explain.remediation import Constraint, Location, Required
 from reconciler.domain.formatting import sanitize
 
 HEADLINE = {
-    VerdictStatus.OK: "FINE",
-    VerdictStatus.NOT_APPLICABLE: "NOT ASKED",
-    VerdictStatus.HELD: "WAITING",
-    VerdictStatus.NEEDS_HUMAN: "REFUSED",
+    VerdictStatus.OK: "OK",
+    VerdictStatus.NOT_APPLICABLE: "N/A",
+    VerdictStatus.HELD: "HELD",
+    VerdictStatus.NEEDS_HUMAN: "HUMAN",
     VerdictStatus.REPAIRABLE: "GAP",
 }
 COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-"""Asked by more than one rule: sanitize once."""
+"""Conditions of more than one rule: shown once."""
 ASKED = {
     Condition.STATUS: "status",
-    Condition.ONLY: "asked for",
+    Condition.ONLY: "selected by only",
     Condition.SINCE: "made since",
     Condition.GRACE: "grace over",
-    Condition.AHEAD: "party ahead",
+    Condition.AHEAD: "start ahead",
     Condition.DATE_SET: "date set",
     Condition.PHONE: "has a phone",
     Condition.NO_TEXT: "lacks a text",
-    Condition.UNDECIDED: "nobody rejected it",
+    Condition.UNDECIDED: "not rejected",
     Condition.NO_EVENT: "lacks an event",
     Condition.OVERDUE: "a text is overdue",
     Condition.UNPROVEN: "a text lacks proof",
 }
-"""What each condition says of a booking for which it holds."""
+"""What each condition means where it holds."""
 CHECKED = {
     LEDGER: "ledger",
-    Refusal.NO_DATE: "party",
+    Refusal.NO_DATE: "start",
     Refusal.ENDS_BEFORE_START: "end",
-    Refusal.OPTED_OUT: "refuses texts",
+    Refusal.OPTED_OUT: "opted out",
     Refusal.PHONE_UNUSABLE: "phone",
     Refusal.MAY_HAVE_LEFT: "application",
     Refusal.OLD: "age",
     Refusal.TOO_SOON: "notice",
     Refusal.TEXT_UNWRITABLE: "segments",
-    Refusal.GIVEN_UP: "begun anew",
+    Refusal.GIVEN_UP: "restarts",
     Hold.QUIET_HOURS: "quiet hours",
     Hold.PER_RECIPIENT: "texted",
     Hold.POLICY: "policy",
@@ -54,55 +54,55 @@ CHECKED = {
 }
 
 NEXT = {
-    VerdictStatus.OK: "nothing, all is there",
-    VerdictStatus.NOT_APPLICABLE: "nothing, it is not asked for",
-    VerdictStatus.HELD: "looked at again by {when}",
-    VerdictStatus.NEEDS_HUMAN: "nothing by itself; told, and looked at again by {when}",
+    VerdictStatus.OK: "nothing, it is there",
+    VerdictStatus.NOT_APPLICABLE: "nothing, the rule does not apply",
+    VerdictStatus.HELD: "re-checked by {when}",
+    VerdictStatus.NEEDS_HUMAN: "needs a human; re-checked by {when}",
     VerdictStatus.REPAIRABLE: "repaired by {when}, unless the breaker refuses",
 }
 TOMORROW = "the day's first {job} (older than scan_window)"
-"""Whose look meets a booking that is out of sight for the others."""
+"""The run that reaches a booking outside the scan window."""
 
 WOULD_CHANGE: dict[str, str] = {
     Condition.SINCE: "reconciler backfill --booking reaches it",
     Condition.UNDECIDED: "a person decided against it",
-    Refusal.OPTED_OUT: "only the person can undo that",
-    Refusal.MAY_HAVE_LEFT: "look into the application's attempt, then cancel its row or mark it sent",
+    Refusal.OPTED_OUT: "only the customer can undo that",
+    Refusal.MAY_HAVE_LEFT: "check the application's own attempt, then cancel its row or mark it sent",
     Refusal.OLD: "reconciler backfill --stale-after lets it through once",
     Refusal.TOO_SOON: "better call them",
-    Refusal.TEXT_UNWRITABLE: "its template needs what the booking lacks",
-    Refusal.SEVERAL_CANDIDATES: "remove the events that are too many, or write the right id",
-    Refusal.UNKNOWN: "the provider is asked what became of it",
-    Refusal.NOT_PROVABLE: "look at the provider first",
-    Refusal.NOT_DELIVERED: "reach them in another way",
+    Refusal.TEXT_UNWRITABLE: "its template needs a value that the booking lacks",
+    Refusal.SEVERAL_CANDIDATES: "remove the extra events, or write the right id",
+    Refusal.UNKNOWN: "the provider is asked for its outcome",
+    Refusal.NOT_PROVABLE: "check at the provider first",
+    Refusal.NOT_DELIVERED: "contact the customer another way",
     Refusal.GIVEN_UP: "find out why first",
-    Refusal.TAKEN_BACK: "put it into the queue again, or leave it",
-    Refusal.NOT_SENT: "the application has to send it, or somebody cancels it",
+    Refusal.TAKEN_BACK: "queue it again, or leave it",
+    Refusal.NOT_SENT: "the application has to send it, or a person cancels it",
     Refusal.NO_PROOF: "look it up at Twilio and write its SID, or cancel it",
-    Hold.INTEGRATION: "mend the integration: reconciler once says how",
+    Hold.INTEGRATION: "fix the integration: reconciler once says how",
     Hold.BREAKER: "reconciler once --do --max N",
-    Hold.IN_FLIGHT: "somebody has it in hand",
-    Hold.BUSY: "the application has to let go of it",
+    Hold.IN_FLIGHT: "a process is repairing it",
+    Hold.BUSY: "the application has to release its lock",
 }
-"""What is to be said about a reason besides the values that would change it."""
+"""Advice for a reason, besides the values that would change it."""
 
 FOR_A_PERSON: dict[str, str] = {
     Refusal.NO_DATE: "give it a date",
     Refusal.ENDS_BEFORE_START: "correct its times",
     Refusal.PHONE_UNUSABLE: "correct its phone number",
     Refusal.DELETED_BY_HAND: "leave it, or set deleted_by_hand: restore",
-    Refusal.REFUSED_BY_PROVIDER: "another number or text is tried as soon as it is there",
+    Refusal.REFUSED_BY_PROVIDER: "a new number or text is tried at once",
     Hold.POLICY: "policy and repairs in cron.yaml say report",
     Hold.SUSPENDED: "take SUSPEND_ALL_* out of the environment",
 }
-"""What to do about many with the same reason, where values would have to be named one by one."""
+"""Advice for many bookings with one reason, whose values would have to be listed one by one."""
 
 _MINUTE = timedelta(minutes=1)
 _UNITS = {"d": 24 * 60, "h": 60, "min": 1}
 
 
 def describe_change(change: RequiredChange, columns: Mapping[Location, Mapping[str, str]]) -> str:
-    """What would have to be where; ``columns`` are the application's names of ours, by the table they stand in."""
+    """One required change in words; ``columns``: our names -> the application's names, by table."""
     name = columns.get(change.place, {}).get(change.name, change.name)
     wanted = _wanted(change)
     match change.place:
@@ -115,7 +115,7 @@ def describe_change(change: RequiredChange, columns: Mapping[Location, Mapping[s
         case Location.LEDGER:
             return f"{_rows(change, 'intent')}: {wanted}"
         case Location.INTEGRATION:
-            return f"{name}: not any more"
+            return f"{name}: works again"
         case _:
             return f"{name}: {wanted}"
 
@@ -126,7 +126,7 @@ def _rows(change: RequiredChange, noun: str) -> str:
 
 
 MOST_ROWS = 3
-"""So many are named."""
+"""Rows that are listed by id."""
 
 
 def _wanted(change: RequiredChange) -> str:
@@ -150,7 +150,7 @@ def _written(value: str | int | bool) -> str:
 
 
 def _late_enough(at: object) -> str:
-    """The full minute that is not too early."""
+    """The first full minute that is late enough."""
     return moment(at + _MINUTE - timedelta.resolution) if isinstance(at, datetime) else "some time"
 
 

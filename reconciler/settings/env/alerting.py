@@ -1,4 +1,4 @@
-"""Where people are told, from the environment: Sentry, on-call routes, dead man's switches."""
+"""Where alerts go, from the environment: Sentry, on-call routes, dead man's switches."""
 
 import logging
 import re
@@ -42,7 +42,7 @@ class Oncall:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AlertingVariables:
-    """Whom cron.yaml names besides Sentry."""
+    """The listeners that cron.yaml names besides Sentry."""
 
     oncall: tuple[Oncall, ...]
     switches: Mapping[str, str]
@@ -50,7 +50,7 @@ class AlertingVariables:
 
 
 def unnamed(read: Source, file: CronFile) -> Iterator[str]:
-    """What stands where the name of a variable belongs is rather the secret itself: it is not quoted."""
+    """Mistakes where a variable's name belongs: the value may be the secret itself, so it is not quoted."""
     named: dict[tuple[str | int, ...], str] = {
         ("reporting", "oncall", number): name for number, name in enumerate(file.reporting.oncall)
     }

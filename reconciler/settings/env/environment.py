@@ -28,23 +28,23 @@ class Twilio:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Environment:
-    """What the environment says. A part that is not wanted is ``None`` and was not looked at."""
+    """What the environment says. A part that is not needed is ``None`` and was not read."""
 
     database_url: str
-    """For SQLAlchemy with psycopg; always ``postgresql+psycopg://``. '' if it was not wanted and is not there."""
+    """For SQLAlchemy with psycopg; always ``postgresql+psycopg://``. '' if it is missing and not needed."""
     twilio: Twilio | None
     google: Google | None
     sentry: Sentry | None
-    """``None``: nobody is told but whoever reads the log."""
+    """``None``: alerts appear in the log only."""
     listeners: AlertingVariables
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
     token: str | None
-    """What opens the status page; ``None``: it needs none, and listens on loopback only."""
+    """The token of the status page; ``None``: it needs none, and listens on loopback only."""
 
     @property
     def database_user(self) -> str | None:
-        """Whom DATABASE_URL names."""
+        """The user in DATABASE_URL."""
         return unquote(urlsplit(self.database_url).username or "") or None
 
 
@@ -57,7 +57,7 @@ def read(
     oncall: Collection[str] = (),
     switches: Collection[str] = (),
 ) -> tuple[Environment | None, list[str]]:
-    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: what is wanted of it.
+    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: which parts are needed.
 
     ``oncall``, ``switches``: the variables that cron.yaml names.
     """
@@ -83,7 +83,7 @@ def read(
 
 
 def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
-    """Where to tell, if that alone can be read: for telling what is wrong with the rest."""
+    """Sentry alone, where it can be read: to alert about mistakes in the rest."""
     reader = Reader(environ)
     sentry = take_sentry(reader)
     return None if reader.mistakes else sentry

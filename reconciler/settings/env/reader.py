@@ -18,22 +18,22 @@ VARIABLES = {
     "GOOGLE_SERVICE_ACCOUNT_KEY": "the service account's key file: JSON or base64 of it; or the next three instead",
     "GOOGLE_CLIENT_ID": "an OAuth client's id, which ends in .apps.googleusercontent.com",
     "GOOGLE_CLIENT_SECRET": "the same client's secret",
-    "GOOGLE_REFRESH_TOKEN": "what the same client got when somebody who may write the calendar consented, offline",
-    "GOOGLE_CALENDAR_DELEGATE_EMAIL": "optional: whom the service account acts for (domain-wide delegation)",
+    "GOOGLE_REFRESH_TOKEN": "what this client got when a person who may write the calendar consented, offline",
+    "GOOGLE_CALENDAR_DELEGATE_EMAIL": "optional: the user the service account acts for (domain-wide delegation)",
     "GOOGLE_CALENDAR_ID": "the calendar the application writes to",
     "GOOGLE_API_URL": "optional: a proxy or stand-in instead of Google's API",
-    "GOOGLE_TOKEN_URL": "optional: the same for Google's tokens",
-    "SENTRY_DSN": "https://key@host/project; without it, what is to be told waits in our ledger",
-    "SENTRY_ENVIRONMENT": "optional: production unless it says otherwise",
-    "SENTRY_AUTH_TOKEN": "optional: with it an issue is resolved when its incident ends; needs event:write and org:read",
+    "GOOGLE_TOKEN_URL": "optional: a proxy or stand-in for Google's tokens",
+    "SENTRY_DSN": "https://key@host/project; without it, alerts wait in our ledger",
+    "SENTRY_ENVIRONMENT": "optional; default production",
+    "SENTRY_AUTH_TOKEN": "optional: resolves the issue when its incident ends; needs event:write and org:read",
     "SENTRY_ORG": "the organization's slug; needed with SENTRY_AUTH_TOKEN",
-    "SENTRY_URL": "optional, with SENTRY_AUTH_TOKEN: where Sentry's API is, https://sentry.io unless it says otherwise",
-    "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and told",
+    "SENTRY_URL": "optional, with SENTRY_AUTH_TOKEN: where Sentry's API is, default https://sentry.io",
+    "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and alerted",
     "SUSPEND_ALL_EVENTS": "optional: true stops every change of the calendar at once",
     "RECONCILER_TOKEN": "opens the status page; 16 characters or more. Optional where it listens on loopback only",
     "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml, else all defaults",
 }
-"""Every variable the product reads by a name of its own, and what stands in it."""
+"""Every variable that the product reads by a fixed name, and its content."""
 ROUTE = "an on-call route as an apprise URL, such as pagerduty://INTEGRATION_KEY@API_KEY; cron.yaml names it"
 SWITCH = "the ping URL of a dead man's switch, such as https://hc-ping.com/UUID; cron.yaml names it"
 

@@ -1,12 +1,13 @@
 """cron.yaml as types: every key, its meaning, its unit, its default, and why that default. Nowhere else."""
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.settings.file.crontab import Cron
+from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -16,10 +17,7 @@ from reconciler.settings.file.values import (
     PositiveDuration,
     QuietHoursValue,
     Region,
-    Since,
     Some,
-    Table,
-    TableName,
     Zone,
     parse_hours,
     parse_zone,
@@ -27,123 +25,8 @@ from reconciler.settings.file.values import (
 )
 
 PolicyWord = Annotated[Policy, OffWord]
-Column = Annotated[str, Field(min_length=1)]
 Whole = Annotated[int, Strict()]
 """Not ``true``, which counts as 1 elsewhere."""
-
-
-class Section(BaseModel):
-    """A part of the file; a key it does not know is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-def _minutes(number: float) -> timedelta:
-    return timedelta(minutes=number)
-
-
-class BookingColumns(Section):
-    """What the application calls the columns, where that differs. An optional one may be null: there is none."""
-
-    id: Column = Field("id", description="the booking's id; texts and titles carry its first eight characters")
-    status: Column = Field("status", description="compared with `bookings.statuses`")
-    created_at: Column = Field("created_at", description="when it was booked")
-    date: Column = Field("event_date", description="the day of the party, in the venue's time")
-    start_time: Column = Field("start_time", description="when it begins, in the venue's time")
-    name: Column = Field("customer_name", description="the customer's whole name")
-    event_id: Column = Field("calendar_event_id", description="the id of its calendar event; we write it")
-    end_time: Column | None = Field("end_time", description="optional: when it ends")
-    end_next_day: Column | None = Field("end_time_next_day", description="optional: true where it ends after midnight")
-    customer_id: Column | None = Field("customer_id", description="optional: leads to the customers' table")
-    first_name: Column | None = Field("customer_first_name", description="optional: how the text greets")
-    phone: Column | None = Field("contact_phone", description="optional: the booking's own number")
-    date_tbd: Column | None = Field("date_tbd", description="optional: true where the date is only a placeholder")
-    notes: Column | None = Field("internal_notes", description="optional: where `bookings.date_tbd_note` may stand")
-    guests: Column | None = Field("guest_count", description="optional: for texts and events")
-    occasion: Column | None = Field("event_type", description="optional: for texts and events")
-
-
-class CustomerColumns(Section):
-    """The same for the customers' table."""
-
-    id: Column = Field("id", description="what `bookings.columns.customer_id` holds")
-    mobile_e164: Column | None = Field("mobile_e164", description="optional: a number to fall back to")
-    mobile_number: Column | None = Field("mobile_number", description="optional: the next number to fall back to")
-    opt_in: Column | None = Field("sms_opt_in", description="optional: texts only where it is true")
-    status: Column | None = Field("sms_status", description="optional: texts only where it holds what `active` names")
-
-
-class QueueColumns(Section):
-    """The same for the queue of texts."""
-
-    id: Column = Field("id", description="the row's id; ours is derived from the booking, so that a repeat collides")
-    booking_id: Column = Field("booking_id", description="whose text it is")
-    trigger: Column = Field("trigger_type", description="what kind of text it is")
-    body: Column = Field("message_body", description="the text")
-    status: Column = Field("status", description="pending, approved, sent, cancelled or failed")
-    provider_id: Column = Field("twilio_message_sid", description="Twilio's SID")
-    error: Column = Field("error_message", description="why it failed; our rows in flight say so here")
-    template: Column | None = Field("template_key", description="optional: we write `reconciler`")
-    scheduled_for: Column | None = Field("scheduled_for", description="optional: we write now")
-    customer_phone: Column | None = Field("customer_phone", description="optional: we write E.164")
-    customer_name: Column | None = Field("customer_name", description="optional: we write the booking's name")
-    recipient_phone: Column | None = Field("recipient_phone", description="optional: we write E.164")
-    approved_by: Column | None = Field("approved_by", description="optional: a cancelled row with it is a decision")
-    sent_at: Column | None = Field("sent_at", description="optional: when Twilio accepted it")
-    created_at: Column | None = Field("created_at", description="optional: tells which failed row is the newest")
-
-
-def _table_alone(value: Any) -> Any:
-    """A table may be given by its name alone."""
-    return {"table": value} if isinstance(value, str | TableName) else value
-
-
-def _text_or_number(value: Any) -> Any:
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        return value
-    raise ValueError("a text or a whole number belongs here")
-
-
-class Customers(Section):
-    """The customers' table: the number to fall back to, and consent. Its name alone will do."""
-
-    table: Table = Field(TableName("public", "customers"), description="schema.table")
-    columns: CustomerColumns = Field(default_factory=CustomerColumns, description="only what differs")
-    active: Column = Field("active", description="the one value of `status` that allows texts")
-
-
-class Queue(Section):
-    """The application's queue of texts. Its name alone will do."""
-
-    table: Table = Field(TableName("public", "private_booking_sms_queue"), description="schema.table")
-    columns: QueueColumns = Field(default_factory=QueueColumns, description="only what differs")
-
-
-Only = dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]]
-"""Columns of the bookings' table and the one value that is meant."""
-
-
-class BookingSettings(Section):
-    """The application's bookings, and which of them we look after."""
-
-    table: Table = Field(TableName("public", "private_bookings"), description="schema.table")
-    columns: BookingColumns = Field(default_factory=BookingColumns, description="only what differs")
-    customers: Annotated[Customers | None, BeforeValidator(_table_alone), NoneFor("off"), OffWord] = Field(
-        default_factory=Customers, description="fallback phone and consent; off: there is no such table"
-    )
-    statuses: Some = Field(("draft", "confirmed"), description="an allow-list: any other status is not asked for")
-    only: Only = Field(
-        default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"
-    )
-    since: Since = Field(None, description="the first `reconciler migrate`, or a date; what is older is for a backfill")
-    grace: Duration = Field(_minutes(10), description="the application's own time to do it, its retries included")
-    scan_window: PositiveDuration = Field(
-        timedelta(days=14), description="each pass; the first of each day goes back to `since` instead"
-    )
-    date_tbd_note: str = Field(
-        "Event date/time to be confirmed",
-        description="an older way to say that the date is a placeholder, found within the notes; '' for none",
-    )
 
 
 class MessageSettings(Section):
@@ -171,22 +54,22 @@ def _messages() -> dict[str, MessageSettings]:
 class SmsMissing(Section):
     """A booking has no text queued or sent."""
 
-    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: TWILIO_* not wanted)")
-    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
-    queue: Annotated[Queue, BeforeValidator(_table_alone)] = Field(default_factory=Queue, description="schema.table")
+    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
+    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
+    queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
     satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
         None, description="any queued or sent row, or a list of triggers that count"
     )
     deliver: Deliver = Field(
         Deliver.RECONCILER,
-        description="reconciler: we post to Twilio | application: we queue, yours sends (TWILIO_* not wanted)",
+        description="reconciler: we post to Twilio | application: we queue, yours sends (no TWILIO_* needed)",
     )
     region: Region = Field("GB", description="how to read 07700 900123")
     quiet_hours: QuietHoursValue = Field(
-        parse_hours("21:00-09:00"), description="nothing leaves, and nothing may still wait at Twilio; off: never"
+        parse_hours("21:00-09:00"), description="no text is sent then, or may still wait at Twilio; off: none"
     )
-    stale_after: PositiveDuration = Field(timedelta(hours=72), description="made longer ago: told, not sent")
-    min_notice: Duration = Field(timedelta(hours=2), description="party sooner than this: told, not sent")
+    stale_after: PositiveDuration = Field(timedelta(hours=72), description="made longer ago: alerted, not sent")
+    min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
     messages: dict[str, MessageSettings] = Field(default_factory=_messages, description="status: {trigger, template}")
 
 
@@ -199,9 +82,10 @@ class SmsStuck(Section):
     times: ClassVar = ("scheduled_for", "created_at")
     """Since when it is due: the first of these columns that is there and filled."""
     policy: ReportWord = Field(Policy.REPORT, description="report | off")
-    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
+    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
     after: Duration = Field(
-        timedelta(hours=1), description="due this long ago: a gap; more where a person presses Send, nights included"
+        timedelta(hours=1),
+        description="overdue by this long is a gap; use more where a person presses Send, nights included",
     )
 
 
@@ -211,17 +95,17 @@ class SmsUnproven(Section):
     times: ClassVar = ("sent_at", "created_at")
     """Since when it is marked: the same."""
     policy: ReportWord = Field(Policy.REPORT, description="report | off")
-    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
-    after: Duration = Field(timedelta(hours=2), description="marked this long ago: a gap")
+    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
+    after: Duration = Field(timedelta(hours=2), description="marked this long ago without proof is a gap")
 
 
 class CalendarMissing(Section):
     """A booking names no calendar event."""
 
-    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: GOOGLE_* not wanted)")
-    only: Only = Field(default_factory=dict, description="column: value: this rule asks only for such bookings")
+    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no GOOGLE_* needed)")
+    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
     deleted_by_hand: DeletedByHand = Field(
-        DeletedByHand.REPORT, description="report | restore: a person deleted the event of a live booking"
+        DeletedByHand.REPORT, description="report | restore: what to do where a person deleted the event"
     )
     default_length: PositiveDuration = Field(timedelta(hours=3), description="where the booking has no end")
 
@@ -236,18 +120,18 @@ class Rules(Section):
 
 
 class BreakerLimits(Section):
-    """A plan beyond a floor and beyond the ratio is refused: so many gaps at once are rather a mistake of ours."""
+    """A plan beyond a floor and beyond the ratio is refused: so many gaps are more likely our mistake."""
 
-    sms: Whole = Field(25, ge=0, description="new texts that never trip it: a person reads that many replies")
-    calendar: Whole = Field(200, ge=0, description="new events that never trip it: they disturb nobody")
-    ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings looked at")
+    sms: Whole = Field(25, ge=0, description="as many new texts never trip it: a person can read that many replies")
+    calendar: Whole = Field(200, ge=0, description="as many new events never trip it: they disturb no customer")
+    ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings checked")
     ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
 
 
 class Rates(Section):
     """Calls per time, over all processes."""
 
-    sms: PerPeriod = Field(Per(1, timedelta(seconds=1)), description="what a usual sender may send")
+    sms: PerPeriod = Field(Per(1, timedelta(seconds=1)), description="what an ordinary sender may send")
     calendar: PerPeriod = Field(Per(5, timedelta(seconds=1)), description="half of what Google grants a user")
 
 
@@ -264,37 +148,39 @@ class BackoffSettings(Section):
     """Between two tries of one repair: doubling, and jittered down to the half."""
 
     first: PositiveDuration = Field(
-        _minutes(1), description="after the first try; also where a provider asks for a pause"
+        minutes(1), description="after the first try; also where a provider asks for a pause"
     )
     longest: PositiveDuration = Field(timedelta(hours=1), description="no pause is longer")
 
 
 class LimitSettings(Section):
-    """How far one pass may go."""
+    """What one pass may do."""
 
     per_pass: Whole = Field(
-        50, ge=1, alias="pass", description="repairs per pass and effect; the rest wait for the next"
+        50, ge=1, alias="pass", description="repairs per pass and effect; the rest are done in the next pass"
     )
-    pass_budget: PositiveDuration = Field(_minutes(4), description="less than the interval between two passes")
+    pass_budget: PositiveDuration = Field(minutes(4), description="less than the interval between two passes")
     breaker: BreakerLimits = Field(default_factory=BreakerLimits)
     rate: Rates = Field(default_factory=Rates)
     per_recipient: PerPeriod = Field(
         Per(3, timedelta(hours=24)), description="texts by E.164 number, the application's own counted"
     )
     attempts: Whole = Field(
-        6, ge=1, description="calls for one repair that may have left the machine; then a person is asked"
+        6, ge=1, description="calls for one repair that may have left the machine; then it needs a human"
     )
     backoff: BackoffSettings = Field(default_factory=BackoffSettings)
     timeouts: Timeouts = Field(default_factory=Timeouts)
-    lease: Duration = Field(_minutes(5), description="a claim lasts this long; longer than two provider timeouts")
+    lease: Duration = Field(minutes(5), description="a claim lasts this long; longer than two provider timeouts")
     settle: Duration = Field(
-        _minutes(5),
-        description="an unknown outcome is asked for after this long; at least `lease`, longer than lists lag",
+        minutes(5),
+        description="an unknown outcome is settled after this long; at least `lease`, longer than lists lag",
     )
     settle_tries: Whole = Field(
-        6, ge=1, description="questions without a certain answer, at doubling intervals; then a person is asked"
+        6, ge=1, description="attempts to settle without a certain answer, at doubling intervals; then it needs a human"
     )
-    generations: Whole = Field(5, ge=1, description="one effect of one booking is begun anew at most so often")
+    generations: Whole = Field(
+        5, ge=1, description="how often a finished repair may be restarted; then it needs a human"
+    )
 
 
 class Reporting(Section):
@@ -302,17 +188,19 @@ class Reporting(Section):
 
     deadline: PositiveDuration = Field(timedelta(hours=1), description="a gap open this long is an error")
     page_after: PositiveDuration = Field(
-        timedelta(hours=4), description="a systemic cause open this long pages somebody"
+        timedelta(hours=4), description="a systemic cause open this long pages the person on call"
     )
     remind_every: PositiveDuration = Field(
-        timedelta(hours=24), description="an error that is still there is told again"
+        timedelta(hours=24), description="an unresolved error alerts again after this long"
     )
-    settled_after: Duration = Field(timedelta(hours=1), description="this long without a gap ends the incident")
+    settled_after: Duration = Field(
+        timedelta(hours=1), description="an incident is closed after this long without a new gap"
+    )
     monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
         "one", description="one | each | off: Sentry's cron monitors; its plans include one"
     )
     fallback_after: Duration = Field(
-        _minutes(15), description="an error that Sentry has not taken for so long goes to the on-call routes"
+        minutes(15), description="an error that Sentry has not accepted after this long goes to the on-call routes"
     )
     oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
 
@@ -327,7 +215,7 @@ class Job(Section):
         None, description="the variable that holds a dead-man's-switch URL; /start and /fail are added to it"
     )
     keep: PositiveDuration | None = Field(
-        None, description="for `ledger_retention`: what is finished and younger stays; 400d unless said"
+        None, description="for `ledger_retention`: finished records younger than this are kept; default 400d"
     )
 
     @model_validator(mode="after")
@@ -343,15 +231,15 @@ class Job(Section):
 
 
 KEEP = timedelta(days=400)
-"""A year and a month: last year's same week can still be asked about."""
+"""A year and a month: the same week of last year can still be explained."""
 DEFAULT_JOBS = {
-    **{name: Job(every=_minutes(10)) for name in ("sms_missing", "calendar_missing", "sms_delivery")},
-    "unsettled_repairs": Job(every=_minutes(5)),
-    "integrations": Job(every=_minutes(15)),
+    **{name: Job(every=minutes(10)) for name in ("sms_missing", "calendar_missing", "sms_delivery")},
+    "unsettled_repairs": Job(every=minutes(5)),
+    "integrations": Job(every=minutes(15)),
     "fire_drill": Job(cron="0 10 * * mon", at_start=False),
     "ledger_retention": Job(cron="30 4 * * *", at_start=False, keep=KEEP),
 }
-"""What runs unless cron.yaml says otherwise, a job for a job."""
+"""The schedule of each job that cron.yaml does not mention."""
 
 
 class CronFile(Section):
@@ -359,10 +247,10 @@ class CronFile(Section):
 
     version: Literal[1] = Field(1, description="of this file's shape")
     timezone: Zone = Field(
-        parse_zone("Europe/London"), description="the venue's civil time: quiet hours, wording, days"
+        parse_zone("Europe/London"), description="the venue's civil time: quiet hours, days, times in texts"
     )
     repairs: Literal[Policy.REPAIR, Policy.REPORT] = Field(
-        Policy.REPAIR, description="repair | report (look and tell only: for a first day)"
+        Policy.REPAIR, description="repair | report (scan and alert only: for a first day)"
     )
     bookings: BookingSettings = Field(default_factory=BookingSettings)
     rules: Rules = Field(default_factory=Rules)
@@ -370,7 +258,7 @@ class CronFile(Section):
     reporting: Reporting = Field(default_factory=Reporting)
     jobs: dict[str, Annotated[Job | None, NoneFor("off"), OffWord]] = Field(
         default_factory=dict,
-        description="job: {every: 10m}, {cron: ..} or off; what is left out runs all the same: "
+        description="job: {every: 10m}, {cron: ..} or off; a job that is left out runs too: "
         + ", ".join(f"{name} {job.when}" for name, job in DEFAULT_JOBS.items()),
     )
 

@@ -1,0 +1,63 @@
+"""Limits, reporting and jobs of cron.yaml that are right by themselves and wrong together."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.source import Source
+from reconciler.settings.file.values import write_duration
+
+
+def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
+    """Each contradiction with its place."""
+    limits = file.limits
+    slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
+    longest: timedelta = getattr(limits.timeouts, slowest)
+    lease = write_duration(limits.lease)
+    if limits.lease <= 2 * longest:
+        timeout = ("limits", "timeouts", slowest)
+        needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
+        yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
+    yield from _too_slow(read, file)
+    yield from _forgetful(read, file)
+    reporting = file.reporting
+    if reporting.oncall and reporting.fallback_after >= reporting.settled_after:
+        needed = "must be shorter than reporting.settled_after: else the incident closes before it alerts"
+        what = f"{write_duration(reporting.fallback_after)} {needed}"
+        yield read.mistake(("reporting", "fallback_after"), what, ("reporting", "settled_after"))
+    if limits.settle < limits.lease:
+        settle = f"{write_duration(limits.settle)} must not be shorter than limits.lease, {lease}"
+        yield read.mistake(("limits", "settle"), settle, ("limits", "lease"))
+    if limits.backoff.longest < limits.backoff.first:
+        longest_pause = f"{write_duration(limits.backoff.longest)} must not be shorter than limits.backoff.first"
+        yield read.mistake(("limits", "backoff", "longest"), longest_pause, ("limits", "backoff", "first"))
+
+
+def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
+    """A pass that could not end before the next begins, or not make a single call."""
+    limits = file.limits
+    budget = f"limits.pass_budget, {write_duration(limits.pass_budget)}"
+    for name, job in file.running().items():
+        if job.every and name in file.jobs and job.every < limits.pass_budget:
+            what = f"{write_duration(job.every)} is shorter than {budget}"
+            yield read.mistake(("jobs", name, "every"), what, ("limits", "pass_budget"))
+    for name, rate in (("sms", limits.rate.sms), ("calendar", limits.rate.calendar)):
+        if rate.interval > limits.pass_budget:
+            what = f"{rate}: the wait for one call is longer than {budget}"
+            yield read.mistake(("limits", "rate", name), what, ("limits", "pass_budget"))
+
+
+def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
+    """A memory shorter than the time within which we still send: what was sent would be sent again."""
+    windows = {
+        ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
+        ("bookings", "scan_window"): file.bookings.scan_window,
+    }
+    longest = max(windows, key=lambda path: windows[path])
+    if "ledger_retention" in file.running() and file.keep() < windows[longest]:
+        window = write_duration(windows[longest])
+        what = (
+            f"{write_duration(file.keep())} must not be shorter than {'.'.join(longest)}, {window}: "
+            f"what is kept prevents repeated repairs; write {window} or more"
+        )
+        yield read.mistake(("jobs", "ledger_retention", "keep"), what, longest)

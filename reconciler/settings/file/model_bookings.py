@@ -1,0 +1,135 @@
+"""The section ``bookings`` of cron.yaml, and the tables it and the rules name."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from reconciler.settings.file.values import (
+    Duration,
+    NoneFor,
+    OffWord,
+    PositiveDuration,
+    Since,
+    Some,
+    Table,
+    TableName,
+)
+
+Column = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of the file; a key it does not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+class BookingColumns(Section):
+    """What the application calls the columns, where that differs. An optional one may be null: there is none."""
+
+    id: Column = Field("id", description="the booking's id; texts and titles carry its first eight characters")
+    status: Column = Field("status", description="compared with `bookings.statuses`")
+    created_at: Column = Field("created_at", description="when it was booked")
+    date: Column = Field("event_date", description="the day it starts, in the venue's time")
+    start_time: Column = Field("start_time", description="when it starts, in the venue's time")
+    name: Column = Field("customer_name", description="the customer's whole name")
+    event_id: Column = Field("calendar_event_id", description="the id of its calendar event; we write it")
+    end_time: Column | None = Field("end_time", description="optional: when it ends")
+    end_next_day: Column | None = Field("end_time_next_day", description="optional: true where it ends after midnight")
+    customer_id: Column | None = Field("customer_id", description="optional: leads to the customers' table")
+    first_name: Column | None = Field("customer_first_name", description="optional: how the text greets")
+    phone: Column | None = Field("contact_phone", description="optional: the booking's own number")
+    date_tbd: Column | None = Field("date_tbd", description="optional: true where the date is only a placeholder")
+    notes: Column | None = Field("internal_notes", description="optional: where `bookings.date_tbd_note` may stand")
+    guests: Column | None = Field("guest_count", description="optional: for texts and events")
+    occasion: Column | None = Field("event_type", description="optional: for texts and events")
+
+
+class CustomerColumns(Section):
+    """The same for the customers' table."""
+
+    id: Column = Field("id", description="what `bookings.columns.customer_id` holds")
+    mobile_e164: Column | None = Field("mobile_e164", description="optional: a number to fall back to")
+    mobile_number: Column | None = Field("mobile_number", description="optional: the next number to fall back to")
+    opt_in: Column | None = Field("sms_opt_in", description="optional: texts only where it is true")
+    status: Column | None = Field("sms_status", description="optional: texts only where it holds what `active` names")
+
+
+class QueueColumns(Section):
+    """The same for the queue of texts."""
+
+    id: Column = Field("id", description="the row's id; ours is derived from the booking, so that a repeat collides")
+    booking_id: Column = Field("booking_id", description="whose text it is")
+    trigger: Column = Field("trigger_type", description="what kind of text it is")
+    body: Column = Field("message_body", description="the text")
+    status: Column = Field("status", description="pending, approved, sent, cancelled or failed")
+    provider_id: Column = Field("twilio_message_sid", description="Twilio's SID")
+    error: Column = Field("error_message", description="why it failed; our rows in flight say so here")
+    template: Column | None = Field("template_key", description="optional: we write `reconciler`")
+    scheduled_for: Column | None = Field("scheduled_for", description="optional: we write now")
+    customer_phone: Column | None = Field("customer_phone", description="optional: we write E.164")
+    customer_name: Column | None = Field("customer_name", description="optional: we write the booking's name")
+    recipient_phone: Column | None = Field("recipient_phone", description="optional: we write E.164")
+    approved_by: Column | None = Field("approved_by", description="optional: a cancelled row with it is a decision")
+    sent_at: Column | None = Field("sent_at", description="optional: when Twilio accepted it")
+    created_at: Column | None = Field("created_at", description="optional: shows which failed row is the newest")
+
+
+def table_alone(value: Any) -> Any:
+    """A table may be given by its name alone."""
+    return {"table": value} if isinstance(value, str | TableName) else value
+
+
+def _text_or_number(value: Any) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    raise ValueError("a text or a whole number belongs here")
+
+
+class Customers(Section):
+    """The customers' table: the number to fall back to, and consent. Its name alone will do."""
+
+    table: Table = Field(TableName("public", "customers"), description="schema.table")
+    columns: CustomerColumns = Field(default_factory=CustomerColumns, description="only what differs")
+    active: Column = Field("active", description="the one value of `status` that allows texts")
+
+
+class Queue(Section):
+    """The application's queue of texts. Its name alone will do."""
+
+    table: Table = Field(TableName("public", "private_booking_sms_queue"), description="schema.table")
+    columns: QueueColumns = Field(default_factory=QueueColumns, description="only what differs")
+
+
+Only = dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]]
+"""Columns of the bookings' table and the one value that is meant."""
+
+
+class BookingSettings(Section):
+    """The application's bookings, and which of them we look after."""
+
+    table: Table = Field(TableName("public", "private_bookings"), description="schema.table")
+    columns: BookingColumns = Field(default_factory=BookingColumns, description="only what differs")
+    customers: Annotated[Customers | None, BeforeValidator(table_alone), NoneFor("off"), OffWord] = Field(
+        default_factory=Customers, description="fallback phone and consent; off: there is no such table"
+    )
+    statuses: Some = Field(
+        ("draft", "confirmed"), description="an allow-list: the rules do not apply to any other status"
+    )
+    only: Only = Field(
+        default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"
+    )
+    since: Since = Field(None, description="the first `reconciler migrate`, or a date; older bookings need a backfill")
+    grace: Duration = Field(minutes(10), description="the application's own time to do it, its retries included")
+    scan_window: PositiveDuration = Field(
+        timedelta(days=14), description="each pass; the first of each day goes back to `since` instead"
+    )
+    date_tbd_note: str = Field(
+        "Event date/time to be confirmed",
+        description="text in the notes that also marks the date as a placeholder; '' for none",
+    )
