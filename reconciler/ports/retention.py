@@ -1,4 +1,4 @@
-"""What our ledger need not remember: finished, told, and so old that nobody asks for it. Of our own scope only."""
+"""Old rows that our ledger may remove: finished, alerted, and past retention. Limited to our own scope."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reconciler.domain.intents import IntentId
 
 
 class Prunable(StrEnum):
-    """What the ledger keeps besides intents."""
+    """The tables that are pruned besides the intents."""
 
     RUNS = "runs"
     GAPS = "gaps"
@@ -24,40 +24,40 @@ Cursor = tuple[datetime, IntentId]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentPage:
-    """Some of the old final intents, oldest first."""
+    """A page of the old final intents, oldest first."""
 
     intents: Sequence[IntentId]
-    """Those of them that may go."""
+    """Those that may be removed."""
     last: Cursor | None
-    """Where the next page begins; ``None``: there is none."""
+    """Where the next page begins; ``None`` if this is the last."""
 
 
 class Retention(Protocol):
     """A call reads or removes at most ``most`` rows, so that its transaction is short."""
 
     def blindness(self) -> Sequence[IntegrationFault]:
-        """What in the database would hide a booking that is still to come, or misread its date."""
+        """Faults by which the database would hide a future booking or misread its date."""
         ...
 
     def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:
-        """Intents that were final before then. One may go if nothing younger or not final stands beside it.
+        """Intents that became final before ``before`` and may be removed.
 
-        And if its booking is gone, or its party was over before then: a booking that is still to come, that has no
-        usable date, or that was only just over and may be moved, is one that we could act for once more.
+        Their booking has no younger or non-final intent, and is deleted or ended before ``before``. We could still act for a booking that is in the future,
+        has no usable date, or ended only recently and may be moved.
         """
         ...
 
     def remove_intents(self, intents: Sequence[IntentId], before: datetime) -> int:
-        """Remove those that are still as ``old_intents`` saw them; how many."""
+        """Remove the intents that have not changed since ``old_intents`` read them. Returns how many."""
         ...
 
     def count(self, what: Prunable, before: datetime) -> int:
-        """How many ``remove`` would remove in all."""
+        """How many rows ``remove`` would remove in all."""
         ...
 
     def remove(self, what: Prunable, before: datetime, most: int) -> int:
-        """Remove what is over since before then; how many.
+        """Remove rows that were finished before ``before``. Returns how many.
 
-        Stays: the newest run of each job, the newest finished and the newest full one; what nobody was told yet.
+        Kept: each job's newest run, newest finished run and newest full scan, and everything not yet alerted.
         """
         ...
