@@ -42,8 +42,8 @@ class Retention(Protocol):
     def old_intents(self, before: datetime, most: int, after: Cursor | None) -> IntentPage:
         """Intents that became final before ``before`` and may be removed.
 
-        Their booking has no younger or non-final intent, and is deleted or ended before ``before``. We could still act for a booking that is in the future,
-        has no usable date, or ended only recently and may be moved.
+        Their booking has no younger or non-final intent, and was deleted or ended before ``before``. We could still act
+        for a booking that is in the future, has no usable date, or ended only recently and may be moved.
         """
         ...
 
