@@ -1,4 +1,4 @@
-"""``ports.Route`` through apprise: what arrives over real HTTP, what PagerDuty would get, and what never shows."""
+"""``ports.Route`` through apprise: what arrives over real HTTP, what PagerDuty would get, and what is never shown."""
 
 import logging
 import socket
@@ -28,9 +28,9 @@ PAGE = Alert(
     oldest_at=datetime(2026, 6, 10, 11, 0, tzinfo=UTC),
     references=("1a2b3c4d",),
     code="suspended",
-    remedy="look at the application's log",
+    remedy="check the application's log",
 )
-END = replace(PAGE, alert_type=AlertType.RESOLVED, severity=Severity.INFO, open=0)
+RESOLVED_ALERT = replace(PAGE, alert_type=AlertType.RESOLVED, severity=Severity.INFO, open=0)
 
 
 @pytest.fixture
@@ -54,18 +54,18 @@ def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
         "code suspended",
         "references 1a2b3c4d",
         "reconciler explain 1a2b3c4d",
-        "look at the application's log",
+        "check the application's log",
     ]
 
 
-def test_the_end_and_what_only_falls_back_have_types_of_their_own(webhook: Webhook) -> None:
-    for report in (replace(PAGE, severity=Severity.ERROR, alert_type=AlertType.OPENED), END):
-        assert route(webhook).send(report) is DeliveryStatus.ACCEPTED
+def test_resolved_and_fallback_alerts_have_types_of_their_own(webhook: Webhook) -> None:
+    for alert in (replace(PAGE, severity=Severity.ERROR, alert_type=AlertType.OPENED), RESOLVED_ALERT):
+        assert route(webhook).send(alert) is DeliveryStatus.ACCEPTED
 
     assert [call["type"] for call in webhook.told] == ["warning", "success"]
 
 
-def test_what_nobody_thought_of_is_masked_and_what_is_long_is_cut(webhook: Webhook) -> None:
+def test_what_was_overlooked_is_masked_and_what_is_long_is_cut(webhook: Webhook) -> None:
     slipped = "call +44 7700 900123, see postgresql://job:s3cret@db/venue " * 40
     broken = replace(PAGE, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen=slipped, remedy=slipped)
     route(webhook).send(broken)
@@ -77,7 +77,7 @@ def test_what_nobody_thought_of_is_masked_and_what_is_long_is_cut(webhook: Webho
 
 
 REFUSED = {
-    "unwell": Fault(kind=Misbehaviour.STATUS, status=503),
+    "unavailable": Fault(kind=Misbehaviour.STATUS, status=503),
     "wrong token": Fault(kind=Misbehaviour.STATUS, status=403),
     "a proxy's redirect": Fault(kind=Misbehaviour.STATUS, status=302, headers=(("Location", "/login"),)),
     "cut off": Fault(kind=Misbehaviour.DROP),
@@ -85,7 +85,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_accepted_is_not_told(webhook: Webhook, fault: Fault) -> None:
+def test_what_is_not_accepted_is_not_delivered(webhook: Webhook, fault: Fault) -> None:
     webhook.faults.always("hook", fault)
 
     assert route(webhook).send(PAGE) is DeliveryStatus.UNREACHABLE
@@ -96,29 +96,29 @@ def test_a_host_that_cannot_be_one(host: str) -> None:
     assert OncallRoute(name="PAGER_URL", url=f"json://{host}/").send(PAGE) is DeliveryStatus.UNREACHABLE
 
 
-def test_nobody_listens() -> None:
+def test_no_server_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"json://127.0.0.1:{listener.getsockname()[1]}/"
+        nowhere = f"json://127.0.0.1:{listener.getsockname()[1]}/"
 
-    assert OncallRoute(name="PAGER_URL", url=nobody).send(PAGE) is DeliveryStatus.UNREACHABLE
+    assert OncallRoute(name="PAGER_URL", url=nowhere).send(PAGE) is DeliveryStatus.UNREACHABLE
 
 
-def test_neither_its_log_nor_its_looks_show_the_url(
+def test_neither_the_log_nor_the_repr_shows_the_url(
     webhook: Webhook, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     webhook.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=403))
-    telling = route(webhook)
+    oncall = route(webhook)
     with caplog.at_level(logging.DEBUG):
-        assert [telling.send(PAGE), telling.send(PAGE)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
+        assert [oncall.send(PAGE), oncall.send(PAGE)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
 
     log = caplog.text + capsys.readouterr().out
     assert "oncall_alert_not_sent" in log
-    assert not [word for word in ("t0ken", "1a2b3c4d", "application's log") if word in log + repr(telling)]
+    assert not [word for word in ("t0ken", "1a2b3c4d", "application's log") if word in log + repr(oncall)]
 
 
 @pytest.fixture
 def enqueued(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> Webhook:
-    """PagerDuty's address is a table of apprise's own; here it is another."""
+    """apprise has PagerDuty's address in a table of its own; here it points to the webhook."""
     monkeypatch.setitem(pagerduty.PAGERDUTY_API_LOOKUP, "us", f"{webhook.url}/v2/enqueue")
     return webhook
 
@@ -126,9 +126,9 @@ def enqueued(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> Webhook:
 PAGERDUTY = "pagerduty://1ntegrati0nkey@ap1key?action=trigger"
 
 
-def test_pagerduty_makes_one_incident_of_an_episode_and_its_end_resolves_it(enqueued: Webhook) -> None:
+def test_pagerduty_has_one_incident_per_incident_and_resolved_closes_it(enqueued: Webhook) -> None:
     pager = OncallRoute(name="PAGER_URL", url=PAGERDUTY)
-    assert [pager.send(PAGE), pager.send(END)] == [DeliveryStatus.ACCEPTED] * 2
+    assert [pager.send(PAGE), pager.send(RESOLVED_ALERT)] == [DeliveryStatus.ACCEPTED] * 2
 
     page, end = enqueued.told
     assert enqueued.paths == ["/v2/enqueue"] * 2
@@ -139,7 +139,7 @@ def test_pagerduty_makes_one_incident_of_an_episode_and_its_end_resolves_it(enqu
     assert end == {"routing_key": "1ntegrati0nkey", "event_action": "resolve", "dedup_key": PAGE.incident}
 
 
-def test_what_only_falls_back_is_less_urgent_at_pagerduty(enqueued: Webhook) -> None:
+def test_a_fallback_alert_is_less_urgent_at_pagerduty(enqueued: Webhook) -> None:
     opened = replace(PAGE, alert_type=AlertType.OPENED, severity=Severity.ERROR)
     OncallRoute(name="PAGER_URL", url=PAGERDUTY).send(opened)
 

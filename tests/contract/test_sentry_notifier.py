@@ -17,7 +17,7 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.sentry import SentryStandIn
 
 NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
-REPORT = Alert(
+ALERT = Alert(
     id="5a4d" * 8,
     kind=GapKind.SMS_MISSING,
     cause=Cause.NEVER_QUEUED,
@@ -26,7 +26,7 @@ REPORT = Alert(
     repaired=3,
     oldest_at=NOW,
     references=("1a2b3c4d", "5e6f7a8b"),
-    remedy="look at the application's log",
+    remedy="check the application's log",
 )
 
 DRILL = DrillAlert(id="5a4e" * 8, planted=(GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING), at=NOW)
@@ -42,11 +42,11 @@ def notifier(sentry: SentryStandIn, dsn: str | None = None) -> SentryNotifier:
     return SentryNotifier(dsn or sentry.dsn, "venue", "reconciler@1.2.3", timeout=timedelta(seconds=0.3))
 
 
-def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
-    assert notifier(sentry).send(REPORT) is DeliveryStatus.ACCEPTED
+def test_an_alert_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
+    assert notifier(sentry).send(ALERT) is DeliveryStatus.ACCEPTED
 
     (event,) = sentry.events
-    assert (event["event_id"], event["level"], event["environment"]) == (REPORT.id, "warning", "venue")
+    assert (event["event_id"], event["level"], event["environment"]) == (ALERT.id, "warning", "venue")
     assert event["release"] == "reconciler@1.2.3"
     assert event["message"] == "sms.missing / never_queued: 3 found, 3 repaired"
     assert event["fingerprint"] == ["reconciler", "sms.missing", "never_queued"]
@@ -57,12 +57,12 @@ def test_a_report_is_one_event_under_its_own_id(sentry: SentryStandIn) -> None:
         "open": 0,
         "oldest": NOW.isoformat(),
         "references": ["1a2b3c4d", "5e6f7a8b"],
-        "remedy": "look at the application's log",
+        "remedy": "check the application's log",
         "command": "reconciler explain 1a2b3c4d",
     }
 
 
-def test_a_drill_says_that_it_is_one(sentry: SentryStandIn) -> None:
+def test_a_drill_event_is_marked_as_a_drill(sentry: SentryStandIn) -> None:
     notifier(sentry).send_test_event(DRILL)
 
     (event,) = sentry.events
@@ -74,7 +74,7 @@ def test_a_drill_says_that_it_is_one(sentry: SentryStandIn) -> None:
 
 
 def test_nothing_of_the_machine_goes_along(sentry: SentryStandIn) -> None:
-    notifier(sentry).send(REPORT)
+    notifier(sentry).send(ALERT)
 
     (envelope,) = sentry.raw
     assert socket.gethostname() not in envelope
@@ -82,8 +82,8 @@ def test_nothing_of_the_machine_goes_along(sentry: SentryStandIn) -> None:
     assert not {"server_name", "breadcrumbs", "modules", "user", "extra"} & {k for k, v in event.items() if v}
 
 
-def test_an_integration_names_what_was_seen_and_the_sql(sentry: SentryStandIn) -> None:
-    broken = replace(REPORT, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen="queue lacks 1 column: a",
+def test_an_integration_alert_has_what_was_seen_and_the_sql(sentry: SentryStandIn) -> None:
+    broken = replace(ALERT, kind=GapKind.INTEGRATION_SCHEMA, cause=Cause.BLOCKED, seen="queue lacks 1 column: a",
                      sql="ALTER TABLE ..", references=("text",), code="columns_missing")  # fmt: skip
     notifier(sentry).send(broken)
 
@@ -92,8 +92,8 @@ def test_an_integration_names_what_was_seen_and_the_sql(sentry: SentryStandIn) -
     assert event["contexts"]["reconciler"]["sql"] == "ALTER TABLE .."
 
 
-def test_what_nobody_thought_of_is_masked(sentry: SentryStandIn) -> None:
-    slipped = replace(REPORT, remedy="call +44 7700 900123 or 07700 900123, see postgresql://job:s3cret@db/venue")
+def test_what_was_overlooked_is_masked(sentry: SentryStandIn) -> None:
+    slipped = replace(ALERT, remedy="call +44 7700 900123 or 07700 900123, see postgresql://job:s3cret@db/venue")
     notifier(sentry).send(slipped)
 
     (envelope,) = sentry.raw
@@ -104,7 +104,7 @@ REFUSED = {
     "rate limited": Fault(kind=Misbehaviour.STATUS, status=429, headers=(("Retry-After", "3600"),)),
     "wrong key": Fault(kind=Misbehaviour.STATUS, status=403),
     "too large": Fault(kind=Misbehaviour.STATUS, status=413),
-    "unwell": Fault(kind=Misbehaviour.STATUS, status=503),
+    "unavailable": Fault(kind=Misbehaviour.STATUS, status=503),
     "a proxy's redirect": Fault(kind=Misbehaviour.STATUS, status=302, headers=(("Location", "/login"),)),
     "a login page": Fault(kind=Misbehaviour.HTML, status=200),
     "cut off": Fault(kind=Misbehaviour.DROP),
@@ -113,48 +113,48 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("fault", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_accepted_is_not_told(sentry: SentryStandIn, fault: Fault) -> None:
+def test_what_is_not_accepted_is_not_delivered(sentry: SentryStandIn, fault: Fault) -> None:
     sentry.faults.always("envelope", fault)
 
-    told = notifier(sentry).send(REPORT)
-    assert told is (DeliveryStatus.REFUSED if fault.status == 413 else DeliveryStatus.UNREACHABLE)
-    assert notifier(sentry).send_test_event(DRILL) is told
+    delivery = notifier(sentry).send(ALERT)
+    assert delivery is (DeliveryStatus.REFUSED if fault.status == 413 else DeliveryStatus.UNREACHABLE)
+    assert notifier(sentry).send_test_event(DRILL) is delivery
     assert sentry.items == []
 
 
-def test_nobody_listens(sentry: SentryStandIn) -> None:
+def test_no_server_listens(sentry: SentryStandIn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"http://key@127.0.0.1:{listener.getsockname()[1]}/42"
+        nowhere = f"http://key@127.0.0.1:{listener.getsockname()[1]}/42"
 
-    assert notifier(sentry, nobody).send(REPORT) is DeliveryStatus.UNREACHABLE
+    assert notifier(sentry, nowhere).send(ALERT) is DeliveryStatus.UNREACHABLE
 
 
 @pytest.mark.parametrize("host", ["sentry..example", "a" * 70 + ".example"])
 def test_a_host_that_cannot_be_one(sentry: SentryStandIn, host: str) -> None:
     """Neither the SDK nor urllib3 calls this a failed request."""
-    assert notifier(sentry, f"https://key@{host}/42").send(REPORT) is DeliveryStatus.UNREACHABLE
+    assert notifier(sentry, f"https://key@{host}/42").send(ALERT) is DeliveryStatus.UNREACHABLE
 
 
-def test_told_again_it_is_the_same_event(sentry: SentryStandIn) -> None:
+def test_sent_again_it_is_the_same_event(sentry: SentryStandIn) -> None:
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.LOSE))
-    telling = notifier(sentry)
+    sender = notifier(sentry)
 
-    assert [telling.send(REPORT), telling.send(REPORT)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
-    assert [event["event_id"] for event in sentry.events] == [REPORT.id] * 2, "Sentry keeps one of them"
+    assert [sender.send(ALERT), sender.send(ALERT)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
+    assert [event["event_id"] for event in sentry.events] == [ALERT.id] * 2, "Sentry keeps one of them"
 
 
-def test_a_limit_for_events_leaves_signs_of_life_alone(sentry: SentryStandIn) -> None:
+def test_a_rate_limit_for_events_does_not_stop_check_ins(sentry: SentryStandIn) -> None:
     limit = (("X-Sentry-Rate-Limits", "60:error;default:project"),)
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.STATUS, status=429, headers=limit))
-    telling = notifier(sentry)
+    sender = notifier(sentry)
 
-    assert telling.send(REPORT) is DeliveryStatus.UNREACHABLE
-    assert telling.send(REPORT) is DeliveryStatus.UNREACHABLE, "not even asked: the limit lasts a minute"
-    assert telling.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
+    assert sender.send(ALERT) is DeliveryStatus.UNREACHABLE
+    assert sender.send(ALERT) is DeliveryStatus.UNREACHABLE, "no request is made: the limit lasts a minute"
+    assert sender.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
     assert (sentry.events, len(sentry.check_ins)) == ([], 1)
 
 
-def test_a_sign_of_life_makes_its_own_monitor(sentry: SentryStandIn) -> None:
+def test_a_check_in_creates_its_own_monitor(sentry: SentryStandIn) -> None:
     notifier(sentry).check_in(CheckIn(monitor="reconciler", ok=False, every=timedelta(minutes=5)))
 
     (check_in,) = sentry.check_ins
@@ -176,7 +176,7 @@ def test_a_job_s_own_monitor_follows_its_crontab_line(sentry: SentryStandIn) -> 
 def test_the_log_says_codes_and_counts_only(sentry: SentryStandIn, caplog: pytest.LogCaptureFixture) -> None:
     sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     with caplog.at_level(logging.DEBUG):
-        notifier(sentry).send(replace(REPORT, remedy="secret words"))
+        notifier(sentry).send(replace(ALERT, remedy="secret words"))
 
     assert "secret words" not in caplog.text
     assert json.dumps(sentry.dsn) not in caplog.text

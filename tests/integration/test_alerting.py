@@ -1,4 +1,4 @@
-"""Telling: one event when something begins, none while it goes on, another when it begins again; nothing personal."""
+"""Alerts at Sentry: one when an incident opens, none while it lasts, another when a new one opens; nothing personal."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -13,8 +13,8 @@ from tests.support.application_db import LONDON
 from tests.support.sandbox_world import World
 
 
-def told(world: World) -> list[tuple[str, str, str]]:
-    """Kind, cause and level of each event that Sentry has, in order."""
+def sent_alerts(world: World) -> list[tuple[str, str, str]]:
+    """Kind, cause and level of each Sentry event, in order."""
     events = world.sandbox.sentry.events
     return [(event["tags"]["kind"], event["tags"]["cause"], event["level"]) for event in events]
 
@@ -24,13 +24,13 @@ def details(world: World, kind: str, cause: str) -> dict[str, object]:
         if (event["tags"]["kind"], event["tags"]["cause"]) == (kind, cause):
             found: dict[str, object] = event["contexts"]["reconciler"]
             return found
-    raise AssertionError(f"nobody was told of {kind} / {cause}")
+    raise AssertionError(f"no alert about {kind} / {cause}")
 
 
-def test_a_gap_that_was_mended_at_once_is_told_all_the_same(world: World) -> None:
+def test_a_gap_that_was_repaired_at_once_is_alerted_all_the_same(world: World) -> None:
     booking = world.venue.booking()
     world.once()
-    assert sorted(told(world)) == [
+    assert sorted(sent_alerts(world)) == [
         ("calendar.missing", "never_created", "warning"),
         ("sms.missing", "never_queued", "warning"),
     ]
@@ -39,12 +39,12 @@ def test_a_gap_that_was_mended_at_once_is_told_all_the_same(world: World) -> Non
     assert "application queued no text" in str(seen["remedy"])
 
 
-def test_a_gap_that_stays_open_is_an_error_and_is_told_once(world: World) -> None:
+def test_a_gap_that_stays_open_is_an_error_and_is_alerted_once(world: World) -> None:
     world.venue.booking(contact_phone="07700", calendar_event_id="there")
     for _ in range(5):
         world.once()
         world.later(minutes=10)
-    assert told(world) == [("sms.missing", "unusable_data", "error")]
+    assert sent_alerts(world) == [("sms.missing", "unusable_data", "error")]
 
 
 def test_ten_references_at_most_and_the_count_of_all(world: World) -> None:
@@ -55,28 +55,28 @@ def test_ten_references_at_most_and_the_count_of_all(world: World) -> None:
     assert (seen["found"], len(seen["references"])) == (14, 10)  # type: ignore[arg-type]
 
 
-def test_it_begins_again_after_a_quiet_while_and_not_before(world: World) -> None:
+def test_a_new_incident_opens_after_a_quiet_while_and_not_before(world: World) -> None:
     for number, pause in enumerate((timedelta(minutes=20), timedelta(minutes=50), timedelta(hours=2), timedelta(0))):
         made = world.venue.now - timedelta(minutes=11)
         world.venue.booking(calendar_event_id="there", created_at=made, contact_phone=f"0770090019{number}")
         world.once()
         world.later(seconds=pause.total_seconds())
         world.once()
-    assert told(world) == [("sms.missing", "never_queued", "warning")] * 2
+    assert sent_alerts(world) == [("sms.missing", "never_queued", "warning")] * 2
 
 
-def test_looking_tells_nobody(world: World) -> None:
+def test_a_read_only_run_sends_no_alert(world: World) -> None:
     world.venue.booking()
     world.once(act=False)
-    assert (told(world), world.sandbox.sentry.writes) == ([], 0)
+    assert (sent_alerts(world), world.sandbox.sentry.writes) == ([], 0)
 
 
-def test_a_broken_integration_is_told_with_its_remedy(world: World) -> None:
+def test_a_broken_integration_is_alerted_with_its_remedy(world: World) -> None:
     world.venue.booking()
     world.sandbox.google.role = "reader"
     world.venue.alter("ALTER TABLE private_booking_sms_queue DROP COLUMN template_key")
     world.once()
-    assert set(told(world)) == {
+    assert set(sent_alerts(world)) == {
         ("integration.google", "blocked", "error"),
         ("calendar.missing", "blocked", "error"),
         ("integration.schema", "blocked", "error"),
@@ -84,21 +84,21 @@ def test_a_broken_integration_is_told_with_its_remedy(world: World) -> None:
     assert "Make changes to events" in str(details(world, "integration.google", "blocked")["remedy"])
     assert 'ADD COLUMN IF NOT EXISTS "template_key" text' in str(details(world, "integration.schema", "blocked")["sql"])
     world.once()
-    assert len(told(world)) == 3
+    assert len(sent_alerts(world)) == 3
 
 
-def test_what_sentry_did_not_accept_is_told_later_and_once(world: World) -> None:
+def test_what_sentry_did_not_accept_is_sent_later_and_once(world: World) -> None:
     world.venue.booking(calendar_event_id="there")
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.STATUS, status=503))
     assert world.texts().repaired == 1, "the pass repairs all the same"
     world.later(minutes=10)
     world.once()
-    assert told(world) == []
+    assert sent_alerts(world) == []
     world.sandbox.sentry.faults.clear()
     for _ in range(3):
         world.later(minutes=10)
         world.once()
-    assert told(world) == [("sms.missing", "never_queued", "warning")]
+    assert sent_alerts(world) == [("sms.missing", "never_queued", "warning")]
 
 
 def test_a_lost_answer_makes_the_same_event_twice_which_sentry_keeps_once(world: World) -> None:
@@ -111,15 +111,15 @@ def test_a_lost_answer_makes_the_same_event_twice_which_sentry_keeps_once(world:
     assert (len(ids), len(set(ids))) == (2, 1)
 
 
-def test_without_sentry_it_waits_until_somebody_listens(world: World) -> None:
+def test_without_sentry_an_alert_waits_until_there_is_a_dsn(world: World) -> None:
     world.venue.booking(calendar_event_id="there")
     world.environment["SENTRY_DSN"] = ""
     world.once()
-    assert told(world) == []
+    assert sent_alerts(world) == []
     del world.environment["SENTRY_DSN"]
     world.later(hours=5)
     world.once()
-    assert told(world) == [("sms.missing", "never_queued", "warning")]
+    assert sent_alerts(world) == [("sms.missing", "never_queued", "warning")]
 
 
 PLANTED = {
@@ -153,7 +153,7 @@ def test_nothing_planted_reaches_sentry_or_the_log(world: World, caplog: pytest.
     everything = "\n".join([*world.sandbox.sentry.raw, caplog.text])
     tokens = (world.sandbox.twilio.auth_token, "PRIVATE KEY", *world.sandbox.google._tokens)
     assert not [secret for secret in (*SECRETS, *tokens) if secret in everything]
-    assert len(told(world)) >= 6
+    assert len(sent_alerts(world)) >= 6
 
 
 Change = Callable[[World], object]
@@ -193,17 +193,17 @@ def sink_back(world: World) -> None:
 
 
 WEEK: list[tuple[int, Change, list[tuple[str, str]]]] = [
-    # hours since the beginning, what happens, which events it makes
+    # hours since the beginning, what happens, the events that follow
     (2, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
     (4, a_gap, []),  # the same incident
     (10, a_gap, [("calendar.missing", "never_created"), ("sms.missing", "never_queued")]),
     (24, wrong_number, [("sms.missing", "unusable_data")]),
     (26, nothing, [("sms.missing", "unusable_data")]),  # its deadline
-    (30, reader_only, []),  # nothing is asked of Google, nothing is missing
+    (30, reader_only, []),  # nothing is missing, so Google is not called
     (32, a_gap, [("calendar.missing", "blocked"), ("integration.google", "blocked"), ("sms.missing", "never_queued")]),
     (34, nothing, [("calendar.missing", "blocked"), ("integration.google", "blocked")]),  # their deadlines
     (36, nothing, [("calendar.missing", "blocked"), ("integration.google", "blocked")]),  # their pages
-    (40, writer_again, [("calendar.missing", "never_created")]),  # mended now, and what it was missing for is told
+    (40, writer_again, [("calendar.missing", "never_created")]),  # repaired now, and alerted under its first cause
     (50, nothing, [("sms.missing", "unusable_data")]),  # a reminder, a day after its deadline
     (72, put_right, [("sms.missing", "never_queued")]),  # as at 40
     (100, sink_away, []),
@@ -215,28 +215,30 @@ WEEK: list[tuple[int, Change, list[tuple[str, str]]]] = [
 
 
 @pytest.mark.long
-def test_a_week_of_simulated_time_tells_exactly_this(world: World) -> None:
+def test_a_week_of_simulated_time_sends_exactly_these_events(world: World) -> None:
     world.clock.moment = world.venue.now = datetime(2026, 6, 8, 0, 5, tzinfo=LONDON)
     world.configure(quiet="off", more="reporting: {settled_after: 3h}")
     happenings = {hour: (change, events) for hour, change, events in WEEK}
     for hour in range(0, 7 * 24, 2):
-        before = len(told(world))
+        before = len(sent_alerts(world))
         change, expected = happenings.get(hour, (None, []))
         if change:
             change(world)
         with sign_of_life(world.settings()) as done:
             done += world.both().values()
-        new = sorted((kind, cause) for kind, cause, _ in told(world)[before:])
+        new = sorted((kind, cause) for kind, cause, _ in sent_alerts(world)[before:])
         assert new == sorted(expected), f"hour {hour}"
         world.later(hours=2)
     ids = [event["event_id"] for event in world.sandbox.sentry.events]
     assert len(ids) == len(set(ids))
-    beats = [(check_in["monitor_slug"], check_in["status"]) for check_in in world.sandbox.sentry.check_ins]
-    assert beats == [("reconciler", "ok")] * (7 * 12 - 2), "one a pass, red for no gap, but for the four hours away"
+    check_ins = [(check_in["monitor_slug"], check_in["status"]) for check_in in world.sandbox.sentry.check_ins]
+    assert check_ins == [("reconciler", "ok")] * (7 * 12 - 2), (
+        "one per pass, ok despite gaps, none in the four hours without Sentry"
+    )
     assert {item.type for item in world.sandbox.sentry.items} == {"event", "check_in"}
 
 
-def test_a_revoked_token_is_told_although_a_hiccup_was_told_before(world: World) -> None:
+def test_a_revoked_token_is_alerted_although_a_hiccup_was_alerted_before(world: World) -> None:
     world.venue.booking(calendar_event_id="there")
     away = Fault(kind=Misbehaviour.STATUS, status=503)
     world.sandbox.twilio.faults.always("account.fetch", away)
@@ -250,8 +252,8 @@ def test_a_revoked_token_is_told_although_a_hiccup_was_told_before(world: World)
     assert "does not accept the credentials" in broken[1]
 
 
-def test_two_things_missing_are_both_named_and_what_stays_is_still_known(world: World) -> None:
-    """Texts lack both, events one of them: each effect's trouble is told, and mending half of it hides nothing."""
+def test_two_missing_columns_are_both_named_and_the_one_that_stays_is_still_open(world: World) -> None:
+    """Texts lack both columns, events one: each effect's fault is alerted, and fixing half of it hides nothing."""
     world.venue.booking(calendar_event_id="there")
     world.venue.alter(
         "ALTER TABLE private_booking_sms_queue DROP COLUMN template_key; ALTER TABLE customers DROP COLUMN sms_status"
@@ -266,12 +268,12 @@ def test_two_things_missing_are_both_named_and_what_stays_is_still_known(world: 
     assert ("template_key" in last["message"], "sms_status" in last["message"]) == (True, False)
 
 
-def test_a_second_wrong_number_weeks_later_is_news(world: World) -> None:
+def test_a_second_wrong_number_weeks_later_is_alerted(world: World) -> None:
     for _ in range(2):
         world.venue.booking(contact_phone="07700", calendar_event_id="there", event_date="2026-12-01")
         world.once()
         world.later(days=10)
-    assert told(world) == [("sms.missing", "unusable_data", "error")] * 2
+    assert sent_alerts(world) == [("sms.missing", "unusable_data", "error")] * 2
 
 
 def test_a_gap_a_day_is_an_event_a_day(world: World) -> None:
@@ -279,23 +281,23 @@ def test_a_gap_a_day_is_an_event_a_day(world: World) -> None:
         world.venue.booking(calendar_event_id="there", contact_phone=f"0770090019{number}")
         world.once()
         world.later(days=1)
-    assert told(world) == [("sms.missing", "never_queued", "warning")] * 4
+    assert sent_alerts(world) == [("sms.missing", "never_queued", "warning")] * 4
 
 
-def test_what_was_mended_by_a_pass_that_died_before_it_could_tell_is_told_by_the_next(
+def test_what_a_pass_repaired_before_it_died_is_alerted_by_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.venue.booking(calendar_event_id="there")
     with monkeypatch.context() as patch:
         patch.setattr(alerting, "send_alerts", lambda *_: None)
         assert world.texts().repaired == 1
-    assert told(world) == []
+    assert sent_alerts(world) == []
     world.later(minutes=10)
     world.once()
-    assert told(world) == [("sms.missing", "never_queued", "warning")]
+    assert sent_alerts(world) == [("sms.missing", "never_queued", "warning")]
 
 
-def test_a_bug_that_meets_one_booking_does_not_keep_the_others_from_being_told(
+def test_a_bug_that_hits_one_booking_does_not_suppress_alerts_about_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.venue.booking(customer_name="Poison", calendar_event_id=None)
@@ -305,12 +307,14 @@ def test_a_bug_that_meets_one_booking_does_not_keep_the_others_from_being_told(
     monkeypatch.setattr(calendar_event, "body", wrong)
     with pytest.raises(ZeroDivisionError):
         world.once()
-    assert {("calendar.missing", "never_created"), ("calendar.missing", "blocked")} <= {t[:2] for t in told(world)}
+    assert {("calendar.missing", "never_created"), ("calendar.missing", "blocked")} <= {
+        t[:2] for t in sent_alerts(world)
+    }
     assert world.sent_to(), "and the other job ran"
 
 
-def test_venues_that_share_a_database_keep_to_themselves(world: World) -> None:
-    """Each tells of its own, closes its own, and leaves the other's events alone."""
+def test_venues_that_share_a_database_are_independent(world: World) -> None:
+    """Each alerts about its own gaps, closes its own, and leaves the other's events alone."""
     mine = world.venue.booking(source="a", contact_phone="07700")
     theirs = world.venue.booking(source="b", contact_phone="07700")
     world.configure(bookings=", only: {source: b}")
@@ -323,7 +327,7 @@ def test_venues_that_share_a_database_keep_to_themselves(world: World) -> None:
     world.venue.sql("UPDATE private_bookings SET status = 'cancelled', calendar_event_id = NULL WHERE id = %s", theirs)
     world.later(minutes=10)
     world.once()
-    assert len(world.sandbox.google.live()) == 2, "what became of the other's event is the other's business"
+    assert len(world.sandbox.google.live()) == 2, "the other's event is not ours to remove"
     world.configure(bookings=", only: {source: b}")
     world.once()
     assert [event["summary"][14:22] for event in world.sandbox.google.live()] == [mine[:8]]

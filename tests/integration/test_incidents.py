@@ -1,4 +1,4 @@
-"""Days of simulated time: exactly what Sentry and who is on call are told of an incident, and that nothing is lost."""
+"""Days of simulated time: exactly which alerts Sentry and on-call get, and that none is lost."""
 
 import json
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from tests.support.sandbox_world import World
 from tests.support.webhook import Webhook
 
 HOUR = timedelta(hours=1)
-Said = list[tuple[str, str]]
+Alerts = list[tuple[str, str]]
 
 
 @pytest.fixture
 def pager(world: World) -> Iterator[Webhook]:
-    """Somebody is on call. What is watched: one rule, without quiet hours."""
+    """An on-call route, and one active rule without quiet hours."""
     with Webhook() as webhook:
         world.configure(quiet="off", calendar_policy="off", more="reporting: {oncall: [PAGER_URL]}")
         world.environment["PAGER_URL"] = webhook.route
@@ -27,12 +27,12 @@ def pager(world: World) -> Iterator[Webhook]:
 
 
 def gap(world: World, number: int = 0) -> None:
-    """A booking of somebody else each time."""
+    """A booking of another customer each time."""
     world.venue.booking(contact_phone=f"+4477009001{number:02}", event_date="2026-12-01")
 
 
 def suspend(world: World) -> None:
-    """From here on gaps stay open."""
+    """From now on gaps stay open."""
     world.environment["SUSPEND_ALL_SMS"] = "true"
 
 
@@ -45,26 +45,26 @@ def run(world: World) -> None:
 
 
 def spend(world: World, hours: float, every: float = 1) -> None:
-    """Time passes, with a pass each so many hours."""
+    """Time passes, with a pass every ``every`` hours."""
     for _ in range(round(hours / every)):
         world.later(hours=every)
         run(world)
 
 
-def events(world: World) -> Said:
+def events(world: World) -> Alerts:
     return [(event["tags"]["what"], event["level"]) for event in world.sandbox.sentry.events]
 
 
 def pages(webhook: Webhook) -> list[str]:
-    """What who is on call was told: apprise's type and title."""
+    """The on-call messages: apprise's type and title."""
     return [f"{call['type']}: {call['title']}" for call in webhook.told]
 
 
-SUBJECT = "sms.missing / never_queued"
+INCIDENT = "sms.missing / never_queued"
 
 
 @pytest.mark.parametrize(("every", "at_night"), [(1, 8), pytest.param(1 / 6, 1 / 6, marks=pytest.mark.long)])
-def test_three_days_tell_exactly_this(world: World, pager: Webhook, every: float, at_night: float) -> None:
+def test_three_days_send_exactly_these_alerts(world: World, pager: Webhook, every: float, at_night: float) -> None:
     suspend(world)
     gap(world)
     run(world)
@@ -83,16 +83,16 @@ def test_three_days_tell_exactly_this(world: World, pager: Webhook, every: float
     assert events(world)[5:] == [("reminder", "error")]
     resume(world)
     spend(world, 3, every)
-    assert events(world)[6:] == [], "its end is no event"
+    assert events(world)[6:] == [], "resolved sends no event"
     assert len(world.sent_to()) == 10
     assert pages(pager) == [
-        f"failure: reconciler: {SUBJECT}, open for hours: 1 found, 0 repaired",
-        f"success: reconciler: {SUBJECT}, resolved: 10 found, 10 repaired",
+        f"failure: reconciler: {INCIDENT}, open for hours: 1 found, 0 repaired",
+        f"success: reconciler: {INCIDENT}, resolved: 10 found, 10 repaired",
     ]
     gap(world, 11)
     spend(world, 12, 2 * every)
-    assert events(world)[6:] == [("opened", "warning")], "the next one; mended at once, it stays a warning"
-    assert len(pager.told) == 2, "and wakes nobody, when it begins or ends"
+    assert events(world)[6:] == [("opened", "warning")], "the next incident; repaired at once, it stays a warning"
+    assert len(pager.told) == 2, "and pages no one, when it opens or is resolved"
 
 
 @pytest.mark.long
@@ -123,7 +123,7 @@ def test_one_wrong_number_never_pages(world: World, pager: Webhook) -> None:
 
 
 @pytest.mark.long
-def test_a_gap_that_comes_and_goes_is_one_episode(world: World, pager: Webhook) -> None:
+def test_a_gap_that_comes_and_goes_is_one_incident(world: World, pager: Webhook) -> None:
     for number in range(6):
         suspend(world)
         gap(world, number)
@@ -136,7 +136,7 @@ def test_a_gap_that_comes_and_goes_is_one_episode(world: World, pager: Webhook) 
     assert len(world.sent_to()) == 6
 
 
-def test_a_deadline_comes_though_the_job_of_its_rule_does_not_run(world: World, pager: Webhook) -> None:
+def test_a_deadline_is_alerted_even_if_the_job_of_its_rule_does_not_run(world: World, pager: Webhook) -> None:
     suspend(world)
     gap(world)
     run(world)
@@ -146,7 +146,7 @@ def test_a_deadline_comes_though_the_job_of_its_rule_does_not_run(world: World, 
     assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
 
 
-def test_after_hours_without_a_pass_what_is_due_is_told_once(world: World, pager: Webhook) -> None:
+def test_after_hours_without_a_pass_each_due_alert_is_sent_once(world: World, pager: Webhook) -> None:
     suspend(world)
     gap(world)
     run(world)
@@ -156,8 +156,8 @@ def test_after_hours_without_a_pass_what_is_due_is_told_once(world: World, pager
     assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
 
 
-def test_two_processes_at_once_tell_once(world: World, pager: Webhook) -> None:
-    """Both judge the same incident, and neither can write before both have begun."""
+def test_two_processes_at_once_send_each_alert_once(world: World, pager: Webhook) -> None:
+    """Both evaluate the same incident, and neither can write before both have started."""
     suspend(world)
     gap(world)
     run(world)
@@ -175,11 +175,11 @@ def test_two_processes_at_once_tell_once(world: World, pager: Webhook) -> None:
     assert len(pager.told) == 1
 
 
-# The sink fails too
+# The sink fails
 
 REFUSING = {
     "down": Fault(kind=Misbehaviour.DROP),
-    "unwell": Fault(kind=Misbehaviour.STATUS, status=503),
+    "unavailable": Fault(kind=Misbehaviour.STATUS, status=503),
     "rate limiting": Fault(kind=Misbehaviour.STATUS, status=429, headers=(("Retry-After", "3600"),)),
     "losing its answers": Fault(kind=Misbehaviour.LOSE),
 }
@@ -188,13 +188,11 @@ REFUSING = {
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(fault, id=name, marks=[] if name == "unwell" else pytest.mark.long)
+        pytest.param(fault, id=name, marks=[] if name == "unavailable" else pytest.mark.long)
         for name, fault in REFUSING.items()
     ],
 )
-def test_an_hour_without_sentry_loses_nothing_and_tells_nothing_twice(
-    world: World, pager: Webhook, fault: Fault
-) -> None:
+def test_an_hour_without_sentry_loses_no_alert_and_repeats_none(world: World, pager: Webhook, fault: Fault) -> None:
     world.sandbox.sentry.faults.always("envelope", fault)
     gap(world)
     run(world)
@@ -211,7 +209,7 @@ def test_an_hour_without_sentry_loses_nothing_and_tells_nothing_twice(
     assert world.venue.sql("SELECT 1 FROM reconciler.outbox WHERE delivered_at IS NULL") == []
 
 
-def test_what_sentry_does_not_take_goes_to_who_is_on_call_once(world: World, pager: Webhook) -> None:
+def test_what_sentry_does_not_accept_goes_to_on_call_once(world: World, pager: Webhook) -> None:
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     suspend(world)
     gap(world)
@@ -222,9 +220,9 @@ def test_what_sentry_does_not_take_goes_to_who_is_on_call_once(world: World, pag
     resume(world)
     spend(world, 2, 1 / 6)
     assert pages(pager) == [
-        f"warning: reconciler: {SUBJECT}: 1 found, 0 repaired",
-        f"warning: reconciler: {SUBJECT}, past its deadline: 1 found, 0 repaired",
-        f"success: reconciler: {SUBJECT}, resolved: 1 found, 1 repaired",
+        f"warning: reconciler: {INCIDENT}: 1 found, 0 repaired",
+        f"warning: reconciler: {INCIDENT}, past its deadline: 1 found, 0 repaired",
+        f"success: reconciler: {INCIDENT}, resolved: 1 found, 1 repaired",
     ]
     world.sandbox.sentry.faults.clear()
     spend(world, 1)
@@ -232,8 +230,8 @@ def test_what_sentry_does_not_take_goes_to_who_is_on_call_once(world: World, pag
     assert len(pager.told) == 3
 
 
-def test_a_route_that_comes_in_later_is_not_told_of_the_past(world: World, pager: Webhook) -> None:
-    """Without Sentry errors have piled up: those that are over, and those that are old, wake nobody now."""
+def test_a_route_that_is_added_later_gets_no_old_alerts(world: World, pager: Webhook) -> None:
+    """Without Sentry, error alerts have piled up: the resolved and the old ones page no one now."""
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     world.configure(more="reporting: {page_after: 10d}")
     suspend(world)
@@ -248,7 +246,7 @@ def test_a_route_that_comes_in_later_is_not_told_of_the_past(world: World, pager
     assert pager.told == []
 
 
-def test_one_report_that_a_route_refuses_keeps_no_other_from_it(world: World, pager: Webhook) -> None:
+def test_an_alert_that_a_route_refuses_does_not_hold_up_others(world: World, pager: Webhook) -> None:
     suspend(world)
     gap(world)
     run(world)
@@ -263,10 +261,10 @@ def test_one_report_that_a_route_refuses_keeps_no_other_from_it(world: World, pa
     )
     pager.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=500))
     run(world)
-    assert (len(pager.told), pager.faults.pending("hook")) == (2, 0), "the second, behind one that failed"
+    assert (len(pager.told), pager.faults.pending("hook")) == (2, 0), "the second one, after one that failed"
 
 
-def test_while_somebody_else_judges_what_was_written_is_told(world: World, pager: Webhook) -> None:
+def test_while_another_process_evaluates_the_outbox_is_delivered(world: World, pager: Webhook) -> None:
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     suspend(world)
     gap(world)
@@ -279,7 +277,7 @@ def test_while_somebody_else_judges_what_was_written_is_told(world: World, pager
         assert events(world) == [("opened", "error")]
 
 
-def test_what_was_mended_at_once_wakes_nobody_though_sentry_is_away(world: World, pager: Webhook) -> None:
+def test_what_was_repaired_at_once_pages_no_one_even_if_sentry_is_down(world: World, pager: Webhook) -> None:
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     gap(world)
     run(world)
@@ -288,7 +286,7 @@ def test_what_was_mended_at_once_wakes_nobody_though_sentry_is_away(world: World
 
 
 @pytest.mark.long
-def test_a_pager_that_is_away_hears_of_it_later_in_order(world: World, pager: Webhook) -> None:
+def test_a_pager_that_is_down_gets_its_alerts_later_in_order(world: World, pager: Webhook) -> None:
     pager.faults.always("hook", Fault(kind=Misbehaviour.DROP))
     suspend(world)
     gap(world)
@@ -304,7 +302,7 @@ def test_a_pager_that_is_away_hears_of_it_later_in_order(world: World, pager: We
     assert len(pager.told) == 2
 
 
-def test_an_end_waits_for_the_page_that_another_process_has_in_hand(world: World, pager: Webhook) -> None:
+def test_resolved_waits_for_the_page_that_another_process_has_claimed(world: World, pager: Webhook) -> None:
     pager.faults.always("hook", Fault(kind=Misbehaviour.DROP))
     suspend(world)
     gap(world)
@@ -323,8 +321,8 @@ def test_an_end_waits_for_the_page_that_another_process_has_in_hand(world: World
 
 
 @pytest.mark.long
-def test_a_route_by_itself(world: World, pager: Webhook) -> None:
-    """One that fails keeps the other from nothing."""
+def test_routes_are_independent(world: World, pager: Webhook) -> None:
+    """A route that fails does not hold up another."""
     with Webhook() as other:
         world.configure(more="reporting: {oncall: [OTHER_URL, PAGER_URL]}")
         world.environment["OTHER_URL"] = other.route
@@ -339,7 +337,7 @@ def test_a_route_by_itself(world: World, pager: Webhook) -> None:
         assert (len(pager.told), len(other.told)) == (1, 1)
 
 
-def test_with_a_token_the_end_resolves_the_issues(world: World, pager: Webhook) -> None:
+def test_with_a_token_the_issues_are_resolved(world: World, pager: Webhook) -> None:
     sentry = world.sandbox.sentry
     world.environment |= {
         "SENTRY_AUTH_TOKEN": sentry.token, "SENTRY_ORG": sentry.organization, "SENTRY_URL": sentry.url,
@@ -356,11 +354,11 @@ def test_with_a_token_the_end_resolves_the_issues(world: World, pager: Webhook) 
     suspend(world)
     gap(world, 1)
     spend(world, 1)
-    assert [issue.status for issue in sentry.issues.values()] == ["unresolved", "resolved"], "it began anew"
+    assert [issue.status for issue in sentry.issues.values()] == ["unresolved", "resolved"], "it opened again"
 
 
-def test_an_issue_that_another_episode_shares_stays_open(world: World, pager: Webhook) -> None:
-    """Two tokens were wrong, one after the other: one issue, and it is over when the second is."""
+def test_an_issue_that_another_ongoing_incident_shares_stays_open(world: World, pager: Webhook) -> None:
+    """Two faults of Twilio, one after the other, share an issue: it is resolved with the second."""
     sentry = world.sandbox.sentry
     world.environment |= {
         "SENTRY_AUTH_TOKEN": sentry.token, "SENTRY_ORG": sentry.organization, "SENTRY_URL": sentry.url,
@@ -374,19 +372,19 @@ def test_an_issue_that_another_episode_shares_stays_open(world: World, pager: We
     broken = ("reconciler", "integration.twilio", "blocked")
     assert [len(sentry.issues[broken].events), sentry.issues[broken].status] == [2, "unresolved"]
     assert world.venue.sql("SELECT count(*) FROM reconciler.outbox WHERE alert_type = 'resolved'") == [(1,)], (
-        "one of them is over"
+        "one of them is resolved"
     )
     del world.environment["TWILIO_AUTH_TOKEN"]
     spend(world, 3)
     assert sentry.issues[broken].status == "resolved"
 
 
-# What there is many of
+# Large numbers
 
 
 @pytest.mark.parametrize("closed", [50_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_many_gaps_are_read_by_their_indexes(world: World, pager: Webhook, closed: int) -> None:
-    """Ten thousand open ones, and what was closed long ago is not read at all."""
+    """Ten thousand open gaps; those closed long ago are not read at all."""
     world.venue.sql(
         "INSERT INTO reconciler.gap (scope, kind, about, cause, key, reason, detail, noted_at, opened_at, seen_at,"
         " closed_at, closed_by) SELECT '', 'sms.missing', i::text, 'never_queued', '', '', '{}', at, at, at,"
@@ -404,8 +402,8 @@ def test_many_gaps_are_read_by_their_indexes(world: World, pager: Webhook, close
     world.wait_for(lambda: world.venue.sql(read)[0] != (sequential, by_index))
     ((now_sequential, now_by_index),) = world.venue.sql(read)
     assert (now_sequential - sequential, now_by_index - by_index <= 25_000) == (0, True)
-    ((report,),) = world.venue.sql("SELECT alert FROM reconciler.outbox")
-    assert (report["found"], report["open"], len(report["references"])) == (10_000, 10_000, 10)
+    ((alert,),) = world.venue.sql("SELECT alert FROM reconciler.outbox")
+    assert (alert["found"], alert["open"], len(alert["references"])) == (10_000, 10_000, 10)
 
 
 # Nothing personal, no secret

@@ -1,4 +1,4 @@
-"""Variables that cron.yaml names: on-call routes and dead man's switches; a secret in the wrong place is not quoted."""
+"""Variables that cron.yaml names: on-call routes and heartbeats; a secret in the wrong place is not quoted."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from reconciler.settings.loading import load
 
 SECRET = "s3cretkey"
 BASE = {"DATABASE_URL": "postgresql://job:hunter2@db.internal/venue"}
-REPORT = "repairs: report\n"
-ONCALL = REPORT + "reporting: {oncall: [PAGER_URL]}"
-ALIVE = REPORT + "jobs: {sms_missing: {every: 10m, alive: WATCHMAN}}"
+REPORT_ONLY = "repairs: report\n"
+ONCALL = REPORT_ONLY + "reporting: {oncall: [PAGER_URL]}"
+HEARTBEAT = REPORT_ONLY + "jobs: {sms_missing: {every: 10m, alive: WATCHMAN}}"
 
 
 def mistakes(folder: Path, content: str, **variables: str) -> list[str]:
@@ -24,7 +24,7 @@ def mistakes(folder: Path, content: str, **variables: str) -> list[str]:
 
 def test_what_they_hold(tmp_path: Path) -> None:
     (tmp_path / "cron.yaml").write_text(
-        REPORT + "reporting: {oncall: [PAGER_URL, CHAT]}\njobs: {sms_missing: {every: 10m, alive: WATCHMAN}}"
+        REPORT_ONLY + "reporting: {oncall: [PAGER_URL, CHAT]}\njobs: {sms_missing: {every: 10m, alive: WATCHMAN}}"
     )
     (tmp_path / "pager").write_text(f"pagerduty://{SECRET}@{SECRET}\n")
     variables = {"PAGER_URL_FILE": str(tmp_path / "pager"), "CHAT": "json://127.0.0.1:1/", "WATCHMAN": "https://hc/x"}
@@ -39,7 +39,7 @@ def test_what_they_hold(tmp_path: Path) -> None:
     assert SECRET not in repr(settings)
 
 
-@pytest.mark.parametrize("content", [ONCALL, ALIVE])
+@pytest.mark.parametrize("content", [ONCALL, HEARTBEAT])
 def test_what_meets_no_provider_asks_for_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "cron.yaml").write_text(content)
 
@@ -48,7 +48,7 @@ def test_what_meets_no_provider_asks_for_none(tmp_path: Path, content: str) -> N
 
 def test_one_that_is_not_set(tmp_path: Path) -> None:
     (oncall,) = mistakes(tmp_path, ONCALL)
-    (alive,) = mistakes(tmp_path, ALIVE)
+    (alive,) = mistakes(tmp_path, HEARTBEAT)
 
     assert oncall.startswith("PAGER_URL: not set; an on-call route as an apprise URL")
     assert alive.startswith("WATCHMAN: not set; the ping URL of a dead man's switch")
@@ -68,15 +68,15 @@ def test_one_that_apprise_does_not_know(tmp_path: Path, url: str, caplog: pytest
 
 @pytest.mark.parametrize("url", [SECRET, f"ftp://hc/{SECRET}", f"http://hc.internal/{SECRET}", f"https://[{SECRET}"])
 def test_a_switch_that_is_no_url(tmp_path: Path, url: str) -> None:
-    (mistake,) = mistakes(tmp_path, ALIVE, WATCHMAN=url)
+    (mistake,) = mistakes(tmp_path, HEARTBEAT, WATCHMAN=url)
 
     assert mistake.startswith("WATCHMAN: ")
 
 
 @pytest.mark.parametrize("name", [f"pagerduty://{SECRET}@key", f"https://hc-ping.com/{SECRET}", SECRET, ""])
 def test_the_secret_itself_where_its_name_belongs(tmp_path: Path, name: str) -> None:
-    oncall = mistakes(tmp_path, REPORT + f'reporting:\n  oncall: ["{name}"]')
-    alive = mistakes(tmp_path, REPORT + f'jobs:\n  sms_missing: {{every: 10m, alive: "{name}"}}')
+    oncall = mistakes(tmp_path, REPORT_ONLY + f'reporting:\n  oncall: ["{name}"]')
+    alive = mistakes(tmp_path, REPORT_ONLY + f'jobs:\n  sms_missing: {{every: 10m, alive: "{name}"}}')
 
     what = "the name of a variable belongs here, such as PAGER_URL, and not the URL itself"
     assert oncall == [f"cron.yaml:3: reporting.oncall.0: {what}"]
@@ -84,6 +84,8 @@ def test_the_secret_itself_where_its_name_belongs(tmp_path: Path, name: str) -> 
 
 
 def test_a_token_without_its_organization(tmp_path: Path) -> None:
-    (mistake,) = mistakes(tmp_path, REPORT, SENTRY_DSN="https://k@o1.ingest.sentry.io/42", SENTRY_AUTH_TOKEN=SECRET)
+    (mistake,) = mistakes(
+        tmp_path, REPORT_ONLY, SENTRY_DSN="https://k@o1.ingest.sentry.io/42", SENTRY_AUTH_TOKEN=SECRET
+    )
 
     assert mistake.startswith("SENTRY_ORG: not set; ")

@@ -21,28 +21,28 @@ DEADLINES = Deadlines(
 
 @dataclass
 class Listener:
-    """A notifier, or a route: keeps what it takes."""
+    """A notifier or a route that keeps what it accepts."""
 
     name: str = "PAGER_URL"
     resolves: bool = False
-    away: bool = False
+    down: bool = False
     refuses: bool = False
-    took: list[Alert] = field(default_factory=list)
+    taken: list[Alert] = field(default_factory=list)
 
     def send(self, alert: Alert) -> DeliveryStatus:
-        if self.away:
+        if self.down:
             return DeliveryStatus.UNREACHABLE
         if self.refuses:
             return DeliveryStatus.REFUSED
-        self.took.append(alert)
+        self.taken.append(alert)
         return DeliveryStatus.ACCEPTED
 
     def check_in(self, check_in: CheckIn) -> bool:
-        return not self.away
+        return not self.down
 
     @property
-    def whats(self) -> list[str]:
-        return [alert.alert_type for alert in self.took]
+    def types(self) -> list[str]:
+        return [alert.alert_type for alert in self.taken]
 
 
 @dataclass
@@ -57,9 +57,9 @@ class Process:
     def __post_init__(self) -> None:
         self.alerts = InMemoryAlerts(self.sentry, [self.pager], DEADLINES, self.announced.append)
 
-    def spend(self, duration: timedelta, *, away: bool) -> None:
+    def spend(self, duration: timedelta, *, down: bool) -> None:
         for _ in range(duration // (10 * MINUTE)):
-            if away:
+            if down:
                 self.alerts.fault(
                     GapKind.INTEGRATION_DATABASE, "database", "unreachable", "no connection", "start it", self.now
                 )
@@ -69,13 +69,13 @@ class Process:
             self.now += 10 * MINUTE
 
 
-def test_one_when_it_starts_one_per_escalation_one_when_it_is_over() -> None:
+def test_one_alert_when_it_opens_one_per_escalation_one_when_it_is_resolved() -> None:
     process = Process()
-    process.spend(30 * HOUR, away=True)
-    process.spend(5 * HOUR, away=False)
+    process.spend(30 * HOUR, down=True)
+    process.spend(5 * HOUR, down=False)
 
-    assert process.sentry.whats == ["opened", "deadline", "paged", "reminder"]
-    assert process.pager.whats == ["paged", "resolved"]
+    assert process.sentry.types == ["opened", "deadline", "paged", "reminder"]
+    assert process.pager.types == ["paged", "resolved"]
     assert [alert.alert_type for alert in process.announced] == [
         "opened",
         "deadline",
@@ -85,76 +85,76 @@ def test_one_when_it_starts_one_per_escalation_one_when_it_is_over() -> None:
     ]
     assert len({alert.incident for alert in process.announced}) == 1
     assert {alert.kind for alert in process.announced} == {GapKind.INTEGRATION_DATABASE}
-    assert process.sentry.took[0].title == "integration.database: no connection"
+    assert process.sentry.taken[0].title == "integration.database: no connection"
 
 
-def test_a_hiccup_is_told_once_and_over_for_nobody() -> None:
+def test_a_hiccup_is_alerted_once_and_on_call_never_hears_of_it() -> None:
     process = Process()
-    process.spend(10 * MINUTE, away=True)
-    process.spend(5 * HOUR, away=False)
+    process.spend(10 * MINUTE, down=True)
+    process.spend(5 * HOUR, down=False)
 
-    assert (process.sentry.whats, process.pager.whats) == (["opened"], [])
+    assert (process.sentry.types, process.pager.types) == (["opened"], [])
     assert [alert.alert_type for alert in process.announced] == ["opened", "resolved"]
 
 
-def test_one_that_comes_and_goes_is_one() -> None:
+def test_a_fault_that_comes_and_goes_is_one_incident() -> None:
     process = Process()
     for _ in range(9):
-        process.spend(20 * MINUTE, away=True)
-        process.spend(40 * MINUTE, away=False)
+        process.spend(20 * MINUTE, down=True)
+        process.spend(40 * MINUTE, down=False)
 
-    assert process.sentry.whats == ["opened"], "it was never there for an hour"
+    assert process.sentry.types == ["opened"], "it never lasted an hour"
 
 
-def test_after_a_quiet_while_it_begins_anew() -> None:
+def test_after_a_quiet_while_a_new_incident_opens() -> None:
     process = Process()
-    process.spend(10 * MINUTE, away=True)
-    process.spend(2 * HOUR, away=False)
-    process.spend(10 * MINUTE, away=True)
+    process.spend(10 * MINUTE, down=True)
+    process.spend(2 * HOUR, down=False)
+    process.spend(10 * MINUTE, down=True)
 
-    assert process.sentry.whats == ["opened", "opened"]
-    assert process.sentry.took[0].incident != process.sentry.took[1].incident
+    assert process.sentry.types == ["opened", "opened"]
+    assert process.sentry.taken[0].incident != process.sentry.taken[1].incident
 
 
-def test_without_sentry_who_is_on_call_hears_of_it_once_and_sentry_later() -> None:
+def test_without_sentry_on_call_is_alerted_once_and_sentry_later() -> None:
     process = Process()
-    process.sentry.away = True
-    process.spend(2 * HOUR, away=True)
-    process.spend(3 * HOUR, away=False)
-    assert process.pager.whats == ["opened", "deadline", "resolved"]
-    process.sentry.away = False
-    process.spend(HOUR, away=False)
+    process.sentry.down = True
+    process.spend(2 * HOUR, down=True)
+    process.spend(3 * HOUR, down=False)
+    assert process.pager.types == ["opened", "deadline", "resolved"]
+    process.sentry.down = False
+    process.spend(HOUR, down=False)
 
-    assert process.sentry.whats == ["opened", "deadline"]
-    assert process.pager.whats == ["opened", "deadline", "resolved"]
+    assert process.sentry.types == ["opened", "deadline"]
+    assert process.pager.types == ["opened", "deadline", "resolved"]
 
 
-def test_what_sentry_will_never_take_is_for_who_is_on_call() -> None:
+def test_what_sentry_refuses_goes_to_on_call() -> None:
     process = Process()
     process.sentry.refuses = True
-    process.spend(10 * MINUTE, away=True)
+    process.spend(10 * MINUTE, down=True)
 
-    assert (process.sentry.whats, process.pager.whats) == ([], ["opened"])
+    assert (process.sentry.types, process.pager.types) == ([], ["opened"])
 
 
-def test_a_pager_that_is_away_hears_of_it_later_in_order() -> None:
+def test_a_pager_that_is_down_gets_its_alerts_later_in_order() -> None:
     process = Process()
-    process.pager.away = True
-    process.spend(5 * HOUR, away=True)
-    process.spend(2 * HOUR, away=False)
-    process.pager.away = False
-    process.spend(HOUR, away=False)
+    process.pager.down = True
+    process.spend(5 * HOUR, down=True)
+    process.spend(2 * HOUR, down=False)
+    process.pager.down = False
+    process.spend(HOUR, down=False)
 
-    assert process.pager.whats == ["paged", "resolved"]
+    assert process.pager.types == ["paged", "resolved"]
 
 
-def test_the_end_names_the_events_by_which_its_issues_are_found() -> None:
+def test_resolved_names_the_events_by_which_its_issues_are_found() -> None:
     process = Process()
     process.sentry.resolves = True
-    process.spend(5 * HOUR, away=True)
-    process.spend(2 * HOUR, away=False)
+    process.spend(5 * HOUR, down=True)
+    process.spend(2 * HOUR, down=False)
 
-    *events, end = process.sentry.took
-    assert end.alert_type == "resolved"
-    assert set(end.events) == {events[-2].id, events[-1].id}
+    *events, resolved = process.sentry.taken
+    assert resolved.alert_type == "resolved"
+    assert set(resolved.events) == {events[-2].id, events[-1].id}
     assert [event.alert_type for event in events] == ["opened", "deadline", "paged"]

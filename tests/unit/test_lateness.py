@@ -55,9 +55,9 @@ def test_a_job_that_never_ran_is_late_if_it_runs_at_start(when: dict[str, str]) 
     assert not is_late(None, **when, at_start=False)
 
 
-def test_what_is_told_names_job_and_schedule() -> None:
-    told = late(file(cron="0 10 * * mon"), {}, NOW)
-    assert [(one.job, one.finished_at, one.schedule) for one in told] == [("sms_missing", None, "cron 0 10 * * mon")]
+def test_a_late_job_names_its_schedule() -> None:
+    found = late(file(cron="0 10 * * mon"), {}, NOW)
+    assert [(one.job, one.finished_at, one.schedule) for one in found] == [("sms_missing", None, "cron 0 10 * * mon")]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_is_told_names_job_and_schedule() -> None:
         ({"sms.stuck": {"policy": "off"}, "sms.unproven": {"policy": "off"}}, {"sms_delivery"}),
     ],
 )
-def test_a_job_whose_rules_are_all_off_is_not_waited_for(rules: dict[str, Any], idle: set[str]) -> None:
+def test_a_job_whose_rules_are_all_off_is_never_late(rules: dict[str, Any], idle: set[str]) -> None:
     assert DEFAULT_JOBS.keys() - expected(CronFile.model_validate({"rules": rules})).keys() == idle
 
 

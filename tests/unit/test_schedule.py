@@ -112,13 +112,13 @@ def test_a_run_in_vain_waits_for_nothing_that_stopping_holds(tmp_path: Path) -> 
     """While it stops, APScheduler waits for the runs and holds its list of jobs."""
     (tmp_path / "cron.yaml").write_text("{}")
     nowhere = {"DATABASE_URL": "postgresql://job@127.0.0.1:1/venue"}
-    keeper = SchedulerLoop(load(tmp_path / "cron.yaml", nowhere, database_only=True), Event(), None)
-    run = threading.Thread(target=keeper._run, args=("ledger_retention",), daemon=True)
-    with keeper.schedule._scheduler._jobstores_lock:
+    loop = SchedulerLoop(load(tmp_path / "cron.yaml", nowhere, database_only=True), Event(), None)
+    run = threading.Thread(target=loop._run, args=("ledger_retention",), daemon=True)
+    with loop.schedule._scheduler._jobstores_lock:
         run.start()
         run.join(10)
         assert not run.is_alive()
-    assert keeper.reruns.get_nowait() == ("ledger_retention", SOON)
+    assert loop.reruns.get_nowait() == ("ledger_retention", SOON)
 
 
 def test_a_run_in_vain_is_made_up_for_soon_unless_the_next_is_near() -> None:
