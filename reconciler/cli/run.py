@@ -57,7 +57,7 @@ def _kept(keeper: SchedulerLoop, bound: socket.socket | None) -> bool:
     with serving(bound, keeper.settings) as page:
         structlog.get_logger().info("serving", url=page.url)
         ended = keeper.run()
-        return page.ends() and ended
+        return page.stop() and ended
 
 
 def _checked(settings: Settings) -> Settings:

@@ -34,7 +34,7 @@ def command(address: str, config: str | None) -> None:
         click.echo(f"status page: {page.url}")
         while page.thread.is_alive() and not stop.wait(1):
             pass
-        if not page.ends():
+        if not page.stop():
             # A thread that waits for a mute database would keep the interpreter from ending.
             logging.shutdown()
             os._exit(Exit.AS_DESIRED)
