@@ -74,7 +74,8 @@ class EmbeddedPostgres(PostgresServer):
     """PostgreSQL 18 in a fresh temporary folder, reachable only through a unix socket there.
 
     When root starts it, the wheel creates a system user ``pgserver`` and makes the parent folders of the data
-    accessible to everyone: that is why the data is always in a new temporary folder. Durability is off; nothing in it lasts.
+    accessible to everyone: that is why the data is always in a new temporary folder. Durability is off, because nothing
+    in it is meant to last.
     """
 
     def __init__(self) -> None:
