@@ -201,7 +201,9 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     try:
         return call()
     except HttpError as error:
-        return errors.error_outcome(int(error.resp.status), error.content, error.resp.get("retry-after"), whose)
+        return errors.calendar_error_outcome(
+            int(error.resp.status), error.content, error.resp.get("retry-after"), whose
+        )
     except GoogleAuthError as error:
         seen, code = _token_failure(error)
     except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:

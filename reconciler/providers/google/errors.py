@@ -29,7 +29,7 @@ UNCLEAR = frozenset({408, 409, 412})
 """Without one of Calendar's reasons, these may still have taken effect."""
 
 
-def error_outcome(status: int, content: bytes, retry_after_header: str | None, whose: Whose) -> Outcome:
+def calendar_error_outcome(status: int, content: bytes, retry_after_header: str | None, whose: Whose) -> Outcome:
     """The outcome of an error answer to a call about an event of kind ``whose``."""
     reason = reason_of(content)
     seen = _row(status, reason)

@@ -50,7 +50,7 @@ STOPPED = 21610
 """The recipient replied STOP. Only they can undo it."""
 
 
-def error_outcome(status: int, code: int | None) -> Outcome:
+def sms_error_outcome(status: int, code: int | None) -> Outcome:
     """The outcome of a failed create, by HTTP ``status`` and Twilio's ``code``, if the body had one.
 
     Codes that are not listed are judged by status: 429 was never processed; 401 and 403 concern our credentials; any

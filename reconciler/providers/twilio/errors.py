@@ -49,7 +49,7 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
 def _refusal(status: int, code: object) -> Outcome:
     """Without a code in the body the SDK reports the HTTP status as the code; Twilio's codes have five digits."""
     known = code if isinstance(code, int) and code >= 10_000 else None
-    return codes.error_outcome(status, known)
+    return codes.sms_error_outcome(status, known)
 
 
 def _page_failed(response: object) -> Outcome:

@@ -177,7 +177,7 @@ class TwilioGateway:
 def _dead_on_arrival(error_code: object) -> Outcome:
     """The outcome of a message that was created but will not be sent."""
     if error_code:
-        return codes.error_outcome(400, int(str(error_code)))
+        return codes.sms_error_outcome(400, int(str(error_code)))
     return Outcome(result=Result.REFUSED, code="not_leaving", cause=Cause.UNUSABLE_DATA)
 
 
