@@ -49,7 +49,7 @@ def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None) -> bool
     with serving(bound, loop.settings) as page:
         structlog.get_logger().info("serving", url=page.url)
         ended = loop.run()
-        return page.ends() and ended
+        return page.stop() and ended
 
 
 def _checked(settings: Settings) -> Settings:

@@ -24,7 +24,7 @@ def run(*, address: str, config: str | None) -> None:
         click.echo(f"status page: {page.url}")
         while page.thread.is_alive() and not stop.wait(1):
             pass
-        if not page.ends():
+        if not page.stop():
             # A thread that waits for an unresponsive database would keep the interpreter alive.
             logging.shutdown()
             os._exit(Exit.AS_DESIRED)

@@ -1,7 +1,7 @@
-"""A gateway and a calendar in this process's memory: what is sent and made stays here. For a fire drill.
+"""A gateway and a calendar in this process's memory, for a fire drill: nothing leaves it.
 
-They keep the promises of the ports and nothing more; the suites in tests/contract hold them and the real ones to the
-same ones.
+They implement the contracts of the ports and nothing more; the suites in tests/contract run against them and the real
+ones.
 """
 
 import uuid
@@ -19,7 +19,7 @@ from reconciler.ports import DUPLICATE, CalendarFacts, Clock, OutgoingSms, Provi
 
 @dataclass(frozen=True, slots=True)
 class MemoryGateway:
-    """``ports.SmsGateway``; every text is accepted, and none arrives."""
+    """``ports.SmsGateway``: accepts every text; none is delivered."""
 
     clock: Clock
     texts: list[SentSms] = field(default_factory=list, repr=False)
@@ -63,7 +63,7 @@ class MemoryGateway:
 
 @dataclass(frozen=True, slots=True)
 class MemoryCalendar:
-    """``ports.Calendar``; a deleted event leaves a tombstone, which keeps its id."""
+    """``ports.Calendar``: a deleted event leaves a tombstone that keeps its id."""
 
     events: dict[str, EventBody] = field(default_factory=dict, repr=False)
     deleted: set[str] = field(default_factory=set)

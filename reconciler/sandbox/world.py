@@ -1,4 +1,4 @@
-"""The sandbox as a whole: a venue's database with demo data, the three stand-ins, and what an operator would export."""
+"""The whole sandbox: a venue's database with demo data, the three stand-ins, and their environment variables."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ QUIET_FROM_NOW = timedelta(hours=10)
 QUIET_FOR = timedelta(hours=2)
 
 _CRON_YAML = """\
-# The sandbox's own: quiet hours begin ten hours from its start, so that now is never one of them.
+# Written by the sandbox. Quiet hours begin ten hours after its start, so that they never apply now.
 version: 1
 timezone: {zone}
 bookings:
@@ -42,7 +42,7 @@ _HURRIED = f"""\
   lease: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
   settle: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
 """
-"""As short as two timeouts allow: nobody wants to watch five minutes of waiting."""
+"""As short as two timeouts allow, so that a demo need not wait five minutes."""
 
 
 def _utc_now() -> datetime:
@@ -50,10 +50,10 @@ def _utc_now() -> datetime:
 
 
 class Sandbox:
-    """A context manager; leaving it stops every server and removes every file. Not migrated: that is the operator's.
+    """A context manager; leaving it stops every server and removes every file. Running `migrate` is up to the caller.
 
-    ``postgres`` may be shared (then ``database`` in it holds the reference schema already); ``now`` is when the demo's
-    bookings take place.
+    ``postgres`` may be shared; then ``database`` in it must already have the reference schema. The demo's bookings are
+    placed around ``now``.
     """
 
     def __init__(
@@ -97,16 +97,16 @@ class Sandbox:
 
     @property
     def reader_url(self) -> str:
-        """DATABASE_URL of a role that may SELECT and nothing else."""
+        """DATABASE_URL of a role that may only SELECT."""
         return self.postgres.url(READER, self._database)
 
     @property
     def owner_url(self) -> str:
-        """The owner of the application's tables, as psql takes it."""
+        """URL of the owner of the application's tables, for psql."""
         return self.postgres.url(OWNER, self._database).replace("postgresql+psycopg://", "postgresql://")
 
     def environment(self) -> dict[str, str]:
-        """What an operator would export; complete, and pointing at nothing outside this machine."""
+        """The complete environment; every address is on this machine."""
         return {
             "DATABASE_URL": self.postgres.url(JOB, self._database),
             "TWILIO_ACCOUNT_SID": self.twilio.account_sid,
@@ -123,11 +123,11 @@ class Sandbox:
         }
 
     def hurry(self) -> None:
-        """From now on a dead process's lease, and the time after which its outcome is asked for, are ``HURRIED_SETTLE``."""
+        """From now on ``limits.lease`` and ``limits.settle`` are ``HURRIED_SETTLE``."""
         self.cron_yaml.write_text(self._settings() + _HURRIED)
 
     def add(self, booking: DemoBooking) -> None:
-        """The application makes one more booking."""
+        """Add one more booking, as the application would."""
         self.bookings.append(booking)
         self._insert([booking])
 
@@ -136,7 +136,7 @@ class Sandbox:
         return {"Twilio": self.twilio.writes, "Google": self.google.writes}
 
     def checksum(self) -> dict[str, str]:
-        """Per table of the application's; any write changes it, also one of the same values (xmin counts)."""
+        """A checksum per application table; any write changes it, even of equal values (xmin is included)."""
         sums = {}
         for table in TABLES:
             query = sql.SQL("SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t")
@@ -145,7 +145,7 @@ class Sandbox:
         return sums
 
     def rows(self, query: str | sql.Composed, *values: object) -> list[tuple[Any, ...]]:
-        """The rows of a query, seen by the server's superuser."""
+        """The rows of a query, run as superuser."""
         with self.postgres.connect(self._database) as connection:
             return connection.execute(query, values or None).fetchall()
 

@@ -24,7 +24,7 @@ SET LOCAL client_min_messages = 'warning';  -- hides the notices about policies 
 _SCHEMAS = (
     "\n-- Their schemas. The warning that nothing was granted is harmless: any role may use that schema already.\n"
 )
-_POLICIES = "-- Needed where row-level security is on: without them the role sees no row. No effect where it is off.\n"
+_POLICIES = "-- Needed where row-level security is on: without them the role sees no row.\n"
 _OURS = """
 -- Our own schema: every table, those of later versions included. If the role itself runs `reconciler migrate`, it owns
 -- the schema and needs no grant.
@@ -38,8 +38,7 @@ _TABLES = {
 }
 _WRITES = {
     "queue": {
-        "INSERT": "Rows for our own texts. Only the trial row of `reconciler doctor` inserts the sent time and Twilio's "
-        "id.",
+        "INSERT": "Rows for our own texts. Only the trial row of `reconciler doctor` fills the sent time and the SID.",
         "UPDATE": "The outcome of our own texts. No other row is touched.",
     },
     "bookings": {"UPDATE": "The id of an event that we created; and locking a row needs UPDATE on one column."},

@@ -100,12 +100,12 @@ def require_ledger(connection: Connection, *, writing: bool = False) -> None:
     """Check that our schema exists at the revision this version needs, and that our role may use it.
 
     Raises:
-        DatabaseDisagrees: it is missing or at another revision, or our role may not read it (or write, if ``writing``).
+        DatabaseDisagrees: it is missing or at another revision, or our role may not read (or write) it.
     """
     found, wanted = revision(connection), newest()
     if found is None:
         raise DatabaseDisagrees(
-            "schema `reconciler` does not exist in the database of DATABASE_URL yet; read-only commands work without it",
+            "schema `reconciler` does not exist in DATABASE_URL's database yet; read-only commands work without it",
             "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
         )
     if found != wanted:

@@ -8,23 +8,23 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, P
 _CAN_BE_TEXTED = frozenset(
     {
         PhoneNumberType.MOBILE,
-        PhoneNumberType.FIXED_LINE_OR_MOBILE,  # the whole North American plan: nothing tells them apart
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,  # the whole North American plan does not distinguish the two
         PhoneNumberType.PERSONAL_NUMBER,
     }
 )
 _FICTION = re.compile(r"\+447700900\d{3}|\+33639980\d{3}")
-"""Mobile numbers that Ofcom and ARCEP keep for fiction. libphonenumber calls them invalid; we take them, because they
-belong to nobody and every trial of this product, ours included, should use them."""
+"""Mobile numbers that Ofcom and ARCEP reserve for fiction. libphonenumber rejects them; we accept them, because they
+belong to no subscriber, and tests and trials should use them."""
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """The regions whose national numbers can be read: ISO 3166 codes."""
 _LETTER_BEHIND = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
-"""An extension, a note, or a number spelled with letters, which the parser would turn into one of somebody else."""
+"""An extension, a note, or letters in place of digits, which the parser would turn into somebody else's number."""
 _LONGEST = 40
-"""Characters; more is not a phone number, and the parser need not see it."""
+"""Characters; longer input is not a phone number and never reaches the parser."""
 
 
 class Phones:
-    """``ports.PhoneNumbers`` for one region: how a number without a country code is meant."""
+    """``ports.PhoneNumbers``; a number without a country code belongs to ``region``."""
 
     def __init__(self, region: str) -> None:
         self._region = region

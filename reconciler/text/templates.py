@@ -1,4 +1,4 @@
-"""The wording of texts: Jinja2 in its sandbox, strict about variables, the same under any locale and machine zone."""
+"""Text templates: sandboxed Jinja2, strict about variables, independent of locale and machine time zone."""
 
 import difflib
 import re
@@ -19,7 +19,7 @@ from reconciler.ports import Unwritable
 from reconciler.text.segments import segments
 
 MAX_SMS_LENGTH = 1600
-"""Characters Twilio takes (Message resource, Body; error 21617 beyond)."""
+"""Characters that Twilio accepts (Message resource, Body; error 21617 beyond)."""
 MAX_NAME_LENGTH = 40
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTH_NAMES = (
@@ -30,22 +30,22 @@ _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u
 
 
 def _plain(value: Any) -> Any:
-    """What a template may put into a text; anything else would come out as Python writes it."""
+    """Allow only text and numbers in a text; any other value would be printed as a Python object."""
     if isinstance(value, str | int | Undefined):
         return value
-    raise TypeError(f"{type(value).__name__} is neither a text nor a number")
+    raise TypeError(f"{type(value).__name__} is neither text nor a number")
 
 
-# Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps a template from reaching into Python.
+# Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps templates away from Python objects.
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
-_ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text is made of its booking
+_ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text consists of its booking only
 _FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
-"""How filling a template can fail."""
+"""Errors that rendering a template can raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageTemplate:
-    """The text for one status: the queue's trigger, and the template's source."""
+    """The text for one booking status: the queue's trigger and the template's source."""
 
     trigger: str
     template: str
@@ -75,7 +75,7 @@ class Templates:
 
 
 def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
-    """What a template may use; what the booking does not have is absent, and using it is an error.
+    """The variables for a template. A value that the booking lacks is absent, and using it is an error.
 
     Raises:
         Unwritable: the booking has no date.
@@ -99,7 +99,7 @@ def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
 
 
 def check_template(source: str) -> list[str]:
-    """What is wrong with a template, in a person's words; nothing if it can be used."""
+    """Problems of a template, one sentence each; empty if it is valid."""
     try:
         used = _used(source)
         template = _ENVIRONMENT.from_string(source)
@@ -110,7 +110,7 @@ def check_template(source: str) -> list[str]:
     known = sorted(variables(_SAMPLE, ZoneInfo("UTC")))
     problems = [_unknown(name, known) for name in sorted(used - set(known))]
     if "ref" not in used:
-        problems.append("the reference is missing: put {{ ref }} in, by which a text is found again at the provider")
+        problems.append("the reference is missing: add {{ ref }}, by which a text is found again at the provider")
     if problems:
         return problems
     try:
@@ -118,9 +118,9 @@ def check_template(source: str) -> list[str]:
     except _FAILURES as error:
         return [f"it cannot be filled: {error}"]
     if not contains_reference(body, _SAMPLE.reference):
-        problems.append("the reference must come out as it is and stand by itself: {{ ref }} without a filter")
+        problems.append("the reference must appear unchanged and as a separate word: {{ ref }} without a filter")
     if len(body) > MAX_SMS_LENGTH:
-        problems.append(f"{len(body)} characters on a usual booking, and Twilio takes {MAX_SMS_LENGTH}")
+        problems.append(f"{len(body)} characters for a typical booking; Twilio accepts {MAX_SMS_LENGTH}")
     return problems
 
 
@@ -134,18 +134,18 @@ def _render(template: Template, values: Mapping[str, str | int], absent: Set[str
     except UndefinedError as error:
         raise Unwritable(type(error).__name__, sorted(absent)) from None
     except _FAILURES as error:
-        # The message may quote a value; its kind does not.
+        # The message may quote a value; the error's type does not.
         raise Unwritable(type(error).__name__) from None
 
 
 def _unknown(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"available: {', '.join(known)}"
     return f"unknown variable {name}, {hint}"
 
 
 def _clean(name: str) -> str:
-    """One line without invisible characters, not longer than a name needs to be in a text."""
+    """A name on one line, without invisible characters, cut to ``MAX_NAME_LENGTH``."""
     folded = " ".join(_INVISIBLE.sub(" ", unicodedata.normalize("NFC", name)).split())
     return folded[:MAX_NAME_LENGTH].strip()
 

@@ -1,5 +1,5 @@
-"""The status page, the probes and the metrics: what a person or a monitor reads of the service. Nothing here writes.
+"""The status page, the probes and the metrics, for people and monitors. Nothing here writes.
 
-Belongs here: HTTP, HTML, and which facts stand on a page. Does not belong here: what is a fact (``store``, ``engine``)
-and how a person reads it (``domain.verdicts``, ``domain.advice``).
+Belongs here: HTTP, HTML, and which facts a page shows. Does not belong here: how facts are found (``store``,
+``engine``) and how they are worded (``domain.explain``).
 """

@@ -1,4 +1,4 @@
-"""The routes: each asks, and answers with a page or data. GET and HEAD only, and none of them writes anything."""
+"""The routes: each reads, and answers with a page or data. GET and HEAD only; none of them writes anything."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,27 +37,27 @@ ROUTES = {
     "/readyz": "readyz",
     "/page.css": "css",
 }
-"""Path -> the method of ``Site`` that answers."""
+"""Path -> the method of ``Site`` that answers it."""
 MAX_ID_LENGTH = 200
 MAX_MATCHES = 20
-"""So many bookings are listed where several begin alike."""
+"""Bookings listed where several match a search."""
 MIN_SEARCH_LENGTH = 4
-"""Characters that a search needs: fewer would find half of the bookings."""
+"""Characters that a search needs: fewer would match half of the bookings."""
 RETRY_AFTER = {"Retry-After": "10"}
-"""Seconds, for whoever asks by itself."""
+"""For programs: seconds after which a retry makes sense."""
 _CSS = files("reconciler.web").joinpath("templates", "page.css")
 
 
 class _Missing(HTTPException):
-    """No such booking."""
+    """404: no such booking."""
 
     def __init__(self) -> None:
-        super().__init__(404, "no booking of ours has this id, or no rule looks at it")
+        super().__init__(404, "no booking has this id, or no rule covers it")
 
 
 @dataclass
 class Site:
-    """Everything the routes share. ``last`` is what was seen last, for when the database does not answer."""
+    """Everything the routes share. ``last``: the last snapshot, shown while the database does not answer."""
 
     settings: Settings
     database: Database
@@ -111,7 +111,7 @@ class Site:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, request: Request) -> Response:
-        """Which check fails, and not why: whoever asks need not show a token."""
+        """Names the failing check but not why: a probe sends no token."""
         failing = await self._failing_checks()
         return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
 
@@ -123,30 +123,30 @@ class Site:
         return self._error_page(request, error.status_code, error.detail, "", error.headers)
 
     def database_error(self, request: Request, error: Exception) -> Response:
-        """The database does not answer, or not as we need it: say so, with what was known last and since when."""
+        """The database is unreachable or its schema is wrong: say so, and show the last snapshot with its age."""
         assert isinstance(error, ReconcilerError)
         if request.url.path == "/":
             return self._status_page(self.last, error)
         return self._error_page(request, 503, str(error), error.advice, RETRY_AFTER)
 
     def internal_error(self, request: Request, error: Exception) -> Response:
-        """The log says where; here it only says that."""
+        """Says only that there was a bug: the log has the place."""
         said = f"a bug: {type(error).__name__}"
         return self._error_page(request, 500, said, "the log has the place; please report it", None)
 
-    def _status_page(self, seen: DashboardSnapshot | None, trouble: ReconcilerError | None = None) -> Response:
-        # By the database's clock while it answers: a run that has just ended is not in the future.
-        now = seen.at if seen and not trouble else self.services.clock.now()
+    def _status_page(self, seen: DashboardSnapshot | None, error: ReconcilerError | None = None) -> Response:
+        # The database's clock while it answers, so that a run that has just ended is not in the future.
+        now = seen.at if seen and not error else self.services.clock.now()
         page = self.pages.render(
             "status.html",
-            trouble=trouble,
-            view=status_view(seen, self.settings.file, now, answers=trouble is None) if seen else None,
+            error=error,
+            view=status_view(seen, self.settings.file, now, answers=error is None) if seen else None,
             chart=chart(seen.days) if seen else None,
             now=now,
             repairs=self.settings.file.repairs,
             scope=self.settings.runner().scope,
         )
-        return HTMLResponse(page, 503 if trouble else 200, headers=RETRY_AFTER if trouble else None)
+        return HTMLResponse(page, 503 if error else 200, headers=RETRY_AFTER if error else None)
 
     def _error_page(
         self, request: Request, status: int, seen: str, remedy: str, headers: Mapping[str, str] | None
@@ -166,7 +166,7 @@ class Site:
         return explanation
 
     def _explanation(self, written: str) -> BookingView | None:
-        # What is no id of their kind (a word where ids are numbers) is found by nobody, and compared with none.
+        # A text search: a word where ids are numbers matches nothing and is never cast to a number.
         begin = explanation.beginning_with(written, MAX_MATCHES, self.services)
         booking = next((one for one in begin if one.lower() == written.lower()), None)
         found = explanation.explain(booking, self.services) if booking else None
@@ -198,5 +198,5 @@ class Site:
 
 
 def _is_id(written: str) -> bool:
-    """Whether it could be an id, or the beginning of one; PostgreSQL holds no NUL, and ours hold no line breaks."""
+    """Whether it could be an id or its beginning. PostgreSQL cannot store NUL, and ids contain no line breaks."""
     return 0 < len(written) <= MAX_ID_LENGTH and written.isprintable()

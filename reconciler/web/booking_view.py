@@ -1,4 +1,4 @@
-"""One booking: what its page shows, and the same for the application's own screens."""
+"""One booking: its page, and the same facts as data for the application's own screens."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from reconciler.store.views.status import LastRun
 from reconciler.web.health_mark import Mark
 
 VERDICT_WORDS = {
-    VerdictStatus.OK: "fine",
-    VerdictStatus.NOT_APPLICABLE: "not asked",
-    VerdictStatus.HELD: "waiting",
-    VerdictStatus.NEEDS_HUMAN: "needs a person",
-    VerdictStatus.REPAIRABLE: "gap",
+    VerdictStatus.OK: "ok",
+    VerdictStatus.NOT_APPLICABLE: "not applicable",
+    VerdictStatus.HELD: "held",
+    VerdictStatus.NEEDS_HUMAN: "needs a human",
+    VerdictStatus.REPAIRABLE: "repairable",
 }
 VERDICT_MARKS = {
     VerdictStatus.OK: Mark.WELL,
@@ -29,30 +29,30 @@ VERDICT_MARKS = {
     VerdictStatus.REPAIRABLE: Mark.WORKING,
 }
 API_STANDINGS = {
-    VerdictStatus.OK: "fine",
-    VerdictStatus.NOT_APPLICABLE: "not_asked",
-    VerdictStatus.HELD: "waiting",
-    VerdictStatus.NEEDS_HUMAN: "refused",
-    VerdictStatus.REPAIRABLE: "gap",
+    VerdictStatus.OK: "ok",
+    VerdictStatus.NOT_APPLICABLE: "not_applicable",
+    VerdictStatus.HELD: "held",
+    VerdictStatus.NEEDS_HUMAN: "needs_human",
+    VerdictStatus.REPAIRABLE: "repairable",
 }
-"""The same for programs."""
+"""Values of ``standing`` for programs, which stay stable."""
 TEXT_PRIORITY = (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
-"""Of several gaps of one text, the one that is told."""
+"""Order in which one of several gaps of a booking's text is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that was asked, and the answer."""
+    """The name of a condition or check, and its answer."""
 
     name: str
     says: str
     decides: bool
-    """It stands in the way, or keeps the rule from asking for anything."""
+    """Whether it decided the verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One rule."""
+    """One rule's verdict on the booking."""
 
     rule: RuleExplanation
     mark: Mark
@@ -65,7 +65,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class BookingView:
-    """An explanation in words; ``runs``: the last run of each job, as far as the ledger knows it."""
+    """An explanation in words. ``runs``: the last run of each job, where the ledger has one."""
 
     explained: Explanation
     file: CronFile
@@ -77,9 +77,9 @@ class BookingView:
         return self.explained.booking.id
 
     def common(self) -> list[Fact]:
-        """What every rule asks."""
+        """The conditions that every rule shares."""
         held = {name: holds for rule in self.explained.rules for name, holds in rule.conditions.items()}
-        # The status itself stands beside it: only one that asks for nothing needs a word more.
+        # The page shows the status itself, so this condition is only worth a line where it fails.
         said = [name for name in COMMON if name in held and (name is not Condition.STATUS or not held[name])]
         return [_condition(name, holds=held[name], decides=not held[name]) for name in said]
 
@@ -87,7 +87,7 @@ class BookingView:
         return [self._card(rule) for rule in self.explained.rules]
 
     def status(self) -> dict[str, object]:
-        """For programs: stable names; ``text`` and ``event`` are null where no rule asks for them."""
+        """For programs: stable names; ``text`` and ``event`` are null where no rule covers them."""
         texts = [rule for rule in self.explained.rules if rule.kind.startswith("sms.")]
         events = [rule for rule in self.explained.rules if rule.kind is GapKind.CALENDAR_MISSING]
         sent = any(row.status == "sent" for row in self.explained.texts)
@@ -136,18 +136,18 @@ class BookingView:
 
 
 def _seen(check: Check) -> str:
-    """What decided, but for the last digits of a number, which ``explain`` shows on a terminal."""
+    """What the check found, without the last digits of a phone number, which only `explain` shows."""
     if check.name == Refusal.PHONE_UNUSABLE:
         return "not usable" if check.verdict else "usable"
     return check.seen
 
 
 def _why(rule: RuleExplanation) -> str:
-    return LABELS.get(rule.verdict.reason, rule.verdict.reason) or "nothing stands in the way"
+    return LABELS.get(rule.verdict.reason, rule.verdict.reason) or "nothing prevents the repair"
 
 
 def _most_urgent(texts: Sequence[RuleExplanation]) -> RuleExplanation:
-    """Whether there is a text at all, unless something is wrong with the one there is."""
+    """The rule of the most urgent gap, else the first rule: whether there is a text at all."""
     gaps = [rule for rule in texts if rule.verdict.is_gap]
     return min(gaps, key=lambda rule: TEXT_PRIORITY.index(rule.verdict.standing), default=texts[0])
 

@@ -1,4 +1,4 @@
-"""Found and repaired, day by day, two bars each: what the page draws as an SVG within itself."""
+"""Geometry of the page's inline SVG: two bars per day, gaps found and gaps repaired."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.store.views.dashboard import Day
 
 CHART_WIDTH, CHART_HEIGHT = 700, 150
-"""Of the drawing, in its own units; the page scales it."""
+"""In units of the drawing, which the page scales."""
 MARGIN_TOP, MARGIN_BOTTOM = 18, 24
 BAR_WIDTH, BAR_GAP = 17, 2
 
@@ -14,7 +14,7 @@ BAR_WIDTH, BAR_GAP = 17, 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     what: str
-    """*found* or *repaired*: its class, and its word."""
+    """*found* or *repaired*: its CSS class and its word."""
     x: float
     y: float
     height: float
@@ -23,7 +23,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartColumn:
-    """One day."""
+    """The bars of one day."""
 
     day: Day
     middle: float
@@ -35,7 +35,7 @@ class ChartColumn:
 class Chart:
     columns: tuple[ChartColumn, ...]
     most: int
-    """What the whole height stands for."""
+    """The number that the full height represents."""
     found: int
     repaired: int
     base: float = CHART_HEIGHT - MARGIN_BOTTOM
@@ -64,7 +64,7 @@ def _column(day: Day, middle: float, most: int) -> ChartColumn:
 
 
 def _bar(what: str, x: float, number: int, most: int) -> Bar:
-    """What happened at all is seen: no bar but that of nothing is lower than two units."""
+    """A bar; at least two units high unless its number is 0, so that one gap is visible."""
     height = max(2.0, number / most * (CHART_HEIGHT - MARGIN_TOP - MARGIN_BOTTOM)) if number else 0.0
     return Bar(
         what=what,

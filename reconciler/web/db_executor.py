@@ -1,4 +1,4 @@
-"""Questions to the database, beside the loop that answers requests, and none that is waited for without end."""
+"""Runs blocking database queries in threads, with a timeout."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from reconciler.errors import DatabaseUnreachable
 
 _Result = TypeVar("_Result")
 MAX_THREADS = 2
-"""As many questions as the database has connections for us; the others stand in line."""
+"""The number of connections in the pool; further queries queue."""
 
 
 class DbExecutor:
-    """Asks in threads of its own. A database that went mute keeps those, and nobody waits longer than ``timeout``."""
+    """A pool of threads. A hung database may block them, but no caller waits longer than ``timeout``."""
 
     def __init__(self, timeout: timedelta) -> None:
         self._timeout = timeout.total_seconds()
@@ -22,11 +22,11 @@ class DbExecutor:
         self._waiting: set[Future[Any]] = set()
 
     async def run(self, query: Callable[[], _Result]) -> _Result:
-        """The answer.
+        """The result of ``query``.
 
         Raises:
-            DatabaseUnreachable: none came in time.
-            ReconcilerError: what the question raises.
+            DatabaseUnreachable: it did not finish in time.
+            ReconcilerError: as ``query`` raises.
         """
 
         future = self._threads.submit(query)
@@ -38,10 +38,10 @@ class DbExecutor:
         except TimeoutError:
             raise DatabaseUnreachable(
                 f"PostgreSQL at DATABASE_URL did not answer within {self._timeout:g} s",
-                "find what keeps it busy, or what swallows the packets on the way; nothing is lost, look again",
+                "find what keeps it busy or drops packets on the way; nothing is lost, reload the page",
             ) from None
 
     def close(self) -> bool:
-        """Ask nothing more; whether no question is still waiting for its answer."""
+        """Accept no further query; returns whether none is still running."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         return not any(future.running() for future in self._waiting)

@@ -1,10 +1,10 @@
-"""How something is, in one word."""
+"""The health of a thing, in one word."""
 
 from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """How it is. The page gives each a word, a shape and a colour."""
+    """The page gives each a word, a shape and a colour."""
 
     BROKEN = "broken"
     YOURS = "yours"

@@ -1,4 +1,4 @@
-"""Integrations: well, broken and since when, or not looked at."""
+"""Integrations: well, broken and since when, or not checked."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ CHECKED_BY = {
     GapKind.INTEGRATION_TWILIO: ("integrations", "sms_missing"),
     GapKind.INTEGRATION_GOOGLE: ("integrations", "calendar_missing"),
 }
-"""Which jobs would have found it broken; for one that is not named, the first."""
+"""The jobs that check an integration; ``integrations`` for one that is not listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def name_of(kind: GapKind) -> str:
 def integration_view(
     kind: GapKind, snapshot: DashboardSnapshot, file: CronFile, behind: Collection[str], now: datetime, *, answers: bool
 ) -> IntegrationView:
-    """``behind``: jobs that are late; ``answers``: the database does."""
+    """One integration's state. ``behind``: late jobs; ``answers``: whether the database does."""
     faults = tuple(fault for fault in snapshot.faults if fault.kind is kind)
     name = name_of(kind)
     if faults:
@@ -57,14 +57,14 @@ def integration_view(
     if kind is GapKind.INTEGRATION_SCHEDULER:
         return _schedule_view(name, behind, snapshot)
     if not _is_used(kind, file):
-        return IntegrationView(name=name, mark=Mark.OFF, says="not needed: cron.yaml repairs nothing through it")
+        return IntegrationView(name=name, mark=Mark.OFF, says="not used: cron.yaml repairs nothing through it")
     checkers = CHECKED_BY.get(kind, ("integrations",))
     seen = [(snapshot.ended[job].at, job) for job in checkers if job in snapshot.ended]
     if not seen:
-        return IntegrationView(name=name, mark=Mark.UNKNOWN, says="not looked at yet")
+        return IntegrationView(name=name, mark=Mark.UNKNOWN, says="not checked yet")
     at, job = max(seen)
     if job in behind:
-        return IntegrationView(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(now - at)} ago, not looked at since")
+        return IntegrationView(name=name, mark=Mark.UNKNOWN, says=f"was well {ago(now - at)} ago, not checked since")
     return IntegrationView(name=name, mark=Mark.WELL, says=f"well {ago(now - at)} ago")
 
 
@@ -73,11 +73,11 @@ def _schedule_view(name: str, behind: Collection[str], snapshot: DashboardSnapsh
         return IntegrationView(name=name, mark=Mark.UNKNOWN, says="no job has run yet")
     if behind:
         return IntegrationView(name=name, mark=Mark.BROKEN, says=f"late: {', '.join(sorted(behind))}")
-    return IntegrationView(name=name, mark=Mark.WELL, says="well: every job ran when it should")
+    return IntegrationView(name=name, mark=Mark.WELL, says="well: every job ran on time")
 
 
 def _is_used(kind: GapKind, file: CronFile) -> bool:
-    """Whether anything would be done through it."""
+    """Whether any repair uses it."""
     texts, events = file.rules.sms_missing, file.rules.calendar_missing
     repairs = file.repairs is Policy.REPAIR
     sends = texts.policy is Policy.REPAIR and texts.deliver is Deliver.RECONCILER

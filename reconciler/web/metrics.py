@@ -1,6 +1,6 @@
-"""What Prometheus reads, asked of the ledger at each scrape: the same from every process, and after every restart.
+"""Prometheus metrics, read from the ledger at each scrape: equal from every process and after every restart.
 
-Numbers of repairs and calls are gauges over 24 hours, therefore, and no counters: runs leave the ledger again.
+Numbers of repairs and calls are therefore gauges over 24 hours, not counters: old runs are removed from the ledger.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,25 +24,25 @@ from reconciler.store.views.status import GapState
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_info": ("1, with the version", ("version",)),
-    "reconciler_database_up": ("1 if the database answered this scrape; 0: no other metric is there", ()),
+    "reconciler_database_up": ("1 if the database answered this scrape; if 0, the other metrics are absent", ()),
     "reconciler_gaps_open": ("open gaps", ("kind",)),
-    "reconciler_gaps_open_by_cause": ("the same by cause, where there are any", ("kind", "cause")),
-    "reconciler_gaps_open_by_turn": ("the same by whose turn it is, without integrations", ("turn",)),
-    "reconciler_gap_oldest_age_seconds": ("age of the oldest open gap, 0 without one", ("kind",)),
-    "reconciler_unsettled": ("repairs whose outcome is not known", ("effect", "state")),
+    "reconciler_gaps_open_by_cause": ("open gaps by cause; absent where there are none", ("kind", "cause")),
+    "reconciler_gaps_open_by_turn": ("open gaps by who has to act, integrations excluded", ("turn",)),
+    "reconciler_gap_oldest_age_seconds": ("age of the oldest open gap; 0 if there is none", ("kind",)),
+    "reconciler_unsettled": ("repairs whose outcome is unknown", ("effect", "state")),
     "reconciler_repairs_last_day": (
-        "repairs that came to an end within 24 hours",
+        "repairs that ended within 24 hours",
         ("effect", "outcome"),
     ),
     "reconciler_provider_calls_last_day": (
-        "calls for repairs within 24 hours, by what the provider's answer meant",
+        "calls for repairs within 24 hours, by the meaning of the answer",
         ("provider", "status"),
     ),
-    "reconciler_pass_duration_seconds": ("how long the last run took that came to its end", ("job",)),
-    "reconciler_job_last_success_timestamp_seconds": ("when that run ended", ("job",)),
-    "reconciler_job_late": ("1 if the job should have finished a run by now and did not", ("job",)),
+    "reconciler_pass_duration_seconds": ("duration of the last finished run", ("job",)),
+    "reconciler_job_last_success_timestamp_seconds": ("when the last finished run ended", ("job",)),
+    "reconciler_job_late": ("1 if the job should have finished a run by now but has not", ("job",)),
 }
-"""Every metric: what it says, and its labels. docs/page.md lists the same."""
+"""Every metric, with its help text and labels. docs/page.md lists them too."""
 PROVIDERS = {"sms_missing": (Effect.SMS, "twilio"), "calendar_missing": (Effect.CALENDAR, "google")}
 ANSWERS = {
     "accepted": (AttemptStatus.SENT, AttemptStatus.CREATED),
@@ -56,7 +56,7 @@ TURN_LABELS = {GapState.REPAIRABLE: "repairable", GapState.HELD: "waiting", GapS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one scrape found."""
+    """What one scrape read."""
 
     snapshot: DashboardSnapshot
     last_day: LastDay

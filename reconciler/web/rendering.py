@@ -1,4 +1,4 @@
-"""Facts into HTML. Whatever a booking, a queue or a ledger holds reaches a page as text, and in a bounded length."""
+"""Renders facts as HTML. A value from a booking, the queue or the ledger becomes escaped text of bounded length."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from reconciler.domain.formatting import ago
 from reconciler.web.health_mark import MARK_WORDS
 
 MAX_VALUE_LENGTH = 2000
-"""Characters of one value that a page shows."""
+"""Characters shown of one value."""
 _SPACES = frozenset("\n\t")
 
 
@@ -46,7 +46,7 @@ class Pages:
 
 
 def escape_invisible(value: Any) -> Any:
-    """Text with every character that is not seen, or turns the reading direction, written out; cut where too long."""
+    """Text with invisible and direction-changing characters escaped, truncated to ``MAX_VALUE_LENGTH``."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     rest = len(value) - MAX_VALUE_LENGTH
@@ -57,7 +57,7 @@ def escape_invisible(value: Any) -> Any:
 
 
 def short(value: str | None, length: int = 60) -> str:
-    """A value of the application's that is a word where all is well."""
+    """A value from the application, normally one word, on one line and truncated to ``length``."""
     text = " ".join((value or "").split())
     return text if len(text) <= length else f"{text[:length]}…"
 
@@ -67,7 +67,7 @@ def age(at: datetime, now: datetime) -> str:
 
 
 def capital(text: str) -> str:
-    """A sentence as it begins; the name of a key stays as it is written."""
+    """Capitalizes a sentence, unless it starts with the name of a key."""
     first = text.partition(" ")[0]
     return text if "_" in first else text[:1].upper() + text[1:]
 

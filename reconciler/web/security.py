@@ -1,4 +1,4 @@
-"""Who may read, by which name, and what every answer forbids the browser: one gate before all routes."""
+"""Token, host name and security headers: one gate in front of all routes."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ LONGEST_PATH = 512
 LONGEST_QUERY = 512
 """Bytes: more than any reference or id of ours needs."""
 OPEN = frozenset({"/healthz", "/readyz"})
-"""Probes send no token; they are told nothing that would need one."""
+"""Probes send no token and receive nothing that needs one."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -34,11 +34,11 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """An ASGI application before another one.
+    """ASGI middleware.
 
-    With a token, everything but ``OPEN`` asks for it: as a bearer token, or as the password of any user (browsers ask
-    for that by themselves). Without one only names of loopback are answered: a page elsewhere that resolves its own
-    name to this machine shall not read it.
+    With a token, every path but ``OPEN`` requires it, as a bearer token or as the password of any user (which browsers
+    prompt for). Without one, only loopback host names are answered: a foreign web page that resolves its own name to
+    this machine (DNS rebinding) must not read it.
     """
 
     app: ASGIApp
@@ -62,12 +62,12 @@ class Gate:
             return None if known else PlainTextResponse("421: without a token, ask for localhost or 127.0.0.1\n", 421)
         if scope["path"] in OPEN or _same(given(headers), self.token):
             return None
-        asks = {"WWW-Authenticate": 'Basic realm="reconciler", charset="UTF-8"'}
-        return PlainTextResponse("401: any user, and RECONCILER_TOKEN as password; or Bearer\n", 401, headers=asks)
+        challenge = {"WWW-Authenticate": 'Basic realm="reconciler", charset="UTF-8"'}
+        return PlainTextResponse("401: any user, and RECONCILER_TOKEN as password; or Bearer\n", 401, headers=challenge)
 
 
 def given(headers: Mapping[str, str]) -> str:
-    """The token that a request brings, '' without one."""
+    """The token in a request, '' without one."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()
@@ -80,12 +80,12 @@ def given(headers: Mapping[str, str]) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    """In a time that says nothing of either, not even its length."""
+    """Constant-time comparison; hashing hides the lengths too."""
     digests = (hashlib.sha256(text.encode()).digest() for text in (one, other))
     return hmac.compare_digest(*digests)
 
 
 def _host(headers: Headers) -> str:
-    """The name by which we were asked, without its port."""
+    """The host name of the request, without its port."""
     found = re.fullmatch(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:\d+)?", headers.get("host", "").lower())
     return found[1].strip("[]") if found else ""

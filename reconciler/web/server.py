@@ -1,4 +1,4 @@
-"""The page's server: an address, a socket that is bound before anything starts, and a thread that ends when asked."""
+"""The page's server: an address, a socket that is bound before anything starts, and a thread that can be stopped."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from reconciler.wiring import assembly
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 MAX_CONNECTIONS = 100
 SHUTDOWN_TIMEOUT = 3
-"""Seconds that answers in hand may take once we shall stop."""
+"""Seconds that open requests may take once we are to stop."""
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>\d{1,5})")
 
 
@@ -32,14 +32,14 @@ class Address:
 
     @classmethod
     def parse(cls, written: str) -> "Address":
-        """HOST:PORT; an IPv6 address in brackets.
+        """Parse HOST:PORT; an IPv6 address is written in brackets.
 
         Raises:
-            ConfigurationError: it is none.
+            ConfigurationError: the text is no such address.
         """
         found = _ADDRESS.fullmatch(written)
         if found is None or int(found["port"]) > 65535:
-            raise ConfigurationError([f"the address {written!r} is no HOST:PORT"], f"write it as {DEFAULT_ADDRESS}")
+            raise ConfigurationError([f"the address {written!r} is not HOST:PORT"], f"write it as {DEFAULT_ADDRESS}")
         return cls(found["six"] or found["host"], int(found["port"]))
 
     def __str__(self) -> str:
@@ -48,15 +48,15 @@ class Address:
 
 @dataclass(slots=True)
 class PageServer:
-    """A page that answers."""
+    """The running page."""
 
     url: str
     executor: DbExecutor
     server: uvicorn.Server
     thread: Thread
 
-    def ends(self) -> bool:
-        """Stop it; whether everything came to its end, a question to a mute database included."""
+    def stop(self) -> bool:
+        """Stop it; returns whether everything ended, queries to a hung database included."""
         self.server.should_exit = True
         self.thread.join(SHUTDOWN_TIMEOUT + 1)
         return self.executor.close() and not self.thread.is_alive()
@@ -66,7 +66,7 @@ def bind(written: str, settings: Settings) -> socket.socket:
     """The socket that the page will listen on.
 
     Raises:
-        ConfigurationError: no address, not to be had, or open to others without a token.
+        ConfigurationError: no valid address, not available, or reachable by others without a token.
     """
     address = Address.parse(written)
     if not is_loopback(address.host) and settings.environment.token is None:
@@ -80,7 +80,7 @@ def bind(written: str, settings: Settings) -> socket.socket:
     except OSError as error:
         raise ConfigurationError(
             [f"the page cannot listen on {address}: {_why(error)}"],
-            "choose a port that is free, and an address of this machine",
+            "choose a free port and an address of this machine",
         ) from None
 
 
@@ -91,7 +91,7 @@ def _why(error: OSError) -> str:
 
 @contextmanager
 def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
-    """The page answers on ``bound`` until the end of the block; call ``ends`` before it to know whether it did."""
+    """Serve the page on ``bound`` until the block ends; call ``stop`` inside it to learn whether everything ended."""
     with ExitStack() as stack:
         stack.enter_context(bound)
         database = stack.enter_context(assembly.page_database(settings))
@@ -115,4 +115,4 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
         thread.start()
         running = PageServer(f"http://{Address(host, port)}/", executor, server, thread)
         yield running
-        running.ends()
+        running.stop()

@@ -1,6 +1,6 @@
-"""What stands on the page: the ledger's facts and the schedule, in the order in which a woken person asks for them.
+"""What the page shows: the ledger's facts and the schedule, in the order an on-call person needs them.
 
-Is anything wrong, what do I do; then what is behind it.
+First whether anything is wrong and what to do, then the details.
 """
 
 from collections import Counter
@@ -21,9 +21,9 @@ from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark
 from reconciler.web.integration_view import IntegrationView, integration_view, name_of
 
-STATE_WORDS = {GapState.NEEDS_HUMAN: "for a person", GapState.REPAIRABLE: "for the next pass", GapState.HELD: "waiting"}
-SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "for a person"}
-"""Counts of a run that the page shows, and what it calls them."""
+STATE_WORDS = {GapState.NEEDS_HUMAN: "needs human", GapState.REPAIRABLE: "repairable", GapState.HELD: "held"}
+SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "need a human"}
+"""Counts of a run that the page shows -> their label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +49,14 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionItem:
-    """One thing a person can do: what is the case, and what helps."""
+    """One thing for a person to do: the problem and its remedy."""
 
     mark: Mark
     title: str
     says: str
     remedy: str
     group: OpenGapGroup | None = None
-    """Whose bookings are named."""
+    """The gaps whose bookings the page names."""
     fault: FaultRow | None = None
 
 
@@ -73,12 +73,12 @@ class StatusView:
 
     @property
     def number(self) -> int:
-        """Of open gaps."""
+        """Number of open gaps."""
         return sum(group.gaps.number for group in self.snapshot.groups)
 
 
 def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, answers: bool = True) -> StatusView:
-    """What follows from the snapshot ``now``; ``answers``: the database does, and the snapshot is a new one."""
+    """The page at ``now``. ``answers``: the database does, so the snapshot is fresh."""
     finished = {name: ended.at for name, ended in snapshot.ended.items()}
     behind = {one.job for one in late(file, finished, now)}
     jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
@@ -102,11 +102,11 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
 
 def reason_text(group: OpenGapGroup) -> str:
     """Why these gaps are open, in a few words."""
-    return LABELS.get(group.gaps.reason, group.gaps.reason) or "the next pass mends it"
+    return LABELS.get(group.gaps.reason, group.gaps.reason) or "the next pass repairs it"
 
 
 def needs_human(group: OpenGapGroup) -> bool:
-    """Whether nothing moves without a person; the breaker's refusal too waits for somebody's word."""
+    """Whether nothing proceeds without a person; gaps that the breaker holds also need approval."""
     return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason == Hold.BREAKER
 
 
@@ -128,16 +128,18 @@ def _headline(mark: Mark, snapshot: DashboardSnapshot, actions: Sequence[ActionI
     match mark:
         case Mark.BROKEN:
             first = broken[0].title if len(broken) == 1 else f"{len(broken)} things are broken"
-            return first, f"{open_}{f', {yours:,} of them for a person' if yours else ''}."
+            return first, f"{open_}{f', {yours:,} of which need a human' if yours else ''}."
         case Mark.UNKNOWN:
-            return "Nothing has looked yet", "Once `reconciler run` runs, this page shows what it finds."
+            return "No job has run yet", "Once `reconciler run` is running, this page shows what it finds."
         case Mark.YOURS:
-            rest = f"{number - yours:,} more, and nobody is needed for them." if number > yours else ""
-            return (f"{_counted(yours, 'gap')} for a person" if yours else "A person's word is needed"), rest
+            rest = f"{number - yours:,} more, which need no action." if number > yours else ""
+            if not yours:
+                return "Repairs to resolve", rest
+            return f"{_counted(yours, 'gap')} {'needs' if yours == 1 else 'need'} a human", rest
         case Mark.WORKING:
-            return "Being mended", f"{open_}, and none of them needs you."
+            return "Repairs in progress", f"{open_}, none of which needs you."
         case _:
-            return "All is well", "Every booking that was looked at has the text and the event it should have."
+            return "All is well", "Every booking that was checked has the text and the event it should have."
 
 
 def _gaps(snapshot: DashboardSnapshot) -> Iterator[GapRow]:
@@ -171,16 +173,16 @@ def _late_actions(jobs: Sequence[JobRow]) -> Iterator[ActionItem]:
             mark=Mark.BROKEN,
             title="The service is late",
             says=said,
-            remedy="see that `reconciler run` is running and reaches the database; its log says why a run failed",
+            remedy="check that `reconciler run` is running and reaches the database; its log says why a run failed",
         )
 
 
 def _needs_human_actions(snapshot: DashboardSnapshot) -> Iterator[ActionItem]:
     waiting = sum(number for (_, state), number in snapshot.unsettled.items() if state == State.NEEDS_HUMAN)
     if waiting:
-        said = f"{_counted(waiting, 'repair')}: only a person can find out what became of it"
-        remedy = "`reconciler resolve` lists them and says how to go on"
-        yield ActionItem(mark=Mark.YOURS, title="A person's word is needed", says=said, remedy=remedy)
+        said = f"{_counted(waiting, 'repair')}: only a person can find out the outcome"
+        remedy = "`reconciler resolve` lists them and says how to continue"
+        yield ActionItem(mark=Mark.YOURS, title="Repairs to resolve", says=said, remedy=remedy)
     for group in sorted(snapshot.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
         if needs_human(group):
             named = {**WOULD_CHANGE, **FOR_A_PERSON}
@@ -205,7 +207,7 @@ def _job(
 
 def _result(run: LastRun) -> str:
     if run.result is None:
-        return "is running, or died"
+        return "running, or died"
     numbers = ", ".join(f"{run.counts[name]:,} {said}" for name, said in SHOWN_COUNTS.items() if run.counts.get(name))
     return f"{run.result.replace('_', ' ')}{f': {numbers}' if numbers else ''}"
 

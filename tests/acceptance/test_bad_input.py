@@ -152,7 +152,7 @@ def test_a_schema_we_may_not_use_is_not_taken_for_a_missing_one(tmp_path: Path, 
     bare_venue.alter("DROP SCHEMA reconciler")
     bare_venue.sql(reconciler("migrate", "--sql", folder=tmp_path).out)
     ran = reconciler("status", folder=tmp_path, DATABASE_URL=bare_venue.url())
-    assert_clear(ran, Exit.NEEDS_A_HUMAN, "is there, and the role of DATABASE_URL may not use it", "GRANT USAGE ON")
+    assert_clear(ran, Exit.NEEDS_A_HUMAN, "exists, but the role of DATABASE_URL may not use it", "GRANT USAGE ON")
 
 
 def test_a_schema_from_a_newer_version(tmp_path: Path, venue: Venue) -> None:

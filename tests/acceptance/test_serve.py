@@ -24,7 +24,7 @@ def test_serve_needs_a_database_url_and_nothing_else_and_stops_when_asked(venue:
     (tmp_path / "cron.yaml").write_text(CRON_YAML)
     booking = venue.booking()
     with command(tmp_path, {"DATABASE_URL": venue.url()}) as (url, child):
-        assert "Nothing has looked yet" in requests.get(url, timeout=10).text
+        assert "No job has run yet" in requests.get(url, timeout=10).text
         assert requests.get(f"{url}/api/bookings/{booking}", timeout=10).json()["booking"] == booking
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0

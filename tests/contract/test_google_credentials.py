@@ -188,7 +188,7 @@ def test_a_token_that_is_rejected_again_and_again(opened: Open, google: Listenin
     assert calendar.insert(EVENT) == broken("google:authError")
     remedy = provider_fault(calendar).remedy
     assert remedy == (
-        "consent anew and set GOOGLE_REFRESH_TOKEN"
+        "consent again and set GOOGLE_REFRESH_TOKEN"
         if way == CONSENT
         else f"create a new key for {CLIENT_EMAIL} and set it"
     )
@@ -378,7 +378,7 @@ def test_in_whose_project_the_api_is_switched_off(opened: Open, google: Listenin
     off = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "accessNotConfigured"))
     google.faults.always("events.list", off)
 
-    assert provider_fault(opened(way)).seen == f"the Google Calendar API is switched off in the project of {project}"
+    assert provider_fault(opened(way)).seen == f"the Google Calendar API is disabled in the project of {project}"
 
 
 def test_a_consent_that_covers_too_little(opened: Open, google: Listening) -> None:

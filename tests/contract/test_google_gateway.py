@@ -1023,8 +1023,8 @@ def test_another_calendar_than_ours(opened: Open, google: GoogleStandIn) -> None
     [
         (401, "authError", "create a new key"),
         (403, "accessNotConfigured", "enable it"),
-        (403, "insufficientPermissions", "look the reason up"),
-        (403, "forbidden", "look the reason up"),
+        (403, "insufficientPermissions", "look up the reason"),
+        (403, "forbidden", "look up the reason"),
         (404, "notFound", "GOOGLE_CALENDAR_ID"),
     ],
 )

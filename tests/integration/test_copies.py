@@ -67,10 +67,10 @@ def test_it_migrates_where_the_tables_are_not_there_or_not_readable(migrate: Mig
     first, *said, remedy = migrate().splitlines()
     assert first == "schema reconciler: created at 0003"
     assert said[0] == "copies of the application's tables for the fire drill: 1 made"
-    assert said[1].startswith("no fire drill yet: public.private_bookings: PostgreSQL and we disagree")
+    assert said[1].startswith("no fire drill yet: public.private_bookings: PostgreSQL rejected a statement")
     assert "InsufficientPrivilege" in said[1]
     assert said[2:] == [
-        "no fire drill yet: public.customers: there is no such table, or our role may not see its schema"
+        "no fire drill yet: public.customers: there is no such table, or our role may not use its schema"
     ]
     assert remedy.startswith("remedy: ")
     assert migrate.scanned() is LinkStatus.BROKEN

@@ -37,7 +37,7 @@ BREAKS_TEXTS = {
     "a new column that must be filled": (
         f"ALTER TABLE {QUEUE} ADD COLUMN tenant uuid NOT NULL",
         "column_required",
-        "wants 1 column: tenant",
+        "requires 1 column: tenant",
     ),
     "a default from a sequence that is closed to us": (
         f"ALTER TABLE {QUEUE} ADD COLUMN number bigserial",
@@ -138,7 +138,7 @@ def test_no_visible_row_where_the_statistics_say_otherwise(world: World) -> None
     world.venue.booking()
     world.venue.alter("ANALYZE")
     world.venue.sql(f"SET session_replication_role = replica; DELETE FROM {BOOKINGS}")
-    assert_told(world, SMS, "no_rows", "shows no row")
+    assert_told(world, SMS, "no_rows", "appears empty")
     world.venue.sql("ANALYZE")
     assert all(result.faults == () for result in world.once().values())
     assert world.gaps() == {}, "a mended integration closes its own gap"

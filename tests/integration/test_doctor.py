@@ -112,7 +112,7 @@ SCHEMA = {
         rare=True,
     ),
     "a column that must be filled": broken(
-        f"DELETE FROM {QUEUE}; ALTER TABLE {QUEUE} ADD COLUMN tenant uuid NOT NULL", "wants 1 column: tenant"
+        f"DELETE FROM {QUEUE}; ALTER TABLE {QUEUE} ADD COLUMN tenant uuid NOT NULL", "requires 1 column: tenant"
     ),
     "no right to insert": broken(f"REVOKE INSERT ON {QUEUE} FROM reconciler_job", "may not INSERT"),
     "no right to update": broken(
@@ -167,11 +167,11 @@ SCHEMA = {
     ),
     "a booking's id that means several": broken(
         f"ALTER TABLE {BOOKINGS} DROP CONSTRAINT {BOOKINGS}_pkey CASCADE",
-        "id is not unique by a key of its own",
+        "id has no unique key of its own",
         rare=True,
     ),
     "a queue row's id that means several": broken(
-        f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_pkey", "id is not unique by a key of its own", rare=True
+        f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_pkey", "id has no unique key of its own", rare=True
     ),
     "a time without zone": broken(
         f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamp",
@@ -194,7 +194,7 @@ SCHEMA = {
     ),
     "rows that the statistics promise and nobody sees": broken(
         f"ANALYZE; SET session_replication_role = replica; TRUNCATE {QUEUE}; DELETE FROM {BOOKINGS}",
-        f"{BOOKINGS} shows no row, and its statistics say about 2",
+        f"{BOOKINGS} appears empty, but its statistics say 2 rows",
         sql_in_words="ANALYZE",
         rare=True,
     ),
@@ -207,7 +207,7 @@ SCHEMA = {
     "a view instead of the table": broken(
         f"ALTER TABLE {CUSTOMERS} RENAME TO people; CREATE VIEW {CUSTOMERS} AS SELECT * FROM people",
         f"there is no table public.{CUSTOMERS}",
-        remedy="a view will not do",
+        remedy="a view does not work",
         repair=lambda world: world.configure(bookings=", customers: public.people"),
         rare=True,
     ),
@@ -229,7 +229,7 @@ TRIALS = {
             "NOTHING"
         ),
         check="trial write",
-        said="takes a trial update of an event id and changes no row",
+        said="accepts a trial update of an event id but changes no row",
         remedy="find the policy, rule or trigger",
         repair=sql(f"DROP RULE never ON {BOOKINGS}"),
     ),
@@ -239,8 +239,8 @@ TRIALS = {
             f"RETURN NEW; END $$; CREATE TRIGGER audit BEFORE INSERT ON {QUEUE} FOR EACH ROW EXECUTE FUNCTION audit()"
         ),
         check="trial write",
-        said="refuses every trial row: UndefinedTable (SQLSTATE 42P01)",
-        remedy="change what it names",
+        said="rejects every trial row: UndefinedTable (SQLSTATE 42P01)",
+        remedy="change the constraint or trigger it names",
         repair=sql(f"DROP TRIGGER audit ON {QUEUE}"),
         rare=True,
     ),
@@ -423,7 +423,7 @@ OURS = {
             DATABASE_URL=world.venue.url().replace(world.venue.name, "nowhere")
         ),
         check="database",
-        said="PostgreSQL answers, and refuses the connection of DATABASE_URL",
+        said="PostgreSQL answers, but refuses the connection of DATABASE_URL",
         remedy="check user, password and database name",
         repair=unset("DATABASE_URL"),
         code=Exit.WORK_LEFT,
@@ -530,14 +530,14 @@ WARNINGS = {
     "a default that lies": Warned(
         seed=lambda _: None,
         check="schema",
-        said=f"the default of public.{BOOKINGS}.created_at is wrong by the offset",
-        remedy="let it be now()",
+        said=f"the default of public.{BOOKINGS}.created_at depends on the session's time zone",
+        remedy="set it to now()",
         rare=True,
     ),
     "a trial account": Warned(
         seed=becomes("twilio", trial=True),
         check="twilio",
-        said="the account is a trial",
+        said="this is a trial account",
         remedy="upgrade it",
         repair=becomes("twilio", trial=False),
         rare=True,
@@ -545,7 +545,7 @@ WARNINGS = {
     "a low balance": Warned(
         seed=becomes("twilio", balance="1.20"),
         check="twilio",
-        said="balance 1.20 GBP: soon no text leaves",
+        said="balance 1.20 GBP: soon no text can be sent",
         remedy="add funds",
         repair=becomes("twilio", balance="20"),
     ),

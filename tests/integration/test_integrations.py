@@ -195,9 +195,8 @@ def test_what_could_not_be_tried_is_a_warning_of_the_doctor(
     assert said.code == Exit.AS_DESIRED
     (warning,) = said.messages("trial write", "WARN")
     assert "no text could be tried" in warning
-    assert said.messages("trial write", "OK") == [
-        "no free row of private_bookings to try it on: written and rolled back"
-    ]
+    unlocked = "no unlocked row of private_bookings to try it on: written and rolled back"
+    assert said.messages("trial write", "OK") == [unlocked]
 
 
 def test_while_passes_run_and_the_application_writes(world: World) -> None:

@@ -49,8 +49,8 @@ def metric(text: str, name: str, **labels: str) -> float | None:
 
 def test_from_nothing_to_all_is_well(page: Site) -> None:
     before = page.get("/")
-    assert (before.status_code, "Nothing has looked yet" in words(before.text)) == (200, True)
-    assert words(before.text).count("not looked at yet") == 4
+    assert (before.status_code, "No job has run yet" in words(before.text)) == (200, True)
+    assert words(before.text).count("not checked yet") == 4
     assert metric(page.get("/metrics").text, "reconciler_job_late", job="sms_missing") == 1
 
     booking = page.venue.booking(contact_phone="+447700900103")
@@ -59,9 +59,9 @@ def test_from_nothing_to_all_is_well(page: Site) -> None:
     assert "All is well" in said
     assert "2 found" in said
     assert "2 repaired" in said
-    assert said.count("every job ran when it should") == 1
+    assert said.count("every job ran on time") == 1
     status = page.get(f"/api/bookings/{booking}").json()
-    assert (status["text"]["standing"], status["event"]["standing"]) == ("fine", "fine")
+    assert (status["text"]["standing"], status["event"]["standing"]) == ("ok", "ok")
     assert (status["text"]["sent"], status["event"]["stored"]) == (True, True)
     scraped = page.get("/metrics").text
     assert metric(scraped, "reconciler_repairs_last_day", effect="sms", outcome="done") == 1
@@ -77,22 +77,22 @@ def test_a_gap_for_a_person_is_told_with_what_to_do_and_without_whose_it_is(page
     fine = page.venue.booking()
     page.once()
     shown = page.get("/").text
-    assert "1 gap for a person" in words(shown)
+    assert "1 gap needs a human" in words(shown)
     assert "Phone unusable sms.missing, 1 gap" in words(shown)
     assert "Correct its phone number" in words(shown)
     assert f'href="/bookings/{booking}"' in shown
 
     explained = page.get(f"/bookings/{booking}")
-    assert "sms.missing needs a person" in words(explained.text)
+    assert "sms.missing needs a human" in words(explained.text)
     assert "phone decides not usable" in words(explained.text)
     found = page.get(f"/bookings?ref={booking[:8].upper()}")
     assert (found.status_code, found.headers["location"]) == (303, f"/bookings/{booking}")
     status = page.get(f"/api/bookings/{booking}").json()
     assert status["text"] | {"open_since": None} == {
-        "standing": "refused", "rule": "sms.missing", "cause": "unusable_data", "reason": "phone_unusable",
+        "standing": "needs_human", "rule": "sms.missing", "cause": "unusable_data", "reason": "phone_unusable",
         "says": "phone unusable", "next": status["text"]["next"], "open_since": None, "sent": False,
     }  # fmt: skip
-    assert status["event"]["standing"] == "fine"
+    assert status["event"]["standing"] == "ok"
 
     everything = [page.get(path).text for path in ("/", f"/bookings/{booking}", f"/bookings/{fine}", "/metrics")]
     everything += [json.dumps(page.get(f"/api/bookings/{one}").json()) for one in (booking, fine)]
@@ -140,7 +140,7 @@ def test_a_service_that_no_longer_runs_is_late(page: Site) -> None:
     said = words(page.get("/").text)
     assert "The service is late" in said
     assert "sms_missing (every 10m)" in said
-    assert said.count("was well 3 h ago, not looked at since") == 4
+    assert said.count("was well 3 h ago, not checked since") == 4
 
 
 def test_what_is_hostile_is_text(page: Site) -> None:
@@ -167,7 +167,7 @@ def test_what_is_hostile_is_text(page: Site) -> None:
         assert "<script" not in shown.text
         odd = {one for one in shown.text if unicodedata.category(one) in ("Cc", "Cf") and one != "\n"}
         assert odd == set(), path
-    assert page.get(f"/api/bookings/{booking}").json()["text"]["standing"] == "not_asked"
+    assert page.get(f"/api/bookings/{booking}").json()["text"]["standing"] == "not_applicable"
 
 
 def test_reading_writes_nothing(page: Site) -> None:
@@ -277,7 +277,7 @@ def test_open_to_others_it_wants_a_token(tmp_path: Path) -> None:
             bind(address, without)
     bind("0.0.0.0:0", within).close()
     for address in ("8080", "localhost", ":8080", "localhost:99999", "http://localhost:80", "localhost:80/x", ""):
-        with pytest.raises(ConfigurationError, match="is no HOST:PORT"):
+        with pytest.raises(ConfigurationError, match="is not HOST:PORT"):
             bind(address, within)
     with bind("localhost:0", without) as taken:
         port = taken.getsockname()[1]
@@ -302,7 +302,7 @@ def test_without_its_database_it_answers_soon_and_says_so(how: str, tmp_path: Pa
         with serving(bind("127.0.0.1:0", settings), settings) as server:
             page = Site(server.url.rstrip("/"), None, settings, None)  # type: ignore[arg-type]  # neither is there
             asked = {
-                "/": (503, "has not seen the database since it started"),
+                "/": (503, "has not reached the database since it started"),
                 "/healthz": (200, "ok"),
                 "/readyz": (503, '{"ready":false,"failing":["database"]}'),
                 f"/api/bookings/{UNKNOWN_ID}": (503, '"remedy":"'),
@@ -320,7 +320,7 @@ def test_without_its_database_it_answers_soon_and_says_so(how: str, tmp_path: Pa
 def test_what_was_known_last_says_its_age(page: Site) -> None:
     page.once()
     page.gap(about=UNKNOWN_ID)
-    assert "1 gap for a person" in words(page.get("/").text)
+    assert "1 gap needs a human" in words(page.get("/").text)
     with page.venue.postgres.connect(page.venue.name) as other, other.transaction():
         other.execute("LOCK TABLE reconciler.gap IN ACCESS EXCLUSIVE MODE")
         began = time.monotonic()
@@ -329,7 +329,7 @@ def test_what_was_known_last_says_its_age(page: Site) -> None:
         assert (stale.status_code, stale.headers["retry-after"]) == (503, "10")
         said = words(stale.text)
         assert "PostgreSQL took too long" in said
-        assert re.search(r"Everything below is what this page last knew, \d s ago", said)
+        assert re.search(r"Everything below is the last known state, \d s ago", said)
         assert "Phone unusable" in said
         assert "Database does not answer as it should" in said
     assert page.get("/").status_code == 200
@@ -341,7 +341,7 @@ def test_before_migrate_it_says_what_to_do(bare_venue: Venue, tmp_path: Path) ->
         assert page.get("/readyz").json() == {"ready": False, "failing": ["ledger"]}
         shown = page.get("/")
         assert (shown.status_code, "reconciler migrate" in shown.text) == (503, True)
-        assert page.get(f"/api/bookings/{booking}").json()["text"]["standing"] == "gap"
+        assert page.get(f"/api/bookings/{booking}").json()["text"]["standing"] == "repairable"
 
 
 def test_every_metric_is_there(page: Site) -> None:

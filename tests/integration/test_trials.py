@@ -81,7 +81,7 @@ BY_A_TRIGGER = "a trigger raised it (looks)"
 WARNS = {
     "a trigger wants the booking": (
         TRIGGER.format(declare="", body=UNKNOWN.format(then="RAISE EXCEPTION 'no such booking 07700900101';")),
-        "refuses every trial row: RaiseException (SQLSTATE P0001)",
+        "rejects every trial row: RaiseException (SQLSTATE P0001)",
         BY_A_TRIGGER,
     ),
     "in the words of a foreign key": (
@@ -115,13 +115,13 @@ WARNS = {
                 body=f"NEW.venue_id := (SELECT venue_id FROM {BOOKINGS} WHERE id = NEW.booking_id); RETURN NEW;",
             )
         ),
-        "refuses every trial row: NotNullViolation (SQLSTATE 23502, venue_id)",
+        "rejects every trial row: NotNullViolation (SQLSTATE 23502, venue_id)",
         "a trigger may fill it from the booking",
     ),
     "a CHECK of the number": (
         f"ALTER TABLE {QUEUE} ADD CONSTRAINT british CHECK (starts_with(customer_phone, '+44'))",
         "CheckViolation (SQLSTATE 23514, british)",
-        "if those of a real booking are, all is well",
+        "this is fine if those of real bookings comply",
     ),
     "a CHECK of what our role only updates": (
         (
@@ -130,20 +130,20 @@ WARNS = {
             f"created_at) ON {QUEUE} TO {JOB}; "
             f"ALTER TABLE {QUEUE} ADD CONSTRAINT proven CHECK (status <> 'sent' OR twilio_message_sid IS NOT NULL)"
         ),
-        "refuses booking_confirmed sent, booking_created sent: CheckViolation (SQLSTATE 23514, proven)",
-        "it looks at twilio_message_sid, which our role only updates",
+        "rejects booking_confirmed sent, booking_created sent: CheckViolation (SQLSTATE 23514, proven)",
+        "it checks twilio_message_sid, which our role may only update",
     ),
 }
-NAMED = "change what it names, so that it takes this row"
+NAMED = "change the constraint or trigger it names so that it accepts this row"
 FAILS = {
     "a trigger drops the row and says nothing": (
         TRIGGER.format(declare="", body=UNKNOWN.format(then="RETURN NULL;")),
-        "refuses every trial row: it takes the row and keeps none",
-        "the trigger or rule of the table that drops it (looks)",
+        "rejects every trial row: the table accepts the row but does not keep it",
+        "the trigger or rule of the table that drops the row (looks)",
     ),
     "a rule drops the row": (
         f"CREATE RULE never AS ON INSERT TO {QUEUE} DO INSTEAD NOTHING",
-        "it takes the row and keeps none",
+        "the table accepts the row but does not keep it",
         "the trigger or rule",
     ),
     "a trigger that is broken itself": (
@@ -153,7 +153,7 @@ FAILS = {
     ),
     "a CHECK over several columns": (
         f"ALTER TABLE {QUEUE} ADD CONSTRAINT approved CHECK (status <> 'sent' OR approved_by IS NOT NULL)",
-        "refuses booking_confirmed sent, booking_created sent: CheckViolation (SQLSTATE 23514, approved)",
+        "rejects booking_confirmed sent, booking_created sent: CheckViolation (SQLSTATE 23514, approved)",
         NAMED,
     ),
     "a text that is too short": (
@@ -163,7 +163,7 @@ FAILS = {
     ),
     "a SID that is a number": (
         f"ALTER TABLE {QUEUE} ALTER COLUMN twilio_message_sid TYPE bigint USING 7",
-        "refuses booking_confirmed sent, booking_created sent: InvalidTextRepresentation (SQLSTATE 22P02)",
+        "rejects booking_confirmed sent, booking_created sent: InvalidTextRepresentation (SQLSTATE 22P02)",
         NAMED,
     ),
     "a queue's row that is a number": (
@@ -281,7 +281,7 @@ def test_what_would_refuse_our_rows_fails_once_and_says_which(tried: Try, shape:
     ("shape", "said"),
     [
         ("", "an event id"),
-        (f"DELETE FROM {QUEUE}; DELETE FROM {BOOKINGS}", "no free row of private_bookings to try it on"),
+        (f"DELETE FROM {QUEUE}; DELETE FROM {BOOKINGS}", "no unlocked row of private_bookings to try it on"),
         (f"ALTER TABLE {BOOKINGS} ALTER COLUMN calendar_event_id TYPE varchar(40)", "an event id"),
         (f"{YOUNGER}; INSERT INTO {BOOKINGS} (customer_name, event_date, start_time) VALUES {BEA}", "an event id"),
     ],
@@ -294,7 +294,7 @@ def test_an_event_id_is_written_as_it_is(tried: Try, shape: str, said: str) -> N
 def test_what_refuses_the_event_id_of_every_booking_fails(tried: Try) -> None:
     found, _ = tried(YOUNGER, Effect.CALENDAR)
     (fault,) = found.faults
-    assert (fault.code, "refuses a trial update of an event id" in fault.seen) == ("sqlstate:23514", True)
+    assert (fault.code, "rejects a trial update of an event id" in fault.seen) == ("sqlstate:23514", True)
 
 
 def test_a_trigger_that_keeps_bookings_as_they_are_warns(tried: Try) -> None:
@@ -303,7 +303,7 @@ def test_a_trigger_that_keeps_bookings_as_they_are_warns(tried: Try) -> None:
     )
     found, _ = tried(shape, Effect.CALENDAR)
     (note,) = found.notes
-    assert (list(found.faults), "it only keeps these bookings" in note.remedy) == ([], True)
+    assert (list(found.faults), "it only protects these bookings" in note.remedy) == ([], True)
 
 
 def test_a_superuser_is_told_from_others_and_its_trials_work(venue: Venue, tried: Try) -> None:

@@ -82,23 +82,22 @@ reconciler grants | psql -v ON_ERROR_STOP=1 "$OWNER_URL"
 DATABASE_URL="$OWNER_URL" reconciler migrate
 ```
 
-in this order or the other, and again whenever the mapping or a policy in `cron.yaml` changes; it takes nothing away
-from a role that had more (`DROP OWNED BY` does, before it). `--role` names another role than that of `DATABASE_URL`:
-behind some poolers its user is written differently from the role. Rules that are off or only report, `customers: off`
-and `deliver: application` make it shorter.
+in either order, and again whenever the mapping or a policy in `cron.yaml` changes. It revokes nothing from a role that
+had more (run `DROP OWNED BY` first for that). `--role` names another role than that of `DATABASE_URL`: behind some
+poolers the user is written differently from the role. Rules that are off or only report, `customers: off` and
+`deliver: application` make it shorter.
 
-What is missing later stops the repairs that need it, nothing else: `integration.schema` names the privilege or policy
-and the line that gives it. In our own schema it stops everything, with exit 5.
+A privilege that is missing later stops only the repairs that need it: `integration.schema` names the privilege or
+policy and the statement that grants it. In our own schema it stops everything, with exit 5.
 
-- **Row-level security.** The policies let the role meet every row: one that shows it fewer would make a booking look
-  as if it had no text. `FOR UPDATE` goes by the policy for UPDATE. A restrictive policy of yours narrows them all the
-  same, and is told.
-- **What the application does by itself** when a row is written: a trigger runs with the rights of our role unless it
-  is `SECURITY DEFINER`, and may want rights that no mapping can know. Setting a column of the same row, such as
-  `updated_at`, wants none; nor do foreign keys, which the owner's rights check. We never delete a row.
+- **Row-level security.** The policies let the role see every row: hidden rows would make a booking appear to have no
+  text. `FOR UPDATE` is subject to the policy for UPDATE. A restrictive policy of yours still applies, and is reported.
+- **Triggers.** A trigger of the application runs with the privileges of our role unless it is `SECURITY DEFINER`, and
+  may need privileges that the mapping cannot know. Setting a column of the same row, such as `updated_at`, needs none;
+  nor do foreign keys, which are checked with the owner's privileges. We never delete a row.
 - **Who migrates owns our schema.** If that is the role itself, which then needs CREATE on the database, nothing is
   granted there. If it is the owner, tables of later versions are included, as long as the same role migrates.
-- **CONNECT** on the database is everybody's unless somebody took it away.
+- **CONNECT** on the database is granted to every role unless it was revoked.
 
 For the defaults:
 
@@ -106,7 +105,7 @@ For the defaults:
 
 READ_ONLY = """\
 
-`--read-only` is for a role that only looks, by hand: enough for `once`, `explain` and `status`.
+`--read-only` is for a read-only role used by hand: enough for `once`, `explain` and `status`.
 
 """
 

@@ -78,7 +78,7 @@ def _database_down(page: Site) -> None:
 
 SCENES = {
     "well": Scene("All is well", _all_is_well),
-    "one": Scene("1 gap for a person", _one_gap),
+    "one": Scene("1 gap needs a human", _one_gap),
     "many": Scene("The application's tables: missing column", _many_gaps),
     "down": Scene("The database does not answer as it should", _database_down),
 }

@@ -89,7 +89,7 @@ def test_the_image_s_command_shows_the_page(venue: Venue, place: Path, tmp_path:
             eventually(lambda: "status page: " in log.read_text(), SOON)
             url = log.read_text().split()[-1]
             shown = requests.get(url, timeout=10)
-            assert (shown.status_code, "Nothing has looked yet" in shown.text) == (200, True), log.read_text()
+            assert (shown.status_code, "No job has run yet" in shown.text) == (200, True), log.read_text()
             assert requests.get(f"{url}page.css", timeout=10).headers["content-type"].startswith("text/css")
         finally:
             child.terminate()

@@ -64,7 +64,7 @@ def test_a_person_finds_a_booking_without_scripts_with_a_password(venue: Venue, 
         page.once()
         credentials = {"username": "anybody", "password": TOKEN}
         with opened(chromium, page.url, 390, "light", java_script_enabled=False, http_credentials=credentials) as seen:
-            assert seen.inner_text("h1") == "1 gap for a person"
+            assert seen.inner_text("h1") == "1 gap needs a human"
             seen.get_by_label("Booking").fill(booking[:8])
             seen.get_by_role("button", name="Explain").click()
             assert seen.inner_text("h1") == booking[:8]

@@ -41,9 +41,9 @@ def unwritable(template: str, booking: Booking = BOOKING) -> str:
 
 # A template as such
 
-UNKNOWN = "there are: date, first_name, guests, name, occasion, ref, time, weekday, year"
-NO_REFERENCE = "the reference is missing: put {{ ref }} in, by which a text is found again at the provider"
-ALTERED = "the reference must come out as it is and stand by itself: {{ ref }} without a filter"
+UNKNOWN = "available: date, first_name, guests, name, occasion, ref, time, weekday, year"
+NO_REFERENCE = "the reference is missing: add {{ ref }}, by which a text is found again at the provider"
+ALTERED = "the reference must appear unchanged and as a separate word: {{ ref }} without a filter"
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_a_template_that_can_be_used(template: str) -> None:
         ("{% for %}{{ ref }}", ["line 1 of the template: Expected an expression, got 'end of statement block'"]),
         ("{{ ref }} {{ guests / 0 }}", ["it cannot be filled: division by zero"]),
         ("{{ ref }} {{ name.surname }}", ["it cannot be filled: 'str object' has no attribute 'surname'"]),
-        ("{{ ref }} {{ [ref] }}", ["it cannot be filled: list is neither a text nor a number"]),
-        ("{{ ref }} {{ none }}", ["it cannot be filled: NoneType is neither a text nor a number"]),
-        ("{{ ref }} " + "x" * 1600, ["1609 characters on a usual booking, and Twilio takes 1600"]),
+        ("{{ ref }} {{ [ref] }}", ["it cannot be filled: list is neither text nor a number"]),
+        ("{{ ref }} {{ none }}", ["it cannot be filled: NoneType is neither text nor a number"]),
+        ("{{ ref }} " + "x" * 1600, ["1609 characters for a typical booking; Twilio accepts 1600"]),
     ],
     ids=range(20),
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Google Calendar v3 through the real client: every call with a timeout, every answer as an outcome of ours.
+"""Google Calendar v3 through the real client: every call has a timeout, every answer becomes one of our outcomes.
 
-httplib2 sends a request again, POST included, when the server closes the connection without answering. Our own ids
+httplib2 resends a request, POST included, when the server closes the connection without answering. Our own event ids
 make that harmless: the second insert collides with the first.
 """
 
@@ -22,7 +22,7 @@ from reconciler.ports import CalendarFacts, ProviderFailure
 from reconciler.providers.google import errors, remedies
 from reconciler.providers.google.credentials import Access
 
-# Of a 403 it writes at WARNING what was answered, whole if it has no reason to it: that may quote the event.
+# It logs the answer to a 403 at WARNING, the whole body if it has no reason, which may quote the event.
 logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
 
 MARKER = "reconciler_booking"
@@ -32,7 +32,7 @@ _CANARY = {"visibility": "private", "transparency": "transparent", "reminders": 
 _PAGE = 250
 _PAGE_KIND = "calendar#events"
 _DELETED = "google:deleted"
-"""Calendar's own word about an event. A 410 without it comes of something on the way and proves nothing."""
+"""Calendar's own reason. A 410 without it comes from a proxy and proves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class GoogleCalendar:
         if seen.code == _DELETED:
             return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
         if seen.result is Result.REFUSED:
-            return None  # also what is no id of Google's, some application's own perhaps: it names no event here
+            return None  # also for an id that is not Google's, such as the application's own: it names no event here
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found[0]
@@ -86,7 +86,7 @@ class GoogleCalendar:
                 timeMin=_rfc3339(starts_at - window),
                 timeMax=_rfc3339(starts_at + window),
                 showDeleted=True,
-                singleEvents=False,  # a series shows as itself, so that it can be told from a single event
+                singleEvents=False,  # a series is listed as itself, so that it can be distinguished from a single event
                 maxResults=_PAGE,
             )
             while request is not None:
@@ -134,19 +134,19 @@ class GoogleCalendar:
         return seen
 
     def close(self) -> None:
-        """Close what connections there are."""
+        """Close the open connections."""
         if "_service" in self.__dict__:
             self._service.close()
 
     def _event_or_calendar(self, seen: Outcome) -> Outcome:
-        """Calendar says *notFound* of an event and of a calendar: whichever it is, the calendar itself tells."""
+        """Resolve *notFound*, which may mean the event or the calendar, by reading the calendar itself."""
         if seen.code != errors.NOT_FOUND:
             return seen
         calendar, _ = self._fetch_calendar()
         return _NO_EVENT if calendar.result is Result.DONE else calendar
 
     def _fetch_calendar(self) -> tuple[Outcome, str]:
-        """The calendar itself: the code is our role in it; and its zone."""
+        """Read the calendar itself: an outcome whose code is our role in it, and its time zone."""
         zone = ""
 
         def call() -> Outcome:
@@ -178,21 +178,21 @@ class GoogleCalendar:
 
 
 _NO_EVENT = Outcome(result=Result.REFUSED, code=errors.NOT_FOUND)
-"""Not found, and the calendar is there."""
+"""The event was not found although the calendar exists."""
 
 
 class _UnreadableError(Exception):
-    """A success whose body is not what Calendar answers: a proxy's page, nothing at all, another event."""
+    """A success whose body is not Calendar's answer: a proxy's page, empty, or another event."""
 
 
 _NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
-"""The socket was never opened: nothing can have left."""
+"""Errors before the connection was established: nothing can have been sent."""
 
 
 def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
-    """Run ``call`` about such an event; every way it can fail as an outcome.
+    """Run ``call`` about an event of kind ``whose``; returns its outcome, or that of its failure.
 
-    The SDK's messages hold URLs and titles: dropped here.
+    The SDK's messages contain URLs and titles, and are dropped here.
     """
     import httplib2
     from google.auth.exceptions import GoogleAuthError
@@ -201,11 +201,13 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     try:
         return call()
     except HttpError as error:
-        return errors.error_outcome(int(error.resp.status), error.content, error.resp.get("retry-after"), whose)
+        return errors.calendar_error_outcome(
+            int(error.resp.status), error.content, error.resp.get("retry-after"), whose
+        )
     except GoogleAuthError as error:
         seen, code = _token_failure(error)
     except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:
-        # httplib2 opens a second connection where one was closed without an answer: it may have left by the first.
+        # httplib2 reconnects after a close without an answer: the request may have been sent on the first connection.
         first_was_cut = isinstance(error.__context__, http.client.HTTPException)
         seen, code = _CUT_OFF if first_was_cut else (Seen.NO_CONNECTION, "no_connection")
     except TimeoutError:
@@ -213,7 +215,7 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     except (OSError, http.client.HTTPException):
         seen, code = _CUT_OFF
     except (_UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
-        # The SDK hands over whatever came, text or list, as if it were the object, and stumbles over some of it itself.
+        # The SDK returns whatever it received, text or list, as if it were the object, and fails on some of it itself.
         seen, code = Seen.UNREADABLE, "unreadable"
     return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)
 
@@ -222,7 +224,7 @@ _CUT_OFF = (Seen.CUT_OFF, "reset")
 
 
 def _token_failure(error: Any) -> tuple[Seen, str]:
-    """No token, no call: certainly nothing happened. google-auth has tried a wobbling endpoint three times already."""
+    """Without a token there was no call, so nothing happened. google-auth has already retried an unstable endpoint."""
     said = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
     name = said.get("error")
     if isinstance(name, str) and name.replace("_", "").isalpha() and not error.retryable:

@@ -1,8 +1,8 @@
-"""The two ways to authenticate at Google; tokens are minted through the configured endpoint and nowhere else.
+"""The two ways to authenticate with Google; tokens come from the configured endpoint and nowhere else.
 
 google-auth's own service-account credentials start a background call to iamcredentials.googleapis.com on first use
-(Regional Access Boundary), past every configured endpoint. Plain OAuth credentials do not, and take their token from a
-handler: ours asks the one token endpoint.
+(Regional Access Boundary), past every configured endpoint. Plain OAuth credentials do not, and get their token from
+a handler: ours calls only the configured token endpoint.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,21 +11,21 @@ from datetime import datetime
 from typing import Any
 
 SCOPES = ("https://www.googleapis.com/auth/calendar.events",)
-"""The least that may write events and see the calendar's role."""
+"""The narrowest scope that can write events and read our role in the calendar."""
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 """Google's own (Google Identity, Using OAuth 2.0 for web server applications)."""
 REAUTHENTICATION = "invalid_rapt"
-"""A Workspace that lets sessions end (Admin console, Google Cloud session control) ends refresh tokens with them."""
+"""A Workspace that limits sessions (Admin console, Google Cloud session control) ends refresh tokens with them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccountAccess:
-    """A service account's key. ``delegate``: whom it acts for (domain-wide delegation), else itself."""
+    """A service account's key. ``delegate``: the user it acts for (domain-wide delegation); ``None``: itself."""
 
     key: Mapping[str, Any] = field(repr=False)
     delegate: str | None = field(repr=False)
     token_url: str | None
-    """Instead of the key file's own."""
+    """Overrides the key file's token endpoint."""
 
     def credentials(self) -> Any:
         return credentials(self.key, self.delegate, self.token_url)
@@ -33,18 +33,18 @@ class ServiceAccountAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class OAuthAccess:
-    """A refresh token, which a person consented to, and the client it was issued to."""
+    """A refresh token from a person's consent, and the client it was issued to."""
 
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
     refresh_token: str = field(repr=False)
     token_url: str | None
-    """Instead of Google's own."""
+    """Overrides Google's token endpoint."""
 
     def credentials(self) -> Any:
         """Credentials for google-auth's transports.
 
-        No scope is asked for: a token has those of its consent, and Google refuses a narrower one by another name.
+        No scope is requested: a token has those of its consent, and Google rejects a narrower scope of another name.
         """
         from google.oauth2 import credentials as oauth2
 
@@ -75,13 +75,13 @@ def credentials(service_account: Mapping[str, Any], delegate: str | None, token_
     try:
         account = accounts.Credentials.from_service_account_info(info, scopes=SCOPES, subject=delegate)
     except (ValueError, TypeError):
-        # TypeError: a key that asks for a password. The library's message may quote the key.
+        # TypeError: a key with a password. The library's message may quote the key.
         raise MalformedError("the private key cannot be read") from None
     return _minting(account.with_scopes)
 
 
 def _minting(source: Any) -> Any:
-    """Credentials whose tokens come from google-auth's credentials that ``source`` has for some scopes."""
+    """Credentials whose tokens are minted by the google-auth credentials that ``source`` returns for the scopes."""
     from google.auth.exceptions import RefreshError, TransportError
     from google.oauth2 import credentials as oauth2
 
@@ -90,11 +90,11 @@ def _minting(source: Any) -> Any:
         try:
             minted.refresh(request)
         except RefreshError as error:
-            if "Reauthentication is needed" in str(error):  # all that the library keeps of this answer
+            if "Reauthentication is needed" in str(error):  # the library keeps nothing else of this answer
                 raise RefreshError(REAUTHENTICATION, {"error": REAUTHENTICATION}) from None
             raise
         except (OSError, ValueError, TypeError, AttributeError):
-            # google-auth lets the connection's failures through, and takes whatever was answered for an object.
+            # google-auth lets connection errors through, and assumes that every answer is a JSON object.
             raise TransportError("no token") from None
         return minted.token, minted.expiry
 

@@ -1,4 +1,4 @@
-"""What Google's errors mean (Calendar API, Handle API errors; Manage quotas): a row of the table of events each."""
+"""Maps Google's errors (Calendar API, Handle API errors; Manage quotas) to rows of the calendar decision table."""
 
 import json
 from datetime import timedelta
@@ -12,7 +12,7 @@ from reconciler.providers.retry_after import retry_after
 NOT_FOUND = "google:notFound"
 _HOUR = timedelta(hours=1)
 PER_MINUTE_QUOTAS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "usageLimits"})
-"""The windows of these quotas are a minute long."""
+"""Reasons whose quota window is a minute."""
 DAILY_QUOTAS = frozenset({"quotaExceeded", "calendarUsageLimitsExceeded", "dailyLimitExceeded"})
 ROWS = {
     400: Seen.INVALID,
@@ -24,13 +24,13 @@ ROWS = {
     412: Seen.PRECONDITION,
     429: Seen.TOO_FAST,
 }
-"""404: of an insert, which has no other thing to miss. Anything else has failed, and may have happened."""
+"""A 404 of an insert can only mean the calendar. Any other status is a failure that may have taken effect."""
 UNCLEAR = frozenset({408, 409, 412})
-"""Without a reason of Calendar's it may have happened all the same."""
+"""Without one of Calendar's reasons, these may still have taken effect."""
 
 
-def error_outcome(status: int, content: bytes, retry_after_header: str | None, whose: Whose) -> Outcome:
-    """What an error answer (``retry_after_header``: its *Retry-After*) means for a call about such an event."""
+def calendar_error_outcome(status: int, content: bytes, retry_after_header: str | None, whose: Whose) -> Outcome:
+    """The outcome of an error answer to a call about an event of kind ``whose``."""
     reason = reason_of(content)
     seen = _row(status, reason)
     result = RESULTS[step(seen, whose)]
@@ -56,13 +56,13 @@ def _row(status: int, reason: str | None) -> Seen:
     if status == 409 and f"google:{reason}" == DUPLICATE:
         return Seen.DUPLICATE
     if reason is None and 400 <= status < 500 and status not in UNCLEAR and status != 429:
-        # Not Calendar's, but of something on the way: it says nothing about the event.
+        # From a proxy, not from Calendar: it says nothing about the event.
         return Seen.TURNED_AWAY
     return ROWS.get(status, Seen.FAILED)
 
 
 def reason_of(content: bytes) -> str | None:
-    """``error.errors[0].reason``; the client's own ``error_details`` prefers another list that lacks it."""
+    """``error.errors[0].reason``; the client's ``error_details`` prefers another list that lacks it."""
     try:
         reason = json.loads(content)["error"]["errors"][0]["reason"]
     except (ValueError, LookupError, TypeError):

@@ -1,6 +1,6 @@
-"""What Google's refusals mean for an operator: what was seen, and the remedy, by the way we authenticate.
+"""Faults and remedies for Google's refusals, by authentication method.
 
-Texts name the service account's address and its client id, which consoles ask for, and no other value.
+They name the service account's address and client id, which Google's consoles require, and no other value.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _Remedies = Mapping[str, _Advice]
 
 _CLIENT_UNKNOWN = _Advice(
     seen="Google does not accept GOOGLE_CLIENT_ID with GOOGLE_CLIENT_SECRET: one is wrong, or the client was deleted",
-    remedy="copy both anew (Google Cloud console, APIs and services, Credentials); "
+    remedy="copy both again (Google Cloud console, APIs and services, Credentials); "
     "a new client needs a new refresh token",
 )
 _NOT_DELEGATED = _Advice(
@@ -30,11 +30,11 @@ _NOT_DELEGATED = _Advice(
 
 _BOTH: _Remedies = {
     "google:notFound": _Advice(
-        seen="the calendar of GOOGLE_CALENDAR_ID is not there, or not shared with us",
+        seen="the calendar of GOOGLE_CALENDAR_ID does not exist or is not shared with us",
         remedy='correct GOOGLE_CALENDAR_ID, or share the calendar with {reader}, "Make changes to events"',
     ),
     "google:accessNotConfigured": _Advice(
-        seen="the Google Calendar API is switched off in the project of {project}",
+        seen="the Google Calendar API is disabled in the project of {project}",
         remedy="enable it in the Google Cloud console, APIs and services",
     ),
 }
@@ -44,10 +44,10 @@ _BY_SERVICE_ACCOUNT: _Remedies = {
     ),
     "token:invalid_grant": _Advice(
         seen="Google issues no token: the key or its service account was deleted, or the machine's clock is wrong",
-        remedy="compare the clock; else create a new key for {account} and set it",
+        remedy="check the clock; otherwise create a new key for {account} and set it",
     ),
     "token:unauthorized_client": _Advice(
-        seen="Google issues {account} no token: it is disabled, or it is no service account",
+        seen="Google issues {account} no token: it is disabled or not a service account",
         remedy="enable it (Google Cloud console, IAM and admin, Service accounts), or set the key of another",
     ),
     "token:unusable_key": _Advice(
@@ -59,51 +59,51 @@ _FOR_A_DELEGATE: _Remedies = {
     "token:invalid_grant": _Advice(
         seen="Google issues no token: there is no user GOOGLE_CALENDAR_DELEGATE_EMAIL, the key or its service account "
         "was deleted, or the machine's clock is wrong",
-        remedy="check GOOGLE_CALENDAR_DELEGATE_EMAIL and compare the clock; "
-        "else create a new key for {account} and set it",
+        remedy="check GOOGLE_CALENDAR_DELEGATE_EMAIL and the clock; "
+        "otherwise create a new key for {account} and set it",
     ),
     "token:unauthorized_client": _NOT_DELEGATED,
     "token:access_denied": _NOT_DELEGATED,
 }
 _BY_CONSENT: _Remedies = {
     "google:authError": _Advice(
-        seen="Google does not accept our token", remedy="consent anew and set GOOGLE_REFRESH_TOKEN"
+        seen="Google does not accept our token", remedy="consent again and set GOOGLE_REFRESH_TOKEN"
     ),
     "google:insufficientPermissions": _Advice(
         seen="the consent behind GOOGLE_REFRESH_TOKEN does not cover events",
-        remedy="consent anew with the scope {scope} and set GOOGLE_REFRESH_TOKEN",
+        remedy="consent again with the scope {scope} and set GOOGLE_REFRESH_TOKEN",
     ),
     "token:invalid_grant": _Advice(
         seen="Google issues no token: the consent was revoked, the refresh token expired (after seven days while the "
         "consent screen is in testing, or unused for six months), or it belongs to another client",
         remedy="publish the consent screen or make it internal (Google Cloud console, Google Auth Platform, Audience), "
-        "then consent anew with the client of GOOGLE_CLIENT_ID and the scope {scope}, and set GOOGLE_REFRESH_TOKEN",
+        "then consent again with the client of GOOGLE_CLIENT_ID and the scope {scope}, and set GOOGLE_REFRESH_TOKEN",
     ),
     "token:unauthorized_client": _Advice(
         seen="GOOGLE_REFRESH_TOKEN was not issued to the client of GOOGLE_CLIENT_ID, or its type may not refresh",
-        remedy="consent anew with that client (type web or desktop, offline access) and the scope {scope}, and set "
+        remedy="consent again with that client (type web or desktop, offline access) and the scope {scope}, and set "
         "GOOGLE_REFRESH_TOKEN; or set the id and secret of the client that has it",
     ),
     "token:invalid_client": _CLIENT_UNKNOWN,
     "token:deleted_client": _CLIENT_UNKNOWN,
     "token:disabled_client": _CLIENT_UNKNOWN,
     f"token:{REAUTHENTICATION}": _Advice(
-        seen="the Workspace wants the person who consented to sign in again",
+        seen="the Workspace requires the person who consented to sign in again",
         remedy="trust our client in the Google Admin console, Security, Google Cloud session control, and consent "
-        "anew; or use a service account, whose sessions do not end",
+        "again; or use a service account, whose sessions do not end",
     ),
 }
 
 
 def cannot_write(role: str, access: Access) -> IntegrationFault:
-    """A calendar that is shared with us as ``role``, which is too little."""
+    """The fault of a calendar shared with us as ``role``, which does not allow writing."""
     seen = f"the calendar is visible, role {role}: it cannot be written"
     return _fault(f"role_{role}", _Advice(seen, 'share it with {reader}, "Make changes to events"'), access)
 
 
 def fault_of(code: str, access: Access) -> IntegrationFault:
-    """What ``code``, a reason of Calendar's or an error of the token endpoint, asks for."""
-    unknown = _Advice(f"Google refuses ({code})", "look the reason up in Google Calendar's guide to API errors")
+    """The fault and remedy for ``code``, a reason of Calendar's or an error of the token endpoint."""
+    unknown = _Advice(f"Google refuses ({code})", "look up the reason in Google Calendar's guide to API errors")
     return _fault(code, {**_BOTH, **_of(access)}.get(code, unknown), access)
 
 
@@ -124,7 +124,7 @@ def _fault(code: str, advice: _Advice, access: Access) -> IntegrationFault:
 
 
 def _names(access: Access) -> dict[str, str]:
-    """Who is who. ``reader``: whose rights at the calendar count."""
+    """Values for the placeholders. ``reader``: the account that needs access to the calendar."""
     scope = " ".join(SCOPES)
     if isinstance(access, ServiceAccountAccess):
         account = str(access.key.get("client_email", "the service account"))

@@ -1,4 +1,4 @@
-"""What is worth knowing of a Twilio account and its sender (Account, Balance), and how a message fares (Message)."""
+"""Notes on a Twilio account and its sender (Account, Balance resources), and a message's delivery (Message)."""
 
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,10 @@ _ARRIVED = frozenset({"delivered", "read"})
 
 
 def account_notes(client: "Client", account_sid: str, sender: str | None, service_sid: str | None) -> "Iterator[Note]":
-    """Raises:
-    ProviderFailure: Twilio could not be asked.
+    """Notes on an account and sender that passed their checks.
+
+    Raises:
+        ProviderFailure: Twilio could not be reached.
     """
     type_ = _fetch(lambda: client.api.accounts(account_sid).fetch().type)
     yield Note(message="account active")
@@ -32,15 +34,17 @@ def account_notes(client: "Client", account_sid: str, sender: str | None, servic
         yield Note(message="messaging service has a sender")
     if str(type_).lower() == "trial":
         yield Note(
-            message="the account is a trial: texts reach verified numbers only, and begin with a sentence of Twilio's",
+            message="this is a trial account: texts reach verified numbers only, and start with a sentence of Twilio's",
             remedy="upgrade it in Twilio's console, Billing",
         )
     yield from _balance_note(_fetch(lambda: client.api.accounts(account_sid).balance.fetch()))
 
 
 def delivery(client: "Client", sid: str) -> SmsDelivery:
-    """Raises:
-    ProviderFailure: Twilio could not be asked.
+    """The delivery status of the message ``sid``.
+
+    Raises:
+        ProviderFailure: it could not be read.
     """
     found: list[Any] = []
 
@@ -57,7 +61,7 @@ def delivery(client: "Client", sid: str) -> SmsDelivery:
 
 
 def _balance_note(balance: Any) -> "Iterator[Note]":
-    """A subaccount's is its parent's, and is not shown: then nothing is said."""
+    """Nothing for a subaccount: its balance is its parent's and is not shown."""
     try:
         amount = Decimal(str(getattr(balance, "balance", "")))
     except InvalidOperation:
@@ -65,13 +69,13 @@ def _balance_note(balance: Any) -> "Iterator[Note]":
     currency = str(getattr(balance, "currency", "")).upper()
     said = f"balance {amount} {currency}".rstrip()
     if amount < LOW_BALANCE:
-        yield Note(message=f"{said}: soon no text leaves", remedy="add funds in Twilio's console, Billing")
+        yield Note(message=f"{said}: soon no text can be sent", remedy="add funds in Twilio's console, Billing")
     else:
         yield Note(message=said)
 
 
 def _fetch(query: "Callable[[], Any]") -> Any:
-    """The answer; ``None`` where these credentials may not ask (a restricted key)."""
+    """The answer; ``None`` where the credentials, such as a restricted key, do not allow the request."""
     answers: list[Any] = []
 
     def fetch() -> Outcome:

@@ -19,7 +19,7 @@ RECIPIENT = {
     35111: "a scheduled text lacks its time",
     35114: "a scheduled text lies too near or too far",
 }
-"""Permanent, about this one text: it would be refused again as it is."""
+"""Permanent errors of this one text: it would be refused again unchanged."""
 
 CONFIGURATION = {
     20003: "account SID or token is wrong, revoked or of another region",
@@ -34,7 +34,7 @@ CONFIGURATION = {
     21705: "the messaging service's SID is wrong",
     35118: "scheduling needs a messaging service",
 }
-"""No other text would fare better: the integration is broken."""
+"""Every other text would fail too: the integration is broken."""
 
 RETRY_LATER = {
     20429: Outcome(result=Result.LATER, code="twilio:20429", stops_pass=True),
@@ -43,19 +43,19 @@ RETRY_LATER = {
     35125: Outcome(result=Result.LATER, code="twilio:35125", retry_after=_HOUR, stops_pass=True),
     63038: Outcome(result=Result.LATER, code="twilio:63038", retry_after=_HOUR, stops_pass=True),
 }
-"""Certainly not sent; so many requests (20429), a country switched off in the console (21408: the others go on), the
-sender's queue full (21611), too many scheduled (35125), the day's limit reached (63038)."""
+"""Certainly not sent: too many requests (20429), country disabled in the console (21408; others continue), sender's
+queue full (21611), too many scheduled (35125), daily limit reached (63038)."""
 
 STOPPED = 21610
-"""The person answered STOP. Only they can undo it."""
+"""The recipient replied STOP. Only they can undo it."""
 
 
-def error_outcome(status: int, code: int | None) -> Outcome:
-    """What a refused create (HTTP ``status``, Twilio's ``code`` if the body had one) means.
+def sms_error_outcome(status: int, code: int | None) -> Outcome:
+    """The outcome of a failed create, by HTTP ``status`` and Twilio's ``code``, if the body had one.
 
-    Codes that are not listed go by the status: 429 was never processed; 401 and 403 are about us; any other 4xx is
-    about this text; 5xx may have been accepted (error 20500's page: a create is not idempotent). A 4xx without a code
-    is not Twilio's, but of something on the way: it says nothing about the text, so it refuses none.
+    Codes that are not listed are judged by status: 429 was never processed; 401 and 403 concern our credentials; any
+    other 4xx concerns this text; a 5xx may have been accepted (page of error 20500: a create is not idempotent). A 4xx
+    without a code comes from a proxy, not from Twilio: it says nothing about the text, so it does not refuse it.
     """
     name = f"twilio:{code}" if code else f"http:{status}"
     if not 400 <= status < 500 or (status == 408 and not code):

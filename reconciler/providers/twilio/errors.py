@@ -1,6 +1,6 @@
-"""Every way a call through Twilio's SDK can end, as an outcome of ours.
+"""Maps every way a call through Twilio's SDK can end to one of our outcomes.
 
-The SDK's exceptions and responses hold phone numbers, URLs and texts: only codes leave this module.
+The SDK's exceptions and responses contain phone numbers, URLs and texts: only codes leave this module.
 """
 
 import json
@@ -16,7 +16,7 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.providers.twilio import codes
 
 UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
-"""A success whose body is not what Twilio answers: a proxy's page, nothing at all."""
+"""A success whose body is not Twilio's: a proxy's page, or empty."""
 
 _NO_CONNECTION = Outcome(result=Result.BROKEN, code="no_connection", stops_pass=True)
 _TIMEOUT = Outcome(result=Result.UNKNOWN, code="timeout", stops_pass=True)
@@ -24,7 +24,7 @@ _RESET = Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
 
 
 def outcome_of(call: Callable[[], Outcome]) -> Outcome:
-    """Run ``call``, which uses the SDK; what it returns, or what its failure means. Never raises for a failed call."""
+    """Run ``call``, which uses the SDK. Returns its outcome, or that of its failure; a failed call never raises."""
     # Imported here: the SDK takes most of a second, and `--help` needs none of it.
     from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 
@@ -33,7 +33,7 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
     except (TwilioRestException, TwilioServiceException) as error:
         return _refusal(error.status, error.code)
     except TwilioException as error:
-        # What a list raises: the response is the second argument, and nothing else says what happened.
+        # Raised by lists: only its second argument, the response, says what happened.
         return _page_failed(error.args[1]) if len(error.args) > 1 else UNREADABLE
     except requests.exceptions.ConnectTimeout:
         return _NO_CONNECTION
@@ -42,14 +42,14 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
     except requests.exceptions.ConnectionError as error:
         return _NO_CONNECTION if _never_connected(error) else _RESET
     except (requests.exceptions.RequestException, ValueError, AttributeError):
-        # The SDK takes a success's body for a JSON object: ValueError if it is no JSON, AttributeError if no object.
+        # The SDK expects a JSON object: ValueError if the body is not JSON, AttributeError if it is not an object.
         return UNREADABLE
 
 
 def _refusal(status: int, code: object) -> Outcome:
-    """Without a code in the body the SDK passes the HTTP status off as one: Twilio's have five digits."""
+    """Without a code in the body the SDK reports the HTTP status as the code; Twilio's codes have five digits."""
     known = code if isinstance(code, int) and code >= 10_000 else None
-    return codes.error_outcome(status, known)
+    return codes.sms_error_outcome(status, known)
 
 
 def _page_failed(response: object) -> Outcome:
@@ -61,10 +61,10 @@ def _page_failed(response: object) -> Outcome:
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Only where no connection stood is it certain that nothing left.
+    """Whether no connection was established, so that certainly nothing was sent.
 
-    That is: no socket (a name that does not resolve included), no way through the proxy, a certificate that is not
-    trusted. Any other failure of TLS may have come after the request.
+    That is: no socket (or the name does not resolve), no route through the proxy, or an untrusted certificate. Any
+    other TLS failure may have come after the request.
     """
     failure = error.args[0] if error.args else None
     reason = failure.reason if isinstance(failure, MaxRetryError) else None

@@ -1,6 +1,7 @@
-"""Twilio Messages: one POST per text, never repeated, and every answer as an outcome of ours.
+"""Twilio Messages: one POST per text, never retried, and every answer mapped to one of our outcomes.
 
-Twilio has no idempotency key for messages, so what may have been accepted is *unknown*, and nobody tries again blindly.
+Twilio has no idempotency key for messages. A call that may have been accepted is therefore *unknown*, and is settled
+before anything is sent again.
 """
 
 import logging
@@ -22,7 +23,7 @@ from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
 if TYPE_CHECKING:
     from twilio.rest import Client
 
-# Both write whole URLs (the first at INFO, the second at DEBUG), and a list's URL holds the phone number.
+# Both log whole URLs (the first at INFO, the second at DEBUG), and a list's URL contains the phone number.
 logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
@@ -31,7 +32,7 @@ _NO_SID = Outcome(result=Result.UNKNOWN, code="no_sid", stops_pass=True)
 
 @dataclass(frozen=True, kw_only=True)
 class TwilioGateway:
-    """``ports.SmsGateway`` over the real client, which is given every timeout and no retries."""
+    """``ports.SmsGateway`` over the real client, with timeouts and without retries."""
 
     account_sid: str
     auth_token: str = field(repr=False)
@@ -94,7 +95,7 @@ class TwilioGateway:
         return _fault(f"account_{seen.code}", f"the Twilio account is {seen.code}", "see Twilio's console, Billing")
 
     def _account(self) -> Outcome:
-        """The account's status as the code of a *done* outcome. The object itself holds the token: it stays here."""
+        """The account's status as the code of a *done* outcome. The account object holds the token."""
         from twilio.base.exceptions import TwilioRestException
 
         try:
@@ -102,7 +103,7 @@ class TwilioGateway:
         except TwilioRestException as error:
             if error.status not in (401, 403):
                 raise
-            # A restricted API key may send and may not see the account: what it may list proves the credentials.
+            # A restricted API key may send but not read the account; being able to list proves the credentials.
             self._client.messages.list(limit=1, page_size=1)
             status = "active"
         return _answer(status) if status else UNREADABLE
@@ -158,14 +159,14 @@ class TwilioGateway:
         # Imported here: the SDK takes most of a second, and `--help` needs none of it.
         from reconciler.providers.twilio.http import HttpClient
 
-        # A connection per call: one that was kept alive may be cut while idle, and the next text would be *unknown*.
+        # One connection per call: a kept-alive one may be cut while idle, and the next text would be *unknown*.
         return HttpClient(timeout=self.timeout.total_seconds(), pool_connections=False)
 
     @cached_property
     def _client(self) -> "Client":
         from twilio.rest import Client
 
-        # The environment is given as empty-but-there: the SDK would otherwise read region and edge behind our back.
+        # A non-empty environment without settings: otherwise the SDK would read region and edge from os.environ.
         client = Client(self.account_sid, self.auth_token, http_client=self._http, environment={"-": ""})
         if self.api_url:
             client.api.base_url = self.api_url.rstrip("/")
@@ -174,9 +175,9 @@ class TwilioGateway:
 
 
 def _dead_on_arrival(error_code: object) -> Outcome:
-    """The message was made and will not leave."""
+    """The outcome of a message that was created but will not be sent."""
     if error_code:
-        return codes.error_outcome(400, int(str(error_code)))
+        return codes.sms_error_outcome(400, int(str(error_code)))
     return Outcome(result=Result.REFUSED, code="not_leaving", cause=Cause.UNUSABLE_DATA)
 
 
@@ -185,15 +186,15 @@ def _answer(word: str) -> Outcome:
 
 
 def _is_refused_by_twilio(seen: Outcome) -> bool:
-    """Twilio itself turned us away, not somebody on the way to it."""
+    """Whether Twilio itself rejected the credentials, not a proxy on the way."""
     return seen.result is Result.BROKEN and (seen.code.startswith("twilio:") or seen.code in ("http:401", "http:403"))
 
 
 def _query(query: Callable[[], Outcome]) -> str | None:
-    """What a look showed; ``None`` if these credentials, which are good, may not look there: sending will tell.
+    """The answer's word; ``None`` if the (valid) credentials do not allow this query: then only sending will show.
 
     Raises:
-        ProviderFailure: nobody answered.
+        ProviderFailure: no usable answer.
     """
     seen = outcome_of(query)
     if seen.result is Result.DONE:

@@ -1,4 +1,4 @@
-"""Twilio's own HTTP client, which keeps what the SDK's exceptions drop: how long we are asked to wait."""
+"""Twilio's HTTP client, extended to keep the *Retry-After* header that the SDK's exceptions drop."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from twilio.http.response import Response
 
 class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not typed
     retry_after: str | None = None
-    """*Retry-After* of the last answer, as it was sent."""
+    """*Retry-After* of the last answer, unparsed."""
 
     def request(self, *arguments: Any, **options: Any) -> Response:
         self.retry_after = None

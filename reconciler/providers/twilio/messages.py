@@ -1,7 +1,7 @@
-"""Messages that the account has sent, as Twilio's list shows them (Message resource, Read multiple).
+"""Messages that the account has sent, as Twilio lists them (Message resource, Read multiple).
 
-The list has no filter for text, status or time of creation, and *DateSent* is empty for what still waits: so it is
-asked by number alone, or for the newest, and read by us.
+The list cannot be filtered by text, status or time of creation, and *DateSent* is empty while a message is queued. So
+it is filtered by number alone, or read from the newest, and searched here.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 200
 MAX_MESSAGES = 1000
-"""Messages to one number that are read; a number with more is somebody's test phone, and stays undecided."""
+"""Messages read for one number. A number with more is probably a test phone, and its repair stays undecided."""
 CONTROL_SAMPLE = 200
-"""Messages, inbound ones too, among which a control is looked for."""
+"""Newest messages, inbound ones included, among which a control message is searched."""
 NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
 _FINAL = frozenset({"delivered", "read", "undelivered", "failed"})
 _CHANNEL = ":"
-"""WhatsApp and the like write their addresses with it; their messages are no texts."""
+"""Addresses of WhatsApp and other channels contain it; their messages are not texts."""
 _OUTBOUND = "outbound"
 _BY_API = "outbound-api"
 

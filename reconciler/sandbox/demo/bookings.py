@@ -1,4 +1,4 @@
-"""The demo's bookings: a week in which texts and events went missing silently, and everything that looks like it."""
+"""The demo's bookings: a week in which texts and events went missing silently, and cases that only look like it."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -24,12 +24,12 @@ CUSTOMER_NAMES = (
     "Ines Costa", "Jack Doyle", "Kira Sato", "Liam Walsh", "Mona Haddad", "Noah Berg", "Olga Petrova", "Pau Ferrer",
 )  # fmt: skip
 LATE_BOOKING_NUMBER = 900
-"""The number of the booking that is made late; far from all others'."""
+"""The number of the booking that is added later; far from all others."""
 OLDER_NOTE = "Event date/time to be confirmed by customer"
 
 
 class Stories:
-    """Builds bookings one after the other; each gets its own number, name, phone and party day."""
+    """Builds bookings one after the other; each gets its own number, name, phone and date."""
 
     def __init__(self, now: datetime, first: int = 1) -> None:
         self.at = Moments(now)
@@ -48,7 +48,7 @@ class Stories:
         queue: tuple[Row, ...] = (),
         **columns: Any,
     ) -> DemoBooking:
-        """One booking. ``texted``: a sent row (of that trigger); ``event``: stored, lost or deleted."""
+        """Build one booking. ``texted``: with a sent row (of that trigger); ``event``: stored, lost or deleted."""
         number = next(self._numbers)
         own_id, name = booking_id(number), columns.pop("customer_name", CUSTOMER_NAMES[number % len(CUSTOMER_NAMES)])
         row = {
@@ -132,14 +132,14 @@ def _complete_row(text_row: Row, booking: Row, index: int) -> Row:
 
 
 def one_more(now: datetime) -> DemoBooking:
-    """Maya's, which the demo makes late."""
+    """Maya's booking, which the demo adds later."""
     return Stories(now, first=LATE_BOOKING_NUMBER).add(
         "late", text="sent", calendar="created", customer_name="Maya Reyes"
     )
 
 
 def demo_bookings(now: datetime) -> list[DemoBooking]:
-    """All of them, for the moment ``now``: the same stories at any hour, DST days included."""
+    """All of them, placed around ``now``: the same cases at any hour, DST days included."""
     stories = Stories(now)
     groups = (_in_order, _missing, _not_applicable, _delicate, _odd, _unreliable)
     return [booking for group in groups for booking in group(stories)]
@@ -147,53 +147,53 @@ def demo_bookings(now: datetime) -> list[DemoBooking]:
 
 def _in_order(s: Stories) -> Iterator[DemoBooking]:
     for status in ("confirmed", "confirmed", "draft", "confirmed", "draft", "confirmed"):
-        yield s.add("healthy", text="fine", calendar="fine", texted=True, event="stored", status=status)
+        yield s.add("healthy", text="ok", calendar="ok", texted=True, event="stored", status=status)
     for trigger in ("booking_created", "deposit_received"):
-        yield s.add("another trigger", text="fine", calendar="fine", texted=trigger, event="stored")
+        yield s.add("another trigger", text="ok", calendar="ok", texted=trigger, event="stored")
     for status, due in (("pending", s.at.now + timedelta(days=1)), ("approved", s.at.ago(minutes=5))):
         row = s.queue_row(status=status, scheduled_for=due)
-        yield s.add("queued, not sent yet", text="fine", calendar="fine", queue=(row,), event="stored")
+        yield s.add("queued, not sent yet", text="ok", calendar="ok", queue=(row,), event="stored")
 
 
 def _missing(s: Stories) -> Iterator[DemoBooking]:
     for status in ("draft", "confirmed"):
-        yield s.add("no text", text="sent", calendar="fine", event="stored", status=status)
-        yield s.add("no event", text="fine", calendar="created", texted=True, status=status)
+        yield s.add("no text", text="sent", calendar="ok", event="stored", status=status)
+        yield s.add("no event", text="ok", calendar="created", texted=True, status=status)
         yield s.add("neither", text="sent", calendar="created", status=status)
     failed = s.queue_row(
         status="failed",
         error_message='insert failed: violates check constraint "private_booking_sms_queue_trigger_type_check"',
     )
-    yield s.add("application's failed row", text="sent", calendar="fine", queue=(failed,), event="stored")
-    yield s.add("event made, id lost", text="fine", calendar="adopted", texted=True, event="lost")
+    yield s.add("application's failed row", text="sent", calendar="ok", queue=(failed,), event="stored")
+    yield s.add("event made, id lost", text="ok", calendar="adopted", texted=True, event="lost")
     yield s.add("event made, id lost", text="sent", calendar="adopted", event="lost", status="draft")
 
 
 def _unreliable(s: Stories) -> Iterator[DemoBooking]:
-    """There is a text, so none is sent; but the application has not sent it, or cannot prove that it has."""
+    """A text exists, so none is sent; but the application has not sent it, or cannot prove that it has."""
     made = s.at.ago(hours=6)
     queued = s.queue_row(status="approved", scheduled_for=s.at.ago(hours=5))
-    yield s.add("queued and stuck", text="stuck", calendar="fine", queue=(queued,), event="stored", created_at=made)
+    yield s.add("queued and stuck", text="stuck", calendar="ok", queue=(queued,), event="stored", created_at=made)
     unproven = s.queue_row(sent_at=s.at.ago(hours=5), twilio_message_sid=None)
-    yield s.add("sent without SID", text="unproven", calendar="fine", queue=(unproven,), event="stored",
-                 created_at=made)  # fmt: skip
+    yield s.add("sent without SID", text="unproven", calendar="ok", queue=(unproven,), event="stored",
+                created_at=made)  # fmt: skip
 
 
 def _not_applicable(s: Stories) -> Iterator[DemoBooking]:
     for _ in range(3):
-        yield s.add("cancelled", text="not_asked", calendar="not_asked", status="cancelled")
-    yield s.add("completed", text="not_asked", calendar="not_asked", status="completed")
+        yield s.add("cancelled", text="not_applicable", calendar="not_applicable", status="cancelled")
+    yield s.add("completed", text="not_applicable", calendar="not_applicable", status="completed")
     rejected = s.queue_row(status="cancelled", approved_by=STAFF)
-    yield s.add("rejected by a person", text="not_asked", calendar="fine", queue=(rejected,), event="stored")
-    yield s.add("no phone", text="not_asked", calendar="created", contact_phone=None)
-    yield s.add("no phone", text="not_asked", calendar="fine", contact_phone="  ", customer={}, event="stored")
-    yield s.add("date to be confirmed", text="not_asked", calendar="not_asked", date_tbd=True)
-    yield s.add("date to be confirmed", text="not_asked", calendar="not_asked", internal_notes=OLDER_NOTE)
+    yield s.add("rejected by a person", text="not_applicable", calendar="ok", queue=(rejected,), event="stored")
+    yield s.add("no phone", text="not_applicable", calendar="created", contact_phone=None)
+    yield s.add("no phone", text="not_applicable", calendar="ok", contact_phone="  ", customer={}, event="stored")
+    yield s.add("date to be confirmed", text="not_applicable", calendar="not_applicable", date_tbd=True)
+    yield s.add("date to be confirmed", text="not_applicable", calendar="not_applicable", internal_notes=OLDER_NOTE)
     for days in (1, 4):
         yield s.add(
             "past",
-            text="not_asked",
-            calendar="not_asked",
+            text="not_applicable",
+            calendar="not_applicable",
             event_date=s.at.day(-days),
             created_at=s.at.ago(days=8),
         )
@@ -201,25 +201,25 @@ def _not_applicable(s: Stories) -> Iterator[DemoBooking]:
 
 def _delicate(s: Stories) -> Iterator[DemoBooking]:
     unclear = s.queue_row(status="failed", error_message="timeout of 30000ms exceeded")
-    yield s.add("may have left", text="refused", calendar="fine", queue=(unclear,), event="stored")
-    yield s.add("made a minute ago", text="waiting", calendar="waiting", created_at=s.at.ago(minutes=1))
-    yield s.add("unusable phone", text="refused", calendar="created", contact_phone="07700 90")
-    yield s.add("unusable phone", text="refused", calendar="fine", contact_phone="020 7946 0123", event="stored")
+    yield s.add("may have left", text="needs_human", calendar="ok", queue=(unclear,), event="stored")
+    yield s.add("made a minute ago", text="held", calendar="held", created_at=s.at.ago(minutes=1))
+    yield s.add("unusable phone", text="needs_human", calendar="created", contact_phone="07700 90")
+    yield s.add("unusable phone", text="needs_human", calendar="ok", contact_phone="020 7946 0123", event="stored")
     spelled_otherwise = {"id": booking_id(30_001), "first_name": "Sam", "mobile_number": "07700 900 901"}
     yield s.add(
         "opted out, another customer row",
-        text="refused",
+        text="needs_human",
         calendar="created",
         contact_phone=e164(901),
         customer={"mobile_e164": e164(901)},
         others=({**spelled_otherwise, "sms_opt_in": False},),
     )
-    yield s.add("opted out", text="refused", calendar="fine", customer={"sms_status": "opted_out"}, event="stored")
-    yield s.add("made too long ago", text="refused", calendar="created", created_at=s.at.ago(days=5))
+    yield s.add("opted out", text="needs_human", calendar="ok", customer={"sms_status": "opted_out"}, event="stored")
+    yield s.add("made too long ago", text="needs_human", calendar="created", created_at=s.at.ago(days=5))
     soon = (s.at.now + timedelta(minutes=75)).astimezone(ZONE)
     yield s.add(
-        "party too soon",
-        text="refused",
+        "starts too soon",
+        text="needs_human",
         calendar="created",
         event_date=soon.date(),
         start_time=soon.time().replace(microsecond=0),
@@ -227,30 +227,30 @@ def _delicate(s: Stories) -> Iterator[DemoBooking]:
     )
     recent = tuple(s.queue_row(status="sent", sent_at=s.at.ago(hours=hours)) for hours in (3, 6, 9))
     earlier = s.add(
-        "three texts today", text="fine", calendar="fine", queue=recent, event="stored", contact_phone=phone(950)
+        "three texts today", text="ok", calendar="ok", queue=recent, event="stored", contact_phone=phone(950)
     )
     yield earlier
-    yield s.add("enough texts for now", text="waiting", calendar="fine", contact_phone=e164(950), event="stored")
-    yield s.add("event deleted by hand", text="fine", calendar="left_alone", texted=True, event="deleted")
+    yield s.add("enough texts for now", text="held", calendar="ok", contact_phone=e164(950), event="stored")
+    yield s.add("event deleted by hand", text="ok", calendar="left_alone", texted=True, event="deleted")
 
 
 def _odd(s: Stories) -> Iterator[DemoBooking]:
     only_there = {"mobile_e164": e164(910), "mobile_number": phone(910)}
     yield s.add("phone at the customer", text="sent", calendar="created", contact_phone=None, customer=only_there)
     national = {"mobile_number": "07700 900 911"}
-    yield s.add("phone at the customer", text="sent", calendar="fine", contact_phone="", customer=national,
-                 event="stored")  # fmt: skip
+    yield s.add("phone at the customer", text="sent", calendar="ok", contact_phone="", customer=national,
+                event="stored")  # fmt: skip
     for number in ("+33 6 39 98 01 23", "+1 415 555 0132"):
         yield s.add("abroad", text="sent", calendar="created", contact_phone=number)
     for name in ("<b>Zoë & Sons</b> <script>alert(1)</script>", "Mia 🎉🎂", "Maximiliane " + "von Hohenstein " * 20):
         yield s.add("unusual name", text="sent", calendar="created", customer_name=name)
-    yield s.add("past midnight", text="fine", calendar="created", texted=True, start_time=time(20, 0),
-                 end_time=time(1, 30), end_time_next_day=True)  # fmt: skip
+    yield s.add("past midnight", text="ok", calendar="created", texted=True, start_time=time(20, 0),
+                end_time=time(1, 30), end_time_next_day=True)  # fmt: skip
     for forward in (True, False):
-        yield s.add("clock change", text="fine", calendar="created", texted=True, **_small_hours(s, forward=forward))
+        yield s.add("clock change", text="ok", calendar="created", texted=True, **_small_hours(s, forward=forward))
     # The table's CHECK on times is satisfied by NULL.
-    yield s.add("ends before start", text="refused", calendar="refused", start_time=time(20, 0), end_time=time(18, 0),
-                 end_time_next_day=None)  # fmt: skip
+    yield s.add("ends before start", text="needs_human", calendar="needs_human", start_time=time(20, 0),
+                end_time=time(18, 0), end_time_next_day=None)  # fmt: skip
 
 
 def _small_hours(s: Stories, *, forward: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the demo's bookings are made of: the parts of one booking, and the moments they are placed at."""
+"""The parts of one demo booking, and the times at which bookings are placed."""
 
 import hashlib
 import uuid
@@ -27,9 +27,9 @@ class SeedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoBooking:
-    """One booking, what belongs to it, and what should have become of it after one ``once --do``.
+    """One booking with its rows, and its expected state after one ``once --do``.
 
-    The two expectations are written by hand, not computed: the demo and the tests hold the world against them.
+    The two expectations are written by hand, not computed; the demo and the tests compare the world with them.
     """
 
     id: str
@@ -39,9 +39,9 @@ class DemoBooking:
     texts: tuple[Row, ...] = field(default=(), repr=False)
     event: SeedEvent | None = field(default=None, repr=False)
     text: str
-    """fine, not_asked, waiting, refused or sent; stuck or unproven: there is one, and nobody can rely on it."""
+    """ok, not_applicable, held, needs_human or sent; stuck or unproven: there is a text, but it cannot be relied on."""
     calendar: str
-    """fine, not_asked, waiting, refused, created, adopted or left_alone."""
+    """ok, not_applicable, held, needs_human, created, adopted or left_alone."""
 
     @property
     def reference(self) -> str:
@@ -49,7 +49,7 @@ class DemoBooking:
 
 
 class Moments:
-    """Times computed from ``now``, so that at any hour of any day the same groups are past, ahead or waiting."""
+    """Times relative to ``now``, so that the same groups are past, upcoming or held at any hour of any day."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -76,22 +76,22 @@ def _offset(day: date) -> timedelta:
 
 
 def booking_id(number: int) -> str:
-    """A fixed id per number, whose first eight characters differ from all others'."""
+    """A fixed id per number; no two share their first eight characters."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"demo booking {number}"))
 
 
 def sid(row_id: str) -> str:
-    """A message SID of the application's own account, one per queue row; the stand-in has never heard of it."""
+    """An SID of the application's own account, one per queue row; the stand-in does not know it."""
     return "SM" + hashlib.sha256(f"demo text {row_id}".encode()).hexdigest()[:32]
 
 
 def demo_event_id(number: int) -> str:
-    """As Google's own ids look: letters and digits, no marker of ours."""
+    """An id in Google's format: letters and digits, without a marker of ours."""
     return hashlib.sha256(f"demo event {number}".encode()).hexdigest()[:26]
 
 
 def phone(number: int) -> str:
-    """A number that Ofcom keeps for fiction, in national form as the application stores it."""
+    """A number that Ofcom reserves for fiction, in national form as the application stores it."""
     return f"07700900{number:03d}"
 
 

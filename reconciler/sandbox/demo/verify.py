@@ -1,4 +1,4 @@
-"""Holds the world against what the demo's bookings should have become: the database, Twilio and Google are asked."""
+"""Compares the demo's database, Twilio and Google with what its bookings should have become."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from reconciler.sandbox.demo.fixtures import DemoBooking
 from reconciler.sandbox.world import Sandbox
 
 MIN_PLANTED_LENGTH = 5
-"""Characters; a shorter name stands in many a word."""
+"""Characters; a shorter name occurs in ordinary words."""
 GAP_WORDS = {"sms.missing": "text", "sms.stuck": "stuck", "sms.unproven": "unproven", "calendar.missing": "event"}
-"""Gaps of a kind -> how the judgement speaks of them."""
+"""Kind of an open gap -> its word in a comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """A booking whose world is not as it should be. ``silent``: something is missing, and nobody was told."""
+    """A booking that is not as expected. ``silent``: something is missing, and no gap was reported."""
 
     reference: str
     effect: str
@@ -27,18 +27,18 @@ class Surprise:
 
 
 def surprises(sandbox: Sandbox) -> list[Surprise]:
-    """Every difference between the world and the hand-written expectations, after one ``once --do``."""
+    """Every difference from the hand-written expectations after one ``once --do``."""
     world = _World(sandbox)
     return [surprise for booking in sandbox.bookings for surprise in (*_text(world, booking), *_event(world, booking))]
 
 
 def alerts_sent(sandbox: Sandbox) -> int:
-    """Open gaps in our ledger that wait for a person."""
+    """Number of open gaps that are reported to a person."""
     return len(_World(sandbox).alerts)
 
 
 def leaks(sandbox: Sandbox) -> tuple[list[str], int]:
-    """Names and numbers of the demo's people that stand in what Sentry received, and how many were looked for."""
+    """Names and numbers of the demo's customers that Sentry received, and how many were searched for."""
     columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
     rows = [row for booking in sandbox.bookings for row in (booking.row, *booking.customers)]
     written = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
@@ -66,10 +66,10 @@ def _text(world: _World, booking: DemoBooking) -> Iterator[Surprise]:
     if accepted:
         facts.append("sent" if accepted == marked == 1 else f"{accepted} sent, {marked} marked")
     elif (booking.id, "text") in world.open:
-        facts.append("told")
+        facts.append("reported")
     seen = ", ".join(facts) or "nothing"
-    wanted = {"refused": "told", "fine": "nothing", "not_asked": "nothing"}.get(booking.text, booking.text)
-    if booking.text == "waiting" and seen in ("nothing", "told"):
+    wanted = {"needs_human": "reported", "ok": "nothing", "not_applicable": "nothing"}.get(booking.text, booking.text)
+    if booking.text == "held" and seen in ("nothing", "reported"):
         return
     if seen != wanted:
         yield Surprise(booking.reference, "text", booking.text, seen)
@@ -80,17 +80,17 @@ def _event(world: _World, booking: DemoBooking) -> Iterator[Surprise]:
     live = [e["id"] for e in world.live.values() if booking.reference in e["summary"]]
     seeded = booking.event.id if booking.event else None
     if (booking.id, "event") in world.open:
-        seen = "told"
+        seen = "reported"
     elif stored and live == [stored]:
         seen = "adopted" if stored == seeded else "created"
     else:
         seen = "nothing" if not live else f"{len(live)} live, not the one stored"
     wanted = {
-        "fine": "adopted",
-        "refused": "told",
-        "left_alone": "told",
-        "not_asked": "nothing",
-        "waiting": "nothing",
+        "ok": "adopted",
+        "needs_human": "reported",
+        "left_alone": "reported",
+        "not_applicable": "nothing",
+        "held": "nothing",
     }.get(booking.calendar, booking.calendar)
     if seen != wanted:
         yield Surprise(booking.reference, "event", booking.calendar, seen)

@@ -1,4 +1,4 @@
-"""Misbehaviour on request: what a stand-in does wrong, next, always, or by a seed that replays it."""
+"""Misbehaviour on request: for the next calls, always, or by a replayable seed."""
 
 import random
 import threading
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Misbehaviour(StrEnum):
-    """What happens to a call. The first three and *slow* happen after the call took effect."""
+    """What goes wrong with a call. With the first three and *slow*, the call takes effect."""
 
     LOSE = "lose"
     """It takes effect, and the connection is reset instead of an answer."""
@@ -22,7 +22,7 @@ class Misbehaviour(StrEnum):
     DROP = "drop"
     """The connection is closed before anything happened."""
     HANG = "hang"
-    """Nothing happens and nothing is said for ``seconds``; then the connection is closed."""
+    """Nothing happens and no answer comes for ``seconds``; then the connection is closed."""
     STATUS = "status"
     """Nothing happens, and the answer is ``status`` with ``body``."""
     HTML = "html"
@@ -43,7 +43,7 @@ class Fault:
 
 
 class Faults:
-    """Which calls go wrong. An operation is what a stand-in calls its endpoints; '' means any."""
+    """Which calls go wrong. An operation is a stand-in's name for an endpoint; '' means any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class Faults:
     def by_seed(
         self, seed: int, rate: float, kinds: Sequence[Misbehaviour | Fault], operations: Collection[str] = ()
     ) -> None:
-        """Let a share ``rate`` of the calls (of ``operations``, or all) go wrong; the same seed does the same again."""
+        """Let a share ``rate`` of the calls (to ``operations``, or all) go wrong, reproducibly by ``seed``."""
         with self._lock:
             self._seeded = (random.Random(seed), rate, tuple(kinds), frozenset(operations))  # noqa: S311 - for replay
 
@@ -74,12 +74,12 @@ class Faults:
             self._seeded = None
 
     def pending(self, operation: str) -> int:
-        """How many of the ``next_calls`` are still to come."""
+        """How many faults of ``next_calls`` are left."""
         with self._lock:
             return len(self._next.get(operation, ()))
 
     def take(self, operation: str) -> Fault | None:
-        """What goes wrong with this call, ``None`` if nothing does."""
+        """The fault for this call, ``None`` if there is none."""
         with self._lock:
             for name in (operation, ""):
                 if self._next.get(name):

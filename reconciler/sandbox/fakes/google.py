@@ -22,7 +22,7 @@ _API = "/calendar/v3"
 class GoogleStandIn(StandIn):
     """One calendar, and a service account and an OAuth client that may use it.
 
-    What the calendar holds stands in ``calendar.events``, deleted ones too.
+    ``calendar.events`` holds its events, deleted ones too.
     """
 
     calendar_id = CALENDAR_ID
@@ -31,7 +31,7 @@ class GoogleStandIn(StandIn):
         super().__init__()
         self.calendar = CalendarState(now, zone)
         self.role = "writer"
-        """What the calendar is shared as; 'none': not at all."""
+        """The role with which the calendar is shared; 'none': not shared."""
         self.page_size = EVENTS_PAGE_LIMIT
         self.tokens = GoogleTokens()
         self._tokens = self.tokens.issued
@@ -57,7 +57,7 @@ class GoogleStandIn(StandIn):
         }
 
     def put(self, title: str, starts_at: datetime, ends_at: datetime, **more: Any) -> str:
-        """An event as the application makes it; its id."""
+        """Create an event as the application would; returns its id."""
         with self.lock:
             times = {"start": {"dateTime": starts_at.isoformat()}, "end": {"dateTime": ends_at.isoformat()}}
             event_id: str = self.calendar.insert({"summary": title, **times, **more})["id"]
@@ -104,7 +104,7 @@ class GoogleStandIn(StandIn):
         if scheme != "Bearer" or token not in self._tokens:
             raise GoogleError(401, "authError", "Invalid Credentials")
         parts = [unquote(part) for part in request.path.removeprefix(f"{_API}/").split("/")]
-        # The list of calendars is not here either: a service account has none by itself.
+        # The list of calendars is missing on purpose: a service account has none of its own.
         if parts[:2] != ["calendars", CALENDAR_ID] or self.role == "none":
             raise GoogleError(404, "notFound", "Not Found")
         match request.method, parts[2:]:

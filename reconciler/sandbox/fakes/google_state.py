@@ -1,4 +1,4 @@
-"""One calendar as Google keeps it: events with ids that outlive them, and the rules about who may change what."""
+"""One calendar as Google keeps it: events whose ids outlive them, and Google's rules for changing them."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -42,17 +42,17 @@ class CalendarState:
         return self._keep(event)
 
     def get(self, event_id: str) -> Event:
-        """Live or cancelled: the get method returns both."""
+        """The event, live or cancelled: Google's get returns both."""
         if event_id not in self.events:
             raise GoogleError(404, "notFound", "Not Found")
         return self.events[event_id]
 
     def patch(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
-        """What the body does not name stays, also inside of objects."""
+        """A merge patch: what the body does not name stays, inside objects too."""
         return self._change(event_id, {**_merged(self.get(event_id), body), "id": event_id}, etag)
 
     def update(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
-        """A full replacement: what is not in the body is gone, private properties included."""
+        """A full replacement: what the body does not contain is removed, private properties included."""
         old = self.get(event_id)
         kept = {name: old[name] for name in ("id", "kind", "iCalUID", "created")}
         return self._change(event_id, {"status": "confirmed", **body, **kept}, etag)

@@ -1,6 +1,6 @@
 """The stand-in's token endpoint: a service account's signed assertion or an OAuth client's refresh token for a token.
 
-Written from Google Identity's guides to both grants; where they are silent, from answers that people report.
+Written from Google Identity's guides to both grants and, where they are silent, from publicly reported answers.
 """
 
 import base64
@@ -17,19 +17,19 @@ from reconciler.sandbox.fakes.server import Response
 
 CLIENT_ID = "000000000000-sandbox.apps.googleusercontent.com"
 CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - opens nothing but the stand-in
-REFRESH_TOKEN = "1//sandbox-refresh-token"  # noqa: S105 - the same
+REFRESH_TOKEN = "1//sandbox-refresh-token"  # noqa: S105 - opens nothing but the stand-in
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # the grant's public name
 _SCOPE = "https://www.googleapis.com/auth/calendar.events"
 
 
 @cache
 def _key() -> rsa.RSAPrivateKey:
-    """Made once per process: it takes a moment, and it opens nothing but the stand-in."""
+    """Generated once per process, because that is slow; it opens nothing but the stand-in."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def private_key() -> str:
-    """The service account's, as Google writes it."""
+    """The service account's key in PEM, as in Google's key files."""
     pem = _key().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -37,14 +37,14 @@ def private_key() -> str:
 
 
 class GoogleTokens:
-    """Issues tokens for what it knows, and says no as Google does."""
+    """Issues tokens for known credentials, and refuses others as Google does."""
 
     def __init__(self) -> None:
         self.issued: set[str] = set()
         self.delegated = True
         """Whether the service account may act for the users of the domain."""
         self.consented = True
-        """Whether the consent behind the refresh token stands."""
+        """Whether the consent behind the refresh token is still valid."""
 
     def answer(self, form: Mapping[str, str]) -> Response:
         if form.get("grant_type") == "refresh_token" and "client_id" in form:
@@ -88,7 +88,7 @@ def _is_signed_by_us(assertion: str) -> bool:
 
 
 def _claims(assertion: str) -> dict[str, object]:
-    """What a signed assertion says."""
+    """The claims of a signed assertion."""
     claims: dict[str, object] = json.loads(_decoded(assertion.split(".")[1]))
     return claims
 

@@ -1,4 +1,4 @@
-"""A stand-in for Sentry: its envelope endpoint, the issues its events make, and what came through."""
+"""A stand-in for Sentry: its envelope endpoint, the issues that events create, and everything received."""
 
 import gzip
 import importlib
@@ -35,7 +35,7 @@ class Issue:
 
 
 class SentryStandIn(StandIn):
-    """Takes envelopes and keeps them: parsed in ``items``, as received in ``raw``."""
+    """Keeps the envelopes it receives: parsed in ``items``, verbatim in ``raw``."""
 
     organization = "venue"
 
@@ -98,7 +98,7 @@ class SentryStandIn(StandIn):
         return Response.of(200, {"id": json.loads(header).get("event_id")})
 
     def _group(self, event: dict[str, Any]) -> None:
-        """An event makes an issue, or opens it again; the same event again changes nothing."""
+        """An event creates or reopens an issue; a repeated event changes nothing."""
         key = tuple(event.get("fingerprint", [event.get("message", "")]))
         issue = self.issues.setdefault(key, Issue(str(1000 + len(self.issues))))
         id_ = event.get("event_id", "")
@@ -114,7 +114,7 @@ def _decoded(request: Request) -> bytes:
         case "deflate":
             return zlib.decompress(request.body)
         case "br":
-            # The SDK chooses Brotli wherever the package can be imported; it is no dependency of ours.
+            # The SDK uses Brotli wherever the package is installed; it is not a dependency of ours.
             decoded: bytes = importlib.import_module("brotli").decompress(request.body)
             return decoded
         case _:

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback for the stand-ins: real connections, so that they can really be cut."""
+"""An HTTP server on loopback for the stand-ins, with real connections that can be cut."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from reconciler.sandbox.fakes.faults import Fault, Faults, Misbehaviour
 
 MARK = ("X-Reconciler-Sandbox", "stand-in")
-"""Every answer contains_reference it: nobody can mistake a stand-in for the real thing."""
+"""Every answer carries it, so that no stand-in is mistaken for the real service."""
 _POLL = 0.01
 """Seconds: how long ``stop`` may take."""
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>upstream proxy</p></body></html>"
@@ -53,7 +53,7 @@ class Response:
 
 
 class StandIn(ABC):
-    """A vendor's interface on loopback. A context manager: leaving it stops the server."""
+    """A vendor's API on loopback. A context manager; leaving it stops the server."""
 
     def __init__(self) -> None:
         self.faults = Faults()
@@ -82,14 +82,14 @@ class StandIn(ABC):
 
     @abstractmethod
     def operation(self, request: Request) -> str:
-        """The name under which faults are ordered for this call."""
+        """The name by which ``faults`` knows this call."""
 
     @abstractmethod
     def answer(self, request: Request) -> Response:
         """Handle one call; called with the lock held."""
 
     def state(self) -> dict[str, Any]:
-        """What ``GET /_sandbox/state`` says: counts only."""
+        """The answer of ``GET /_sandbox/state``: counts only."""
         return {"writes": self.writes}
 
 
@@ -112,7 +112,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of ours, and its traceback would stand among somebody's output."""
+        """Ignore clients that disconnected: their tracebacks would clutter the output."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
-        """Silence: a request line holds phone numbers."""
+        """Log nothing: a request line contains phone numbers."""
 
     def _serve(self) -> None:
         stand_in = self.server.stand_in
@@ -193,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _control(stand_in: StandIn, request: Request) -> Response:
-    """For another process that plays with the sandbox: look at the counters, order faults, clear them."""
+    """Control by another process: read the counters, set faults, clear them."""
     match request.method, request.path:
         case "GET", "/_sandbox/state":
             return Response.of(200, stand_in.state())

@@ -31,7 +31,7 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
 class TwilioStandIn(StandIn):
-    """Accepts its own fake credentials only. What it accepted stands in ``messages``, oldest first."""
+    """Accepts only its own fake credentials. ``messages`` holds what it accepted, oldest first."""
 
     account_sid = ACCOUNT_SID
     auth_token = AUTH_TOKEN
@@ -48,25 +48,25 @@ class TwilioStandIn(StandIn):
         """Numbers of the messaging service."""
         self.owned: list[str] = [PHONE_NUMBER]
         self.list_lag = timedelta(0)
-        """A message shows up in lists only so much later."""
+        """Delay until a message appears in lists."""
         self.transit = timedelta(seconds=1)
-        """So long a message is on its way."""
+        """Time until a message is delivered."""
         self.redacts = False
-        """What has arrived shows neither body nor the number's last digits, and no look-up finds it by them."""
+        """Whether a delivered message hides its body and the number's last digits, also from list filters."""
         self.fates: dict[str, tuple[str, int | None]] = {}
-        """What becomes of a text to such a number: its status and error code; else it arrives."""
+        """Number -> final status and error code of texts to it; texts to other numbers are delivered."""
         self.incapable: set[str] = set()
         """Numbers of the account that cannot text."""
         self.balance = "20.00"
         self.trial = False
-        """A trial account: every text begins with a sentence of Twilio's."""
+        """Whether it is a trial account, where every text starts with a sentence of Twilio's."""
 
     def refuse(self, to: str, status: int, code: int) -> None:
         """Answer every create to this number with an error, as Twilio does (REST errors 21xxx with HTTP 400)."""
         self._refused[to] = (status, code)
 
     def add_message(self, to: str, body: str, date_created: datetime) -> Message:
-        """A text the application sent by itself."""
+        """Add a text that the application itself sent."""
         with self.lock:
             return self._add(to, body, {"From": PHONE_NUMBER}, date_created)
 
@@ -164,7 +164,7 @@ class TwilioStandIn(StandIn):
         return Response.of(200, body)
 
     def _matching(self, request: Request) -> Sequence[Message]:
-        """Filters as documented: To, From, and DateSent by GMT day; what was not sent yet has no such date."""
+        """The documented filters: To, From, and DateSent by GMT day, which an unsent message lacks."""
         query = request.query
         found = [m for m in self.messages if m.date_created + self.list_lag <= self._now()]
         if "To" in query:
@@ -182,7 +182,7 @@ class TwilioStandIn(StandIn):
         return Response.of(200, message_resource(self._seen(found))) if found else error_response(404, 20404)
 
     def _seen(self, message: Message) -> Message:
-        """As somebody sees it who looks it up: on its way for a while, and redacted only once it has arrived."""
+        """The message as a reader sees it now: in transit for a while, and redacted only once delivered."""
         if message.status not in ("queued", "accepted") or self._now() < message.date_created + self.transit:
             return message
         if message.to in self.fates:

@@ -39,7 +39,7 @@ class Message:
 
 
 def message_sid(number: int) -> str:
-    """As Twilio's look: 32 hexadecimal digits; the same for the same message of a run."""
+    """An SID in Twilio's format, 32 hexadecimal digits; deterministic by the message's number."""
     return "SM" + hashlib.sha256(f"sandbox message {number}".encode()).hexdigest()[:32]
 
 

@@ -198,6 +198,6 @@ def copies_error(problems: Sequence[str]) -> DatabaseDisagrees:
     """The error of a drill whose copies are missing or differ."""
     return DatabaseDisagrees(
         "; ".join(problems),
-        "run reconciler migrate to recreate them (or give the SQL of `reconciler migrate --sql` to the owner of our schema)",
+        "run reconciler migrate to recreate them (or hand `reconciler migrate --sql` to the owner of our schema)",
         code="drill_copies",
     )

@@ -225,7 +225,7 @@ def _unknown_values(table: CatalogTable, need: TableRequirements) -> list[Integr
     for ours, values in need.one_of.items():
         theirs = need.mapped.columns[ours]
         if len(table.forbids(theirs, values)) == len(values):
-            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: this rule would never find anything"
+            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: the rule would find nothing"
             remedy = "extend its CHECK or enum, or turn this rule off in cron.yaml"
             found.append(
                 _fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, values), blinds=True)

@@ -46,7 +46,7 @@ class TrialRows:
         return column not in self.mapped.columns.values() and self.table.has_row_trigger()
 
     def values(self, trigger: str, status: str) -> Mapping[Any, Any]:
-        """The row in its final state: columns filled by a later update are set at once where our role may insert them."""
+        """The row in its final state: what a later update fills is set at once where our role may insert it."""
         row = self._row(trigger)
         error = None if status in ("sent", "approved") else f"{OURS}trial run {row.intent}"
         values: dict[Any, Any] = {**columns_of(self.queue, row, status=status, error=error)}

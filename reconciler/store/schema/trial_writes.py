@@ -138,8 +138,8 @@ def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
 
 
 _CHECK_BOOKINGS = (
-    "a trigger raised it: this is fine if it only protects these bookings; a repair tries its own booking, rolled back, "
-    "before it creates the event"
+    "a trigger raised it: this is fine if it only protects these bookings; a repair tries its own booking, rolled "
+    "back, before it creates the event"
 )
 
 
