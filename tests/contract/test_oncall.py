@@ -107,13 +107,13 @@ def test_neither_its_log_nor_its_looks_show_the_url(
     webhook: Webhook, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     webhook.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=403))
-    telling = route(webhook)
+    notifier = route(webhook)
     with caplog.at_level(logging.DEBUG):
-        assert [telling.send(PAGE), telling.send(PAGE)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
+        assert [notifier.send(PAGE), notifier.send(PAGE)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
 
     log = caplog.text + capsys.readouterr().out
     assert "not_told_oncall" in log
-    assert not [word for word in ("t0ken", "1a2b3c4d", "application's log") if word in log + repr(telling)]
+    assert not [word for word in ("t0ken", "1a2b3c4d", "application's log") if word in log + repr(notifier)]
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def enqueued(webhook: Webhook, monkeypatch: pytest.MonkeyPatch) -> Webhook:
 PAGERDUTY = "pagerduty://1ntegrati0nkey@ap1key?action=trigger"
 
 
-def test_pagerduty_makes_one_incident_of_an_episode_and_its_end_resolves_it(enqueued: Webhook) -> None:
+def test_pagerduty_opens_one_incident_and_its_end_resolves_it(enqueued: Webhook) -> None:
     pager = OncallRoute(name="PAGER_URL", url=PAGERDUTY)
     assert [pager.send(PAGE), pager.send(END)] == [DeliveryStatus.ACCEPTED] * 2
 

@@ -123,7 +123,7 @@ def test_one_wrong_number_never_pages(world: World, pager: Webhook) -> None:
 
 
 @pytest.mark.long
-def test_a_gap_that_comes_and_goes_is_one_episode(world: World, pager: Webhook) -> None:
+def test_a_gap_that_comes_and_goes_is_one_incident(world: World, pager: Webhook) -> None:
     for number in range(6):
         suspend(world)
         gap(world, number)
@@ -279,7 +279,7 @@ def test_while_somebody_else_judges_what_was_written_is_told(world: World, pager
         assert events(world) == [("opened", "error")]
 
 
-def test_what_was_mended_at_once_wakes_nobody_though_sentry_is_away(world: World, pager: Webhook) -> None:
+def test_what_was_repaired_at_once_wakes_nobody_though_sentry_is_away(world: World, pager: Webhook) -> None:
     world.sandbox.sentry.faults.always("envelope", Fault(kind=Misbehaviour.DROP))
     gap(world)
     run(world)
@@ -359,7 +359,7 @@ def test_with_a_token_the_end_resolves_the_issues(world: World, pager: Webhook) 
     assert [issue.status for issue in sentry.issues.values()] == ["unresolved", "resolved"], "it began anew"
 
 
-def test_an_issue_that_another_episode_shares_stays_open(world: World, pager: Webhook) -> None:
+def test_an_issue_that_another_incident_shares_stays_open(world: World, pager: Webhook) -> None:
     """Two tokens were wrong, one after the other: one issue, and it is over when the second is."""
     sentry = world.sandbox.sentry
     world.environment |= {

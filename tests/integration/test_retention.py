@@ -288,7 +288,7 @@ def test_gaps_that_are_open_young_or_untold_stay(world: World) -> None:
     assert column(world, "gap", "about") == ["open", "untold", "young"]
 
 
-def test_episodes_that_go_on_are_young_or_untold_stay(world: World) -> None:
+def test_incidents_that_go_on_are_young_or_untold_stay(world: World) -> None:
     report(world, OLD, incident(world, OLD, key="told"))
     report(world, YOUNG, incident(world, OLD, key="young", ended_at=ago(world, YOUNG)))
     report(world, OLD, incident(world, OLD, key="untold"), delivered_at=None)

@@ -27,7 +27,7 @@ def details(world: World, kind: str, cause: str) -> dict[str, object]:
     raise AssertionError(f"nobody was told of {kind} / {cause}")
 
 
-def test_a_gap_that_was_mended_at_once_is_told_all_the_same(world: World) -> None:
+def test_a_gap_that_was_repaired_at_once_is_told_all_the_same(world: World) -> None:
     booking = world.venue.booking()
     world.once()
     assert sorted(told(world)) == [
@@ -282,7 +282,7 @@ def test_a_gap_a_day_is_an_event_a_day(world: World) -> None:
     assert told(world) == [("sms.missing", "never_queued", "warning")] * 4
 
 
-def test_what_was_mended_by_a_pass_that_died_before_it_could_tell_is_told_by_the_next(
+def test_what_was_repaired_by_a_pass_that_died_before_it_could_tell_is_told_by_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.venue.booking(calendar_event_id="there")

@@ -15,6 +15,10 @@ FOLDER_ENTRIES = 15
 LONG_FOLDERS = {"reconciler/cli": "one file per command: its listing is the list of commands"}
 SHARED_NAMES: dict[str, str] = {
     "command": "each module of cli/ holds one command; cli.main imports it by this name",
+    "as_data": "of a command: its answer as JSON data",
+    "notes": "of a neighbour: what the doctor should mention about it",
+    "outcome": "of a provider: the outcome that its answer means for a repair",
+    "read": "of a source of settings: its values, and what could not be read",
 }
 """Public names that more than one module of reconciler/ may define at its top level, each with the reason."""
 

@@ -48,7 +48,9 @@ def start(arguments: list[str], place: Path, variables: Mapping[str, str], out: 
         )
 
 
-def test_the_image_s_command_mends_says_that_it_is_healthy_and_stops(venue: Venue, place: Path, tmp_path: Path) -> None:
+def test_the_image_s_command_repairs_says_that_it_is_healthy_and_stops(
+    venue: Venue, place: Path, tmp_path: Path
+) -> None:
     (place / "etc").mkdir(mode=0o755, exist_ok=True)
     log, answer = tmp_path / "log", tmp_path / "answer"
     ask = healthcheck(FINAL)[1].arguments()

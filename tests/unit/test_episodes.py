@@ -99,7 +99,7 @@ def test_the_truth_table(before: Incident, present: GapCounts, later: timedelta,
 @pytest.mark.parametrize(
     ("present", "level"), [(there(3, found=4), Severity.ERROR), (mended(4, NOON), Severity.WARNING)]
 )
-def test_it_opens_with_a_warning_if_all_was_mended(present: GapCounts, level: Severity) -> None:
+def test_it_opens_with_a_warning_if_all_was_repaired(present: GapCounts, level: Severity) -> None:
     incident, due = evaluate_counts(open_incident("e", SYSTEMIC, present, NOON), present, USUAL, NOON)
 
     assert (due, level_of(AlertType.OPENED, present), incident.found) == ((AlertType.OPENED,), level, 4)
@@ -118,7 +118,7 @@ def test_who_is_told() -> None:
 
 
 @dataclass(frozen=True)
-class Look:
+class Judgement:
     """How long after the last one, and what is there."""
 
     pause: timedelta
@@ -126,9 +126,9 @@ class Look:
     open: bool
 
 
-LOOKS = st.lists(
+JUDGEMENTS = st.lists(
     st.builds(
-        Look,
+        Judgement,
         pause=st.sampled_from([10 * MINUTE, 10 * MINUTE, 20 * MINUTE, 3 * HOUR, 26 * HOUR]),
         found=st.sampled_from([0, 0, 0, 1, 3, 40]),
         open=st.booleans(),
@@ -138,13 +138,13 @@ LOOKS = st.lists(
 
 
 def life(
-    subject: IncidentKey, looks: list[Look], *, twice: bool
+    subject: IncidentKey, judgements: list[Judgement], *, twice: bool
 ) -> list[tuple[datetime, AlertType, Incident, GapCounts]]:
     """Everything that is evaluate_counts, when, and of which state; ``twice``: each judgement by two processes."""
     now, told = NOON, []
     incident: Incident | None = None
     open_since: datetime | None = None
-    for look in looks:
+    for look in judgements:
         now += look.pause
         open_since = (open_since or now) if look.open else None
         found = look.found or int(look.open and open_since == now)
@@ -172,38 +172,38 @@ def life(
 SUBJECTS = st.sampled_from([SYSTEMIC, INDIVIDUAL])
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_a_doubled_judgement_says_nothing_twice(subject: IncidentKey, looks: list[Look]) -> None:
-    once = [(at, what) for at, what, _, _ in life(subject, looks, twice=False)]
+@given(subject=SUBJECTS, judgements=JUDGEMENTS)
+def test_a_doubled_judgement_says_nothing_twice(subject: IncidentKey, judgements: list[Judgement]) -> None:
+    once = [(at, what) for at, what, _, _ in life(subject, judgements, twice=False)]
 
-    assert [(at, what) for at, what, _, _ in life(subject, looks, twice=True)] == once
+    assert [(at, what) for at, what, _, _ in life(subject, judgements, twice=True)] == once
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_every_episode_is_opened_once_and_ends_once_and_what_comes_once_comes_once(
-    subject: IncidentKey, looks: list[Look]
+@given(subject=SUBJECTS, judgements=JUDGEMENTS)
+def test_every_incident_is_opened_once_and_ends_once_and_what_comes_once_comes_once(
+    subject: IncidentKey, judgements: list[Judgement]
 ) -> None:
-    told = life(subject, looks, twice=False)
-    by_episode: dict[str, list[AlertType]] = {}
+    told = life(subject, judgements, twice=False)
+    by_incident: dict[str, list[AlertType]] = {}
     for _, what, incident, _ in told:
-        by_episode.setdefault(incident.id, []).append(what)
-    for number, whats in enumerate(by_episode.values()):
+        by_incident.setdefault(incident.id, []).append(what)
+    for number, whats in enumerate(by_incident.values()):
         counts = Counter(whats)
         assert (whats[0], counts[AlertType.OPENED]) == (AlertType.OPENED, 1)
         assert counts[AlertType.DEADLINE] <= 1
         assert counts[AlertType.PAGED] <= (1 if subject is SYSTEMIC else 0)
         assert (AlertType.RESOLVED in whats) == (whats[-1] is AlertType.RESOLVED)
-        assert AlertType.RESOLVED in whats or number == len(by_episode) - 1, (
+        assert AlertType.RESOLVED in whats or number == len(by_incident) - 1, (
             "the next begins only when this one is over"
         )
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_what_is_open_too_long_is_said_at_the_next_look(subject: IncidentKey, looks: list[Look]) -> None:
+@given(subject=SUBJECTS, judgements=JUDGEMENTS)
+def test_what_is_open_too_long_is_said_at_the_next_judgement(subject: IncidentKey, judgements: list[Judgement]) -> None:
     """However late that look is."""
     incident: Incident | None = None
     now = NOON
-    for look in looks:
+    for look in judgements:
         now += look.pause
         present = there(since=NOON, found=look.found)
         if incident is None:
@@ -218,10 +218,10 @@ def test_what_is_open_too_long_is_said_at_the_next_look(subject: IncidentKey, lo
         assert incident.found < TIMES_WORSE * incident.alerted_found
 
 
-@given(subject=SUBJECTS, looks=LOOKS)
-def test_reminders_are_as_far_apart_as_they_shall_be(subject: IncidentKey, looks: list[Look]) -> None:
+@given(subject=SUBJECTS, judgements=JUDGEMENTS)
+def test_reminders_are_as_far_apart_as_they_shall_be(subject: IncidentKey, judgements: list[Judgement]) -> None:
     last: datetime | None = None
-    for at, what, _, present in life(subject, looks, twice=False):
+    for at, what, _, present in life(subject, judgements, twice=False):
         if what is AlertType.REMINDER:
             assert last is not None
             assert at - last >= USUAL.remind_every
