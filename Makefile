@@ -21,7 +21,7 @@ demo: $(READY)  ## A broken week of bookings, found and repaired before your eye
 	@$(BIN)/reconciler demo
 
 test: $(READY)  ## The tests; those below are deselected, and counted.
-	$(BIN)/pytest -n 4 --dist worksteal -m 'not system and not long'
+	$(BIN)/pytest -n 3 --dist worksteal -m 'not system and not long'
 
 test-long: $(READY)  ## Those at full size or with long waits; `make test` has a short version.
 	$(BIN)/pytest -n 2 --dist worksteal -m 'long and not system'

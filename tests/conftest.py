@@ -79,6 +79,10 @@ THROUGH_THE_POOLER = ("test_drill", "test_events", "test_hard_cases", "test_ledg
 """Modules that also go through the pooler: transactions, locks and claims of every kind. All would take minutes."""
 
 
+QUICK = ("autovacuum = off", "jit = off", "checkpoint_timeout = '1h'", "max_wal_size = '4GB'")
+"""Settings of every test server: no background work beside the tests. Tests that need statistics run ANALYZE."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of a database runs on the sandbox's; and (`make test-system`) on Debian's, some of them pooled."""
     asked = any("postgres" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
@@ -92,6 +96,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """A server of the kind the test runs on."""
     with SERVERS[request.param]() as server:
+        with server.connect("postgres") as connection:
+            for setting in QUICK:
+                connection.execute(f"ALTER SYSTEM SET {setting}")
+            connection.execute("SELECT pg_reload_conf()")
         server.create_application(TEMPLATE)
         yield server
     _clean.clear()
@@ -121,7 +129,7 @@ _clean: dict[str, str] = {}
 
 
 def _lent(postgres: PostgresServer, template: str) -> Iterator[Venue]:
-    """A database like new. Making one takes half a second, emptying one a tenth of that; an altered one is dropped."""
+    """A database like new. Making one takes far longer than emptying one; an altered one is dropped."""
     name = _clean.pop(template, None)
     if name is None:
         name = f"venue_{next(_numbers)}"
@@ -158,8 +166,8 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 _counts = pytest.StashKey[dict[str, int]]()
 
 
-class _Tell:
-    """Says it at the end of a run with several workers, which all leave out the same tests."""
+class _ReportDeselected:
+    """Reports that count at the end of a run with several workers, which all leave out the same tests."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -172,4 +180,4 @@ class _Tell:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(_Tell())
+    config.pluginmanager.register(_ReportDeselected())

@@ -12,7 +12,10 @@ import psycopg
 from psycopg import sql
 
 SUPERUSER = "postgres"
-_SETTINGS = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 200")
+_SETTINGS = (
+    "fsync = off", "synchronous_commit = off", "full_page_writes = off", "wal_level = minimal", "max_wal_senders = 0",
+    "shared_buffers = 32MB", "max_connections = 200",
+)  # fmt: skip
 
 
 class PostgresServer(ABC):

@@ -119,7 +119,7 @@ def backlog(request: pytest.FixtureRequest, venue: Venue, tmp_path: Path) -> Ite
         yield Backlog(request.param, venue, sandbox, tmp_path)
 
 
-def test_a_backfill_interrupted_five_times_mends_each_booking_once(backlog: Backlog) -> None:
+def test_a_backfill_interrupted_five_times_repairs_each_booking_once(backlog: Backlog) -> None:
     said = backlog.interrupted(signal.SIGINT, lambda: backlog.texts() >= backlog.size * 2 // 10)
     assert "texts left: " in said
     assert "at once" in said

@@ -92,7 +92,13 @@ def test_a_command_line_that_is_wrong(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("once",), ("once", "--do"), ("status",), ("explain", "1a2b3c4d"), ("migrate",)], ids=" ".join
+    "arguments",
+    [
+        ("once", "--do"),
+        ("status",),
+        *(pytest.param(one, marks=pytest.mark.long) for one in (("once",), ("explain", "1a2b3c4d"), ("migrate",))),
+    ],
+    ids=" ".join,
 )
 def test_nobody_listens_at_the_database(tmp_path: Path, variables: dict[str, str], arguments: tuple[str, ...]) -> None:
     ran = reconciler(*arguments, folder=tmp_path, **variables)

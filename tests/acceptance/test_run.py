@@ -42,7 +42,7 @@ def assert_each_once(sandbox: Sandbox, venue: Venue, number: int) -> None:
     assert len(set(stored)) == number
 
 
-def test_it_mends_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: Path) -> None:
+def test_it_repairs_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path: Path) -> None:
     old = venue.sql("SELECT now() - interval '20 days'")[0][0]
     with present_day(venue, tmp_path) as (sandbox, variables):
         before_it_began = venue.booking(created_at=old, event_date="2999-01-01")
@@ -109,13 +109,13 @@ def test_it_starts_without_its_database_and_outlives_it(tmp_path: Path) -> None:
                 eventually(lambda: texts_and_events(sandbox) == (2, 2), SOON)
                 time.sleep(2.5)  # longer than settled_after: the next time is a new one
                 postgres.stop()
-                eventually(lambda: told_of_database(sandbox) == 2, SOON)
+                eventually(lambda: alerted_of_database(sandbox) == 2, SOON)
                 postgres.start()
                 venue.sql("UPDATE private_bookings SET calendar_event_id = NULL")
                 plant(venue, 3)
                 eventually(lambda: len(sandbox.twilio.messages) == 5, SOON)
                 assert service.stop() == 0
-            assert told_of_database(sandbox) == 2, "once each time it went, however often a job met it"
+            assert alerted_of_database(sandbox) == 2, "once each time it went, however often a job met it"
 
 
 @pytest.mark.long
@@ -139,7 +139,7 @@ def test_an_answer_that_came_while_the_database_was_away_is_not_lost(tmp_path: P
             assert (states, len(sandbox.twilio.messages)) == ([("done",)], 1)
 
 
-def told_of_database(sandbox: Sandbox) -> int:
+def alerted_of_database(sandbox: Sandbox) -> int:
     return sum(event["tags"]["kind"] == "integration.database" for event in sandbox.sentry.events)
 
 

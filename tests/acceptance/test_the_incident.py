@@ -31,8 +31,8 @@ class Night:
 
     def bookings(self, number: int) -> list[str]:
         """Made while nobody could queue a text; each customer has a number of their own."""
-        party = (self.venue.now + timedelta(days=30)).date()
-        return [self.venue.booking(contact_phone=f"+4477009003{one:02d}", event_date=party) for one in range(number)]
+        day = (self.venue.now + timedelta(days=30)).date()
+        return [self.venue.booking(contact_phone=f"+4477009003{one:02d}", event_date=day) for one in range(number)]
 
     def texted(self) -> list[str]:
         return [message.to for message in self.sandbox.twilio.messages]

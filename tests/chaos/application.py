@@ -18,7 +18,7 @@ from tests.support.application_db import LONDON, Venue
 
 _NUMBER = "+4477009001{:02d}"
 _OTHER_CUSTOMER = "+447700900999"
-_PARTY = (time(19, 30), time(23, 0))
+_START = (time(19, 30), time(23, 0))
 
 
 @dataclass
@@ -166,7 +166,7 @@ class Application:
     def _read(self, booking: BookingId) -> list[tuple[Any, ...]]:
         """The event id it stores, and when the party begins and ends."""
         rows = self._sql("SELECT calendar_event_id, event_date FROM private_bookings WHERE id = %s", booking)
-        return [(stored, *(datetime.combine(day, edge, tzinfo=LONDON) for edge in _PARTY)) for stored, day in rows]
+        return [(stored, *(datetime.combine(day, edge, tzinfo=LONDON) for edge in _START)) for stored, day in rows]
 
     def _sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         return self.venue.sql(statement, *values, role="venue_app")

@@ -101,7 +101,7 @@ def skip_the_claim() -> None:
     """Whoever read an intent has it: no lease and no token guards it, and nobody looks again before the call."""
     _in_sql("CLAIM", (f"AND {intent_sql.FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
     _in_sql("MOVE", ("AND claim = CAST(:claim AS uuid) AND state = ANY(:from)", "AND :claim <> '' AND :from <> '{}'"))
-    look_once()
+    search_once()
 
 
 @mutant("duplicate", steps=_killed("after twilio.create#1"))
@@ -162,7 +162,7 @@ def resend_on_timeout() -> None:
 
 
 @mutant("duplicate", steps=_stopped("after sms.row#1", Act.QUEUE))
-def look_once() -> None:
+def search_once() -> None:
     """One re-check instead of two."""
     seen: dict[str, Any] = {}
 
@@ -192,7 +192,7 @@ def settle_at_once() -> None:
 
 
 @mutant("duplicate", steps=_stopped("after sms.sending#1", frozen=LEASE * 1.1, beside=6))
-def never_look_at_the_lease() -> None:
+def ignore_the_lease() -> None:
     """The call goes out however long ago the intent was claimed."""
     _put(PostgresIntents, "lease_left", lambda _: lambda *_: timedelta(hours=1))
 
@@ -267,6 +267,6 @@ def leave_the_dead_alone() -> None:
 
 
 @mutant("wrong", steps=_killed("after calendar.done#1") + _stopped("before calendar.abandoned#1", Act.CANCEL))
-def leave_strays() -> None:
+def leave_orphans() -> None:
     """An event for which the booking has no use any more stays where it is."""
     _put(CalendarRepairer, "orphans", lambda _: lambda *_: ())

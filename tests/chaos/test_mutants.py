@@ -8,7 +8,7 @@ from tests.chaos.running import hunt
 from tests.chaos.stage import Stage
 
 EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
-_QUICK = ("resend_on_timeout", "look_once", "trust_any_list")
+_QUICK = ("resend_on_timeout", "search_once", "trust_any_list")
 """`make test-long` and `make chaos` have them all."""
 
 

@@ -7,10 +7,12 @@ from tests.chaos.playing import play
 from tests.chaos.stage import Stage
 
 EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scope="session")
+QUICK, OTHERS = range(1, 5), range(5, 11)
+"""`make test` plays the first; `make test-long` plays the others."""
 
 
 @EMBEDDED
-@pytest.mark.parametrize("seed", range(1, 11))
+@pytest.mark.parametrize("seed", [*QUICK, *(pytest.param(seed, marks=pytest.mark.long) for seed in OTHERS)])
 def test_a_drawn_scenario_ends_well(stage: Stage, seed: int) -> None:
     verdict = play(stage, drawing.drawn(seed))
     assert not verdict.problems, verdict

@@ -71,7 +71,7 @@ def stored(world: World, bookings: Sequence[str]) -> list[bool]:
     return [bool(world.venue.stored_event(booking)) for booking in bookings]
 
 
-def test_bookings_from_before_our_time_are_mended_by_a_backfill_alone(world: World) -> None:
+def test_bookings_from_before_our_time_are_repaired_by_a_backfill_alone(world: World) -> None:
     before, after = made(world.venue, days=200), made(world.venue, days=1)
     world.configure(bookings=", scan_window: 3d")
     assert world.events().repaired == 1
@@ -233,7 +233,7 @@ def test_a_pass_beside_it_drops_nothing_that_a_backfill_has_in_hand(world: World
     assert {state for _, _, _, state, _ in world.intents()} == {"done"}
 
 
-def test_two_backfills_and_a_pass_at_once_mend_each_booking_once(world: World) -> None:
+def test_two_backfills_and_a_pass_at_once_repair_each_booking_once(world: World) -> None:
     old = [made(world.venue, number, days=200) for number in range(12)]
     recent = [made(world.venue, 20 + number, hours=2) for number in range(12)]
     stale = timedelta(days=365)

@@ -13,7 +13,7 @@ from reconciler.wiring import assembly
 from tests.support.application_db import Venue
 
 READY = "schema reconciler is up to date (0003)\n"
-LOOKING = "rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}"
+REPORT_ONLY = "rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}"
 
 
 class Migrate:
@@ -22,7 +22,7 @@ class Migrate:
     def __init__(self, venue: Venue, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         self.venue, self._patch, self._capsys = venue, patch, capsys
         self.file = folder / "cron.yaml"
-        self.file.write_text(LOOKING)
+        self.file.write_text(REPORT_ONLY)
         venue.altered = True
 
     def __call__(self, *options: str, role: str = "reconciler_job") -> str:

@@ -94,7 +94,7 @@ BREAKS_BOTH = {
 }
 
 
-def assert_told(world: World, kind: GapKind, code: str, seen: str) -> None:
+def assert_alerted(world: World, kind: GapKind, code: str, seen: str) -> None:
     before = world.venue.checksum() if code != "table_missing" else ""
     writes = world.sandbox.writes()
     result = world.once()[kind]
@@ -113,7 +113,7 @@ def assert_told(world: World, kind: GapKind, code: str, seen: str) -> None:
 def test_texts_are_blocked_and_events_go_on(world: World, sql: str, code: str, seen: str) -> None:
     booking = world.venue.booking()
     world.venue.alter(sql)
-    assert_told(world, SMS, code, seen)
+    assert_alerted(world, SMS, code, seen)
     assert world.venue.stored_event(booking), "the other effect goes on"
 
 
@@ -122,7 +122,7 @@ def test_texts_are_blocked_and_events_go_on(world: World, sql: str, code: str, s
 def test_both_effects_are_blocked(world: World, kind: GapKind, sql: str, code: str, seen: str) -> None:
     world.venue.booking()
     world.venue.alter(sql)
-    assert_told(world, kind, code, seen)
+    assert_alerted(world, kind, code, seen)
 
 
 def test_an_enum_without_our_statuses(world: World) -> None:
@@ -131,14 +131,14 @@ def test_an_enum_without_our_statuses(world: World) -> None:
         "CREATE TYPE booking_status AS ENUM ('draft', 'booked', 'cancelled'); "
         f"ALTER TABLE {BOOKINGS} ALTER COLUMN status TYPE booking_status USING 'booked'"
     )
-    assert_told(world, CALENDAR, "value_forbidden", "cannot hold confirmed")
+    assert_alerted(world, CALENDAR, "value_forbidden", "cannot hold confirmed")
 
 
 def test_no_visible_row_where_the_statistics_say_otherwise(world: World) -> None:
     world.venue.booking()
     world.venue.alter("ANALYZE")
     world.venue.sql(f"SET session_replication_role = replica; DELETE FROM {BOOKINGS}")
-    assert_told(world, SMS, "no_rows", "appears empty")
+    assert_alerted(world, SMS, "no_rows", "appears empty")
     world.venue.sql("ANALYZE")
     assert all(result.faults == () for result in world.once().values())
     assert world.gaps() == {}, "a mended integration closes its own gap"
@@ -148,7 +148,7 @@ def test_an_empty_new_table_is_no_fault(world: World) -> None:
     assert [(result.faults, result.exit_code) for result in world.once().values()] == [((), Exit.AS_DESIRED)] * 4
 
 
-def test_the_remedy_s_sql_mends_it_and_repairs_resume_by_themselves(world: World) -> None:
+def test_the_remedy_s_sql_fixes_it_and_repairs_resume_by_themselves(world: World) -> None:
     world.venue.booking()
     world.venue.alter(f"REVOKE INSERT ON {QUEUE} FROM reconciler_job; DROP POLICY reconciler_insert ON {QUEUE}")
     broken = world.texts()

@@ -469,7 +469,7 @@ def rows(table: Mapping[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("fault", rows(TABLE))
-def test_each_fault_is_named_and_its_remedy_mends_it(runner: DoctorRunner, fault: Fault) -> None:
+def test_each_fault_is_named_and_its_remedy_fixes_it(runner: DoctorRunner, fault: Fault) -> None:
     fault.seed(runner.world)
     seen = runner.doctor("--json")
     (line,) = [line for line in seen.lines if line["status"] == "FAIL" and fault.said in line["message"]]

@@ -207,7 +207,7 @@ def test_a_column_that_the_application_dropped_is_named_as_its_own(drill: Drill,
 
 
 @pytest.mark.long
-def test_a_trigger_that_the_queue_may_not_hold_is_found_and_cannot_be_mended(drill: Drill, world: World) -> None:
+def test_a_trigger_that_the_queue_may_not_hold_is_found_and_cannot_be_repaired(drill: Drill, world: World) -> None:
     constraint = "private_booking_sms_queue_trigger_type_check"
     world.venue.alter(
         f"ALTER TABLE private_booking_sms_queue DROP CONSTRAINT {constraint},"
@@ -219,7 +219,7 @@ def test_a_trigger_that_the_queue_may_not_hold_is_found_and_cannot_be_mended(dri
     assert "public.private_booking_sms_queue.trigger_type cannot hold booking_created" in said
 
 
-PARTIES = """
+ANOTHER_SCHEMA = """
     CREATE TYPE state AS ENUM ('new', 'confirmed');
     CREATE SEQUENCE ref_seq;
     CREATE TABLE parties (
@@ -236,7 +236,7 @@ PARTIES = """
         made timestamptz NOT NULL DEFAULT now(), UNIQUE (party, kind));
     GRANT SELECT ON parties, texts TO reconciler_job;
 """
-PARTIES_YAML = """\
+ANOTHER_SCHEMA_YAML = """\
 bookings:
   table: public.parties
   customers: off
@@ -258,13 +258,13 @@ rules:
 
 
 def test_another_application_with_numbers_enums_and_sequences(drill: Drill, world: World) -> None:
-    world.venue.alter(PARTIES)
-    (drill.folder / "parties.yaml").write_text(PARTIES_YAML)
+    world.venue.alter(ANOTHER_SCHEMA)
+    (drill.folder / "parties.yaml").write_text(ANOTHER_SCHEMA_YAML)
     with world.venue.database() as database:
         wanted = assembly.application(load(drill.folder / "parties.yaml", world.sandbox.environment()))
         assert shadow_tables.refresh(database, wanted) == shadow_tables.RefreshResult(made=2)
         assert shadow_tables.refresh(database, wanted) == shadow_tables.RefreshResult()
-    assert set(drill.came(PARTIES_YAML).values()) == {"ok"}
+    assert set(drill.came(ANOTHER_SCHEMA_YAML).values()) == {"ok"}
     assert set(drill.came().values()) == {"ok"}, "both mappings have copies of their own"
     assert world.venue.sql("SELECT is_called FROM ref_seq UNION SELECT is_called FROM texts_no_seq") == [(False,)]
 

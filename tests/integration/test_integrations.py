@@ -71,14 +71,14 @@ FAULTS: dict[str, tuple[Deed, Deed, tuple[str, str], str]] = {
 
 
 @pytest.mark.parametrize(
-    ("breaks", "mends", "gap", "code"),
+    ("breaks", "fixes", "gap", "code"),
     [
         pytest.param(*fault, id=name, marks=[pytest.mark.long] * (name in ("the catalogue says it", "Twilio says it")))
         for name, fault in FAULTS.items()
     ],
 )
 def test_it_is_told_once_blocks_its_repairs_and_lifts_them_at_the_next_pass(
-    world: World, breaks: Deed, mends: Deed, gap: tuple[str, str], code: str
+    world: World, breaks: Deed, fixes: Deed, gap: tuple[str, str], code: str
 ) -> None:
     breaks(world)
     for _ in range(3):
@@ -95,19 +95,19 @@ def test_it_is_told_once_blocks_its_repairs_and_lifts_them_at_the_next_pass(
     assert broken(world) == {gap: code}, "a pass asks for itself, before its first repair"
     if gap[1] == "sms":
         assert world.venue.checksum().split("-")[2] == before
-    mends(world)
+    fixes(world)
     assert world.both()[GapKind(hurt)].repaired == 1
     assert world.gaps() == {}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("breaks", "mends", "gap", "code"), FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(("breaks", "fixes", "gap", "code"), FAULTS.values(), ids=FAULTS.keys())
 def test_the_job_itself_closes_what_is_well_again(
-    world: World, breaks: Deed, mends: Deed, gap: tuple[str, str], code: str
+    world: World, breaks: Deed, fixes: Deed, gap: tuple[str, str], code: str
 ) -> None:
     breaks(world)
     examine(world)
-    mends(world)
+    fixes(world)
     assert examine(world).exit_code is Exit.AS_DESIRED
     assert world.gaps() == {}
 

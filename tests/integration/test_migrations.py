@@ -57,7 +57,7 @@ def gap(venue: Venue, cause: str) -> None:
     )  # fmt: skip
 
 
-def test_open_and_untold_episodes_of_the_released_ledger_survive(bare_venue: Venue) -> None:
+def test_open_and_untold_incidents_of_the_released_ledger_survive(bare_venue: Venue) -> None:
     venue, an_hour_ago = bare_venue, bare_venue.now - HOUR
     venue.altered = True
     at_revision(venue, "0001")

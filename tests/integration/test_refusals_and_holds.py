@@ -134,7 +134,7 @@ def test_an_unknown_outcome_blocks_the_booking_under_every_trigger(world: World)
     assert world.sent_to() == [ANA]
 
 
-def test_attempts_begun_anew_too_often_are_given_up(world: World) -> None:
+def test_attempts_restarted_too_often_are_given_up(world: World) -> None:
     booking = world.venue.booking()
     world.configure(limits=", generations: 1")
     world.sandbox.twilio.refuse(ANA, 400, 21614)

@@ -267,7 +267,7 @@ def test_a_look_that_cannot_be_trusted_opens_and_closes_nothing(world: World, sq
     assert world.gaps()[SCHEMA_GAP] == ("blocked", code)
 
 
-def test_mended_it_closes_its_own_gap_and_no_other_s(world: World) -> None:
+def test_repaired_it_closes_its_own_gap_and_no_other_s(world: World) -> None:
     """Both jobs were blind; then only a right is missing that this one does not need."""
     world.venue.alter(f"REVOKE SELECT, INSERT ON {QUEUE} FROM reconciler_job")
     world.once()

@@ -139,8 +139,8 @@ def settings_page() -> str:
 def grants_page() -> str:
     settings = load(ROOT / "cron.yaml", {}, file_only=True)
     both = (assembly.grants(settings, DEFAULT_ROLE), assembly.grants(settings, READER, read_only=True))
-    everything, looking = (f"```sql\n{script}```\n" for script in both)
-    return f"{GRANTS_HEAD}{everything}{READ_ONLY}{looking}"
+    everything, read_only = (f"```sql\n{script}```\n" for script in both)
+    return f"{GRANTS_HEAD}{everything}{READ_ONLY}{read_only}"
 
 
 def parts(model: type[BaseModel], defaults: dict[str, Any], path: str = "", example: str = "") -> Iterator[Part]:
