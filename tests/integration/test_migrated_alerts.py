@@ -10,7 +10,7 @@ from reconciler.domain.alerting.alerts import AlertType, Severity
 from reconciler.store import migrate
 from reconciler.store.ledger.outbox import PostgresOutbox
 from tests.integration.test_migrations import HOUR, at_revision, episode
-from tests.support.venue import Venue
+from tests.support.application_db import Venue
 
 
 def report(venue: Venue, what: str, level: str, **more: Any) -> str:

@@ -16,7 +16,7 @@ from tests.support.application_db import Venue
 from tests.support.dockerfile import healthcheck, play_first_stage, stages
 from tests.support.service_process import eventually, present_day
 
-pytestmark = [pytest.mark.system, pytest.mark.parametrize("postgres", ["pooled"], indirect=True)]
+pytestmark = pytest.mark.system
 FINAL = stages()[1]
 UNPRIVILEGED = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
 SOON = timedelta(seconds=30)
@@ -56,7 +56,10 @@ def test_the_jobs_have_one_import_name_of_their_own(place: Path, tmp_path: Path)
     assert "No module named 'jobs'" in (tmp_path / "jobs").read_text()
 
 
-def test_the_image_s_command_mends_says_that_it_is_healthy_and_stops(venue: Venue, place: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("postgres", ["pooled"], indirect=True)
+def test_the_image_s_command_repairs_says_that_it_is_healthy_and_stops(
+    venue: Venue, place: Path, tmp_path: Path
+) -> None:
     (place / "etc").mkdir(mode=0o755, exist_ok=True)
     log, answer = tmp_path / "log", tmp_path / "answer"
     ask = healthcheck(FINAL)[1].arguments()
