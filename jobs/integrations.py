@@ -1,4 +1,4 @@
-"""Permissions, columns, tokens, a sink that nobody hears: what breaks every repair before the first one fails."""
+"""Permissions, columns, tokens, alerts that nobody receives: faults that break every repair, found before one fails."""
 
 from collections.abc import Sequence
 

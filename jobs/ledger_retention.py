@@ -1,4 +1,4 @@
-"""What our ledger need not remember any more: finished, told and old."""
+"""Removes from our ledger what is finished, reported and old."""
 
 from collections.abc import Sequence
 

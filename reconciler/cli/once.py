@@ -13,6 +13,7 @@ from reconciler.cli.output import ResultPrinter
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.alerting.alerts import CheckIn, monitor_of
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import KINDS
 from reconciler.engine.jobs import available, raise_crash, run_job, unknown
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
@@ -22,7 +23,7 @@ from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.settings import Settings
 from reconciler.wiring import assembly
 
-ORDER = tuple(GapKind)
+ORDER = KINDS
 URGENCY = (Exit.NEEDS_A_HUMAN, Exit.REFUSED_AS_UNSAFE, Exit.WORK_LEFT, Exit.AS_DESIRED)
 
 
@@ -80,7 +81,7 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
 
 
 def _went_well(results: Sequence[PassResult]) -> bool:
-    away = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+    away = any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
     return not away and not any(result.crash for result in results)
 
 

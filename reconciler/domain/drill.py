@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.rules.rule import DrillGap
 
 
 class Link(StrEnum):
@@ -37,7 +38,7 @@ class LinkStatus(StrEnum):
 class DrillFixture:
     """A booking to be planted: of its kind it has a gap, of every other it has none."""
 
-    kind: GapKind
+    gap: DrillGap
     number: str = field(repr=False)
     """Where a text about it would go, in E.164."""
     event_id: str | None
@@ -85,11 +86,6 @@ class DrillAlert:
     @property
     def title(self) -> str:
         return "fire drill: reconciler tries whether it is heard; nothing is wrong, nothing is to be done"
-
-
-def rule_of(kind: GapKind) -> GapKind:
-    """The rule under which a booking of this kind is found: that there are several events shows when it is mended."""
-    return GapKind.CALENDAR_MISSING if kind is GapKind.CALENDAR_DUPLICATE else kind
 
 
 NOT_PROVEN = (

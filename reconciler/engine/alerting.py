@@ -23,7 +23,8 @@ from reconciler.domain.alerting.incidents import (
     open_incident,
     routes_of,
 )
-from reconciler.domain.gaps import CLOSES_WITH, GapKind
+from reconciler.domain.gaps import INTEGRATIONS, GapKind
+from reconciler.domain.rules.registry import closes_with
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import Services, Transaction
@@ -51,8 +52,8 @@ def send_alerts(results: Sequence[PassResult], services: Services) -> None:
 
 def _kinds_of(result: PassResult) -> set[GapKind]:
     """Its own, and every integration's. A gap of another kind may be mended yet by the pass that found it."""
-    own = {result.kind, *CLOSES_WITH.get(result.kind, ())} if result.kind else set()
-    return own | {kind for kind in GapKind if kind.is_integration}
+    own = set(closes_with(result.kind)) if result.kind else set()
+    return own | set(INTEGRATIONS)
 
 
 def _judge(noting: Collection[GapKind], services: Services) -> Sequence[Alert]:

@@ -6,9 +6,8 @@ from enum import StrEnum
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import BY_A_PERSON, Intent, State, word_of_a_person
-from reconciler.engine.repair.calendar import CalendarRepairer
-from reconciler.engine.repair.repairer import Repairer, Scope
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.repairer import Scope
+from reconciler.engine.repair.repairers import repairer_of
 from reconciler.engine.repair.sms_evidence import row_id
 from reconciler.ports import Services
 
@@ -54,7 +53,7 @@ def resolve(intent: Intent, word: Word, provider_id: str | None, services: Servi
     ``None``: it is settled by now, or somebody is asking for it at this moment.
     """
     now = services.clock.now()
-    repairer: Repairer = SmsRepairer(services) if intent.effect is Effect.SMS else CalendarRepairer(services)
+    repairer = repairer_of(intent.effect, services)
     if word is Word.SENT and provider_id is None:
         provider_id = intent.provider_id or word_of_a_person(intent.id)
     with services.store.writing() as tx:

@@ -103,7 +103,7 @@ class SchedulerLoop:
             _say(results, time.monotonic() - began)
             self._tell_of_database(name, results)
             raise_crash(results)
-            failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+            failed = any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
             if failed:
                 self.again.put((name, SOON))
             elif any(result.faults for result in results):
@@ -128,7 +128,7 @@ class SchedulerLoop:
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with assembly.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
             results = run_job(name, services)
-            if not any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults):
+            if not any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults):
                 self._compare_settings(services)
         return results
 
@@ -148,7 +148,7 @@ class SchedulerLoop:
 
     def _tell_of_database(self, name: str, results: Sequence[PassResult]) -> None:
         for fault in (fault for result in results for fault in result.faults):
-            if fault.kind is GapKind.INTEGRATION_DATABASE:
+            if fault.kind == GapKind.INTEGRATION_DATABASE:
                 now = datetime.now(UTC)
                 self.troubles.happened(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
 

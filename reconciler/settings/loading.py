@@ -1,4 +1,4 @@
-"""From file and environment to ``Settings``: what the domain calls policies, limits and a window."""
+"""Builds ``Settings`` from cron.yaml and the environment, in the domain's terms: policies, limits, a window."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,30 +18,33 @@ from reconciler.domain.decide.policies import (
     RecipientLimit,
     SmsPolicy,
 )
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
+from reconciler.domain.rules.registry import REPORT_ONLY, RULES, report_of, rule_of_effect
+from reconciler.domain.rules.rule import Rule
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.file import source
-from reconciler.settings.file.model import CronFile, SmsStuck, SmsUnproven
+from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per, write_duration
 from reconciler.text.templates import MessageTemplate, check_template
 
 DEFAULT_FILE = Path("cron.yaml")
+SMS, CALENDAR = rule_of_effect(Effect.SMS).kind, rule_of_effect(Effect.CALENDAR).kind
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one installation wants, checked. The domain's words for it are below; the rest is read from ``file``."""
+    """The checked settings of one installation. The methods translate them for the domain; the rest is in ``file``."""
 
     file: CronFile
     environment: environment.Environment
     source: Source
-    """The file as read: for a mistake that only shows when it is used."""
+    """The file as read, for mistakes that only show when a setting is used."""
 
     def mistake(self, path: tuple[str | int, ...], what: str) -> str:
         """A mistake with its place in the file."""
@@ -71,13 +74,9 @@ class Settings:
             default_length=rule.default_length,
         )
 
-    def report_only_rules(self) -> dict[GapKind, SmsStuck | SmsUnproven]:
-        """The rules that only report and are not off."""
-        rules: dict[GapKind, SmsStuck | SmsUnproven] = {
-            GapKind.SMS_STUCK: self.file.rules.sms_stuck,
-            GapKind.SMS_UNPROVEN: self.file.rules.sms_unproven,
-        }
-        return {kind: rule for kind, rule in rules.items() if rule.policy is not Policy.OFF}
+    def report_only_rules(self) -> dict[GapKind, ReportOnlySection]:
+        """The report-only rules that are not off."""
+        return self.file.rules.report_only()
 
     def sms_limits(self) -> Limits:
         limits = self.file.limits
@@ -102,18 +101,12 @@ class Settings:
         )
 
     def rule_filters(self) -> dict[GapKind, dict[str, str | int]]:
-        """Rules that ask only for some of our bookings: kind -> column -> value."""
-        rules = self.file.rules
-        only = {
-            GapKind.SMS_MISSING: rules.sms_missing.only,
-            GapKind.SMS_STUCK: rules.sms_stuck.only,
-            GapKind.SMS_UNPROVEN: rules.sms_unproven.only,
-            GapKind.CALENDAR_MISSING: rules.calendar_missing.only,
-        }
+        """The rules that apply only to some of our bookings: kind -> column -> value."""
+        only = {rule.kind: self.file.rules.of(rule).only for rule in RULES}
         return {kind: dict(columns) for kind, columns in only.items() if columns}
 
     def runner(self) -> Runner:
-        """Who we are among those that share the database: the same bookings and settings make the same runner."""
+        """Our identity among the processes that share the database: equal bookings and settings make equal runners."""
         scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
         twilio, google = self.environment.twilio, self.environment.google
         sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
@@ -125,7 +118,7 @@ class Settings:
         return {status: MessageTemplate(message.trigger, message.template) for status, message in messages.items()}
 
     def midnight(self, day: date) -> datetime:
-        """When that day begins at the venue."""
+        """The moment at which the day begins at the venue."""
         return datetime.combine(day, time(), tzinfo=self.file.timezone)
 
     def _limits(self, floor: int, rate: Per, call_timeout: timedelta) -> Limits:
@@ -166,8 +159,8 @@ def load(
     everything = not database_only and not file_only
     parsed, missing = environment.read(
         environ,
-        texts=everything and _repairs(read, "sms.missing") and not _hands_over(read),
-        events=everything and _repairs(read, "calendar.missing"),
+        texts=everything and _repairs(read, SMS) and not _hands_over(read),
+        events=everything and _repairs(read, CALENDAR),
         database=not file_only,
         oncall=file.reporting.oncall if file and everything else (),
         switches=file.switches() if file and everything else (),
@@ -187,7 +180,7 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[s
 
 
 def _repairs(read: Source, rule: str) -> bool:
-    """Whether the rule's provider is needed. Asked of the raw file: a mistake elsewhere in it changes no answer."""
+    """Whether the rule needs its provider. Read from the raw file, so that a mistake elsewhere changes no answer."""
     return not any(
         word in (Policy.REPORT, Policy.OFF, False)
         for word in (_at(read.data, "repairs"), _at(read.data, "rules", rule, "policy"))
@@ -195,7 +188,7 @@ def _repairs(read: Source, rule: str) -> bool:
 
 
 def _hands_over(read: Source) -> bool:
-    return bool(_at(read.data, "rules", "sms.missing", "deliver") == Deliver.APPLICATION)
+    return bool(_at(read.data, "rules", SMS, "deliver") == Deliver.APPLICATION)
 
 
 def _at(data: Any, *path: str) -> Any:
@@ -205,9 +198,9 @@ def _at(data: Any, *path: str) -> Any:
 
 
 def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
-    """What each key allows and all of them together do not."""
+    """Combinations of values that are allowed one by one, but not together."""
     rule, limits = file.rules.sms_missing, file.limits
-    at = ("rules", "sms.missing", "messages")
+    at = ("rules", SMS, "messages")
     for number, status in enumerate(file.bookings.statuses):
         if status not in rule.messages and rule.policy is not Policy.OFF:
             listed = ("bookings", "statuses", number)
@@ -218,8 +211,8 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     unsatisfying = _unsatisfying(file)
     if unsatisfying:
         what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
-        yield read.mistake(("rules", "sms.missing", "satisfied_by"), what, at)
-    yield from _unwatched(read, file)
+        yield read.mistake(("rules", SMS, "satisfied_by"), what, at)
+    yield from _unreported(read, file)
     slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
     longest: timedelta = getattr(limits.timeouts, slowest)
     lease = write_duration(limits.lease)
@@ -243,14 +236,14 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
 
 
 def _unsatisfying(file: CronFile) -> list[str]:
-    """Triggers that we would send and that would not count as the text that was missing."""
+    """Triggers that we would send although they would not count as the missing text."""
     rule = file.rules.sms_missing
     sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
     return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
 
 
 def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
-    """A pass that could not end before the next begins, or not make a single call."""
+    """Settings under which a pass could not end before the next one begins, or could not make a single call."""
     limits = file.limits
     budget = f"limits.pass_budget, {write_duration(limits.pass_budget)}"
     for name, job in file.running().items():
@@ -264,9 +257,9 @@ def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
 
 
 def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
-    """A memory shorter than the time within which we still send: what was sent would be sent again."""
+    """A retention shorter than the time within which we still send: texts would be sent twice."""
     windows = {
-        ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
+        ("rules", SMS, "stale_after"): file.rules.sms_missing.stale_after,
         ("bookings", "scan_window"): file.bookings.scan_window,
     }
     longest = max(windows, key=lambda path: windows[path])
@@ -279,23 +272,30 @@ def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
         yield read.mistake(("jobs", "ledger_retention", "keep"), what, longest)
 
 
-def _unwatched(read: Source, file: CronFile) -> Iterator[str]:
-    """Rules that only report, and could not: then a text that is never sent would be missed by nobody."""
+def _unreported(read: Source, file: CronFile) -> Iterator[str]:
+    """Report-only rules that cannot report: a text that is never sent would be missed."""
     rules = file.rules
-    handed_over = rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION
-    if handed_over and rules.sms_stuck.policy is Policy.OFF:
-        off = "off, and nobody would notice that the application does not send what we hand over"
-        yield read.mistake(("rules", "sms.stuck", "policy"), off, ("rules", "sms.missing", "deliver"))
-    if handed_over and "sms_delivery" not in file.running():
-        off = "off, and nobody would notice that the application does not send what we hand over"
-        yield read.mistake(("jobs", "sms_delivery"), off, ("rules", "sms.missing", "deliver"))
-    if handed_over and rules.sms_stuck.only not in ({}, rules.sms_missing.only):
-        narrow = "must ask for all bookings that sms.missing asks for, since the application sends what we hand over"
-        yield read.mistake(("rules", "sms.stuck", "only"), narrow, ("rules", "sms.missing", "deliver"))
+    if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
+        for rule in REPORT_ONLY:
+            if rule.report and rule.report.covers_hand_over:
+                yield from _not_covered(read, file, rule)
     columns = rules.sms_missing.queue.columns
-    watching: dict[str, SmsStuck | SmsUnproven] = {"sms.stuck": rules.sms_stuck, "sms.unproven": rules.sms_unproven}
-    for name, rule in watching.items():
-        if rule.policy is not Policy.OFF and not any(getattr(columns, column) for column in rule.times):
-            at = ("rules", "sms.missing", "queue", "columns", rule.times[0])
-            needed = f"{name} goes by {' or '.join(rule.times)}, and there is neither; name one, or switch it off"
-            yield read.mistake(at, needed, ("rules", name))
+    for kind in rules.report_only():
+        times = report_of(kind).times
+        if not any(getattr(columns, column) for column in times):
+            at = ("rules", SMS, "queue", "columns", times[0])
+            needed = f"{kind} goes by {' or '.join(times)}, and there is neither; name one, or switch it off"
+            yield read.mistake(at, needed, ("rules", kind))
+
+
+def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
+    """The application sends what we hand over, so this rule must notice every text that it does not send."""
+    section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
+    off = "off, and nobody would notice that the application does not send what we hand over"
+    if section.policy is Policy.OFF:
+        yield read.mistake(("rules", rule.kind, "policy"), off, handed_over)
+    if rule.job not in file.running():
+        yield read.mistake(("jobs", rule.job), off, handed_over)
+    if section.only not in ({}, file.rules.sms_missing.only):
+        narrow = f"must apply to all bookings that {SMS} applies to, since the application sends what we hand over"
+        yield read.mistake(("rules", rule.kind, "only"), narrow, handed_over)

@@ -88,7 +88,7 @@ def script(
 def _wanted(application: AppMapping, looks: Collection[Effect], repairs: Collection[Effect]) -> list[TableRequirements]:
     """What every job needs: those that mend, those that only report, and the one that asks what is over."""
     found = [requirements.of_dates(application)]
-    found += [need for kind in application.watches for need in requirements.of_watch(application, kind)]
+    found += [need for kind in application.report_after for need in requirements.of_report_only(application, kind)]
     for effect in looks:
         wanted = requirements.of_effect(application, effect)
         found += wanted if effect in repairs else [need.read_only() for need in wanted]

@@ -13,8 +13,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import State
+from reconciler.domain.rules.registry import KINDS, rule_of_effect
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
 from reconciler.settings.file.model import CronFile
@@ -43,7 +44,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_job_late": ("1 if the job should have finished a run by now and did not", ("job",)),
 }
 """Every metric: what it says, and its labels. docs/page.md lists the same."""
-PROVIDERS = {"sms_missing": (Effect.SMS, "twilio"), "calendar_missing": (Effect.CALENDAR, "google")}
+PROVIDERS = {Effect.SMS: "twilio", Effect.CALENDAR: "google"}
 ANSWERS = {
     "accepted": (AttemptStatus.SENT, AttemptStatus.CREATED),
     "unknown": (AttemptStatus.UNKNOWN,),
@@ -82,19 +83,19 @@ class _Once(Collector):
 
 
 def _gaps(snapshot: DashboardSnapshot) -> Iterator[Metric]:
-    numbers = dict.fromkeys(GapKind, 0)
-    ages = dict.fromkeys(GapKind, 0.0)
+    numbers = dict.fromkeys(KINDS, 0)
+    ages = dict.fromkeys(KINDS, 0.0)
     turns = dict.fromkeys(GapState, 0)
     causes: dict[tuple[str, ...], float] = {}
     for group in snapshot.groups:
         gaps = group.gaps
-        numbers[gaps.kind] += gaps.number
-        ages[gaps.kind] = max(ages[gaps.kind], (snapshot.at - gaps.oldest).total_seconds())
+        numbers[gaps.kind] = numbers.get(gaps.kind, 0) + gaps.number
+        ages[gaps.kind] = max(ages.get(gaps.kind, 0.0), (snapshot.at - gaps.oldest).total_seconds())
         turns[gaps.state] += gaps.number
         causes[gaps.kind, gaps.cause] = causes.get((gaps.kind, gaps.cause), 0) + gaps.number
     for fault in snapshot.faults:
-        numbers[fault.kind] += 1
-        ages[fault.kind] = max(ages[fault.kind], (snapshot.at - fault.since).total_seconds())
+        numbers[fault.kind] = numbers.get(fault.kind, 0) + 1
+        ages[fault.kind] = max(ages.get(fault.kind, 0.0), (snapshot.at - fault.since).total_seconds())
     yield _family("reconciler_gaps_open", [((kind,), number) for kind, number in numbers.items()])
     yield _family("reconciler_gaps_open_by_cause", causes.items())
     yield _family("reconciler_gaps_open_by_turn", [((turn,), number) for turn, number in turns.items()])
@@ -107,7 +108,8 @@ def _repairs(last_day: LastDay) -> Iterator[Metric]:
     ends = [(effect, state) for effect in Effect for state in (State.DONE, State.REFUSED, State.DROPPED)]
     yield _family("reconciler_repairs_last_day", [(key, last_day.ended.get(key, 0)) for key in ends])
     calls: list[tuple[tuple[str, ...], float]] = []
-    for job, (effect, provider) in PROVIDERS.items():
+    for effect, provider in PROVIDERS.items():
+        job = rule_of_effect(effect).job
         for status, ones in ANSWERS.items():
             number = sum(last_day.counted.get((job, one.name.lower()), 0) for one in ones)
             calls.append(((provider, status), number))

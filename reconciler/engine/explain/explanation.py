@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.verdicts import (
-    CONDITIONS,
-    REPORTED,
     Check,
     Condition,
     Finding,
@@ -16,24 +13,21 @@ from reconciler.domain.decide.verdicts import (
     VerdictStatus,
     failed_condition,
     first_blocking,
-    refused,
 )
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import RequiredChange
-from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
+from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
+from reconciler.domain.rules.rule import Rule
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.planning import begun_of, known_of, may_repair, pass_checks
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
-from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.integration_faults import subject_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.repairers import is_off, repairer_of
 from reconciler.errors import SQLSTATE
 from reconciler.ports import Services, Transaction
-
-REPAIRED_BY = {GapKind.SMS_MISSING: "sms_missing", GapKind.CALENDAR_MISSING: "calendar_missing"}
-WATCHED_BY = "sms_delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +35,8 @@ class RuleExplanation:
     """One rule: the verdict of the next pass that looks at the booking, and everything it asks on the way there."""
 
     kind: GapKind
+    effect: Effect | None
+    """What a repair makes; ``None``: the rule only reports."""
     job: str
     booking: Booking
     verdict: Verdict
@@ -82,7 +78,8 @@ def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[
     """The same for each of them, from one view for all."""
     now = services.clock.now()
     with services.store.reading() as tx:
-        rules = [_Rule.of(tx, kind, services, now) for kind in _asked(services)]
+        on = [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]
+        rules = [_RuleInPass.of(tx, rule, services, now) for rule in on]
         has_ledger = tx.ledger.exists()
         for booking in bookings:
             explained = [one for one in (rule.explained(booking) for rule in rules) if one]
@@ -96,23 +93,14 @@ def _together(
     return Explanation(booking=rules[0].booking, rules=rules, texts=texts, history=history) if rules else None
 
 
-def _asked(services: Services) -> list[GapKind]:
-    off = {
-        GapKind.SMS_MISSING: services.sms_policy.policy is Policy.OFF,
-        GapKind.CALENDAR_MISSING: services.calendar_policy.policy is Policy.OFF,
-        **{kind: kind not in services.report_only for kind in REPORTED},
-    }
-    return [kind for kind in (*REPAIRED_BY, *REPORTED) if not off[kind]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
+class _RuleInPass:
     """A rule as the next pass of its job asks it; what holds for the whole pass is found out once."""
 
     tx: Transaction
     services: Services
     now: datetime
-    kind: GapKind
+    rule: Rule
     repairer: Repairer | None
     """``None`` for a rule that only reports."""
     scope: Scope
@@ -123,17 +111,17 @@ class _Rule:
     faults: Sequence[IntegrationFault]
 
     @classmethod
-    def of(cls, tx: Transaction, kind: GapKind, services: Services, now: datetime) -> "_Rule":
-        repairer = _repairer(kind, services)
-        scope, full = scope_of(tx, _job(kind), services, now)
+    def of(cls, tx: Transaction, rule: Rule, services: Services, now: datetime) -> "_RuleInPass":
+        repairer = repairer_of(rule.effect, services) if rule.effect else None
+        scope, full = scope_of(tx, rule.job, services, now)
         has_ledger = tx.ledger.exists()
-        gaps = tx.gaps.open(kind) if has_ledger else ()
+        gaps = tx.gaps.open(rule.kind) if has_ledger else ()
         begun = begun_of(tx, repairer) if has_ledger and repairer else ()
         return cls(
             tx=tx,
             services=services,
             now=now,
-            kind=kind,
+            rule=rule,
             repairer=repairer,
             scope=scope,
             oldest=oldest_of(scope, services, now, full=full),
@@ -147,16 +135,17 @@ class _Rule:
         """``None`` for a booking that is gone or none of ours."""
         # As in a pass: what was begun is brought to its end, however old its booking is.
         since = LONG_AGO if booking in self.begun else self.scope.since
-        finding = self.tx.bookings.findings(self.kind, self.now, since, [booking]).get(booking)
+        finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
         if finding is None:
             return None
         verdict, checks, found = self._judged(finding, since)
         return RuleExplanation(
-            kind=self.kind,
-            job=_job(self.kind),
+            kind=self.rule.kind,
+            effect=self.rule.effect,
+            job=self.rule.job,
             booking=finding.booking,
             verdict=verdict,
-            conditions=self.tx.bookings.conditions(self.kind, self.now, since, booking),
+            conditions=self.tx.bookings.conditions(self.rule.kind, self.now, since, booking),
             checks=checks,
             required_changes=found,
             in_sight=booking in self.known or self._is_in_the_window(finding.booking),
@@ -174,12 +163,12 @@ class _Rule:
             is_fine = verdict.standing is VerdictStatus.OK
             return verdict, (), () if is_fine else self._of_condition(finding.booking, finding.failed, since)
         if self.repairer is None:
-            required_changes = self._of_condition(finding.booking, CONDITIONS[self.kind][-1], since)
-            return refused(REPORTED[self.kind]), (), required_changes
+            required_changes = self._of_condition(finding.booking, self.rule.conditions[-1], since)
+            return self.rule.verdict, (), required_changes
         return self._weighed(self.repairer, finding.booking)
 
     def _of_condition(self, booking: Booking, condition: Condition, since: datetime) -> Sequence[RequiredChange]:
-        return self.tx.bookings.required_changes(self.kind, condition, self.now, since, booking.id)
+        return self.tx.bookings.required_changes(self.rule.kind, condition, self.now, since, booking.id)
 
     def _weighed(
         self, repairer: Repairer, booking: Booking
@@ -196,16 +185,6 @@ class _Rule:
         deciding = next((check for check in checks if check.verdict), None)
         known = RemediationFinder(tx=tx, services=self.services, repairer=repairer, booking=booking, last=last, now=now)
         return verdict, checks, known.of(deciding) if deciding else ()
-
-
-def _job(kind: GapKind) -> str:
-    return REPAIRED_BY.get(kind, WATCHED_BY)
-
-
-def _repairer(kind: GapKind, services: Services) -> Repairer | None:
-    if kind in REPORTED:
-        return None
-    return SmsRepairer(services) if kind is GapKind.SMS_MISSING else CalendarRepairer(services)
 
 
 def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence[IntegrationFault]:
@@ -230,4 +209,4 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
 
 def _is_seen_again(gap: Gap) -> bool:
     """What a trial write met shows in no catalogue."""
-    return gap.kind is GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)
+    return gap.kind == GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)

@@ -100,7 +100,7 @@ def record_faults(
     tx: Transaction, about: str, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
 ) -> None:
     """One gap per broken integration and subject; a kind that was ``checked`` and is well closes its own."""
-    found = {kind: [fault for fault in faults if fault.kind is kind] for kind in {fault.kind for fault in faults}}
+    found = {kind: [fault for fault in faults if fault.kind == kind] for kind in {fault.kind for fault in faults}}
     for kind in checked:
         if kind not in found:
             tx.gaps.close(kind, about, "well", now)

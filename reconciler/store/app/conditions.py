@@ -32,8 +32,9 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.decide.plan import BookingRange
-from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition
+from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import report_of, rule_of
 from reconciler.store.app.mapping import AppMapping, AsStored
 
 OURS = "reconciler: "
@@ -42,9 +43,6 @@ OURS = "reconciler: "
 NO_TEXT_STATUSES = ("failed", "cancelled")
 """A queue row in any other status, NULL and words we do not know included, counts as queued or sent: when in doubt, do
 not send."""
-QUEUED_STATUSES = ("pending", "approved")
-SENT_STATUSES = ("sent",)
-WATCHED_STATUSES = {GapKind.SMS_STUCK: QUEUED_STATUSES, GapKind.SMS_UNPROVEN: SENT_STATUSES}
 EARLIEST, LATEST = "1900-01-01", "2999-12-31"
 """Dates beyond are typing mistakes or placeholders; PostgreSQL holds them, Python and calendars do not."""
 LONGEST_MESSAGE = 2000
@@ -165,10 +163,11 @@ def conditions(
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
     }
-    for condition in set(CONDITIONS[kind]) - set(everything):
-        found = _any_row(condition, tables, now)
-        everything[condition] = found if kind in REPORTED else ~found
-    return {condition: everything[condition] for condition in CONDITIONS[kind]}
+    rule = rule_of(kind)
+    for condition in set(rule.conditions) - set(everything):
+        found = _any_row(kind, condition, tables, now)
+        everything[condition] = found if rule.report else ~found
+    return {condition: everything[condition] for condition in rule.conditions}
 
 
 def _asked_for(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
@@ -209,7 +208,7 @@ def placeholders(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     return ways
 
 
-def deciding_rows(condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
+def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
     """The rows of the queue by which a booking fails *no text* or *undecided*, or is *overdue* or *unproven*."""
     match condition:
         case Condition.NO_TEXT:
@@ -217,16 +216,16 @@ def deciding_rows(condition: Condition, tables: AppTables, now: Moment) -> Colum
         case Condition.UNDECIDED:
             return _is_decision(tables)
         case Condition.OVERDUE:
-            return _too_long(tables, GapKind.SMS_STUCK, now, true())
+            return _too_long(tables, kind, now, true())
         case Condition.UNPROVEN:
-            return _too_long(tables, GapKind.SMS_UNPROVEN, now, ~_filled(_queue(tables).c.provider_id))
+            return _too_long(tables, kind, now, ~_filled(_queue(tables).c.provider_id))
         case _:
             raise ValueError(f"{condition} is not about the queue")
 
 
-def _any_row(condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
+def _any_row(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
     own = _queue(tables).c.booking_id == tables.booking.c.id
-    return exists_row(own, deciding_rows(condition, tables, now))
+    return exists_row(own, deciding_rows(kind, condition, tables, now))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:
@@ -252,11 +251,11 @@ def _is_decision(tables: AppTables) -> ColumnElement[bool]:
 def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
     """It has stood in such a status for longer than the rule allows."""
     queue = _queue(tables)
-    watch = tables.application.watches[kind]
-    times = [queue.c[name] for name in watch.times if name in queue.c]
+    report, after = report_of(kind), tables.application.report_after[kind]
+    times = [queue.c[name] for name in report.times if name in queue.c]
     # Where nobody knows since when, it may be long ago, and is told.
-    too_long = func.coalesce(func.coalesce(*times) <= now - watch.after, True, type_=Boolean())
-    return and_(cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind]), more, too_long)
+    too_long = func.coalesce(func.coalesce(*times) <= now - after, True, type_=Boolean())
+    return and_(cast(queue.c.status, Text).in_(report.statuses), more, too_long)
 
 
 def app_failures(tables: AppTables) -> FromClause:

@@ -57,7 +57,7 @@ def of_condition(
         case Condition.PHONE:
             return [_phone(0, Constraint.FILLED, None)] if "phone" in tables.booking.c else []
         case _:
-            return _rows(connection, tables, condition, now, booking)
+            return _rows(connection, tables, kind, condition, now, booking)
 
 
 def of_number(
@@ -133,7 +133,7 @@ def _date_set(connection: Connection, tables: AppTables, booking: BookingId) -> 
 
 
 def _rows(
-    connection: Connection, tables: AppTables, condition: Condition, now: datetime, booking: BookingId
+    connection: Connection, tables: AppTables, kind: GapKind, condition: Condition, now: datetime, booking: BookingId
 ) -> Sequence[RequiredChange]:
     queue = tables.queue
     if queue is None:
@@ -141,7 +141,7 @@ def _rows(
     key = cast(queue.c.id, Text)
     own = queue.c.booking_id == booking
     found = connection.scalars(
-        select(key).where(own, deciding_rows(condition, tables, now)).order_by(key).limit(MOST_ROWS)
+        select(key).where(own, deciding_rows(kind, condition, tables, now)).order_by(key).limit(MOST_ROWS)
     )
     name, wanted, value = _ROWS_WANTED[condition]
     return [RequiredChange(place=Location.QUEUE, name=name, wanted=wanted, value=value, rows=tuple(found))]

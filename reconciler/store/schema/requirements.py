@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.store.app.conditions import WATCHED_STATUSES
+from reconciler.domain.rules.registry import report_of
 from reconciler.store.app.mapping import AppMapping, MappedTable
 
 UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
@@ -89,17 +89,17 @@ def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements
     return needs
 
 
-def of_watch(application: AppMapping, kind: GapKind) -> list[TableRequirements]:
-    """For the look of a rule that only reports: few columns of the queue, and no right to write."""
+def of_report_only(application: AppMapping, kind: GapKind) -> list[TableRequirements]:
+    """For the scan of a report-only rule: few columns of the queue, and no right to write."""
     needs = [_bookings(application)]
     if application.customers:
         needs.insert(0, TableRequirements(mapped=application.customers))
     if application.queue:
-        read = ("id", "booking_id", "status", "provider_id", *application.watches[kind].times)
+        read = ("id", "booking_id", "status", "provider_id", *report_of(kind).times)
         columns = {ours: theirs for ours, theirs in application.queue.columns.items() if ours in read}
         queue = replace(application.queue, columns=columns)
         refers = {"booking_id": application.bookings}
-        needs.insert(0, TableRequirements(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}, refers=refers))
+        needs.insert(0, TableRequirements(mapped=queue, one_of={"status": report_of(kind).statuses}, refers=refers))
     return needs
 
 
