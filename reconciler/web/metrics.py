@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import State
-from reconciler.domain.rules.registry import KINDS, rule_of_effect
+from reconciler.domain.rules.registry import KINDS, REPAIRED
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
 from reconciler.settings.file.model import CronFile
@@ -44,7 +44,9 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_job_late": ("1 if the job should have finished a run by now and did not", ("job",)),
 }
 """Every metric: what it says, and its labels. docs/page.md lists the same."""
-PROVIDERS = {Effect.SMS: "twilio", Effect.CALENDAR: "google"}
+_PROVIDER_OF = {Effect.SMS: "twilio", Effect.CALENDAR: "google"}
+PROVIDERS = {rule.job: (rule.effect, _PROVIDER_OF[rule.effect]) for rule in REPAIRED if rule.effect}
+"""The jobs that call a provider, with their effect and the provider's name."""
 ANSWERS = {
     "accepted": (AttemptStatus.SENT, AttemptStatus.CREATED),
     "unknown": (AttemptStatus.UNKNOWN,),
@@ -108,8 +110,7 @@ def _repairs(last_day: LastDay) -> Iterator[Metric]:
     ends = [(effect, state) for effect in Effect for state in (State.DONE, State.REFUSED, State.DROPPED)]
     yield _family("reconciler_repairs_last_day", [(key, last_day.ended.get(key, 0)) for key in ends])
     calls: list[tuple[tuple[str, ...], float]] = []
-    for effect, provider in PROVIDERS.items():
-        job = rule_of_effect(effect).job
+    for job, (effect, provider) in PROVIDERS.items():
         for status, ones in ANSWERS.items():
             number = sum(last_day.counted.get((job, one.name.lower()), 0) for one in ones)
             calls.append(((provider, status), number))
