@@ -1,4 +1,4 @@
-"""Why one booking stands where it stands: the scan's own conditions and checks, with the values that decided."""
+"""Why a booking has its verdict: the scan's own conditions and checks, with the values that decided."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from reconciler.ports import Services, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleExplanation:
-    """One rule: the verdict of the next pass that looks at the booking, and everything it asks on the way there."""
+    """One rule: the verdict that the next pass gives the booking, and every condition and check behind it."""
 
     kind: GapKind
     effect: Effect | None
@@ -44,11 +44,11 @@ class RuleExplanation:
     checks: Sequence[Check]
     """Refusals and holds; empty where a condition decides, or the rule only reports."""
     required_changes: Sequence[RequiredChange]
-    """What would take out of the way what decided; empty where nothing is, or where nothing would."""
+    """The changes that would remove what decided; empty where nothing blocks, or no change would help."""
     in_sight: bool
-    """Whether each pass looks at it; else it is older than ``scan_window``, and the first pass of a day does."""
+    """Whether each pass scans it; else it is older than ``scan_window``, and only the first pass of a day does."""
     gap: Gap | None
-    """As our ledger has it since the last pass."""
+    """The open gap in our ledger, as of the last pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +66,16 @@ def beginning_with(prefix: str, most: int, services: Services) -> Sequence[Booki
 
 
 def explain(booking: BookingId, services: Services) -> Explanation | None:
-    """Everything about one booking, from one consistent view; ``None`` if it is gone or none of ours.
+    """Everything about one booking, from one consistent snapshot; ``None`` if it is gone or not ours.
 
-    Nothing is asked of a provider: the next pass does, and may find more.
+    No provider is asked. The next pass asks them, and may find more.
     """
     ((_, explained),) = explain_each([booking], services)
     return explained
 
 
 def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[tuple[BookingId, Explanation | None]]:
-    """The same for each of them, from one view for all."""
+    """The explanation of each booking, from one snapshot for all; ``None`` as in ``explain``."""
     now = services.clock.now()
     with services.store.reading() as tx:
         on = [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]
@@ -95,7 +95,7 @@ def _together(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RuleInPass:
-    """A rule as the next pass of its job asks it; what holds for the whole pass is found out once."""
+    """A rule as the next pass of its job evaluates it. Facts about the whole pass are read once."""
 
     tx: Transaction
     services: Services
@@ -132,8 +132,8 @@ class _RuleInPass:
         )
 
     def explained(self, booking: BookingId) -> RuleExplanation | None:
-        """``None`` for a booking that is gone or none of ours."""
-        # As in a pass: what was begun is brought to its end, however old its booking is.
+        """``None`` for a booking that is gone or not ours."""
+        # As in a pass: an intent that was begun is finished, however old its booking is.
         since = LONG_AGO if booking in self.begun else self.scope.since
         finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
         if finding is None:
@@ -153,11 +153,11 @@ class _RuleInPass:
         )
 
     def _is_in_the_window(self, booking: Booking) -> bool:
-        # Of those that do not say when they were made, none is too old to be looked at.
+        # A booking without a creation time is never too old to be scanned.
         return booking.created_at >= self.oldest or booking.created_at <= LONG_AGO
 
     def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
-        """The verdict as a pass would give it, all that it asks of the booking and of itself, and what would help."""
+        """The verdict as a pass would give it, its checks of the booking and of the pass, and the required changes."""
         if finding.failed:
             verdict = failed_condition(finding.failed)
             is_fine = verdict.standing is VerdictStatus.OK
@@ -208,5 +208,5 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
 
 
 def _is_seen_again(gap: Gap) -> bool:
-    """What a trial write met shows in no catalogue."""
+    """Whether the catalog shows the fault again; what a trial write met does not appear there."""
     return gap.kind == GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)

@@ -1,4 +1,4 @@
-"""What would change a verdict, as far as it stands in the application's tables."""
+"""The changes to the application's tables that would change a verdict."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,15 +37,15 @@ def of_condition(
     oldest: datetime,
     booking: BookingId,
 ) -> Sequence[RequiredChange]:
-    """What would change what the condition says of the booking, where that is not that all is well."""
+    """The changes that would flip the condition for the booking. Not for conditions whose failure means *ok*."""
     application = tables.application
     match condition:
         case Condition.STATUS:
             return [_own("status", Constraint.ONE_OF, application.statuses)]
         case Condition.ONLY:
             ours = {column.name: ours for ours, column in tables.booking.c.items()}
-            asked = application.rule_filters.get(kind, {})
-            return [_own(ours.get(name, name), Constraint.ONE_OF, (value,)) for name, value in asked.items()]
+            wanted = application.rule_filters.get(kind, {})
+            return [_own(ours.get(name, name), Constraint.ONE_OF, (value,)) for name, value in wanted.items()]
         case Condition.SINCE:
             return [_own("created_at", Constraint.FROM, oldest)]
         case Condition.GRACE:
@@ -63,7 +63,7 @@ def of_condition(
 def of_number(
     connection: Connection, tables: AppTables, booking: BookingId, wanted: Constraint
 ) -> Sequence[RequiredChange]:
-    """The place whose number counts for the booking: the first one that is filled; none if no place is."""
+    """The column whose number counts for the booking: the first one that is filled; empty if none is."""
     filled = (func.btrim(func.coalesce(cast(phone, Text), "")) != "" for phone in phones(tables))
     customer = tables.booking.c.customer_id if "customer_id" in tables.booking.c else null()
     statement = select(cast(customer, Text), *filled).select_from(tables.from_clause())
@@ -76,7 +76,7 @@ def of_number(
 def of_consent(
     connection: Connection, tables: AppTables, booking: BookingId, significant: str
 ) -> Sequence[RequiredChange]:
-    """The customers by whom the booking's text is refused: its own, and any with the number."""
+    """The customers who refuse the booking's text: its own, and any other with the number."""
     customer = tables.customer
     if customer is None:
         return []
