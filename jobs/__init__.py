@@ -1,5 +1,5 @@
-"""When we look: one file per line of cron.yaml. This folder's listing is the list of silent failures we hunt.
+"""The jobs: one file per line of cron.yaml. The listing of this folder is the list of silent failures that we look for.
 
-Each file has ``run(services) -> Sequence[PassResult]``, a result per rule, and nothing else; what a pass does stands in
-``reconciler.engine``.
+Each file has ``run(services) -> Sequence[PassResult]``, with one result per rule, and nothing else. What a pass does is
+in ``reconciler.engine``.
 """

@@ -1,4 +1,4 @@
-"""Whether a gap would still be found, mended, told and heard: tried on copies of the application's tables."""
+"""Tests on copies of the application's tables whether a gap would still be found, repaired, alerted and delivered."""
 
 from collections.abc import Sequence
 

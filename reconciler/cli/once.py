@@ -13,6 +13,7 @@ from reconciler.cli.output import ResultPrinter
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.alerting.alerts import CheckIn, monitor_of
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import KINDS
 from reconciler.engine.jobs import available, raise_crash, run_job, unknown
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit, most_urgent
@@ -23,7 +24,7 @@ from reconciler.settings import Settings
 from reconciler.settings.file.renamed import JOBS, renamed
 from reconciler.wiring import assembly
 
-ORDER = tuple(GapKind)
+ORDER = KINDS
 
 
 def run(jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
@@ -61,7 +62,7 @@ def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
 
 
 def _went_well(results: Sequence[PassResult]) -> bool:
-    away = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+    away = any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
     return not away and not any(result.crash for result in results)
 
 

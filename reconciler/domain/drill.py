@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.rules.rule import DrillGap
 
 
 class Link(StrEnum):
@@ -37,7 +38,7 @@ class LinkStatus(StrEnum):
 class DrillFixture:
     """A booking to plant: it has a gap of this kind and no other."""
 
-    kind: GapKind
+    gap: DrillGap
     number: str = field(repr=False)
     """The recipient of a text about it, in E.164."""
     event_id: str | None
@@ -85,11 +86,6 @@ class DrillAlert:
     @property
     def title(self) -> str:
         return "fire drill: reconciler tests its alerts; nothing is wrong, no action is needed"
-
-
-def rule_of(kind: GapKind) -> GapKind:
-    """The rule that finds a gap of this kind: that a booking has several events only shows when it is repaired."""
-    return GapKind.CALENDAR_MISSING if kind is GapKind.CALENDAR_DUPLICATE else kind
 
 
 NOT_PROVEN = (

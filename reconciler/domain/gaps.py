@@ -1,12 +1,13 @@
-"""Gaps: what kinds there are, and the closed list of their causes."""
+"""Gaps: the names of their kinds, and the closed list of their causes."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Effect(StrEnum):
-    """What a repair leaves in the world."""
+    """What a repair makes."""
 
     SMS = "sms"
     CALENDAR = "calendar"
@@ -17,34 +18,60 @@ class Effect(StrEnum):
         return "text" if self is Effect.SMS else "event"
 
 
-class GapKind(StrEnum):
-    """Stable names: tags in Sentry, labels in metrics, rules in cron.yaml."""
+class GapKind(str):
+    """The stable name of a kind of gap: a tag in Sentry, a label in metrics, and of a rule also its key in cron.yaml.
 
-    SMS_MISSING = "sms.missing"
-    SMS_STUCK = "sms.stuck"
-    SMS_UNPROVEN = "sms.unproven"
-    CALENDAR_MISSING = "calendar.missing"
-    CALENDAR_DUPLICATE = "calendar.duplicate"
-    INTEGRATION_SCHEMA = "integration.schema"
-    INTEGRATION_DATABASE = "integration.database"
-    INTEGRATION_TWILIO = "integration.twilio"
-    INTEGRATION_GOOGLE = "integration.google"
-    INTEGRATION_SENTRY = "integration.sentry"
-    INTEGRATION_SCHEDULER = "integration.scheduler"
+    The list is open: a rule declares its kind in its own file, and the ledger may hold kinds of rules that no longer
+    exist. Kinds are compared with ``==``.
+    """
+
+    __slots__ = ()
+    SMS_MISSING: ClassVar["GapKind"]
+    SMS_STUCK: ClassVar["GapKind"]
+    SMS_UNPROVEN: ClassVar["GapKind"]
+    CALENDAR_MISSING: ClassVar["GapKind"]
+    CALENDAR_DUPLICATE: ClassVar["GapKind"]
+    INTEGRATION_SCHEMA: ClassVar["GapKind"]
+    INTEGRATION_DATABASE: ClassVar["GapKind"]
+    INTEGRATION_TWILIO: ClassVar["GapKind"]
+    INTEGRATION_GOOGLE: ClassVar["GapKind"]
+    INTEGRATION_SENTRY: ClassVar["GapKind"]
+    INTEGRATION_SCHEDULER: ClassVar["GapKind"]
+
+    @property
+    def value(self) -> str:
+        """The name as a plain ``str``, for encoders that do not accept subclasses."""
+        return str(self)
 
     @property
     def is_integration(self) -> bool:
         return self.startswith("integration.")
 
 
-CLOSES_WITH: dict[GapKind, tuple[GapKind, ...]] = {
-    GapKind.CALENDAR_MISSING: (GapKind.CALENDAR_MISSING, GapKind.CALENDAR_DUPLICATE)
-}
-"""Once a booking's event is in place (or no longer wanted), nothing is left of the several that kept it from that."""
+GapKind.SMS_MISSING = GapKind("sms.missing")
+GapKind.SMS_STUCK = GapKind("sms.stuck")
+GapKind.SMS_UNPROVEN = GapKind("sms.unproven")
+GapKind.CALENDAR_MISSING = GapKind("calendar.missing")
+GapKind.CALENDAR_DUPLICATE = GapKind("calendar.duplicate")
+GapKind.INTEGRATION_SCHEMA = GapKind("integration.schema")
+GapKind.INTEGRATION_DATABASE = GapKind("integration.database")
+GapKind.INTEGRATION_TWILIO = GapKind("integration.twilio")
+GapKind.INTEGRATION_GOOGLE = GapKind("integration.google")
+GapKind.INTEGRATION_SENTRY = GapKind("integration.sentry")
+GapKind.INTEGRATION_SCHEDULER = GapKind("integration.scheduler")
+INTEGRATIONS = (
+    GapKind.INTEGRATION_SCHEMA,
+    GapKind.INTEGRATION_DATABASE,
+    GapKind.INTEGRATION_TWILIO,
+    GapKind.INTEGRATION_GOOGLE,
+    GapKind.INTEGRATION_SENTRY,
+    GapKind.INTEGRATION_SCHEDULER,
+)
+"""The kinds that are about what a repair depends on, not about a booking."""
 
 
 class Cause(StrEnum):
-    """Why a gap is there. An exception's or a provider's free text is never a cause."""
+    """Why a gap exists. The free text of an exception or a provider is never a cause."""
 
     NEVER_QUEUED = "never_queued"
     NEVER_CREATED = "never_created"
@@ -60,7 +87,7 @@ class Cause(StrEnum):
 
     @property
     def is_systemic(self) -> bool:
-        """Systemic causes may page somebody; individual ones never do."""
+        """Whether the cause may page: systemic causes may, causes of single bookings never do."""
         return self in _SYSTEMIC
 
 
@@ -71,22 +98,22 @@ _SYSTEMIC = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """An open gap as our ledger holds it.
+    """An open gap in our ledger.
 
-    ``about`` is a booking's id; for ``integration.*`` the effect it blocks, or the job it blinds.
+    ``about`` is a booking's id; for ``integration.*`` the effect that it blocks, or the job that cannot scan.
     """
 
     kind: GapKind
     about: str
     cause: Cause
     reason: str
-    """The refusal or hold that keeps it open; '' if the next pass will mend it."""
+    """The refusal or hold that keeps it open; '' if the next pass will repair it."""
     opened_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationFault:
-    """A broken integration: what was seen (codes and names, nothing personal) and the exact remedy."""
+    """A broken integration: what was seen (codes and names, no personal data) and the exact remedy."""
 
     kind: GapKind
     code: str
@@ -95,6 +122,6 @@ class IntegrationFault:
     sql: str = ""
     """Statements for the owner of the tables, where SQL is the remedy."""
     blinds: bool = False
-    """The look itself cannot be done or trusted: something is not there, or rows are hidden from us."""
+    """Whether the scan cannot be done or trusted: something does not exist, or rows are hidden from us."""
     transient: bool = False
-    """The provider could not be asked; it may be well again at the next pass."""
+    """Whether the provider could not be reached; it may work again in the next pass."""

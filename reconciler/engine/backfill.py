@@ -17,8 +17,7 @@ from reconciler.domain.gaps import Effect
 from reconciler.engine import alerting
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.run_pass import run_pass
-from reconciler.engine.repair.calendar import CalendarRepairer
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.repairers import repairer_of
 from reconciler.ports import Services
 
 NO_BUDGET = timedelta(days=365)
@@ -69,8 +68,7 @@ def run_backfill(effect: Effect, services: Services) -> PassResult:
 
 
 def _pass(effect: Effect, services: Services) -> PassResult:
-    repairer = SmsRepairer(services) if effect is Effect.SMS else CalendarRepairer(services)
-    return run_pass(JOBS[effect], repairer, services)
+    return run_pass(JOBS[effect], repairer_of(effect, services), services)
 
 
 def suggest_stale_after(seen: PassResult, services: Services) -> StaleAfterSuggestion | None:

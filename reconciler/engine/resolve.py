@@ -6,9 +6,8 @@ from enum import StrEnum
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import BY_A_PERSON, Intent, State
-from reconciler.engine.repair.calendar import CalendarRepairer
-from reconciler.engine.repair.repairer import Repairer, Scope
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.repairer import Scope
+from reconciler.engine.repair.repairers import repairer_of
 from reconciler.engine.repair.sms_evidence import row_id
 from reconciler.ports import Services
 
@@ -54,7 +53,7 @@ def resolve(intent: Intent, word: Word, provider_id: str | None, services: Servi
     ``None``: the intent is settled by now, or another process is settling it at this moment.
     """
     now = services.clock.now()
-    repairer: Repairer = SmsRepairer(services) if intent.effect is Effect.SMS else CalendarRepairer(services)
+    repairer = repairer_of(intent.effect, services)
     with services.store.writing() as tx:
         scope = Scope(since=now, installation=tx.ledger.installation().id)
         resolved = tx.intents.resolve(intent, NEXT_STATE[word], now, provider_id)

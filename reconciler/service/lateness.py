@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from reconciler.domain.decide.policies import Policy
+from reconciler.domain.rules.registry import JOBS, RULES
 from reconciler.schedule import GRACE
 from reconciler.settings.file.model import CronFile, Job
 
@@ -28,14 +29,11 @@ class LateJob:
 
 def expected(file: CronFile) -> dict[str, Job]:
     """The jobs that write runs to the ledger. A job whose rules are all off scans nothing and writes none."""
-    rules = file.rules
-    idle = {
-        "sms_missing": rules.sms_missing.policy is Policy.OFF,
-        "calendar_missing": rules.calendar_missing.policy is Policy.OFF,
-        "sms_delivery": rules.sms_stuck.policy is Policy.OFF and rules.sms_unproven.policy is Policy.OFF,
-        "unsettled_repairs": rules.sms_missing.policy is Policy.OFF and rules.calendar_missing.policy is Policy.OFF,
-    }
-    return {name: job for name, job in file.running().items() if not idle.get(name, False)}
+    on = [rule for rule in RULES if file.rules.of(rule).policy is not Policy.OFF]
+    idle = set(JOBS) - {rule.job for rule in on}
+    if not any(rule.effect for rule in on):
+        idle.add("unsettled_repairs")
+    return {name: job for name, job in file.running().items() if name not in idle}
 
 
 def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> list[LateJob]:

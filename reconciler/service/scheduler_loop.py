@@ -104,7 +104,7 @@ class SchedulerLoop:
             _log_results(results, time.monotonic() - began)
             self._alert_database_faults(results)
             raise_crash(results)
-            failed = any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
+            failed = any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults)
             if failed:
                 self.reruns.put((name, SOON))
             elif any(result.faults for result in results):
@@ -129,7 +129,7 @@ class SchedulerLoop:
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with assembly.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:
             results = run_job(name, services)
-            if not any(fault.kind is GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults):
+            if not any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults):
                 self._compare_settings(services)
         return results
 
@@ -149,7 +149,7 @@ class SchedulerLoop:
 
     def _alert_database_faults(self, results: Sequence[PassResult]) -> None:
         for fault in (fault for result in results for fault in result.faults):
-            if fault.kind is GapKind.INTEGRATION_DATABASE:
+            if fault.kind == GapKind.INTEGRATION_DATABASE:
                 now = datetime.now(UTC)
                 self.alerts.fault(fault.kind, "database", fault.code, fault.seen, fault.remedy, now)
 

@@ -1,4 +1,4 @@
-"""From file and environment to ``Settings``: what the domain calls policies, limits and a window."""
+"""Builds ``Settings`` from cron.yaml and the environment, in the domain's terms: policies, limits, a window."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,20 +18,23 @@ from reconciler.domain.decide.policies import (
     RecipientLimit,
     SmsPolicy,
 )
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
+from reconciler.domain.rules.registry import REPORT_ONLY, RULES, report_of, rule_of_effect
+from reconciler.domain.rules.rule import Rule
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
 from reconciler.settings.contradictions import limit_contradictions
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.file import source
-from reconciler.settings.file.model import CronFile, SmsStuck, SmsUnproven
+from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
 from reconciler.text.templates import MessageTemplate, check_template
 
 DEFAULT_FILE = Path("cron.yaml")
+SMS, CALENDAR = rule_of_effect(Effect.SMS).kind, rule_of_effect(Effect.CALENDAR).kind
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
 
 
@@ -72,13 +75,9 @@ class Settings:
             default_length=rule.default_length,
         )
 
-    def report_only_rules(self) -> dict[GapKind, SmsStuck | SmsUnproven]:
-        """The rules that only report and are not off."""
-        rules: dict[GapKind, SmsStuck | SmsUnproven] = {
-            GapKind.SMS_STUCK: self.file.rules.sms_stuck,
-            GapKind.SMS_UNPROVEN: self.file.rules.sms_unproven,
-        }
-        return {kind: rule for kind, rule in rules.items() if rule.policy is not Policy.OFF}
+    def report_only_rules(self) -> dict[GapKind, ReportOnlySection]:
+        """The report-only rules that are not off."""
+        return self.file.rules.report_only()
 
     def sms_limits(self) -> Limits:
         limits = self.file.limits
@@ -103,18 +102,12 @@ class Settings:
         )
 
     def rule_filters(self) -> dict[GapKind, dict[str, str | int]]:
-        """Rules that apply only to some of our bookings: kind -> column -> value."""
-        rules = self.file.rules
-        only = {
-            GapKind.SMS_MISSING: rules.sms_missing.only,
-            GapKind.SMS_STUCK: rules.sms_stuck.only,
-            GapKind.SMS_UNPROVEN: rules.sms_unproven.only,
-            GapKind.CALENDAR_MISSING: rules.calendar_missing.only,
-        }
+        """The rules that apply only to some of our bookings: kind -> column -> value."""
+        only = {rule.kind: self.file.rules.of(rule).only for rule in RULES}
         return {kind: dict(columns) for kind, columns in only.items() if columns}
 
     def runner(self) -> Runner:
-        """Who we are among those that share the database: the same bookings and settings make the same runner."""
+        """Our identity among the processes that share the database: equal bookings and settings make equal runners."""
         scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
         twilio, google = self.environment.twilio, self.environment.google
         sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
@@ -167,8 +160,8 @@ def load(
     everything = not database_only and not file_only
     parsed, missing = environment.read(
         environ,
-        texts=everything and _repairs(read, "sms.missing") and not _hands_over(read),
-        events=everything and _repairs(read, "calendar.missing"),
+        texts=everything and _repairs(read, SMS) and not _hands_over(read),
+        events=everything and _repairs(read, CALENDAR),
         database=not file_only,
         oncall=file.reporting.oncall if file and everything else (),
         switches=file.switches() if file and everything else (),
@@ -196,7 +189,7 @@ def _repairs(read: Source, rule: str) -> bool:
 
 
 def _hands_over(read: Source) -> bool:
-    return bool(_at(read.data, "rules", "sms.missing", "deliver") == Deliver.APPLICATION)
+    return bool(_at(read.data, "rules", SMS, "deliver") == Deliver.APPLICATION)
 
 
 def _at(data: Any, *path: str) -> Any:
@@ -208,7 +201,7 @@ def _at(data: Any, *path: str) -> Any:
 def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     """Mistakes of keys that are right by themselves and wrong together."""
     rule = file.rules.sms_missing
-    at = ("rules", "sms.missing", "messages")
+    at = ("rules", SMS, "messages")
     for number, status in enumerate(file.bookings.statuses):
         if status not in rule.messages and rule.policy is not Policy.OFF:
             listed = ("bookings", "statuses", number)
@@ -219,8 +212,8 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     unsatisfying = _unsatisfying(file)
     if unsatisfying:
         what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
-        yield read.mistake(("rules", "sms.missing", "satisfied_by"), what, at)
-    yield from _unwatched(read, file)
+        yield read.mistake(("rules", SMS, "satisfied_by"), what, at)
+    yield from _unreported(read, file)
     yield from limit_contradictions(read, file)
 
 
@@ -231,25 +224,30 @@ def _unsatisfying(file: CronFile) -> list[str]:
     return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
 
 
-def _unwatched(read: Source, file: CronFile) -> Iterator[str]:
-    """Report-only rules that could not report, so that a text that is never sent would stay unnoticed."""
+def _unreported(read: Source, file: CronFile) -> Iterator[str]:
+    """Report-only rules that cannot report: a text that is never sent would be missed."""
     rules = file.rules
-    handed_over = rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION
-    if handed_over and rules.sms_stuck.policy is Policy.OFF:
-        off = "off, so nothing would notice that the application does not send what we hand over"
-        yield read.mistake(("rules", "sms.stuck", "policy"), off, ("rules", "sms.missing", "deliver"))
-    if handed_over and "sms_delivery" not in file.running():
-        off = "off, so nothing would notice that the application does not send what we hand over"
-        yield read.mistake(("jobs", "sms_delivery"), off, ("rules", "sms.missing", "deliver"))
-    if handed_over and rules.sms_stuck.only not in ({}, rules.sms_missing.only):
-        narrow = "must apply to all bookings of sms.missing, since the application sends what we hand over"
-        yield read.mistake(("rules", "sms.stuck", "only"), narrow, ("rules", "sms.missing", "deliver"))
+    if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
+        for rule in REPORT_ONLY:
+            if rule.report and rule.report.covers_hand_over:
+                yield from _not_covered(read, file, rule)
     columns = rules.sms_missing.queue.columns
-    watching: dict[str, SmsStuck | SmsUnproven] = {"sms.stuck": rules.sms_stuck, "sms.unproven": rules.sms_unproven}
-    for name, rule in watching.items():
-        if rule.policy is not Policy.OFF and not any(getattr(columns, column) for column in rule.times):
-            at = ("rules", "sms.missing", "queue", "columns", rule.times[0])
-            needed = (
-                f"{name} goes by {' or '.join(rule.times)}, and neither is mapped; name one, or switch the rule off"
-            )
-            yield read.mistake(at, needed, ("rules", name))
+    for kind in rules.report_only():
+        times = report_of(kind).times
+        if not any(getattr(columns, column) for column in times):
+            at = ("rules", SMS, "queue", "columns", times[0])
+            needed = f"{kind} goes by {' or '.join(times)}, and there is neither; name one, or switch it off"
+            yield read.mistake(at, needed, ("rules", kind))
+
+
+def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
+    """The application sends what we hand over, so this rule must notice every text that it does not send."""
+    section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
+    off = "off, and nobody would notice that the application does not send what we hand over"
+    if section.policy is Policy.OFF:
+        yield read.mistake(("rules", rule.kind, "policy"), off, handed_over)
+    if rule.job not in file.running():
+        yield read.mistake(("jobs", rule.job), off, handed_over)
+    if section.only not in ({}, file.rules.sms_missing.only):
+        narrow = f"must apply to all bookings that {SMS} applies to, since the application sends what we hand over"
+        yield read.mistake(("rules", rule.kind, "only"), narrow, handed_over)

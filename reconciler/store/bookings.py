@@ -47,7 +47,7 @@ class PostgresBookings:
         return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
 
     def read_faults(self, kind: GapKind) -> Sequence[IntegrationFault]:
-        return checks.faults(self.connection, requirements.of_watch(self.tables.application, kind), writing=False)
+        return checks.faults(self.connection, requirements.of_report_only(self.tables.application, kind), writing=False)
 
     def try_writes(self, effect: Effect) -> CheckResult:
         return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)

@@ -91,7 +91,7 @@ def _requirements(
 ) -> list[TableRequirements]:
     """What all jobs need: the repairing ones, the report-only ones, and retention, which reads dates."""
     found = [requirements.of_dates(application)]
-    found += [need for kind in application.watches for need in requirements.of_watch(application, kind)]
+    found += [need for kind in application.report_after for need in requirements.of_report_only(application, kind)]
     for effect in scanned:
         wanted = requirements.of_effect(application, effect)
         found += wanted if effect in repairs else [need.read_only() for need in wanted]

@@ -7,7 +7,7 @@ from datetime import datetime
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Refusal, VerdictStatus
 from reconciler.domain.explain.wording import ASKED, CHECKED, COMMON
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect
 from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings.file.model import CronFile
@@ -89,7 +89,7 @@ class BookingView:
     def status(self) -> dict[str, object]:
         """For programs: stable names; ``text`` and ``event`` are null where no rule covers them."""
         texts = [rule for rule in self.explained.rules if rule.kind.startswith("sms.")]
-        events = [rule for rule in self.explained.rules if rule.kind is GapKind.CALENDAR_MISSING]
+        events = [rule for rule in self.explained.rules if rule.effect is Effect.CALENDAR]
         sent = any(row.status == "sent" for row in self.explained.texts)
         return {
             "booking": self.booking,

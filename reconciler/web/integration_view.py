@@ -6,7 +6,8 @@ from datetime import datetime
 
 from reconciler.domain.decide.policies import Deliver, Policy
 from reconciler.domain.formatting import ago
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.rules.registry import JOBS, rule_of_effect
 from reconciler.settings.file.model import CronFile
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow
 from reconciler.web.health_mark import Mark
@@ -20,9 +21,9 @@ INTEGRATION_NAMES = {
     GapKind.INTEGRATION_SCHEDULER: "Schedule",
 }
 CHECKED_BY = {
-    GapKind.INTEGRATION_SCHEMA: ("integrations", "sms_missing", "calendar_missing", "sms_delivery"),
-    GapKind.INTEGRATION_TWILIO: ("integrations", "sms_missing"),
-    GapKind.INTEGRATION_GOOGLE: ("integrations", "calendar_missing"),
+    GapKind.INTEGRATION_SCHEMA: ("integrations", *JOBS),
+    GapKind.INTEGRATION_TWILIO: ("integrations", rule_of_effect(Effect.SMS).job),
+    GapKind.INTEGRATION_GOOGLE: ("integrations", rule_of_effect(Effect.CALENDAR).job),
 }
 """The jobs that check an integration; ``integrations`` for one that is not listed."""
 
@@ -45,16 +46,16 @@ def integration_view(
     kind: GapKind, snapshot: DashboardSnapshot, file: CronFile, behind: Collection[str], now: datetime, *, answers: bool
 ) -> IntegrationView:
     """One integration's state. ``behind``: late jobs; ``answers``: whether the database does."""
-    faults = tuple(fault for fault in snapshot.faults if fault.kind is kind)
+    faults = tuple(fault for fault in snapshot.faults if fault.kind == kind)
     name = name_of(kind)
     if faults:
         since = min(fault.since for fault in faults)
         return IntegrationView(name=name, mark=Mark.BROKEN, says=f"broken for {ago(now - since)}", faults=faults)
-    if kind is GapKind.INTEGRATION_DATABASE:
+    if kind == GapKind.INTEGRATION_DATABASE:
         if not answers:
             return IntegrationView(name=name, mark=Mark.BROKEN, says="does not answer as it should")
         return IntegrationView(name=name, mark=Mark.WELL, says="well: it has just answered")
-    if kind is GapKind.INTEGRATION_SCHEDULER:
+    if kind == GapKind.INTEGRATION_SCHEDULER:
         return _schedule_view(name, behind, snapshot)
     if not _is_used(kind, file):
         return IntegrationView(name=name, mark=Mark.OFF, says="not used: cron.yaml repairs nothing through it")

@@ -13,8 +13,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import State
+from reconciler.domain.rules.registry import KINDS, REPAIRED
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
 from reconciler.settings.file.model import CronFile
@@ -43,7 +44,9 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_job_late": ("1 if the job should have finished a run by now but has not", ("job",)),
 }
 """Every metric, with its help text and labels. docs/page.md lists them too."""
-PROVIDERS = {"sms_missing": (Effect.SMS, "twilio"), "calendar_missing": (Effect.CALENDAR, "google")}
+_PROVIDER_OF = {Effect.SMS: "twilio", Effect.CALENDAR: "google"}
+PROVIDERS = {rule.job: (rule.effect, _PROVIDER_OF[rule.effect]) for rule in REPAIRED if rule.effect}
+"""The jobs that call a provider, with their effect and the provider's name."""
 ANSWERS = {
     "accepted": (AttemptStatus.SENT, AttemptStatus.CREATED),
     "unknown": (AttemptStatus.UNKNOWN,),
@@ -84,19 +87,19 @@ class _Once(Collector):
 
 
 def _gaps(snapshot: DashboardSnapshot) -> Iterator[Metric]:
-    numbers = dict.fromkeys(GapKind, 0)
-    ages = dict.fromkeys(GapKind, 0.0)
+    numbers = dict.fromkeys(KINDS, 0)
+    ages = dict.fromkeys(KINDS, 0.0)
     turns = dict.fromkeys(TURN_LABELS.values(), 0)
     causes: dict[tuple[str, ...], float] = {}
     for group in snapshot.groups:
         gaps = group.gaps
-        numbers[gaps.kind] += gaps.number
-        ages[gaps.kind] = max(ages[gaps.kind], (snapshot.at - gaps.oldest).total_seconds())
+        numbers[gaps.kind] = numbers.get(gaps.kind, 0) + gaps.number
+        ages[gaps.kind] = max(ages.get(gaps.kind, 0.0), (snapshot.at - gaps.oldest).total_seconds())
         turns[TURN_LABELS[gaps.state]] += gaps.number
         causes[gaps.kind, gaps.cause] = causes.get((gaps.kind, gaps.cause), 0) + gaps.number
     for fault in snapshot.faults:
-        numbers[fault.kind] += 1
-        ages[fault.kind] = max(ages[fault.kind], (snapshot.at - fault.since).total_seconds())
+        numbers[fault.kind] = numbers.get(fault.kind, 0) + 1
+        ages[fault.kind] = max(ages.get(fault.kind, 0.0), (snapshot.at - fault.since).total_seconds())
     yield _family("reconciler_gaps_open", [((kind,), number) for kind, number in numbers.items()])
     yield _family("reconciler_gaps_open_by_cause", causes.items())
     yield _family("reconciler_gaps_open_by_turn", [((turn,), number) for turn, number in turns.items()])

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from reconciler.domain.alerting.alerts import remedy_of
 from reconciler.domain.decide.verdicts import LABELS, Hold
 from reconciler.domain.explain.wording import FOR_A_PERSON, WOULD_CHANGE
-from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.gaps import INTEGRATIONS, Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.service.lateness import late, next_time
 from reconciler.settings.file.model import CronFile, Job
@@ -82,9 +82,7 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
     finished = {name: ended.at for name, ended in snapshot.ended.items()}
     behind = {one.job for one in late(file, finished, now)}
     jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
-    integrations = [
-        integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in GapKind if kind.is_integration
-    ]
+    integrations = [integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in INTEGRATIONS]
     actions = [*_broken_actions(snapshot), *_late_actions(jobs), *_needs_human_actions(snapshot)]
     mark = _mark(snapshot, jobs, actions)
     headline, below = _headline(mark, snapshot, actions)

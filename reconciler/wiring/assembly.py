@@ -29,7 +29,7 @@ from reconciler.settings.env.alerting import Sentry
 from reconciler.settings.env.google import Google, ServiceAccount
 from reconciler.settings.file.values import TableName
 from reconciler.store.app.conditions import AppTables
-from reconciler.store.app.mapping import AppMapping, MappedTable, Watch
+from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.grants import grants_script
 from reconciler.store.migrate import require_ledger
@@ -167,7 +167,7 @@ def application(chosen: Settings) -> AppMapping:
             sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
         ),
         deliver=rule.deliver,
-        watches={kind: Watch(after=rule.after, times=rule.times) for kind, rule in chosen.report_only_rules().items()},
+        report_after={kind: rule.after for kind, rule in chosen.report_only_rules().items()},
     )
 
 

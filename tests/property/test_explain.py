@@ -14,10 +14,11 @@ from reconciler.cli.explain import ExplanationPrinter
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import LEDGER
 from reconciler.domain.decide.plan import BookingRange, Plan
-from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition, Hold, Refusal, VerdictStatus
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
-from reconciler.engine.explain.explanation import REPAIRED_BY, WATCHED_BY, Explanation, RuleExplanation, explain_each
+from reconciler.domain.rules.registry import REPORT_ONLY, RULES, rule_of
+from reconciler.engine.explain.explanation import Explanation, RuleExplanation, explain_each
 from reconciler.engine.explain.remediation import TICK
 from reconciler.engine.reconcile.planning import plan_pass
 from reconciler.engine.reconcile.report_only import run_report_only
@@ -93,10 +94,10 @@ def scan(services: Services) -> dict[GapKind, Plan]:
     services = replace(services, mandate=replace(services.mandate, max_repairs=10**9))
     with services.store.reading() as tx:
         for repairer in (SmsRepairer(services), CalendarRepairer(services)):
-            plan = plan_pass(tx, REPAIRED_BY[repairer.kind], repairer, services, now).plan
+            plan = plan_pass(tx, rule_of(repairer.kind).job, repairer, services, now).plan
             assert plan is not None
             plans[repairer.kind] = plan
-    for result in run_report_only(WATCHED_BY, list(REPORTED), services):
+    for result in run_report_only("sms_delivery", [rule.kind for rule in REPORT_ONLY], services):
         assert result.plan is not None
         assert result.kind is not None
         plans[result.kind] = result.plan
@@ -145,7 +146,7 @@ def _each_by_itself(services: Services, kind: GapKind, found: Mapping[BookingId,
     """The scan's own statement, over those of which explain says that one condition fails, counts that one alone."""
     now = services.clock.now()
     with services.store.reading() as tx:
-        for condition in CONDITIONS[kind]:
+        for condition in rule_of(kind).conditions:
             some = frozenset(b for b, rule in found.items() if rule.verdict.reason == condition and rule.in_sight)
             since = services.window.since
             assert since is not None
@@ -167,13 +168,13 @@ class Decided:
         failing = [condition for condition, holds in rule.conditions.items() if not holds]
         if failing:
             return cls(failing[0], rule.verdict.reason)
-        if rule.kind in REPORTED:
-            return cls(CONDITIONS[rule.kind][-1], rule.verdict.reason)
+        if rule_of(rule.kind).report:
+            return cls(rule_of(rule.kind).conditions[-1], rule.verdict.reason)
         return cls(next(check.name for check in rule.checks if check.verdict), rule.verdict.reason)
 
     def stands(self, rule: RuleExplanation) -> bool:
         """Whether it is in the way: the condition, or a check of that name and reason."""
-        if rule.kind in REPORTED and self.name == CONDITIONS[rule.kind][-1]:
+        if rule_of(rule.kind).report and self.name == rule_of(rule.kind).conditions[-1]:
             return rule.conditions[Condition(self.name)]
         if self.name in rule.conditions:
             return not rule.conditions[Condition(self.name)]
@@ -302,8 +303,8 @@ def flipped(world: World, drawn: RandomBookings) -> set[str]:
         agrees(services, explanations)
         fits(ExplanationPrinter(world.settings(), services.clock.now(), {}), explanations)
         # The texts that are missing first: what is done for another rule may concern the number of one of them.
-        assert next(iter(CONDITIONS)) is GapKind.SMS_MISSING
-        for kind in CONDITIONS:
+        assert RULES[0].kind == GapKind.SMS_MISSING
+        for kind in (rule.kind for rule in RULES):
             for booking, rule in to_flip(explanations, kind):
                 assert rule.required_changes or is_final(rule), (booking, rule)
                 decided.add(Decided.of(rule).name)

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from reconciler.domain.decide.verdicts import CONDITIONS, Condition
+from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import RULES
 from tests.support.application_db import LONDON, NOON, Venue
 from tests.support.sandbox_world import World
 
@@ -122,7 +123,7 @@ def test_the_look_sees_what_a_plain_loop_sees(world: World, satisfied_by: list[s
     if satisfied_by:
         world.configure(texts=f", satisfied_by: {satisfied_by}")
     with world.services(act=False) as services, services.store.reading() as tx:
-        for kind in CONDITIONS:
+        for kind in (rule.kind for rule in RULES):
             seen = tx.bookings.scan(kind, NOON, SINCE)
             by_id = tx.bookings.findings(kind, NOON, SINCE, list(rows))  # type: ignore[arg-type]
             wanted = expected(kind, rows, satisfied_by)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.rules.registry import find_rule
 
 MOST_REFERENCES = 10
 MONITOR = "reconciler"
@@ -157,18 +158,8 @@ REMEDIES: dict[Cause, str] = {
 
 def remedy_of(kind: GapKind, cause: Cause) -> str:
     """What an operator can do about gaps of this kind and cause."""
-    return REMEDIES_BY_KIND.get((kind, cause), REMEDIES[cause])
-
-
-REMEDIES_BY_KIND: dict[tuple[GapKind, Cause], str] = {
-    (GapKind.SMS_STUCK, Cause.APP_FAILED): "these texts are queued and not sent: press Send, or find out why "
-    "the application's sender has stopped",
-    (GapKind.SMS_UNPROVEN, Cause.UNKNOWN_OUTCOME): "the application says sent and has no id to prove it: check the "
-    "provider's log, or ask the customer",
-    (GapKind.SMS_MISSING, Cause.DELETED_BY_HAND): "we handed these texts to the application and a person removed them "
-    "from its queue: if that was a mistake, confirm another way",
-}
-"""Remedies for a cause that needs another answer under this kind."""
+    rule = find_rule(kind)
+    return rule.remedies.get(cause, REMEDIES[cause]) if rule else REMEDIES[cause]
 
 
 def command_of(kind: GapKind, reference: str) -> str:

@@ -1,7 +1,8 @@
 """Three named lists, one verdict: first failing condition, else first refusal, else first hold, else repair.
 
-Conditions are SQL (``store.rules``); here stand their names and what it means when one fails. Refusals and holds are
-decided by ``domain.texts`` and ``domain.events``.
+Conditions are SQL (``store.app.conditions``). This module has their names, and what it means when one fails. Which rule
+has which conditions stands in ``domain.rules``. ``domain.decide.sms`` and ``domain.decide.calendar_event`` decide about
+refusals and holds.
 """
 
 from collections.abc import Iterable
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.domain.bookings import Booking
-from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.gaps import Cause
 
 
 class VerdictStatus(StrEnum):
-    """Where a booking stands under a rule: the columns of the operator's table, in this order."""
+    """The result of a rule for one booking: the columns of the operator's table, in this order."""
 
     OK = "ok"
     NOT_APPLICABLE = "not applicable"
@@ -23,7 +24,7 @@ class VerdictStatus(StrEnum):
 
 
 class Condition(StrEnum):
-    """Named facts of rows and a bound ``now`` which must all hold for a rule to be broken."""
+    """A named fact about rows and a bound ``now``. A rule is broken when all of its conditions hold."""
 
     STATUS = "status"
     ONLY = "only"
@@ -49,21 +50,8 @@ class Condition(StrEnum):
                 return VerdictStatus.NOT_APPLICABLE
 
 
-_WHOSE = (Condition.STATUS, Condition.ONLY, Condition.SINCE)
-_COMMON = (*_WHOSE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-_WATCHED = (*_WHOSE, Condition.AHEAD)
-
-CONDITIONS: dict[GapKind, tuple[Condition, ...]] = {
-    GapKind.SMS_MISSING: (*_COMMON, Condition.PHONE, Condition.NO_TEXT, Condition.UNDECIDED),
-    GapKind.SMS_STUCK: (*_WATCHED, Condition.OVERDUE),
-    GapKind.SMS_UNPROVEN: (*_WATCHED, Condition.UNPROVEN),
-    GapKind.CALENDAR_MISSING: (*_COMMON, Condition.NO_EVENT),
-}
-"""The conditions of each rule, in the order in which the first failing one names the verdict."""
-
-
 class Refusal(StrEnum):
-    """Why a gap may not be mended by us. It stays a gap and is told."""
+    """Why we may not repair a gap. It stays open and is reported."""
 
     NO_DATE = "no_date"
     ENDS_BEFORE_START = "ends_before_start"
@@ -85,15 +73,8 @@ class Refusal(StrEnum):
     NO_PROOF = "no_proof"
 
 
-REPORTED: dict[GapKind, Refusal] = {
-    GapKind.SMS_STUCK: Refusal.NOT_SENT,
-    GapKind.SMS_UNPROVEN: Refusal.NO_PROOF,
-}
-"""The rules that only report, and why none of their gaps is ours to mend."""
-
-
 class Hold(StrEnum):
-    """Why not now. The intent stays planned; the gap is recorded."""
+    """Why a gap is not repaired now. The intent stays planned; the gap is recorded."""
 
     POLICY = "policy"
     SUSPENDED = "suspended"
@@ -108,7 +89,7 @@ class Hold(StrEnum):
 
 
 HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
-"""Only whoever said so can end them."""
+"""Holds that last until a person changes a setting."""
 
 CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.NO_DATE: Cause.UNUSABLE_DATA,
@@ -173,17 +154,17 @@ LABELS: dict[str, str] = {
     Hold.BUSY: "the application is writing it",
     Hold.PAUSED: "the provider asked for a pause",
 }
-"""How a person reads each name: one wording for terminal, report and page."""
+"""What operators read for each name: the same wording in the terminal, in alerts and on the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Where the booking stands, and the name (of a condition, refusal or hold) that decided it; '' for repair."""
+    """The result for a booking, and the name (of a condition, refusal or hold) that decided it; '' for a repair."""
 
     standing: VerdictStatus
     reason: str = ""
     cause: Cause | None = None
-    """Set for every gap (refused, held, to be repaired), ``None`` where nothing is missing."""
+    """Set for every gap (needs a human, held, repairable); ``None`` where nothing is missing."""
 
     @property
     def is_gap(self) -> bool:
@@ -192,7 +173,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What the look says about one booking under one rule: ``failed`` is the first failing condition, or ``None``."""
+    """What a scan found for one booking under one rule. ``failed`` is the first failing condition, or ``None``."""
 
     booking: Booking
     failed: Condition | None
@@ -200,18 +181,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One named thing that could stand in the way. ``seen`` is the value that decided it, with nothing personal."""
+    """One check that can block a repair. ``seen`` is the value that decided it, without personal data."""
 
     name: str
     seen: str
     verdict: Verdict | None = None
-    """What follows; ``None``: it does not stand in the way."""
+    """The verdict that follows; ``None`` if the check does not block the repair."""
 
 
 def first_blocking(checks: Iterable[Check], cause: Cause) -> Verdict:
-    """The verdict of the first check that stands in the way, else repair: the one rule by which all of them decide.
+    """The verdict of the first check that blocks the repair, else *repairable*. Every gap is decided here.
 
-    Checks behind the first are not looked at.
+    The checks after the first blocking one are not evaluated.
     """
     for check in checks:
         if check.verdict:
@@ -220,7 +201,7 @@ def first_blocking(checks: Iterable[Check], cause: Cause) -> Verdict:
 
 
 def check(name: Refusal | Hold, seen: str, *, applies: bool, cause: Cause) -> Check:
-    """A refusal or a hold; ``cause`` is what a hold leaves the gap with."""
+    """The check of a refusal or a hold. ``cause`` becomes the gap's cause if a hold applies."""
     if not applies:
         return Check(name=name, seen=seen)
     verdict = refused(name) if isinstance(name, Refusal) else held(name, cause)
@@ -228,15 +209,15 @@ def check(name: Refusal | Hold, seen: str, *, applies: bool, cause: Cause) -> Ch
 
 
 def failed_condition(condition: Condition) -> Verdict:
-    """The verdict of a booking whose first failing condition is ``condition``: no gap."""
+    """The verdict of a booking whose first failing condition is ``condition``: it has no gap."""
     return Verdict(standing=condition.standing_if_failed, reason=condition)
 
 
 def refused(refusal: Refusal, cause: Cause | None = None) -> Verdict:
-    """The verdict of a gap we may not mend; ``cause`` where the refusal alone does not name it."""
+    """The verdict of a gap that we may not repair. Pass ``cause`` where the refusal alone does not determine it."""
     return Verdict(standing=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])
 
 
 def held(hold: Hold, cause: Cause) -> Verdict:
-    """The verdict of a gap that is not mended now."""
+    """The verdict of a gap that is not repaired now."""
     return Verdict(standing=VerdictStatus.HELD, reason=hold, cause=cause)

@@ -18,7 +18,7 @@ from reconciler.engine.repair.integration_faults import (
     unreachable,
 )
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.repairers import repairers
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Notifier, ProviderFailure, ServerInfo, Services
 
@@ -57,8 +57,11 @@ class DoctorChecks:
     @property
     def enabled(self) -> Sequence[Repairer]:
         """The effects whose rule is not off."""
-        repairers: Sequence[Repairer] = (SmsRepairer(self.services), CalendarRepairer(self.services))
-        return [repairer for repairer in repairers if Policy.OFF not in (repairer.policy, self.services.repairs)]
+        return [
+            repairer
+            for repairer in repairers(self.services)
+            if Policy.OFF not in (repairer.policy, self.services.repairs)
+        ]
 
     @property
     def repaired_effects(self) -> Sequence[Repairer]:

@@ -1,14 +1,11 @@
-"""Why one booking stands where it stands: the scan's own conditions and checks, with the values that decided."""
+"""Why a booking has its verdict: the scan's own conditions and checks, with the values that decided."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.verdicts import (
-    CONDITIONS,
-    REPORTED,
     Check,
     Condition,
     Finding,
@@ -16,31 +13,30 @@ from reconciler.domain.decide.verdicts import (
     VerdictStatus,
     failed_condition,
     first_blocking,
-    refused,
 )
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import RequiredChange
-from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
+from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
+from reconciler.domain.rules.rule import Rule
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import subject_of
 from reconciler.engine.reconcile.planning import bookings_to_recheck, may_repair, pass_checks, unfinished_intents
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
-from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.repairers import is_off, repairer_of
 from reconciler.errors import SQLSTATE
 from reconciler.ports import Services, Transaction
-
-REPAIRED_BY = {GapKind.SMS_MISSING: "sms_missing", GapKind.CALENDAR_MISSING: "calendar_missing"}
-WATCHED_BY = "sms_delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleExplanation:
-    """One rule: the verdict of the next pass that looks at the booking, and everything it asks on the way there."""
+    """One rule: the verdict that the next pass gives the booking, and every condition and check behind it."""
 
     kind: GapKind
+    effect: Effect | None
+    """What a repair makes; ``None``: the rule only reports."""
     job: str
     booking: Booking
     verdict: Verdict
@@ -48,11 +44,11 @@ class RuleExplanation:
     checks: Sequence[Check]
     """Refusals and holds; empty where a condition decides, or the rule only reports."""
     required_changes: Sequence[RequiredChange]
-    """What would take out of the way what decided; empty where nothing is, or where nothing would."""
+    """The changes that would remove what decided; empty where nothing blocks, or no change would help."""
     in_sight: bool
-    """Whether each pass looks at it; else it is older than ``scan_window``, and the first pass of a day does."""
+    """Whether each pass scans it; else it is older than ``scan_window``, and only the first pass of a day does."""
     gap: Gap | None
-    """As our ledger has it since the last pass."""
+    """The open gap in our ledger, as of the last pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +66,20 @@ def beginning_with(prefix: str, most: int, services: Services) -> Sequence[Booki
 
 
 def explain(booking: BookingId, services: Services) -> Explanation | None:
-    """Everything about one booking, from one consistent view; ``None`` if it is gone or none of ours.
+    """Everything about one booking, from one consistent snapshot; ``None`` if it is gone or not ours.
 
-    Nothing is asked of a provider: the next pass does, and may find more.
+    No provider is asked. The next pass asks them, and may find more.
     """
     ((_, explained),) = explain_each([booking], services)
     return explained
 
 
 def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[tuple[BookingId, Explanation | None]]:
-    """The same for each of them, from one view for all."""
+    """The explanation of each booking, from one snapshot for all; ``None`` as in ``explain``."""
     now = services.clock.now()
     with services.store.reading() as tx:
-        rules = [_Rule.of(tx, kind, services, now) for kind in _asked(services)]
+        on = [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]
+        rules = [_RuleInPass.of(tx, rule, services, now) for rule in on]
         has_ledger = tx.ledger.exists()
         for booking in bookings:
             explained = [one for one in (rule.explained(booking) for rule in rules) if one]
@@ -96,23 +93,14 @@ def _together(
     return Explanation(booking=rules[0].booking, rules=rules, texts=texts, history=history) if rules else None
 
 
-def _asked(services: Services) -> list[GapKind]:
-    off = {
-        GapKind.SMS_MISSING: services.sms_policy.policy is Policy.OFF,
-        GapKind.CALENDAR_MISSING: services.calendar_policy.policy is Policy.OFF,
-        **{kind: kind not in services.report_only for kind in REPORTED},
-    }
-    return [kind for kind in (*REPAIRED_BY, *REPORTED) if not off[kind]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
-    """A rule as the next pass of its job asks it; what holds for the whole pass is found out once."""
+class _RuleInPass:
+    """A rule as the next pass of its job evaluates it. Facts about the whole pass are read once."""
 
     tx: Transaction
     services: Services
     now: datetime
-    kind: GapKind
+    rule: Rule
     repairer: Repairer | None
     """``None`` for a rule that only reports."""
     scope: Scope
@@ -123,17 +111,17 @@ class _Rule:
     faults: Sequence[IntegrationFault]
 
     @classmethod
-    def of(cls, tx: Transaction, kind: GapKind, services: Services, now: datetime) -> "_Rule":
-        repairer = _repairer(kind, services)
-        scope, full = scope_of(tx, _job(kind), services, now)
+    def of(cls, tx: Transaction, rule: Rule, services: Services, now: datetime) -> "_RuleInPass":
+        repairer = repairer_of(rule.effect, services) if rule.effect else None
+        scope, full = scope_of(tx, rule.job, services, now)
         has_ledger = tx.ledger.exists()
-        gaps = tx.gaps.open(kind) if has_ledger else ()
+        gaps = tx.gaps.open(rule.kind) if has_ledger else ()
         begun = unfinished_intents(tx, repairer) if has_ledger and repairer else ()
         return cls(
             tx=tx,
             services=services,
             now=now,
-            kind=kind,
+            rule=rule,
             repairer=repairer,
             scope=scope,
             oldest=oldest_of(scope, services, now, full=full),
@@ -144,19 +132,20 @@ class _Rule:
         )
 
     def explained(self, booking: BookingId) -> RuleExplanation | None:
-        """``None`` for a booking that is gone or none of ours."""
-        # As in a pass: what was begun is brought to its end, however old its booking is.
+        """``None`` for a booking that is gone or not ours."""
+        # As in a pass: an intent that was begun is finished, however old its booking is.
         since = LONG_AGO if booking in self.begun else self.scope.since
-        finding = self.tx.bookings.findings(self.kind, self.now, since, [booking]).get(booking)
+        finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
         if finding is None:
             return None
         verdict, checks, found = self._judged(finding, since)
         return RuleExplanation(
-            kind=self.kind,
-            job=_job(self.kind),
+            kind=self.rule.kind,
+            effect=self.rule.effect,
+            job=self.rule.job,
             booking=finding.booking,
             verdict=verdict,
-            conditions=self.tx.bookings.conditions(self.kind, self.now, since, booking),
+            conditions=self.tx.bookings.conditions(self.rule.kind, self.now, since, booking),
             checks=checks,
             required_changes=found,
             in_sight=booking in self.known or self._is_in_the_window(finding.booking),
@@ -164,22 +153,22 @@ class _Rule:
         )
 
     def _is_in_the_window(self, booking: Booking) -> bool:
-        # Of those that do not say when they were made, none is too old to be looked at.
+        # A booking without a creation time is never too old to be scanned.
         return booking.created_at >= self.oldest or booking.created_at <= LONG_AGO
 
     def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
-        """The verdict as a pass would give it, all that it asks of the booking and of itself, and what would help."""
+        """The verdict as a pass would give it, its checks of the booking and of the pass, and the required changes."""
         if finding.failed:
             verdict = failed_condition(finding.failed)
             is_fine = verdict.standing is VerdictStatus.OK
             return verdict, (), () if is_fine else self._of_condition(finding.booking, finding.failed, since)
         if self.repairer is None:
-            required_changes = self._of_condition(finding.booking, CONDITIONS[self.kind][-1], since)
-            return refused(REPORTED[self.kind]), (), required_changes
+            required_changes = self._of_condition(finding.booking, self.rule.conditions[-1], since)
+            return self.rule.verdict, (), required_changes
         return self._weighed(self.repairer, finding.booking)
 
     def _of_condition(self, booking: Booking, condition: Condition, since: datetime) -> Sequence[RequiredChange]:
-        return self.tx.bookings.required_changes(self.kind, condition, self.now, since, booking.id)
+        return self.tx.bookings.required_changes(self.rule.kind, condition, self.now, since, booking.id)
 
     def _weighed(
         self, repairer: Repairer, booking: Booking
@@ -196,16 +185,6 @@ class _Rule:
         deciding = next((check for check in checks if check.verdict), None)
         known = RemediationFinder(tx=tx, services=self.services, repairer=repairer, booking=booking, last=last, now=now)
         return verdict, checks, known.of(deciding) if deciding else ()
-
-
-def _job(kind: GapKind) -> str:
-    return REPAIRED_BY.get(kind, WATCHED_BY)
-
-
-def _repairer(kind: GapKind, services: Services) -> Repairer | None:
-    if kind in REPORTED:
-        return None
-    return SmsRepairer(services) if kind is GapKind.SMS_MISSING else CalendarRepairer(services)
 
 
 def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence[IntegrationFault]:
@@ -229,5 +208,5 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
 
 
 def _is_seen_again(gap: Gap) -> bool:
-    """What a trial write met shows in no catalogue."""
-    return gap.kind is GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)
+    """Whether the catalog shows the fault again; what a trial write met does not appear there."""
+    return gap.kind == GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)

@@ -31,7 +31,7 @@ def run_preflight(
         return PreflightResult(faults=(), checked=(schema, provider, clock))
     broken = _broken(repairer, services, (schema, provider, clock))
     repairs = bool(seen.plan and seen.plan.repairs)
-    found = [fault for fault in met if fault.kind is provider][:1]
+    found = [fault for fault in met if fault.kind == provider][:1]
     checked = [schema]
     if found or repairs or (provider in broken and not is_blind(seen.faults)):
         checked.append(provider)

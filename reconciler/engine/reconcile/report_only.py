@@ -8,8 +8,8 @@ from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import Decision, Plan
-from reconciler.domain.decide.verdicts import REPORTED, refused
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import rule_of
 from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of_job
 from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
 from reconciler.engine.reconcile.results import PassResult
@@ -48,7 +48,7 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     known = [BookingId(gap.about) for gap in tx.gaps.open(kind)] if tx.ledger.exists() else []
     seen = scan(tx, kind, scope.since, oldest_of(scope, services, now, full=full), known, now)
-    verdict = refused(REPORTED[kind])
+    verdict = rule_of(kind).verdict
     plan = Plan(
         kind=kind,
         checked=seen.checked,

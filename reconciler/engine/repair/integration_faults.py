@@ -95,7 +95,7 @@ def record_faults(
     tx: Transaction, about: str, faults: Collection[IntegrationFault], checked: Collection[GapKind], now: datetime
 ) -> None:
     """Record one gap per broken integration and subject. Close the gaps of the ``checked`` kinds that have no fault."""
-    found = {kind: [fault for fault in faults if fault.kind is kind] for kind in {fault.kind for fault in faults}}
+    found = {kind: [fault for fault in faults if fault.kind == kind] for kind in {fault.kind for fault in faults}}
     for kind in checked:
         if kind not in found:
             tx.gaps.close(kind, about, "well", now)

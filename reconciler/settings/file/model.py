@@ -1,11 +1,14 @@
 """cron.yaml as types: every key, its meaning, its unit, its default, and why that default. Nowhere else."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, create_model, model_validator
 
 from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.rules.registry import JOBS, REPORT_ONLY, RULES
+from reconciler.domain.rules.rule import Rule
 from reconciler.settings.file.crontab import Cron
 from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
 from reconciler.settings.file.values import (
@@ -51,11 +54,17 @@ def _messages() -> dict[str, MessageSettings]:
     }
 
 
-class SmsMissing(Section):
+class RuleSection(Section):
+    """What every rule's section has."""
+
+    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off")
+    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
+
+
+class SmsMissing(RuleSection):
     """A booking has no text queued or sent."""
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
-    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
     queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
     satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
         None, description="any queued or sent row, or a list of triggers that count"
@@ -76,47 +85,70 @@ class SmsMissing(Section):
 ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]
 
 
-class SmsStuck(Section):
-    """A text is queued, and the application does not send it. This rule only reports."""
+class ReportOnlySection(RuleSection):
+    """The section of a report-only rule. The rule's file has the default of ``after`` and its description."""
 
-    times: ClassVar = ("scheduled_for", "created_at")
-    """Since when it is due: the first of these columns that is there and filled."""
     policy: ReportWord = Field(Policy.REPORT, description="report | off")
-    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
-    after: Duration = Field(
-        timedelta(hours=1),
-        description="overdue by this long is a gap; use more where a person presses Send, nights included",
-    )
+    after: Duration
 
 
-class SmsUnproven(Section):
-    """A text is marked as sent, and Twilio's id is not there to prove it. This rule only reports."""
-
-    times: ClassVar = ("sent_at", "created_at")
-    """Since when it is marked: the same."""
-    policy: ReportWord = Field(Policy.REPORT, description="report | off")
-    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
-    after: Duration = Field(timedelta(hours=2), description="marked this long ago without proof is a gap")
-
-
-class CalendarMissing(Section):
+class CalendarMissing(RuleSection):
     """A booking names no calendar event."""
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no GOOGLE_* needed)")
-    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
     deleted_by_hand: DeletedByHand = Field(
         DeletedByHand.REPORT, description="report | restore: what to do where a person deleted the event"
     )
     default_length: PositiveDuration = Field(timedelta(hours=3), description="where the booking has no end")
 
 
-class Rules(Section):
+class RuleSections(Section):
     """What must be true of a booking."""
 
-    sms_missing: SmsMissing = Field(default_factory=SmsMissing, alias="sms.missing")
-    sms_stuck: SmsStuck = Field(default_factory=SmsStuck, alias="sms.stuck")
-    sms_unproven: SmsUnproven = Field(default_factory=SmsUnproven, alias="sms.unproven")
-    calendar_missing: CalendarMissing = Field(default_factory=CalendarMissing, alias="calendar.missing")
+    if TYPE_CHECKING:
+        sms_missing: SmsMissing = SmsMissing()
+        calendar_missing: CalendarMissing = CalendarMissing()
+
+    def of(self, rule: Rule) -> RuleSection:
+        section: RuleSection = getattr(self, rule.key)
+        return section
+
+    def report_only(self) -> dict[GapKind, ReportOnlySection]:
+        """The report-only rules that are not off."""
+        sections = {rule.kind: self.of(rule) for rule in REPORT_ONLY}
+        return {
+            kind: section
+            for kind, section in sections.items()
+            if isinstance(section, ReportOnlySection) and section.policy is not Policy.OFF
+        }
+
+
+_SECTIONS: dict[Effect, type[RuleSection]] = {Effect.SMS: SmsMissing, Effect.CALENDAR: CalendarMissing}
+"""The sections of the rules that repair: each has settings that no other rule has."""
+
+
+def _section_of(rule: Rule) -> type[RuleSection]:
+    if rule.report is None:
+        assert rule.effect is not None, "a rule either has an effect or only reports"
+        return _SECTIONS[rule.effect]
+    after = (Duration, Field(rule.report.after, description=rule.report.after_means))
+    return create_model(rule.key, __base__=ReportOnlySection, __doc__=rule.summary, after=after)
+
+
+def _rules() -> type[RuleSections]:
+    fields: dict[str, Any] = {
+        rule.key: (section, Field(default_factory=section, alias=str(rule.kind)))
+        for rule in RULES
+        for section in [_section_of(rule)]
+    }
+    return create_model("Rules", __base__=RuleSections, __doc__=RuleSections.__doc__, **fields)
+
+
+if TYPE_CHECKING:
+    Rules = RuleSections
+else:
+    # A key per rule of the registry, which a type checker cannot know.
+    Rules = _rules()
 
 
 class BreakerLimits(Section):
@@ -233,7 +265,7 @@ class Job(Section):
 KEEP = timedelta(days=400)
 """A year and a month: the same week of last year can still be explained."""
 DEFAULT_JOBS = {
-    **{name: Job(every=minutes(10)) for name in ("sms_missing", "calendar_missing", "sms_delivery")},
+    **{name: Job(every=minutes(10)) for name in JOBS},
     "unsettled_repairs": Job(every=minutes(5)),
     "integrations": Job(every=minutes(15)),
     "fire_drill": Job(cron="0 10 * * mon", at_start=False),

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, DateTime, Select, Text, bindparam, cast, func, null, select
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.verdicts import CONDITIONS, Condition
+from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app.conditions import OURS, AppTables, conditions
 
 MOST_ROWS = 20
@@ -22,7 +23,7 @@ def condition_results(
     """Which of the rule's conditions hold for the booking, in their order; empty if it is gone or not ours."""
     statement = _asking(tables, kind)
     row = connection.execute(statement, {"now": now, "oldest": oldest, "id": booking}).first()
-    return dict(zip(CONDITIONS[kind], row, strict=True)) if row else {}
+    return dict(zip(rule_of(kind).conditions, row, strict=True)) if row else {}
 
 
 @lru_cache(maxsize=16)

@@ -1,6 +1,6 @@
 """The conditions of each rule as SQL: facts of rows and a bound ``now``, never NULL. One definition for every use.
 
-The scan ANDs them, counts group by the first that fails, a re-read by id names it: all three from ``conditions``.
+A scan ANDs them, the counts group by the first one that fails, and a re-read by id names it: all use ``conditions``.
 """
 
 from collections.abc import Mapping
@@ -32,19 +32,17 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.decide.plan import BookingRange
-from reconciler.domain.decide.verdicts import CONDITIONS, REPORTED, Condition
+from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.rules.registry import report_of, rule_of
 from reconciler.store.app.mapping import AppMapping, AsStored
 
 OURS = "reconciler: "
-"""What the error text of our own queue rows begins with while nothing was sent: such a row is no evidence."""
+"""The beginning of the error text in our own queue rows while nothing was sent: such a row is no evidence."""
 
 NO_TEXT_STATUSES = ("failed", "cancelled")
-"""A queue row in any other status, NULL and words we do not know included, counts as queued or sent: when in doubt, do
-not send."""
-QUEUED_STATUSES = ("pending", "approved")
-SENT_STATUSES = ("sent",)
-WATCHED_STATUSES = {GapKind.SMS_STUCK: QUEUED_STATUSES, GapKind.SMS_UNPROVEN: SENT_STATUSES}
+"""A queue row in any other status, including NULL and unknown words, counts as queued or sent: if in doubt, do not
+send."""
 EARLIEST, LATEST = "1900-01-01", "2999-12-31"
 """Dates beyond are typing mistakes or placeholders; PostgreSQL holds them, Python and calendars do not."""
 LONGEST_MESSAGE = 2000
@@ -52,12 +50,12 @@ LONGEST_MESSAGE = 2000
 
 
 Moment = datetime | BindParameter[datetime]
-"""A moment, or the place where it is put in later."""
+"""A moment, or the parameter to which it is bound later."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AppTables:
-    """The tables of one statement. Each is itself: statements are kept by it."""
+    """The tables of one statement. Compared by identity, because statements are cached by it."""
 
     application: AppMapping
     booking: Table
@@ -89,7 +87,7 @@ class AppTables:
         return self.customer.c[name]
 
     def in_scope(self) -> ColumnElement[bool]:
-        """``bookings.only``: the bookings this installation looks after."""
+        """``bookings.only``: the bookings of this installation."""
         columns: list[ColumnElement[bool]] = [
             _column(self.booking, theirs) == value for theirs, value in self.application.only.items()
         ]
@@ -102,12 +100,12 @@ def _column(table: Table, theirs: str) -> ColumnElement[Any]:
 
 
 def starts_at(tables: AppTables) -> ColumnElement[Any]:
-    """The instant at which the party begins; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
+    """The booking start; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
     return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
 
 
 def may_be_to_come(tables: AppTables, moment: Moment) -> ColumnElement[bool]:
-    """Whether the party is not known to have been over by then: later, or without a date that means anything."""
+    """Whether the booking may start after ``moment``: it does, or it has no usable date."""
     return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
 
 
@@ -116,16 +114,16 @@ def _date(tables: AppTables) -> ColumnElement[Any]:
 
 
 def created_at(tables: AppTables) -> ColumnElement[Any]:
-    """When the booking was made, within what Python can hold; unknown is long ago, so that no text is sent for it."""
+    """When the booking was made, within Python's range. Unknown counts as long ago, so that no text is sent for it."""
     known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
     earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
     return func.least(func.greatest(known, earliest), latest)
 
 
 def within(tables: AppTables, oldest: datetime, span: BookingRange) -> ColumnElement[bool]:
-    """The bookings of a look, in a form that an index on the column can serve.
+    """The bookings of a scan, in a form that an index on the column can serve.
 
-    Of those that do not say when they were made, none is known to lie before an end.
+    A booking without a creation time is not known to be made before ``span.until``, so it is left out there.
     """
     made = tables.booking.c.created_at
     bounds = [or_(made >= oldest, made.is_(None))]
@@ -145,7 +143,7 @@ def ends_at(tables: AppTables) -> ColumnElement[Any]:
 
 
 def phones(tables: AppTables) -> list[ColumnElement[Any]]:
-    """Where a number may stand, in the order of preference."""
+    """The columns that may hold a number, in the order of preference."""
     return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
@@ -155,29 +153,30 @@ def conditions(
     """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
     everything = {
         Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
-        Condition.ONLY: _asked_for(kind, tables),
-        # Not known when it was made: it is ours, it is old, and it will be told.
+        Condition.ONLY: _rule_filter(kind, tables),
+        # A booking without a creation time counts as ours and as old, so that it is reported.
         Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
         Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
-        # A booking without a date is nobody's past: it stays in and is refused with its reason.
+        # A booking without a date is not past: it stays in, and is refused for that reason.
         Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
         Condition.DATE_SET: _date_set(tables),
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
     }
-    for condition in set(CONDITIONS[kind]) - set(everything):
-        found = _any_row(condition, tables, now)
-        everything[condition] = found if kind in REPORTED else ~found
-    return {condition: everything[condition] for condition in CONDITIONS[kind]}
+    rule = rule_of(kind)
+    for condition in set(rule.conditions) - set(everything):
+        found = _any_row(kind, condition, tables, now)
+        everything[condition] = found if rule.report else ~found
+    return {condition: everything[condition] for condition in rule.conditions}
 
 
-def _asked_for(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
+def _rule_filter(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
     wanted = tables.application.rule_filters.get(kind, {})
     return and_(true(), *(_true_if(_column(tables.booking, theirs) == value) for theirs, value in wanted.items()))
 
 
 def exists_row(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether there is such a row. Not SELECT *, as SQLAlchemy has it: that wants the right to read every column."""
+    """Whether such a row exists. SQLAlchemy's own ``SELECT *`` would need the right to read every column."""
     return exists(literal_column("1")).where(*facts)
 
 
@@ -209,24 +208,24 @@ def placeholders(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     return ways
 
 
-def deciding_rows(condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
-    """The rows of the queue by which a booking fails *no text* or *undecided*, or is *overdue* or *unproven*."""
+def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
+    """The queue rows that make a booking fail *no text* or *undecided*, or make it *overdue* or *unproven*."""
     match condition:
         case Condition.NO_TEXT:
             return _is_text(tables)
         case Condition.UNDECIDED:
             return _is_decision(tables)
         case Condition.OVERDUE:
-            return _too_long(tables, GapKind.SMS_STUCK, now, true())
+            return _too_long(tables, kind, now, true())
         case Condition.UNPROVEN:
-            return _too_long(tables, GapKind.SMS_UNPROVEN, now, ~_filled(_queue(tables).c.provider_id))
+            return _too_long(tables, kind, now, ~_filled(_queue(tables).c.provider_id))
         case _:
             raise ValueError(f"{condition} is not about the queue")
 
 
-def _any_row(condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
+def _any_row(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
     own = _queue(tables).c.booking_id == tables.booking.c.id
-    return exists_row(own, deciding_rows(condition, tables, now))
+    return exists_row(own, deciding_rows(kind, condition, tables, now))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:
@@ -250,13 +249,13 @@ def _is_decision(tables: AppTables) -> ColumnElement[bool]:
 
 
 def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """It has stood in such a status for longer than the rule allows."""
+    """The row has had one of the rule's statuses for longer than the rule allows."""
     queue = _queue(tables)
-    watch = tables.application.watches[kind]
-    times = [queue.c[name] for name in watch.times if name in queue.c]
-    # Where nobody knows since when, it may be long ago, and is told.
-    too_long = func.coalesce(func.coalesce(*times) <= now - watch.after, True, type_=Boolean())
-    return and_(cast(queue.c.status, Text).in_(WATCHED_STATUSES[kind]), more, too_long)
+    report, after = report_of(kind), tables.application.report_after[kind]
+    times = [queue.c[name] for name in report.times if name in queue.c]
+    # A row without a time may be old, so it counts as too long.
+    too_long = func.coalesce(func.coalesce(*times) <= now - after, True, type_=Boolean())
+    return and_(cast(queue.c.status, Text).in_(report.statuses), more, too_long)
 
 
 def app_failures(tables: AppTables) -> FromClause:

@@ -51,14 +51,6 @@ class MappedTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """How long a queue row may stand as it is, and which columns say since when: the first that is filled."""
-
-    after: timedelta
-    times: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AppMapping:
     """How the rules read the application's tables: cron.yaml, as far as SQL needs it."""
 
@@ -80,5 +72,5 @@ class AppMapping:
     triggers: tuple[str, ...]
     """Triggers that we write."""
     deliver: Deliver
-    watches: Mapping[GapKind, Watch]
-    """The rules that only report."""
+    report_after: Mapping[GapKind, timedelta]
+    """The report-only rules that are on, and for how long a queue row may keep its status under each."""

@@ -1,4 +1,4 @@
-"""What would change a verdict, as far as it stands in the application's tables."""
+"""The changes to the application's tables that would change a verdict."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,15 +37,15 @@ def of_condition(
     oldest: datetime,
     booking: BookingId,
 ) -> Sequence[RequiredChange]:
-    """What would change what the condition says of the booking, where that is not that all is well."""
+    """The changes that would flip the condition for the booking. Not for conditions whose failure means *ok*."""
     application = tables.application
     match condition:
         case Condition.STATUS:
             return [_own("status", Constraint.ONE_OF, application.statuses)]
         case Condition.ONLY:
             ours = {column.name: ours for ours, column in tables.booking.c.items()}
-            asked = application.rule_filters.get(kind, {})
-            return [_own(ours.get(name, name), Constraint.ONE_OF, (value,)) for name, value in asked.items()]
+            wanted = application.rule_filters.get(kind, {})
+            return [_own(ours.get(name, name), Constraint.ONE_OF, (value,)) for name, value in wanted.items()]
         case Condition.SINCE:
             return [_own("created_at", Constraint.FROM, oldest)]
         case Condition.GRACE:
@@ -57,13 +57,13 @@ def of_condition(
         case Condition.PHONE:
             return [_phone(0, Constraint.FILLED, None)] if "phone" in tables.booking.c else []
         case _:
-            return _rows(connection, tables, condition, now, booking)
+            return _rows(connection, tables, kind, condition, now, booking)
 
 
 def of_number(
     connection: Connection, tables: AppTables, booking: BookingId, wanted: Constraint
 ) -> Sequence[RequiredChange]:
-    """The place whose number counts for the booking: the first one that is filled; none if no place is."""
+    """The column whose number counts for the booking: the first one that is filled; empty if none is."""
     filled = (func.btrim(func.coalesce(cast(phone, Text), "")) != "" for phone in phones(tables))
     customer = tables.booking.c.customer_id if "customer_id" in tables.booking.c else null()
     statement = select(cast(customer, Text), *filled).select_from(tables.from_clause())
@@ -76,7 +76,7 @@ def of_number(
 def of_consent(
     connection: Connection, tables: AppTables, booking: BookingId, significant: str
 ) -> Sequence[RequiredChange]:
-    """The customers by whom the booking's text is refused: its own, and any with the number."""
+    """The customers who refuse the booking's text: its own, and any other with the number."""
     customer = tables.customer
     if customer is None:
         return []
@@ -133,7 +133,7 @@ def _date_set(connection: Connection, tables: AppTables, booking: BookingId) -> 
 
 
 def _rows(
-    connection: Connection, tables: AppTables, condition: Condition, now: datetime, booking: BookingId
+    connection: Connection, tables: AppTables, kind: GapKind, condition: Condition, now: datetime, booking: BookingId
 ) -> Sequence[RequiredChange]:
     queue = tables.queue
     if queue is None:
@@ -141,7 +141,7 @@ def _rows(
     key = cast(queue.c.id, Text)
     own = queue.c.booking_id == booking
     found = connection.scalars(
-        select(key).where(own, deciding_rows(condition, tables, now)).order_by(key).limit(MOST_ROWS)
+        select(key).where(own, deciding_rows(kind, condition, tables, now)).order_by(key).limit(MOST_ROWS)
     )
     name, wanted, value = _ROWS_WANTED[condition]
     return [RequiredChange(place=Location.QUEUE, name=name, wanted=wanted, value=value, rows=tuple(found))]

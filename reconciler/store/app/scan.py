@@ -27,7 +27,8 @@ from sqlalchemy import (
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
 from reconciler.domain.decide.plan import BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app.conditions import (
     AppTables,
     app_failures,
@@ -111,7 +112,7 @@ def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
 def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
     source = tables.from_clause()
     failures: ColumnElement[Any] = null()
-    if kind is GapKind.SMS_MISSING:
+    if rule_of(kind).effect is Effect.SMS:
         lateral = app_failures(tables)
         source = source.outerjoin(lateral, true())
         failures = lateral.c.rows

@@ -1,6 +1,6 @@
-"""Rows for a fire drill: a booking with one gap and nothing else wrong, in the copies of the application's tables.
+"""Rows for a fire drill: bookings with exactly one gap each, in the copies of the application's tables.
 
-Each row obeys the copy's own CHECKs as far as they are about one column: of a column that takes only some words, one
+Each row satisfies the CHECKs of the copy that concern a single column: where a column accepts only certain words, one
 of them is written, or NULL.
 """
 
@@ -13,31 +13,32 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.drill import DrillFixture, rule_of
+from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app.conditions import QUEUED_STATUSES, SENT_STATUSES
+from reconciler.domain.rules.registry import rule_of
+from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.unused_ids import unused_id
 
 MARGIN = timedelta(minutes=1)
-"""Beyond every limit that makes a gap of it."""
+"""How far a row is past the limit that makes it a gap."""
 NAME, FIRST_NAME = "Fire Drill", "Fire"
 ELSEWHERE = "+447700900998"
-"""The number of texts that are there already: none of them counts for the one that is missing."""
+"""The recipient of texts that exist already, so that none of them counts as the missing one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixtureWriter:
-    """Plants in ``application``'s tables, which are copies; ``now`` is the drill's."""
+    """Writes into the tables of ``application``, which are copies. ``now`` is the drill's."""
 
     connection: Connection
     application: AppMapping
     now: datetime
 
     def plant(self, seed: DrillFixture) -> BookingId:
-        """Make the booking; its id."""
+        """Insert the booking with its rows, and return its id."""
         customer = self._customer(seed)
         bookings = _Copy.of(self.connection, self.application.bookings)
         booking = bookings.new_id()
@@ -59,10 +60,10 @@ class FixtureWriter:
                 "guests": bookings.fitting("guests", ("2",)),
                 "occasion": bookings.fitting("occasion", (NAME,)),
             },
-            {**self.application.only, **self.application.rule_filters.get(rule_of(seed.kind), {})},
+            {**self.application.only, **self.application.rule_filters.get(rule_of(seed.gap.kind).kind, {})},
         )
-        if seed.kind is not GapKind.SMS_MISSING and self.application.queue:
-            self._text(seed.kind, booking, self.application.queue)
+        if seed.gap.text and self.application.queue:
+            self._text(seed.gap.kind, seed.gap.text, booking, self.application.queue)
         return BookingId(booking)
 
     def _customer(self, seed: DrillFixture) -> str | None:
@@ -82,12 +83,11 @@ class FixtureWriter:
         )
         return customer
 
-    def _text(self, kind: GapKind, booking: str, mapped: MappedTable) -> None:
+    def _text(self, kind: GapKind, planted: PlantedText, booking: str, mapped: MappedTable) -> None:
         queue = _Copy.of(self.connection, mapped)
-        watch = self.application.watches.get(kind)
-        at = self.now - watch.after - MARGIN if watch else self.now
-        statuses = QUEUED_STATUSES if kind is GapKind.SMS_STUCK else SENT_STATUSES
-        unproven = "" if queue.wants("provider_id") else None
+        after = self.application.report_after.get(kind)
+        at = self.now if after is None else self.now - after - MARGIN
+        no_proof = "" if queue.requires("provider_id") else None
         queue.insert(
             {
                 "id": queue.new_id(),
@@ -99,17 +99,17 @@ class FixtureWriter:
                 "customer_phone": ELSEWHERE,
                 "recipient_phone": ELSEWHERE,
                 "customer_name": NAME,
-                "status": queue.fitting("status", statuses) or statuses[0],
-                "sent_at": None if kind is GapKind.SMS_STUCK else at,
+                "status": queue.fitting("status", planted.statuses) or planted.statuses[0],
+                "sent_at": at if planted.is_sent else None,
                 "created_at": at,
-                "provider_id": unproven if watch else f"SM{uuid.uuid4().hex}",
+                "provider_id": f"SM{uuid.uuid4().hex}" if planted.has_proof else no_proof,
             }
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Copy:
-    """One copy, by our names."""
+    """The copy of one table, with our column names."""
 
     mapped: MappedTable
     seen: CatalogTable
@@ -117,26 +117,26 @@ class _Copy:
     @classmethod
     def of(cls, connection: Connection, mapped: MappedTable) -> "_Copy":
         seen = CatalogTable.find(connection, mapped)
-        assert seen is not None, "copies are looked at before anything is planted"
+        assert seen is not None, "the copies are checked before anything is planted"
         return cls(mapped=mapped, seen=seen)
 
     def new_id(self) -> str:
-        """One that no real row is likely to have, and of which no two begin alike."""
+        """An id that no real row is likely to have. No two of them have the same beginning."""
         column = self.seen.columns[self.mapped.columns["id"]]
         return str(unused_id(column))
 
-    def wants(self, ours: str) -> bool:
+    def requires(self, ours: str) -> bool:
         return self.seen.columns[self.mapped.columns[ours]].required
 
     def fitting(self, ours: str, words: Iterable[str]) -> str | None:
-        """The first of ``words`` that the column takes; ``None``: none of them, or there is no such column."""
+        """The first of ``words`` that the column accepts; ``None`` if it accepts none, or does not exist."""
         column = self.seen.columns.get(self.mapped.columns.get(ours, ""))
         if column is None:
             return None
         return next((word for word in words if not self.seen.forbids(column.name, [word])), None)
 
     def insert(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> None:
-        """``row`` by our names, ``extra`` by theirs; what has no column here is left out."""
+        """Insert ``row``, with our column names, and ``extra``, with theirs. Values without a column are left out."""
         values = {self.mapped.columns[ours]: value for ours, value in row.items() if ours in self.mapped.columns}
         values |= extra or {}
         bound = {f"v{number}": value for number, value in enumerate(values.values())}

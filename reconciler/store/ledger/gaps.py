@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import CLOSES_WITH, Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
+from reconciler.domain.rules.registry import closes_with
 from reconciler.store.ledger.lock_order import in_lock_order
 
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
@@ -107,4 +108,4 @@ def _gap(row: RowMapping) -> Gap:
 
 
 def _closing(kind: GapKind) -> list[str]:
-    return list(CLOSES_WITH.get(kind, (kind,)))
+    return list(closes_with(kind))

@@ -1,17 +1,17 @@
-"""What each look and each repair needs of the application's tables, in our names; ``checks`` holds it against them."""
+"""What scans and repairs need of the application's tables, by our names; ``checks`` compares it with the tables."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.store.app.conditions import WATCHED_STATUSES
+from reconciler.domain.rules.registry import report_of
 from reconciler.store.app.mapping import AppMapping, MappedTable
 
 UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
 """Of our own rows; one that was handed over is the application's."""
 NEVER_READ = frozenset({"template", "customer_name", "scheduled_for"})
-"""Columns of the queue that repairs fill and never look at."""
+"""Columns of the queue that repairs fill and never read."""
 FILLED_LATER = frozenset({"sent_at", "provider_id"})
 """Columns that a new row of ours leaves empty; ``doctor`` tries out a row in its last state, and fills them."""
 PLACE = ("tableoid", "ctid")
@@ -33,7 +33,7 @@ class TableRequirements:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values that must be legal in a column."""
     one_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Values of which a column must be able to hold at least one: else nothing could ever be found."""
+    """At least one of these values must be legal in the column: else nothing could ever be found."""
     selects_by: tuple[str, ...] = ()
     """Their names of further columns that the statements compare."""
     refers: Mapping[str, MappedTable] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class TableRequirements:
 
 
 def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements]:
-    """For the look and the repairs of one effect; evidence first: hidden queue rows make every booking a gap."""
+    """For the scan and the repairs of one effect. Evidence comes first: hidden queue rows make every booking a gap."""
     events_only = frozenset({"event_id"}) if effect is Effect.CALENDAR else frozenset()
     needs = [replace(_bookings(application), locks=True, updates=events_only)]
     if application.customers:
@@ -89,22 +89,22 @@ def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements
     return needs
 
 
-def of_watch(application: AppMapping, kind: GapKind) -> list[TableRequirements]:
-    """For the look of a rule that only reports: few columns of the queue, and no right to write."""
+def of_report_only(application: AppMapping, kind: GapKind) -> list[TableRequirements]:
+    """For the scan of a report-only rule: few columns of the queue, and no right to write."""
     needs = [_bookings(application)]
     if application.customers:
         needs.insert(0, TableRequirements(mapped=application.customers))
     if application.queue:
-        read = ("id", "booking_id", "status", "provider_id", *application.watches[kind].times)
+        read = ("id", "booking_id", "status", "provider_id", *report_of(kind).times)
         columns = {ours: theirs for ours, theirs in application.queue.columns.items() if ours in read}
         queue = replace(application.queue, columns=columns)
         refers = {"booking_id": application.bookings}
-        needs.insert(0, TableRequirements(mapped=queue, one_of={"status": WATCHED_STATUSES[kind]}, refers=refers))
+        needs.insert(0, TableRequirements(mapped=queue, one_of={"status": report_of(kind).statuses}, refers=refers))
     return needs
 
 
 def of_dates(application: AppMapping) -> TableRequirements:
-    """For telling whether a party is over; no right to write."""
+    """For deciding whether a booking is over; no right to write."""
     read = ("id", "date", "start_time", "date_tbd", "notes")
     columns = {ours: theirs for ours, theirs in application.bookings.columns.items() if ours in read}
     return TableRequirements(mapped=replace(application.bookings, columns=columns))

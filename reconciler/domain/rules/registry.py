@@ -1,0 +1,81 @@
+"""All rules, found in this folder's files. Nothing else in the program lists them."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from reconciler.domain import rules
+from reconciler.domain.gaps import INTEGRATIONS, Effect, GapKind
+from reconciler.domain.rules.rule import Report, Rule
+
+_NOT_RULES = frozenset({"rule", "registry"})
+
+
+def _find() -> tuple[Rule, ...]:
+    """The ``RULE`` of every file, in the order that they declare.
+
+    Raises:
+        AttributeError: a file declares none.
+        ValueError: two files declare the same kind or repair the same effect.
+    """
+    names = sorted(module.name for module in iter_modules(rules.__path__) if module.name not in _NOT_RULES)
+    found: list[Rule] = [import_module(f"{rules.__name__}.{name}").RULE for name in names]
+    kinds = [kind for rule in found for kind in rule.kinds]
+    effects = [rule.effect for rule in found if rule.effect]
+    if len(set(kinds)) < len(kinds) or len(set(effects)) < len(effects):
+        raise ValueError(f"two rules have a kind or an effect in common: {', '.join(kinds)}")
+    return tuple(sorted(found, key=lambda rule: (rule.order, rule.kind)))
+
+
+RULES = _find()
+REPAIRED = tuple(rule for rule in RULES if rule.effect)
+REPORT_ONLY = tuple(rule for rule in RULES if rule.report)
+KINDS: tuple[GapKind, ...] = (*(kind for rule in RULES for kind in rule.kinds), *INTEGRATIONS)
+"""Every kind of gap that can be open, in the order of lists."""
+JOBS = tuple(dict.fromkeys(rule.job for rule in (*REPAIRED, *REPORT_ONLY)))
+"""The jobs that check a rule."""
+_BY_KIND = {kind: rule for rule in RULES for kind in rule.kinds}
+
+
+def rule_of(kind: GapKind) -> Rule:
+    """The rule that finds gaps of this kind.
+
+    Raises:
+        KeyError: no rule does: an integration's kind, or one of a rule that no longer exists.
+    """
+    return _BY_KIND[kind]
+
+
+def find_rule(kind: GapKind) -> Rule | None:
+    """The rule that finds gaps of this kind; ``None`` for an integration's kind, or if the rule no longer exists."""
+    return _BY_KIND.get(kind)
+
+
+def report_of(kind: GapKind) -> Report:
+    """What a report-only rule reads.
+
+    Raises:
+        KeyError: there is no report-only rule of this kind.
+    """
+    report = _BY_KIND[kind].report
+    if report is None:
+        raise KeyError(kind)
+    return report
+
+
+def rule_of_effect(effect: Effect) -> Rule:
+    """The rule whose gaps are repaired by this effect."""
+    return next(rule for rule in REPAIRED if rule.effect is effect)
+
+
+def report_only_kinds(job: str) -> tuple[GapKind, ...]:
+    """The report-only rules that a job checks."""
+    return tuple(rule.kind for rule in REPORT_ONLY if rule.job == job)
+
+
+def closes_with(kind: GapKind) -> tuple[GapKind, ...]:
+    """The kinds of gaps that close with one of this kind.
+
+    Once a booking's event is in place, or not wanted any more, the duplicates that prevented it do not matter either.
+    """
+    rule = _BY_KIND.get(kind)
+    return rule.kinds if rule and rule.kind == kind else (kind,)

@@ -1,0 +1,35 @@
+"""``sms.missing``: a booking that should have a confirmation text, and none is queued or sent. Repaired."""
+
+from reconciler.domain.decide.verdicts import Condition, Refusal
+from reconciler.domain.gaps import Cause, Effect, GapKind
+from reconciler.domain.rules.rule import TO_REPAIR, DrillGap, Rule
+
+RULE = Rule(
+    kind=GapKind.SMS_MISSING,
+    order=10,
+    summary="A booking has no text queued or sent.",
+    job="sms_missing",
+    effect=Effect.SMS,
+    conditions=(*TO_REPAIR, Condition.PHONE, Condition.NO_TEXT, Condition.UNDECIDED),
+    refusals=(
+        Refusal.NO_DATE,
+        Refusal.ENDS_BEFORE_START,
+        Refusal.PHONE_UNUSABLE,
+        Refusal.OPTED_OUT,
+        Refusal.MAY_HAVE_LEFT,
+        Refusal.OLD,
+        Refusal.TOO_SOON,
+        Refusal.TEXT_UNWRITABLE,
+        Refusal.UNKNOWN,
+        Refusal.REFUSED_BY_PROVIDER,
+        Refusal.GIVEN_UP,
+        Refusal.NOT_PROVABLE,
+        Refusal.NOT_DELIVERED,
+        Refusal.TAKEN_BACK,
+    ),
+    remedies={
+        Cause.DELETED_BY_HAND: "we handed these texts to the application and somebody took them out of its queue: if "
+        "that was no decision, confirm another way",
+    },
+    drill=(DrillGap(kind=GapKind.SMS_MISSING, text=None, names_event=True, events=1),),
+)

@@ -1,0 +1,33 @@
+"""The repairer of each effect: the only place that pairs the two."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from reconciler.domain.decide.policies import Policy
+from reconciler.domain.gaps import Effect
+from reconciler.domain.rules.registry import REPAIRED
+from reconciler.domain.rules.rule import Rule
+from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.ports import Services
+
+_REPAIRERS: Mapping[Effect, Callable[[Services], Repairer]] = {
+    Effect.SMS: SmsRepairer,
+    Effect.CALENDAR: CalendarRepairer,
+}
+
+
+def repairer_of(effect: Effect, services: Services) -> Repairer:
+    return _REPAIRERS[effect](services)
+
+
+def repairers(services: Services) -> Sequence[Repairer]:
+    """The repairers of all rules that repair, in the rules' order."""
+    return [repairer_of(rule.effect, services) for rule in REPAIRED if rule.effect]
+
+
+def is_off(rule: Rule, services: Services) -> bool:
+    """Whether the settings switch the rule off."""
+    if rule.effect is None:
+        return rule.kind not in services.report_only
+    return repairer_of(rule.effect, services).policy is Policy.OFF
