@@ -20,8 +20,8 @@ HEAD = """\
 # One booking, explained
 
 `reconciler explain BOOKING` (the id, or the start of it) shows the verdict of each rule on the booking, the conditions
-and checks behind it, what happens next, and (*change*) which value would have to be what. It only reads; with `--ask` it
-also asks Twilio and Google. The conditions and checks are those of every pass.
+and checks behind it, what happens next, and (*change*) which value would have to be what. It only reads; `--ask` also
+asks Twilio and Google. The conditions and checks are those of every pass.
 
 Below: one booking of each group of the demo's week (`reconciler sandbox` has them), before the first pass.
 """
