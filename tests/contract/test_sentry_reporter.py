@@ -137,20 +137,20 @@ def test_a_host_that_cannot_be_one(sentry: SentryStandIn, host: str) -> None:
 
 def test_told_again_it_is_the_same_event(sentry: SentryStandIn) -> None:
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.LOSE))
-    telling = notifier(sentry)
+    sender = notifier(sentry)
 
-    assert [telling.send(REPORT), telling.send(REPORT)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
+    assert [sender.send(REPORT), sender.send(REPORT)] == [DeliveryStatus.UNREACHABLE, DeliveryStatus.ACCEPTED]
     assert [event["event_id"] for event in sentry.events] == [REPORT.id] * 2, "Sentry keeps one of them"
 
 
 def test_a_limit_for_events_leaves_signs_of_life_alone(sentry: SentryStandIn) -> None:
     limit = (("X-Sentry-Rate-Limits", "60:error;default:project"),)
     sentry.faults.next_calls("envelope", Fault(kind=Misbehaviour.STATUS, status=429, headers=limit))
-    telling = notifier(sentry)
+    sender = notifier(sentry)
 
-    assert telling.send(REPORT) is DeliveryStatus.UNREACHABLE
-    assert telling.send(REPORT) is DeliveryStatus.UNREACHABLE, "not even asked: the limit lasts a minute"
-    assert telling.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
+    assert sender.send(REPORT) is DeliveryStatus.UNREACHABLE
+    assert sender.send(REPORT) is DeliveryStatus.UNREACHABLE, "not even asked: the limit lasts a minute"
+    assert sender.check_in(CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5)))
     assert (sentry.events, len(sentry.check_ins)) == ([], 1)
 
 
