@@ -162,7 +162,7 @@ def all_asked(calendar: GoogleCalendar, calls: Iterable[str] = CALLS) -> dict[st
 
 
 @pytest.fixture
-def party(google: GoogleStandIn) -> None:
+def one_event(google: GoogleStandIn) -> None:
     """The one event there is."""
     google.put(EVENT.title, EVENT.starts_at, EVENT.ends_at, id=EVENT.id)
 
@@ -531,7 +531,7 @@ def answering(status: int, reason: str, retry_after: str | None = None) -> Fault
 def test_each_answer(
     calendar: GoogleCalendar,
     google: GoogleStandIn,
-    party: None,
+    one_event: None,
     status: int,
     reason: str,
     retry_after: str | None,
@@ -549,7 +549,7 @@ def test_each_answer(
 def test_each_answer_to_a_delete(
     calendar: GoogleCalendar,
     google: GoogleStandIn,
-    party: None,
+    one_event: None,
     status: int,
     reason: str,
     retry_after: str | None,
@@ -571,7 +571,7 @@ def test_what_calendar_says_is_gone_is_deleted(
 
 
 def test_a_404_says_nothing_about_the_event_where_the_calendar_itself_is_not_there(
-    calendar: GoogleCalendar, google: GoogleStandIn, party: None
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None
 ) -> None:
     google.role = "none"
 
@@ -580,7 +580,9 @@ def test_a_404_says_nothing_about_the_event_where_the_calendar_itself_is_not_the
     assert_untouched(google)
 
 
-def test_nor_where_the_calendar_cannot_be_asked(calendar: GoogleCalendar, google: GoogleStandIn, party: None) -> None:
+def test_nor_where_the_calendar_cannot_be_asked(
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None
+) -> None:
     for operation in ("events.get", "events.delete"):
         google.faults.always(operation, answering(404, "notFound"))
     google.faults.always("events.list", Fault(kind=Misbehaviour.STATUS, status=503))
@@ -605,7 +607,7 @@ def test_a_410_is_a_tombstone(calendar: GoogleCalendar, google: GoogleStandIn) -
 def test_each_answer_to_a_get(
     calendar: GoogleCalendar,
     google: GoogleStandIn,
-    party: None,
+    one_event: None,
     status: int,
     reason: str,
     retry_after: str | None,
@@ -618,7 +620,7 @@ def test_each_answer_to_a_get(
 
 @pytest.mark.parametrize(("status", "reason"), [(404, "notFound"), (400, "invalid"), (400, "badRequest")])
 def test_an_id_that_names_no_event(
-    calendar: GoogleCalendar, google: GoogleStandIn, party: None, status: int, reason: str
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None, status: int, reason: str
 ) -> None:
     """400: it is no id of Google's at all."""
     google.faults.always("events.get", answering(status, reason))
@@ -667,7 +669,7 @@ def test_each_answer_that_says_nothing_about_the_integration(
     ],
 )
 def test_a_page_that_is_not_googles_says_nothing_about_an_event(
-    calendar: GoogleCalendar, google: GoogleStandIn, party: None, status: int, result: Result
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None, status: int, result: Result
 ) -> None:
     always(google, Fault(kind=Misbehaviour.HTML, status=status))
 
@@ -676,7 +678,7 @@ def test_a_page_that_is_not_googles_says_nothing_about_an_event(
     assert_untouched(google)
 
 
-def test_sent_elsewhere(calendar: GoogleCalendar, google: GoogleStandIn, party: None) -> None:
+def test_sent_elsewhere(calendar: GoogleCalendar, google: GoogleStandIn, one_event: None) -> None:
     """The client follows for reads only, and here there is no address to follow."""
     always(google, Fault(kind=Misbehaviour.HTML, status=302))
 
@@ -692,7 +694,7 @@ def test_sent_elsewhere(calendar: GoogleCalendar, google: GoogleStandIn, party: 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", "{}", '{"error": null}', '{"error": "notFound"}', "\\", "[1]"])
 def test_an_error_without_calendars_reason(
-    calendar: GoogleCalendar, google: GoogleStandIn, party: None, body: str
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None, body: str
 ) -> None:
     for status, result in ((400, B), (404, B), (410, B), (500, U)):
         always(google, Fault(kind=Misbehaviour.STATUS, status=status, body=body))
@@ -715,7 +717,7 @@ def test_an_error_without_calendars_reason(
     ],
 )
 def test_a_403_without_calendars_reason(
-    calendar: GoogleCalendar, google: GoogleStandIn, party: None, body: str, outcome: Outcome
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None, body: str, outcome: Outcome
 ) -> None:
     always(google, Fault(kind=Misbehaviour.STATUS, status=403, body=body))
 
@@ -730,7 +732,7 @@ ANOTHER = json.dumps({"id": "rclother", "status": "confirmed", "accessRole": Non
 
 
 @pytest.mark.parametrize("status", [200, 201, 203])
-def test_a_page_with_a_success(calendar: GoogleCalendar, google: GoogleStandIn, party: None, status: int) -> None:
+def test_a_page_with_a_success(calendar: GoogleCalendar, google: GoogleStandIn, one_event: None, status: int) -> None:
     always(google, Fault(kind=Misbehaviour.HTML, status=status))
 
     assert all_asked(calendar) == of_each(UNREADABLE)
@@ -760,7 +762,9 @@ NO_ANSWER = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_success_that_is_no_answer(calendar: GoogleCalendar, google: GoogleStandIn, party: None, call: str) -> None:
+def test_a_success_that_is_no_answer(
+    calendar: GoogleCalendar, google: GoogleStandIn, one_event: None, call: str
+) -> None:
     said: dict[str, Outcome] = {}
     for body in NO_ANSWER[call]:
         always(google, Fault(kind=Misbehaviour.STATUS, status=200, body=body))
@@ -844,7 +848,7 @@ def test_a_delete_of_unclear_outcome(
     ids=lambda value: value.kind.value if isinstance(value, Fault) else None,
 )
 def test_a_read_that_nobody_answered(
-    hasty: GoogleCalendar, google: GoogleStandIn, party: None, fault: Fault, code: str
+    hasty: GoogleCalendar, google: GoogleStandIn, one_event: None, fault: Fault, code: str
 ) -> None:
     always(google, fault)
 
@@ -866,7 +870,7 @@ def test_one_connection_closed_without_an_answer_costs_nothing(
     assert google.writes == 2
 
 
-def test_an_answer_that_is_cut_off(calendar: GoogleCalendar, google: GoogleStandIn, party: None) -> None:
+def test_an_answer_that_is_cut_off(calendar: GoogleCalendar, google: GoogleStandIn, one_event: None) -> None:
     cut_off = (("Content-Length", "1000"), ("Connection", "close"))
     always(google, Fault(kind=Misbehaviour.STATUS, status=200, body='{"id": "rcl', headers=cut_off))
 
@@ -1144,7 +1148,7 @@ def test_no_token_no_call(
 
 @pytest.mark.parametrize("fault", [Fault(kind=Misbehaviour.HTML, status=200), Fault(kind=Misbehaviour.STATUS)])
 def test_no_token_for_any_call(
-    calendar: GoogleCalendar, google: GoogleStandIn, impatient: None, party: None, fault: Fault
+    calendar: GoogleCalendar, google: GoogleStandIn, impatient: None, one_event: None, fault: Fault
 ) -> None:
     google.faults.always("token", fault)
 
@@ -1152,12 +1156,12 @@ def test_no_token_for_any_call(
     assert_untouched(google)
 
 
-def test_nobody_listens_at_the_token_endpoint(opened: Open, google: GoogleStandIn, party: None) -> None:
+def test_nobody_listens_at_the_token_endpoint(opened: Open, google: GoogleStandIn, one_event: None) -> None:
     assert all_asked(opened(token_url=closed_port())) == dict.fromkeys(CALLS, UNAVAILABLE)
     assert_untouched(google)
 
 
-def test_the_token_endpoints_name_does_not_resolve(opened: Open, google: GoogleStandIn, party: None) -> None:
+def test_the_token_endpoints_name_does_not_resolve(opened: Open, google: GoogleStandIn, one_event: None) -> None:
     calendar = opened(token_url="http://oauth2.invalid/token")
 
     assert all_asked(calendar) == dict.fromkeys(CALLS, UNAVAILABLE)

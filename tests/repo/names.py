@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from tests.repo.banned_words import OLD_NAMES_MAY_STAND
@@ -15,6 +16,7 @@ Places = dict[str, str]
 """A name or key -> where it first stands, as ``path:line``."""
 
 
+@cache
 def words(text: str) -> str:
     """The words of a snake_case or CamelCase name, or of a sentence, in lower case, with one space around each."""
     return f" {' '.join(part.lower() for part in _PART.findall(text))} "
@@ -30,7 +32,13 @@ def modules(*folders: str) -> Iterator[tuple[str, ast.Module]]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
             if not any(fnmatch(name, pattern) for pattern in OLD_NAMES_MAY_STAND):
-                yield name, ast.parse(path.read_text(encoding="utf-8"), name)
+                yield name, parsed(path)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Read once per process: several tests go through the whole source."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def identifiers(*folders: str) -> Places:
