@@ -12,8 +12,8 @@ import requests
 
 from reconciler.errors import Exit
 from tests.support.command import Ran, environment
-from tests.support.page import CRON_YAML, Site, site
-from tests.support.venue import Venue
+from tests.support.status_page import CRON_YAML, Site, site
+from tests.support.application_db import Venue
 
 KIND = "sms.withdrawn"
 RULE = """
