@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli import configuration
 from reconciler.cli.backfill_output import Backlog
-from reconciler.cli.once import exit_code
+from reconciler.cli.once import once_exit_code
 from reconciler.cli.progress import followed
 from reconciler.cli.signals import KILLED_BY, finishing
 from reconciler.domain.bookings import BookingId
@@ -110,7 +110,7 @@ def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int
         backlog.show_plan(effect, seen, backfill.suggest_stale_after(seen, services))
     if not services.mandate.act:
         backlog.show_refusals(planned, asked.again)
-        return exit_code(list(planned.values()))
+        return once_exit_code(list(planned.values()))
     with finishing(stop) as caught:
         done = _repair(asked.effects, services, stop)
     left = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
@@ -118,7 +118,7 @@ def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int
     backlog.show_refusals(done, asked.again)
     raise_crash(list(done.values()))
     ended = [_remaining(left[effect], done.get(effect)) for effect in asked.effects]
-    return KILLED_BY + caught[0] if caught else exit_code(ended)
+    return KILLED_BY + caught[0] if caught else once_exit_code(ended)
 
 
 def _remaining(left: PassResult, done: PassResult | None) -> PassResult:

@@ -108,7 +108,7 @@ class Backlog:
         reasons = Counter(
             d.verdict.reason
             for d in plan.decisions
-            if d.verdict.standing in waiting and d.verdict.reason not in _ENDED_BY_HAND
+            if d.verdict.status in waiting and d.verdict.reason not in _ENDED_BY_HAND
         )
         for reason, number in reasons.items():
             yield f"{counted(number, effect.noun)} {self._when(reason, at_once=at_once)}"
@@ -131,13 +131,13 @@ class Backlog:
 
 def _is_possible(decision: Decision) -> bool:
     """Also if only the breaker holds it: --max lets it through."""
-    return decision.verdict.standing is VerdictStatus.REPAIRABLE or decision.verdict.reason == Hold.BREAKER
+    return decision.verdict.status is VerdictStatus.REPAIRABLE or decision.verdict.reason == Hold.BREAKER
 
 
 def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
     """``seen`` with only these repairs in its plan."""
     assert seen.plan is not None
-    repairs = [replace(d, verdict=replace(d.verdict, standing=VerdictStatus.REPAIRABLE)) for d in wanted]
+    repairs = [replace(d, verdict=replace(d.verdict, status=VerdictStatus.REPAIRABLE)) for d in wanted]
     return replace(seen, plan=replace(seen.plan, decisions=repairs))
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from reconciler.cli import configuration
 from reconciler.cli.output import counted
-from reconciler.domain.doctor import CheckResult, CheckSpec, CheckStatus, Diagnosis, Note, exit_code, run_checks
+from reconciler.domain.doctor import CheckResult, CheckSpec, CheckStatus, Diagnosis, Note, doctor_exit_code, run_checks
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.doctor.checks import GOOGLE, TWILIO, as_result
 from reconciler.engine.doctor.probes import canary, text_to
@@ -52,7 +52,7 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
         click.echo(json.dumps([_as_data(diagnosis) for diagnosis in found], indent=2))
     else:
         click.echo(summary(found))
-    return exit_code(found)
+    return doctor_exit_code(found)
 
 
 def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitStack) -> Iterator[Diagnosis]:
@@ -79,14 +79,14 @@ def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitS
 
 def _probes(services: Services, probe: bool, number: str | None) -> Iterator[CheckSpec]:
     if probe:
-        look = as_result(lambda: _canary(services), GapKind.INTEGRATION_GOOGLE)
-        yield CheckSpec(name=CANARY, needs=(SETTINGS, GOOGLE), run=look)
+        run_check = as_result(lambda: _canary(services), GapKind.INTEGRATION_GOOGLE)
+        yield CheckSpec(name=CANARY, needs=(SETTINGS, GOOGLE), run=run_check)
     if number is not None:
         written = services.phones.e164(number)
         if written is None:
             raise click.UsageError("--sms-to: this is not a number that a text can be sent to")
-        look = as_result(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
-        yield CheckSpec(name=TEST_TEXT, needs=(SETTINGS, TWILIO), run=look)
+        run_check = as_result(lambda: _text_to(written, services), GapKind.INTEGRATION_TWILIO)
+        yield CheckSpec(name=TEST_TEXT, needs=(SETTINGS, TWILIO), run=run_check)
 
 
 def _canary(services: Services) -> CheckResult:
@@ -172,4 +172,4 @@ def summary(found: Sequence[Diagnosis]) -> str:
 
 
 def _as_data(diagnosis: Diagnosis) -> dict[str, object]:
-    return {name: value for name, value in asdict(diagnosis).items() if name != "exit_code"}
+    return {name: value for name, value in asdict(diagnosis).items() if name != "doctor_exit_code"}

@@ -21,7 +21,7 @@ def run(*, as_json: bool, config: str | None) -> int:
     """Run the fire drill and show each link of the chain."""
     logs.set_up(logging.WARNING)
     settings = configuration.settings(config)
-    drilled = assembly.drill(settings, lambda: _late(settings))
+    drilled = assembly.run_fire_drill(settings, lambda: _late(settings))
     if as_json:
         click.echo(json.dumps(as_data(drilled), indent=2))
     else:

@@ -59,7 +59,7 @@ def _meant(written: str, services: Services) -> BookingId:
     if not beginning:
         raise click.UsageError("BOOKING is an id, or the start of one, such as 1a2b3c4d")
     said = sanitize(beginning, LONGEST_ID)
-    found = explanation.beginning_with(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
+    found = explanation.bookings_with_prefix(beginning, SHOWN + 1, services) if beginning.isprintable() else ()
     if not found:
         raise click.UsageError(f"no booking's id begins with {said}")
     if len(found) > 1:
@@ -112,17 +112,17 @@ class ExplanationPrinter:
         since = f", open for {ago(self.now - rule.gap.opened_at)}" if rule.gap else ""
         headline = f"{rule.kind}: {why}{cause}{since}"
         own = [_condition(name, holds) for name, holds in rule.conditions.items() if name not in COMMON]
-        if verdict.standing is VerdictStatus.OK and not rule.checks:
-            yield from folded(f"{HEADLINE[verdict.standing]:<10}", [headline, *own])
+        if verdict.status is VerdictStatus.OK and not rule.checks:
+            yield from folded(f"{HEADLINE[verdict.status]:<10}", [headline, *own])
         else:
-            yield f"{HEADLINE[verdict.standing]:<10}{headline}"
+            yield f"{HEADLINE[verdict.status]:<10}{headline}"
             yield from self._asked(rule, own)
 
     def _asked(self, rule: RuleExplanation, own: list[str]) -> Iterator[str]:
         verdict = rule.verdict
-        if rule.checks or verdict.standing is not VerdictStatus.NOT_APPLICABLE:
+        if rule.checks or verdict.status is not VerdictStatus.NOT_APPLICABLE:
             yield from folded(INDENT, [*own, *map(_check, rule.checks)])
-        if verdict.standing not in (VerdictStatus.OK, VerdictStatus.NOT_APPLICABLE):
+        if verdict.status not in (VerdictStatus.OK, VerdictStatus.NOT_APPLICABLE):
             says = what_next(rule, self.settings.file, self.runs, self.now)
             yield from folded(f"{INDENT}next: ", says.split("; "), between="; ")
         changes = what_would_change(rule, self.settings.file)

@@ -42,7 +42,7 @@ def run(jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: b
         done += run_jobs(names, parts, assembly.switches(chosen) if scheduled else None)
     ResultPrinter(parts).show(done)
     raise_crash(done)
-    return KILLED_BY + caught[0] if caught else exit_code(done)
+    return KILLED_BY + caught[0] if caught else once_exit_code(done)
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def _run_watched(name: str, services: Services, switches: Heartbeats) -> Sequenc
     return results
 
 
-def exit_code(results: Sequence[PassResult]) -> Exit:
+def once_exit_code(results: Sequence[PassResult]) -> Exit:
     """The most urgent code of all results."""
     return most_urgent((result.exit_code for result in results), human_first=any(result.broken for result in results))
 

@@ -13,28 +13,28 @@ from reconciler.domain.gaps import Effect
 
 LINES_APART = 5.0
 """Seconds."""
-Tell = Callable[[bool, int], None]
+ReportAttempt = Callable[[bool, int], None]
 """``ports.Services.progress``."""
 
 
 @contextmanager
-def followed(effect: Effect, limit: int) -> Iterator[Tell]:
+def followed(effect: Effect, limit: int) -> Iterator[ReportAttempt]:
     """Show the repairs of one effect, of which there are at most ``limit``; on stderr, where the log is."""
     errors = console(stderr=True)
     yield from _bar(errors, effect, limit) if errors.is_terminal else _lines(effect, limit)
 
 
-def _bar(errors: Console, effect: Effect, limit: int) -> Iterator[Tell]:
+def _bar(errors: Console, effect: Effect, limit: int) -> Iterator[ReportAttempt]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors) as bar:
         task = bar.add_task(f"{NOUN[effect]:<8}", total=None)
         yield lambda _, planned: bar.update(task, advance=1, total=min(planned, limit))
 
 
-def _lines(effect: Effect, limit: int) -> Iterator[Tell]:
+def _lines(effect: Effect, limit: int) -> Iterator[ReportAttempt]:
     done, repaired, said_at, line = 0, 0, time.monotonic(), ""
 
-    def tell(is_repaired: bool, planned: int) -> None:
+    def report_attempt(is_repaired: bool, planned: int) -> None:
         nonlocal done, repaired, said_at, line
         done, repaired = done + 1, repaired + is_repaired
         line = f"{NOUN[effect]}: {done} of {min(planned, limit)}, {repaired} repaired"
@@ -43,7 +43,7 @@ def _lines(effect: Effect, limit: int) -> Iterator[Tell]:
             click.echo(line, err=True)
 
     try:
-        yield tell
+        yield report_attempt
     finally:
         if line:
             click.echo(line, err=True)

@@ -58,7 +58,7 @@ def _line(intent: Intent) -> str:
 
 
 def _one(prefix: str, services: Services) -> Intent:
-    found = resolve.beginning_with(prefix, services)
+    found = resolve.intents_with_prefix(prefix, services)
     if not found:
         raise click.UsageError(f"no intent's id begins with {prefix}; to list them: reconciler resolve")
     if len(found) > 1:

@@ -26,10 +26,10 @@ def run(*, as_json: bool, config: str | None) -> Exit:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
         _show(seen)
-    return exit_code(seen)
+    return status_exit_code(seen)
 
 
-def exit_code(seen: StatusSnapshot) -> Exit:
+def status_exit_code(seen: StatusSnapshot) -> Exit:
     """The most urgent code of what is open, in the order of ``once``."""
     codes = set()
     if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):

@@ -99,7 +99,7 @@ def failure(check: str, fault: IntegrationFault) -> Diagnosis:
     )
 
 
-def exit_code(diagnoses: Iterable[Diagnosis]) -> Exit:
+def doctor_exit_code(diagnoses: Iterable[Diagnosis]) -> Exit:
     """The most urgent code of the failures; a warning leaves the code as desired."""
     # A failed check is a broken integration, never a single booking.
     return most_urgent((diagnosis.exit_code for diagnosis in diagnoses), human_first=True)

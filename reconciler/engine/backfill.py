@@ -94,6 +94,4 @@ def _too_old(plan: Plan | None) -> set[BookingId]:
 def _is_possible(decision: Decision) -> bool:
     """Whether it can be repaired now, or later without a human."""
     verdict = decision.verdict
-    return (
-        verdict.standing in (VerdictStatus.REPAIRABLE, VerdictStatus.HELD) and verdict.reason not in HOLDS_BY_A_PERSON
-    )
+    return verdict.status in (VerdictStatus.REPAIRABLE, VerdictStatus.HELD) and verdict.reason not in HOLDS_BY_A_PERSON

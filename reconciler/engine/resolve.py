@@ -30,7 +30,7 @@ def unsettled(services: Services) -> Sequence[Intent]:
         return tx.intents.unsettled()
 
 
-def beginning_with(prefix: str, services: Services) -> Sequence[Intent]:
+def intents_with_prefix(prefix: str, services: Services) -> Sequence[Intent]:
     """Return at most two intents whose id begins with ``prefix``."""
     with services.store.reading() as tx:
         return tx.intents.beginning_with(prefix, 2)

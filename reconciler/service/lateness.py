@@ -9,8 +9,9 @@ from cronsim import CronSim
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.rules.registry import JOBS, RULES
-from reconciler.schedule import GRACE
-from reconciler.settings.file.model import CronFile, Job
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.model_jobs import Job
+from reconciler.timing.schedule import GRACE
 
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 """No clock change repeats or skips more than this."""

@@ -14,13 +14,13 @@ from reconciler.store.views.status import LastRun
 
 def what_next(rule: RuleExplanation, file: CronFile, runs: Mapping[str, LastRun], now: datetime) -> str:
     """One sentence. ``runs``: the last run of each job; without a last run, the time of the next one is unknown."""
-    sentence = NEXT[rule.verdict.standing]
+    sentence = NEXT[rule.verdict.status]
     job = file.running().get(rule.job)
     if "{when}" not in sentence:
         return sentence
     if job is None:
         return sentence.format(when=f"by hand only: {rule.job} is off in cron.yaml")
-    if not rule.in_sight:
+    if not rule.in_scan_window:
         return sentence.format(when=TOMORROW.format(job=rule.job))
     run = runs.get(rule.job)
     at = next_time(job, run.started_at if run else None, now, file.timezone)
@@ -30,7 +30,7 @@ def what_next(rule: RuleExplanation, file: CronFile, runs: Mapping[str, LastRun]
 
 def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
     """The changes that would alter the verdict, under the application's names; empty if nothing has to change."""
-    if rule.verdict.standing in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
+    if rule.verdict.status in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
         return ()
     changes = [describe_change(change, _columns(file)) for change in rule.required_changes]
     if rule.verdict.reason in WOULD_CHANGE:

@@ -18,11 +18,11 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, Reconciler
 from reconciler.ports import Mandate, Notifier, Services
 from reconciler.reporting import logs
 from reconciler.reporting.heartbeats import Heartbeats
-from reconciler.schedule import GRACE, SOON, Schedule, Trouble
 from reconciler.service.in_memory_alerts import InMemoryAlerts
 from reconciler.service.job_state import JobState
 from reconciler.settings import Settings
-from reconciler.settings.file.model import Job
+from reconciler.settings.file.model_jobs import Job
+from reconciler.timing.schedule import GRACE, SOON, RunProblem, Schedule
 from reconciler.wiring import assembly
 
 CHECK_IN_INTERVAL = timedelta(minutes=5)
@@ -119,7 +119,7 @@ class SchedulerLoop:
             self._run_failed(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
         except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug is alerted, and the schedule continues
             _log.exception("run_failed", job=name)
-            self._alert_scheduler_fault(name, Trouble.FAILED, f"job {name} failed ({type(error).__name__})")
+            self._alert_scheduler_fault(name, RunProblem.FAILED, f"job {name} failed ({type(error).__name__})")
             self.reruns.put((name, SOON))  # so that a lasting failure is noticed soon, even of a daily job
         finally:
             state.end(failed=failed)
@@ -156,22 +156,22 @@ class SchedulerLoop:
     def _clear_faults(self, name: str) -> None:
         self.alerts.clear(GapKind.INTEGRATION_DATABASE, "database")
         self.alerts.clear(GapKind.INTEGRATION_SCHEMA, "ledger")
-        for trouble in Trouble:
-            self.alerts.clear(GapKind.INTEGRATION_SCHEDULER, f"{name} {trouble}")
+        for problem in RunProblem:
+            self.alerts.clear(GapKind.INTEGRATION_SCHEDULER, f"{name} {problem}")
 
     def _run_failed(self, kind: GapKind, about: str, code: str, error: ReconcilerError) -> None:
         _log.error("run_failed", kind=kind.value, code=code, seen=str(error), remedy=error.advice)
         self.alerts.fault(kind, about, code, str(error), error.advice, datetime.now(UTC))
 
-    def _skipped(self, name: str, trouble: Trouble) -> None:
-        _log.warning("run_skipped", job=name, trouble=trouble.value)
-        self._alert_scheduler_fault(name, trouble, f"a run of job {name} was {trouble}")
+    def _skipped(self, name: str, problem: RunProblem) -> None:
+        _log.warning("run_skipped", job=name, problem=problem.value)
+        self._alert_scheduler_fault(name, problem, f"a run of job {name} was {problem}")
 
-    def _alert_scheduler_fault(self, name: str, trouble: Trouble, seen: str) -> None:
+    def _alert_scheduler_fault(self, name: str, problem: RunProblem, seen: str) -> None:
         remedy = "read the log of that time; the next run catches up"
         now = datetime.now(UTC)
-        about = f"{name} {trouble}"
-        self.alerts.fault(GapKind.INTEGRATION_SCHEDULER, about, trouble.value, seen, remedy, now)
+        about = f"{name} {problem}"
+        self.alerts.fault(GapKind.INTEGRATION_SCHEDULER, about, problem.value, seen, remedy, now)
 
     def _on_clock_jump(self) -> None:
         _log.warning("clock_jumped")

@@ -151,7 +151,7 @@ def load(
         ConfigurationError: with every mistake of both.
     """
     read, mistakes = _read(path, environ)
-    file, found = source.check(read) if read.data is not None or not mistakes else (None, [])
+    file, found = source.validate(read) if read.data is not None or not mistakes else (None, [])
     mistakes += found
     if file:
         secrets = list(unnamed(read, file))
@@ -243,7 +243,7 @@ def _unreported(read: Source, file: CronFile) -> Iterator[str]:
 def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
     """The application sends what we hand over, so this rule must notice every text that it does not send."""
     section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
-    off = "off, and nobody would notice that the application does not send what we hand over"
+    off = "off, so nothing would notice that the application does not send what we hand over"
     if section.policy is Policy.OFF:
         yield read.mistake(("rules", rule.kind, "policy"), off, handed_over)
     if rule.job not in file.running():

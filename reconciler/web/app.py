@@ -86,7 +86,9 @@ class Site:
         begins = request.query_params.get("ref", "").strip()
         if len(begins) < MIN_SEARCH_LENGTH or not _is_id(begins):
             raise HTTPException(400, f"a reference or an id: {MIN_SEARCH_LENGTH} to {MAX_ID_LENGTH} characters of it")
-        found = await self.executor.run(lambda: explanation.beginning_with(begins, MAX_MATCHES + 1, self.services))
+        found = await self.executor.run(
+            lambda: explanation.bookings_with_prefix(begins, MAX_MATCHES + 1, self.services)
+        )
         if len(found) == 1:
             # A path of our own, whatever the id holds: never an address elsewhere.
             return RedirectResponse(f"/bookings/{quote(found[0], safe='')}", 303)
@@ -167,7 +169,7 @@ class Site:
 
     def _explanation(self, written: str) -> BookingView | None:
         # A text search: a word where ids are numbers matches nothing and is never cast to a number.
-        begin = explanation.beginning_with(written, MAX_MATCHES, self.services)
+        begin = explanation.bookings_with_prefix(written, MAX_MATCHES, self.services)
         booking = next((one for one in begin if one.lower() == written.lower()), None)
         found = explanation.explain(booking, self.services) if booking else None
         if found is None:

@@ -104,7 +104,7 @@ class BookingView:
     def _one(self, rule: RuleExplanation) -> dict[str, object]:
         verdict = rule.verdict
         return {
-            "standing": API_STANDINGS[verdict.standing],
+            "standing": API_STANDINGS[verdict.status],
             "rule": rule.kind.value,
             "cause": verdict.cause.value if verdict.cause else None,
             "reason": str(verdict.reason) or None,
@@ -126,8 +126,8 @@ class BookingView:
         ]
         return Card(
             rule=rule,
-            mark=VERDICT_MARKS[verdict.standing],
-            word=VERDICT_WORDS[verdict.standing],
+            mark=VERDICT_MARKS[verdict.status],
+            word=VERDICT_WORDS[verdict.status],
             why=_why(rule),
             facts=[*own, *checks],
             next=what_next(rule, self.file, self.runs, self.at),
@@ -149,7 +149,7 @@ def _why(rule: RuleExplanation) -> str:
 def _most_urgent(texts: Sequence[RuleExplanation]) -> RuleExplanation:
     """The rule of the most urgent gap, else the first rule: whether there is a text at all."""
     gaps = [rule for rule in texts if rule.verdict.is_gap]
-    return min(gaps, key=lambda rule: TEXT_PRIORITY.index(rule.verdict.standing), default=texts[0])
+    return min(gaps, key=lambda rule: TEXT_PRIORITY.index(rule.verdict.status), default=texts[0])
 
 
 def _condition(name: Condition, *, holds: bool, decides: bool) -> Fact:

@@ -15,7 +15,8 @@ from reconciler.domain.explain.wording import FOR_A_PERSON, WOULD_CHANGE
 from reconciler.domain.gaps import INTEGRATIONS, Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.service.lateness import late, next_time
-from reconciler.settings.file.model import CronFile, Job
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.model_jobs import Job
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow, OpenGapGroup
 from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark

@@ -10,7 +10,6 @@ from importlib.metadata import version
 
 from pydantic import BaseModel
 
-from reconciler.clock import SystemClock
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.drill import DrillResult
 from reconciler.domain.gaps import Effect
@@ -35,6 +34,7 @@ from reconciler.store.grants import grants_script
 from reconciler.store.migrate import require_ledger
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
+from reconciler.timing.clock import SystemClock
 from reconciler.wiring.database import database as database
 from reconciler.wiring.drill_stage import ShadowDrillStage
 
@@ -129,11 +129,11 @@ def services(
             stopping=stop.is_set,
             booking_range=None,
             progress=lambda *_: None,
-            run_fire_drill=partial(drill, chosen),
+            run_fire_drill=partial(run_fire_drill, chosen),
         )
 
 
-def drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:
+def run_fire_drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:
     """A fire drill. ``late`` names the jobs that should have run and did not, for callers other than the service."""
     with services(chosen, Mandate(act=False)) as parts, database(chosen) as connected:
         stage = ShadowDrillStage(
@@ -144,7 +144,7 @@ def drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:
             notifier=notifier(chosen.environment.sentry),
             late=late,
         )
-        return fire_drill.drill(stage)
+        return fire_drill.try_links(stage)
 
 
 def application(chosen: Settings) -> AppMapping:

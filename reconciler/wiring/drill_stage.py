@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.clock import FrozenClock
 from reconciler.domain.alerting.alerts import Alert
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.policies import QuietHours
@@ -21,7 +20,6 @@ from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.ports import Clock, Notifier, Runner, Services, Window
 from reconciler.providers.memory import MemoryCalendar, MemoryGateway
 from reconciler.reporting.memory import MemoryNotifier
-from reconciler.schedule import never_started
 from reconciler.settings import Settings
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.mapping import AppMapping
@@ -30,6 +28,8 @@ from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.fixtures import FixtureWriter
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
 from reconciler.store.migrate import require_ledger
+from reconciler.timing.clock import FrozenClock
+from reconciler.timing.schedule import never_started
 
 PATIENCE = timedelta(seconds=10)
 """A job that has not started by then, on a schedule that does nothing else, will never start."""

@@ -159,8 +159,8 @@ def assert_texts_accounted_for(backlog: Backlog) -> set[str]:
     assert len(intents) == backlog.size
     assert set(intents.values()) <= {"done", "unknown"}
     unknown = {booking for booking, state in intents.items() if state == "unknown"}
-    told = "SELECT about FROM reconciler.gap WHERE kind = 'sms.missing' AND closed_at IS NULL"
-    assert {about for (about,) in backlog.venue.sql(told)} == unknown
+    recorded = "SELECT about FROM reconciler.gap WHERE kind = 'sms.missing' AND closed_at IS NULL"
+    assert {about for (about,) in backlog.venue.sql(recorded)} == unknown
     marked = backlog.venue.sql("SELECT booking_id::text FROM private_booking_sms_queue WHERE status = 'sent'")
     assert {booking for (booking,) in marked} == intents.keys() - unknown
     assert len(backlog.sandbox.twilio.messages) >= backlog.size - len(unknown)

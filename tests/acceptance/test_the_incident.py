@@ -81,8 +81,10 @@ def test_the_night_of_the_incident(night: Night) -> None:
     assert "ADD COLUMN" in str(issues[0]["contexts"])
     ran = psql(sql, night.venue.url(OWNER))
     assert (ran.code, ran.out) == (0, ""), ran.err
-    mended = night.run("once", "--do")
-    assert (mended.code, f"texts repaired: {len(bookings)} sent" in mended.out) == (Exit.AS_DESIRED, True), mended.out
+    repaired = night.run("once", "--do")
+    assert (repaired.code, f"texts repaired: {len(bookings)} sent" in repaired.out) == (Exit.AS_DESIRED, True), (
+        repaired.out
+    )
     night.each_has_its_text(bookings)
     before = night.venue.checksum(), night.sandbox.writes()
     assert night.run("once", "--do").code == Exit.AS_DESIRED

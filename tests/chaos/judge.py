@@ -144,7 +144,7 @@ def tally(scene: Scene) -> Counter[str]:
     for was, becomes, code, number in scene.venue.sql(
         "SELECT was, becomes, code, count(*) FROM chaos.move GROUP BY was, becomes, code"
     ):
-        name = _BECAME.get((was, becomes)) or ("adopted" if (becomes, code) == ("done", "adopted") else "")
+        name = _RESULT_OF_MOVE.get((was, becomes)) or ("adopted" if (becomes, code) == ("done", "adopted") else "")
         if name:
             counts[name] += number
     counts["texts"] = sum(len(scene.application.ours(booking)) for booking in scene.application.bookings)
@@ -154,7 +154,7 @@ def tally(scene: Scene) -> Counter[str]:
     return counts
 
 
-_BECAME = {
+_RESULT_OF_MOVE = {
     ("unknown", "done"): "found",
     ("unknown", "planned"): "absent",
     ("unknown", "dropped"): "absent",

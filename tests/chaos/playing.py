@@ -51,7 +51,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
             counts=tally(scene),
             kills=scene.codes.count(KILLED),
             passes=passes,
-            trace=_told(scene) if found else "",
+            trace=_history(scene) if found else "",
         )
 
 
@@ -160,7 +160,7 @@ def _under_way(scene: Scene) -> bool:
     return bool(scene.venue.sql("SELECT 1 FROM reconciler.intent WHERE state IN ('planned', 'sending', 'unknown')"))
 
 
-def _told(scene: Scene) -> str:
+def _history(scene: Scene) -> str:
     """Points passed, and the intents' history."""
     history = scene.venue.sql("SELECT * FROM chaos.move ORDER BY at")
     moves = [

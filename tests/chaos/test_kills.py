@@ -93,8 +93,8 @@ SITUATIONS = {
     ),
     "an event that was made": Situation(
         steps=(_died("after google.insert#1"),),
-        passes="calendar.abandoned calendar.claimed_unknown google.token google.list google.get calendar.done calendar.written "
-        "gap.changed run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list google.get calendar.done "
+        "calendar.written gap.changed run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"calendar.claimed_unknown", "google.get", "calendar.done", "calendar.written"}),
         end=End(calendar=("found", 1)),
@@ -114,8 +114,8 @@ SITUATIONS = {
     ),
     "an event that the application lost": Situation(
         start=Start.LOST_ID,
-        passes="calendar.abandoned calendar.claimed_unknown google.token google.list calendar.planned calendar.claimed calendar.done "
-        "run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list calendar.planned calendar.claimed "
+        "calendar.done run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"google.list", "calendar.planned", "calendar.claimed", "calendar.done"}),
         end=End(calendar=("adopted", 1)),

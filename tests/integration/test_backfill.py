@@ -64,7 +64,7 @@ def wider(world: World, **options: Any) -> StaleAfterSuggestion | None:
 
 def verdicts(result: PassResult) -> dict[str, tuple[str, str]]:
     assert result.plan is not None
-    return {d.booking.id: (d.verdict.standing, d.verdict.reason) for d in result.plan.decisions}
+    return {d.booking.id: (d.verdict.status, d.verdict.reason) for d in result.plan.decisions}
 
 
 def stored(world: World, bookings: Sequence[str]) -> list[bool]:

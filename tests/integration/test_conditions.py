@@ -136,7 +136,7 @@ def test_rows_that_are_no_evidence(world: World, status: str, more: dict[str, ob
     world.venue.text(world.venue.booking(), status=status, **more)
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert [decision.verdict.standing for decision in plan.decisions] == [VerdictStatus.REPAIRABLE]
+    assert [decision.verdict.status for decision in plan.decisions] == [VerdictStatus.REPAIRABLE]
 
 
 def test_before_since_nothing_is_looked_at(world: World) -> None:

@@ -33,7 +33,7 @@ class Migrate:
 
     def scanned(self, role: str = "reconciler_job") -> LinkStatus:
         """What came of a drill's second link."""
-        return assembly.drill(load(self.file, {"DATABASE_URL": self.venue.url(role)})).links[1].status
+        return assembly.run_fire_drill(load(self.file, {"DATABASE_URL": self.venue.url(role)})).links[1].status
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def migrate(
 
 
 def test_they_are_made_once_and_anew_where_a_table_has_changed(migrate: Migrate) -> None:
-    assert migrate().endswith("for the fire drill: 3 made\n")
+    assert migrate().endswith("for the fire drill: 3 created\n")
     assert migrate() == READY
     for change in (
         "ALTER TABLE customers ADD COLUMN allergies text",
@@ -54,7 +54,7 @@ def test_they_are_made_once_and_anew_where_a_table_has_changed(migrate: Migrate)
         "ALTER TABLE private_booking_sms_queue ADD UNIQUE (booking_id, trigger_type)",
     ):
         migrate.venue.alter(change)
-        assert migrate() == f"{READY}copies of the application's tables for the fire drill: 1 made\n", change
+        assert migrate() == f"{READY}copies of the application's tables for the fire drill: 1 created\n", change
         assert migrate() == READY
     migrate.venue.alter("ALTER TABLE customers ADD CHECK (last_name <> '') NOT VALID, ALTER first_name SET DEFAULT ''")
     migrate()
@@ -66,7 +66,7 @@ def test_it_migrates_where_the_tables_are_not_there_or_not_readable(migrate: Mig
     migrate.venue.alter("REVOKE SELECT ON private_bookings FROM reconciler_job")
     first, *said, remedy = migrate().splitlines()
     assert first == "schema reconciler: created at 0003"
-    assert said[0] == "copies of the application's tables for the fire drill: 1 made"
+    assert said[0] == "copies of the application's tables for the fire drill: 1 created"
     assert said[1].startswith("no fire drill yet: public.private_bookings: PostgreSQL rejected a statement")
     assert "InsufficientPrivilege" in said[1]
     assert said[2:] == [

@@ -572,7 +572,7 @@ WARNINGS = {
         ),
         check="scheduler",
         said="sms_missing has not finished a run on time (schedule: every 10m)",
-        remedy="see whether `reconciler run` runs",
+        remedy="check that `reconciler run` is running",
         repair=lambda world: world.venue.sql("UPDATE reconciler.run SET started_at = now(), finished_at = now()"),
     ),
 }

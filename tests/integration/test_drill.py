@@ -189,7 +189,7 @@ def test_jobs_that_ran_and_do_not_run_any_more(drill: Drill, world: World) -> No
 def test_before_migrate_it_says_what_to_do(bare_venue: Venue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     variables = {"DATABASE_URL": bare_venue.url(), "RECONCILER_CONFIG": str(tmp_path / "cron.yaml")}
     (tmp_path / "cron.yaml").write_text("rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}")
-    scan, repair = assembly.drill(load(None, variables)).links[1:3]
+    scan, repair = assembly.run_fire_drill(load(None, variables)).links[1:3]
     assert (repair.status, scan.fault and scan.fault.remedy[:18]) == ("not reached", "reconciler migrate")
 
 

@@ -77,7 +77,7 @@ def test_its_verdicts_are_those_of_the_scan(week: World, after: str) -> None:
     for booking, explained in explanations(week):
         for one in explained.rules:
             why = one.verdict.reason if one.verdict.reason != Condition.STATUS else str(booking.row["status"])
-            seen[one.kind][one.verdict.standing, why] += 1
+            seen[one.kind][one.verdict.status, why] += 1
     assert seen == {kind: plan.tally() for kind, plan in plans.items() if plan}
 
 
@@ -105,8 +105,8 @@ FLIPS = {
 @pytest.mark.parametrize("reason", FLIPS)
 def test_what_it_names_is_what_decides(world: World, reason: str) -> None:
     booking = world.venue.booking()
-    stands, mended = FLIPS[reason]
-    for change, verdict in ((stands, reason), (mended, "")):
+    stands, repaired = FLIPS[reason]
+    for change, verdict in ((stands, reason), (repaired, "")):
         world.venue.sql(f"UPDATE private_bookings SET {change} WHERE id = %s", booking)
         assert rule(world, booking).verdict.reason == verdict
 
@@ -155,10 +155,10 @@ def test_holds_of_the_pass_are_named_and_what_would_end_them(
     assert found.verdict.reason == reason
     assert [(change.name, change.wanted, change.value) for change in found.required_changes] == required_changes
     if not edits:
-        assert rule(world, booking, SMS).verdict.standing is VerdictStatus.REPAIRABLE
+        assert rule(world, booking, SMS).verdict.status is VerdictStatus.REPAIRABLE
     world.environment.clear()
     world.edits.clear()
-    assert rule(world, booking, CALENDAR).verdict.standing is VerdictStatus.REPAIRABLE
+    assert rule(world, booking, CALENDAR).verdict.status is VerdictStatus.REPAIRABLE
 
 
 def test_a_provider_that_was_broken_in_the_last_pass_is_named_until_one_finds_it_well(world: World) -> None:
@@ -174,7 +174,7 @@ def test_a_provider_that_was_broken_in_the_last_pass_is_named_until_one_finds_it
     world.venue.text(booking)
     world.texts()
     world.venue.sql("DELETE FROM private_booking_sms_queue")
-    assert rule(world, booking).verdict.standing is VerdictStatus.REPAIRABLE
+    assert rule(world, booking).verdict.status is VerdictStatus.REPAIRABLE
 
 
 @pytest.mark.long

@@ -152,7 +152,7 @@ def look(world: World) -> None:
     with world.services(act=False) as services:
         explained = explanation.explain(booking, services)
         assert explained
-        assert {rule.verdict.standing for rule in explained.rules if rule.kind in (SMS, CALENDAR)} == {
+        assert {rule.verdict.status for rule in explained.rules if rule.kind in (SMS, CALENDAR)} == {
             VerdictStatus.REPAIRABLE
         }
     with assembly.database(world.settings()) as database:

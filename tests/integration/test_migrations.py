@@ -366,13 +366,13 @@ def test_incidents_and_alerts_of_every_kind_mean_the_same_afterwards(bare_venue:
     venue.migrate()
     with store_of(venue) as store:
         with store.reading() as tx:
-            (incident,) = tx.incidents.going_on()
+            (incident,) = tx.incidents.ongoing()
         assert (incident.id, incident.found, incident.at_error) == (open_, 3, True)
         assert (incident.alerted_found, incident.alerted_at, incident.paged_at) == (2, told, told)
         claimed: dict[str, tuple[AlertType, str]] = {}
         with store.writing() as tx:
             while alert := tx.outbox.claim("sentry", HOUR, list(claimed)):
-                claimed[alert.id] = (alert.what, alert.incident)
+                claimed[alert.id] = (alert.alert_type, alert.incident)
                 tx.outbox.kept(alert, "sentry")
     assert claimed == waiting
     back_to(venue, "0002")

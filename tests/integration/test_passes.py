@@ -156,7 +156,7 @@ def test_a_provider_that_is_unwell_is_asked_once_and_the_other_effect_goes_on(
     fault = Fault(kind=Misbehaviour.STATUS, status=status, body=twilio_error(status, code))
     world.sandbox.twilio.faults.always("messages.create", fault)
     results = world.once()
-    assert sum(number for (became, _), number in results[SMS].attempts.items() if became != "dropped") == 1
+    assert sum(number for (status, _), number in results[SMS].attempts.items() if status != "dropped") == 1
     assert results[CALENDAR].repaired == 4
     attempts = world.venue.sql("SELECT sum(attempts)::int FROM reconciler.intent WHERE effect = 'sms'")
     assert attempts == [(1 if status == 500 else 0,)], "only a call that may have done something is an attempt"
@@ -341,7 +341,7 @@ def test_a_marker_that_could_not_be_written_is_written_by_a_later_pass_and_nothi
     assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["failed"]
     again = world.texts()
     assert again.plan is not None
-    assert [d.verdict.standing for d in again.plan.decisions] == [VerdictStatus.OK]
+    assert [d.verdict.status for d in again.plan.decisions] == [VerdictStatus.OK]
     assert again.attempts == {("blocked", "sqlstate:P0001"): 1}
     world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
     world.texts()

@@ -222,7 +222,7 @@ def test_the_command_sends_and_says_so(runner: DoctorRunner) -> None:
 @pytest.mark.parametrize("number", ["07700", "staff", "+44 7700 900123 x"])
 def test_a_number_that_is_none_is_a_mistake_of_the_command_line(runner: DoctorRunner, number: str) -> None:
     said = runner.doctor("--sms-to", number)
-    assert (said.code, "no number a text can be sent to" in said.err) == (Exit.CONFIGURATION, True)
+    assert (said.code, "not a number that a text can be sent to" in said.err) == (Exit.CONFIGURATION, True)
 
 
 def test_the_kill_switch_holds_for_test_texts_too(runner: DoctorRunner) -> None:

@@ -57,7 +57,7 @@ def test_a_text_that_is_refused(world: World, refusal: Refusal, story: Story) ->
     story(world.venue)
     result = world.texts()
     assert result.plan is not None
-    assert [(d.verdict.standing, d.verdict.reason) for d in result.plan.decisions] == [
+    assert [(d.verdict.status, d.verdict.reason) for d in result.plan.decisions] == [
         (VerdictStatus.NEEDS_HUMAN, refusal)
     ]
     assert world.sent_to() == []

@@ -45,7 +45,7 @@ def ago(world: World, days: float) -> datetime:
     return world.venue.now - days * DAYS
 
 
-def party(world: World, *, over: float, **values: Any) -> str:
+def booking_that_ended(world: World, *, over: float, **values: Any) -> str:
     """A booking made two years ago, whose party was over so many days ago."""
     return world.venue.booking(created_at=ago(world, 730), event_date=ago(world, over).date(), **values)
 
@@ -134,9 +134,9 @@ def left(world: World) -> list[str]:
 
 @pytest.mark.parametrize("state", State, ids=str)
 def test_only_what_is_final_and_old_goes(world: World, state: State) -> None:
-    over = party(world, over=450)
+    over = booking_that_ended(world, over=450)
     intent(world, over, state, OLD)
-    young = intent(world, party(world, over=450), state, YOUNG)
+    young = intent(world, booking_that_ended(world, over=450), state, YOUNG)
     result = tidy(world)
     assert result.removed == {**NOTHING, "intents": int(state.is_final)}
     assert len(left(world)) == 2 - state.is_final
@@ -160,14 +160,14 @@ def test_only_what_is_final_and_old_goes(world: World, state: State) -> None:
     ids=str,
 )
 def test_nothing_goes_of_a_booking_that_may_still_be_to_come(world: World, booking: dict[str, Any], goes: bool) -> None:
-    intent(world, party(world, **booking))
+    intent(world, booking_that_ended(world, **booking))
     assert tidy(world).removed == {**NOTHING, "intents": int(goes)}
     assert len(left(world)) == 1 - goes
 
 
 def test_a_booking_without_a_date_keeps_its_history(world: World) -> None:
     world.venue.alter("ALTER TABLE private_bookings ALTER COLUMN start_time DROP NOT NULL")
-    intent(world, party(world, over=450, start_time=None))
+    intent(world, booking_that_ended(world, over=450, start_time=None))
     assert tidy(world).removed == NOTHING
     assert len(left(world)) == 1
 
@@ -180,7 +180,7 @@ def test_the_history_of_a_booking_that_is_gone_goes(world: World) -> None:
 
 def test_a_history_goes_as_a_whole_or_stays(world: World) -> None:
     """The generation counts it: ids made from it would come again."""
-    half, whole = party(world, over=450), party(world, over=450)
+    half, whole = booking_that_ended(world, over=450), booking_that_ended(world, over=450)
     kept = [intent(world, half, State.DROPPED), intent(world, half, days=YOUNG, generation=2)]
     kept += [intent(world, half, State.REFUSED, effect="calendar", trigger="event")]
     intent(world, whole, State.DROPPED)
@@ -190,7 +190,7 @@ def test_a_history_goes_as_a_whole_or_stays(world: World) -> None:
 
 
 def test_a_booking_that_somebody_must_look_at_keeps_its_history(world: World) -> None:
-    booking = party(world, over=450)
+    booking = booking_that_ended(world, over=450)
     kept = [intent(world, booking), intent(world, booking, State.NEEDS_HUMAN, generation=2)]
     assert tidy(world).removed == NOTHING
     assert left(world) == sorted(kept)
@@ -220,7 +220,7 @@ def test_why_it_is_kept_a_text_would_be_sent_twice(world: World, forgotten: bool
 
 
 def test_where_bookings_are_hidden_none_is_taken_for_gone(world: World) -> None:
-    intent(world, party(world, over=-30))
+    intent(world, booking_that_ended(world, over=-30))
     run(world, 100)
     run(world, 1)
     world.venue.alter("ALTER POLICY reconciler_select ON private_bookings USING (status = 'draft')")
@@ -235,7 +235,7 @@ def test_where_bookings_are_hidden_none_is_taken_for_gone(world: World) -> None:
 
 
 def test_a_clock_years_ahead_makes_us_forget_nothing(world: World) -> None:
-    intent(world, party(world, over=-30))
+    intent(world, booking_that_ended(world, over=-30))
     world.clock.moment += 3650 * DAYS
     assert tidy(world).removed == NOTHING
     assert len(left(world)) == 1
@@ -243,7 +243,7 @@ def test_a_clock_years_ahead_makes_us_forget_nothing(world: World) -> None:
 
 def test_another_venue_s_rows_are_its_own(world: World) -> None:
     for scope in ("", SEVEN):
-        intent(world, party(world, over=450), scope=scope)
+        intent(world, booking_that_ended(world, over=450), scope=scope)
         gap(world, OLD, scope=scope)
         report(world, OLD, incident(world, OLD, scope=scope), scope=scope)
         run(world, 100, scope=scope)
@@ -308,7 +308,7 @@ def test_incidents_that_are_ongoing_young_or_undelivered_stay(world: World) -> N
 
 def test_without_the_mandate_it_counts_and_writes_nothing(world: World) -> None:
     many(world, BATCH + 1)
-    intent(world, party(world, over=-30))
+    intent(world, booking_that_ended(world, over=-30))
     gap(world, OLD)
     run(world, 100)
     run(world, 1)
@@ -334,7 +334,7 @@ def test_a_second_run_removes_nothing_and_both_are_in_the_ledger(world: World) -
 
 def test_many_go_batch_by_batch_around_what_stays(world: World) -> None:
     """What stays stands among them, and fills a whole batch: the next one begins behind it."""
-    ahead = party(world, over=-30)
+    ahead = booking_that_ended(world, over=-30)
     world.venue.sql(
         "INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, subject, created_at,"
         " updated_at) SELECT gen_random_uuid(), '', %s, 'sms', 'x', i, 'dropped', 's', at, at"

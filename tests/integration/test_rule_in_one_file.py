@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from reconciler.errors import Exit
+from tests.support.application_db import Venue
 from tests.support.command import Ran, environment
 from tests.support.status_page import CRON_YAML, Site, site
-from tests.support.application_db import Venue
 
 KIND = "sms.withdrawn"
 RULE = """
@@ -132,7 +132,7 @@ def test_its_gaps_are_found_and_shown_everywhere(installation: Installation) -> 
 def test_the_doctor_checks_what_it_needs(installation: Installation) -> None:
     off = "{policy: off}"
     alone = f"rules: {{sms.missing: {off}, sms.stuck: {off}, sms.unproven: {off}, calendar.missing: {off}}}\n"
-    installation.page.venue.sql(
+    installation.page.venue.alter(
         "ALTER TABLE public.private_booking_sms_queue"
         " ADD CONSTRAINT never_cancelled CHECK (status <> 'cancelled') NOT VALID"
     )

@@ -227,7 +227,7 @@ def test_a_booking_that_was_deleted_stops_nothing(world: World) -> None:
 
 
 def test_the_application_s_own_text_is_nobody_else_s(world: World) -> None:
-    """It contains_reference the same reference, and its row names it: what is left over is ours, or ours is absent."""
+    """It carries the same reference, and its row names it: what is left over is ours, or ours is absent."""
     booking = lost(world, NEVER)
     known_message(world)
     theirs = world.sandbox.twilio.add_message(ANA, f"Hi Ana, booked! {booking[:8]}", world.clock.now())

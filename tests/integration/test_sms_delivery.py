@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from reconciler_jobs import sms_delivery
 
-from reconciler.cli.once import exit_code
+from reconciler.cli.once import once_exit_code
 from reconciler.domain.decide.verdicts import Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine.reconcile.results import PassResult
@@ -62,7 +62,7 @@ def test_both_are_told_with_their_causes_and_wait_for_a_person(world: World) -> 
         (STUCK, 1, Exit.NEEDS_A_HUMAN),
         (UNPROVEN, 1, Exit.NEEDS_A_HUMAN),
     ]
-    assert exit_code(list(results.values())) == Exit.NEEDS_A_HUMAN
+    assert once_exit_code(list(results.values())) == Exit.NEEDS_A_HUMAN
     assert world.gaps() == {
         (STUCK, queued): ("app_failed", Refusal.NOT_SENT),
         (UNPROVEN, claimed): ("unknown_outcome", Refusal.NO_PROOF),

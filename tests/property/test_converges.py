@@ -59,12 +59,12 @@ class Life(RuleBasedStateMachine):
         self.sandbox = Sandbox(postgres=venue.postgres, database=venue.name, now=clock.now, bookings=())
         self.sandbox.__enter__()
         self.world = World(venue, self.sandbox, clock)
-        self.actions, self.invariants = BookingActions(self.world), Invariants(self.world)
+        self.actions, self.checked = BookingActions(self.world), Invariants(self.world)
         self.patch = pytest.MonkeyPatch()
         numbers = itertools.count()
         # The same story takes the same course each time it is told.
         self.patch.setattr(uuid, "uuid4", lambda: uuid.uuid5(uuid.NAMESPACE_OID, str(next(numbers))))
-        self.patch.setattr(requests.Session, "send", self.invariants.record_accepted(requests.Session.send))
+        self.patch.setattr(requests.Session, "send", self.checked.record_accepted(requests.Session.send))
         self.texts_others = False
         self.sound = True
 
@@ -131,7 +131,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_done_twice(self) -> None:
-        self.invariants.hold()
+        self.checked.hold()
         self.sound = True
 
     def teardown(self) -> None:
@@ -147,10 +147,10 @@ class Life(RuleBasedStateMachine):
         for _ in range(AT_MOST):
             self._time_passes(61)
             self.world.both()
-            self.invariants.hold()
-        self.invariants.nothing_is_lost()
-        self.invariants.our_ledger_is_right()
-        assert self.invariants.orphans() == []
+            self.checked.hold()
+        self.checked.nothing_is_lost()
+        self.checked.our_ledger_is_right()
+        assert self.checked.orphans() == []
         self._time_passes(10)
         before = self.world.venue.checksum(), self.sandbox.writes()
         self.world.both()

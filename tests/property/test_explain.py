@@ -119,7 +119,7 @@ def agrees(services: Services, explanations: Explanations) -> None:
     plans = scan(services)
     for kind, plan in plans.items():
         found = rules(explanations, kind)
-        seen = {booking: rule for booking, rule in found.items() if rule.in_sight}
+        seen = {booking: rule for booking, rule in found.items() if rule.in_scan_window}
         broken = {booking: rule.verdict for booking, rule in seen.items() if all(rule.conditions.values())}
         assert broken == {decision.booking.id: decision.verdict for decision in plan.decisions}
         others = {booking: _failing(rule) for booking, rule in seen.items() if booking not in broken}
@@ -138,7 +138,7 @@ def _summed(plan: Plan) -> Counter[Condition]:
 def _failing(rule: RuleExplanation) -> Condition:
     (first, *_) = [condition for condition, holds in rule.conditions.items() if not holds]
     assert rule.verdict.reason == first
-    assert rule.verdict.standing is first.standing_if_failed
+    assert rule.verdict.status is first.standing_if_failed
     return first
 
 
@@ -147,7 +147,7 @@ def _each_by_itself(services: Services, kind: GapKind, found: Mapping[BookingId,
     now = services.clock.now()
     with services.store.reading() as tx:
         for condition in rule_of(kind).conditions:
-            some = frozenset(b for b, rule in found.items() if rule.verdict.reason == condition and rule.in_sight)
+            some = frozenset(b for b, rule in found.items() if rule.verdict.reason == condition and rule.in_scan_window)
             since = services.window.since
             assert since is not None
             look = tx.bookings.scan(kind, now, since, BookingRange(bookings=some))
@@ -185,7 +185,7 @@ class Decided:
 def to_flip(explanations: Explanations, kind: GapKind) -> Iterator[tuple[BookingId, RuleExplanation]]:
     """Whatever is neither fine nor about to be repaired."""
     for booking, rule in rules(explanations, kind).items():
-        if rule.verdict.standing not in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
+        if rule.verdict.status not in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
             yield booking, rule
 
 
@@ -262,7 +262,7 @@ def fits(page: ExplanationPrinter, explanations: Explanations) -> None:
         assert max(map(cell_len, lines)) <= 100, said
         assert all(line.isprintable() for line in lines), said
         broken = [
-            rule for rule in one.rules if rule.verdict.standing in (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE)
+            rule for rule in one.rules if rule.verdict.status in (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE)
         ]
         assert len(lines) <= (25 if len(broken) <= 2 and not one.history else 40), said
         assert [mark for mark in MARKS if mark in said] == [], said

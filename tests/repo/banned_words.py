@@ -47,6 +47,8 @@ OLD_NAMES_MAY_STAND = (
     "tests/test_migrations.py",
     "tests/*/test_migrations.py",
     "tests/*/*/test_migrations.py",
+    "tests/*/test_migrated_alerts.py",
+    "tests/*/*/test_migrated_alerts.py",
 )
 """Files that deal with names of earlier versions: the migrations, the hints for renamed keys, and their tests."""
 

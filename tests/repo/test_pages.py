@@ -11,7 +11,7 @@ EXAMPLE = ROOT / "cron.yaml"
 
 def example() -> CronFile:
     read, unreadable = source.read(EXAMPLE)
-    file, mistakes = source.check(read)
+    file, mistakes = source.validate(read)
     assert unreadable + mistakes == []
     assert file is not None
     return file

@@ -15,9 +15,8 @@ FOLDER_ENTRIES = 15
 LONG_FOLDERS = {"reconciler/cli": "one file per command: its listing is the list of commands"}
 SHARED_NAMES: dict[str, str] = {
     "command": "each module of cli/ holds one command; cli.main imports it by this name",
+    "run": "each module of cli/ runs one command; its options and help stand in cli/commands/",
     "as_data": "of a command: its answer as JSON data",
-    "notes": "of a neighbour: what the doctor should mention about it",
-    "outcome": "of a provider: the outcome that its answer means for a repair",
     "read": "of a source of settings: its values, and what could not be read",
 }
 """Public names that more than one module of reconciler/ may define at its top level, each with the reason."""
@@ -46,10 +45,14 @@ def test_no_function_is_long() -> None:
     report({where: number for where, number in lengths.items() if number > FUNCTION_LINES}, "lines")
 
 
+def listed(folder: Path) -> list[Path]:
+    return [entry for entry in folder.iterdir() if entry.name not in ("__pycache__", "__init__.py")]
+
+
 def test_no_folder_has_many_entries() -> None:
-    """``__init__.py`` counts."""
+    """What a listing shows, apart from ``__init__.py``."""
     entries = {
-        folder.relative_to(ROOT).as_posix(): len([one for one in folder.iterdir() if one.name != "__pycache__"])
+        folder.relative_to(ROOT).as_posix(): len(listed(folder))
         for folder in [ROOT / "reconciler", *filter(Path.is_dir, (ROOT / "reconciler").rglob("*"))]
         if folder.name != "__pycache__"
     }

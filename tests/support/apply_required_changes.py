@@ -93,7 +93,7 @@ class RequiredChangeWriter:
             case Constraint.OTHER, _ if change.name == "date":
                 return self.now + timedelta(days=300)
             case ((Constraint.USABLE | Constraint.OTHER), _):
-                return f"+33639980{next(_spare) % 100:02d}1"  # random_bookings draws French numbers that end with 9
+                return f"+33639980{next(_spare) % 100:02d}1"  # `random_bookings` draws French numbers that end with 9
             case Constraint.FILLED, _:
                 return FILLED[change.name]
             case wanted, _:

@@ -24,7 +24,7 @@ rules:
   sms.missing: {{quiet_hours: {quiet}{texts}}}
   calendar.missing: {{policy: {calendar_policy}{events}}}
 {rules}
-limits: {{rate: {{sms: {rate}, events: {rate}}}{limits}}}
+limits: {{rate: {{sms: {rate}, calendar: {rate}}}{limits}}}
 {more}
 """
 

@@ -1,4 +1,4 @@
-"""What a pooler says is understood: its own words for a database that is away are no schema_fault about the schema."""
+"""What a pooler says is understood: its own words for a database that is away are not taken for a fault of the schema."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from reconciler.domain.decide.policies import Policy
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.settings import Settings, load
-from reconciler.settings.file.model import DEFAULT_JOBS, CronFile, Job
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.model_jobs import DEFAULT_JOBS, Job
 from reconciler.settings.file.values import Hours, TableName
 
 DATABASE = {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.schedule import CrontabTrigger
 from reconciler.settings.file.crontab import parse_cron
+from reconciler.timing.schedule import CrontabTrigger
 
 LONDON, SYDNEY = ZoneInfo("Europe/London"), ZoneInfo("Australia/Sydney")
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

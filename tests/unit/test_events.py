@@ -178,7 +178,7 @@ def test_may_an_event_be_made(changes: dict[str, Any], reason: str) -> None:
     verdict = judge_event(replace(BOOKING, **changes), None, POLICY, STARTS - timedelta(days=1))
 
     assert verdict.reason == reason
-    assert verdict.standing is (VerdictStatus.NEEDS_HUMAN if reason else VerdictStatus.REPAIRABLE)
+    assert verdict.status is (VerdictStatus.NEEDS_HUMAN if reason else VerdictStatus.REPAIRABLE)
     assert verdict.cause is (Cause.UNUSABLE_DATA if reason else Cause.NEVER_CREATED)
 
 
@@ -299,16 +299,16 @@ REPORTED, RESTORED = DeletedByHand.REPORT, DeletedByHand.RESTORE
         ([], REPORTED, (Seen.NOTHING, None), Step.INSERT),
         ([ONE], REPORTED, (Seen.LIVE, ONE), Step.ADOPT),
         ([GONE, ONE], REPORTED, (Seen.LIVE, ONE), Step.ADOPT),
-        ([ONE, TWO], REPORTED, (Seen.SEVERAL, None), Step.TELL),
-        ([ONE, TWO, GONE], REPORTED, (Seen.SEVERAL, None), Step.TELL),
-        ([GONE], REPORTED, (Seen.TOMBSTONE, None), Step.TELL),
-        ([GONE, GONE], REPORTED, (Seen.TOMBSTONE, None), Step.TELL),
+        ([ONE, TWO], REPORTED, (Seen.SEVERAL, None), Step.ASK_HUMAN),
+        ([ONE, TWO, GONE], REPORTED, (Seen.SEVERAL, None), Step.ASK_HUMAN),
+        ([GONE], REPORTED, (Seen.TOMBSTONE, None), Step.ASK_HUMAN),
+        ([GONE, GONE], REPORTED, (Seen.TOMBSTONE, None), Step.ASK_HUMAN),
         # restore brings back what is gone, and changes nothing about what is there
         ([], RESTORED, (Seen.NOTHING, None), Step.INSERT),
         ([GONE], RESTORED, (Seen.NOTHING, None), Step.INSERT),
         ([ONE], RESTORED, (Seen.LIVE, ONE), Step.ADOPT),
         ([GONE, ONE], RESTORED, (Seen.LIVE, ONE), Step.ADOPT),
-        ([ONE, TWO], RESTORED, (Seen.SEVERAL, None), Step.TELL),
+        ([ONE, TWO], RESTORED, (Seen.SEVERAL, None), Step.ASK_HUMAN),
     ],
     ids=range(12),
 )

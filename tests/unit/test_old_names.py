@@ -9,7 +9,8 @@ from reconciler.cli.configuration import settings
 from reconciler.cli.main import run
 from reconciler.cli.once import run as once
 from reconciler.errors import ConfigurationError, Exit
-from reconciler.settings.file.model import DEFAULT_JOBS, CronFile
+from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.model_jobs import DEFAULT_JOBS
 
 OLD = (Path(__file__).parent / "cron_0_1_0.yaml").read_text()
 """The whole file as 0.1.0 came with it."""

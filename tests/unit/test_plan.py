@@ -24,8 +24,8 @@ BOOKING = Booking(
     name="Ana Lima",
     phones=(),
 )
-REPAIR = Verdict(standing=VerdictStatus.REPAIRABLE, cause=Cause.NEVER_QUEUED)
-AGAIN = Verdict(standing=VerdictStatus.REPAIRABLE, cause=Cause.APP_FAILED)
+REPAIR = Verdict(status=VerdictStatus.REPAIRABLE, cause=Cause.NEVER_QUEUED)
+AGAIN = Verdict(status=VerdictStatus.REPAIRABLE, cause=Cause.APP_FAILED)
 
 
 def decision(verdict: Verdict, *, is_new: bool = True) -> Decision:
@@ -83,7 +83,7 @@ verdicts = st.one_of(
 def test_nobody_is_counted_twice_or_not_at_all(counted: dict[tuple[Condition, str], int], found: list[Verdict]) -> None:
     """Also where a status is called as a reason of ours is."""
     counts = plan(*map(decision, found), by_condition=counted).tally()
-    gaps = Counter(verdict.standing for verdict in found)
+    gaps = Counter(verdict.status for verdict in found)
     others = Counter({VerdictStatus.OK: 0})
     for (condition, _), number in counted.items():
         others[STANDING.get(condition, VerdictStatus.NOT_APPLICABLE)] += number

@@ -20,10 +20,10 @@ def test_elsewhere_than_on_a_terminal_a_line_now_and_then_and_one_at_the_end(
 ) -> None:
     moments = iter([0.0, 1.0, LINES_APART, LINES_APART + 1, 2 * LINES_APART - 0.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments, 99.0))
-    with followed(Effect.SMS, limit=3) as tell:
-        tell(True, 9)
-        tell(False, 9)
-        tell(True, 9)
+    with followed(Effect.SMS, limit=3) as report_attempt:
+        report_attempt(True, 9)
+        report_attempt(False, 9)
+        report_attempt(True, 9)
     out, err = capsys.readouterr()
     assert (out, err.splitlines()[-1]) == ("", "texts: 3 of 3, 2 repaired")
     assert err.splitlines()[0] == "texts: 2 of 3, 1 repaired"
@@ -37,8 +37,8 @@ def test_nothing_is_said_where_nothing_happened(capsys: pytest.CaptureFixture[st
 
 def test_how_far_it_came_is_said_also_when_it_ends_by_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     def breaks_off() -> None:
-        with followed(Effect.CALENDAR, limit=9) as tell:
-            tell(True, 2)
+        with followed(Effect.CALENDAR, limit=9) as report_attempt:
+            report_attempt(True, 2)
             raise OSError("away")
 
     with pytest.raises(OSError, match="away"):

@@ -63,7 +63,7 @@ def test_every_refusal_belongs_to_a_rule() -> None:
 
 def test_a_report_only_rule_gives_one_verdict() -> None:
     verdict = rule_of(GapKind.SMS_STUCK).verdict
-    assert (verdict.standing, verdict.reason, verdict.cause) == (
+    assert (verdict.status, verdict.reason, verdict.cause) == (
         VerdictStatus.NEEDS_HUMAN, Refusal.NOT_SENT, Cause.APP_FAILED,
     )  # fmt: skip
     with pytest.raises(ValueError, match="does not only report"):

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.schedule import GRACE, SOON, Schedule, Trouble, never_started
 from reconciler.service.job_state import JobState
 from reconciler.service.scheduler_loop import CLOCK_JUMP, SchedulerLoop, _ClockJumpDetector
 from reconciler.settings import load
-from reconciler.settings.file.model import Job
+from reconciler.settings.file.model_jobs import Job
+from reconciler.timing.schedule import GRACE, SOON, RunProblem, Schedule, never_started
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
@@ -24,10 +24,10 @@ NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 class Diary:
     def __init__(self) -> None:
         self.ran: list[str] = []
-        self.troubles: list[tuple[str, Trouble]] = []
+        self.problems: list[tuple[str, RunProblem]] = []
 
-    def trouble(self, name: str, trouble: Trouble) -> None:
-        self.troubles.append((name, trouble))
+    def trouble(self, name: str, trouble: RunProblem) -> None:
+        self.problems.append((name, trouble))
 
 
 @contextmanager
@@ -72,9 +72,9 @@ def test_a_run_that_lasts_into_the_next_is_not_joined_by_it_and_that_is_said() -
         finish.wait(5)
 
     with scheduled(diary, slow, slow=Job(every=timedelta(milliseconds=100))):
-        until(lambda: diary.troubles)
+        until(lambda: diary.problems)
         finish.set()
-    assert diary.troubles[0] == ("slow", Trouble.OVERLAPPING)
+    assert diary.problems[0] == ("slow", RunProblem.OVERLAPPING)
 
 
 def test_a_run_that_fails_is_said_and_the_next_comes() -> None:
@@ -86,7 +86,7 @@ def test_a_run_that_fails_is_said_and_the_next_comes() -> None:
 
     with scheduled(diary, fails, fails=Job(every=timedelta(milliseconds=50))):
         until(lambda: len(diary.ran) > 2)
-    assert set(diary.troubles) == {("fails", Trouble.FAILED)}
+    assert set(diary.problems) == {("fails", RunProblem.FAILED)}
 
 
 def test_a_run_that_comes_much_too_late_is_skipped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,8 +95,8 @@ def test_a_run_that_comes_much_too_late_is_skipped_and_said(monkeypatch: pytest.
     with scheduled(diary, diary.ran.append, job=Job(every=timedelta(hours=1), at_start=False)) as schedule:
         long_ago = datetime.now(UTC) - GRACE - timedelta(minutes=1)
         schedule._scheduler.modify_job("job", next_run_time=long_ago)
-        until(lambda: diary.troubles)
-    assert (diary.ran, diary.troubles) == ([], [("job", Trouble.MISSED)])
+        until(lambda: diary.problems)
+    assert (diary.ran, diary.problems) == ([], [("job", RunProblem.MISSED)])
 
 
 def test_after_the_clock_jumped_everything_with_an_interval_runs_at_once() -> None:

@@ -341,7 +341,7 @@ def intent(state: State, **changes: Any) -> Intent:
 def test_nothing_stands_against_it() -> None:
     verdict = judge_text(BOOKING, facts(), POLICY, NOON)
 
-    assert (verdict.standing, verdict.reason, verdict.cause) == (VerdictStatus.REPAIRABLE, "", Cause.NEVER_QUEUED)
+    assert (verdict.status, verdict.reason, verdict.cause) == (VerdictStatus.REPAIRABLE, "", Cause.NEVER_QUEUED)
 
 
 def test_the_first_reason_is_the_one_that_is_told() -> None:
@@ -502,7 +502,7 @@ def test_what_became_of_the_last_attempt(
 ) -> None:
     verdict = judge_text(BOOKING, facts(last=last), POLICY, NOON)
 
-    assert (verdict.standing, verdict.reason, verdict.cause) == (standing, reason, cause)
+    assert (verdict.status, verdict.reason, verdict.cause) == (standing, reason, cause)
 
 
 def test_what_was_handed_over_and_failed_is_a_gap_again() -> None:
@@ -510,7 +510,7 @@ def test_what_was_handed_over_and_failed_is_a_gap_again() -> None:
     failed = replace(BOOKING, app_failures=(AppFailure(row="row-1", provider_id=None, message="HTTP 400"),))
 
     verdict = judge_text(failed, facts(last=last), POLICY, NOON)
-    assert (verdict.standing, verdict.cause) == (VerdictStatus.REPAIRABLE, Cause.APP_FAILED)
+    assert (verdict.status, verdict.cause) == (VerdictStatus.REPAIRABLE, Cause.APP_FAILED)
     other = replace(failed.app_failures[0], row="row-2")
     verdict = judge_text(replace(failed, app_failures=(other,)), facts(last=last), POLICY, NOON)
     assert verdict.reason is Refusal.TAKEN_BACK

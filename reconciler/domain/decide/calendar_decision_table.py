@@ -76,7 +76,7 @@ class Step(StrEnum):
     """Write its id into the booking, and nothing else."""
     NEXT_GENERATION = "next_generation"
     """This id is used up."""
-    LOOK = "look"
+    INSPECT = "inspect"
     """Get what has the id, and look again."""
     ASK = "ask"
     """Its outcome is unknown: to be asked for by its id."""
@@ -94,12 +94,12 @@ class Step(StrEnum):
     """Ours instead of what is gone, by compare-and-set."""
     FORGET = "forget"
     """Nothing of ours is left to remove."""
-    TELL = "tell"
+    ASK_HUMAN = "ask_human"
     """A person's business."""
     LEAVE_ALONE = "leave_alone"
 
 
-# 404 is a row of its own for event and calendar: Calendar says notFound of both, and one look at the calendar tells.
+# 404 is a row of its own for event and calendar: Calendar says notFound of both, and one read of the calendar tells them apart.
 # Of a list and of a get an answer that is no event says nothing about any event: those cells differ from an insert's.
 TABLE = """
                 inserted         asked            unwanted   candidate  stored          copy
@@ -108,10 +108,10 @@ nothing         done             insert           forget     insert     take_its
 live            done             done             remove     adopt      give_way        leave_alone
 another_day     remove           remove           remove     adopt      give_way        leave_alone
 # Deleting keeps the id (Event.status; a second insert is a duplicate), and undeleting is refused to some.
-tombstone       next_generation  next_generation  forget     tell       take_its_place  leave_alone
-several         -                -                -          tell       -               -
+tombstone       next_generation  next_generation  forget     ask_human  take_its_place  leave_alone
+several         -                -                -          ask_human  -               -
 # 409 duplicate: live or deleted, a get tells. A get that knows nothing of it is late: never a second id.
-duplicate       look             try_again        try_again  try_again  try_again       try_again
+duplicate       inspect          try_again        try_again  try_again  try_again       try_again
 hidden          ask              -                -          -          -               -
 # 409 conflict: not the id, a clash with another call (Calendar API, Handle API errors).
 conflict        ask              try_again        try_again  try_again  try_again       try_again
@@ -122,7 +122,7 @@ forbidden       block            block            block      block      block   
 # 403 and 429 of a quota: never processed. Those of a minute, and those of hours.
 too_fast        try_again        try_again        try_again  try_again  try_again       try_again
 used_up         try_again        try_again        try_again  try_again  try_again       try_again
-# 404 of an insert, and of a look at the calendar itself: not there, or not shared with us.
+# 404 of an insert, and of a read of the calendar itself: not there, or not shared with us.
 no_calendar     block            block            block      block      block           block
 # 410 of a get or a delete is a tombstone. Of an insert it is not documented: only its id can tell.
 gone            ask              try_again        try_again  try_again  try_again       try_again
@@ -144,7 +144,7 @@ application's business. A deleted candidate under ``deleted_by_hand: restore`` c
 RESULTS = {
     Step.DONE: Result.DONE,
     Step.FORGET: Result.DONE,
-    Step.LOOK: Result.REFUSED,
+    Step.INSPECT: Result.REFUSED,
     Step.REFUSE: Result.REFUSED,
     Step.TRY_AGAIN: Result.LATER,
     Step.BLOCK: Result.BROKEN,

@@ -109,7 +109,7 @@ def event_checks(booking: Booking, last: Intent | None, policy: CalendarPolicy, 
 def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
     """Whether the application made this event, live or deleted, for the booking, by all that it shows.
 
-    The reference stands as its own field of the title, the start is the booking's, it is single, and contains_reference nobody
+    The reference stands as its own field of the title, the start is the booking's, it is single, and it carries nobody
     else's marker. A live event of ours that the ledger has lost may be one, and so may a person's copy of it; a deleted
     one of ours was the application's doing.
     """

@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def repairs(self) -> list[Decision]:
-        return [d for d in self.decisions if d.verdict.standing is VerdictStatus.REPAIRABLE]
+        return [d for d in self.decisions if d.verdict.status is VerdictStatus.REPAIRABLE]
 
     @property
     def new_repairs(self) -> int:
@@ -74,7 +74,7 @@ class Plan:
         for (condition, label), number in self.by_condition.items():
             counts[condition.standing_if_failed, label or condition] += number
         for decision in self.decisions:
-            counts[decision.verdict.standing, decision.verdict.reason] += 1
+            counts[decision.verdict.status, decision.verdict.reason] += 1
         return counts
 
     def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
@@ -84,7 +84,7 @@ class Plan:
 
 def _hold(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
     verdict = decision.verdict
-    if verdict.standing is not VerdictStatus.REPAIRABLE or verdict.cause is None:
+    if verdict.status is not VerdictStatus.REPAIRABLE or verdict.cause is None:
         return decision
     return replace(decision, verdict=held(hold, cause or verdict.cause))
 

@@ -59,10 +59,10 @@ class Draft:
 
     def subject(self, installation: str) -> str:
         """Digests of recipient and text: a refusal holds as long as what was refused is the same."""
-        return subject_of(installation, self.number, self.body)
+        return sms_subject(installation, self.number, self.body)
 
 
-def subject_of(installation: str, number: str, body: str) -> str:
+def sms_subject(installation: str, number: str, body: str) -> str:
     """What our ledger keeps of a text: two digests, so that number and wording can be compared and not read."""
     return f"{digest(installation, number)}{SUBJECT_PARTS}{digest(installation, body)}"
 

@@ -91,7 +91,7 @@ def settle_text(
     taken: Collection[str],
     controlled: bool,
 ) -> Settlement:
-    """What became of a text that contains_reference ``reference`` as a whole word and was first tried at ``attempted_at``.
+    """What became of a text that carries ``reference`` as a whole word and was first tried at ``attempted_at``.
 
     ``body`` is what it said, ``None`` if nobody knows any more; ``taken`` are message ids that belong to other intents
     and to rows of the application's queue.

@@ -161,7 +161,7 @@ LABELS: dict[str, str] = {
 class Verdict:
     """The result for a booking, and the name (of a condition, refusal or hold) that decided it; '' for a repair."""
 
-    standing: VerdictStatus
+    status: VerdictStatus
     reason: str = ""
     cause: Cause | None = None
     """Set for every gap (needs a human, held, repairable); ``None`` where nothing is missing."""
@@ -197,7 +197,7 @@ def first_blocking(checks: Iterable[Check], cause: Cause) -> Verdict:
     for check in checks:
         if check.verdict:
             return check.verdict
-    return Verdict(standing=VerdictStatus.REPAIRABLE, cause=cause)
+    return Verdict(status=VerdictStatus.REPAIRABLE, cause=cause)
 
 
 def check(name: Refusal | Hold, seen: str, *, applies: bool, cause: Cause) -> Check:
@@ -210,14 +210,14 @@ def check(name: Refusal | Hold, seen: str, *, applies: bool, cause: Cause) -> Ch
 
 def failed_condition(condition: Condition) -> Verdict:
     """The verdict of a booking whose first failing condition is ``condition``: it has no gap."""
-    return Verdict(standing=condition.standing_if_failed, reason=condition)
+    return Verdict(status=condition.standing_if_failed, reason=condition)
 
 
 def refused(refusal: Refusal, cause: Cause | None = None) -> Verdict:
     """The verdict of a gap that we may not repair. Pass ``cause`` where the refusal alone does not determine it."""
-    return Verdict(standing=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])
+    return Verdict(status=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])
 
 
 def held(hold: Hold, cause: Cause) -> Verdict:
     """The verdict of a gap that is not repaired now."""
-    return Verdict(standing=VerdictStatus.HELD, reason=hold, cause=cause)
+    return Verdict(status=VerdictStatus.HELD, reason=hold, cause=cause)

@@ -114,4 +114,4 @@ class Rule:
         if self.report is None:
             raise ValueError(f"{self.kind} does not only report")
         refusal = self.report.refusal
-        return Verdict(standing=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=CAUSE_OF_REFUSAL[refusal])
+        return Verdict(status=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=CAUSE_OF_REFUSAL[refusal])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.doctor.checks import DoctorChecks, sink_fault
-from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of
+from reconciler.engine.reconcile.job_run import JobRun, gap_subject, read_or_fault, run_or_unreachable
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import (
@@ -48,9 +48,9 @@ def _scan(job: str, services: Services) -> PassResult:
 def _act(job: str, services: Services) -> PassResult:
     doctor, now = DoctorChecks(services, services.notifier), services.clock.now()
     clock = clock_faults(services.store.clock_skew())
-    found = {subject_of(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.enabled}
+    found = {gap_subject(repairer, services): _faults(repairer, doctor, clock) for repairer in doctor.enabled}
     checked = {
-        subject_of(repairer, services): _checked(repairer, services, found[subject_of(repairer, services)])
+        gap_subject(repairer, services): _checked(repairer, services, found[gap_subject(repairer, services)])
         for repairer in doctor.enabled
     }
     silent = sink_fault(services.notifier)

@@ -59,7 +59,7 @@ def _record(run: JobRun, result: PassResult, services: Services) -> Sequence[Pas
     return [result]
 
 
-def drill(stage: DrillStage) -> DrillResult:
+def try_links(stage: DrillStage) -> DrillResult:
     """Try every link. A broken link leaves out the links that depend on it."""
     attempts = _Attempts(stage.clock)
     attempts.make(Link.SCHEDULER, stage.try_schedule)

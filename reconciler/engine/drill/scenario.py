@@ -81,11 +81,11 @@ class DrillScenario:
     def report(self) -> IntegrationFault | None:
         """Alert: each planted kind must arrive, with the reference of its booking."""
         alerting.send_alerts(list(self.results.values()), self._services(act=True))
-        told = {(report.kind, one) for report in self.environment.sent_alerts for one in report.references}
-        untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in told]
+        alerted = {(report.kind, one) for report in self.environment.sent_alerts for one in report.references}
+        untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in alerted]
         if not untold:
             return None
-        return _fault("not_told", f"found and not told: {', '.join(untold)}", "see the log of this run")
+        return _fault("not_told", f"found and not alerted: {', '.join(untold)}", "see the log of this run")
 
     def _faults(self, gaps: Sequence[DrillGap]) -> list[IntegrationFault]:
         """The faults that would falsify every scan and make planting fail."""
@@ -181,7 +181,7 @@ class DrillScenario:
 
 
 def _attempts(result: PassResult) -> str:
-    said = [f"{became} {LABELS.get(reason, reason)}".rstrip() for became, reason in result.attempts]
+    said = [f"{status} {LABELS.get(reason, reason)}".rstrip() for status, reason in result.attempts]
     waits = [d.verdict.reason for d in result.plan.decisions if d.verdict.reason] if result.plan else []
     said += [LABELS.get(reason, reason) for reason in waits]
     return f" ({', '.join(said)})" if said else ""

@@ -21,7 +21,7 @@ from reconciler.domain.intents import Intent
 from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
 from reconciler.domain.rules.rule import Rule
 from reconciler.engine.explain.remediation import RemediationFinder
-from reconciler.engine.reconcile.job_run import subject_of
+from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import bookings_to_recheck, may_repair, pass_checks, unfinished_intents
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
@@ -45,7 +45,7 @@ class RuleExplanation:
     """Refusals and holds; empty where a condition decides, or the rule only reports."""
     required_changes: Sequence[RequiredChange]
     """The changes that would remove what decided; empty where nothing blocks, or no change would help."""
-    in_sight: bool
+    in_scan_window: bool
     """Whether each pass scans it; else it is older than ``scan_window``, and only the first pass of a day does."""
     gap: Gap | None
     """The open gap in our ledger, as of the last pass."""
@@ -59,7 +59,7 @@ class Explanation:
     history: Sequence[Intent]
 
 
-def beginning_with(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
+def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
     """Bookings of ours whose id begins so, at most so many."""
     with services.store.reading() as tx:
         return tx.bookings.beginning_with(prefix, most)
@@ -148,7 +148,7 @@ class _RuleInPass:
             conditions=self.tx.bookings.conditions(self.rule.kind, self.now, since, booking),
             checks=checks,
             required_changes=found,
-            in_sight=booking in self.known or self._is_in_the_window(finding.booking),
+            in_scan_window=booking in self.known or self._is_in_the_window(finding.booking),
             gap=self.gaps.get(booking),
         )
 
@@ -160,7 +160,7 @@ class _RuleInPass:
         """The verdict as a pass would give it, its checks of the booking and of the pass, and the required changes."""
         if finding.failed:
             verdict = failed_condition(finding.failed)
-            is_fine = verdict.standing is VerdictStatus.OK
+            is_fine = verdict.status is VerdictStatus.OK
             return verdict, (), () if is_fine else self._of_condition(finding.booking, finding.failed, since)
         if self.repairer is None:
             required_changes = self._of_condition(finding.booking, self.rule.conditions[-1], since)
@@ -180,7 +180,7 @@ class _RuleInPass:
         checks = [*repairer.checks(tx, self.scope, booking, last, now), *of_the_pass]
         (decision,) = repairer.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
         verdict = decision.verdict
-        if verdict.standing is VerdictStatus.REPAIRABLE:
+        if verdict.status is VerdictStatus.REPAIRABLE:
             verdict = first_blocking(of_the_pass, verdict.cause or Cause.BLOCKED)
         deciding = next((check for check in checks if check.verdict), None)
         known = RemediationFinder(tx=tx, services=self.services, repairer=repairer, booking=booking, last=last, now=now)
@@ -197,7 +197,7 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
     seen = list(tx.bookings.effect_faults(repairer.effect, writing=ours and may_repair(repairer, services)))
     if not has_ledger:
         return seen
-    about = subject_of(repairer, services)
+    about = gap_subject(repairer, services)
     known = [
         gap
         for kind in (GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER)

@@ -32,7 +32,7 @@ class RemediationFinder:
     now: datetime
 
     def of(self, check: Check) -> Sequence[RequiredChange]:
-        """The required_changes of the check that decided; none where nothing would change what it says."""
+        """The changes required by the check that decided; empty where no change would alter its answer."""
         if check.name == LEDGER:
             return self._of_ledger(check, self.last) if self.last else ()
         if check.name == Hold.INTEGRATION:

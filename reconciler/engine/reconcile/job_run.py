@@ -72,7 +72,7 @@ def total_counts(results: Sequence[PassResult]) -> dict[str, int]:
     return counts
 
 
-def subject_of(repairer: Repairer, services: PassServices) -> str:
+def gap_subject(repairer: Repairer, services: PassServices) -> str:
     """What an effect's integration faults are about: the effect, and the scope if several share the database."""
     return f"{repairer.effect} {services.runner.scope}".rstrip()
 

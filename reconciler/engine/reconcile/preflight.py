@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.reconcile.job_run import subject_of
+from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import PassPlan, may_repair
 from reconciler.engine.repair.integration_faults import clock_faults, is_blind, provider_fault, try_writes
 from reconciler.engine.repair.repairer import Repairer
@@ -45,6 +45,6 @@ def run_preflight(
 
 
 def _broken(repairer: Repairer, services: PassServices, kinds: Sequence[GapKind]) -> set[GapKind]:
-    about = subject_of(repairer, services)
+    about = gap_subject(repairer, services)
     with services.store.reading() as tx:
         return {kind for kind in kinds if any(gap.about == about for gap in tx.gaps.open(kind))}

@@ -37,7 +37,7 @@ def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: D
 
 
 def _plan(tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], now: datetime) -> None:
-    repairs = [decision for decision in decisions if decision.verdict.standing is VerdictStatus.REPAIRABLE]
+    repairs = [decision for decision in decisions if decision.verdict.status is VerdictStatus.REPAIRABLE]
     tx.intents.plan(
         [
             NewIntent(booking=d.booking.id, effect=repairer.effect, trigger=d.trigger, subject=d.subject)
@@ -69,4 +69,4 @@ def _drops_planned(decision: Decision, seen: PassPlan) -> bool:
     """Whether a refusal drops the planned intent: not if the intent itself waits to recheck that refusal."""
     last = seen.intents.get(decision.booking.id)
     rechecks = last is not None and last.state is State.PLANNED and last.code == decision.verdict.reason
-    return decision.verdict.standing is VerdictStatus.NEEDS_HUMAN and not rechecks
+    return decision.verdict.status is VerdictStatus.NEEDS_HUMAN and not rechecks

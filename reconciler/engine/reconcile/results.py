@@ -93,13 +93,13 @@ class PassResult:
         """Gaps that need a human: refused, blocked, of unknown outcome, or held because the policy is *report*."""
         if self.plan is None:
             return 0
-        refused = sum(d.verdict.standing is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
+        refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
         ended = self.count(AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED)
         return refused + ended + self._held(by_a_person=True)
 
     def _held(self, *, by_a_person: bool) -> int:
         assert self.plan is not None
-        waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.standing is VerdictStatus.HELD]
+        waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.status is VerdictStatus.HELD]
         return sum((reason in HOLDS_BY_A_PERSON) == by_a_person for reason in waiting)
 
     @property

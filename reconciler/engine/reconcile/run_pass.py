@@ -11,7 +11,7 @@ from reconciler.domain.decide.verdicts import Hold, VerdictStatus
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.apply import repairs
-from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of
+from reconciler.engine.reconcile.job_run import JobRun, gap_subject, read_or_fault, run_or_unreachable
 from reconciler.engine.reconcile.orphans import repair_orphans
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
@@ -47,7 +47,7 @@ def _run(job: str, repairer: Repairer, services: PassServices) -> PassResult:
 
 def _close_all(repairer: Repairer, services: PassServices) -> datetime:
     """Close the gaps of a rule that is off, and those of its integrations. Returns when that was."""
-    now, about = services.clock.now(), subject_of(repairer, services)
+    now, about = services.clock.now(), gap_subject(repairer, services)
     with services.store.writing() as tx:
         tx.gaps.close_kind(repairer.kind, "off", now)
         for kind in (GapKind.INTEGRATION_SCHEMA, repairer.integration):
@@ -65,7 +65,7 @@ def _scan(job: str, repairer: Repairer, services: PassServices, now: datetime) -
 
 def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     answers = _settle_and_remove_orphans(repairer, services)
-    now, subject = services.clock.now(), subject_of(repairer, services)
+    now, subject = services.clock.now(), gap_subject(repairer, services)
     seen = _scan(job, repairer, services, now)
     preflight = run_preflight(repairer, services, seen, answers.faults)
     if preflight.faults and seen.plan:
@@ -122,7 +122,7 @@ def _finish(repairer: Repairer, seen: PassPlan, plan: Plan) -> Counter[tuple[Att
     refused: Counter[tuple[AttemptStatus, str]] = Counter()
     for decision in plan.decisions:
         last = seen.intents.get(decision.booking.id)
-        if decision.verdict.standing is VerdictStatus.OK and last and last.state is State.DONE:
+        if decision.verdict.status is VerdictStatus.OK and last and last.state is State.DONE:
             try:
                 repairer.record_in_application(last, seen.scope)
             except DatabaseBusy:

@@ -15,7 +15,7 @@ from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Refusal
 from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent
-from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of
+from reconciler.engine.reconcile.job_run import JobRun, gap_subject, read_or_fault, run_or_unreachable
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.reconcile.results import PassResult, SettleOutcome
 from reconciler.engine.repair.integration_faults import provider_fault
@@ -59,7 +59,7 @@ def _run(job: str, repairers: Sequence[Repairer], services: PassServices) -> Seq
 def _settle_effect(run: JobRun, job: str, repairer: Repairer, services: PassServices) -> PassResult:
     answers = read_or_fault(lambda: settle(repairer, services), lambda fault: Answers(faults=(fault,)))
     with services.store.writing() as tx:
-        run.record_faults(tx, subject_of(repairer, services), answers.faults, now=services.clock.now())
+        run.record_faults(tx, gap_subject(repairer, services), answers.faults, now=services.clock.now())
     return PassResult(
         job=job,
         kind=repairer.kind,

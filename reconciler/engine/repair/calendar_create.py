@@ -77,7 +77,7 @@ class EventCreation:
         match step(seen, Whose.CANDIDATE):
             case Step.ADOPT if event:
                 return self._link_existing(event.id, already_known=False)
-            case Step.TELL:
+            case Step.ASK_HUMAN:
                 return self._refuse(_REFUSALS[seen])
             case _:
                 return self._insert()

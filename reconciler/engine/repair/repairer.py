@@ -138,7 +138,7 @@ def recheck(
     last = tx.intents.latest(intent.effect, [intent.booking], repairer.final_triggers)
     (decision,) = repairer.decide(tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
-    match verdict.standing:
+    match verdict.status:
         case VerdictStatus.REPAIRABLE if decision.trigger == intent.trigger:
             return decision
         case VerdictStatus.REPAIRABLE:

@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, create_model, model_validator
+from pydantic import BeforeValidator, Field, Strict, create_model
 
 from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.rules.registry import JOBS, REPORT_ONLY, RULES
+from reconciler.domain.rules.registry import REPORT_ONLY, RULES
 from reconciler.domain.rules.rule import Rule
-from reconciler.settings.file.crontab import Cron
 from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
+from reconciler.settings.file.model_jobs import DEFAULT_JOBS, KEEP, Job
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -24,7 +24,6 @@ from reconciler.settings.file.values import (
     Zone,
     parse_hours,
     parse_zone,
-    write_duration,
 )
 
 PolicyWord = Annotated[Policy, OffWord]
@@ -160,7 +159,7 @@ class BreakerLimits(Section):
     ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
 
 
-class Rates(Section):
+class RateLimits(Section):
     """Calls per time, over all processes."""
 
     sms: PerPeriod = Field(Per(1, timedelta(seconds=1)), description="what an ordinary sender may send")
@@ -193,7 +192,7 @@ class LimitSettings(Section):
     )
     pass_budget: PositiveDuration = Field(minutes(4), description="less than the interval between two passes")
     breaker: BreakerLimits = Field(default_factory=BreakerLimits)
-    rate: Rates = Field(default_factory=Rates)
+    rate: RateLimits = Field(default_factory=RateLimits)
     per_recipient: PerPeriod = Field(
         Per(3, timedelta(hours=24)), description="texts by E.164 number, the application's own counted"
     )
@@ -235,43 +234,6 @@ class Reporting(Section):
         minutes(15), description="an error that Sentry has not accepted after this long goes to the on-call routes"
     )
     oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
-
-
-class Job(Section):
-    """When a job runs: `every` or `cron`. `off` instead of a mapping: never."""
-
-    every: PositiveDuration | None = Field(None, description="the time between two passes")
-    cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
-    at_start: bool = Field(True, description="also once when the scheduler starts")
-    alive: str | None = Field(
-        None, description="the variable that holds a dead-man's-switch URL; /start and /fail are added to it"
-    )
-    keep: PositiveDuration | None = Field(
-        None, description="for `ledger_retention`: finished records younger than this are kept; default 400d"
-    )
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "Job":
-        if (self.every is None) == (self.cron is None):
-            raise ValueError("write either every, such as 10m, or cron, such as 30 4 * * *")
-        return self
-
-    @property
-    def when(self) -> str:
-        """As cron.yaml has it."""
-        return f"every {write_duration(self.every)}" if self.every else f"cron {self.cron}"
-
-
-KEEP = timedelta(days=400)
-"""A year and a month: the same week of last year can still be explained."""
-DEFAULT_JOBS = {
-    **{name: Job(every=minutes(10)) for name in JOBS},
-    "unsettled_repairs": Job(every=minutes(5)),
-    "integrations": Job(every=minutes(15)),
-    "fire_drill": Job(cron="0 10 * * mon", at_start=False),
-    "ledger_retention": Job(cron="30 4 * * *", at_start=False, keep=KEEP),
-}
-"""The schedule of each job that cron.yaml does not mention."""
 
 
 class CronFile(Section):

@@ -143,7 +143,7 @@ def _syntax(error: MarkedYAMLError) -> str:
     return f"{line}: {', '.join(part for part in (error.context, problem) if part)}"
 
 
-def check(source: Source) -> tuple[CronFile | None, list[str]]:
+def validate(source: Source) -> tuple[CronFile | None, list[str]]:
     """The typed file, or every mistake in it, from the top down."""
     try:
         return CronFile.model_validate(source.data if source.data is not None else {}), []

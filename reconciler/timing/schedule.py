@@ -19,7 +19,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from cronsim import CronSim
 
-from reconciler.settings.file.model import Job
+from reconciler.settings.file.model_jobs import Job
 
 GRACE = timedelta(minutes=5)
 """A run that is later than this (the machine slept) is skipped and reported; the next run does its work."""
@@ -29,7 +29,7 @@ SOON = timedelta(minutes=5)
 """How soon a failed run is repeated."""
 
 
-class Trouble(StrEnum):
+class RunProblem(StrEnum):
     """What can go wrong with a run, apart from the job's own result."""
 
     MISSED = "missed"
@@ -37,10 +37,10 @@ class Trouble(StrEnum):
     FAILED = "failed"
 
 
-_TROUBLES = {
-    EVENT_JOB_MISSED: Trouble.MISSED,
-    EVENT_JOB_MAX_INSTANCES: Trouble.OVERLAPPING,
-    EVENT_JOB_ERROR: Trouble.FAILED,
+_PROBLEMS = {
+    EVENT_JOB_MISSED: RunProblem.MISSED,
+    EVENT_JOB_MAX_INSTANCES: RunProblem.OVERLAPPING,
+    EVENT_JOB_ERROR: RunProblem.FAILED,
 }
 
 
@@ -58,16 +58,16 @@ class CrontabTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no t
 
 
 class Schedule:
-    """Runs each job in its own thread, never twice at once, and calls ``trouble`` when a run went wrong."""
+    """Runs each job in its own thread, never twice at once, and calls ``on_problem`` when a run went wrong."""
 
     def __init__(
         self,
         jobs: Mapping[str, Job],
         zone: ZoneInfo,
         run: Callable[[str], None],
-        trouble: Callable[[str, Trouble], None],
+        on_problem: Callable[[str, RunProblem], None],
     ) -> None:
-        self._trouble = trouble
+        self._on_problem = on_problem
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(max(1, len(jobs)))},
@@ -107,7 +107,7 @@ class Schedule:
             self._scheduler.modify_job(name, next_run_time=soon)
 
     def _hear(self, event: JobExecutionEvent) -> None:
-        self._trouble(event.job_id, _TROUBLES[event.code])
+        self._on_problem(event.job_id, _PROBLEMS[event.code])
 
 
 def trigger(job: Job, zone: ZoneInfo) -> BaseTrigger:

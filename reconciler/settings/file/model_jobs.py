@@ -1,0 +1,47 @@
+"""The jobs of cron.yaml: when each one runs, and the schedule of those the file does not mention."""
+
+from datetime import timedelta
+
+from pydantic import Field, model_validator
+
+from reconciler.domain.rules.registry import JOBS
+from reconciler.settings.file.crontab import Cron
+from reconciler.settings.file.model_bookings import Section, minutes
+from reconciler.settings.file.values import PositiveDuration, write_duration
+
+
+class Job(Section):
+    """When a job runs: `every` or `cron`. `off` instead of a mapping: never."""
+
+    every: PositiveDuration | None = Field(None, description="the time between two passes")
+    cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
+    at_start: bool = Field(True, description="also once when the scheduler starts")
+    alive: str | None = Field(
+        None, description="the variable that holds a dead-man's-switch URL; /start and /fail are added to it"
+    )
+    keep: PositiveDuration | None = Field(
+        None, description="for `ledger_retention`: finished records younger than this are kept; default 400d"
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Job":
+        if (self.every is None) == (self.cron is None):
+            raise ValueError("write either every, such as 10m, or cron, such as 30 4 * * *")
+        return self
+
+    @property
+    def when(self) -> str:
+        """As cron.yaml has it."""
+        return f"every {write_duration(self.every)}" if self.every else f"cron {self.cron}"
+
+
+KEEP = timedelta(days=400)
+"""A year and a month: the same week of last year can still be explained."""
+DEFAULT_JOBS = {
+    **{name: Job(every=minutes(10)) for name in JOBS},
+    "unsettled_repairs": Job(every=minutes(5)),
+    "integrations": Job(every=minutes(15)),
+    "fire_drill": Job(cron="0 10 * * mon", at_start=False),
+    "ledger_retention": Job(cron="30 4 * * *", at_start=False, keep=KEEP),
+}
+"""The schedule of each job that cron.yaml does not mention."""
