@@ -30,7 +30,7 @@ def texts_and_events(sandbox: Sandbox) -> tuple[int, int]:
     return len(sandbox.twilio.messages), len(sandbox.google.live())
 
 
-def told(sandbox: Sandbox) -> set[tuple[str, str]]:
+def alerted(sandbox: Sandbox) -> set[tuple[str, str]]:
     return {(event["tags"]["kind"], event["tags"]["cause"]) for event in sandbox.sentry.events}
 
 
@@ -52,7 +52,7 @@ def test_it_repairs_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path:
             eventually(lambda: texts_and_events(sandbox) == (3, 4), SOON)
             eventually(lambda: bool(sandbox.sentry.check_ins), SOON)
             wanted = {("sms.missing", "never_queued"), ("calendar.missing", "never_created")}
-            eventually(lambda: told(sandbox) >= wanted, SOON)
+            eventually(lambda: alerted(sandbox) >= wanted, SOON)
             assert service.stop() == 0
         (check_in,) = {check_in["status"] for check_in in sandbox.sentry.check_ins}
         assert check_in == "ok"
@@ -191,7 +191,7 @@ def test_sentry_that_is_down_stops_nothing_and_is_told_later(venue: Venue, tmp_p
             assert sandbox.sentry.events == []
             sandbox.sentry.faults.clear()
             wanted = {("sms.missing", "never_queued"), ("calendar.missing", "never_created")}
-            eventually(lambda: told(sandbox) - {("integration.sentry", "blocked")} == wanted, SOON)
+            eventually(lambda: alerted(sandbox) - {("integration.sentry", "blocked")} == wanted, SOON)
             assert service.stop() == 0
 
 

@@ -37,7 +37,7 @@ class Night:
     def texted(self) -> list[str]:
         return [message.to for message in self.sandbox.twilio.messages]
 
-    def told(self, kind: str) -> list[dict[str, object]]:
+    def alerted(self, kind: str) -> list[dict[str, object]]:
         return [event for event in self.sandbox.sentry.events if event["tags"]["kind"] == kind]
 
     def each_has_its_text(self, bookings: list[str]) -> None:
@@ -73,7 +73,7 @@ def test_the_night_of_the_incident(night: Night) -> None:
     assert (night.texted(), night.venue.checksum().split("-")[2]) == ([], queue), "no text, and the queue as it was"
     assert all(night.venue.stored_event(booking) for booking in bookings), "events as usual"
 
-    issues = night.told("integration.schema")
+    issues = night.alerted("integration.schema")
     assert {tuple(event["fingerprint"]) for event in issues} == {("reconciler", "integration.schema", "blocked")}
     sql = printed_sql(broken)
     for said in (broken.out, str(issues[0]), sql):

@@ -42,7 +42,7 @@ class World:
     texts: list[dict[str, Any]] = field(init=False)
     intents: list[dict[str, Any]] = field(init=False)
     live: set[str] = field(init=False)
-    told: set[tuple[str, str]] = field(init=False)
+    alerted: set[tuple[str, str]] = field(init=False)
     """Kind and booking of each open gap that somebody knows of."""
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class World:
         self.live = {event["id"] for event in self.scene.sandbox.google.live()}
         outbox = [row["alert"] for row in venue.rows("reconciler.outbox") if row["delivered_at"] is None]
         untold = {(report["kind"], report["cause"]) for report in outbox}
-        self.told = {
+        self.alerted = {
             (gap["kind"], gap["about"])
             for gap in venue.rows("reconciler.gap")
             if not gap["closed_at"] and gap["noted_at"] and (gap["kind"], gap["cause"]) not in untold
@@ -91,7 +91,7 @@ def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
     if any(i["state"] == "done" and i["provider_id"] not in accepted for i in intents):
         yield "wrong", "the ledger says done, and Twilio has no such text"
     row = world.bookings.get(booking)
-    if row is None or row["status"] not in ELIGIBLE or ours or ("sms.missing", booking) in world.told:
+    if row is None or row["status"] not in ELIGIBLE or ours or ("sms.missing", booking) in world.alerted:
         return
     queued = any(_is_the_applications(text, booking) for text in world.texts)
     if not queued:
@@ -119,8 +119,8 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
             yield "wrong", "an event of ours stands for a booking that has no use for it"
         return
     stored = row["calendar_event_id"]
-    told = {("calendar.missing", booking), ("calendar.duplicate", booking)} & world.told
-    if stored in world.live or stored in application.removed_by_hand or told:
+    alerted = {("calendar.missing", booking), ("calendar.duplicate", booking)} & world.alerted
+    if stored in world.live or stored in application.removed_by_hand or alerted:
         return
     yield "lost", "stores an event that is gone" if stored else "stores no event, and nobody was told"
 

@@ -94,7 +94,8 @@ SITUATIONS = {
     "an event that was made": Situation(
         steps=(_died("after google.insert#1"),),
         passes="calendar.abandoned calendar.claimed_unknown google.token google.list google.get calendar.done "
-        "calendar.written gap.changed run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
+        "calendar.written gap.changed run.changed outbox.began outbox.changed sentry.envelope "
+        "sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"calendar.claimed_unknown", "google.get", "calendar.done", "calendar.written"}),
         end=End(calendar=("found", 1)),
@@ -106,7 +107,8 @@ SITUATIONS = {
     "an event that was not made": Situation(
         steps=(_died("before google.insert#1"),),
         passes="calendar.abandoned calendar.claimed_unknown google.token google.list google.get calendar.planned "
-        "run.changed incident.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
+        "run.changed incident.changed outbox.began outbox.changed sentry.envelope "
+        "sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         perhaps=f"gap.began {_REPAIRS_EVENT}",
         kills=frozenset({"google.get", "calendar.planned"}),
@@ -114,8 +116,9 @@ SITUATIONS = {
     ),
     "an event that the application lost": Situation(
         start=Start.LOST_ID,
-        passes="calendar.abandoned calendar.claimed_unknown google.token google.list calendar.planned calendar.claimed "
-        "calendar.done run.changed outbox.began outbox.changed sentry.envelope sms.abandoned sms.claimed_unknown "
+        passes="calendar.abandoned calendar.claimed_unknown google.token google.list calendar.planned "
+        "calendar.claimed calendar.done run.changed outbox.began outbox.changed sentry.envelope "
+        "sms.abandoned sms.claimed_unknown "
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         kills=frozenset({"google.list", "calendar.planned", "calendar.claimed", "calendar.done"}),
         end=End(calendar=("adopted", 1)),

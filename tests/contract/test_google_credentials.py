@@ -56,14 +56,14 @@ class Listening(GoogleStandIn):
 
     def __init__(self) -> None:
         super().__init__(lambda: NOW)
-        self.told: list[Request] = []
+        self.alerted: list[Request] = []
 
     def answer(self, request: Request) -> Response:
-        self.told.append(request)
+        self.alerted.append(request)
         return super().answer(request)
 
     def forms(self) -> list[dict[str, str]]:
-        return [request.form() for request in self.told if request.path == "/token"]
+        return [request.form() for request in self.alerted if request.path == "/token"]
 
 
 @pytest.fixture
@@ -236,14 +236,14 @@ def test_no_token_is_broken_and_says_what_to_do(
 
 
 def test_each_way_and_refusal_has_a_remedy_of_its_own(opened: Open, google: Listening) -> None:
-    told = set()
+    alerted = set()
     for way in WAYS:
         for error in ("invalid_grant", "unauthorized_client"):
             google.faults.always("token", refusing(400, error))
             fault = provider_fault(opened(way))
-            told.add((fault.seen, fault.remedy))
+            alerted.add((fault.seen, fault.remedy))
 
-    assert len(told) == 2 * len(WAYS)
+    assert len(alerted) == 2 * len(WAYS)
 
 
 def test_a_client_id_that_the_key_file_lacks(opened: Open, google: Listening) -> None:
@@ -349,7 +349,7 @@ def test_a_token_endpoint_nobody_listens_at(opened: Open, google: Listening, way
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}/token"
 
     assert opened(way, GOOGLE_TOKEN_URL=nobody).insert(EVENT) == UNAVAILABLE
-    assert google.told == []
+    assert google.alerted == []
 
 
 # Whose rights count
@@ -439,7 +439,7 @@ def test_nothing_is_asked_of_anybody_else(
 
     assert set(looked_up) == {"127.0.0.1"}
     assert [thread.name for thread in started if "process_request_thread" not in thread.name] == []
-    assert {request.path.split("/")[1] for request in google.told} == {"token", "calendar"}
+    assert {request.path.split("/")[1] for request in google.alerted} == {"token", "calendar"}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -475,12 +475,12 @@ def assert_silent(google: GoogleStandIn, said: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("trouble", [*Misbehaviour, "quoting", "rejected", None])
+@pytest.mark.parametrize("problem", [*Misbehaviour, "quoting", "rejected", None])
 def test_no_secret_in_repr_log_or_exception(
     opened: Open,
     google: Listening,
     impatient: None,
-    trouble: Misbehaviour | str | None,
+    problem: Misbehaviour | str | None,
     way: str,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -488,13 +488,13 @@ def test_no_secret_in_repr_log_or_exception(
     for name in ("google", "googleapiclient", "google_auth_httplib2", "httplib2"):
         monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # google-auth turns its own off on the way
     quoted = " ".join([CLIENT_SECRET, REFRESH_TOKEN, DELEGATE, google.service_account_info()["private_key"]])
-    if isinstance(trouble, Misbehaviour):
-        google.faults.always("token", Fault(kind=trouble, status=400, body=quoted, seconds=0.06))
-    elif trouble == "quoting":
+    if isinstance(problem, Misbehaviour):
+        google.faults.always("token", Fault(kind=problem, status=400, body=quoted, seconds=0.06))
+    elif problem == "quoting":
         google.faults.always("token", refusing(400, quoted, error_description=quoted))
-    elif trouble == "rejected":
+    elif problem == "rejected":
         google.faults.always("token", refusing(400, "invalid_grant", error_description=quoted))
-    calendar = opened(way, timeout=0.04 if trouble in (Misbehaviour.HANG, Misbehaviour.SLOW) else 1)
+    calendar = opened(way, timeout=0.04 if problem in (Misbehaviour.HANG, Misbehaviour.SLOW) else 1)
     said = [repr(calendar), str(calendar.access)]
 
     with caplog.at_level(logging.DEBUG):

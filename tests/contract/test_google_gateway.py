@@ -444,10 +444,10 @@ class Listening(GoogleStandIn):
 
     def __init__(self) -> None:
         super().__init__(lambda: NOW)
-        self.told: list[Request] = []
+        self.alerted: list[Request] = []
 
     def answer(self, request: Request) -> Response:
-        self.told.append(request)
+        self.alerted.append(request)
         return super().answer(request)
 
 
@@ -457,7 +457,7 @@ def test_nobody_gets_a_mail_about_it() -> None:
         calendar.insert(EVENT)
         calendar.delete(EVENT.id)
 
-    notified = [(request.method, request.query.get("sendUpdates")) for request in google.told[1:]]
+    notified = [(request.method, request.query.get("sendUpdates")) for request in google.alerted[1:]]
     assert notified == [("POST", "none"), ("DELETE", "none")]
 
 
@@ -1050,7 +1050,7 @@ def test_the_token_is_asked_for_the_account_itself() -> None:
     with Listening() as google, opener(google) as opened:
         opened().insert(EVENT)
 
-    claims = claims_of(google.told[0])
+    claims = claims_of(google.alerted[0])
     assert "sub" not in claims
     assert (claims["iss"], claims["scope"]) == (CLIENT_EMAIL, "https://www.googleapis.com/auth/calendar.events")
 
@@ -1062,7 +1062,7 @@ def test_the_token_is_asked_for_the_delegate() -> None:
         assert calendar.check() is None
         assert calendar.insert(EVENT).result is D
 
-    assert claims_of(google.told[0])["sub"] == "events@venue.example"
+    assert claims_of(google.alerted[0])["sub"] == "events@venue.example"
 
 
 def claims_of(request: Request) -> dict[str, Any]:

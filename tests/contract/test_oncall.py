@@ -46,7 +46,7 @@ def route(webhook: Webhook) -> OncallRoute:
 def test_a_page_says_what_is_wrong_and_what_to_do(webhook: Webhook) -> None:
     assert route(webhook).send(PAGE) is DeliveryStatus.ACCEPTED
 
-    (call,) = webhook.told
+    (call,) = webhook.alerted
     assert call["type"] == "failure"
     assert call["title"] == "reconciler: sms.missing / never_queued, open for hours: 13 found, 12 repaired"
     assert call["message"].splitlines() == [
@@ -62,7 +62,7 @@ def test_resolved_and_fallback_alerts_have_types_of_their_own(webhook: Webhook) 
     for alert in (replace(PAGE, severity=Severity.ERROR, alert_type=AlertType.OPENED), RESOLVED_ALERT):
         assert route(webhook).send(alert) is DeliveryStatus.ACCEPTED
 
-    assert [call["type"] for call in webhook.told] == ["warning", "success"]
+    assert [call["type"] for call in webhook.alerted] == ["warning", "success"]
 
 
 def test_what_was_overlooked_is_masked_and_what_is_long_is_cut(webhook: Webhook) -> None:
@@ -72,7 +72,7 @@ def test_what_was_overlooked_is_masked_and_what_is_long_is_cut(webhook: Webhook)
 
     (body,) = webhook.raw
     assert not [secret for secret in ("900123", "7700", "s3cret") if secret in body]
-    (call,) = webhook.told
+    (call,) = webhook.alerted
     assert len(call["title"]) + len(call["message"]) < 1024
 
 
@@ -130,7 +130,7 @@ def test_pagerduty_has_one_incident_per_incident_and_resolved_closes_it(enqueued
     pager = OncallRoute(name="PAGER_URL", url=PAGERDUTY)
     assert [pager.send(PAGE), pager.send(RESOLVED_ALERT)] == [DeliveryStatus.ACCEPTED] * 2
 
-    page, end = enqueued.told
+    page, end = enqueued.alerted
     assert enqueued.paths == ["/v2/enqueue"] * 2
     assert (page["event_action"], page["dedup_key"], page["payload"]["severity"]) == (
         "trigger", PAGE.incident, "critical",
@@ -143,5 +143,5 @@ def test_a_fallback_alert_is_less_urgent_at_pagerduty(enqueued: Webhook) -> None
     opened = replace(PAGE, alert_type=AlertType.OPENED, severity=Severity.ERROR)
     OncallRoute(name="PAGER_URL", url=PAGERDUTY).send(opened)
 
-    (call,) = enqueued.told
+    (call,) = enqueued.alerted
     assert (call["event_action"], call["payload"]["severity"]) == ("trigger", "warning")

@@ -50,7 +50,7 @@ def filled(
         backfill_services = backfill.backfill_services(
             services, BookingRange(since=span.pop("since", LONG_AGO), **span), limit=limit, stale_after=stale_after
         )
-        do = backfill.repair if act else backfill.look
+        do = backfill.run_backfill if act else backfill.plan_backfill
         return do(effect, backfill_services)
 
 

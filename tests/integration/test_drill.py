@@ -318,7 +318,7 @@ def test_two_at_once_beside_a_pass_while_twilio_wants_a_pause(drill: Drill, worl
     world.venue.sql("INSERT INTO reconciler.rate VALUES ('google', now() + interval '1 h')")
     settings = world.settings()
     with ThreadPoolExecutor(2) as pool:
-        drills = [pool.submit(assembly.drill, settings) for _ in range(2)]
+        drills = [pool.submit(assembly.run_fire_drill, settings) for _ in range(2)]
         result = world.texts()
         assert [drilled.result().faults for drilled in drills] == [(), ()]
     assert (result.repaired, len(world.sandbox.twilio.messages)) == (1, 1)
@@ -353,7 +353,7 @@ def test_a_connection_that_is_lost_in_the_middle_breaks_the_link_in_hand(drill: 
     connect = world.venue.postgres.connect
     with connect(world.venue.name) as other, ThreadPoolExecutor(1) as pool, other.transaction():
         other.execute("LOCK TABLE reconciler.gap IN SHARE MODE")
-        drilling = pool.submit(assembly.drill, settings)
+        drilling = pool.submit(assembly.run_fire_drill, settings)
         until_it_waits(world)
         world.venue.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -144,7 +144,7 @@ def play(world: World, *, texts_from: str = "twilio") -> None:
     assert len(world.intents()) < before, "the ledger forgets"
 
 
-def look(world: World) -> None:
+def scan_once(world: World) -> None:
     """By hand: once, explain, status."""
     booking = world.venue.booking()
     for result in world.once(act=False).values():
@@ -160,7 +160,7 @@ def look(world: World) -> None:
 
 
 def test_every_job_does_its_work_with_row_level_security_on(world: World) -> None:
-    look(world)
+    scan_once(world)
     play(world)
 
 
@@ -204,7 +204,7 @@ def test_where_we_only_report_nothing_of_the_application_s_may_be_written(world:
 def test_read_only_is_enough_for_looking_and_for_nothing_else(world: World) -> None:
     bare(world)
     world.venue.sql(printed(world, read_only=True), role=OWNER)
-    look(world)
+    scan_once(world)
     with pytest.raises(DatabaseDisagrees, match="may not DELETE and INSERT and UPDATE in it"):
         world.once()
 
@@ -271,9 +271,9 @@ def test_each_line_is_noticed_by_what_it_is_for(world: World) -> None:
         for line in THEIRS:
             world.venue.sql(taken_back(line), role=OWNER)
             with services.store.reading() as tx:
-                told = {fault for effect in Effect for fault in tx.bookings.effect_faults(effect, writing=True)}
-            assert told, line
-            for fault in told:
+                alerted = {fault for effect in Effect for fault in tx.bookings.effect_faults(effect, writing=True)}
+            assert alerted, line
+            for fault in alerted:
                 world.venue.sql(fault.sql, role=OWNER)
             with services.store.reading() as tx:
                 assert [
@@ -283,9 +283,9 @@ def test_each_line_is_noticed_by_what_it_is_for(world: World) -> None:
 
 def let_its_owner_run(world: World, what: str) -> None:
     """A pass says what our role may not; then its owner runs what it says."""
-    with pytest.raises(DatabaseDisagrees, match=what) as told:
+    with pytest.raises(DatabaseDisagrees, match=what) as alerted:
         world.once()
-    world.venue.sql(told.value.advice.removeprefix("let its owner run: "), role=OWNER)
+    world.venue.sql(alerted.value.advice.removeprefix("let its owner run: "), role=OWNER)
 
 
 @pytest.mark.parametrize(

@@ -230,8 +230,8 @@ def test_only_by_a_column_that_is_not_there_or_of_another_type(world: World, onl
     world.configure(bookings=f", only: {only}")
     for kind, result in world.both().items():
         assert ([fault.code for fault in result.faults], result.exit_code) == ([code], Exit.NEEDS_A_HUMAN)
-        told = [gap for (_, about), gap in world.gaps().items() if about.startswith(f"{result.effect} ")]
-        assert told == [("blocked", code)], kind
+        alerted = [gap for (_, about), gap in world.gaps().items() if about.startswith(f"{result.effect} ")]
+        assert alerted == [("blocked", code)], kind
 
 
 def test_a_pass_that_saw_nothing_does_not_use_up_the_day_s_full_scan(world: World) -> None:

@@ -57,7 +57,7 @@ def events(world: World) -> Alerts:
 
 def pages(webhook: Webhook) -> list[str]:
     """The on-call messages: apprise's type and title."""
-    return [f"{call['type']}: {call['title']}" for call in webhook.told]
+    return [f"{call['type']}: {call['title']}" for call in webhook.alerted]
 
 
 INCIDENT = "sms.missing / never_queued"
@@ -92,7 +92,7 @@ def test_three_days_send_exactly_these_alerts(world: World, pager: Webhook, ever
     gap(world, 11)
     spend(world, 12, 2 * every)
     assert events(world)[6:] == [("opened", "warning")], "the next incident; repaired at once, it stays a warning"
-    assert len(pager.told) == 2, "and pages no one, when it opens or is resolved"
+    assert len(pager.alerted) == 2, "and pages no one, when it opens or is resolved"
 
 
 @pytest.mark.long
@@ -119,7 +119,7 @@ def test_one_wrong_number_never_pages(world: World, pager: Webhook) -> None:
     spend(world, 48, 6)
     # From the third day on it is too late for its text: another cause, and another incident.
     assert events(world) == [("opened", "error"), ("deadline", "error"), ("reminder", "error"), ("reminder", "error")]
-    assert pager.told == []
+    assert pager.alerted == []
 
 
 @pytest.mark.long
@@ -172,7 +172,7 @@ def test_two_processes_at_once_send_each_alert_once(world: World, pager: Webhook
         for done in passes:
             done.result()
     assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
-    assert len(pager.told) == 1
+    assert len(pager.alerted) == 1
 
 
 # The sink fails
@@ -215,7 +215,7 @@ def test_what_sentry_does_not_accept_goes_to_on_call_once(world: World, pager: W
     gap(world)
     run(world)
     spend(world, 1 / 6, 1 / 6)
-    assert pager.told == [], "not before fallback_after"
+    assert pager.alerted == [], "not before fallback_after"
     spend(world, 2, 1 / 6)
     resume(world)
     spend(world, 2, 1 / 6)
@@ -227,7 +227,7 @@ def test_what_sentry_does_not_accept_goes_to_on_call_once(world: World, pager: W
     world.sandbox.sentry.faults.clear()
     spend(world, 1)
     assert events(world) == [("opened", "error"), ("deadline", "error")], "and Sentry has it in the end"
-    assert len(pager.told) == 3
+    assert len(pager.alerted) == 3
 
 
 def test_a_route_that_is_added_later_gets_no_old_alerts(world: World, pager: Webhook) -> None:
@@ -243,7 +243,7 @@ def test_a_route_that_is_added_later_gets_no_old_alerts(world: World, pager: Web
     assert world.venue.sql("SELECT count(*) > 2 FROM reconciler.outbox WHERE delivered_at IS NULL") == [(True,)]
     world.configure(more="reporting: {oncall: [PAGER_URL]}")
     spend(world, 1)
-    assert pager.told == []
+    assert pager.alerted == []
 
 
 def test_an_alert_that_a_route_refuses_does_not_hold_up_others(world: World, pager: Webhook) -> None:
@@ -261,7 +261,7 @@ def test_an_alert_that_a_route_refuses_does_not_hold_up_others(world: World, pag
     )
     pager.faults.next_calls("hook", Fault(kind=Misbehaviour.STATUS, status=500))
     run(world)
-    assert (len(pager.told), pager.faults.pending("hook")) == (2, 0), "the second one, after one that failed"
+    assert (len(pager.alerted), pager.faults.pending("hook")) == (2, 0), "the second one, after one that failed"
 
 
 def test_while_another_process_evaluates_the_outbox_is_delivered(world: World, pager: Webhook) -> None:
@@ -282,7 +282,7 @@ def test_what_was_repaired_at_once_pages_no_one_even_if_sentry_is_down(world: Wo
     gap(world)
     run(world)
     spend(world, 3)
-    assert (len(world.sent_to()), pager.told) == (1, [])
+    assert (len(world.sent_to()), pager.alerted) == (1, [])
 
 
 @pytest.mark.long
@@ -294,12 +294,12 @@ def test_a_pager_that_is_down_gets_its_alerts_later_in_order(world: World, pager
     spend(world, 5)
     resume(world)
     spend(world, 2)
-    assert pager.told == []
+    assert pager.alerted == []
     pager.faults.clear()
     spend(world, 1)
     assert [title.partition(":")[0] for title in pages(pager)] == ["failure", "success"]
     spend(world, 2)
-    assert len(pager.told) == 2
+    assert len(pager.alerted) == 2
 
 
 def test_resolved_waits_for_the_page_that_another_process_has_claimed(world: World, pager: Webhook) -> None:
@@ -314,7 +314,7 @@ def test_resolved_waits_for_the_page_that_another_process_has_claimed(world: Wor
     world.venue.sql(held, HOUR)
     resume(world)
     spend(world, 2)
-    assert pager.told == []
+    assert pager.alerted == []
     world.venue.sql(held, -HOUR)
     run(world)
     assert [title.partition(":")[0] for title in pages(pager)] == ["failure", "success"]
@@ -331,10 +331,10 @@ def test_routes_are_independent(world: World, pager: Webhook) -> None:
         gap(world)
         run(world)
         spend(world, 6)
-        assert (len(pager.told), len(other.told)) == (1, 0)
+        assert (len(pager.alerted), len(other.alerted)) == (1, 0)
         other.faults.clear()
         spend(world, 1)
-        assert (len(pager.told), len(other.told)) == (1, 1)
+        assert (len(pager.alerted), len(other.alerted)) == (1, 1)
 
 
 def test_with_a_token_the_issues_are_resolved(world: World, pager: Webhook) -> None:

@@ -373,7 +373,7 @@ def test_incidents_and_alerts_of_every_kind_mean_the_same_afterwards(bare_venue:
         with store.writing() as tx:
             while alert := tx.outbox.claim("sentry", HOUR, list(claimed)):
                 claimed[alert.id] = (alert.alert_type, alert.incident)
-                tx.outbox.kept(alert, "sentry")
+                tx.outbox.release(alert, "sentry")
     assert claimed == waiting
     back_to(venue, "0002")
     assert (venue.rows("reconciler.episode"), venue.rows("reconciler.outbox")) == before

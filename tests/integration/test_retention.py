@@ -280,7 +280,7 @@ def test_of_runs_the_last_the_last_finished_and_the_last_full_one_stay(world: Wo
 
 
 def test_gaps_that_are_open_young_or_not_alerted_stay(world: World) -> None:
-    gap(world, OLD, about="told")
+    gap(world, OLD, about="alerted")
     gap(world, OLD, about="over by itself, which is never told", closed_by="ahead", noted_at=None)
     gap(world, OLD, about="young", closed_at=ago(world, YOUNG))
     gap(world, OLD, about="open", closed_at=None, closed_by=None)
@@ -290,7 +290,7 @@ def test_gaps_that_are_open_young_or_not_alerted_stay(world: World) -> None:
 
 
 def test_incidents_that_are_ongoing_young_or_undelivered_stay(world: World) -> None:
-    report(world, OLD, incident(world, OLD, key="told"))
+    report(world, OLD, incident(world, OLD, key="alerted"))
     report(world, YOUNG, incident(world, OLD, key="young", ended_at=ago(world, YOUNG)))
     report(world, OLD, incident(world, OLD, key="untold"), delivered_at=None)
     report(world, OLD, incident(world, OLD, key="an on-call route that is gone"), delivered_at=None, route="PAGER_URL")

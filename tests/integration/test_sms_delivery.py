@@ -50,7 +50,7 @@ def closed(world: World) -> dict[str, str]:
     return dict(world.venue.sql("SELECT about, closed_by FROM reconciler.gap WHERE closed_at IS NOT NULL"))
 
 
-def told(world: World) -> dict[GapKind, int]:
+def alerted(world: World) -> dict[GapKind, int]:
     return {kind: result.needs_human for kind, result in watch(world).items()}
 
 
@@ -75,13 +75,13 @@ def test_what_is_told_says_what_a_person_can_do(world: World) -> None:
     stuck(world.venue)
     unproven(world.venue)
     world.once()
-    told = dict(
+    alerted = dict(
         world.venue.sql(
             "SELECT alert ->> 'kind', alert ->> 'remedy' FROM reconciler.outbox WHERE alert ->> 'kind' LIKE 'sms.%%'"
         )
     )
-    assert "press Send" in told[STUCK]
-    assert "no id to prove it" in told[UNPROVEN]
+    assert "press Send" in alerted[STUCK]
+    assert "no id to prove it" in alerted[UNPROVEN]
 
 
 def test_the_table_of_once_has_a_row_for_each_and_its_columns_add_up(world: World) -> None:
@@ -120,14 +120,14 @@ def test_a_reader_sees_them_before_migrate(bare_venue: Venue) -> None:
 
 def test_each_closes_by_a_statement_about_its_booking(world: World) -> None:
     sent, cancelled, deleted, proven = (plant(world.venue) for plant in (stuck, stuck, stuck, unproven))
-    assert told(world) == {STUCK: 3, UNPROVEN: 1}
+    assert alerted(world) == {STUCK: 3, UNPROVEN: 1}
     sid = "SM" + "1" * 32
     mark = f"UPDATE {QUEUE} SET status = 'sent', twilio_message_sid = %s WHERE booking_id::text = %s"
     world.venue.sql(mark, sid, sent)
     world.venue.sql(mark, sid, proven)
     world.venue.sql("UPDATE private_bookings SET status = 'cancelled' WHERE id = %s", cancelled)
     world.venue.sql("DELETE FROM private_bookings WHERE id = %s", deleted)
-    assert told(world) == {STUCK: 0, UNPROVEN: 0}
+    assert alerted(world) == {STUCK: 0, UNPROVEN: 0}
     assert closed(world) == {sent: "overdue", cancelled: "status", deleted: "gone", proven: "unproven"}
 
 
@@ -146,7 +146,7 @@ def test_a_text_of_any_kind_may_be_stuck(world: World, trigger: str) -> None:
     due = ago(world.venue, hours=2)
     world.venue.text(booking, status="approved", trigger_type=trigger, scheduled_for=due, sent_at=None)
     world.venue.text(booking)
-    assert told(world) == {STUCK: 1, UNPROVEN: 0}
+    assert alerted(world) == {STUCK: 1, UNPROVEN: 0}
 
 
 def test_without_a_time_of_its_own_the_row_s_making_counts_and_without_that_it_is_told(world: World) -> None:
@@ -157,7 +157,7 @@ def test_without_a_time_of_its_own_the_row_s_making_counts_and_without_that_it_i
         times = {"scheduled_for": None, "sent_at": None, "created_at": made}
         world.venue.text(world.venue.booking(), status="pending", **times)
         world.venue.text(world.venue.booking(), twilio_message_sid=None, **times)
-    assert told(world) == {STUCK: 2, UNPROVEN: 2}
+    assert alerted(world) == {STUCK: 2, UNPROVEN: 2}
 
 
 def test_an_application_without_scheduled_for(world: World) -> None:
@@ -168,23 +168,23 @@ def test_an_application_without_scheduled_for(world: World) -> None:
     row = {"id": "1" * 8 + "-0000-4000-8000-000000000000", "booking_id": booking, "status": "pending"}
     words = {"trigger_type": "manual", "template_key": "t", "message_body": "Hi", "customer_phone": "1"}
     world.venue.insert(QUEUE, {**row, **words, "customer_name": "Ana", "created_at": ago(world.venue, hours=2)})
-    assert told(world) == {STUCK: 1, UNPROVEN: 0}
+    assert alerted(world) == {STUCK: 1, UNPROVEN: 0}
 
 
 def test_each_rule_has_its_own_patience(world: World) -> None:
     stuck(world.venue)
     unproven(world.venue)
     world.configure(rules="  sms.stuck: {after: 3h}\n  sms.unproven: {after: 4h}")
-    assert told(world) == {STUCK: 0, UNPROVEN: 0}
+    assert alerted(world) == {STUCK: 0, UNPROVEN: 0}
     world.later(minutes=61)
-    assert told(world) == {STUCK: 1, UNPROVEN: 1}
+    assert alerted(world) == {STUCK: 1, UNPROVEN: 1}
 
 
 def test_what_we_sent_ourselves_is_neither(world: World) -> None:
     world.venue.booking()
     assert world.texts().repaired == 1
     world.later(hours=20)
-    assert told(world) == {STUCK: 0, UNPROVEN: 0}
+    assert alerted(world) == {STUCK: 0, UNPROVEN: 0}
 
 
 # How far back
@@ -193,7 +193,7 @@ def test_what_we_sent_ourselves_is_neither(world: World) -> None:
 def test_an_old_booking_is_looked_at_once_a_day_and_its_gap_outlives_the_window(world: World) -> None:
     watch(world)
     booking = stuck(world.venue, created_at=ago(world.venue, days=20))
-    assert told(world)[STUCK] == 0
+    assert alerted(world)[STUCK] == 0
     world.later(hours=13)
     first, second = watch(world)[STUCK], watch(world)[STUCK]
     assert [(result.full_scan, result.needs_human) for result in (first, second)] == [(True, 1), (False, 1)]
@@ -237,7 +237,7 @@ def test_with_both_off_nothing_is_looked_at_and_nothing_stays_open(world: World)
 def test_they_do_not_need_the_rule_that_sends(world: World) -> None:
     stuck(world.venue)
     world.configure(texts=", policy: off")
-    assert told(world)[STUCK] == 1
+    assert alerted(world)[STUCK] == 1
 
 
 # A database that is not as it should be
@@ -283,7 +283,7 @@ def test_the_night_of_the_incident_does_not_blind_the_watch(world: World) -> Non
     world.venue.alter(
         f"ALTER TABLE {QUEUE} DROP COLUMN trigger_type, DROP COLUMN template_key, DROP COLUMN error_message"
     )
-    assert told(world) == {STUCK: 1, UNPROVEN: 0}
+    assert alerted(world) == {STUCK: 1, UNPROVEN: 0}
 
 
 def test_a_watch_that_could_never_find_anything_says_so(world: World) -> None:

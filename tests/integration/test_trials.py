@@ -229,7 +229,7 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
     tables = AppTables.of(application)
     before = venue.checksum()
 
-    def look(connection: Connection, effect: Effect) -> tuple[CheckResult, list[IntegrationFault]]:
+    def scan_once(connection: Connection, effect: Effect) -> tuple[CheckResult, list[IntegrationFault]]:
         said = trial_writes.TRIAL_WRITES[effect](connection, tables)
         return said, list(checks.faults(connection, requirements.of_effect(application, effect), writing=True))
 
@@ -242,7 +242,7 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
                         connection.exec_driver_sql(shape)
                     connection.execute(text(f"SET LOCAL ROLE {role}"))
                     rows = connection.scalar(text(f"SELECT count(*) FROM {QUEUE}"))
-                    found = look(connection, effect)
+                    found = scan_once(connection, effect)
                     assert connection.scalar(text(f"SELECT count(*) FROM {QUEUE}")) == rows
                     _undo()
             except Undone:

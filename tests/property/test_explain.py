@@ -150,10 +150,10 @@ def _each_by_itself(services: Services, kind: GapKind, found: Mapping[BookingId,
             some = frozenset(b for b, rule in found.items() if rule.verdict.reason == condition and rule.in_scan_window)
             since = services.window.since
             assert since is not None
-            look = tx.bookings.scan(kind, now, since, BookingRange(bookings=some))
-            assert {failed for failed, _ in look.by_condition} <= {condition}
+            scan_once = tx.bookings.scan(kind, now, since, BookingRange(bookings=some))
+            assert {failed for failed, _ in scan_once.by_condition} <= {condition}
             # Of those two our ledger may say so as well: then the rule's conditions all hold.
-            assert not look.broken or condition in (Condition.UNDECIDED, Condition.NO_TEXT)
+            assert not scan_once.broken or condition in (Condition.UNDECIDED, Condition.NO_TEXT)
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ def test_every_metric_is_listed_as_it_is() -> None:
 
 
 def test_every_route_and_every_standing_is_told() -> None:
-    told = {re.sub(r"\{.*", "", path) for path in ROUTES} - {"/", "/page.css", "/bookings", "/bookings/"}
-    assert [path for path in told if path not in PAGE] == []
+    alerted = {re.sub(r"\{.*", "", path) for path in ROUTES} - {"/", "/page.css", "/bookings", "/bookings/"}
+    assert [path for path in alerted if path not in PAGE] == []
     (standings,) = re.findall(r"(?m)^\| `standing` \|.*\n\|.*\n((?:\|.*\n)+)", PAGE)
     assert set(re.findall(r"(?m)^\| `(\w+)`", standings)) == set(API_STANDINGS.values())
 

@@ -11,7 +11,7 @@ class Webhook(StandIn):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[dict[str, Any]] = []
+        self.alerted: list[dict[str, Any]] = []
         self.raw: list[str] = []
         self.paths: list[str] = []
 
@@ -27,6 +27,6 @@ class Webhook(StandIn):
         self.paths.append(request.path)
         self.raw.append(request.body.decode())
         if request.body:
-            self.told.append(json.loads(request.body))
+            self.alerted.append(json.loads(request.body))
         self.writes += 1
         return Response.of(200, {})

@@ -36,14 +36,14 @@ def start(arguments: list[str], place: Path, variables: Mapping[str, str], out: 
     """A process as the engine would start it: the image's environment and folder, and nothing of ours."""
     own = {name: value.replace("/opt/", f"{place}/opt/") for name, value in FINAL.environment().items()}
     own["PATH"] = own["PATH"].replace("$PATH", "/usr/bin:/bin")
-    with out.open("wb") as told:
+    with out.open("wb") as alerted:
         return subprocess.Popen(
             arguments,
             cwd=place / "etc",
             env=own | dict(variables),
             stdin=subprocess.DEVNULL,
-            stdout=told,
-            stderr=told,
+            stdout=alerted,
+            stderr=alerted,
             **UNPRIVILEGED,  # type: ignore[call-overload]  # a mapping of its own keywords
         )
 

@@ -23,7 +23,7 @@ def barriers(page: Page) -> list[str]:
     return [f"{one['id']}: {one['nodes'][0]['target']}" for one in found if one["impact"] in ("serious", "critical")]
 
 
-def look(chromium: Browser, url: str, width: int, scheme: str) -> str:
+def scan_once(chromium: Browser, url: str, width: int, scheme: str) -> str:
     """What the page says first; it has no barrier, fits the screen, asks nobody else and complains of nothing."""
     asked: list[str] = []
     with opened(chromium, "about:blank", width, scheme) as page:
@@ -54,7 +54,7 @@ def test_at_every_size_and_in_both_colours(tmp_path: Path) -> None:
             for path, title in paths.items():
                 for width in SIZES:
                     for scheme in SCHEMES:
-                        assert look(chromium, page.url + path, width, scheme) == title, (name, width, scheme)
+                        assert scan_once(chromium, page.url + path, width, scheme) == title, (name, width, scheme)
 
 
 @pytest.mark.parametrize("postgres", ["embedded"], indirect=True)

@@ -1,4 +1,4 @@
-"""What a pooler says is understood: its own words for a database that is away are not taken for a fault of the schema."""
+"""A pooler's words are understood: when it says that the database is down, that is no fault of the schema."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

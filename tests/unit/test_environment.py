@@ -531,8 +531,8 @@ def test_which_providers_a_policy_needs(tmp_path: Path, content: str, twilio: bo
         path.write_text(broken)
         with pytest.raises(ConfigurationError) as caught:
             load(path, {})
-        told = str(caught.value)
-        assert ("TWILIO_AUTH_TOKEN" in told, "GOOGLE_CALENDAR_ID" in told) == (twilio, google)
+        alerted = str(caught.value)
+        assert ("TWILIO_AUTH_TOKEN" in alerted, "GOOGLE_CALENDAR_ID" in alerted) == (twilio, google)
 
 
 def test_a_text_that_is_handed_over_needs_no_twilio(tmp_path: Path) -> None:

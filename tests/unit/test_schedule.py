@@ -26,13 +26,13 @@ class Diary:
         self.ran: list[str] = []
         self.problems: list[tuple[str, RunProblem]] = []
 
-    def trouble(self, name: str, trouble: RunProblem) -> None:
-        self.problems.append((name, trouble))
+    def problem(self, name: str, problem: RunProblem) -> None:
+        self.problems.append((name, problem))
 
 
 @contextmanager
 def scheduled(diary: Diary, run: Callable[[str], None], **jobs: Job) -> Iterator[Schedule]:
-    schedule = Schedule(jobs, UTC_ZONE, run, diary.trouble)
+    schedule = Schedule(jobs, UTC_ZONE, run, diary.problem)
     schedule.start()
     yield schedule
     schedule.stop()

@@ -58,16 +58,16 @@ def problem(value: str) -> str:
     """What is wrong with it; nothing of it is in there."""
     with pytest.raises(UnusableKey) as caught:
         repaired(value)
-    told = str(caught.value)
+    alerted = str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None, "a traceback would show the rest"
-    assert_quotes_nothing(told, value)
-    return told
+    assert_quotes_nothing(alerted, value)
+    return alerted
 
 
-def assert_quotes_nothing(told: str, value: str) -> None:
+def assert_quotes_nothing(alerted: str, value: str) -> None:
     held = [*LINES[1:-2], "booker", "venue", FILE["private_key_id"], FILE["client_id"], "t0ken", "s3cret"]
-    assert [part for part in held if part in told] == []
-    assert [line for line in value.splitlines() if len(line) > 8 and line in told] == []
+    assert [part for part in held if part in alerted] == []
+    assert [line for line in value.splitlines() if len(line) > 8 and line in alerted] == []
 
 
 def assert_signs(file: dict[str, Any]) -> None:
@@ -356,18 +356,18 @@ BEYOND_REPAIR = {
 
 @pytest.mark.parametrize("case", BEYOND_REPAIR)
 def test_what_cannot_be_healed_is_named(case: str) -> None:
-    value, told = BEYOND_REPAIR[case]
+    value, alerted = BEYOND_REPAIR[case]
 
-    assert problem(value).startswith(told)
+    assert problem(value).startswith(alerted)
     assert [word for word in (AS_IT_IS, NEW_KEY, "set its text", "belong in") if word in problem(value)] != []
 
 
 @pytest.mark.parametrize("case", [case for case, (value, _) in BEYOND_REPAIR.items() if value.startswith("{")])
 @pytest.mark.parametrize("around", ["single quotes", "a JSON string", "base64"])
 def test_it_is_named_through_a_wrapping(case: str, around: str) -> None:
-    value, told = BEYOND_REPAIR[case]
+    value, alerted = BEYOND_REPAIR[case]
 
-    assert problem(AROUND[around](value)).startswith(told)
+    assert problem(AROUND[around](value)).startswith(alerted)
 
 
 @pytest.mark.parametrize("field", ["client_email", "private_key", "token_uri"])

@@ -127,7 +127,7 @@ def test_the_next_begin_is_where_a_clock_on_the_wall_first_shows_it(
     shown = next((moment for moment in walk if moment.astimezone(zone).time() == starts), None)
     hours = QuietHours(starts=starts, ends=time((starts.hour + 9) % 24), zone=zone)
     begins = hours.next_start(now)
-    # Where the clocks skip it, it is told a little early instead.
+    # Where the clocks skip it, it is reasons a little early instead.
     assume(begins is None or begins.astimezone(zone).time() == starts)
 
     assert begins == shown
@@ -357,40 +357,40 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
     )
     known = facts(number=None, opted_out=True, draft=None, recent=3, last=intent(State.UNKNOWN), subject="")
     soon = night + timedelta(minutes=30)
-    told = []
+    reasons = []
 
-    def tell() -> None:
-        told.append(judge_text(booking, known, POLICY, night).reason)
+    def judge() -> None:
+        reasons.append(judge_text(booking, known, POLICY, night).reason)
 
-    tell()
+    judge()
     known = replace(known, last=None)
-    tell()
+    judge()
     booking = replace(booking, starts_at=soon)
-    tell()
+    judge()
     booking = replace(booking, ends_at=None)
-    tell()
+    judge()
     known = replace(known, opted_out=False)
-    tell()
+    judge()
     booking = replace(booking, app_failures=(unclear,))
-    tell()
+    judge()
     known = replace(known, number="+447700900101")
-    tell()
+    judge()
     booking = replace(booking, app_failures=())
-    tell()
+    judge()
     booking = replace(booking, created_at=night - timedelta(hours=1))
-    tell()
+    judge()
     booking = replace(booking, starts_at=night + timedelta(days=7))
-    tell()
+    judge()
     known = replace(known, draft=facts().draft, subject="number:text")
-    tell()
+    judge()
     night = at("2026-06-10T19:59:30Z")
-    tell()
+    judge()
     known = replace(known, recent=2)
-    tell()
+    judge()
     night = at("2026-06-10T19:58:30Z")
-    tell()
+    judge()
 
-    assert told == [
+    assert reasons == [
         Refusal.UNKNOWN,
         Refusal.NO_DATE,
         Refusal.ENDS_BEFORE_START,
@@ -433,7 +433,7 @@ def test_another_customer_with_the_number_opted_out() -> None:
 def test_who_has_no_quiet_hours_sends_at_night() -> None:
     night = at("2026-06-10T23:00Z")
 
-    assert judge_text(BOOKING, facts(), replace(POLICY, quiet_hours=None), night).standing is VerdictStatus.REPAIRABLE
+    assert judge_text(BOOKING, facts(), replace(POLICY, quiet_hours=None), night).status is VerdictStatus.REPAIRABLE
 
 
 def test_nothing_personal_is_shown() -> None:
@@ -520,16 +520,16 @@ def test_what_is_handed_over_does_not_wait_at_twilio() -> None:
     handing_over = replace(POLICY, deliver=Deliver.APPLICATION)
     just_before_nine = at("2026-06-10T19:59:30Z")
 
-    assert judge_text(BOOKING, facts(), handing_over, just_before_nine).standing is VerdictStatus.REPAIRABLE
+    assert judge_text(BOOKING, facts(), handing_over, just_before_nine).status is VerdictStatus.REPAIRABLE
     assert judge_text(BOOKING, facts(), handing_over, at("2026-06-10T20:00Z")).reason is Hold.QUIET_HOURS
 
 
 def test_a_text_of_another_kind_was_sent() -> None:
     narrow = replace(POLICY, satisfied_by=("booking_confirmed",))
 
-    assert judge_text(BOOKING, facts(last=intent(State.DONE)), narrow, NOON).standing is VerdictStatus.OK
+    assert judge_text(BOOKING, facts(last=intent(State.DONE)), narrow, NOON).status is VerdictStatus.OK
     other = intent(State.DONE, trigger="booking_created")
-    assert judge_text(BOOKING, facts(last=other), narrow, NOON).standing is VerdictStatus.REPAIRABLE
+    assert judge_text(BOOKING, facts(last=other), narrow, NOON).status is VerdictStatus.REPAIRABLE
 
 
 def test_a_refusal_holds_for_the_same_text_to_the_same_number() -> None:

@@ -99,7 +99,8 @@ class Step(StrEnum):
     LEAVE_ALONE = "leave_alone"
 
 
-# 404 is a row of its own for event and calendar: Calendar says notFound of both, and one read of the calendar tells them apart.
+# Calendar answers 404 notFound for a missing event and for a missing calendar. Reading the calendar tells them apart,
+# so each has a row of its own.
 # Of a list and of a get an answer that is no event says nothing about any event: those cells differ from an insert's.
 TABLE = """
                 inserted         asked            unwanted   candidate  stored          copy
