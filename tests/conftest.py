@@ -75,7 +75,7 @@ SERVERS: dict[str, Callable[[], PostgresServer]] = {
     "debian": DebianPostgres,
     "pooled": PooledPostgres,
 }
-THROUGH_THE_POOLER = ("test_drill", "test_events", "test_hard_cases", "test_ledger", "test_passes", "test_run")
+THROUGH_THE_POOLER = ("test_fire_drill", "test_calendar", "test_hard_cases", "test_ledger", "test_run_pass", "test_run")
 """Modules that also go through the pooler: transactions, locks and claims of every kind. All would take minutes."""
 
 

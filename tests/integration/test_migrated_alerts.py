@@ -9,7 +9,7 @@ from alembic import command
 from reconciler.domain.alerting.alerts import AlertType, Severity
 from reconciler.store import migrate
 from reconciler.store.ledger.outbox import PostgresOutbox
-from tests.integration.test_migrations import HOUR, at_revision, episode
+from tests.integration.store.test_migrations import HOUR, at_revision, episode
 from tests.support.application_db import Venue
 
 

@@ -19,7 +19,7 @@ from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents
-from tests.integration.test_refusals_and_holds import TEXT_REFUSALS, Story
+from tests.integration.engine.reconcile.test_refusals_and_holds import TEXT_REFUSALS, Story
 from tests.support.application_db import ANA, LONDON
 from tests.support.sandbox_world import World
 

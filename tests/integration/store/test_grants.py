@@ -28,7 +28,7 @@ from tests.support.sandbox_world import World
 
 QUEUE, BOOKINGS = "private_booking_sms_queue", "private_bookings"
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
-EXAMPLE = str(Path(__file__).parents[2] / "cron.yaml")
+EXAMPLE = str(Path(__file__).parents[3] / "cron.yaml")
 GRANTED = re.compile(r"^ *(GRANT|CREATE POLICY|ALTER DEFAULT)[^;]*;", re.MULTILINE)
 """A statement that gives something."""
 
