@@ -18,6 +18,7 @@ from reconciler.store.schema import privileges as privilege_sql
 
 LEDGER_SCHEMA = "reconciler"
 _NEWEST = "head"
+NEWER_VERSION = "run the newer version of reconciler"
 _VERSION_TABLE = text("""
     SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
            current_user AS role
@@ -46,6 +47,11 @@ def _config(output: io.StringIO | None = None) -> Config:
 def newest() -> str:
     """The revision that this version needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _is_known(found: str) -> bool:
+    """Whether this version has the revision: a newer version of reconciler has migrated the ledger if not."""
+    return found in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def revision(connection: Connection) -> str | None:
@@ -110,7 +116,8 @@ def require_ledger(connection: Connection, *, writing: bool = False) -> None:
         )
     if found != wanted:
         raise DatabaseDisagrees(
-            f"our schema `reconciler` is at revision {found}, and this version needs {wanted}", "reconciler migrate"
+            f"our schema `reconciler` is at revision {found}, and this version needs {wanted}",
+            "reconciler migrate" if _is_known(found) else NEWER_VERSION,
         )
     require_rights(connection, writing=writing)
 
@@ -171,5 +178,5 @@ def _unknown_revision_as_error() -> Iterator[None]:
     except CommandError:
         raise DatabaseDisagrees(
             "our schema `reconciler` is at a revision that this version does not know: a newer version migrated it",
-            "run the newer version of reconciler",
+            NEWER_VERSION,
         ) from None

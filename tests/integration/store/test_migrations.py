@@ -390,4 +390,8 @@ def test_a_program_older_than_the_ledger_refuses_and_names_the_remedy(world: Wor
         assert refused.value.advice == "run the newer version of reconciler"
         with pytest.raises(DatabaseDisagrees, match="revision 9999") as refused:
             status.status_snapshot(database)
-    assert refused.value.advice == "reconciler migrate", "which then names the newer version"
+    assert refused.value.advice == "run the newer version of reconciler"
+    world.venue.alter("UPDATE reconciler.alembic_version SET version_num = '0002'")
+    with world.venue.database() as database, pytest.raises(DatabaseDisagrees, match="revision 0002") as refused:
+        status.status_snapshot(database)
+    assert refused.value.advice == "reconciler migrate"
