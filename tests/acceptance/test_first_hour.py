@@ -69,7 +69,7 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
 
         first = reconciler("once", "--do", folder=tmp_path, **exported)
         assert re.search(r"^texts repaired: \d\d sent$", first.out, re.MULTILINE)
-        assert "\nsms.stuck: 1 queued, and not sent by the application\nsms.unproven: 1 marked as sent" in first.out
+        assert "\nsms.stuck: 1 queued, but not sent by the application\nsms.unproven: 1 marked as sent" in first.out
         assert all(now > then for now, then in zip(writes(exported), before[1], strict=True))
 
         after = rows(exported), writes(exported)

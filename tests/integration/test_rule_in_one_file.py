@@ -119,7 +119,7 @@ def test_its_gaps_are_found_and_shown_everywhere(installation: Installation) -> 
     ]
 
     explained = installation("explain", booking).out
-    assert f"{KIND}: queued, and not sent by the application, cause app_failed" in explained
+    assert f"{KIND}: queued, but not sent by the application, cause app_failed" in explained
     assert "next: " in explained.partition(KIND)[2]
 
     page, metrics = installation.served("/", "/metrics")

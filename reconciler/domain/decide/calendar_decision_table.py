@@ -37,7 +37,7 @@ class Seen(StrEnum):
     NOTHING = "nothing"
     LIVE = "live"
     ANOTHER_DAY = "another_day"
-    """Live, and not at the time at which the party begins by now."""
+    """Live, but no longer at the booking start."""
     TOMBSTONE = "tombstone"
     SEVERAL = "several"
     """Live, and more than one of them."""
@@ -187,7 +187,7 @@ def observed(event: CalendarEvent | None) -> Seen:
 
 
 def placement(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
-    """The row of a live event that stands there, for a party that begins at ``starts_at`` (``None``: at no time)."""
+    """The row of a live event at ``stands_at``, for a booking that starts at ``starts_at`` (``None``: no date)."""
     if starts_at is None or stands_at is None:
         return Seen.ANOTHER_DAY
     # As instants of one zone: a time that comes twice equals none of another zone (PEP 495).
@@ -195,7 +195,7 @@ def placement(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
 
 
 def observed_at(event: CalendarEvent | None, starts_at: datetime | None) -> Seen:
-    """The row of what a get has found, for a party that begins at ``starts_at``."""
+    """The row of what a get has found, for a booking that starts at ``starts_at``."""
     seen = observed(event)
     return placement(event.starts_at, starts_at) if event and seen is Seen.LIVE else seen
 

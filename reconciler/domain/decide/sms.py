@@ -153,7 +153,7 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
     yield check(Refusal.OLD, f"made {moment(made_at)}", applies=made_at + policy.stale_after < latest, cause=cause)
     if booking.starts_at is not None:
         too_soon = booking.starts_at - policy.min_notice < latest
-        yield check(Refusal.TOO_SOON, f"party {moment(booking.starts_at)}", applies=too_soon, cause=cause)
+        yield check(Refusal.TOO_SOON, f"starts {moment(booking.starts_at)}", applies=too_soon, cause=cause)
 
 
 def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
