@@ -144,7 +144,7 @@ def test_each_link_broken_in_turn_is_named(drill: Drill, world: World) -> None:
 
     with tampered(venue, "reconciler.outbox", "IF NEW.alert->>'kind' = 'sms.stuck' THEN RETURN NULL; END IF"):
         at = drill.broken()
-        assert (at[0], "found and not told: sms.stuck;" in at[1]) == (Link.REPORT, True)
+        assert (at[0], "found and not alerted: sms.stuck" in at[1]) == (Link.REPORT, True)
 
     assert world.sandbox.sentry.writes == 5
     faults.always("envelope", REFUSED)
