@@ -1,5 +1,6 @@
-"""What is true of bookings, gaps and intents, and what follows from it: pure data and pure functions.
+"""Facts about bookings, gaps and intents, and the decisions that follow from them: plain data and pure functions.
 
-Belongs here: the closed lists (kinds, causes, conditions, refusals, holds, states), the verdict, the plan, the legal
-moves of an intent, what a text may and an event should look like. Does not belong here: a clock, I/O, a third party.
+Belongs here: the closed lists (causes, conditions, refusals, holds, states), the rules, the verdict, the plan, the
+legal moves of an intent, when a text may be sent, what an event contains. Does not belong here: a clock, I/O, a
+provider.
 """

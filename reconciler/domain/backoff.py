@@ -1,4 +1,4 @@
-"""How long to wait before the next try: doubled each time up to a maximum, with jitter."""
+"""The wait before the next attempt. It doubles with each attempt up to a maximum, and has jitter."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Backoff:
     def after(self, tries: int, key: str) -> timedelta:
         """The wait after this many tries (from 1): between half and all of the doubled wait.
 
-        The jitter is derived from ``key`` and the number of tries, so that intents that failed together return at
-        different times, and one intent always returns after the same time.
+        The jitter is derived from ``key`` and the number of tries. So intents that failed together are tried again at
+        different times, and the wait of one intent is always the same.
         """
         seed = hashlib.blake2b(f"{key}:{tries}".encode(), digest_size=4).digest()
         wait: timedelta = doubled(self.first, tries, self.longest) * (0.5 + int.from_bytes(seed) / 2**33)

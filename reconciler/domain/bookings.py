@@ -1,4 +1,4 @@
-"""The application's booking, as far as the rules need it. We read its rows and never create or delete one."""
+"""The application's booking, as far as the rules need it. We read bookings and never create or delete one."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ def reference(booking: BookingId) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppFailure:
-    """A ``failed`` queue row of the application's own."""
+    """A ``failed`` row that the application itself wrote to its queue."""
 
     row: str
     """The row's id."""
@@ -27,21 +27,21 @@ class AppFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One booking with the facts that the refusals need. Times are instants; ``repr`` shows no personal field."""
+    """One booking, with the facts that the refusals need. Times are instants. ``repr`` shows no personal field."""
 
     id: BookingId
     status: str
     created_at: datetime
     starts_at: datetime | None
     ends_at: datetime | None
-    """As stored; ``None`` where the booking has no end. Already on the next day if it ends past midnight."""
+    """The stored end; ``None`` if the booking has none. If the booking ends past midnight, it is on the next day."""
     event_id: str | None
     first_name: str = field(repr=False)
     name: str = field(repr=False)
     phones: tuple[str, ...] = field(repr=False)
-    """As stored, non-blank, in the order of preference: the booking's own, then the customer's."""
+    """The stored numbers that are not blank, in order of preference: the booking's own, then the customer's."""
     customer_refuses: bool = False
-    """The booking's own customer opted out of texts or is not active."""
+    """Whether the booking's own customer opted out of texts or is not active."""
     guests: int | None = None
     occasion: str | None = field(default=None, repr=False)
     app_failures: tuple[AppFailure, ...] = ()

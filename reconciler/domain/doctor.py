@@ -1,4 +1,4 @@
-"""The results of the doctor: one line per check, with its remedy."""
+"""The checks of the doctor and their results, with a remedy for each problem."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """The findings of one check. Without faults the check succeeded; notes with a remedy are warnings."""
+    """The findings of one check. The check succeeded if there are no faults. Notes with a remedy are warnings."""
 
     faults: Sequence[IntegrationFault] = ()
     notes: Sequence[Note] = ()
@@ -36,7 +36,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """One check, and the checks that must succeed before it means anything."""
+    """One check, and the checks that must succeed first. Without them its result means nothing."""
 
     name: str
     needs: tuple[str, ...] = ()
@@ -45,16 +45,16 @@ class CheckSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """One line of output: names, codes and numbers; nothing personal and no secret."""
+    """One line of output: names, codes and numbers, without personal data or secrets."""
 
     check: str
     status: CheckStatus
     message: str
     remedy: str = ""
     sql: str = ""
-    """For the owner of the tables."""
+    """Statements for the owner of the tables."""
     exit_code: Exit = Exit.AS_DESIRED
-    """The exit code that this line alone would give."""
+    """The exit code if this were the only line."""
 
 
 def run_checks(check_specs: Iterable[CheckSpec], failed: Collection[str] = ()) -> Iterator[Diagnosis]:
@@ -101,5 +101,5 @@ def failure(check: str, fault: IntegrationFault) -> Diagnosis:
 
 def doctor_exit_code(diagnoses: Iterable[Diagnosis]) -> Exit:
     """The most urgent code of the failures; a warning leaves the code as desired."""
-    # A failed check is a broken integration, never a single booking.
+    # ``human_first``, because a failed check is a broken integration and never a single booking.
     return most_urgent((diagnosis.exit_code for diagnosis in diagnoses), human_first=True)

@@ -1,4 +1,4 @@
-"""The fire drill as plain data: the links of the chain, the result of each, and the event marked as a drill."""
+"""The fire drill as plain data: the links of the chain, their results, and the alert that is marked as a drill."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,33 +28,33 @@ class LinkStatus(StrEnum):
 
     OK = "ok"
     OFF = "off"
-    """The settings turn it off."""
+    """The settings turn the link off."""
     BROKEN = "BROKEN"
     NOT_REACHED = "not reached"
-    """A link before it is broken."""
+    """An earlier link is broken, so this link was not tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillFixture:
-    """A booking to plant: it has a gap of this kind and no other."""
+    """A booking to plant. It has a gap of this kind and no other gap."""
 
     gap: DrillGap
     number: str = field(repr=False)
-    """The recipient of a text about it, in E.164."""
+    """The recipient of a text about the booking, in E.164."""
     event_id: str | None
     days: int
-    """Days until its start: each planted booking has a day of its own."""
+    """Days until the booking starts. Each planted booking has a day of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkResult:
-    """One link, and how long the attempt took."""
+    """The result of one link, and how long the attempt took."""
 
     link: Link
     status: LinkStatus
     took: timedelta
     fault: IntegrationFault | None = None
-    """Of a broken link: what was seen, and the remedy."""
+    """For a broken link: what was seen, and the remedy. ``None`` for every other status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class DrillResult:
 
     links: tuple[LinkResult, ...]
     planted: tuple[GapKind, ...]
-    """The kinds of gap that were planted; a rule that is off has none."""
+    """The kinds of gap that were planted. For a rule that is off, none is planted."""
 
     @property
     def faults(self) -> tuple[IntegrationFault, ...]:
@@ -76,10 +76,10 @@ class DrillResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillAlert:
-    """One event for the real notifier; its title says that nothing is wrong."""
+    """One alert for the real notifier. Its title says that nothing is wrong."""
 
     id: str
-    """32 hexadecimal digits: the event's id."""
+    """The Sentry event id: 32 hexadecimal digits."""
     planted: tuple[GapKind, ...]
     at: datetime
 

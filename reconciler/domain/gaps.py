@@ -7,22 +7,23 @@ from typing import ClassVar
 
 
 class Effect(StrEnum):
-    """What a repair makes."""
+    """What a repair produces."""
 
     SMS = "sms"
     CALENDAR = "calendar"
 
     @property
     def noun(self) -> str:
-        """What a sentence calls one of them."""
+        """The word for one such effect in a sentence."""
         return "text" if self is Effect.SMS else "event"
 
 
 class GapKind(str):
-    """The stable name of a kind of gap: a tag in Sentry, a label in metrics, and of a rule also its key in cron.yaml.
+    """The stable name of a kind of gap.
 
-    The list is open: a rule declares its kind in its own file, and the ledger may hold kinds of rules that no longer
-    exist. Kinds are compared with ``==``.
+    It is a tag in Sentry and a label in metrics. The kind of a rule is also its key in cron.yaml.
+    The list is open: each rule declares its kind in its own file, and the ledger may hold kinds of rules that no longer
+    exist. Compare kinds with ``==``.
     """
 
     __slots__ = ()
@@ -67,11 +68,11 @@ INTEGRATIONS = (
     GapKind.INTEGRATION_SENTRY,
     GapKind.INTEGRATION_SCHEDULER,
 )
-"""The kinds that are about what a repair depends on, not about a booking."""
+"""The kinds for a broken integration that repairs depend on. They are not about a booking."""
 
 
 class Cause(StrEnum):
-    """Why a gap exists. The free text of an exception or a provider is never a cause."""
+    """Why a gap exists. A cause is never the free text of an exception or a provider."""
 
     NEVER_QUEUED = "never_queued"
     NEVER_CREATED = "never_created"
@@ -87,7 +88,7 @@ class Cause(StrEnum):
 
     @property
     def is_systemic(self) -> bool:
-        """Whether the cause may page: systemic causes may, causes of single bookings never do."""
+        """Whether the cause may page the person on call. Causes that concern a single booking never page."""
         return self in _SYSTEMIC
 
 
@@ -100,14 +101,14 @@ _SYSTEMIC = frozenset(
 class Gap:
     """An open gap in our ledger.
 
-    ``about`` is a booking's id; for ``integration.*`` the effect that it blocks, or the job that cannot scan.
+    ``about`` is a booking's id. For ``integration.*`` it is the effect that is blocked, or the job that cannot scan.
     """
 
     kind: GapKind
     about: str
     cause: Cause
     reason: str
-    """The refusal or hold that keeps it open; '' if the next pass will repair it."""
+    """The refusal or hold that keeps the gap open; '' if the next pass will repair it."""
     opened_at: datetime
 
 
@@ -122,6 +123,6 @@ class IntegrationFault:
     sql: str = ""
     """Statements for the owner of the tables, where SQL is the remedy."""
     blinds: bool = False
-    """Whether the scan cannot be done or trusted: something does not exist, or rows are hidden from us."""
+    """Whether a scan is impossible or unreliable, because something does not exist or rows are hidden from us."""
     transient: bool = False
     """Whether the provider could not be reached; it may work again in the next pass."""

@@ -1,4 +1,4 @@
-"""An intent is one row of our ledger: "this effect for this booking". It is written before the call.
+"""An intent is one row of our ledger: one effect for one booking. It is written before the call.
 
 ```
              claimed, checked twice, leased          accepted ------------> done*
@@ -29,13 +29,13 @@ HANDED_OVER = "handed_over"
 """The code of a *done* text that was handed over to the application (``Intent.handed_over``)."""
 
 BY_A_PERSON = "by_a_person"
-"""The code of an intent that a person resolved, and what closes its gap. Decisions read ``resolved_by_person``."""
+"""The code of an intent that a person resolved, and of its closed gap. Decisions read ``resolved_by_person``."""
 
 LONGEST_PAUSE = timedelta(days=2)
-"""No pause before a try is longer. A later ``not_before`` was written by a process with a wrong clock."""
+"""The longest pause before an attempt. A later ``not_before`` comes from a process with a wrong clock."""
 
 SUBJECT_PARTS = ":"
-"""Separates the parts of a subject. The first part is the recipient."""
+"""The separator between the parts of a subject. The first part is the recipient."""
 
 
 class State(StrEnum):
@@ -80,13 +80,13 @@ class Intent:
     code: str
     """Why it is in this state: a provider's code, or one of our names."""
     cause: Cause | None
-    """The cause that a refusal gives the gap; ``None`` if nothing was refused."""
+    """The cause that a refusal sets on the gap; ``None`` if nothing was refused."""
     provider_id: str | None
     """The provider's id of the effect. ``None`` if there is none, or if only a person says that the effect exists."""
     not_before: datetime | None
-    """No attempt starts before this time. While *unknown*: the provider is not queried before it (database clock)."""
+    """No attempt starts before this time. While *unknown*, the provider is not queried before it (database clock)."""
     attempted_at: datetime | None
-    """When the first call for it was about to leave the machine."""
+    """When the first call for this intent was about to leave the machine."""
     account: str
     """Digest of the provider account that received the last call."""
     settle_tries: int
@@ -122,7 +122,7 @@ class Outcome:
     code: str
     provider_id: str | None = None
     cause: Cause | None = None
-    """For a refusal: the cause that it gives the gap."""
+    """For a refusal: the cause that it sets on the gap."""
     retry_after: timedelta | None = None
     stops_pass: bool = False
-    """The provider asks for a pause, or is failing: make no further call for this effect in this pass."""
+    """The provider requests a pause or is failing: make no further call for this effect in this pass."""

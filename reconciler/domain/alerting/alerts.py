@@ -28,7 +28,7 @@ class Severity(StrEnum):
     INFO = "info"
     """The incident is resolved."""
     WARNING = "warning"
-    """Everything was repaired; the alert is that repairs were necessary."""
+    """Everything was repaired. The alert reports that repairs were necessary."""
     ERROR = "error"
     FATAL = "fatal"
     """Pages the person on call."""
@@ -41,7 +41,7 @@ class IncidentKey:
     kind: GapKind
     cause: Cause
     key: str = ""
-    """Separates the faults of one integration; '' for bookings."""
+    """Distinguishes the faults of one integration; '' for bookings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class GapGroup:
     seen: str = ""
     remedy: str = ""
     sql: str = ""
-    """For an integration: what its faults say."""
+    """``seen``, ``remedy`` and ``sql`` come from the faults of an integration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Alert:
     remedy: str = ""
     sql: str = field(default="", repr=False)
     events: tuple[str, ...] = ()
-    """Only when the incident is resolved: ids of the Sentry events by which its issues are found."""
+    """Set only when the incident is resolved: ids of Sentry events, by which the incident's issues are found."""
 
     @property
     def title(self) -> str:
@@ -153,7 +153,7 @@ REMEDIES: dict[Cause, str] = {
     Cause.UNKNOWN_OUTCOME: "whether the text was sent is unknown, so it is not sent again: ask the customer, or check "
     "the provider's log",
 }
-"""What an operator can do, by cause. The fault of an integration carries a more precise remedy of its own."""
+"""What an operator can do, by cause. The fault of an integration has a more precise remedy of its own."""
 
 
 def remedy_of(kind: GapKind, cause: Cause) -> str:
@@ -174,6 +174,6 @@ class DeliveryStatus(StrEnum):
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
-    """This alert was rejected and would be again; another alert may be accepted."""
+    """This alert was rejected and would be rejected again. Another alert may be accepted."""
     UNREACHABLE = "unreachable"
     """The sink is not available now."""

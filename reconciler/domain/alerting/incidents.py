@@ -1,6 +1,6 @@
-"""Incidents: which alert is due when, from the first gap of a kind and cause until there has been none for a while.
+"""Decides which alert about an incident is due. An incident ends when its kind and cause had no gap for a while.
 
-One function decides, from what was already alerted and what is open now. Calling it twice, late, or after hours of
+One function decides, from the alerts so far and the gaps that are open now. Calling it twice, late, or after hours of
 downtime neither repeats an alert nor skips one.
 """
 
@@ -19,14 +19,14 @@ from reconciler.domain.alerting.alerts import (
 )
 
 ESCALATION_FACTOR = 10
-"""An incident escalates when it has this many times the gaps of its last alert."""
+"""An incident escalates when it has this many times as many gaps as at its last alert."""
 SENTRY_ROUTE = "sentry"
-"""The route of every Sentry event; an on-call route bears the name of its variable, which is in capitals."""
+"""The route of every Sentry event. An on-call route has the name of its environment variable, in capitals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """When an incident that is still open is alerted again; each is a key of ``reporting``."""
+    """When an incident that is still open is alerted again. Each field is a key of ``reporting``."""
 
     deadline: timedelta
     page_after: timedelta
@@ -38,7 +38,7 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Its state between two evaluations."""
+    """The state of an incident between two evaluations."""
 
     id: str
     key: IncidentKey
@@ -46,7 +46,7 @@ class Incident:
     newest_at: datetime
     """When it last had a gap."""
     found: int
-    """Gaps since it was opened; a gap that comes again counts again."""
+    """The number of gaps since the incident was opened. A gap that opens again counts again."""
     at_error: bool = False
     """Whether any of its alerts had severity *error* or above."""
     alerted_found: int = 0
@@ -97,10 +97,10 @@ def evaluate(
 def evaluate_counts(
     incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime
 ) -> tuple[Incident, tuple[AlertType, ...]]:
-    """As ``evaluate``, for an incident that already includes these counts: one that was only just opened."""
+    """The result of ``evaluate`` for an incident that already includes these counts, because it was just opened."""
     issue_alert = _due_issue_alert(incident, counts, deadlines, now)
     page = _page_is_due(incident, counts, deadlines, now)
-    # A page reaches everyone a reminder would.
+    # A page reaches every route that a reminder would reach, so the reminder is left out.
     if page and issue_alert is AlertType.REMINDER:
         issue_alert = None
     due = (*([issue_alert] if issue_alert else []), *([AlertType.PAGED] if page else []))
@@ -108,7 +108,7 @@ def evaluate_counts(
 
 
 def _due_issue_alert(incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime) -> AlertType | None:
-    """At most one: each carries the current numbers, so a second would add nothing."""
+    """At most one alert is due. Each alert has the current numbers, so a second one would add nothing."""
     if incident.alerted_at is None:
         return AlertType.OPENED
     if counts.open and incident.deadline_at is None and _open_for(incident, counts, now) >= deadlines.deadline:
@@ -126,7 +126,7 @@ def _page_is_due(incident: Incident, counts: GapCounts, deadlines: Deadlines, no
 
 
 def _open_for(incident: Incident, counts: GapCounts, now: datetime) -> timedelta:
-    """Age of the oldest open gap. A gap that was open before, for another cause, is as old as this incident."""
+    """The age of the oldest open gap. A gap that was open earlier for another cause counts from ``opened_at``."""
     return now - max(counts.open_since or now, incident.opened_at)
 
 
@@ -145,7 +145,7 @@ def _after_alerts(incident: Incident, due: Sequence[AlertType], counts: GapCount
 
 
 def severity_of(alert_type: AlertType, counts: GapCounts) -> Severity:
-    """*warning* only while nothing is open: everything the incident had was repaired."""
+    """The severity of an alert. It is *warning* only if no gap is open, because then every gap was repaired."""
     match alert_type:
         case AlertType.OPENED | AlertType.ESCALATED:
             return Severity.ERROR if counts.open else Severity.WARNING
@@ -160,10 +160,10 @@ def severity_of(alert_type: AlertType, counts: GapCounts) -> Severity:
 def routes_of(
     alert_type: AlertType, oncall: Collection[str], reached: Collection[str], *, resolves: bool
 ) -> frozenset[str]:
-    """The routes an alert goes to. ``reached``: the on-call routes that got any alert of this incident before.
+    """The routes of an alert. ``reached`` are the on-call routes that received an earlier alert of this incident.
 
-    A resolved incident sends no Sentry event, which would reopen a resolved issue; at Sentry it only resolves the
-    issue (``resolves``).
+    A resolved incident sends no Sentry event, because an event would reopen a resolved issue. At Sentry it only
+    resolves the issue (``resolves``).
     """
     match alert_type:
         case AlertType.PAGED:
@@ -183,7 +183,7 @@ def alert_of(
     repaired: int = 0,
     events: Sequence[str] = (),
 ) -> Alert:
-    """The alert about an incident. ``groups``: its gaps, the most telling group first; ``events``: ``Alert.events``."""
+    """The alert about an incident. ``groups`` are its gaps, the most important first. ``events``: see ``Alert``."""
     key, first = incident.key, next(iter(groups), None)
     remedy = first.remedy if first else ""
     return Alert(

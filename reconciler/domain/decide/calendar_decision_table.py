@@ -1,7 +1,7 @@
-"""What we do about an event: one table of what Calendar shows or answers, and of whose event it is about.
+"""The decision table for calendar events. The row is what Calendar shows or answers, the column is the event's owner.
 
-The adapter turns Calendar's answers into rows; the engine turns what is shown into rows; both look the cell up and do
-what it says. Nothing else decides.
+The adapter maps Calendar's answers to rows, and the engine maps shown events to rows. Both take the step in the cell.
+Nothing else decides what happens to an event.
 """
 
 from collections.abc import Sequence
@@ -15,121 +15,123 @@ from reconciler.domain.intents import Result
 
 
 class Whose(StrEnum):
-    """The columns: whose event it is, and what we are about to do with it."""
+    """The columns: whose event it is, and what we are doing with it."""
 
     INSERTED = "inserted"
-    """Ours (the id is derived from the booking), and we are inserting it."""
+    """Our event (its id is derived from the booking), and we are inserting it."""
     ASKED = "asked"
-    """Ours, asked for by its id: its outcome is unknown, or our ledger says *done*."""
+    """Our event, requested by its id because its outcome is unknown or our ledger says *done*."""
     UNWANTED = "unwanted"
-    """Ours, and the booking has no use for it."""
+    """Our event, and the booking does not need it."""
     CANDIDATE = "candidate"
-    """The application's, made for this booking; the booking has lost its id."""
+    """The application's event for this booking. The booking has lost its id."""
     STORED = "stored"
-    """The application's: the booking names it, while ours is there."""
+    """The application's event. The booking holds its id, although our event exists too."""
     COPY = "copy"
-    """A stranger's: a person's copy, another booking's, another start, a series."""
+    """Any other event: a person's copy, another booking's event, an event at another start, or a series."""
 
 
 class Seen(StrEnum):
-    """The rows: what is shown of the event, or answered to the call."""
+    """The rows: what Calendar shows of the event, or how it answered the call."""
 
     NOTHING = "nothing"
     LIVE = "live"
     ANOTHER_DAY = "another_day"
-    """Live, but no longer at the booking start."""
+    """Live, but not at the booking start (any more)."""
     TOMBSTONE = "tombstone"
     SEVERAL = "several"
-    """Live, and more than one of them."""
+    """More than one live event."""
     DUPLICATE = "duplicate"
     HIDDEN = "hidden"
-    """The id is taken, and nothing is shown under it."""
+    """The id is taken, but Calendar shows no event with it."""
     CONFLICT = "conflict"
     INVALID = "invalid"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     TOO_FAST = "too_fast"
     USED_UP = "used_up"
-    """A quota that comes back after hours."""
+    """A quota that is restored only after hours."""
     NO_CALENDAR = "no_calendar"
     GONE = "gone"
     PRECONDITION = "precondition"
     FAILED = "failed"
-    """A server's error, 408, or a status nobody knows."""
+    """A server error, 408, or an unknown status."""
     TURNED_AWAY = "turned_away"
-    """A 4xx without Calendar's reason: something on the way."""
+    """A 4xx without a reason from Calendar: something between us and Calendar answered."""
     NO_ANSWER = "no_answer"
     CUT_OFF = "cut_off"
     UNREADABLE = "unreadable"
     NO_CONNECTION = "no_connection"
     NO_ACCESS = "no_access"
-    """Not for now: the token endpoint is unwell."""
+    """No access for now: the token endpoint is failing."""
 
 
 class Step(StrEnum):
-    """The cells."""
+    """The cells: what to do."""
 
     DONE = "done"
-    """It is there: the ledger says so, then the booking."""
+    """The event exists: record it in the ledger first, then in the booking."""
     INSERT = "insert"
     ADOPT = "adopt"
-    """Write its id into the booking, and nothing else."""
+    """Write the event's id into the booking, and change nothing else."""
     NEXT_GENERATION = "next_generation"
-    """This id is used up."""
+    """Use the id of the next generation: this id cannot be used again."""
     INSPECT = "inspect"
-    """Get what has the id, and look again."""
+    """Get the event that has the id, and decide again from what it shows."""
     ASK = "ask"
-    """Its outcome is unknown: to be asked for by its id."""
+    """The outcome is unknown: request the event by its id later."""
     TRY_AGAIN = "try_again"
-    """Certainly nothing happened; no attempt is counted."""
+    """Certainly nothing happened: try again later. The attempt is not counted."""
     REFUSE = "refuse"
-    """Repeating it is pointless while the booking says the same."""
+    """Repeating the call is pointless until the booking changes."""
     BLOCK = "block"
-    """No other booking would fare better."""
+    """Every other booking would fail too: stop and report the integration."""
     REMOVE = "remove"
-    """Delete ours: it stands on the wrong day, or for nobody."""
+    """Delete our event: it is on the wrong day, or no booking needs it."""
     GIVE_WAY = "give_way"
-    """Delete ours: the application's stands."""
+    """Delete our event: the application's event exists."""
     TAKE_ITS_PLACE = "take_its_place"
-    """Ours instead of what is gone, by compare-and-set."""
+    """Replace the id of the missing event with the id of ours, by compare-and-set."""
     FORGET = "forget"
-    """Nothing of ours is left to remove."""
+    """None of our events is left to remove."""
     ASK_HUMAN = "ask_human"
-    """A person's business."""
+    """A person has to decide."""
     LEAVE_ALONE = "leave_alone"
 
 
-# Calendar answers 404 notFound for a missing event and for a missing calendar. Reading the calendar tells them apart,
+# Calendar answers 404 notFound for a missing event and for a missing calendar. Reading the calendar distinguishes them,
 # so each has a row of its own.
-# Of a list and of a get an answer that is no event says nothing about any event: those cells differ from an insert's.
+# The error answer to a list or a get says nothing about any event, so those cells differ from the cells of an insert.
 TABLE = """
                 inserted         asked            unwanted   candidate  stored          copy
 # what is shown
 nothing         done             insert           forget     insert     take_its_place  -
 live            done             done             remove     adopt      give_way        leave_alone
 another_day     remove           remove           remove     adopt      give_way        leave_alone
-# Deleting keeps the id (Event.status; a second insert is a duplicate), and undeleting is refused to some.
+# A deleted event keeps its id (Event.status), so a second insert is a duplicate. Some accounts may not undelete.
 tombstone       next_generation  next_generation  forget     ask_human  take_its_place  leave_alone
 several         -                -                -          ask_human  -               -
-# 409 duplicate: live or deleted, a get tells. A get that knows nothing of it is late: never a second id.
+# 409 duplicate: the event is live or deleted, and a get shows which. If the get finds nothing, its answer is out of
+# date: never use a second id.
 duplicate       inspect          try_again        try_again  try_again  try_again       try_again
 hidden          ask              -                -          -          -               -
-# 409 conflict: not the id, a clash with another call (Calendar API, Handle API errors).
+# 409 conflict: the reason is a clash with another call and not the id (Calendar API, Handle API errors).
 conflict        ask              try_again        try_again  try_again  try_again       try_again
-# 400: an insert is refused for what it says; what is no id of Google's names no event.
+# 400: an insert is refused because of its content. An id that Google does not accept belongs to no event.
 invalid         refuse           refuse           try_again  try_again  refuse          try_again
 unauthorized    block            block            block      block      block           block
 forbidden       block            block            block      block      block           block
-# 403 and 429 of a quota: never processed. Those of a minute, and those of hours.
+# 403 and 429 of a quota: Calendar did not process the call. First row: quotas of a minute. Second row: of hours.
 too_fast        try_again        try_again        try_again  try_again  try_again       try_again
 used_up         try_again        try_again        try_again  try_again  try_again       try_again
-# 404 of an insert, and of a read of the calendar itself: not there, or not shared with us.
+# 404 of an insert, or of a read of the calendar itself: the calendar does not exist, or is not shared with us.
 no_calendar     block            block            block      block      block           block
-# 410 of a get or a delete is a tombstone. Of an insert it is not documented: only its id can tell.
+# 410 of a get or a delete means a tombstone. For an insert it is not documented: only a get by its id can decide.
 gone            ask              try_again        try_again  try_again  try_again       try_again
-# We send no If-Match, and an insert knows none: of something on the way, before or after Calendar.
+# 412: we send no If-Match, and an insert does not accept one. The answer comes from something between us and Calendar,
+# and Calendar may have processed the call or not.
 precondition    ask              try_again        try_again  try_again  try_again       try_again
-# 408 and 5xx may come after it took effect.
+# 408 and 5xx may arrive after the call took effect.
 failed          ask              try_again        try_again  try_again  try_again       try_again
 turned_away     block            block            block      block      block           block
 no_answer       ask              try_again        try_again  try_again  try_again       try_again
@@ -138,8 +140,10 @@ unreadable      ask              try_again        try_again  try_again  try_agai
 no_connection   block            block            block      block      block           block
 no_access       try_again        try_again        try_again  try_again  try_again       try_again
 """
-"""A dash: this cannot be seen here. A candidate on another day is one that our ledger names: its day is the
-application's business. A deleted candidate under ``deleted_by_hand: restore`` counts as *nothing*.
+"""A dash marks a combination that cannot occur.
+
+A candidate on another day is an event that our ledger names: the application decides on which day it is. With
+``deleted_by_hand: restore`` a deleted candidate counts as *nothing*.
 """
 
 RESULTS = {
@@ -153,8 +157,11 @@ RESULTS = {
     Step.REMOVE: Result.DONE,
     Step.NEXT_GENERATION: Result.UNKNOWN,
 }
-"""What the step after a call means for the effect. What is to be removed is there; what is used up is not ours to
-call *refused*: the ledger drops it by way of *unknown*."""
+"""The result for the effect, by the step after a call.
+
+*Remove* means *done*, because the event exists. *Next generation* does not mean *refused*: the ledger moves the intent
+to *unknown* and then drops it.
+"""
 
 
 def _read(table: str) -> dict[tuple[Seen, Whose], Step]:
@@ -171,45 +178,48 @@ CELLS = _read(TABLE)
 
 
 def step(seen: Seen, whose: Whose) -> Step:
-    """The cell.
+    """The step in the cell.
 
     Raises:
-        KeyError: a dash.
+        KeyError: the cell is a dash.
     """
     return CELLS[seen, whose]
 
 
 def observed(event: CalendarEvent | None) -> Seen:
-    """The row of what a get has found, wherever it stands."""
+    """The row for the result of a get, regardless of when the event starts."""
     if event is None:
         return Seen.NOTHING
     return Seen.LIVE if event.live else Seen.TOMBSTONE
 
 
 def placement(stands_at: datetime | None, starts_at: datetime | None) -> Seen:
-    """The row of a live event at ``stands_at``, for a booking that starts at ``starts_at`` (``None``: no date)."""
+    """The row for a live event at ``stands_at``, and a booking that starts at ``starts_at`` (``None``: no date)."""
     if starts_at is None or stands_at is None:
         return Seen.ANOTHER_DAY
-    # As instants of one zone: a time that comes twice equals none of another zone (PEP 495).
+    # Compare in UTC: a local time that occurs twice never equals a time of another zone (PEP 495).
     return Seen.LIVE if stands_at.astimezone(UTC) == starts_at.astimezone(UTC) else Seen.ANOTHER_DAY
 
 
 def observed_at(event: CalendarEvent | None, starts_at: datetime | None) -> Seen:
-    """The row of what a get has found, for a booking that starts at ``starts_at``."""
+    """The row for the result of a get, and a booking that starts at ``starts_at``."""
     seen = observed(event)
     return placement(event.starts_at, starts_at) if event and seen is Seen.LIVE else seen
 
 
 def owner_of(event: CalendarEvent, booking: Booking, *, named_elsewhere: bool) -> Whose:
-    """The column of an event that the calendar shows around the booking's start; nobody is asked about its id."""
+    """The column of an event that a search around the booking's start found. It needs no further call to Calendar.
+
+    ``named_elsewhere``: whether another booking, or an intent of another booking, names the event.
+    """
     return Whose.CANDIDATE if is_made_for(booking, event) and not named_elsewhere else Whose.COPY
 
 
 def pick_adoptable(candidates: Sequence[CalendarEvent], policy: DeletedByHand) -> tuple[Seen, CalendarEvent | None]:
-    """The row of what there is to adopt, and the one event that it is about.
+    """The row for the events that could be adopted, and the one event to adopt (``None``: there is not exactly one).
 
-    The application deletes event and id together, and only when the booking ends or loses its date: a tombstone at
-    the very start the booking has now is somebody's decision. ``restore`` makes a new event instead.
+    The application deletes an event and its id together, and only when the booking ends or loses its date. So a
+    tombstone at the booking's current start means that a person deleted the event. ``restore`` makes a new event.
     """
     live = [event for event in candidates if event.live]
     if live:

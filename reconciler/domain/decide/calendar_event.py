@@ -1,4 +1,4 @@
-"""What a booking's calendar event looks like, which id it has, and what to do about events already there."""
+"""The content and the id of a booking's calendar event, the checks before it is made, and which events are its own."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventBody:
-    """An event as it should be. Times are instants of the venue's zone; the description is safe HTML."""
+    """An event as it should be. Times are instants in the venue's zone; the description is escaped HTML."""
 
     id: str
     title: str = field(repr=False)
@@ -34,12 +34,12 @@ class EventBody:
     booking: BookingId
     generation: int
     is_canary: bool = False
-    """Private, and it makes nobody busy: it is there to be deleted."""
+    """Whether it is a canary: a private event that blocks no time in the calendar and is made to be deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarEvent:
-    """An event as the calendar has it. ``live`` is ``False`` for a tombstone: deleting keeps the id."""
+    """An event as the calendar shows it. ``live`` is ``False`` for a tombstone: a deleted event keeps its id."""
 
     id: str
     live: bool
@@ -47,11 +47,11 @@ class CalendarEvent:
     starts_at: datetime | None
     recurring: bool
     marker: str | None
-    """The booking id in our private property, ``None`` without one. A hint, never a proof of ownership."""
+    """The booking id in our private property, ``None`` without one. It is a hint and never proves ownership."""
 
 
 def event_id(installation: str, booking: BookingId, generation: int) -> str:
-    """The id under which a repeat collides, recomputable from the ledger.
+    """The event's id. It can be computed again from the ledger, so a repeated insert collides with the first one.
 
     Google allows ``a-v0-9``, 5 to 1024 characters (Calendar API, Event.id: base32hex).
     """
@@ -60,7 +60,7 @@ def event_id(installation: str, booking: BookingId, generation: int) -> str:
 
 
 def body(booking: Booking, policy: CalendarPolicy, installation: str, generation: int) -> EventBody:
-    """The event of a booking that has a date. No part depends on the time of writing: a repeat is the same event."""
+    """The event of a booking that has a date. Nothing in it depends on the current time, so a repeat is identical."""
     starts_at, ends_at = times(booking, policy)
     status = booking.status.upper()
     name = _CONTROL.sub(" ", booking.name).strip() or "Booking"
@@ -81,14 +81,18 @@ def body(booking: Booking, policy: CalendarPolicy, installation: str, generation
 
 
 def times(booking: Booking, policy: CalendarPolicy) -> tuple[datetime, datetime]:
-    """Start and end as instants; the default length counts in elapsed time, also across a DST change."""
+    """Start and end as instants. The default length is elapsed time, also across a DST change.
+
+    Raises:
+        ValueError: the booking has no date.
+    """
     if booking.starts_at is None:
         raise ValueError("a booking without a date has no event")
     return booking.starts_at, booking.ends_at or booking.starts_at.astimezone(UTC) + policy.default_length
 
 
 def subject(booking: Booking, policy: CalendarPolicy) -> str:
-    """Digest of what a refusal was about: what the event says, and what we would do about a deleted one."""
+    """Digest of what a refusal is about: the content of the event, and the policy for a deleted event."""
     times = (moment.isoformat() if moment else "" for moment in (booking.starts_at, booking.ends_at))
     said = (booking.status, booking.name, str(booking.guests), booking.occasion or "")
     return digest(*times, *said, policy.deleted_by_hand)
@@ -100,18 +104,18 @@ def judge_event(booking: Booking, last: Intent | None, policy: CalendarPolicy, n
 
 
 def event_checks(booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime) -> Iterator[Check]:
-    """Everything that could stand in the way of an event, in the order in which the first one decides."""
+    """Every check that can block an event. The first one that blocks decides, so the order matters."""
     from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now)
     yield Check(name=LEDGER, seen=describe_latest(last), verdict=from_ledger)
     yield from date_checks(booking, Cause.NEVER_CREATED)
 
 
 def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
-    """Whether the application made this event, live or deleted, for the booking, by all that it shows.
+    """Whether everything that the event shows says that the application made it for the booking, live or deleted.
 
-    The reference stands as its own field of the title, the start is the booking's, it is single, and it carries nobody
-    else's marker. A live event of ours that the ledger has lost may be one, and so may a person's copy of it; a deleted
-    one of ours was the application's doing.
+    The booking's reference is a field of its own in the title, the event starts when the booking starts, it does not
+    recur, and it has no marker of another booking. A live event of ours that the ledger has lost may qualify, and so
+    may a person's copy of it. A deleted event of ours does not qualify: the application deleted it.
     """
     return (
         not event.recurring

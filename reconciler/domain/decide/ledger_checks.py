@@ -1,4 +1,4 @@
-"""The part of the verdict that comes from our own ledger. Texts and events share it."""
+"""The checks that read our own ledger, and the checks of a booking's date. Texts and events share them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,10 +20,10 @@ from reconciler.domain.intents import LONGEST_PAUSE, SUBJECT_PARTS, Intent, Stat
 
 
 def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime) -> Verdict | None:
-    """Return the verdict that the booking's latest intent imposes, ``None`` if it imposes none.
+    """The verdict that follows from the booking's latest intent, ``None`` if none follows.
 
-    An *unknown* outcome is never retried blindly. A refusal holds while the ``subject`` that was refused is unchanged.
-    The caller judges a *done* intent: a vanished effect means something different for texts and for events.
+    An *unknown* outcome is never retried blindly. A refusal holds while the refused ``subject`` is unchanged. The
+    caller judges a *done* intent, because a vanished text and a vanished event have different meanings.
     """
     if last is None:
         return None
@@ -39,14 +39,14 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
         case State.REFUSED if _same_subject(last, subject):
             return refused(_named(last.code), last.cause)
         case State.PLANNED if last.not_before is not None and now < last.not_before <= now + LONGEST_PAUSE:
-            # Some refusals are rechecked after a while, because a person may have fixed the cause.
+            # These refusals are rechecked after a while, because a person may have fixed the cause.
             return refused(_named(last.code)) if last.code in _REFUSALS else held(Hold.BACKOFF, last.cause or cause)
         case _:
             return None
 
 
 def refusal_needing_human(last: Intent) -> Refusal:
-    """Return why a *needs_human* intent needs a human."""
+    """Why a *needs_human* intent needs a human."""
     known = {Cause.UNKNOWN_OUTCOME: Refusal.NOT_PROVABLE, Cause.UNUSABLE_DATA: Refusal.NOT_DELIVERED}
     return known.get(last.cause, Refusal.GIVEN_UP) if last.cause else Refusal.GIVEN_UP
 
@@ -66,7 +66,7 @@ LEDGER = "ledger"
 
 
 def describe_latest(last: Intent | None) -> str:
-    """Describe the booking's latest intent in a few words."""
+    """The booking's latest intent in a few words."""
     if last is None:
         return "nothing"
     reasons = [last.code] if last.code else []
@@ -76,7 +76,7 @@ def describe_latest(last: Intent | None) -> str:
 
 
 def generation_check(last: Intent | None, most: int) -> Check:
-    """Check whether this effect of this booking was restarted too often."""
+    """The check that this effect of this booking was not restarted too often."""
     generation = last.generation if last else 0
     too_often = last is not None and last.state.is_final and generation >= most
     verdict = refused(Refusal.GIVEN_UP) if too_often else None
@@ -84,7 +84,7 @@ def generation_check(last: Intent | None, most: int) -> Check:
 
 
 def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
-    """Check that the booking has a valid start and end."""
+    """The checks that the booking has a start, and an end after it."""
     starts_at, ends_at = booking.starts_at, booking.ends_at
     yield check(Refusal.NO_DATE, moment(starts_at), applies=starts_at is None, cause=cause)
     upside_down = starts_at is not None and ends_at is not None and ends_at <= starts_at
@@ -92,7 +92,7 @@ def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
 
 
 def moment(at: datetime | None) -> str:
-    """Format a time as ``explain`` shows it, in UTC."""
+    """A time as ``explain`` shows it, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else "not set"
 
 

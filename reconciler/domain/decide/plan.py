@@ -14,14 +14,14 @@ from reconciler.domain.gaps import Cause, GapKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingRange:
-    """The bookings of a scan. A backfill names its own; a pass scans all bookings of its ``scan_window``."""
+    """The bookings that a scan covers. A backfill sets its own range; a pass covers its whole ``scan_window``."""
 
     since: datetime | None = None
-    """Created then or later; ``None``: as far back as we are responsible."""
+    """Only bookings created at this time or later; ``None``: as far back as the rules apply."""
     until: datetime | None = None
-    """Created before then; ``None``: up to now."""
+    """Only bookings created before this time; ``None``: up to now."""
     bookings: frozenset[BookingId] | None = None
-    """Only these; ``None``: all."""
+    """Only these bookings; ``None``: all."""
 
 
 EVERYTHING = BookingRange()
@@ -29,9 +29,10 @@ EVERYTHING = BookingRange()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRows:
-    """The rows of one scan: how many bookings, how many by first failing condition, and those that break the rule.
+    """The result of one scan: how many bookings were checked, and which of them break the rule.
 
-    ``by_condition`` counts by condition and label (the booking's status where that is what failed).
+    ``by_condition`` counts all others by their first failing condition and a label. The label is the booking's status
+    if the status failed.
     """
 
     checked: int
@@ -58,7 +59,7 @@ class Plan:
     by_condition: Mapping[tuple[Condition, str], int]
     decisions: Sequence[Decision]
     past: int = 0
-    """In a backfill: how many bookings would be gaps if they were not over."""
+    """In a backfill: how many bookings would be gaps if they were not in the past."""
 
     @property
     def repairs(self) -> list[Decision]:
@@ -69,7 +70,7 @@ class Plan:
         return sum(d.is_new for d in self.repairs)
 
     def tally(self) -> Counter[tuple[VerdictStatus, str]]:
-        """How many bookings have which status and reason; the values add up to ``checked``."""
+        """The number of bookings by status and reason. The numbers add up to ``checked``."""
         counts: Counter[tuple[VerdictStatus, str]] = Counter()
         for (condition, label), number in self.by_condition.items():
             counts[condition.standing_if_failed, label or condition] += number
@@ -78,7 +79,7 @@ class Plan:
         return counts
 
     def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
-        """A copy of the plan with every repair held for one reason; ``cause`` is why its gap stays open."""
+        """A copy of the plan in which ``hold`` holds every repair. ``cause``, if given, replaces the gaps' causes."""
         return replace(self, decisions=[_hold(d, hold, cause) for d in self.decisions])
 
 
@@ -91,7 +92,7 @@ def _hold(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerTrip:
-    """The breaker's refusal, with its numbers."""
+    """The breaker's refusal of a plan, and the numbers that led to it."""
 
     found: int
     checked: int
@@ -99,7 +100,10 @@ class BreakerTrip:
 
 
 def check_breaker(plan: Plan, breaker: Breaker, max_repairs: int | None) -> BreakerTrip | None:
-    """Whether the plan is suspiciously large. ``max_repairs`` (``--max``) replaces the breaker for one run."""
+    """The trip if the plan is suspiciously large, else ``None``.
+
+    ``max_repairs`` (``--max``) replaces the breaker for one run.
+    """
     found = plan.new_repairs
     if max_repairs is not None:
         return BreakerTrip(found=found, checked=plan.checked, allowed=max_repairs) if found > max_repairs else None

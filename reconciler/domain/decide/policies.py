@@ -1,4 +1,4 @@
-"""The operator's policies and limits as plain data. ``settings`` reads their values and knows their defaults."""
+"""The operator's policies and limits as plain data. ``settings`` reads their values and has their defaults."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -21,7 +21,7 @@ class Deliver(StrEnum):
 
     RECONCILER = "reconciler"
     APPLICATION = "application"
-    """We insert it into the application's queue as *approved*, and the application sends it."""
+    """We insert the text into the application's queue as *approved*, and the application sends it."""
 
 
 class DeletedByHand(StrEnum):
@@ -33,29 +33,32 @@ class DeletedByHand(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """Local time of the venue in which no text is sent. ``starts`` > ``ends`` spans midnight; equal means never."""
+    """The hours, in the venue's local time, in which no text is sent.
+
+    If ``starts`` is later than ``ends``, they span midnight. If both are equal, there are no quiet hours.
+    """
 
     starts: time
     ends: time
     zone: ZoneInfo
 
     def holds(self, now: datetime) -> bool:
-        """Whether ``now`` lies in the quiet hours (the start belongs to them, the end does not)."""
+        """Whether ``now`` is in the quiet hours (the start belongs to them, the end does not)."""
         wall = now.astimezone(self.zone).time().replace(tzinfo=None)
         if self.starts <= self.ends:
             return self.starts <= wall < self.ends
         return wall >= self.starts or wall < self.ends
 
     def next_start(self, now: datetime) -> datetime | None:
-        """The next instant (in UTC) at which quiet hours begin, ``None`` if they never do.
+        """The next instant (in UTC) at which quiet hours begin, ``None`` if there are none.
 
-        Counted on the wall clock, so that a DST change between now and then does not shift it. An hour that the
-        clocks repeat begins them twice.
+        It is computed in wall clock time, so that a DST change in between does not shift it. If the clocks repeat the
+        hour of the start, quiet hours begin twice.
         """
         return None if self.starts == self.ends else self._next(self.starts, now)
 
     def next_end(self, now: datetime) -> datetime | None:
-        """The next instant (in UTC) at which quiet hours are over, ``None`` if there are none."""
+        """The next instant (in UTC) at which quiet hours end, ``None`` if there are none."""
         return None if self.starts == self.ends else self._next(self.ends, now)
 
     def _next(self, wall: time, now: datetime) -> datetime:
@@ -70,7 +73,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientLimit:
-    """At most ``count`` texts to one number within ``period``, the application's own included."""
+    """At most ``count`` texts to one number within ``period``. The application's own texts count too."""
 
     count: int
     period: timedelta
@@ -85,7 +88,7 @@ class SmsPolicy:
     min_notice: timedelta
     per_recipient: RecipientLimit
     satisfied_by: tuple[str, ...] | None
-    """Triggers of the texts that satisfy the rule; ``None``: any."""
+    """The triggers whose texts satisfy the rule; ``None``: every trigger."""
     deliver: Deliver
 
     def is_satisfied_by(self, trigger: str) -> bool:
@@ -102,9 +105,10 @@ class CalendarPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Refuses a plan with more new repairs than ``floor`` that are also more than ``ratio`` of the checked bookings.
+    """Refuses a plan whose new repairs exceed both ``floor`` and the share ``ratio`` of the checked bookings.
 
-    The ratio means nothing for a handful of bookings: it does not apply below ``ratio_from`` checked ones.
+    A share means nothing for a handful of bookings, so the breaker refuses no plan of fewer than ``ratio_from`` checked
+    bookings.
     """
 
     floor: int
@@ -120,14 +124,14 @@ class Limits:
     budget: timedelta
     breaker: Breaker
     interval: timedelta
-    """The time between two calls, across all processes (the ``rate`` of cron.yaml)."""
+    """The least time between two calls of all processes together (the ``rate`` of cron.yaml)."""
     generations: int
-    """How many times a finished repair of one booking may be restarted; then it needs a human."""
+    """How many times a finished repair of one booking may be restarted. After that it needs a human."""
     attempts: int
-    """How many calls may leave the machine for one intent; then it needs a human."""
+    """How many calls may leave the machine for one intent. After that it needs a human."""
     backoff: Backoff
     lease: timedelta
     settle: timedelta
-    """How long after an outcome became unknown its absence may be believed."""
+    """The time that must pass after an outcome became unknown before the effect may count as absent."""
     settle_tries: int
     call_timeout: timedelta

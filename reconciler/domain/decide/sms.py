@@ -1,6 +1,6 @@
-"""May this text be sent, and now? Refusals and holds of ``sms.missing``, and how long Twilio may keep the text.
+"""Decides whether a text may be sent now: the refusals and holds of ``sms.missing``, and how long Twilio may keep it.
 
-Money, phones and consent: when in doubt, refuse and tell.
+A text costs money, reaches a phone and needs consent. When in doubt, we refuse to send it and report the gap.
 """
 
 import re
@@ -28,11 +28,15 @@ from reconciler.domain.intents import SUBJECT_PARTS, Intent, State
 
 LONGEST_VALIDITY = timedelta(hours=4)
 SHORTEST_VALIDITY = timedelta(seconds=60)
-"""A confirmation that sits at the provider for more than four hours is late; one that may sit less than a minute is
-likely to expire there (Twilio advises more than 5 s, and counts whole seconds: Message resource, ValidityPeriod)."""
+"""The limits for how long the provider may keep a text.
+
+After more than four hours a confirmation is late. With less than a minute it is likely to expire at the provider
+(Twilio advises more than 5 s, and counts whole seconds: Message resource, ValidityPeriod).
+"""
 
 _NEVER_LEFT = re.compile(
-    # Twilio refused at create: REST errors 21xxx, 20003, 20004; not some other number, such as 21000 milliseconds
+    # Twilio refused to create the message: REST errors 21xxx, 20003, 20004. Other numbers, such as 21000 milliseconds,
+    # do not count.
     r"(?:^|[\[(]|\b(?:twilio|error|code)\b\D{0,12})\b(?:21\d{3}|2000[34])\b(?! *(?:m?s|milli|sec))"
     r"|\b(?:HTTP|status)(?: code)?[ :=]*4(?!08|09|29|99)\d\d\b"
     r"|\b(?:22|23|42)[0-9A-Z]{3}\b(?=.*\bSQLSTATE\b)|\bSQLSTATE\b.{0,3}\b(?:22|23|42)[0-9A-Z]{3}\b"
@@ -43,14 +47,14 @@ _NEVER_LEFT = re.compile(
 _UNANSWERED = re.compile(
     r"time[ -]?d?[ -]?out|ECONN|socket|\breset\b|abort|\b(?:HTTP|status)(?: code)?[ :=]*5\d\d\b", re.IGNORECASE
 )
-"""A call whose end nobody saw, whatever else the message says."""
+"""The application saw no end of the call, so its outcome is unclear, whatever else the message says."""
 _STOPPED = re.compile(r"\b21610\b")
 _CLAIMED = "dispatching:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A text as it would be sent: to whom (E.164), what, and as which trigger."""
+    """A text as it would be sent: its recipient (E.164), its wording and its trigger."""
 
     number: str = field(repr=False)
     body: str = field(repr=False)
@@ -58,18 +62,18 @@ class Draft:
     segments: int
 
     def subject(self, installation: str) -> str:
-        """Digests of recipient and text: a refusal holds as long as what was refused is the same."""
+        """Digests of the recipient and the text. A refusal holds while the refused recipient and text are unchanged."""
         return sms_subject(installation, self.number, self.body)
 
 
 def sms_subject(installation: str, number: str, body: str) -> str:
-    """What our ledger keeps of a text: two digests, so that number and wording can be compared and not read."""
+    """What our ledger keeps of a text: two digests. Number and wording can be compared with them, but not read."""
     return f"{digest(installation, number)}{SUBJECT_PARTS}{digest(installation, body)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsFacts:
-    """What is known about one gap besides the booking, gathered before judging."""
+    """What is known about one gap besides its booking. It is collected before the verdict is decided."""
 
     number: str | None = field(repr=False)
     """The usable number in E.164, ``None`` if the booking's phone cannot be used."""
@@ -80,7 +84,7 @@ class SmsFacts:
     """Texts to this number within the recipient limit's period."""
     last: Intent | None
     subject: str
-    """Of the draft; '' without one."""
+    """The subject of the draft; '' without a draft."""
 
 
 def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Verdict:
@@ -89,12 +93,12 @@ def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: dateti
 
 
 def cause_of(booking: Booking) -> Cause:
-    """Why there is no text: what the application did about it."""
+    """Why there is no text: the application tried and failed, or never queued one."""
     return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
 
 
 def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Iterator[Check]:
-    """Everything that could stand in the way of a text, in the order in which the first one decides."""
+    """Every check that can block a text. The first one that blocks decides, so the order matters."""
     cause = cause_of(booking)
     yield _ledger(booking, facts, policy, cause, now)
     yield from date_checks(booking, cause)
@@ -119,10 +123,10 @@ def _ledger(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause, 
     verdict = judge_ledger(last, facts.subject, cause, now)
     if last and last.state is State.DONE and policy.is_satisfied_by(last.trigger):
         if not last.handed_over:
-            # The provider has it, whatever the queue says: the row is marked again, the text is never sent again.
+            # The provider accepted the text, whatever the queue says. We mark the row again and never resend the text.
             verdict = failed_condition(Condition.NO_TEXT)
         elif all(failure.row != last.provider_id for failure in booking.app_failures):
-            # Neither queued nor sent nor failed: somebody took it out of the queue, which is a decision.
+            # The text is not queued, sent or failed: a person removed it from the queue, and we respect that decision.
             verdict = refused(Refusal.TAKEN_BACK)
     return Check(name=LEDGER, seen=describe_latest(last), verdict=verdict)
 
@@ -147,7 +151,7 @@ def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Chec
 
 
 def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -> Iterator[Check]:
-    # In its last minute a text would expire on its way: it is too late already.
+    # A text sent in the last minute would expire on its way, so it already counts as too late.
     latest = now + SHORTEST_VALIDITY
     made_at = booking.created_at
     yield check(Refusal.OLD, f"made {moment(made_at)}", applies=made_at + policy.stale_after < latest, cause=cause)
@@ -157,9 +161,9 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
 
 
 def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
-    """How long the provider may keep the text: until quiet hours or until it is too late, at most four hours.
+    """How long the provider may keep the text: until quiet hours begin or the text is too late, at most four hours.
 
-    May be zero or negative; below ``SHORTEST_VALIDITY`` the text must wait.
+    The result may be zero or negative. Below ``SHORTEST_VALIDITY`` the text must wait.
     """
     ends = [now + LONGEST_VALIDITY, booking.created_at + policy.stale_after]
     if booking.starts_at is not None:
@@ -171,7 +175,7 @@ def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
 
 
 def certainly_not_sent(failure: AppFailure) -> bool:
-    """Whether the application's failed attempt certainly reached nobody: refused by schema, validation or a 4xx."""
+    """Whether the application's failed attempt certainly sent no text: the schema, a validation or a 4xx refused it."""
     message = failure.message or ""
     if failure.provider_id or message.startswith(_CLAIMED):
         return False
@@ -179,5 +183,5 @@ def certainly_not_sent(failure: AppFailure) -> bool:
 
 
 def has_stop(failure: AppFailure) -> bool:
-    """Whether the application's attempt met a recipient who had told Twilio STOP (21610)."""
+    """Whether the application's attempt failed because the recipient had replied STOP to Twilio (error 21610)."""
     return bool(_STOPPED.search(failure.message or ""))

@@ -1,7 +1,7 @@
-"""What became of a text whose outcome is unknown: by what the provider shows, never by what it does not show.
+"""Decides whether a text of unknown outcome exists, from the messages that the provider lists.
 
-Absence is a claim like any other: it counts only where the same question would have found a text that is there (the
-*control*). Everything else is undecided, and nothing is sent.
+A missing message alone proves nothing. A text counts as absent only if the same query finds another text that is known
+to exist (the *control*). Every other case is undecided, and nothing is sent.
 """
 
 import re
@@ -12,29 +12,29 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 SKEW = timedelta(minutes=5)
-"""How far the provider's clock may be from ours."""
+"""The largest accepted difference between the provider's clock and ours."""
 A_DAY = timedelta(days=1)
 _LINK = re.compile(r"https?://\S+|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
 _SHOWN_IN_FULL = re.compile(r"\+\d{7,15}")
-"""Redaction leaves the last digits out (Twilio: Message Redaction)."""
+"""A number with all its digits. Redaction removes the last ones (Twilio: Message Redaction)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentSms:
-    """An outbound message as the provider shows it."""
+    """An outbound message as the provider lists it."""
 
     sid: str
     number: str = field(repr=False)
     body: str = field(repr=False)
     by_api: bool
-    """Made by a request such as ours; not a reply, not a call's."""
+    """Whether an API request such as ours created it; ``False`` for a reply or a message of a voice call."""
     made_at: datetime
     status: str
     leaves: bool
-    """Whether it left or may still leave."""
+    """Whether the provider sent it or may still send it."""
     arrived: bool
-    """Whether it has reached its end: what redaction takes away is gone by then, and not before."""
+    """Whether it has reached its final status. Redaction removes its parts by then, and not earlier."""
 
     @property
     def is_shown_in_full(self) -> bool:
@@ -43,7 +43,7 @@ class SentSms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessages:
-    """The messages to one number; ``complete``: every page was read to its end."""
+    """The messages to one number. ``complete``: every page of the list was read to its end."""
 
     texts: Sequence[SentSms]
     complete: bool
@@ -56,24 +56,24 @@ class SettlementStatus(StrEnum):
     ABSENT = "absent"
     UNDECIDED = "undecided"
     TAKEN_BACK = "taken_back"
-    """It was there, and somebody has removed it."""
+    """It existed, and a person removed it."""
     NOT_LEAVING = "not_leaving"
-    """The provider took it and could not send it: no second try without a person."""
+    """The provider accepted it and could not send it. A second attempt needs a human."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     found: SettlementStatus
     code: str
-    """Why, in our words."""
+    """Our name for the reason."""
     provider_id: str | None = None
 
 
 def control_of(recent: Sequence[SentSms], now: datetime) -> SentSms | None:
-    """The newest message that has arrived, to show whether lists find what is there.
+    """The newest message that has arrived. It serves to check that the provider's lists find an existing message.
 
-    ``None`` if none of the last day has, or if one of that day is not shown in full: then ours may be there and not be
-    found.
+    ``None`` if no message of the last day has arrived, or if one of them is not shown in full. In that case our text
+    may exist and still not be found.
     """
     lately = [text for text in recent if text.made_at >= now - A_DAY]
     arrived = [text for text in lately if text.arrived]
@@ -91,10 +91,10 @@ def settle_text(
     taken: Collection[str],
     controlled: bool,
 ) -> Settlement:
-    """What became of a text that carries ``reference`` as a whole word and was first tried at ``attempted_at``.
+    """The settlement of a text that contains ``reference`` as a whole word and was first tried at ``attempted_at``.
 
-    ``body`` is what it said, ``None`` if nobody knows any more; ``taken`` are message ids that belong to other intents
-    and to rows of the application's queue.
+    ``body`` is its wording, ``None`` if the wording is not known any more. ``taken`` are message ids that belong to
+    other intents or to rows of the application's queue.
     """
     free = [text for text in trail.texts if text.by_api and text.sid not in taken]
     named = [text for text in free if contains_reference(text.body.lower(), reference.lower())]
@@ -102,12 +102,12 @@ def settle_text(
     if len(same) > 1:
         return Settlement(found=SettlementStatus.UNDECIDED, code="several_candidates")
     if named and not same:
-        # Somebody else's text about the booking, or a short reference that stands for something else in it.
+        # Another sender's text about the booking, or a text in which the short reference means something else.
         return Settlement(found=SettlementStatus.UNDECIDED, code="another_text")
     if same:
         (one,) = same
         if one.made_at < attempted_at - SKEW:
-            # Nobody knows of it, and it says what ours says: one of the two clocks is wrong.
+            # No intent and no queue row has this message, and its wording is ours: one of the two clocks is wrong.
             return Settlement(found=SettlementStatus.UNDECIDED, code="older_than_the_attempt")
         if not one.leaves:
             return Settlement(found=SettlementStatus.NOT_LEAVING, code=f"found_{one.status}", provider_id=one.sid)
@@ -122,20 +122,21 @@ def settle_text(
 
 
 def says_the_same(shown: str, body: str) -> bool:
-    """Whether Twilio shows our text: after its smart encoding, with its links shortened, behind a trial's first words.
+    """Whether the text that Twilio shows is ours.
 
-    (Smart encoding: Messaging Services, smart encoding; shortened links: Messaging, link shortening.)
+    Three differences are ignored: Twilio's smart encoding (Messaging Services, smart encoding), shortened links
+    (Messaging, link shortening), and the words that a trial account puts before the text.
     """
     ours = _essence(body)
     return bool(ours) and _essence(shown).endswith(ours)
 
 
 def _essence(text: str) -> str:
-    """Letters and digits alone: a straight quote for a curly one makes no difference."""
+    """Only the letters and digits, so that a straight quote in place of a curly one makes no difference."""
     folded = unicodedata.normalize("NFKD", _LINK.sub(" ", text)).encode("ascii", "ignore").decode()
     return "".join(_WORD.findall(folded.lower()))
 
 
 def contains_reference(body: str, reference: str) -> bool:
-    """Whether the reference stands in the text as a whole word: the only way to find the text at the provider."""
+    """Whether the text contains the reference as a whole word: this is the only way to find it at the provider."""
     return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", body) is not None

@@ -1,8 +1,9 @@
-"""Three named lists, one verdict: first failing condition, else first refusal, else first hold, else repair.
+"""Conditions, refusals and holds by name, and the verdict that follows from them.
 
-Conditions are SQL (``store.app.conditions``). This module has their names, and what it means when one fails. Which rule
-has which conditions stands in ``domain.rules``. ``domain.decide.sms`` and ``domain.decide.calendar_event`` decide about
-refusals and holds.
+The first failing condition decides, else the first refusal, else the first hold; otherwise the gap is repairable.
+Conditions are SQL (``store.app.conditions``). This module has their names, and the verdict if one fails. The rules in
+``domain.rules`` list their conditions. ``domain.decide.sms`` and ``domain.decide.calendar_event`` decide which refusals
+and holds apply.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from reconciler.domain.gaps import Cause
 
 
 class VerdictStatus(StrEnum):
-    """The result of a rule for one booking: the columns of the operator's table, in this order."""
+    """The result of a rule for one booking. The operator's table has these columns in this order."""
 
     OK = "ok"
     NOT_APPLICABLE = "not applicable"
@@ -24,7 +25,7 @@ class VerdictStatus(StrEnum):
 
 
 class Condition(StrEnum):
-    """A named fact about rows and a bound ``now``. A rule is broken when all of its conditions hold."""
+    """A named fact about a booking's rows at a given ``now``. A booking breaks a rule if all its conditions hold."""
 
     STATUS = "status"
     ONLY = "only"
@@ -154,12 +155,12 @@ LABELS: dict[str, str] = {
     Hold.BUSY: "locked by the application",
     Hold.PAUSED: "the provider asked for a pause",
 }
-"""What operators read for each name: the same wording in the terminal, in alerts and on the page."""
+"""The wording of each name for operators. The terminal, the alerts and the page all use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The result for a booking, and the name (of a condition, refusal or hold) that decided it; '' for a repair."""
+    """The result for one booking. ``reason`` names the condition, refusal or hold that decided it; '' for a repair."""
 
     status: VerdictStatus
     reason: str = ""
@@ -190,7 +191,9 @@ class Check:
 
 
 def first_blocking(checks: Iterable[Check], cause: Cause) -> Verdict:
-    """The verdict of the first check that blocks the repair, else *repairable*. Every gap is decided here.
+    """The verdict of the first check that blocks the repair, else *repairable*.
+
+    Every gap of a rule that repairs is decided here.
 
     The checks after the first blocking one are not evaluated.
     """

@@ -11,7 +11,7 @@ class QueuedText:
     status: str
     trigger: str
     made: str | None
-    """As the database writes it; ``None`` if the queue has no such column or value."""
+    """When the row was created, as the database writes it; ``None`` if the queue has no such column or value."""
     provider_id: str | None
     ours: bool
-    """We wrote the row and have sent nothing yet."""
+    """Whether we wrote the row and have not sent the text yet."""

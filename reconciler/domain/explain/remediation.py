@@ -1,4 +1,4 @@
-"""What would change a verdict: the values that decided it, their location, and what they would have to be."""
+"""What would change a verdict: the values that decided it, where they are, and what they have to become."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ class Location(StrEnum):
 
 
 class Constraint(StrEnum):
-    """What a value would have to be; some need the change's ``value``."""
+    """What a value has to become. Some constraints need the ``value`` of the change."""
 
     ONE_OF = "one of"
     FROM = "from"
@@ -43,7 +43,7 @@ Value = tuple[str | int | bool, ...] | datetime | timedelta | int | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequiredChange:
-    """One value to change, with nothing personal. All of a verdict's changes together remove what decided it."""
+    """One value to change, without personal data. All changes of a verdict together remove the reason for it."""
 
     place: Location
     name: str
@@ -51,4 +51,4 @@ class RequiredChange:
     wanted: Constraint
     value: Value = None
     rows: tuple[str, ...] = ()
-    """Ids of the rows, where they are not the booking's own."""
+    """Ids of the rows to change, if the value is not in the booking's own row."""

@@ -19,7 +19,7 @@ HEADLINE = {
     VerdictStatus.REPAIRABLE: "GAP",
 }
 COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-"""Conditions of more than one rule: shown once."""
+"""The conditions that several rules share. They are shown once."""
 ASKED = {
     Condition.STATUS: "status",
     Condition.ONLY: "selected by only",
@@ -34,7 +34,7 @@ ASKED = {
     Condition.OVERDUE: "a text is overdue",
     Condition.UNPROVEN: "a text lacks proof",
 }
-"""What each condition means where it holds."""
+"""The meaning of each condition if it holds."""
 CHECKED = {
     LEDGER: "ledger",
     Refusal.NO_DATE: "start",
@@ -84,7 +84,7 @@ WOULD_CHANGE: dict[str, str] = {
     Hold.IN_FLIGHT: "a process is repairing it",
     Hold.BUSY: "the application has to release its lock",
 }
-"""Advice for a reason, besides the values that would change it."""
+"""Advice for a reason, in addition to the values that would change it."""
 
 FOR_A_PERSON: dict[str, str] = {
     Refusal.NO_DATE: "give it a date",
@@ -95,14 +95,14 @@ FOR_A_PERSON: dict[str, str] = {
     Hold.POLICY: "policy and repairs in cron.yaml say report",
     Hold.SUSPENDED: "take SUSPEND_ALL_* out of the environment",
 }
-"""Advice for many bookings with one reason, whose values would have to be listed one by one."""
+"""Advice for many bookings with one reason, because their values would have to be listed one by one."""
 
 _MINUTE = timedelta(minutes=1)
 _UNITS = {"d": 24 * 60, "h": 60, "min": 1}
 
 
 def describe_change(change: RequiredChange, columns: Mapping[Location, Mapping[str, str]]) -> str:
-    """One required change in words; ``columns``: our names -> the application's names, by table."""
+    """One required change in words. ``columns`` maps our column names to the application's, by table."""
     name = columns.get(change.place, {}).get(change.name, change.name)
     wanted = _wanted(change)
     match change.place:
@@ -126,7 +126,7 @@ def _rows(change: RequiredChange, noun: str) -> str:
 
 
 MOST_ROWS = 3
-"""Rows that are listed by id."""
+"""The largest number of rows that are listed by id."""
 
 
 def _wanted(change: RequiredChange) -> str:
@@ -150,12 +150,12 @@ def _written(value: str | int | bool) -> str:
 
 
 def _late_enough(at: object) -> str:
-    """The first full minute that is late enough."""
+    """The first full minute that is not before ``at``."""
     return moment(at + _MINUTE - timedelta.resolution) if isinstance(at, datetime) else "some time"
 
 
 def _long(duration: timedelta) -> str:
-    """In full minutes, as cron.yaml writes it."""
+    """The duration in full minutes, as cron.yaml writes it."""
     minutes = duration // _MINUTE
     unit, length = next((unit, length) for unit, length in _UNITS.items() if not minutes % length)
     return f"{minutes // length}{unit.removesuffix('in')}"

@@ -1,4 +1,5 @@
-"""What must be true of a booking: one file per rule. ``registry`` finds the files; everything else reads the registry.
+"""The rules that every booking must satisfy, one file per rule.
 
+``registry`` finds the files, and all other modules read the registry.
 To add a rule, add a file here that declares ``RULE``.
 """

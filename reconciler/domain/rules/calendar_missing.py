@@ -1,6 +1,6 @@
-"""``calendar.missing``: a booking that should have a calendar event, and names none. Repaired.
+"""``calendar.missing``: a booking should have a calendar event, but holds no event id. This rule repairs.
 
-A repair that finds several events with the booking's reference opens ``calendar.duplicate`` instead of making another.
+If a repair finds several events with the booking's reference, it makes no event and opens ``calendar.duplicate``.
 """
 
 from reconciler.domain.decide.verdicts import Condition, Refusal

@@ -1,4 +1,4 @@
-"""All rules, found in this folder's files. Nothing else in the program lists them."""
+"""All rules, found in the files of this folder. No other part of the program lists them."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -11,10 +11,10 @@ _NOT_RULES = frozenset({"rule", "registry"})
 
 
 def _find() -> tuple[Rule, ...]:
-    """The ``RULE`` of every file, in the order that they declare.
+    """The ``RULE`` of every file, sorted by ``Rule.order``.
 
     Raises:
-        AttributeError: a file declares none.
+        AttributeError: a file declares no ``RULE``.
         ValueError: two files declare the same kind or repair the same effect.
     """
     names = sorted(module.name for module in iter_modules(rules.__path__) if module.name not in _NOT_RULES)
@@ -30,7 +30,7 @@ RULES = _find()
 REPAIRED = tuple(rule for rule in RULES if rule.effect)
 REPORT_ONLY = tuple(rule for rule in RULES if rule.report)
 KINDS: tuple[GapKind, ...] = (*(kind for rule in RULES for kind in rule.kinds), *INTEGRATIONS)
-"""Every kind of gap that can be open, in the order of lists."""
+"""Every kind of gap that can be open, in the order in which lists show them."""
 JOBS = tuple(dict.fromkeys(rule.job for rule in (*REPAIRED, *REPORT_ONLY)))
 """The jobs that check a rule."""
 _BY_KIND = {kind: rule for rule in RULES for kind in rule.kinds}
@@ -40,7 +40,7 @@ def rule_of(kind: GapKind) -> Rule:
     """The rule that finds gaps of this kind.
 
     Raises:
-        KeyError: no rule does: an integration's kind, or one of a rule that no longer exists.
+        KeyError: no rule finds them: the kind is an integration's, or its rule no longer exists.
     """
     return _BY_KIND[kind]
 
@@ -51,7 +51,7 @@ def find_rule(kind: GapKind) -> Rule | None:
 
 
 def report_of(kind: GapKind) -> Report:
-    """What a report-only rule reads.
+    """How the report-only rule of this kind reads the text queue.
 
     Raises:
         KeyError: there is no report-only rule of this kind.
@@ -68,14 +68,14 @@ def rule_of_effect(effect: Effect) -> Rule:
 
 
 def report_only_kinds(job: str) -> tuple[GapKind, ...]:
-    """The report-only rules that a job checks."""
+    """The kinds of the report-only rules that a job checks."""
     return tuple(rule.kind for rule in REPORT_ONLY if rule.job == job)
 
 
 def closes_with(kind: GapKind) -> tuple[GapKind, ...]:
-    """The kinds of gaps that close with one of this kind.
+    """The kinds of gaps that close together with a gap of this kind.
 
-    Once a booking's event is in place, or not wanted any more, the duplicates that prevented it do not matter either.
+    Once a booking's event is in place or not needed any more, the duplicates that prevented it do not matter either.
     """
     rule = _BY_KIND.get(kind)
     return rule.kinds if rule and rule.kind == kind else (kind,)

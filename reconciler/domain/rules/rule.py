@@ -1,4 +1,4 @@
-"""What a rule declares: everything the rest of the program knows about it, as plain data."""
+"""What a rule declares, as plain data. The rest of the program knows nothing else about a rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Condition, Refus
 from reconciler.domain.gaps import Cause, Effect, GapKind
 
 SCOPE = (Condition.STATUS, Condition.ONLY, Condition.SINCE)
-"""Whether a booking is one that the rule applies to."""
+"""The conditions that decide whether the rule applies to a booking."""
 TO_REPAIR = (*SCOPE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
-"""What every rule that repairs asks of a booking first."""
+"""The first conditions of every rule that repairs."""
 TO_REPORT = (*SCOPE, Condition.AHEAD)
-"""What every report-only rule asks of a booking first."""
+"""The first conditions of every report-only rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +20,17 @@ class Report:
     """What makes a rule report-only, and how it reads the text queue."""
 
     refusal: Refusal
-    """Why none of the rule's gaps is ours to repair."""
+    """Why we may not repair any gap of the rule."""
     statuses: tuple[str, ...]
     """The statuses of the queue rows that the rule judges."""
     times: tuple[str, ...]
-    """Our names of the columns that say since when a row has its status: the first one that exists and is filled."""
+    """Our names of the columns that say since when a row has its status. The first existing one with a value counts."""
     after: timedelta
     """The default of the setting ``after``: how long a row may keep its status."""
     after_means: str
     """The description of that setting in the documentation of cron.yaml."""
     covers_hand_over: bool = False
-    """Whether the rule notices that the application does not send what we handed over: it is required then."""
+    """Whether the rule notices an unsent text that we handed to the application. Handing over requires such a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class PlantedText:
     statuses: tuple[str, ...]
     """The row gets the first of these statuses that the column accepts."""
     is_sent: bool
-    """Whether the row says when it was sent."""
+    """Whether the row has a time at which the text was sent."""
     has_proof: bool
     """Whether the row has a provider's id."""
 
@@ -51,44 +51,44 @@ PROVEN_TEXT = PlantedText(statuses=("sent",), is_sent=True, has_proof=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillGap:
-    """A booking that the fire drill plants: it has a gap of this kind and is in order under every other rule."""
+    """A booking that the fire drill plants. It has a gap of this kind and satisfies every other rule."""
 
     kind: GapKind
     text: PlantedText | None
-    """Its row in the text queue; ``None``: it has none."""
+    """The booking's row in the text queue; ``None``: it has no row."""
     names_event: bool
-    """Whether the booking holds its event's id."""
+    """Whether the booking holds an event id."""
     events: int
-    """How many events the calendar holds for it."""
+    """How many events the calendar has for the booking."""
     only_if_repaired: bool = False
-    """Whether only a repair finds such a gap, so that a rule that may not repair has none."""
+    """Whether only a repair finds such a gap. If the rule may not repair, none is planted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. Its kind is the stable name: in cron.yaml, in the ledger, in metrics and in Sentry."""
+    """One rule. Its kind is its stable name in cron.yaml, in the ledger, in metrics and in Sentry."""
 
     kind: GapKind
     order: int
-    """Its place in lists; rules of equal order follow by name."""
+    """Its place in lists. Rules of equal order are sorted by kind."""
     summary: str
     """One sentence for the documentation of cron.yaml: how a booking breaks the rule."""
     job: str
     """The job that checks the rule."""
     effect: Effect | None
-    """What a repair makes, and the key of its repairer; ``None``: the rule only reports."""
+    """What a repair produces, and the key of its repairer; ``None``: the rule only reports."""
     conditions: tuple[Condition, ...]
-    """They must all hold for the rule to be broken. The first one that fails names the verdict."""
+    """A booking breaks the rule if they all hold. Otherwise the first one that fails decides the verdict."""
     refusals: tuple[Refusal, ...]
     """Why a gap of this rule may need a human."""
     report: Report | None = None
     """Set if the rule only reports."""
     remedies: Mapping[Cause, str] = field(default_factory=dict)
-    """What a person can do, where this rule says it better than ``alerts.REMEDIES``."""
+    """What a person can do, by cause, where ``alerts.REMEDIES`` is less precise for this rule."""
     also: tuple[GapKind, ...] = ()
     """Further kinds of gaps that only a repair of this rule finds. They close together with its own."""
     drill: tuple[DrillGap, ...]
-    """What the fire drill plants to see whether the rule still finds its gaps."""
+    """What the fire drill plants to check that the rule still finds its gaps."""
 
     def __post_init__(self) -> None:
         if (self.effect is None) == (self.report is None):
@@ -96,12 +96,12 @@ class Rule:
 
     @property
     def key(self) -> str:
-        """The rule's name where no dot may stand."""
+        """The rule's kind with an underscore for each dot, for names that allow no dot."""
         return self.kind.replace(".", "_")
 
     @property
     def kinds(self) -> tuple[GapKind, ...]:
-        """Every kind of gap that the rule opens, its own first."""
+        """Every kind of gap that the rule opens, starting with its own."""
         return (self.kind, *self.also)
 
     @property

@@ -1,4 +1,4 @@
-"""``sms.missing``: a booking that should have a confirmation text, and none is queued or sent. Repaired."""
+"""``sms.missing``: a booking should have a confirmation text, but none is queued or sent. This rule repairs."""
 
 from reconciler.domain.decide.verdicts import Condition, Refusal
 from reconciler.domain.gaps import Cause, Effect, GapKind

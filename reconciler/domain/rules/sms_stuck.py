@@ -1,4 +1,4 @@
-"""``sms.stuck``: a text is queued, and the application does not send it. Report-only: the text is not ours to send."""
+"""``sms.stuck``: a text is queued, but the application does not send it. Report-only: sending it is not our task."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""``sms.unproven``: a text is marked as sent without the provider's id. Report-only: it may have been sent."""
+"""``sms.unproven``: a text is marked as sent without the provider's id. Report-only, because it may have been sent."""
 
 from datetime import timedelta
 
