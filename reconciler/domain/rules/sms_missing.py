@@ -28,8 +28,8 @@ RULE = Rule(
         Refusal.TAKEN_BACK,
     ),
     remedies={
-        Cause.DELETED_BY_HAND: "we handed these texts to the application and somebody took them out of its queue: if "
-        "that was no decision, confirm another way",
+        Cause.DELETED_BY_HAND: "we handed these texts to the application and a person removed them from its "
+        "queue: if that was a mistake, confirm another way",
     },
     drill=(DrillGap(kind=GapKind.SMS_MISSING, text=None, names_event=True, events=1),),
 )

@@ -25,8 +25,8 @@ RULE = Rule(
         covers_hand_over=True,
     ),
     remedies={
-        Cause.APP_FAILED: "these texts are queued and nobody sends them: press Send, or find out why the application's "
-        "sender stands still",
+        Cause.APP_FAILED: "these texts are queued and not sent: press Send, or find out why the application's "
+        "sender has stopped",
     },
     drill=(
         DrillGap(

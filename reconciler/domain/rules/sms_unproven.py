@@ -24,7 +24,7 @@ RULE = Rule(
         after_means="marked this long ago: a gap",
     ),
     remedies={
-        Cause.UNKNOWN_OUTCOME: "the application says sent and has no id to prove it: look in the provider's log, or "
+        Cause.UNKNOWN_OUTCOME: "the application says sent and has no id to prove it: check the provider's log, or "
         "ask the customer",
     },
     drill=(
