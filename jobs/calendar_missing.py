@@ -1,4 +1,4 @@
-"""Bookings that should have a calendar event, and name none."""
+"""Finds bookings that should have a calendar event but name none."""
 
 from collections.abc import Sequence
 

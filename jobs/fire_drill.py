@@ -1,4 +1,4 @@
-"""Tests on copies of the application's tables whether a gap would still be found, repaired, alerted and delivered."""
+"""Tests, on copies of the application's tables, that a gap is found and repaired and that its alert is delivered."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Permissions, columns, tokens, a silent notifier: faults that would break every repair, found before one fails."""
+"""Checks permissions, columns, tokens and the notifier, to find faults that break every repair before one fails."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Texts that the application queued and did not send, or marked as sent without Twilio's id."""
+"""Finds texts that the application queued but did not send, or marked as sent without Twilio's id."""
 
 from collections.abc import Sequence
 

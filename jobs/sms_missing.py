@@ -1,4 +1,4 @@
-"""Bookings that should have a confirmation text, and none is queued or sent."""
+"""Finds bookings that should have a confirmation text but have none queued or sent."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Repairs whose outcome is unknown: the provider is asked until the outcome is certain."""
+"""Settles repairs of unknown outcome: it queries the provider until the outcome is certain."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The command line: ``commands/`` holds the options of each command, the file of its name what the command does.
+"""The command line: ``commands/`` has each command's options; the module of the same name here implements it.
 
 ``main`` turns errors into advice and an exit code.
 """

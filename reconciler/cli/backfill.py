@@ -1,4 +1,4 @@
-"""``reconciler backfill``: repair what a date range lacks, by hand."""
+"""``reconciler backfill``: repair by hand the gaps of a date range."""
 
 import logging
 import shlex
@@ -29,12 +29,12 @@ from reconciler.wiring import assembly
 
 ONLY = {"sms": Effect.SMS, "calendar": Effect.CALENDAR}
 SHOWN = 5
-"""How many ids are listed where several begin with what was given."""
+"""How many ids are listed if several begin with the given text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillOptions:
-    """The command line."""
+    """The options of the command line."""
 
     only: str | None
     since: date | None
@@ -48,7 +48,7 @@ class BackfillOptions:
         return [ONLY[self.only]] if self.only else list(ONLY.values())
 
     def again(self, effect: Effect) -> str:
-        """This command again, for one effect."""
+        """The command line that repeats this command for one effect."""
         only = next(name for name, its in ONLY.items() if its is effect)
         said = {
             "--only": only,
@@ -122,7 +122,7 @@ def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int
 
 
 def _remaining(left: PassResult, done: PassResult | None) -> PassResult:
-    """What is left now: others may have repaired what we could not. Faults and the breaker are those of our run."""
+    """What is left now: another process may have repaired some gaps. Faults and breaker are those of our run."""
     return replace(left, faults=done.faults or left.faults, breaker_trip=done.breaker_trip) if done else left
 
 

@@ -18,7 +18,7 @@ from reconciler.settings.file.values import write_duration
 
 _INDENT = " " * 9
 _ENDED_BY_HAND = frozenset({Hold.POLICY, Hold.SUSPENDED, Hold.BREAKER})
-"""Holds that time does not end; other lines say what does."""
+"""Holds that do not end by waiting. Other lines say what ends them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Backlog:
         return folded(f"{NOUN[effect]} left: ", said or ["none"], ", ")
 
     def _again(self, effect: Effect, plan: Plan, *, at_once: bool) -> Iterable[str]:
-        """How many another run can repair, and when; ``at_once`` if only --limit or a signal ended this one."""
+        """How many gaps another run can repair, and when. ``at_once``: only --limit or a signal ended this run."""
         waiting = (VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
         reasons = Counter(
             d.verdict.reason
@@ -130,12 +130,12 @@ class Backlog:
 
 
 def _is_possible(decision: Decision) -> bool:
-    """Also if only the breaker holds it: --max lets it through."""
+    """Whether a run can repair it. A repair that only the breaker holds counts: --max releases it."""
     return decision.verdict.status is VerdictStatus.REPAIRABLE or decision.verdict.reason == Hold.BREAKER
 
 
 def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
-    """``seen`` with only these repairs in its plan."""
+    """``seen`` with only the ``wanted`` repairs in its plan."""
     assert seen.plan is not None
     repairs = [replace(d, verdict=replace(d.verdict, status=VerdictStatus.REPAIRABLE)) for d in wanted]
     return replace(seen, plan=replace(seen.plan, decisions=repairs))

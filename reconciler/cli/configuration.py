@@ -9,7 +9,7 @@ from reconciler.settings import Settings, load
 
 
 def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
-    """The settings of this process; what cron.yaml says under an old name goes to stderr.
+    """The settings of this process. A warning about each old name in cron.yaml goes to stderr.
 
     Raises:
         ConfigurationError: with every mistake of cron.yaml and the environment.
@@ -21,7 +21,7 @@ def settings(config: str | None, *, database_only: bool = False, file_only: bool
 
 
 def read(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
-    """The settings without a word on stderr, for a command that shows the warnings itself.
+    """The settings, with nothing printed on stderr, for a command that shows the warnings itself.
 
     Raises:
         ConfigurationError: with every mistake of cron.yaml and the environment.

@@ -102,12 +102,12 @@ def _how(attempts: Mapping[tuple[AttemptStatus, str], int]) -> str:
 
 
 def _example(sandbox: Sandbox) -> str:
-    """The first text as the phone shows it. The people are invented; a real pass never prints one."""
+    """The first text as the phone shows it. The demo's people are invented; a real pass never prints a text."""
     return f'e.g. "{sandbox.twilio.messages[0].body}"' if sandbox.twilio.messages else ""
 
 
 def _again(sandbox: Sandbox, settings: Settings) -> int:
-    """Run a second pass; the number of writes it made outside our ledger."""
+    """Run a second pass. Returns the number of writes that it made outside our ledger."""
     rows, calls = sandbox.checksum(), sandbox.writes()
     _passes(settings, act=True)
     tables = sum(rows[table] != now for table, now in sandbox.checksum().items())
@@ -118,7 +118,7 @@ def _again(sandbox: Sandbox, settings: Settings) -> int:
 
 
 def _alerts(sandbox: Sandbox) -> None:
-    """What Sentry received, and that none of it is personal."""
+    """Show what Sentry received, and check that it contains no personal data."""
     out = console()
     out.print("[bold]5 ALERT[/]   Sentry received")
     for event in sorted(sandbox.sentry.events, key=lambda event: (event["level"] == "error", event["message"])):

@@ -23,7 +23,7 @@ _STARTING = 60
 
 
 def scene(sandbox: Sandbox) -> None:
-    """One more booking: Twilio accepts its text from a process that is killed before it reads the answer."""
+    """Add a booking. Twilio accepts its text from a process that is killed before it reads the answer."""
     out = console()
     maya = one_more(sandbox.began)
     name = str(maya.row["customer_first_name"])
@@ -61,7 +61,7 @@ def _kill_once_accepted(sandbox: Sandbox, booking: DemoBooking) -> None:
 
 
 def _pass_after_waiting(sandbox: Sandbox, booking: DemoBooking) -> tuple[str, str, str | None]:
-    """Wait for the lease or the settling time to pass, then run a pass. State, code and SID of the text."""
+    """Wait for the lease or the settling time to pass, then run a pass. Returns state, code and SID of the text."""
     time.sleep(HURRIED_SETTLE.total_seconds())
     settings = load(sandbox.cron_yaml, sandbox.environment())
     with assembly.services(settings, Mandate(act=True)) as services:

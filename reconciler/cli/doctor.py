@@ -1,4 +1,4 @@
-"""``reconciler doctor``: what would break, before it does, each with its remedy."""
+"""``reconciler doctor``: finds faults before they break a pass, each with its remedy."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ from reconciler.settings import Settings
 from reconciler.wiring import assembly
 
 WIDTH = 12
-"""Of the column with the checks' names."""
+"""The width of the column with the checks' names."""
 CANARY, TEST_TEXT = "canary", "test text"
 _LEFT = {CANARY: "The canary event is deleted again.", TEST_TEXT: "One text was sent."}
 _STYLES = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
@@ -44,7 +44,7 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
             if show:
                 show(diagnosis)
     if only_sql:
-        # Failures only: the SQL of a warning is for a person who has read the warning.
+        # Failures only: a person must read a warning before running its SQL.
         failed = [diagnosis for diagnosis in found if diagnosis.status is CheckStatus.FAIL]
         for statement in dict.fromkeys(diagnosis.sql for diagnosis in failed if diagnosis.sql):
             click.echo(statement)
@@ -56,7 +56,7 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
 
 
 def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitStack) -> Iterator[Diagnosis]:
-    """Every check; where settings are incomplete, the checks that the complete ones allow."""
+    """Every check. If settings are incomplete, only the checks that the available settings allow."""
     try:
         chosen = configuration.read(config)
         broken: set[str] = set()
@@ -102,7 +102,7 @@ def _text_to(number: str, services: Services) -> CheckResult:
 
 
 def _not_tried(why: str, option: str) -> CheckResult:
-    """Asked for and not done: whoever asked must not take it for well."""
+    """A requested probe that was not run. It is reported, so that its absence is not read as a success."""
     return CheckResult(notes=[Note(message=f"not tried: {why}", remedy=f"change that, or leave out {option}")])
 
 
@@ -135,11 +135,11 @@ class Printer:
         self._say(first[5:], *more)
         if diagnosis.remedy:
             self._say(*self._folded(f"remedy: {diagnosis.remedy}"))
-        # Never folded: it is there to be copied.
+        # SQL is never folded, so that it can be copied.
         self._say(*(f"{_INDENT}{statement}" for statement in diagnosis.sql.splitlines()))
 
     def _folded(self, words: str, check: str = "") -> list[str]:
-        """Folded into the last column of a terminal; elsewhere one line, for programs that read it."""
+        """The words folded into the last column of a terminal; elsewhere one line, for programs that read it."""
         width = max(self._out.width, NARROWEST) if self._out.is_terminal else sys.maxsize
         begins = f"{'':<5} {check:<{WIDTH}} "
         return textwrap.wrap(
@@ -157,7 +157,7 @@ class Printer:
 
 
 def summary(found: Sequence[Diagnosis]) -> str:
-    """The last line: how many of what, and what left the machine."""
+    """The last line: the count of each status, and which data left the machine."""
     counts = {light: sum(diagnosis.status is light for diagnosis in found) for light in CheckStatus}
     parts = [f"{counts[CheckStatus.FAIL]} failed"] if counts[CheckStatus.FAIL] else []
     parts += [counted(counts[CheckStatus.WARN], "warning")] if counts[CheckStatus.WARN] else []

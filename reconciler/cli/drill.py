@@ -35,7 +35,7 @@ def _late(settings: Settings) -> str:
         with assembly.database(settings) as database:
             finished, now = last_finished(database, expected(settings.file), settings.runner().scope)
     except ReconcilerError:
-        return ""  # the next link reports it
+        return ""  # the next link reports this failure
     return "; ".join(
         f"{one.job} finished last {ago(now - one.finished_at)} ago, wanted {one.schedule}"
         for one in late(settings.file, finished, now)
@@ -44,7 +44,7 @@ def _late(settings: Settings) -> str:
 
 
 def as_data(drilled: DrillResult) -> dict[str, object]:
-    """For scripts: stable names, seconds."""
+    """The result for scripts: stable names, durations in seconds."""
     return {
         "ok": not drilled.faults,
         "seconds": round(drilled.took.total_seconds(), 3),

@@ -27,16 +27,16 @@ from reconciler.store.views.status import LastRun, status_snapshot
 from reconciler.wiring import assembly
 
 SHOWN = 5
-"""How many are listed: ids that begin alike, texts, intents."""
+"""How many items each list shows at most: ids with the same beginning, texts, intents."""
 LONGEST_ID = 40
 LONGEST_WORD = 24
-"""Columns for a word of the application's tables: a status, a trigger."""
+"""The width in columns of a word from the application's tables: a status or a trigger."""
 LONGEST_VALUE = 56
 INDENT = " " * 10
 
 
 def run(*, booking: str, ask: bool, config: str | None) -> Exit:
-    """Show the verdicts on one booking, and with ``ask`` what the providers have of it."""
+    """Show the verdicts on one booking and, with ``ask``, the providers' records of it."""
     settings = configuration.settings(config)
     with assembly.services(settings, Mandate(act=False)) as services:
         found = _meant(booking, services)
@@ -54,7 +54,7 @@ def run(*, booking: str, ask: bool, config: str | None) -> Exit:
 
 
 def _meant(written: str, services: Services) -> BookingId:
-    """The one booking whose id begins with ``written``, which may come with the # of a text or a title."""
+    """The one booking whose id begins with ``written``, which may include the # from a text or a title."""
     beginning = written.strip().removeprefix("#").strip()
     if not beginning:
         raise click.UsageError("BOOKING is an id, or the start of one, such as 1a2b3c4d")

@@ -11,7 +11,7 @@ from reconciler.wiring.database import database
 
 
 def run(config: str | None) -> Exit:
-    """Print a line for each job that is late. Gaps play no part."""
+    """Print a line for each job that is late. Gaps do not affect the result."""
     chosen = settings(config, database_only=True)
     with database(chosen) as connected:
         finished, now = last_finished(connected, expected(chosen.file), chosen.runner().scope)

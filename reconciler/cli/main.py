@@ -1,4 +1,4 @@
-"""The entry point: commands in groups, and every error as advice plus an exit code.
+"""The entry point: commands in groups. Every error becomes advice and an exit code.
 
 Help appears at once: the modules in ``commands/`` import nothing but click, and import what a command needs inside the
 function that runs it, because loading the providers' SDKs and the database takes more than a second.
@@ -87,13 +87,13 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; finished repairs are recorded, the next pass does the rest", err=True)
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the outermost border: a bug is reported with its place, then exit 1
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug is reported with its place, then exit 1
         click.echo(_bug(error), err=True)
         return Exit.BUG
     return int(code or Exit.AS_DESIRED)
 
 
 def _bug(error: Exception) -> str:
-    """Type and place, not the message: it might carry a phone number or a secret."""
+    """The error's type and place, without its message, which may contain a phone number or a secret."""
     place = "".join(traceback.format_tb(error.__traceback__))
     return f"{place}bug: {type(error).__name__}. Please report it with the lines above; they hold no data of yours."

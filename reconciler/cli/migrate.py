@@ -28,7 +28,7 @@ def run(*, sql: bool, role: str | None, config: str | None) -> None:
 
 
 def _show_copies(refreshed: shadow_tables.RefreshResult) -> None:
-    """The copies that only `reconciler drill` needs; everything else works without them."""
+    """Show the state of the copies. Only `reconciler drill` needs them."""
     if refreshed.made:
         click.echo(f"copies of the application's tables for the fire drill: {refreshed.made} created")
     for problem in refreshed.problems:

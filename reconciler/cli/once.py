@@ -35,7 +35,7 @@ def run(jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: b
     logs.set_up(logging.WARNING)
     chosen, stop = configuration.settings(config), threading.Event()
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
-    # A scan may be cut short at any moment; a repair is finished.
+    # A scan may be interrupted at any time; a repair is always finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
     services = assembly.services(chosen, Mandate(act=act, max_repairs=max_repairs), stop=stop)
     with signals as caught, signs as done, services as parts:
@@ -47,7 +47,7 @@ def run(jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: b
 
 @contextmanager
 def sign_of_life(chosen: Settings) -> Iterator[list[PassResult]]:
-    """Check in once the jobs are done or have failed. Gaps are no failure; an unreachable database is one."""
+    """Check in after the jobs are done or have failed. Gaps are not a failure; an unreachable database is one."""
     results: list[PassResult] = []
     ok = False
     try:
@@ -93,7 +93,7 @@ def once_exit_code(results: Sequence[PassResult]) -> Exit:
 
 
 def _checked(jobs: Sequence[str]) -> list[str]:
-    """The names to run; a name of 0.1.0 is still taken."""
+    """The names to run; a name from 0.1.0 is still accepted."""
     for name in jobs:
         if name in JOBS:
             configuration.warn(renamed(name, JOBS[name]))

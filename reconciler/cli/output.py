@@ -1,4 +1,4 @@
-"""How results appear on a terminal: one table, and below it the reasons, the faults and the next steps."""
+"""Shows results on a terminal: one table, and below it the reasons, the faults and the next steps."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
 NARROWEST = 100
-"""Columns that lines are folded to; the table itself fits 80."""
+"""The width in columns to which lines are folded. The table itself fits 80."""
 NOUN = {Effect.SMS: "texts", Effect.CALENDAR: "events"}
 REPAIRED = {
     AttemptStatus.SENT: "sent",
@@ -37,9 +37,9 @@ SHOWN_AS = {
     VerdictStatus.HELD: "held",
     VerdictStatus.NEEDS_HUMAN: "needs human",
 }
-"""Titles of the columns."""
+"""The titles of the table's columns."""
 LINE_OF = SHOWN_AS | {VerdictStatus.NEEDS_HUMAN: "need a human"}
-"""Words of the lines below the table, after a plural."""
+"""The words in the lines below the table, where the subject is plural."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -50,7 +50,7 @@ def console(*, stderr: bool = False) -> Console:
 
 @dataclass(frozen=True, slots=True)
 class ResultPrinter:
-    """Shows results of hand-run passes."""
+    """Shows the results of passes run by hand."""
 
     services: Services
 
@@ -59,7 +59,7 @@ class ResultPrinter:
         if any(result.plan for result in results):
             out.print(verdict_table(results))
         lines = [line for result in results for line in self._lines(result)]
-        # A fault that several rules meet is one thing to fix.
+        # A fault that affects several rules is shown once: it needs one fix.
         faults = dict.fromkeys(fault for result in results for fault in result.faults)
         lines += [line for fault in faults for line in fault_lines(fault)]
         for line in lines:
@@ -113,7 +113,7 @@ def reasons(result: PassResult) -> Iterable[str]:
     if result.plan is None:
         return
     tally = result.plan.tally()
-    # What a report-only rule does not apply to is no news: the rules that repair say it already.
+    # The bookings to which a report-only rule does not apply are left out: the rules that repair list them already.
     shown = (
         (VerdictStatus.NOT_APPLICABLE, VerdictStatus.HELD, VerdictStatus.NEEDS_HUMAN)
         if result.effect
@@ -142,7 +142,7 @@ def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[
 
 
 def attempted(result: PassResult) -> Iterable[str]:
-    """What was repaired; what was not, and why."""
+    """What was repaired, and what was not repaired and why."""
     said = [f"{number} {REPAIRED[status]}" for (status, _), number in result.attempts.items() if status.is_repaired]
     if said:
         yield f"{noun(result)} repaired: {', '.join(said)}"
@@ -159,7 +159,7 @@ def settled(result: PassResult) -> Iterable[str]:
 
 
 def removal(verb: str, removed: Mapping[str, int]) -> str:
-    """What was removed from our ledger, and how much of it."""
+    """What was removed from our ledger, with counts."""
     said = [counted(removed[what], what.removesuffix("s")) for what in REMOVABLE if removed.get(what)]
     return f"{verb} {', '.join(said) or 'nothing'}"
 
@@ -181,7 +181,7 @@ def fault_lines(fault: IntegrationFault) -> Iterable[str]:
 
 
 def would(results: Sequence[PassResult]) -> str:
-    """One line: what ``--do`` would do now."""
+    """One line about what ``--do`` would do now."""
     parts = []
     forgetting = [result.removed for result in results if result.removed is not None]
     for result in (result for result in results if result.has_scan):

@@ -1,4 +1,4 @@
-"""The progress of a long repair: a bar on a terminal; elsewhere a line every few seconds, and one at the end."""
+"""The progress of a long repair: a bar on a terminal, elsewhere a line every few seconds and one at the end."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,14 +12,14 @@ from reconciler.cli.output import NOUN, console
 from reconciler.domain.gaps import Effect
 
 LINES_APART = 5.0
-"""Seconds."""
+"""Seconds between two lines."""
 ReportAttempt = Callable[[bool, int], None]
 """``ports.Services.progress``."""
 
 
 @contextmanager
 def followed(effect: Effect, limit: int) -> Iterator[ReportAttempt]:
-    """Show the repairs of one effect, of which there are at most ``limit``; on stderr, where the log is."""
+    """Show the repairs of one effect, of which there are at most ``limit``; on stderr, like the log."""
     errors = console(stderr=True)
     yield from _bar(errors, effect, limit) if errors.is_terminal else _lines(effect, limit)
 

@@ -37,13 +37,13 @@ def run(*, address: str | None, config: str | None) -> None:
         raise
     loop = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
     if not _run_until_stopped(loop, bound):
-        # A hanging thread would keep the interpreter alive; what it did is in the ledger.
+        # A hanging thread would keep the interpreter alive. The ledger has everything that the thread did.
         logging.shutdown()
         os._exit(Exit.WORK_LEFT)
 
 
 def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None) -> bool:
-    """Run the schedule until we are stopped, with the page beside it; whether both ended in time."""
+    """Run the schedule until we are stopped, and serve the status page. Returns whether both ended in time."""
     if bound is None:
         return loop.run()
     with serving(bound, loop.settings) as page:
@@ -60,13 +60,13 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _alert(error: ConfigurationError) -> None:
-    """Alert about settings that cannot be used: names and lines, never a value of the environment."""
+    """Alert about unusable settings, by names and lines. The alert never contains a value of the environment."""
     notifier = assembly.notifier(read_sentry(os.environ))
     if notifier is None:
         return
     notifier.send(
         Alert(
-            # A container that restarts again and again sends one event per day.
+            # A container in a restart loop sends one event per day.
             id=uuid.uuid5(uuid.NAMESPACE_OID, f"{datetime.now(UTC).date()} {error}").hex,
             kind=GapKind.INTEGRATION_SCHEDULER,
             cause=Cause.BLOCKED,

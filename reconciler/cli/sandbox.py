@@ -1,4 +1,4 @@
-"""``reconciler sandbox``: a venue to try things on, until interrupted."""
+"""``reconciler sandbox``: a venue for trials, until interrupted."""
 
 import shlex
 import signal

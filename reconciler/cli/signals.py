@@ -1,4 +1,4 @@
-"""Stopping only after the call in progress: a text whose answer is not awaited would stay *unknown*."""
+"""Stops only after the call in progress: without its answer, the outcome of a text would stay *unknown*."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 KILLED_BY = 128
-"""Exit code of a command that a signal ended, less the signal's number."""
+"""The exit code of a command that a signal ended is this plus the signal's number."""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from reconciler.wiring import assembly
 
 
 def run(*, as_json: bool, config: str | None) -> Exit:
-    """Show the last passes and the open gaps; the exit code says what is left."""
+    """Show the last passes and the open gaps; the exit code depends on what is open."""
     settings = configuration.settings(config, database_only=True)
     with assembly.database(settings) as database:
         seen = status_snapshot(database)
@@ -30,7 +30,7 @@ def run(*, as_json: bool, config: str | None) -> Exit:
 
 
 def status_exit_code(seen: StatusSnapshot) -> Exit:
-    """The most urgent code of what is open, in the order of ``once``."""
+    """The most urgent exit code of all open items, by the order that ``once`` uses."""
     codes = set()
     if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         codes.add(Exit.WORK_LEFT)
@@ -115,6 +115,6 @@ def _found(run: LastRun) -> str:
     if removed:
         return f"{said}: {removal('removed', removed)}"
     if "checked" not in run.counts and not any(run.counts.values()):
-        return said  # it checks no bookings, or had none to settle
+        return said  # the job checks no bookings, or had no repair to settle
     numbers = ", ".join(f"{run.counts.get(name, 0)} {said}" for name, said in COUNTED.items())
     return f"{said}: {numbers}"

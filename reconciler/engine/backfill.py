@@ -1,4 +1,4 @@
-"""Backfill: passes over a range of bookings that a human names, however old they are.
+"""Backfill: passes over a range of bookings that a human names, at any age.
 
 A backfill is a pass with other services: its own range, no cap but ``--limit``, and no time budget. It scans, plans,
 records and repairs with the code of the pass.
@@ -52,7 +52,7 @@ def _without_budget(limits: Limits, limit: int | None) -> Limits:
 
 
 def plan_backfill(effect: Effect, services: Services) -> PassResult:
-    """What a backfill would do. Nothing is written, whatever the mandate."""
+    """The result of a backfill that only plans. It writes nothing, under any mandate."""
     return _pass(effect, replace(services, mandate=replace(services.mandate, act=False)))
 
 
@@ -60,7 +60,7 @@ def run_backfill(effect: Effect, services: Services) -> PassResult:
     """Scan again, record, repair and alert.
 
     Raises:
-        Exception: a bug met one of the bookings; it is raised after all others were done.
+        Exception: a bug occurred with one of the bookings. It is raised after all others are done.
     """
     result = _pass(effect, services)
     alerting.send_alerts([result], services)
@@ -92,6 +92,6 @@ def _too_old(plan: Plan | None) -> set[BookingId]:
 
 
 def _is_possible(decision: Decision) -> bool:
-    """Whether it can be repaired now, or later without a human."""
+    """Whether the booking can be repaired now, or later without a human."""
     verdict = decision.verdict
     return verdict.status in (VerdictStatus.REPAIRABLE, VerdictStatus.HELD) and verdict.reason not in HOLDS_BY_A_PERSON

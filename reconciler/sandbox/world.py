@@ -42,7 +42,7 @@ _HURRIED = f"""\
   lease: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
   settle: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
 """
-"""As short as two timeouts allow, so that a demo need not wait five minutes."""
+"""As short as two timeouts allow, so that the demo does not have to wait five minutes."""
 
 
 def _utc_now() -> datetime:
@@ -50,7 +50,7 @@ def _utc_now() -> datetime:
 
 
 class Sandbox:
-    """A context manager; leaving it stops every server and removes every file. Running `migrate` is up to the caller.
+    """A context manager. Leaving it stops every server and removes every file. The caller runs `migrate`.
 
     ``postgres`` may be shared; then ``database`` in it must already have the reference schema. The demo's bookings are
     placed around ``now``.
@@ -123,7 +123,7 @@ class Sandbox:
         }
 
     def hurry(self) -> None:
-        """From now on ``limits.lease`` and ``limits.settle`` are ``HURRIED_SETTLE``."""
+        """Set ``limits.lease`` and ``limits.settle`` to ``HURRIED_SETTLE`` from now on."""
         self.cron_yaml.write_text(self._settings() + _HURRIED)
 
     def add(self, booking: DemoBooking) -> None:
@@ -132,11 +132,11 @@ class Sandbox:
         self._insert([booking])
 
     def writes(self) -> dict[str, int]:
-        """Accepted calls that changed something, per stand-in."""
+        """The number of accepted calls that changed something, per stand-in."""
         return {"Twilio": self.twilio.writes, "Google": self.google.writes}
 
     def checksum(self) -> dict[str, str]:
-        """A checksum per application table; any write changes it, even of equal values (xmin is included)."""
+        """A checksum per application table. Every write changes it, even of equal values, because it includes xmin."""
         sums = {}
         for table in TABLES:
             query = sql.SQL("SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t")

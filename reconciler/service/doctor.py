@@ -20,7 +20,7 @@ from reconciler.store.views.status import last_finished
 
 SETTINGS, LEDGER, JOBS, SCHEDULER = "settings", "ledger", "jobs", "scheduler"
 PROVIDER_CHECKS = frozenset({TWILIO, GOOGLE})
-"""These need complete settings: without credentials there is nothing to call."""
+"""Checks that need complete settings: without credentials they cannot call a provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Alerts that do not need the ledger: it may be the database itself that is unreachable.
+"""Alerts that do not need the ledger, because the database itself may be unreachable.
 
-They follow the ledger's incident rules, by the function that evaluates the ledger's incidents, with the state kept in
-memory: one alert when an incident opens, one per escalation, and one to on-call when it is resolved.
+They follow the ledger's incident rules, evaluated by the same function, but their state is in memory. An alert is sent
+when an incident opens and on each escalation, and on-call gets one when it is resolved.
 """
 
 import threading
@@ -33,14 +33,14 @@ class _Undelivered:
     route: str
     since: datetime
     fell_back: bool
-    """Whether the on-call routes have the alert too."""
+    """Whether the alert goes to the on-call routes too."""
 
 
 @dataclass(slots=True)
 class InMemoryAlerts:
     """Incidents of this process, one per fault (of a job, of the clock). Any thread may call every method.
 
-    A fault that comes back within ``settled_after`` belongs to the same incident.
+    A fault that recurs within ``settled_after`` belongs to the same incident.
     """
 
     notifier: Notifier | None
@@ -49,16 +49,16 @@ class InMemoryAlerts:
     announce: Callable[[Alert], None]
     _ongoing: dict[IncidentKey, Incident] = field(default_factory=dict)
     _since: dict[IncidentKey, datetime] = field(default_factory=dict)
-    """When the fault first occurred since it was last cleared."""
+    """When the fault first occurred after it was last cleared."""
     _reached: dict[str, set[str]] = field(default_factory=dict)
     """Incident id -> the on-call routes that get its alerts."""
     _events: dict[str, dict[bool, str]] = field(default_factory=dict)
-    """Incident id -> its newest event id, separately for the page's issue (``True``) and the other one."""
+    """Incident id -> its newest event id, separately for the issue that pages (``True``) and the other one."""
     _undelivered: list[_Undelivered] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fault(self, kind: GapKind, about: str, code: str, seen: str, remedy: str, now: datetime) -> None:
-        """The fault exists now, and has existed since it first occurred unless ``clear`` was called in between."""
+        """Note that the fault exists now. Without ``clear`` in between, it has existed since it first occurred."""
         key = IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about)
         with self._lock:
             incident = self._ongoing_incident(key, now)
@@ -77,12 +77,12 @@ class InMemoryAlerts:
         self.deliver(now)
 
     def clear(self, kind: GapKind, about: str) -> None:
-        """The fault does not exist now. Its incident is resolved once the fault has not come back for a while."""
+        """Note that the fault is gone. Its incident is resolved if the fault does not recur for ``settled_after``."""
         with self._lock:
             self._since.pop(IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about), None)
 
     def deliver(self, now: datetime) -> None:
-        """Resolve the incidents whose fault has not occurred for a while, and send what was not accepted yet."""
+        """Resolve the incidents whose fault has not occurred for a while, and send the alerts not accepted yet."""
         with self._lock:
             for key in list(self._ongoing):
                 self._ongoing_incident(key, now)
@@ -93,7 +93,7 @@ class InMemoryAlerts:
                 self._deliver(route.name, route.send)
 
     def _ongoing_incident(self, key: IncidentKey, now: datetime) -> Incident | None:
-        """The incident if it is ongoing. One that is over by now is resolved here, and ``None`` is returned."""
+        """The incident if it is ongoing, else ``None``. An incident that has ended by now is resolved here."""
         if key not in self._ongoing:
             return None
         before = self._ongoing[key]

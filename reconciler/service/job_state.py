@@ -11,7 +11,7 @@ class JobState:
     began_at: datetime | None = None
     """When the current run began; ``None`` between two runs."""
     failed: bool = False
-    """Whether the last finished run failed. Found gaps are no failure."""
+    """Whether the last finished run failed. Gaps that it found are not a failure."""
     succeeded: bool = False
     """Whether any run in this process succeeded."""
 

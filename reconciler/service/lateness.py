@@ -1,4 +1,4 @@
-"""Which jobs are late, by the runs in the ledger. Gaps do not affect it."""
+"""The jobs that are late, judged by their runs in the ledger. Gaps do not affect this."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reconciler.settings.file.model_jobs import Job
 from reconciler.timing.schedule import GRACE
 
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
-"""No clock change repeats or skips more than this."""
+"""No clock change repeats or skips more time than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class LateJob:
     finished_at: datetime | None
     """When its last finished run ended; ``None`` if no run ever finished."""
     schedule: str
-    """Its schedule as cron.yaml has it."""
+    """Its schedule as cron.yaml writes it."""
 
 
 def expected(file: CronFile) -> dict[str, Job]:
@@ -41,7 +41,7 @@ def late(file: CronFile, finished: Mapping[str, datetime], now: datetime) -> lis
     """The jobs whose last finished run (``finished``, by job) is older than their schedule allows, sorted by name.
 
     A run may start as late as the schedule's grace and take as long as a pass may. A job that never ran is late if it
-    runs at start; otherwise its first run may be still to come: the ledger does not show since when cron.yaml has it.
+    runs at start; otherwise its first run may not be due yet: the ledger does not show when cron.yaml got the job.
     """
     allowed = GRACE + file.limits.pass_budget
     return [
@@ -64,7 +64,7 @@ def _is_late(job: Job, finished_at: datetime | None, by: datetime, zone: ZoneInf
 
 def last_time(line: str, by: datetime, zone: ZoneInfo) -> datetime | None:
     """The last time at or before ``by`` that matches the crontab line; ``None`` if there is none."""
-    # CronSim goes back in local time, where an hour may repeat: start after it, and compare in absolute time.
+    # CronSim goes back in local time, where an hour may repeat: start after that hour, and compare in UTC.
     for time in CronSim(line, (by + _LONGEST_CLOCK_CHANGE).astimezone(zone), reverse=True):
         if time.timestamp() <= by.timestamp():
             return time

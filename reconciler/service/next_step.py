@@ -1,4 +1,4 @@
-"""What happens next with a booking under a rule and when, and what would change it, in the words of cron.yaml."""
+"""What happens next to a booking under a rule, when, and what would change that, in the terms of cron.yaml."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
 
 
 def _columns(file: CronFile) -> dict[Location, dict[str, str]]:
-    """Our column name -> the application's, for each table."""
+    """For each table: our column name -> the application's column name."""
     bookings, queue = file.bookings, file.rules.sms_missing.queue
     customers = bookings.customers.columns.model_dump() if bookings.customers else {}
     tables = {

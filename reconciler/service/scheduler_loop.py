@@ -1,4 +1,4 @@
-"""``reconciler run``: runs the jobs on schedule until it is stopped. Only a configuration error ends it otherwise."""
+"""``reconciler run``: runs the jobs on schedule until it is stopped. Only a configuration error ends it earlier."""
 
 import time
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class SchedulerLoop:
     states: dict[str, JobState] = field(init=False)
     schedule: Schedule = field(init=False)
     reruns: "SimpleQueue[tuple[str, timedelta]]" = field(default_factory=SimpleQueue)
-    """Jobs to run again, and after how long: their run failed, or found faults."""
+    """The jobs to run again because their run failed or found faults, each with the delay."""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class SchedulerLoop:
         return self.settings.file.running()
 
     def run(self) -> bool:
-        """Run until ``stop`` is set, then finish the running calls. Whether they finished within ``STOP_TIMEOUT``."""
+        """Run until ``stop`` is set, then finish the running calls. True if they end within ``STOP_TIMEOUT``."""
         _log.info("started", jobs=sorted(self.jobs), monitors=self.settings.file.reporting.monitors)
         self.schedule.start()
         clocks = _ClockJumpDetector()
@@ -88,7 +88,7 @@ class SchedulerLoop:
         return not stopping.is_alive()
 
     def _schedule_reruns(self) -> None:
-        """Called by this thread, not by the run: a stopping schedule holds its lock while it waits for the runs."""
+        """Called by this thread, not by a run: a stopping schedule holds its lock while it waits for the runs."""
         with suppress(Empty):
             while True:
                 self.schedule.make_up(*self.reruns.get_nowait())
@@ -120,7 +120,7 @@ class SchedulerLoop:
         except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug is alerted, and the schedule continues
             _log.exception("run_failed", job=name)
             self._alert_scheduler_fault(name, RunProblem.FAILED, f"job {name} failed ({type(error).__name__})")
-            self.reruns.put((name, SOON))  # so that a lasting failure is noticed soon, even of a daily job
+            self.reruns.put((name, SOON))  # so that a lasting failure is noticed soon, even for a daily job
         finally:
             state.end(failed=failed)
             self._check_in_job(name)
@@ -134,7 +134,7 @@ class SchedulerLoop:
         return results
 
     def _compare_settings(self, services: Services) -> None:
-        """Alert when another process has different settings for the same bookings: they undo each other's work."""
+        """Alert if another process has different settings for the same bookings: they undo each other's work."""
         since = max(self.began_at, services.clock.now() - self._longest_interval)
         with services.store.reading() as tx:
             differ = tx.runs.settings_differ(services.runner, since)
@@ -214,7 +214,7 @@ class SchedulerLoop:
 
     @property
     def _longest(self) -> timedelta:
-        """A pass ends with its budget; a repair it began by then may take as long as its lease."""
+        """The longest run: a pass ends with its budget, and a repair begun by then may take as long as its lease."""
         return self.settings.file.limits.pass_budget + self.settings.file.limits.lease
 
 

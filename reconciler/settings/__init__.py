@@ -1,4 +1,4 @@
-"""cron.yaml and the environment as typed settings: every mistake at once, each with its place and the remedy."""
+"""cron.yaml and the environment as typed settings. All mistakes are reported at once, each with place and remedy."""
 
 from reconciler.settings.loading import Settings, load
 

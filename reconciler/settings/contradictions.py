@@ -1,4 +1,4 @@
-"""Limits, reporting and jobs of cron.yaml that are right by themselves and wrong together."""
+"""Contradictions in cron.yaml: limits, reporting and jobs that are valid one by one but not together."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +9,7 @@ from reconciler.settings.file.values import write_duration
 
 
 def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
-    """Each contradiction with its place."""
+    """The message of each contradiction, with its place in the file."""
     limits = file.limits
     slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
     longest: timedelta = getattr(limits.timeouts, slowest)
@@ -34,7 +34,7 @@ def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
 
 
 def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
-    """A pass that could not end before the next begins, or not make a single call."""
+    """A pass that could not end before the next one begins, or that could not make a single call."""
     limits = file.limits
     budget = f"limits.pass_budget, {write_duration(limits.pass_budget)}"
     for name, job in file.running().items():
@@ -48,7 +48,7 @@ def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
 
 
 def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
-    """A memory shorter than the time within which we still send: what was sent would be sent again."""
+    """A ledger that forgets a text while its booking may still be repaired: the text would be sent again."""
     windows = {
         ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
         ("bookings", "scan_window"): file.bookings.scan_window,

@@ -40,15 +40,15 @@ ADVICE = "correct this and run it again; nothing was written. Every key and vari
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The checked settings of one installation, and what the domain calls them; the rest is read from ``file``."""
+    """The validated settings of one installation, in the domain's terms. Other settings are read from ``file``."""
 
     file: CronFile
     environment: environment.Environment
     source: Source
-    """The file as read: for a mistake that is found only in use."""
+    """The file as read, to give the place of a mistake that appears only in use."""
 
     def mistake(self, path: tuple[str | int, ...], what: str) -> str:
-        """A mistake with its place in the file."""
+        """The message of a mistake, with its place in the file."""
         return self.source.mistake(path, what)
 
     def sms_policy(self) -> SmsPolicy:
@@ -102,12 +102,12 @@ class Settings:
         )
 
     def rule_filters(self) -> dict[GapKind, dict[str, str | int]]:
-        """The rules that apply only to some of our bookings: kind -> column -> value."""
+        """The filters of rules that apply only to some of our bookings: kind -> column -> value."""
         only = {rule.kind: self.file.rules.of(rule).only for rule in RULES}
         return {kind: dict(columns) for kind, columns in only.items() if columns}
 
     def runner(self) -> Runner:
-        """Our identity among the processes that share the database: equal bookings and settings make equal runners."""
+        """Our identity among the processes that share the database. Equal bookings and settings give equal runners."""
         scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
         twilio, google = self.environment.twilio, self.environment.google
         sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
@@ -144,8 +144,8 @@ def load(
 ) -> Settings:
     """Read cron.yaml (``path``, else RECONCILER_CONFIG, else ./cron.yaml, else all defaults) and the environment.
 
-    ``database_only`` needs only DATABASE_URL: for commands that call no provider. ``file_only`` needs no variable: for
-    what the file says by itself.
+    ``database_only`` needs only DATABASE_URL, for commands that call no provider. ``file_only`` needs no variable, for
+    commands that use only the file.
 
     Raises:
         ConfigurationError: with every mistake of both.
@@ -181,7 +181,7 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[s
 
 
 def _repairs(read: Source, rule: str) -> bool:
-    """Whether the rule's provider is needed, by the raw file: a mistake elsewhere in it changes no answer."""
+    """Whether the rule's provider is needed. This reads the raw file, so other mistakes in it do not matter."""
     return not any(
         word in (Policy.REPORT, Policy.OFF, False)
         for word in (_at(read.data, "repairs"), _at(read.data, "rules", rule, "policy"))
@@ -199,7 +199,7 @@ def _at(data: Any, *path: str) -> Any:
 
 
 def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
-    """Mistakes of keys that are right by themselves and wrong together."""
+    """Mistakes in keys that are valid one by one but not together."""
     rule = file.rules.sms_missing
     at = ("rules", SMS, "messages")
     for number, status in enumerate(file.bookings.statuses):
@@ -218,14 +218,14 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
 
 
 def _unsatisfying(file: CronFile) -> list[str]:
-    """Triggers that we would send and that would not satisfy the rule."""
+    """Triggers that we would send but that do not satisfy the rule."""
     rule = file.rules.sms_missing
     sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
     return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
 
 
 def _unreported(read: Source, file: CronFile) -> Iterator[str]:
-    """Report-only rules that cannot report: a text that is never sent would be missed."""
+    """Report-only rules that cannot report. They would miss a text that is never sent."""
     rules = file.rules
     if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
         for rule in REPORT_ONLY:

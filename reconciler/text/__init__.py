@@ -1,4 +1,4 @@
-"""Addressing and wording of texts: phone numbers and templates, behind ports.
+"""Recipients and wording of texts: phone numbers and templates, behind ports.
 
-Belongs here: what a number or a sentence may look like. Does not belong here: whether a text may be sent (``domain``).
+Belongs here: the valid forms of a number and of a text. Does not belong here: whether a text may be sent (``domain``).
 """

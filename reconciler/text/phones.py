@@ -8,7 +8,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, P
 _CAN_BE_TEXTED = frozenset(
     {
         PhoneNumberType.MOBILE,
-        PhoneNumberType.FIXED_LINE_OR_MOBILE,  # the whole North American plan does not distinguish the two
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,  # the North American plan does not distinguish the two
         PhoneNumberType.PERSONAL_NUMBER,
     }
 )
@@ -18,7 +18,7 @@ belong to no subscriber, and tests and trials should use them."""
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """The regions whose national numbers can be read: ISO 3166 codes."""
 _LETTER_BEHIND = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
-"""An extension, a note, or letters in place of digits, which the parser would turn into somebody else's number."""
+"""An extension, a note, or letters in place of digits, which the parser would turn into another subscriber's number."""
 _LONGEST = 40
 """Characters; longer input is not a phone number and never reaches the parser."""
 

@@ -1,15 +1,15 @@
-"""The number of segments a text is billed as: GSM 03.38 if every character fits, else UCS-2."""
+"""The number of segments for which a text is billed: in GSM 03.38 if it has every character, otherwise in UCS-2."""
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("^{}\\[~]|€\f")
-"""Each takes two septets: an escape and a character."""
+"""Characters that take two septets: an escape and a character."""
 
 
 def segments(text: str) -> int:
-    """Segments of a non-empty text (3GPP TS 23.038: 160/153 septets, 70/67 UTF-16 units)."""
+    """The number of segments of a non-empty text (3GPP TS 23.038: 160/153 septets, 70/67 UTF-16 units)."""
     if all(character in _BASIC or character in _EXTENDED for character in text):
         return _parts([2 if character in _EXTENDED else 1 for character in text], alone=160, joined=153)
     return _parts([2 if ord(character) > 0xFFFF else 1 for character in text], alone=70, joined=67)

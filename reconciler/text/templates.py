@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
 
 # Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps templates away from Python objects.
 _ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
-_ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text consists of its booking only
+_ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text contains only data of its booking
 _FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 """Errors that rendering a template can raise."""
 
@@ -75,7 +75,7 @@ class Templates:
 
 
 def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
-    """The variables for a template. A value that the booking lacks is absent, and using it is an error.
+    """The variables for a template. A value that the booking lacks is absent, and a template that uses it fails.
 
     Raises:
         Unwritable: the booking has no date.

@@ -24,7 +24,7 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class FrozenClock:
-    """``ports.Clock`` that never advances and never waits: in a fire drill no provider has to be paced."""
+    """``ports.Clock`` that never advances and never waits: a fire drill calls no provider that needs pauses."""
 
     moment: datetime
 

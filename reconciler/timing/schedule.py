@@ -1,4 +1,4 @@
-"""cron.yaml's jobs on APScheduler: when each runs, and what can go wrong with a run. Only this module imports it.
+"""Runs the jobs of cron.yaml on APScheduler, and reports failed runs. Only this module imports APScheduler.
 
 APScheduler reads crontab lines differently (Monday is 0, day and weekday must both match, a repeated hour fires twice).
 CronSim reads them as Debian's cron does, so it computes the times.
@@ -87,13 +87,13 @@ class Schedule:
         self._scheduler.shutdown(wait=True)
 
     def next_run(self, name: str) -> datetime | None:
-        """When the job is due, in UTC; in the past if the scheduler itself is stuck; ``None``: never again."""
+        """When the job is due, in UTC. In the past if the scheduler is stuck; ``None`` if the job never runs again."""
         job = self._scheduler.get_job(name)
         due: datetime | None = job.next_run_time if job else None
         return due.astimezone(UTC) if due else None
 
     def run_now(self) -> None:
-        """Run every job that has an interval now: after the clock jumped, its next time means nothing."""
+        """Run every job that has an interval now: after a clock jump, its next time is wrong."""
         for name in self._intervals:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 

@@ -46,7 +46,7 @@ HEAD = """\
 <!-- Written by `python -m tests.repo.pages` from reconciler/settings; change it there. -->
 
 What a venue wants stands in [`cron.yaml`](../cron.yaml); what is secret or belongs to one machine stands in the
-environment. All mistakes of both are told at once, those of the file with their lines.
+environment. All mistakes of both are shown at once, those of the file with their lines.
 
 ## cron.yaml
 

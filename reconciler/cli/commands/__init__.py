@@ -1,1 +1,1 @@
-"""The options and the help of each command, one file per command; what it does is in ``reconciler.cli.<command>``."""
+"""The options and help of each command, one file per command. ``reconciler.cli.<command>`` implements it."""

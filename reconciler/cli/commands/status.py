@@ -14,7 +14,7 @@ def command(as_json: bool, healthy: bool, config: str | None) -> int:
     if as_json and healthy:
         raise click.UsageError("--json and --healthy do not go together")
     if healthy:
-        # Alone: a container's health check runs every minute and must not load what it does not need.
+        # Imported alone: a container's health check runs every minute and must load no more than it needs.
         from reconciler.cli.healthy import run as check_healthy
 
         return check_healthy(config)

@@ -1,4 +1,4 @@
-"""The fire drill's scenario: passes over planted bookings, and the outcome that they must have."""
+"""The fire drill's scenario: passes over planted bookings, and their required outcome."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,12 +31,12 @@ REPAIR_COPIES = "check the kind's rule in cron.yaml; `reconciler migrate` makes 
 
 @dataclass(slots=True)
 class DrillScenario:
-    """One drill's part on the database."""
+    """The database part of one drill."""
 
     environment: DrillEnvironment
     planted: dict[GapKind, BookingId] = field(default_factory=dict)
     results: dict[GapKind, PassResult] = field(default_factory=dict)
-    """By rule, of the passes that acted."""
+    """Rule -> the result of its pass that acted."""
 
     @property
     def services(self) -> Services:
@@ -63,7 +63,7 @@ class DrillScenario:
         return None
 
     def repair(self) -> IntegrationFault | None:
-        """Act: what may be repaired must be repaired, and everything else must be an open gap."""
+        """Run the passes that act: each repairable gap must be repaired, and every other must be an open gap."""
         self.results = self._perform(act=True)
         for result in self.results.values():
             if result.faults:
@@ -79,7 +79,7 @@ class DrillScenario:
         return None
 
     def report(self) -> IntegrationFault | None:
-        """Alert: each planted kind must arrive, with the reference of its booking."""
+        """Send the alerts: the alert of each planted kind must arrive, with the reference of its booking."""
         alerting.send_alerts(list(self.results.values()), self._services(act=True))
         alerted = {(report.kind, one) for report in self.environment.sent_alerts for one in report.references}
         untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in alerted]
@@ -111,13 +111,13 @@ class DrillScenario:
             self._put_events(booking, [f"drill{number}{'i' * extra}" for extra in range(gap.events)])
 
     def _gaps(self) -> Iterable[DrillGap]:
-        """The gaps to plant, of the rules that are on. A rule that may not repair does not look for duplicates."""
+        """The gaps to plant, for the rules that are on. A rule that may not repair does not search for duplicates."""
         for rule in RULES:
             if not is_off(rule, self.services):
                 yield from (gap for gap in rule.drill if self._may_repair(rule) or not gap.only_if_repaired)
 
     def _put_events(self, booking: BookingId, ids: Sequence[str]) -> None:
-        """Create the events as the application would have."""
+        """Create the events as the application would."""
         now, calendar = self.services.clock.now(), self.services.calendar
         with self.services.store.reading() as tx:
             found = tx.bookings.findings(rule_of_effect(Effect.CALENDAR).kind, now, LONG_AGO, [booking]).get(booking)
@@ -153,7 +153,7 @@ class DrillScenario:
         return _fault("not_found", seen, REPAIR_COPIES)
 
     def _not_as_wanted(self, tx: Transaction, kind: GapKind, booking: BookingId) -> str:
-        """What is wrong with the outcome; '' if nothing is."""
+        """What is wrong with the outcome; '' if it is right."""
         rule = rule_of(kind)
         if kind != rule.kind or not self._may_repair(rule):
             return "" if any(gap.about == booking for gap in tx.gaps.open(kind)) else "not written down as a gap"
@@ -175,7 +175,7 @@ class DrillScenario:
         return "" if len(ours) == len(sent) == 1 and rows == [("sent", ours[0])] else "its text was not sent once"
 
     def _named(self, fault: IntegrationFault) -> IntegrationFault:
-        """The fault with the names of the application's tables instead of their copies' names."""
+        """The fault with the names of the application's tables instead of the names of the copies."""
         own = self.environment.with_table_names
         return replace(fault, seen=own(fault.seen), remedy=own(fault.remedy), sql=own(fault.sql))
 

@@ -1,1 +1,1 @@
-"""Why one booking has the verdict it has, and what would change that."""
+"""The reasons for one booking's verdict, and the changes that would alter it."""

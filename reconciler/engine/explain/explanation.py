@@ -36,17 +36,17 @@ class RuleExplanation:
 
     kind: GapKind
     effect: Effect | None
-    """What a repair makes; ``None``: the rule only reports."""
+    """The effect that a repair creates. ``None``: the rule only reports."""
     job: str
     booking: Booking
     verdict: Verdict
     conditions: Mapping[Condition, bool]
     checks: Sequence[Check]
-    """Refusals and holds; empty where a condition decides, or the rule only reports."""
+    """The checks for refusals and holds. Empty if a condition decides, or if the rule only reports."""
     required_changes: Sequence[RequiredChange]
-    """The changes that would remove what decided; empty where nothing blocks, or no change would help."""
+    """The changes that would remove the deciding obstacle. Empty if there is none, or if no change would help."""
     in_scan_window: bool
-    """Whether each pass scans it; else it is older than ``scan_window``, and only the first pass of a day does."""
+    """Whether every pass scans it. If not, it is older than ``scan_window``, and only the day's first pass scans it."""
     gap: Gap | None
     """The open gap in our ledger, as of the last pass."""
 
@@ -60,7 +60,7 @@ class Explanation:
 
 
 def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
-    """Bookings of ours whose id begins so, at most so many."""
+    """Our bookings whose id begins with ``prefix``, at most ``most`` of them."""
     with services.store.reading() as tx:
         return tx.bookings.beginning_with(prefix, most)
 
@@ -68,7 +68,7 @@ def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence
 def explain(booking: BookingId, services: Services) -> Explanation | None:
     """Everything about one booking, from one consistent snapshot; ``None`` if it is gone or not ours.
 
-    No provider is asked. The next pass asks them, and may find more.
+    This queries no provider. The next pass does, and may find more.
     """
     ((_, explained),) = explain_each([booking], services)
     return explained
@@ -133,7 +133,7 @@ class _RuleInPass:
 
     def explained(self, booking: BookingId) -> RuleExplanation | None:
         """``None`` for a booking that is gone or not ours."""
-        # As in a pass: an intent that was begun is finished, however old its booking is.
+        # As in a pass: an intent that was begun is finished, regardless of the age of its booking.
         since = LONG_AGO if booking in self.begun else self.scope.since
         finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
         if finding is None:
@@ -188,9 +188,9 @@ class _RuleInPass:
 
 
 def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence[IntegrationFault]:
-    """What is wrong in the database, and what the last pass found broken that no look can see: the next one asks again.
+    """The faults in the database, and those of the last pass that a scan cannot detect: the next pass checks them.
 
-    A role that may only read sees with its own eyes, and knows the rest from the ledger.
+    A read-only role detects the faults that it can read itself, and takes the others from the ledger.
     """
     has_ledger = tx.ledger.exists()
     ours = has_ledger and tx.ledger.is_ours_to_write()
@@ -208,5 +208,5 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
 
 
 def _is_seen_again(gap: Gap) -> bool:
-    """Whether the catalog shows the fault again; what a trial write met does not appear there."""
+    """Whether the catalog shows the fault again. A fault met by a trial write does not appear there."""
     return gap.kind == GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)

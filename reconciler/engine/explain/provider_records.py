@@ -1,4 +1,4 @@
-"""What the providers have of one booking, for a person who wants to see it: read, and nothing else."""
+"""The providers' records of one booking, to show to a person. Read only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reconciler.ports import ProviderFailure, Services
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRecord:
-    """One line of what a provider message; codes, ids and times."""
+    """One line about a provider's record: codes, ids and times only."""
 
     provider: str
     message: str
@@ -19,7 +19,7 @@ class ProviderRecord:
 def ask(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
     """Twilio's messages that carry the reference, and the event that the booking names.
 
-    A provider that cannot be asked is a line too.
+    A provider that cannot be queried also gives a line.
     """
     if services.sms:
         try:
@@ -46,9 +46,7 @@ def _texts(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
         )
     if not ours:
         more = "" if trail.complete else "; there are more than were read"
-        yield ProviderRecord(
-            provider="twilio", message=f"no message to its number contains_reference {booking.reference}{more}"
-        )
+        yield ProviderRecord(provider="twilio", message=f"no message to its number carries {booking.reference}{more}")
 
 
 def _event(booking: Booking, services: Services) -> Iterator[ProviderRecord]:

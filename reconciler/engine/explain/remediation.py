@@ -1,4 +1,4 @@
-"""What would change a booking's verdict: for each reason the values that decided, and what they would have to be."""
+"""The changes that would alter a booking's verdict: for each reason, the deciding values and the required values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from reconciler.ports import Services, Transaction, Unwritable
 
 SUSPENDED_BY = {Effect.SMS: "SUSPEND_ALL_SMS", Effect.CALENDAR: "SUSPEND_ALL_EVENTS"}
 TICK = timedelta(microseconds=1)
-"""PostgreSQL's, and Python's: between a moment and the next."""
+"""The smallest step between two times, in PostgreSQL and in Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemediationFinder:
-    """What stands in the way of one booking's repair."""
+    """Finds the changes that would make one booking repairable."""
 
     tx: Transaction
     services: Services
@@ -32,7 +32,7 @@ class RemediationFinder:
     now: datetime
 
     def of(self, check: Check) -> Sequence[RequiredChange]:
-        """The changes required by the check that decided; empty where no change would alter its answer."""
+        """The changes required by the check that decided; empty if no change would alter its result."""
         if check.name == LEDGER:
             return self._of_ledger(check, self.last) if self.last else ()
         if check.name == Hold.INTEGRATION:
@@ -100,7 +100,7 @@ class RemediationFinder:
         return [_from(f"{self._rule}.quiet_hours", quiet.next_end(self.now))] if quiet else ()
 
     def _per_recipient(self) -> Sequence[RequiredChange]:
-        """When enough of the texts to the number are older than the limit's period."""
+        """The time from which enough of the texts to the number are older than the limit's period."""
         limit, number = self.services.sms_policy.per_recipient, self._number()
         spellings = self.services.phones.spellings(number) if number else ()
         sent = self.tx.bookings.sent_times(spellings, self.now - limit.period)
@@ -140,7 +140,7 @@ class RemediationFinder:
             case State.REFUSED:
                 return [_own("date", Constraint.OTHER)]
             case _:
-                return []  # a person dropped it: their word stands
+                return []  # a person dropped the repair, and that decision is final
 
     def _number(self) -> str | None:
         return self.services.phones.e164(self.booking.phones[0]) if self.booking.phones else None

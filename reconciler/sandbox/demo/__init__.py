@@ -1,1 +1,1 @@
-"""The bookings of the demo, and the check of what became of them."""
+"""The bookings of the demo, and the check of their results."""

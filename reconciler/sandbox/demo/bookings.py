@@ -1,4 +1,4 @@
-"""The demo's bookings: a week in which texts and events went missing silently, and cases that only look like it."""
+"""The demo's bookings: a week with silently missing texts and events, and cases that only seem to miss them."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
@@ -24,12 +24,12 @@ CUSTOMER_NAMES = (
     "Ines Costa", "Jack Doyle", "Kira Sato", "Liam Walsh", "Mona Haddad", "Noah Berg", "Olga Petrova", "Pau Ferrer",
 )  # fmt: skip
 LATE_BOOKING_NUMBER = 900
-"""The number of the booking that is added later; far from all others."""
+"""The number of the booking that is added later, far from all other numbers."""
 OLDER_NOTE = "Event date/time to be confirmed by customer"
 
 
 class Stories:
-    """Builds bookings one after the other; each gets its own number, name, phone and date."""
+    """Builds bookings one by one. Each gets its own number, name, phone and date."""
 
     def __init__(self, now: datetime, first: int = 1) -> None:
         self.at = Moments(now)
@@ -139,7 +139,7 @@ def one_more(now: datetime) -> DemoBooking:
 
 
 def demo_bookings(now: datetime) -> list[DemoBooking]:
-    """All of them, placed around ``now``: the same cases at any hour, DST days included."""
+    """All bookings of the demo, placed around ``now``: the same cases at any hour, including DST days."""
     stories = Stories(now)
     groups = (_in_order, _missing, _not_applicable, _delicate, _odd, _unreliable)
     return [booking for group in groups for booking in group(stories)]
@@ -170,7 +170,7 @@ def _missing(s: Stories) -> Iterator[DemoBooking]:
 
 
 def _unreliable(s: Stories) -> Iterator[DemoBooking]:
-    """A text exists, so none is sent; but the application has not sent it, or cannot prove that it has."""
+    """Bookings that have a text, so we send none. The application has not sent it, or has no proof that it did."""
     made = s.at.ago(hours=6)
     queued = s.queue_row(status="approved", scheduled_for=s.at.ago(hours=5))
     yield s.add("queued and stuck", text="stuck", calendar="ok", queue=(queued,), event="stored", created_at=made)
@@ -248,11 +248,11 @@ def _odd(s: Stories) -> Iterator[DemoBooking]:
                 end_time=time(1, 30), end_time_next_day=True)  # fmt: skip
     for forward in (True, False):
         yield s.add("clock change", text="ok", calendar="created", texted=True, **_small_hours(s, forward=forward))
-    # The table's CHECK on times is satisfied by NULL.
+    # With NULL in a column, the table's CHECK on times passes.
     yield s.add("ends before start", text="needs_human", calendar="needs_human", start_time=time(20, 0),
                 end_time=time(18, 0), end_time_next_day=None)  # fmt: skip
 
 
 def _small_hours(s: Stories, *, forward: bool) -> dict[str, Any]:
-    """01:30 on the day of the change: it does not exist, or exists twice."""
+    """01:30 on the day of a clock change: this time does not exist, or exists twice."""
     return {"event_date": s.at.next_change(forward=forward), "start_time": time(1, 30), "end_time": time(4, 0)}

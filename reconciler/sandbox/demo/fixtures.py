@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedEvent:
-    """An event the application made for a booking; ``stored``: the booking still names it."""
+    """An event that the application created for a booking. ``stored``: the booking still names it."""
 
     id: str
     title: str
@@ -29,7 +29,7 @@ class SeedEvent:
 class DemoBooking:
     """One booking with its rows, and its expected state after one ``once --do``.
 
-    The two expectations are written by hand, not computed; the demo and the tests compare the world with them.
+    The two expectations are written by hand, not computed. The demo and the tests compare the sandbox with them.
     """
 
     id: str
@@ -39,7 +39,7 @@ class DemoBooking:
     texts: tuple[Row, ...] = field(default=(), repr=False)
     event: SeedEvent | None = field(default=None, repr=False)
     text: str
-    """ok, not_applicable, held, needs_human or sent; stuck or unproven: there is a text, but it cannot be relied on."""
+    """ok, not_applicable, held, needs_human or sent; stuck or unproven: a text exists, but may never arrive."""
     calendar: str
     """ok, not_applicable, held, needs_human, created, adopted or left_alone."""
 
@@ -76,12 +76,12 @@ def _offset(day: date) -> timedelta:
 
 
 def booking_id(number: int) -> str:
-    """A fixed id per number; no two share their first eight characters."""
+    """A fixed id per number; the first eight characters differ for every number."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"demo booking {number}"))
 
 
 def sid(row_id: str) -> str:
-    """An SID of the application's own account, one per queue row; the stand-in does not know it."""
+    """An SID of the application's own account, one per queue row. The stand-in has no message with it."""
     return "SM" + hashlib.sha256(f"demo text {row_id}".encode()).hexdigest()[:32]
 
 

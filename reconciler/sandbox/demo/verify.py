@@ -1,4 +1,4 @@
-"""Compares the demo's database, Twilio and Google with what its bookings should have become."""
+"""Compares the demo's database, Twilio and Google with the expected results of its bookings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from reconciler.sandbox.demo.fixtures import DemoBooking
 from reconciler.sandbox.world import Sandbox
 
 MIN_PLANTED_LENGTH = 5
-"""Characters; a shorter name occurs in ordinary words."""
+"""Characters. A shorter name may occur within ordinary words."""
 GAP_WORDS = {"sms.missing": "text", "sms.stuck": "stuck", "sms.unproven": "unproven", "calendar.missing": "event"}
-"""Kind of an open gap -> its word in a comparison."""
+"""Kind of an open gap -> the word for it in a comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """A booking that is not as expected. ``silent``: something is missing, and no gap was reported."""
+    """A booking that is not as expected. ``silent``: its text or event is missing, and no gap was reported."""
 
     reference: str
     effect: str
@@ -33,12 +33,12 @@ def surprises(sandbox: Sandbox) -> list[Surprise]:
 
 
 def alerts_sent(sandbox: Sandbox) -> int:
-    """Number of open gaps that are reported to a person."""
+    """The number of open gaps that were reported to a person."""
     return len(_World(sandbox).alerts)
 
 
 def leaks(sandbox: Sandbox) -> tuple[list[str], int]:
-    """Names and numbers of the demo's customers that Sentry received, and how many were searched for."""
+    """The customers' names and numbers that Sentry received, and how many names and numbers were searched for."""
     columns = ("customer_name", "contact_phone", "first_name", "mobile_number", "mobile_e164")
     rows = [row for booking in sandbox.bookings for row in (booking.row, *booking.customers)]
     written = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}

@@ -1,1 +1,1 @@
-"""Stand-ins for Twilio, Google Calendar and Sentry: real HTTP on loopback, misbehaving on request."""
+"""Stand-ins for Twilio, Google Calendar and Sentry: real HTTP on loopback, with faults on request."""

@@ -1,4 +1,4 @@
-"""Misbehaviour on request: for the next calls, always, or by a replayable seed."""
+"""Faults on request: for the next calls, always, or at random from a seed that can be replayed."""
 
 import random
 import threading
@@ -12,21 +12,21 @@ class Misbehaviour(StrEnum):
     """What goes wrong with a call. With the first three and *slow*, the call takes effect."""
 
     LOSE = "lose"
-    """It takes effect, and the connection is reset instead of an answer."""
+    """The call takes effect, and the connection is reset instead of an answer."""
     FAIL_AFTER = "fail_after"
-    """It takes effect, and the answer is a server error."""
+    """The call takes effect, and the answer is a server error."""
     EMPTY = "empty"
-    """It takes effect, and the answer is a success without a body."""
+    """The call takes effect, and the answer is a success without a body."""
     SLOW = "slow"
-    """It takes effect, and the answer comes after ``seconds``."""
+    """The call takes effect, and the answer comes after ``seconds``."""
     DROP = "drop"
-    """The connection is closed before anything happened."""
+    """The call has no effect, and the connection is closed at once."""
     HANG = "hang"
-    """Nothing happens and no answer comes for ``seconds``; then the connection is closed."""
+    """The call has no effect, and the connection is closed after ``seconds`` without an answer."""
     STATUS = "status"
-    """Nothing happens, and the answer is ``status`` with ``body``."""
+    """The call has no effect, and the answer is ``status`` with ``body``."""
     HTML = "html"
-    """Nothing happens, and the answer is a proxy's HTML page with ``status``."""
+    """The call has no effect, and the answer is a proxy's HTML page with ``status``."""
 
     @property
     def takes_effect(self) -> bool:
@@ -52,7 +52,7 @@ class Faults:
         self._seeded: tuple[random.Random, float, Sequence[Misbehaviour | Fault], Collection[str]] | None = None
 
     def next_calls(self, operation: str, *faults: Fault) -> None:
-        """One fault for each of the next calls of ``operation``."""
+        """Add one fault for each of the next calls of ``operation``."""
         with self._lock:
             self._next.setdefault(operation, deque()).extend(faults)
 
@@ -63,7 +63,7 @@ class Faults:
     def by_seed(
         self, seed: int, rate: float, kinds: Sequence[Misbehaviour | Fault], operations: Collection[str] = ()
     ) -> None:
-        """Let a share ``rate`` of the calls (to ``operations``, or all) go wrong, reproducibly by ``seed``."""
+        """Let the share ``rate`` of the calls to ``operations`` (or of all calls) fail, reproducibly by ``seed``."""
         with self._lock:
             self._seeded = (random.Random(seed), rate, tuple(kinds), frozenset(operations))  # noqa: S311 - for replay
 

@@ -1,6 +1,6 @@
 """A stand-in for Google Calendar and its token endpoint.
 
-Written from Calendar's discovery document and error guide; see the contract tests for what the real client makes of it.
+It follows Calendar's discovery document and error guide. The contract tests run the real client against it.
 """
 
 import json
@@ -22,7 +22,7 @@ _API = "/calendar/v3"
 class GoogleStandIn(StandIn):
     """One calendar, and a service account and an OAuth client that may use it.
 
-    ``calendar.events`` holds its events, deleted ones too.
+    ``calendar.events`` holds its events, including deleted ones.
     """
 
     calendar_id = CALENDAR_ID
@@ -31,7 +31,7 @@ class GoogleStandIn(StandIn):
         super().__init__()
         self.calendar = CalendarState(now, zone)
         self.role = "writer"
-        """The role with which the calendar is shared; 'none': not shared."""
+        """The role with which the calendar is shared; 'none' if it is not shared."""
         self.page_size = EVENTS_PAGE_LIMIT
         self.tokens = GoogleTokens()
         self._tokens = self.tokens.issued
@@ -104,7 +104,7 @@ class GoogleStandIn(StandIn):
         if scheme != "Bearer" or token not in self._tokens:
             raise GoogleError(401, "authError", "Invalid Credentials")
         parts = [unquote(part) for part in request.path.removeprefix(f"{_API}/").split("/")]
-        # The list of calendars is missing on purpose: a service account has none of its own.
+        # The stand-in has no list of calendars: a service account's own list is empty.
         if parts[:2] != ["calendars", CALENDAR_ID] or self.role == "none":
             raise GoogleError(404, "notFound", "Not Found")
         match request.method, parts[2:]:

@@ -1,4 +1,4 @@
-"""One calendar as Google keeps it: events whose ids outlive them, and Google's rules for changing them."""
+"""One calendar as Google keeps it: event ids stay taken after deletion, and events change by Google's rules."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ Event = dict[str, Any]
 
 
 class GoogleError(Exception):
-    """An answer that is an error: HTTP status and Calendar's reason."""
+    """An error response: the HTTP status and Calendar's reason."""
 
     def __init__(self, status: int, reason: str, message: str = "") -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class GoogleError(Exception):
 
 
 class CalendarState:
-    """Events of one calendar (Calendar API v3, Events). Raises ``GoogleError`` where Google answers with one."""
+    """Events of one calendar (Calendar API v3, Events). Raises ``GoogleError`` where Google answers with an error."""
 
     def __init__(self, now: Callable[[], datetime], zone: str) -> None:
         self._now = now
@@ -42,17 +42,17 @@ class CalendarState:
         return self._keep(event)
 
     def get(self, event_id: str) -> Event:
-        """The event, live or cancelled: Google's get returns both."""
+        """The event, live or cancelled: Google's ``get`` returns both."""
         if event_id not in self.events:
             raise GoogleError(404, "notFound", "Not Found")
         return self.events[event_id]
 
     def patch(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
-        """A merge patch: what the body does not name stays, inside objects too."""
+        """Apply a merge patch: fields that the body does not name stay unchanged, also inside objects."""
         return self._change(event_id, {**_merged(self.get(event_id), body), "id": event_id}, etag)
 
     def update(self, event_id: str, body: Mapping[str, Any], etag: str | None) -> Event:
-        """A full replacement: what the body does not contain is removed, private properties included."""
+        """Replace the event: fields that the body does not contain are removed, including private properties."""
         old = self.get(event_id)
         kept = {name: old[name] for name in ("id", "kind", "iCalUID", "created")}
         return self._change(event_id, {"status": "confirmed", **body, **kept}, etag)
@@ -65,7 +65,7 @@ class CalendarState:
         self._keep({**event, "status": "cancelled"})
 
     def list(self, query: Mapping[str, str]) -> list[Event]:
-        """timeMin bounds the event's end, timeMax its start, both exclusively."""
+        """The matching events: they end after timeMin and start before timeMax, both exclusive."""
         earliest, latest = _bound(query, "timeMin"), _bound(query, "timeMax")
         found = [event for event in self.events.values() if _within(event, earliest, latest)]
         if query.get("showDeleted") != "true":
@@ -108,7 +108,7 @@ def _check_times(body: Mapping[str, Any]) -> None:
 
 
 def event_instant(edge: Mapping[str, str]) -> datetime:
-    """The instant of an event's start or end; an all-day date counts from midnight UTC here."""
+    """The instant of an event's start or end; here an all-day date starts at midnight UTC."""
     if "date" in edge:
         return datetime.fromisoformat(edge["date"]).replace(tzinfo=UTC)
     found = datetime.fromisoformat(edge["dateTime"])
@@ -118,7 +118,7 @@ def event_instant(edge: Mapping[str, str]) -> datetime:
 
 
 def _bound(query: Mapping[str, str], name: str) -> datetime | None:
-    """A time of a query, whose offset is mandatory."""
+    """A time of a query, in which the UTC offset is mandatory."""
     if name not in query:
         return None
     try:
@@ -134,7 +134,7 @@ def _within(event: Event, earliest: datetime | None, latest: datetime | None) ->
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Event:
-    """A merge patch (RFC 7396): objects merge, null removes, everything else replaces."""
+    """Apply a merge patch (RFC 7396): objects merge, null removes, any other value replaces."""
     merged = dict(old)
     for name, value in new.items():
         if value is None:

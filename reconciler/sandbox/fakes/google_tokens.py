@@ -1,6 +1,6 @@
-"""The stand-in's token endpoint: a service account's signed assertion or an OAuth client's refresh token for a token.
+"""The stand-in's token endpoint: exchanges a signed assertion or an OAuth refresh token for an access token.
 
-Written from Google Identity's guides to both grants and, where they are silent, from publicly reported answers.
+It follows Google Identity's guides to both grants and, where the guides give no answer, publicly reported responses.
 """
 
 import base64
@@ -16,15 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from reconciler.sandbox.fakes.server import Response
 
 CLIENT_ID = "000000000000-sandbox.apps.googleusercontent.com"
-CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - opens nothing but the stand-in
-REFRESH_TOKEN = "1//sandbox-refresh-token"  # noqa: S105 - opens nothing but the stand-in
+CLIENT_SECRET = "sandbox-client-secret"  # noqa: S105 - valid for the stand-in only
+REFRESH_TOKEN = "1//sandbox-refresh-token"  # noqa: S105 - valid for the stand-in only
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # the grant's public name
 _SCOPE = "https://www.googleapis.com/auth/calendar.events"
 
 
 @cache
 def _key() -> rsa.RSAPrivateKey:
-    """Made once per process. It opens nothing but the stand-in, so it is short: every load of a key verifies it."""
+    """Made once per process. It is valid for the stand-in only, and short because every load of a key verifies it."""
     return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - see above
 
 
@@ -42,7 +42,7 @@ class GoogleTokens:
     def __init__(self) -> None:
         self.issued: set[str] = set()
         self.delegated = True
-        """Whether the service account may act for the users of the domain."""
+        """Whether the service account has domain-wide delegation to act for the domain's users."""
         self.consented = True
         """Whether the consent behind the refresh token is still valid."""
 

@@ -1,4 +1,4 @@
-"""A stand-in for Sentry: its envelope endpoint, the issues that events create, and everything received."""
+"""A stand-in for Sentry: the envelope endpoint, the issues that events create, and a record of everything received."""
 
 import gzip
 import importlib
@@ -27,7 +27,7 @@ class Item:
 
 @dataclass(slots=True)
 class Issue:
-    """Events of one fingerprint."""
+    """The events of one fingerprint."""
 
     id: str
     status: str = "unresolved"
@@ -44,7 +44,7 @@ class SentryStandIn(StandIn):
         self.items: list[Item] = []
         self.raw: list[str] = []
         self.issues: dict[tuple[str, ...], Issue] = {}
-        """By fingerprint."""
+        """Fingerprint -> issue."""
         self.token = f"sntrys_{secrets.token_hex(16)}"
 
     @property
@@ -68,7 +68,7 @@ class SentryStandIn(StandIn):
         return self._api(request) if request.path.startswith(_API) else self._envelope(request)
 
     def _api(self, request: Request) -> Response:
-        """Sentry's docs, API: Resolve an Event ID, Update an Issue."""
+        """Answer the calls Resolve an Event ID and Update an Issue (Sentry's docs, API)."""
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return Response.of(401, {"detail": "Invalid token"})
         organization, _, rest = request.path.removeprefix(_API).partition("/")
@@ -98,7 +98,7 @@ class SentryStandIn(StandIn):
         return Response.of(200, {"id": json.loads(header).get("event_id")})
 
     def _group(self, event: dict[str, Any]) -> None:
-        """An event creates or reopens an issue; a repeated event changes nothing."""
+        """Create or reopen the event's issue. A repeated event changes nothing."""
         key = tuple(event.get("fingerprint", [event.get("message", "")]))
         issue = self.issues.setdefault(key, Issue(str(1000 + len(self.issues))))
         id_ = event.get("event_id", "")
@@ -114,7 +114,7 @@ def _decoded(request: Request) -> bytes:
         case "deflate":
             return zlib.decompress(request.body)
         case "br":
-            # The SDK uses Brotli wherever the package is installed; it is not a dependency of ours.
+            # The SDK uses Brotli if the package is installed; we do not depend on it.
             decoded: bytes = importlib.import_module("brotli").decompress(request.body)
             return decoded
         case _:

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback for the stand-ins, with real connections that can be cut."""
+"""An HTTP server on loopback for the stand-ins. Its connections are real and can be cut."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from reconciler.sandbox.fakes.faults import Fault, Faults, Misbehaviour
 
 MARK = ("X-Reconciler-Sandbox", "stand-in")
-"""Every answer carries it, so that no stand-in is mistaken for the real service."""
+"""A header of every answer, so that a stand-in is never mistaken for the real service."""
 _POLL = 0.01
-"""Seconds: how long ``stop`` may take."""
+"""Seconds that ``stop`` may take."""
 _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>upstream proxy</p></body></html>"
 
 
@@ -27,10 +27,10 @@ _HTML = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>upstream prox
 class Request:
     method: str
     path: str
-    """Decoded, without the query."""
+    """The decoded path, without the query."""
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """Lower-case name -> value."""
     body: bytes = field(repr=False)
 
     def form(self) -> dict[str, str]:
@@ -59,7 +59,7 @@ class StandIn(ABC):
         self.faults = Faults()
         self.lock = threading.RLock()
         self.writes = 0
-        """Calls that changed something here."""
+        """The number of calls that changed something in the stand-in."""
         self._server = _Server(self)
 
     @property
@@ -86,7 +86,7 @@ class StandIn(ABC):
 
     @abstractmethod
     def answer(self, request: Request) -> Response:
-        """Handle one call; called with the lock held."""
+        """Answer one call. The caller holds the lock."""
 
     def state(self) -> dict[str, Any]:
         """The answer of ``GET /_sandbox/state``: counts only."""
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             response = Response(fault.status)
         return self._misbehave(fault, response) if fault else self._say(response)
 
-    # The library calls a method by the HTTP verb.
+    # http.server calls the method named after the HTTP verb.
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of the library
 
     def _request(self) -> Request:
@@ -189,11 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body)
             self.wfile.flush()
         except OSError:
-            self.close_connection = True  # the client did not wait
+            self.close_connection = True  # the client disconnected before the answer
 
 
 def _control(stand_in: StandIn, request: Request) -> Response:
-    """Control by another process: read the counters, set faults, clear them."""
+    """Answer a control call of another process: read the counters, set faults, or clear them."""
     match request.method, request.path:
         case "GET", "/_sandbox/state":
             return Response.of(200, stand_in.state())
@@ -216,10 +216,10 @@ def _close(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it is closed already
+        return  # the connection is already closed
 
 
 def _reset(connection: socket.socket) -> None:
-    """Close with RST, as a machine that vanished would."""
+    """Close the connection with RST, as after a crash of the machine."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     os.close(connection.detach())

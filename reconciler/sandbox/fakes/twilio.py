@@ -1,6 +1,6 @@
 """A stand-in for Twilio: Messages (create, list, fetch), the account, its numbers and messaging services.
 
-Written from Twilio's API description and error dictionary; see the contract tests for what the real client makes of it.
+It follows Twilio's API description and error dictionary. The contract tests run the real client against it.
 """
 
 import base64
@@ -21,7 +21,7 @@ from reconciler.sandbox.fakes.twilio_messages import (
     message_sid,
 )
 
-AUTH_TOKEN = "sandbox-token-that-opens-nothing"  # noqa: S105 - it opens nothing
+AUTH_TOKEN = "sandbox-token-that-opens-nothing"  # noqa: S105 - valid for the stand-in only
 PHONE_NUMBER = "+447700900000"
 SERVICE_SID = "MG" + "5a4d" * 8
 MAX_BODY_LENGTH = 1600
@@ -56,10 +56,10 @@ class TwilioStandIn(StandIn):
         self.fates: dict[str, tuple[str, int | None]] = {}
         """Number -> final status and error code of texts to it; texts to other numbers are delivered."""
         self.incapable: set[str] = set()
-        """Numbers of the account that cannot text."""
+        """Numbers of the account that cannot send texts."""
         self.balance = "20.00"
         self.trial = False
-        """Whether it is a trial account, where every text starts with a sentence of Twilio's."""
+        """Whether the account is a trial account: Twilio then adds a sentence at the start of every text."""
 
     def refuse(self, to: str, status: int, code: int) -> None:
         """Answer every create to this number with an error, as Twilio does (REST errors 21xxx with HTTP 400)."""
@@ -164,7 +164,7 @@ class TwilioStandIn(StandIn):
         return Response.of(200, body)
 
     def _matching(self, request: Request) -> Sequence[Message]:
-        """The documented filters: To, From, and DateSent by GMT day, which an unsent message lacks."""
+        """The messages that match To, From and DateSent (by GMT day), as documented. Unsent ones have no DateSent."""
         query = request.query
         found = [m for m in self.messages if m.date_created + self.list_lag <= self._now()]
         if "To" in query:
@@ -182,7 +182,7 @@ class TwilioStandIn(StandIn):
         return Response.of(200, message_resource(self._seen(found))) if found else error_response(404, 20404)
 
     def _seen(self, message: Message) -> Message:
-        """The message as a reader sees it now: in transit for a while, and redacted only once delivered."""
+        """The message as the API returns it now: in transit until delivered, and redacted only after delivery."""
         if message.status not in ("queued", "accepted") or self._now() < message.date_created + self.transit:
             return message
         if message.to in self.fates:

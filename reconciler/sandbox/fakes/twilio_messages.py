@@ -1,4 +1,4 @@
-"""Twilio's Message resource and its error bodies, as the stand-in answers with them."""
+"""Twilio's Message resource and error bodies, as the stand-in returns them."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -39,12 +39,12 @@ class Message:
 
 
 def message_sid(number: int) -> str:
-    """An SID in Twilio's format, 32 hexadecimal digits; deterministic by the message's number."""
+    """An SID in Twilio's format, 32 hexadecimal digits; derived from the message's number."""
     return "SM" + hashlib.sha256(f"sandbox message {number}".encode()).hexdigest()[:32]
 
 
 def message_resource(message: Message) -> dict[str, Any]:
-    """The Message resource."""
+    """The message as Twilio's Message resource."""
     return {
         "sid": message.sid,
         "account_sid": ACCOUNT_SID,

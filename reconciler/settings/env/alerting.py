@@ -13,12 +13,12 @@ from reconciler.settings.file.source import Source
 _NAME = re.compile("[A-Z][A-Z0-9_]*")
 
 
-# Nothing here shows itself: every value is a secret.
+# No field appears in a repr: every value is a secret.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ResolveAccess:
-    """How an issue is resolved; events need none of it."""
+    """The credentials for resolving an issue. Sending events does not need them."""
 
     token: str
     organization: str
@@ -42,15 +42,15 @@ class Oncall:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AlertingVariables:
-    """The listeners that cron.yaml names besides Sentry."""
+    """The receivers of alerts and check-ins that cron.yaml names besides Sentry."""
 
     oncall: tuple[Oncall, ...]
     switches: Mapping[str, str]
-    """Variable -> its dead man's switch."""
+    """Name of a variable -> its dead man's switch."""
 
 
 def unnamed(read: Source, file: CronFile) -> Iterator[str]:
-    """Mistakes where a variable's name belongs: the value may be the secret itself, so it is not quoted."""
+    """Mistakes where cron.yaml should name a variable. The value may be the secret itself, so it is not quoted."""
     named: dict[tuple[str | int, ...], str] = {
         ("reporting", "oncall", number): name for number, name in enumerate(file.reporting.oncall)
     }
@@ -77,7 +77,7 @@ def _resolving(reader: Reader) -> ResolveAccess | None:
 
 
 def _dsn_problem(value: str) -> str:
-    """Sentry's docs, Data Source Name: scheme://public key@host/path/project, the project a number."""
+    """What is wrong with a DSN: scheme://public key@host/path/project number (Sentry's docs, Data Source Name)."""
     try:
         parts = urlsplit(value)
         key, host, _ = parts.username, parts.hostname, parts.port
@@ -92,7 +92,7 @@ def _dsn_problem(value: str) -> str:
 
 
 def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection[str]) -> AlertingVariables:
-    """The variables that cron.yaml names."""
+    """The values of the variables that cron.yaml names."""
     routes = {name: reader.take(name, _route_problem, holds=ROUTE) for name in oncall}
     pings = {name: reader.take(name, url_problem, holds=SWITCH) for name in switches}
     return AlertingVariables(
@@ -102,7 +102,7 @@ def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection
 
 
 def _route_problem(value: str) -> str:
-    # Imported here: it takes a while, and most commands and venues need none of it. Its log quotes what it is given.
+    # Imported here: the import is slow, and most commands and venues do not need it. Its log would quote the URLs.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     from apprise import Apprise
 

@@ -1,4 +1,4 @@
-"""The environment as types: the names the application uses already, each also as ``NAME_FILE``."""
+"""The environment as types. Variables have the application's own names, and each can be set as ``NAME_FILE``."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SHORTEST_TOKEN = 16
 _SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
-# Nothing here shows itself: every value is a secret, an address of a person, or may hold one.
+# No field appears in a repr: every value is or may contain a secret or a person's address.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -28,10 +28,10 @@ class Twilio:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Environment:
-    """What the environment says. A part that is not needed is ``None`` and was not read."""
+    """The values of the environment. A part that is not needed is ``None`` and was not read."""
 
     database_url: str
-    """For SQLAlchemy with psycopg; always ``postgresql+psycopg://``. '' if it is missing and not needed."""
+    """SQLAlchemy's URL for psycopg: always ``postgresql+psycopg://``. '' if it is missing and not needed."""
     twilio: Twilio | None
     google: Google | None
     sentry: Sentry | None
@@ -40,7 +40,7 @@ class Environment:
     suspended: frozenset[Effect]
     """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
     token: str | None
-    """The token of the status page; ``None``: it needs none, and listens on loopback only."""
+    """The token of the status page. ``None``: the page needs no token and listens on loopback only."""
 
     @property
     def database_user(self) -> str | None:
@@ -57,9 +57,9 @@ def read(
     oncall: Collection[str] = (),
     switches: Collection[str] = (),
 ) -> tuple[Environment | None, list[str]]:
-    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: which parts are needed.
+    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: the needed parts.
 
-    ``oncall``, ``switches``: the variables that cron.yaml names.
+    ``oncall`` and ``switches``: the variables that cron.yaml names.
     """
     reader = Reader(environ)
     url = reader.take("DATABASE_URL", _database_problem, wanted=database)
@@ -83,7 +83,7 @@ def read(
 
 
 def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
-    """Sentry alone, where it can be read: to alert about mistakes in the rest."""
+    """Sentry's part alone, if it is valid: it is needed to alert about mistakes in the other settings."""
     reader = Reader(environ)
     sentry = take_sentry(reader)
     return None if reader.mistakes else sentry
@@ -117,7 +117,7 @@ def _database_problem(url: str) -> str:
     try:
         parts = urlsplit(url)
         _ = parts.port
-        (parts.hostname or "").encode("idna")  # what the driver does with it, who lets the error through
+        (parts.hostname or "").encode("idna")  # the driver encodes it too, and does not catch the error
     except ValueError:
         return "not a URL; postgresql://user:password@host/database, with special characters percent-encoded"
     if parts.scheme not in _SCHEMES or "://" not in url:

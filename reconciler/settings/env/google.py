@@ -1,4 +1,4 @@
-"""Google's part of the environment: a calendar, and one of the two ways to authenticate."""
+"""Google's part of the environment: a calendar, and a service account or an OAuth client."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from reconciler.settings.env import service_account_key
 from reconciler.settings.env.private_key import UnusableKey
 from reconciler.settings.env.reader import VARIABLES, Reader, matching, url_problem
 
-# Nothing here shows itself: every value is a secret, an address of a person, or may hold one.
+# No field appears in a repr: every value is or may contain a secret or a person's address.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,7 +45,7 @@ def read_google(reader: Reader) -> Google | None:
 
 
 def _calendar_problem(value: str) -> str:
-    """A calendar's id is an address, or ``primary`` (Calendar API, Calendars)."""
+    """What is wrong with a calendar's id, which is an address or ``primary`` (Calendar API, Calendars)."""
     if value == "primary" or re.fullmatch(r"[^\s@/:?]+@[^\s@/:?]+", value):
         return ""
     return (
@@ -59,7 +59,7 @@ _CONSENT = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN")
 
 
 def _google_access(reader: Reader) -> ServiceAccount | OAuthClient | None:
-    """One of the two ways to authenticate: which of both is meant would be a guess."""
+    """The one way to authenticate that is set. Setting both is a mistake: choosing one would be a guess."""
     key, consent = reader.named(_KEY), reader.named(*_CONSENT)
     if key and consent:
         reader.mistakes.append(

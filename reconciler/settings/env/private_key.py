@@ -1,6 +1,6 @@
-"""A service account's private key: its PEM restored where that is unambiguous, and shown to be whole. No I/O.
+"""A service account's private key: its PEM is restored where that is unambiguous, and the key is verified. No I/O.
 
-Restoring never guesses: an RSA key's numbers determine each other, and a text whose numbers do not agree is no key.
+Restoring never guesses: the numbers of an RSA key determine each other, and a text whose numbers disagree is refused.
 """
 
 import base64
@@ -14,17 +14,17 @@ NEW_KEY = (
 )
 
 _BREAK = re.compile(r"\\+[nr]|\r")
-"""What became of line breaks on the way: backslash and letter, as often as it was escaped; CRLF."""
+"""The forms of a damaged line break: CRLF, or any number of backslashes and a letter."""
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY")
 _RSA = bytes.fromhex("2a864886f70d010101")
-"""rsaEncryption (RFC 8017, appendix C)."""
+"""The object identifier rsaEncryption (RFC 8017, appendix C)."""
 _NULL = b"\x05\x00"
 _INTEGER, _OCTETS, _OBJECT_ID, _SEQUENCE = 0x02, 0x04, 0x06, 0x30
 
 
 class UnusableKey(ValueError):
-    """What is wrong with a key and what to do about it, for a person; it quotes nothing of the key."""
+    """What is wrong with a key and how to fix it, for a person. The message quotes no part of the key."""
 
 
 _NO_PEM = f"its private_key is none: there is no line -----BEGIN PRIVATE KEY-----; {AS_IT_IS}"
@@ -40,7 +40,7 @@ def restored(text: str) -> str:
     """The key as Google writes it: PEM with lines of 64 characters.
 
     Raises:
-        UnusableKey: it is not whole, not private, or not of the kind that signs for a service account.
+        UnusableKey: the key is incomplete, not private, or not of the kind that signs for a service account.
     """
     text = _BREAK.sub("\n", text).strip()
     begin = _BEGIN.search(text)
@@ -77,7 +77,7 @@ def _decoded(body: str) -> bytes:
 
 
 def _numbers(der: bytes, *, wrapped: bool) -> list[int]:
-    """The integers of an RSAPrivateKey (RFC 8017, A.1.2), ``wrapped`` in a PrivateKeyInfo (RFC 5208, 5) or not."""
+    """The integers of an RSAPrivateKey (RFC 8017, A.1.2). ``wrapped``: it is in a PrivateKeyInfo (RFC 5208, 5)."""
     if wrapped:
         info, after_info = _value(der, _SEQUENCE)
         version, rest = _value(info, _INTEGER)
@@ -99,11 +99,11 @@ def _numbers(der: bytes, *, wrapped: bool) -> list[int]:
 
 
 def _value(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """The contents of the DER value that ``data`` begins with, and what follows it."""
+    """The contents of the first DER value in ``data``, and the bytes after it."""
     if len(data) < 2 or data[0] != tag:
         raise UnusableKey(_ALTERED)
     start, length = 2, data[1]
-    if length >= 0x80:  # so many bytes of length follow
+    if length >= 0x80:  # the low seven bits count the bytes of the length
         start += length - 0x80
         length = int.from_bytes(data[2:start])
     if len(data) < start + length:
@@ -112,7 +112,7 @@ def _value(data: bytes, tag: int) -> tuple[bytes, bytes]:
 
 
 def _agree(numbers: list[int]) -> bool:
-    """Whether they are one key with two primes (RFC 8017, 3.2)."""
+    """Whether the numbers form one key with two primes (RFC 8017, 3.2)."""
     if len(numbers) != 9:
         return False
     version, modulus, public, private, p, q, private_p, private_q, inverse = numbers

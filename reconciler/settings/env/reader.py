@@ -1,4 +1,4 @@
-"""Every variable of the environment, and how one is taken from it: mistakes are gathered, values never quoted."""
+"""The environment variables and how one is read: mistakes are collected, and values are never quoted."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -33,13 +33,13 @@ VARIABLES = {
     "RECONCILER_TOKEN": "opens the status page; 16 characters or more. Optional where it listens on loopback only",
     "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml, else all defaults",
 }
-"""Every variable that the product reads by a fixed name, and its content."""
+"""Every variable that the product reads by a fixed name -> what it holds."""
 ROUTE = "an on-call route as an apprise URL, such as pagerduty://INTEGRATION_KEY@API_KEY; cron.yaml names it"
 SWITCH = "the ping URL of a dead man's switch, such as https://hc-ping.com/UUID; cron.yaml names it"
 
 
 class Reader:
-    """Takes variables and gathers every mistake; a value is never quoted, it may be a secret."""
+    """Reads variables and collects every mistake. It never quotes a value, which may be a secret."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -48,9 +48,9 @@ class Reader:
     def take(
         self, name: str, check: Callable[[str], str] | None = None, *, wanted: bool = True, holds: str = ""
     ) -> str | None:
-        """The variable's value, stripped; ``None`` with a mistake noted if it is wanted and missing, or is wrong.
+        """The variable's value, stripped. ``None``, with a mistake noted, if it is wanted but missing, or invalid.
 
-        ``holds`` says what stands in it, where the name is the operator's.
+        ``holds`` describes the content of a variable whose name the operator chose.
         """
         value = self._raw(name)
         if value is None:
@@ -69,11 +69,11 @@ class Reader:
         return value
 
     def named(self, *names: str) -> list[str]:
-        """Which of these are set, each as it is set: by itself or as a file's name."""
+        """The variables of ``names`` that are set, each under the name that is set: ``NAME`` or ``NAME_FILE``."""
         return [each for name in names for each in (name, f"{name}_FILE") if self._environ.get(each, "").strip()]
 
     def _raw(self, name: str) -> str | None:
-        """'' if it is not set, ``None`` if a mistake about it was noted."""
+        """The variable's value: '' if it is not set, ``None`` if a mistake about it was noted."""
         value, file = self._environ.get(name, "").strip(), self._environ.get(f"{name}_FILE", "").strip()
         if value and file:
             self.mistakes.append(f"{name}: set, and {name}_FILE too; keep one")

@@ -1,7 +1,7 @@
-"""A service account's key file as it arrives in a variable: repaired where that is unambiguous, else named. No I/O.
+"""A service account's key file from a variable: unambiguous damage is repaired, other damage is described. No I/O.
 
-What happens to it on the way: quotes of a shell or an .env file become part of it, escapes are escaped again or undone,
-somebody encodes it to be safe, and an editor or a console adds a mark, blanks or line breaks.
+Common damage: the quotes of a shell or an .env file become part of the value, escapes are doubled or undone, the file
+is base64-encoded as a precaution, and an editor or a console adds a byte order mark, blanks or line breaks.
 """
 
 import base64
@@ -14,7 +14,7 @@ from reconciler.settings.env.private_key import AS_IT_IS, NEW_KEY, UnusableKey, 
 
 NEEDED = ("client_email", "private_key", "token_uri")
 _WRAPPINGS = 8
-"""At most so many are taken off, one within the other."""
+"""How many nested wrappings are removed at most."""
 
 _EDGE = re.compile(r"\A(?:\s|\ufeff|\\+[nrt])+|(?:\s|\ufeff|\\+[nrt])+\Z")
 _STRING_OR_ESCAPE = re.compile(r'("(?:[^"\\]|\\.)*")|\\+[nrt]', re.DOTALL)
@@ -42,13 +42,13 @@ _NO_TYPE = f"not the key of a service account: its `type` must say service_accou
 
 
 def repaired(value: str) -> dict[str, Any]:
-    """The key file that ``value`` is or once was, its private key as Google writes it.
+    """The key file in ``value``, undamaged, with its private key as Google writes it.
 
     Raises:
-        UnusableKey: it is something else, or what is left of it is no key.
+        UnusableKey: the value is not a key file, or is too damaged to contain a key.
     """
     read = _parsed(_unwrapped(value))
-    # Only a private key has several lines; a break anywhere else is where a console wrapped its line.
+    # Only a private key has several lines. A break in any other field comes from a console that wrapped the line.
     file = {name: _CONTROL.sub("", text) if isinstance(text, str) else text for name, text in read.items()}
     _require_type(file)
     lacking = [name for name in NEEDED if not _is_filled(file.get(name))]
@@ -60,7 +60,7 @@ def repaired(value: str) -> dict[str, Any]:
 
 
 def _unwrapped(value: str) -> str:
-    """The JSON, without what it was wrapped in."""
+    """The JSON without quotes and encodings around it."""
     for _ in range(_WRAPPINGS):
         value = _EDGE.sub("", value)
         if value.startswith("{"):
@@ -80,7 +80,7 @@ def _unwrapped(value: str) -> str:
 
 
 def _unquoted(value: str) -> str:
-    """Without its quotes: as JSON would read a string, or, where the quotes were merely put around, as it stands."""
+    """The value without its quotes: decoded if it is a JSON string, otherwise with only the quotes removed."""
     if len(value) < 2 or value[-1] != value[0]:
         raise UnusableKey(_ONE_QUOTE)
     read = _string(value)
@@ -88,7 +88,7 @@ def _unquoted(value: str) -> str:
 
 
 def _string(value: str) -> str | None:
-    """What JSON reads there, ``None`` if it is no string."""
+    """The JSON string that ``value`` holds; ``None`` if it is not one."""
     try:
         read = json.loads(value, strict=False)
     except (ValueError, RecursionError):
@@ -97,7 +97,7 @@ def _string(value: str) -> str | None:
 
 
 def _from_base64(value: str) -> str:
-    """Both alphabets, with or without padding, in one line or many."""
+    """Decode base64 in both alphabets, with or without padding, in one line or many."""
     letters = re.sub(r"\\+[nr]|\s", "", value).replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4), validate=True).decode()
@@ -106,7 +106,7 @@ def _from_base64(value: str) -> str:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    """The object. Line breaks within its strings are taken, and escapes of them between its strings passed over."""
+    """The JSON object. Line breaks within strings are accepted, and escaped line breaks between strings are ignored."""
     text = _STRING_OR_ESCAPE.sub(lambda found: found[1] or " ", text)
     try:
         file: dict[str, Any] = json.loads(text, strict=False, object_pairs_hook=_once)
@@ -116,7 +116,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are different: which of two private keys is meant would be a guess."""
+    """The object's fields. A repeated field is refused: choosing one of two private keys would be a guess."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise UnusableKey(f"a field stands in it twice; {AS_IT_IS}")

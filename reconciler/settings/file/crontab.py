@@ -1,6 +1,7 @@
-"""A line of crontab as a setting: five fields, weekdays by name, and it must fire at some time.
+"""A crontab line as a setting: it has five fields, names its weekdays, and fires at some time.
 
-Days run from Sunday in crontab and from Monday elsewhere: a number is refused with the name to write.
+Crontab counts weekdays from Sunday, other systems from Monday. A weekday number is therefore refused, and the error
+gives the name to write instead.
 """
 
 import re
@@ -11,18 +12,18 @@ from cronsim import CronSim, CronSimError
 from pydantic import BeforeValidator
 
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""By crontab's numbers, 0 to 7."""
+"""Indexed by crontab's weekday numbers, 0 to 7."""
 _FIELDS = re.compile(r"(?:[0-9*,/-]+ ){3}[0-9a-z*,/-]+ [0-9a-z*,/-]+")
-"""What crontab(5) knows; CronSim takes more."""
+"""The syntax of crontab(5); CronSim accepts more."""
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _SHAPE = "a schedule has five fields as in crontab: minute hour day month weekday, such as 0 10 * * mon"
 
 
 def parse_cron(value: Any) -> str:
-    """The line with single blanks and small letters.
+    """The crontab line with single blanks and in lower case.
 
     Raises:
-        ValueError: it is none, has a weekday by number, or never fires.
+        ValueError: the value is not a crontab line, has a weekday by number, or never fires.
     """
     fields = value.lower().split() if isinstance(value, str) else []
     line = " ".join(fields)

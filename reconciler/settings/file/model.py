@@ -1,4 +1,4 @@
-"""cron.yaml as types: every key, its meaning, its unit, its default, and why that default. Nowhere else."""
+"""cron.yaml as types. The only place with each key's meaning, unit and default, and the reason for it."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,7 +28,7 @@ from reconciler.settings.file.values import (
 
 PolicyWord = Annotated[Policy, OffWord]
 Whole = Annotated[int, Strict()]
-"""Not ``true``, which counts as 1 elsewhere."""
+"""A strict integer: ``true`` is refused, although pydantic otherwise reads it as 1."""
 
 
 class MessageSettings(Section):
@@ -123,7 +123,7 @@ class RuleSections(Section):
 
 
 _SECTIONS: dict[Effect, type[RuleSection]] = {Effect.SMS: SmsMissing, Effect.CALENDAR: CalendarMissing}
-"""The sections of the rules that repair: each has settings that no other rule has."""
+"""The sections of the rules that repair. Each of them has settings that no other rule has."""
 
 
 def _section_of(rule: Rule) -> type[RuleSection]:
@@ -146,7 +146,7 @@ def _rules() -> type[RuleSections]:
 if TYPE_CHECKING:
     Rules = RuleSections
 else:
-    # A key per rule of the registry, which a type checker cannot know.
+    # One key per rule of the registry; a type checker cannot know them.
     Rules = _rules()
 
 
@@ -257,15 +257,15 @@ class CronFile(Section):
     )
 
     def running(self) -> dict[str, Job]:
-        """The jobs that run, and when."""
+        """Job name -> its schedule, for the jobs that are not off."""
         wanted = {**DEFAULT_JOBS, **self.jobs}
         return {name: job for name, job in wanted.items() if job is not None}
 
     def switches(self) -> frozenset[str]:
-        """The variables that hold dead man's switches."""
+        """The names of the environment variables that hold the dead man's switches."""
         return frozenset(job.alive for job in self.running().values() if job.alive)
 
     def keep(self) -> timedelta:
-        """How long what is finished stays in the ledger."""
+        """How long finished rows stay in the ledger."""
         job = self.running().get("ledger_retention")
         return (job and job.keep) or KEEP

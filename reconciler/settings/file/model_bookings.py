@@ -51,7 +51,7 @@ class BookingColumns(Section):
 
 
 class CustomerColumns(Section):
-    """The same for the customers' table."""
+    """The columns of the customers' table, where their names differ."""
 
     id: Column = Field("id", description="what `bookings.columns.customer_id` holds")
     mobile_e164: Column | None = Field("mobile_e164", description="optional: a number to fall back to")
@@ -61,7 +61,7 @@ class CustomerColumns(Section):
 
 
 class QueueColumns(Section):
-    """The same for the queue of texts."""
+    """The columns of the text queue, where their names differ."""
 
     id: Column = Field("id", description="the row's id; ours is derived from the booking, so that a repeat collides")
     booking_id: Column = Field("booking_id", description="whose text it is")

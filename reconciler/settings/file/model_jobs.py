@@ -1,4 +1,4 @@
-"""The jobs of cron.yaml: when each one runs, and the schedule of those the file does not mention."""
+"""The jobs of cron.yaml: when each one runs, and the default schedule of a job that the file does not mention."""
 
 from datetime import timedelta
 
@@ -31,12 +31,12 @@ class Job(Section):
 
     @property
     def when(self) -> str:
-        """As cron.yaml has it."""
+        """The schedule as cron.yaml writes it."""
         return f"every {write_duration(self.every)}" if self.every else f"cron {self.cron}"
 
 
 KEEP = timedelta(days=400)
-"""A year and a month: the same week of last year can still be explained."""
+"""A year and a month, so that bookings of the same week last year can still be explained."""
 DEFAULT_JOBS = {
     **{name: Job(every=minutes(10)) for name in JOBS},
     "unsettled_repairs": Job(every=minutes(5)),

@@ -1,4 +1,4 @@
-"""Keys of cron.yaml that have a new name: the old one is still read, and a warning gives the new one."""
+"""Renamed keys of cron.yaml. The old name is still read, and a warning gives the new one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +14,9 @@ RENAMED: dict[tuple[str, ...], str] = {
     ("jobs", "missing_sms"): "sms_missing",
     ("jobs", "missing_events"): "calendar_missing",
 }
-"""The path of a key in 0.1.0 -> its name since 0.2.0."""
+"""Path of a key in 0.1.0 -> the key's name since 0.2.0."""
 JOBS = {old[1]: new for old, new in RENAMED.items() if old[0] == "jobs"}
-"""Names of jobs, as the command line takes them: 0.1.0 -> 0.2.0."""
+"""Job names on the command line: name in 0.1.0 -> name since 0.2.0."""
 
 
 def renamed(old: str, new: str) -> str:
@@ -25,7 +25,7 @@ def renamed(old: str, new: str) -> str:
 
 
 def conflicts(data: CommentedMap) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The old keys whose new name is there too: where the old one is, and the new name."""
+    """The old keys whose section also has the new key, each as the path of the old key and the new name."""
     for path, new in RENAMED.items():
         section = _section(data, path[:-1])
         if section is not None and path[-1] in section and new in section:
@@ -33,9 +33,9 @@ def conflicts(data: CommentedMap) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def rename(data: CommentedMap) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give each old key of ``data`` its new name, in place: where the old one was, and the new name.
+    """Rename each old key of ``data`` in place. Yields the path of the old key and the new name.
 
-    A section that has both names is left as it is: that is a mistake, see ``conflicts``.
+    A section that has both names is a mistake and stays unchanged: see ``conflicts``.
     """
     for path, new in RENAMED.items():
         section = _section(data, path[:-1])

@@ -1,4 +1,4 @@
-"""Reading cron.yaml: YAML 1.2 with the line of every key, and what is wrong with it in a person's words."""
+"""Reads cron.yaml: YAML 1.2 with the line of every key. Its mistakes are described in plain words."""
 
 import difflib
 import json
@@ -21,32 +21,32 @@ from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.renamed import conflicts, rename, renamed
 
 LARGEST = 256 * 1024
-"""Bytes. Whatever is larger is another file."""
+"""Bytes. A larger file cannot be a cron.yaml."""
 _SHOWN = 60
-"""Characters of a wrong value."""
+"""How many characters of a wrong value a message quotes."""
 
 KeyPath = tuple[str | int, ...]
-"""Keys and places in lists, from the top of the file down."""
+"""Keys and list indexes, from the top level of the file down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as read: its name for messages, its data, nothing checked yet."""
+    """A file as read and not validated yet: its name for messages, and its data."""
 
     name: str
     data: Any
     warnings: tuple[str, ...] = ()
-    """A sentence for each key that has a new name."""
+    """One sentence for each key that is written under its old name."""
 
     def line(self, path: KeyPath) -> int | None:
-        """The line, from 1, of the deepest part of ``path`` that is in the file."""
+        """The line number, from 1, of the deepest part of ``path`` that is in the file."""
         lines = self._lines(path)
         return lines[-1] if lines else None
 
     def mistake(self, path: KeyPath, what: str, *elsewhere: KeyPath) -> str:
         """``cron.yaml:14: rules.sms.missing.quiet_hour: ..``
 
-        A key that is not in the file cannot be pointed at: the first of ``elsewhere`` that is there is, instead.
+        If the file does not have the key, the message gives the line of the first key of ``elsewhere`` that it has.
         """
         there = next((other for other in (path, *elsewhere) if len(self._lines(other)) == len(other)), path)
         line = self.line(there)
@@ -54,7 +54,7 @@ class Source:
         return f"{place}: {'.'.join(map(str, path))}: {what}" if path else f"{place}: {what}"
 
     def _lines(self, path: KeyPath) -> list[int]:
-        """A line per step of ``path``, as far as it is in the file."""
+        """The line of each step of ``path``, up to the last step that is in the file."""
         lines, node = [], self.data
         for step in path:
             try:
@@ -70,18 +70,18 @@ class Source:
 
 
 class _Unreadable(Exception):
-    """``args[0]``: what follows the file's name in the message."""
+    """The file cannot be read. ``args[0]`` is the part of the message after the file's name."""
 
 
 class _Constructor(RoundTripConstructor):
-    """YAML 1.2 has no dates: they stay as written, and a 30th of February is found with all the other mistakes."""
+    """Keeps dates as text, since YAML 1.2 has none: validation then reports a 30 February with all other mistakes."""
 
 
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
 
 
 def read(path: Path) -> tuple[Source, list[str]]:
-    """The file's data, or what kept it from being read."""
+    """The file's data, and the mistakes that prevented reading it."""
     try:
         source = Source(path.name, _parsed(_text(path)))
     except _Unreadable as error:
@@ -90,7 +90,7 @@ def read(path: Path) -> tuple[Source, list[str]]:
         return source, []
     both = list(conflicts(source.data))
     mistakes = [source.mistake(old, f"is called {new} now, and {new} is here too: remove one") for old, new in both]
-    # Else the old key would be a second mistake.
+    # Otherwise validation would report the old key as a second mistake.
     for old, _ in both:
         reduce(getitem, old[:-1], source.data).pop(old[-1])
     changed = list(rename(source.data))
@@ -138,13 +138,13 @@ def _parsed(text: str) -> CommentedMap | None:
 
 def _syntax(error: MarkedYAMLError) -> str:
     line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-    # A key that stands twice comes with both its values, however long.
+    # For a duplicate key, the parser quotes both values at any length: they are cut off.
     problem = (error.problem or "not YAML").splitlines()[0].partition(" with value ")[0]
     return f"{line}: {', '.join(part for part in (error.context, problem) if part)}"
 
 
 def validate(source: Source) -> tuple[CronFile | None, list[str]]:
-    """The typed file, or every mistake in it, from the top down."""
+    """The typed file, or every mistake in it in the order of its lines."""
     try:
         return CronFile.model_validate(source.data if source.data is not None else {}), []
     except ValidationError as error:
@@ -169,7 +169,7 @@ _BELONGS = {
     "missing, and has no default": ("missing",),
 }
 _WORDS = {kind: words for words, kinds in _BELONGS.items() for kind in kinds}
-"""What pydantic calls a mistake -> what a person calls it."""
+"""Pydantic's error type -> our words for it."""
 
 
 def _what(path: KeyPath, detail: Mapping[str, Any]) -> str:
@@ -211,7 +211,7 @@ def _below(model: type[BaseModel], step: str) -> type[BaseModel] | None:
     for name, field in model.model_fields.items():
         if step in (name, field.alias):
             return next(_models(field.annotation), None)
-    return model  # a key of a mapping (messages, jobs): the model was taken from the mapping's values already
+    return model  # a key of a mapping (messages, jobs), whose values already gave the model
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -1,4 +1,4 @@
-"""The kinds of values cron.yaml holds, each written the way a person writes it."""
+"""The kinds of values in cron.yaml: each is parsed from the form that a person writes."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from reconciler.text.phones import REGIONS
 
 LONGEST = timedelta(days=3650)
-"""More is a slip of the pen, and reaches back to before the calendar begins."""
+"""The longest accepted duration. A longer one is a typing mistake, and could reach back before Python's first date."""
 _UNITS = {
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -28,7 +28,7 @@ _TABLE = re.compile(r'(?:("(?:[^"]|"")+"|[^."\s]+)\.)?("(?:[^"]|"")+"|[^."\s]+)'
 
 
 def _written(value: Any) -> str:
-    """What a person wrote; '' for what is no text, and no way of writing matches that."""
+    """The text without surrounding blanks. A value that is not text gives '', which matches no pattern."""
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -47,7 +47,7 @@ def parse_duration(value: Any) -> timedelta:
 
 
 def write_duration(value: timedelta) -> str:
-    """As ``parse_duration`` reads it back: in the largest unit that holds it, days from a fortnight on."""
+    """The text that ``parse_duration`` reads back: in the largest whole unit, and in days only from 14 days on."""
     for name, unit in _UNITS.items():
         if value and not value % unit and (name != "d" or value >= timedelta(days=14)):
             return f"{value // unit}{name}"
@@ -64,19 +64,19 @@ def parse_span(value: Any) -> timedelta:
     """As ``parse_duration``, and not nothing.
 
     Raises:
-        ValueError: no duration, or none at all.
+        ValueError: the value is not a duration, or is zero.
     """
     return _not_nothing(parse_duration(value))
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_not_nothing)]
-"""A duration where none at all would stop the product, or take a limit away (a timeout of 0 is none to PostgreSQL)."""
+"""A duration above zero. Zero would stop the product or remove a limit: PostgreSQL reads timeout 0 as no timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Per:
-    """So many within a period."""
+    """A count within a period."""
 
     count: int
     period: timedelta
@@ -94,7 +94,7 @@ def parse_per(value: Any) -> Per:
     """``1/s``, ``30/m``, ``3/24h``.
 
     Raises:
-        ValueError: anything else, or none at all.
+        ValueError: anything else, or a count or period of zero.
     """
     if isinstance(value, Per):
         return value
@@ -110,7 +110,7 @@ PerPeriod = Annotated[Per, BeforeValidator(parse_per), PlainSerializer(str)]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """From one civil time of the day to another, over midnight where the first is later."""
+    """A range of local times of day. It crosses midnight if the first time is later than the second."""
 
     starts: time
     ends: time
@@ -123,7 +123,8 @@ def parse_hours(value: Any) -> Hours | None:
     """``21:00-09:00``, over midnight where the first is later, or ``off``.
 
     Raises:
-        ValueError: anything else, hours of no length, or nothing: an emptied key must not switch them off.
+        ValueError: anything else, hours of no length, or an empty value: emptying the key must not switch the hours
+            off.
     """
     if isinstance(value, Hours):
         return value
@@ -139,7 +140,7 @@ def parse_hours(value: Any) -> Hours | None:
 
 
 def _off(value: Any) -> Any:
-    """YAML 1.2 reads ``off`` as text; a person may also have meant ``false``."""
+    """Read ``false`` as ``off``: YAML 1.2 reads ``off`` as text, but a person may write ``false`` for it."""
     return "off" if value is False else value
 
 
@@ -188,7 +189,7 @@ def parse_zone(value: Any) -> ZoneInfo:
     """``Europe/London``, or any other IANA name.
 
     Raises:
-        ValueError: no such zone.
+        ValueError: there is no such zone.
     """
     if isinstance(value, ZoneInfo):
         return value
@@ -202,7 +203,7 @@ Zone = Annotated[ZoneInfo, BeforeValidator(parse_zone), PlainSerializer(lambda z
 
 @dataclass(frozen=True, slots=True)
 class NoneFor:
-    """A word of cron.yaml that stands for ``None``, read and written. An emptied key is not that word."""
+    """A word of cron.yaml that stands for ``None`` in reading and writing. An empty key is refused instead."""
 
     word: str
 
@@ -224,7 +225,7 @@ def parse_since(value: Any) -> date | None:
     """``2026-05-01``, or ``installed``.
 
     Raises:
-        ValueError: anything else; a number is no date, whatever it may mean elsewhere.
+        ValueError: anything else. A number is not a date here, although pydantic would read it as one.
     """
     if isinstance(value, date):
         return value
@@ -255,7 +256,7 @@ def parse_region(value: Any) -> str:
     """``GB``, ``IE``, ``FR``: a region of the telephone numbering plan.
 
     Raises:
-        ValueError: anything else. ``UK`` is none, and no national number could be read with it.
+        ValueError: anything else. ``UK`` is not a region, and no national number could be read with it.
     """
     if _written(value) not in REGIONS:
         raise ValueError("not a region; write two capitals such as GB (which is the United Kingdom), IE or FR")
@@ -272,4 +273,4 @@ def _some(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Some = Annotated[tuple[str, ...], AfterValidator(_some)]
-"""A list of words; an empty one would quietly mean nothing, or everything."""
+"""A list of words. An empty list is refused: it could be read as nothing or as everything."""

@@ -1,4 +1,4 @@
-"""SQL over the application's tables: mapping, conditions, the scan, and what a repair reads there.
+"""SQL over the application's tables: the mapping, the conditions, the scan, and the reads of a repair.
 
 Never imports `store.schema`, `store.ledger` or any other wing.
 """

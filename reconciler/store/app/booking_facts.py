@@ -1,4 +1,4 @@
-"""What one booking's verdict rests on: each condition by itself, and the rows of the queue."""
+"""The facts behind one booking's verdict: the result of each condition, and the rows of the queue."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ def _asking(tables: AppTables, kind: GapKind) -> Select[Any]:
 
 
 def queued(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[QueuedText]:
-    """The booking's texts in the queue, the newest first; nothing of what they say or to whom."""
+    """The booking's texts in the queue, the newest first, without their content and recipients."""
     queue = tables.queue
     if queue is None:
         return []

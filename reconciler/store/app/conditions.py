@@ -1,6 +1,7 @@
-"""The conditions of each rule as SQL: facts of rows and a bound ``now``, never NULL. One definition for every use.
+"""The conditions of each rule as SQL over rows and a bound ``now``; never NULL. One definition serves every use.
 
-A scan ANDs them, the counts group by the first one that fails, and a re-read by id names it: all use ``conditions``.
+A scan combines them with AND, counts group by the first one that fails, and a re-read by id returns its name. All
+three use ``conditions``.
 """
 
 from collections.abc import Mapping
@@ -38,19 +39,19 @@ from reconciler.domain.rules.registry import report_of, rule_of
 from reconciler.store.app.mapping import AppMapping, AsStored
 
 OURS = "reconciler: "
-"""The beginning of the error text in our own queue rows while nothing was sent: such a row is no evidence."""
+"""Start of the error text in our own queue rows while nothing was sent. Such a row is not evidence of a text."""
 
 NO_TEXT_STATUSES = ("failed", "cancelled")
-"""A queue row in any other status, including NULL and unknown words, counts as queued or sent: if in doubt, do not
-send."""
+"""A queue row in any other status, including NULL and unknown words, counts as queued or sent: in doubt, we send no
+text."""
 EARLIEST, LATEST = "1900-01-01", "2999-12-31"
-"""Dates beyond are typing mistakes or placeholders; PostgreSQL holds them, Python and calendars do not."""
+"""Dates outside are typing mistakes or placeholders. PostgreSQL stores them; Python and calendars cannot."""
 LONGEST_MESSAGE = 2000
-"""Characters of an application's error message that are read."""
+"""How many characters of an application's error message are read."""
 
 
 Moment = datetime | BindParameter[datetime]
-"""A moment, or the parameter to which it is bound later."""
+"""A moment, or the bind parameter for one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +106,7 @@ def starts_at(tables: AppTables) -> ColumnElement[Any]:
 
 
 def may_be_to_come(tables: AppTables, moment: Moment) -> ColumnElement[bool]:
-    """Whether the booking may start after ``moment``: it does, or it has no usable date."""
+    """Whether the booking starts after ``moment`` or has no usable date."""
     return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
 
 
@@ -114,7 +115,7 @@ def _date(tables: AppTables) -> ColumnElement[Any]:
 
 
 def created_at(tables: AppTables) -> ColumnElement[Any]:
-    """When the booking was made, within Python's range. Unknown counts as long ago, so that no text is sent for it."""
+    """When the booking was made, within Python's range. An unknown time counts as long ago, so that no text is sent."""
     known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
     earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
     return func.least(func.greatest(known, earliest), latest)
@@ -123,7 +124,7 @@ def created_at(tables: AppTables) -> ColumnElement[Any]:
 def within(tables: AppTables, oldest: datetime, span: BookingRange) -> ColumnElement[bool]:
     """The bookings of a scan, in a form that an index on the column can serve.
 
-    A booking without a creation time is not known to be made before ``span.until``, so it is left out there.
+    A booking without a creation time may be newer than ``span.until``, so a range with an end excludes it.
     """
     made = tables.booking.c.created_at
     bounds = [or_(made >= oldest, made.is_(None))]
@@ -133,7 +134,7 @@ def within(tables: AppTables, oldest: datetime, span: BookingRange) -> ColumnEle
 
 
 def ends_at(tables: AppTables) -> ColumnElement[Any]:
-    """The instant at which it ends, on the next day where the booking says so; NULL without an end."""
+    """When the booking ends, on the next day if the booking says so; NULL without an end."""
     if "end_time" not in tables.booking.c:
         return null()
     days: ColumnElement[int] = literal(0)
@@ -143,21 +144,21 @@ def ends_at(tables: AppTables) -> ColumnElement[Any]:
 
 
 def phones(tables: AppTables) -> list[ColumnElement[Any]]:
-    """The columns that may hold a number, in the order of preference."""
+    """The columns that may contain a phone number, in order of preference."""
     return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
 def conditions(
     kind: GapKind, tables: AppTables, now: Moment, oldest: Moment
 ) -> Mapping[Condition, ColumnElement[bool]]:
-    """The rule's conditions in the order that names the verdict; each is TRUE or FALSE, never NULL."""
+    """The rule's conditions: each is TRUE or FALSE, never NULL. The first one that fails gives the verdict."""
     everything = {
         Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
         Condition.ONLY: _rule_filter(kind, tables),
         # A booking without a creation time counts as ours and as old, so that it is reported.
         Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
         Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
-        # A booking without a date is not past: it stays in, and is refused for that reason.
+        # A booking without a date is not past: it is scanned, and refused because the date is missing.
         Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
         Condition.DATE_SET: _date_set(tables),
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
@@ -176,7 +177,7 @@ def _rule_filter(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
 
 
 def exists_row(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether such a row exists. SQLAlchemy's own ``SELECT *`` would need the right to read every column."""
+    """Whether a row with these facts exists. SQLAlchemy's own ``SELECT *`` would need SELECT on every column."""
     return exists(literal_column("1")).where(*facts)
 
 
@@ -198,7 +199,7 @@ def _date_set(tables: AppTables) -> ColumnElement[bool]:
 
 
 def placeholders(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
-    """The ways in which a booking says that its date is only a placeholder, by the column that says so."""
+    """Column -> whether that column marks the booking's date as a placeholder."""
     ways: dict[str, ColumnElement[bool]] = {}
     if "date_tbd" in tables.booking.c:
         ways["date_tbd"] = _true_if(tables.booking.c.date_tbd)
@@ -231,12 +232,12 @@ def _any_row(kind: GapKind, condition: Condition, tables: AppTables, now: Moment
 def _is_text(tables: AppTables) -> ColumnElement[bool]:
     queue = _queue(tables)
     status = cast(queue.c.status, Text)
-    # A row that Twilio gave a SID was sent, whatever became of the row; a failed one is judged by its message.
+    # A row with a Twilio SID was sent, even if it was cancelled later. A failed row is judged by its error message.
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
     queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
     if tables.application.satisfied_by is None:
         return queued_or_sent
-    # A row that does not say of what kind it is may be the right one.
+    # A row without a trigger may be the right text.
     right_kind = func.coalesce(cast(queue.c.trigger, Text).in_(tables.application.satisfied_by), True)
     return and_(queued_or_sent, right_kind)
 
@@ -249,7 +250,7 @@ def _is_decision(tables: AppTables) -> ColumnElement[bool]:
 
 
 def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The row has had one of the rule's statuses for longer than the rule allows."""
+    """Whether the row has had one of the rule's statuses for longer than the rule allows."""
     queue = _queue(tables)
     report, after = report_of(kind), tables.application.report_after[kind]
     times = [queue.c[name] for name in report.times if name in queue.c]
@@ -259,7 +260,7 @@ def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement
 
 
 def app_failures(tables: AppTables) -> FromClause:
-    """The application's ``failed`` rows of each booking as one array, to be joined LATERAL; ours do not count."""
+    """The application's ``failed`` rows of each booking as one array, for a LATERAL join. Our own rows are excluded."""
     queue = _queue(tables)
     row = func.json_build_object(
         *("row", cast(queue.c.id, Text)),

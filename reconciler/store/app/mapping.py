@@ -15,9 +15,9 @@ from reconciler.domain.gaps import GapKind
 
 
 class AsStored(UserDefinedType[Any]):
-    """Whatever type the application's column has: values are bound without a cast, PostgreSQL infers their type.
+    """A column of any type. Values are bound without a cast, and PostgreSQL infers their type.
 
-    So an id may be a uuid, a number or a text, and the index on it is used.
+    An id may therefore be a uuid, a number or a text, and PostgreSQL can use its index.
     """
 
     cache_ok = True
@@ -28,9 +28,9 @@ class AsStored(UserDefinedType[Any]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedTable:
-    """A table of the application's: where it is and which of its columns we use, by our names.
+    """One of the application's tables: its schema and name, and the columns that we use, by our names.
 
-    A name that is not in ``columns`` has no counterpart there.
+    The application has no column for a name that is not in ``columns``.
     """
 
     schema: str
@@ -52,18 +52,18 @@ class MappedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppMapping:
-    """How the rules read the application's tables: cron.yaml, as far as SQL needs it."""
+    """How the rules read the application's tables: the settings of cron.yaml that SQL needs."""
 
     bookings: MappedTable
     customers: MappedTable | None
     queue: MappedTable | None
-    """``None`` where texts are none of our business."""
+    """``None`` if no rule checks texts."""
     zone: ZoneInfo
     statuses: tuple[str, ...]
     only: Mapping[str, str | int]
-    """Their column names -> the one value a booking of ours has."""
+    """Application's column name -> the value that every booking of ours has in it."""
     rule_filters: Mapping[GapKind, Mapping[str, str | int]]
-    """The same, for a rule that asks only for some of them."""
+    """Rule -> the application's column name -> required value, for a rule that applies only to some of our bookings."""
     grace: timedelta
     date_tbd_note: str
     active_customer: str

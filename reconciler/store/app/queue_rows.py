@@ -1,4 +1,4 @@
-"""What a row of ours in the application's queue says, column by column."""
+"""The column values of our rows in the application's queue."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from reconciler.ports import QueueRow
 
 
 def columns_of(queue: Table, row: QueueRow, *, status: str, error: str | None) -> dict[Column[Any], Any]:
-    """Everything we write when we insert the row; a column that the application does not have is left out."""
+    """The values to insert for the row. A column that the application does not have is left out."""
     values = {
         "id": row.id,
         "booking_id": row.booking.id,

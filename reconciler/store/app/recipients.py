@@ -1,6 +1,6 @@
-"""What the application's tables say about a phone number: whether it may be texted, and how often it was.
+"""Reads from the application's tables whether a phone number may be texted, and how often it was.
 
-Each statement is built once per mapping: a repair asks both twice, and building them takes longer than their execution.
+Each statement is built once per mapping: a repair runs both twice, and building them takes longer than running them.
 """
 
 from functools import lru_cache
@@ -28,7 +28,7 @@ from reconciler.store.app.scan import refuses_texts
 
 @lru_cache(maxsize=16)
 def opted_out_numbers(tables: AppTables) -> Select[Any] | None:
-    """Those of ``significant`` that stand at a customer who refuses; ``None`` where no customer has a number."""
+    """Selects the numbers of ``significant`` that a refusing customer has; ``None`` without a number column."""
     customer = tables.customer
     if customer is None or not phone_columns(customer):
         return None
@@ -37,20 +37,20 @@ def opted_out_numbers(tables: AppTables) -> Select[Any] | None:
 
 
 def phone_columns(customer: Table) -> list[ColumnElement[Any]]:
-    """Where a customer's number may be written."""
+    """The columns that may contain a customer's number."""
     return [customer.c[name] for name in ("mobile_e164", "mobile_number") if name in customer.c]
 
 
 def matches_number(customer: Table, significant: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether the number stands there, anywhere in what is written: two numbers in one field, an extension, any
-    prefix. When in doubt, no text.
+    """Whether a customer's column contains the number anywhere: the field may hold two numbers, an extension or any
+    prefix. In doubt, no text is sent.
     """
     return or_(*(func.strpos(_digits(column), significant) > 0 for column in phone_columns(customer)))
 
 
 @lru_cache(maxsize=16)
 def sent_counts(tables: AppTables) -> Select[Any] | None:
-    """How many texts each of ``spellings`` was sent since ``since``; ``None`` where the queue does not say."""
+    """Counts the texts sent to each of ``spellings`` since ``since``; ``None`` if the queue lacks the columns."""
     sent = _sent(tables)
     if sent is None:
         return None
@@ -60,7 +60,7 @@ def sent_counts(tables: AppTables) -> Select[Any] | None:
 
 @lru_cache(maxsize=16)
 def sent_times(tables: AppTables) -> Select[Any] | None:
-    """When each of them was sent, the oldest first."""
+    """Selects the times of the texts sent to ``spellings`` since ``since``, the oldest first."""
     sent = _sent(tables)
     if sent is None:
         return None
@@ -81,7 +81,7 @@ def _sent(tables: AppTables) -> Subquery | None:
         select(_stripped(func.coalesce(*filled)).label("number"), at.label("at"))
         .where(
             or_(
-                # Approved is as good as sent: whoever sends it does not ask for our limit.
+                # An approved text counts as sent: the application will send it without checking our limit.
                 cast(queue.c.status, Text).in_(("sent", "approved")),
                 queue.c.error.startswith(f"{OURS}{Result.UNKNOWN}"),
             ),
@@ -96,5 +96,5 @@ def _digits(column: Any) -> Any:
 
 
 def _stripped(column: Any) -> Any:
-    """Digits and plus signs only, as ``PhoneNumbers.spellings`` promises."""
+    """The column reduced to digits and plus signs, like the results of ``PhoneNumbers.spellings``."""
     return func.regexp_replace(cast(column, Text), "[^0-9+]", "", "g")

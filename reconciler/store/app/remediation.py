@@ -20,7 +20,7 @@ _PHONES = (
     (Location.CUSTOMER, "mobile_e164"),
     (Location.CUSTOMER, "mobile_number"),
 )
-"""Where the columns of ``rules.phones`` stand."""
+"""The table and name of each column of ``phones``, in its order."""
 _ROWS_WANTED = {
     Condition.UNDECIDED: ("approved_by", Constraint.EMPTY, None),
     Condition.OVERDUE: ("status", Constraint.ONE_OF, ("sent", "cancelled")),
@@ -37,7 +37,7 @@ def of_condition(
     oldest: datetime,
     booking: BookingId,
 ) -> Sequence[RequiredChange]:
-    """The changes that would flip the condition for the booking. Not for conditions whose failure means *ok*."""
+    """The changes that would flip the condition for the booking. Conditions whose failure means *ok* have none."""
     application = tables.application
     match condition:
         case Condition.STATUS:
@@ -63,7 +63,7 @@ def of_condition(
 def of_number(
     connection: Connection, tables: AppTables, booking: BookingId, wanted: Constraint
 ) -> Sequence[RequiredChange]:
-    """The column whose number counts for the booking: the first one that is filled; empty if none is."""
+    """The change to the column whose number counts for the booking: the first filled one. Empty if none is filled."""
     filled = (func.btrim(func.coalesce(cast(phone, Text), "")) != "" for phone in phones(tables))
     customer = tables.booking.c.customer_id if "customer_id" in tables.booking.c else null()
     statement = select(cast(customer, Text), *filled).select_from(tables.from_clause())
@@ -76,7 +76,7 @@ def of_number(
 def of_consent(
     connection: Connection, tables: AppTables, booking: BookingId, significant: str
 ) -> Sequence[RequiredChange]:
-    """The customers who refuse the booking's text: its own, and any other with the number."""
+    """The changes to customers who refuse the booking's text: the booking's own, and any other with the number."""
     customer = tables.customer
     if customer is None:
         return []

@@ -1,4 +1,4 @@
-"""Statements that find and classify bookings, and how a row of theirs becomes a ``Booking``."""
+"""Statements that find and classify bookings, and the conversion of their rows to ``Booking``."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -42,13 +42,13 @@ from reconciler.store.app.conditions import (
 )
 
 CHUNK = 500
-"""Ids per statement: enough to be quick, few enough to plan well."""
+"""Ids per statement: enough to be fast, few enough for PostgreSQL to plan well."""
 
 
 def scan_rows(
     connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange
 ) -> ScanRows:
-    """Bookings of the span made since ``oldest``: the broken ones in full, all others by first failing condition."""
+    """Bookings of the span made since ``oldest``: gaps in full, all others counted by their first failing condition."""
     held = conditions(kind, tables, now, oldest)
     window = within(tables, oldest, span)
     broken = _full(tables, kind).where(window, *held.values())
@@ -71,7 +71,7 @@ def scan_rows(
 def past(
     connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange
 ) -> int:
-    """How many of the look's bookings fail *ahead* and nothing else."""
+    """How many bookings of the scan fail *ahead* and no other condition."""
     held = dict(conditions(kind, tables, now, oldest))
     over = ~held.pop(Condition.AHEAD)
     statement = select(func.count()).select_from(tables.from_clause())
@@ -86,7 +86,7 @@ def findings(
     oldest: datetime,
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
-    """The classification of these bookings, whatever their age; one that is gone is absent."""
+    """The classification of these bookings at any age. A booking that no longer exists is absent."""
     statement, found = _by_id(tables, kind), {}
     for some in chunks(sorted(bookings)):
         rows = connection.execute(statement, {"now": now, "oldest": oldest, "ids": some}).mappings()
@@ -98,7 +98,7 @@ def findings(
 
 @lru_cache(maxsize=16)
 def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
-    """Built once: each repair asks it twice, and building it takes longer than its execution."""
+    """Built once: each repair runs it twice, and building it takes longer than running it."""
     now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
     failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
     wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
@@ -137,19 +137,19 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
 
 
 def refusing_customer(tables: AppTables) -> Any:
-    """Whether the joined customer opted out or is not active; no customer, no refusal."""
+    """Whether the joined customer opted out or is not active; FALSE without a customer."""
     if tables.customer is None or "customer_id" not in tables.booking.c:
         return false()
     return and_(tables.customer.c.id.is_not(None), refuses_texts(tables))
 
 
 def refuses_texts(tables: AppTables) -> Any:
-    """A customer row that does not plainly allow texts refuses them: NULL is not consent."""
+    """Whether a customer row refuses texts. Every row that does not explicitly allow them does: NULL is not consent."""
     return or_(false(), *refusals(tables).values())
 
 
 def refusals(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
-    """The ways in which a customer row refuses texts, by the column that says so."""
+    """Column -> whether that column of a customer row refuses texts."""
     ways: dict[str, ColumnElement[bool]] = {}
     if tables.customer is None:
         return ways
@@ -162,7 +162,7 @@ def refusals(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
 
 
 def booking(row: RowMapping) -> Booking:
-    """A row of ``_full`` as the domain knows it."""
+    """The ``Booking`` of a row of ``_full``."""
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
     return Booking(
         id=BookingId(row["id"]),
