@@ -1,11 +1,11 @@
-"""Which packages are installed; everything else is in pyproject.toml, which cannot both find packages and rename one.
+"""Which packages are installed, folders of templates included; everything else is in pyproject.toml, which cannot both find packages and rename one.
 
 The folder ``jobs`` is imported as ``reconciler_jobs``: a top-level package called ``jobs`` could hide another's.
 """
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 setup(
-    packages=[*find_packages(include=["reconciler", "reconciler.*"]), "reconciler_jobs"],
+    packages=[*find_namespace_packages(include=["reconciler", "reconciler.*"]), "reconciler_jobs"],
     package_dir={"reconciler_jobs": "jobs"},
 )

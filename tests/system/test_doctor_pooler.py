@@ -43,8 +43,8 @@ def through(kind: type[PostgresServer]) -> Iterator[Database]:
 )
 def test_the_pooler_is_recognised(kind: type[PostgresServer], expected: Pooler) -> None:
     with through(kind) as database:
-        assert database.through(server.pooler) is expected
-        assert database.through(server.pooler) is expected, "also on connections that are there already"
+        assert database.with_two_connections(server.pooler) is expected
+        assert database.with_two_connections(server.pooler) is expected, "also on connections that are there already"
 
 
 @pytest.mark.parametrize("postgres", ["pooled"], indirect=True, scope="session")

@@ -82,6 +82,7 @@ def test_the_image_s_command_repairs_says_that_it_is_healthy_and_stops(
         assert start(ask, place, variables | {"DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, answer).wait(30) == 3
 
 
+@pytest.mark.parametrize("postgres", ["pooled"], indirect=True)
 def test_the_image_s_command_shows_the_page(venue: Venue, place: Path, tmp_path: Path) -> None:
     """Its templates are part of the wheel."""
     (place / "etc").mkdir(mode=0o755, exist_ok=True)

@@ -65,7 +65,9 @@ def two_passes(world: World) -> None:
 def test_what_waits_is_listed(world: World, typed: Typed, stuck: BookingId) -> None:
     code, said = typed()
     assert code == Exit.NEEDS_A_HUMAN
-    assert said.startswith(f"{intent(world)}  text for {stuck[:8]}, first tried 2026-06-10 11:00 UTC: whether it was")
+    assert said.startswith(
+        f"{intent(world)}  text for {stuck[:8]}, first tried 2026-06-10 11:00 UTC: outcome could not be "
+    )
     assert ANA not in said
 
 
