@@ -1,6 +1,7 @@
-"""Which packages are installed, folders of templates included; everything else is in pyproject.toml, which cannot both find packages and rename one.
+"""Which packages are installed, folders of templates included; everything else is in pyproject.toml.
 
-The folder ``jobs`` is imported as ``reconciler_jobs``: a top-level package called ``jobs`` could hide another's.
+pyproject.toml cannot both find packages and rename one. The folder ``jobs`` is imported as ``reconciler_jobs``: a
+top-level package called ``jobs`` could hide another's.
 """
 
 from setuptools import find_namespace_packages, setup
