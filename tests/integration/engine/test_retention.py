@@ -462,8 +462,8 @@ def test_one_line_says_what_was_removed(world: World, tmp_path: Path) -> None:
         run(world, days)
     said = "12 intents, 2 runs, 1 gap"
     assert lines(world, tmp_path, "once", "ledger_retention") == [f"would: remove {said}; nothing was written"]
-    assert lines(world, tmp_path, "once", "ledger_retention", "--do") == [f"ledger_retention  removed {said}"]
+    assert lines(world, tmp_path, "once", "ledger_retention", "--do") == [f"ledger_retention: removed {said}"]
     (status,) = [line for line in lines(world, tmp_path, "status") if line.startswith("ledger_retention")]
     assert status.endswith(f" as desired: removed {said}")
     assert lines(world, tmp_path, "once", "ledger_retention") == ["would: remove nothing; nothing was written"]
-    assert lines(world, tmp_path, "once", "ledger_retention", "--do") == ["ledger_retention  removed nothing"]
+    assert lines(world, tmp_path, "once", "ledger_retention", "--do") == ["ledger_retention: removed nothing"]

@@ -192,7 +192,7 @@ def test_a_page_fits_a_terminal_and_shows_nobody(week: World, typed: Callable[[W
     rows = [row for booking in week.sandbox.bookings for row in (booking.row, *booking.customers)]
     values = {str(row[column]).strip() for row in rows for column in columns if row.get(column)}
     assert planted > 0
-    assert [value for value in values if len(value) > verify.SHORTEST_PLANTED and value in everything] == []
+    assert [value for value in values if len(value) > verify.MIN_PLANTED_LENGTH and value in everything] == []
 
 
 def test_it_writes_nothing_and_needs_no_ledger(bare_venue: Venue, typed: Callable[[World], Typed]) -> None:
