@@ -104,7 +104,7 @@ def test_twilio_is_wanted_again_where_we_send_ourselves(world: World) -> None:
 
 def test_what_nobody_would_watch_is_not_accepted_as_a_setting(world: World) -> None:
     world.configure(rules="  sms.stuck: {policy: off}")
-    with pytest.raises(ConfigurationError, match=r"rules\.sms\.stuck\.policy: off, and nobody would notice"):
+    with pytest.raises(ConfigurationError, match=r"rules\.sms\.stuck\.policy: off, so nothing would notice"):
         texts(world)
 
 
@@ -195,9 +195,9 @@ class Killed(BaseException):
 
 
 STEPS = {
-    "before the ledger says sending": (PostgresIntents, "move", 1),
+    "before the ledger says sending": (PostgresIntents, "begin_sending", 1),
     "before the row": (PostgresBookings, "hand_over", 1),
-    "before the ledger says done": (PostgresIntents, "move", 2),
+    "before the ledger says done": (PostgresIntents, "mark_handed_over", 1),
     "before the gap is closed": (PostgresGaps, "close", 4),  # the first are those of what is well
 }
 
