@@ -315,7 +315,7 @@ PROVIDERS = {
     "a calendar that is not shared": Fault(
         seed=becomes("google", role="none"),
         check="google",
-        said="not there, or not shared with us",
+        said="does not exist or is not shared with us",
         remedy='share the calendar with reconciler@sandbox.iam.gserviceaccount.example, "Make changes to events"',
         repair=becomes("google", role="owner"),
         skips=GOOGLE_SKIPS,
@@ -324,7 +324,7 @@ PROVIDERS = {
     "another calendar's id": Fault(
         seed=variables(GOOGLE_CALENDAR_ID="other@group.calendar.google.example"),
         check="google",
-        said="the calendar of GOOGLE_CALENDAR_ID is not there",
+        said="the calendar of GOOGLE_CALENDAR_ID does not exist",
         remedy="correct GOOGLE_CALENDAR_ID",
         repair=unset("GOOGLE_CALENDAR_ID"),
         skips=GOOGLE_SKIPS,
@@ -345,7 +345,7 @@ PROVIDERS = {
             Answer(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "accessNotConfigured")),
         ),
         check="google",
-        said="the Google Calendar API is switched off",
+        said="the Google Calendar API is disabled",
         remedy="enable it in the Google Cloud console",
         repair=well("google"),
         skips=GOOGLE_SKIPS,
