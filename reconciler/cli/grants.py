@@ -3,7 +3,7 @@
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.commands.grants import DEFAULT_ROLE
+from reconciler.cli.options import DEFAULT_ROLE
 from reconciler.wiring import assembly
 
 

@@ -1,6 +1,9 @@
-"""Options that several commands share."""
+"""Options and defaults that several modules of the commands share."""
 
 import click
+
+DEFAULT_ROLE = "reconciler_job"
+"""The role that `grants` names if DATABASE_URL has no user."""
 
 config_option = click.option(
     "--config",

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from reconciler.cli.commands.grants import DEFAULT_ROLE
+from reconciler.cli.options import DEFAULT_ROLE
 from reconciler.settings import load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import values

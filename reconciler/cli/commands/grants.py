@@ -2,9 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
-
-DEFAULT_ROLE = "reconciler_job"
+from reconciler.cli.options import DEFAULT_ROLE, config_option
 
 
 @click.command("grants")
