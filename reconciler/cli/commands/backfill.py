@@ -10,7 +10,11 @@ from reconciler.cli.options import config_option
 
 
 class _Written(click.ParamType[Any]):
-    """A value written as in cron.yaml."""
+    """A value written as in cron.yaml. ``parser`` imports what parses it: help does not wait for that."""
+
+    def __init__(self, name: str, parser: Callable[[], Callable[[str], Any]]) -> None:
+        self.name = name
+        self._parser = parser
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
@@ -18,43 +22,34 @@ class _Written(click.ParamType[Any]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
-    def _parser(self) -> Callable[[str], Any]:
-        raise NotImplementedError
+
+def _date() -> Callable[[str], Any]:
+    from reconciler.settings.file.values import parse_date
+
+    return parse_date
 
 
-class _Date(_Written):
-    name = "DATE"
+def _duration() -> Callable[[str], Any]:
+    from reconciler.settings.file.values import parse_span
 
-    def _parser(self) -> Callable[[str], Any]:
-        from reconciler.settings.file.values import parse_date
-
-        return parse_date
-
-
-class _Duration(_Written):
-    name = "DURATION"
-
-    def _parser(self) -> Callable[[str], Any]:
-        from reconciler.settings.file.values import parse_span
-
-        return parse_span
+    return parse_span
 
 
 @click.command("backfill")
 @click.option("--only", type=click.Choice(["sms", "calendar"]), help="Texts only, or events only.")
 @click.option(
     "--since",
-    type=_Date(),
+    type=_Written("DATE", _date),
     help="Bookings made on that day or later, in the venue's zone (default: bookings.since, or the first migrate).",
 )
-@click.option("--until", type=_Date(), help="Bookings made before that day (default: up to now).")
+@click.option("--until", type=_Written("DATE", _date), help="Bookings made before that day (default: up to now).")
 @click.option("--booking", metavar="ID", help="Only this booking, whatever its age: its id, or the start of its id.")
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="At most N repairs of each effect, oldest first."
 )
 @click.option(
     "--stale-after",
-    type=_Duration(),
+    type=_Written("DURATION", _duration),
     help="Text bookings up to this old (such as 21d), instead of rules.sms.missing.stale_after.",
 )
 @click.option(

@@ -7,7 +7,6 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
-from functools import cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,15 +21,14 @@ _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # the grant's public
 _SCOPE = "https://www.googleapis.com/auth/calendar.events"
 
 
-@cache
-def _key() -> rsa.RSAPrivateKey:
-    """Made once per process. It is valid for the stand-in only, and short because every load of a key verifies it."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - see above
+_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - valid for the stand-in only
+"""Made when the module is imported, and not at the first use: two threads at once would make two keys, and one of them
+would be refused. Short, because every load of a key verifies it."""
 
 
 def private_key() -> str:
     """The service account's key in PEM, as in Google's key files."""
-    pem = _key().private_bytes(
+    pem = _KEY.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return pem.decode()
@@ -81,7 +79,7 @@ def _refused(status: int, error: str, description: str) -> Response:
 def _is_signed_by_us(assertion: str) -> bool:
     signed, _, signature = assertion.rpartition(".")
     try:
-        _key().public_key().verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        _KEY.public_key().verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -225,13 +225,16 @@ def test_a_pass_beside_it_drops_nothing_that_a_backfill_has_in_hand(world: World
 
     beside = Thread(target=passes)
     beside.start()
-    # A booking whose row the pass has locked is left for the next attempt, as an operator would make it.
+    # A booking whose row the pass has locked is left for the next attempt, as an operator would make it. Nothing else
+    # may hold one back.
     results = [filled(world)]
     while results[-1].left and len(results) < 10:
         results.append(filled(world))
     stop = True
     beside.join()
     assert (sum(result.repaired for result in results), results[-1].left) == (8, 0)
+    assert [result.faults for result in results] == [()] * len(results)
+    assert {reason for result in results for _, reason in result.attempts} <= {"", Hold.BUSY}
     assert stored(world, bookings) == [True] * 8
     assert sorted(state for _, _, _, state, _ in world.intents() if state != "dropped") == ["done"] * 8
 
