@@ -22,7 +22,7 @@ COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, C
 """The conditions that several rules share. They are shown once."""
 ASKED = {
     Condition.STATUS: "status",
-    Condition.ONLY: "selected by only",
+    Condition.ONLY: "only",
     Condition.SINCE: "made since",
     Condition.GRACE: "grace over",
     Condition.AHEAD: "start ahead",
@@ -31,8 +31,8 @@ ASKED = {
     Condition.NO_TEXT: "lacks a text",
     Condition.UNDECIDED: "not rejected",
     Condition.NO_EVENT: "lacks an event",
-    Condition.OVERDUE: "a text is overdue",
-    Condition.UNPROVEN: "a text lacks proof",
+    Condition.OVERDUE: "overdue text",
+    Condition.UNPROVEN: "unproven text",
 }
 """The meaning of each condition if it holds."""
 CHECKED = {
@@ -60,7 +60,7 @@ NEXT = {
     VerdictStatus.NEEDS_HUMAN: "needs a human; re-checked by {when}",
     VerdictStatus.REPAIRABLE: "repaired by {when}, unless the breaker refuses",
 }
-TOMORROW = "the day's first {job} (older than scan_window)"
+TOMORROW = "the day's first {job} (full scan)"
 """The run that reaches a booking outside the scan window."""
 
 WOULD_CHANGE: dict[str, str] = {
