@@ -10,8 +10,7 @@ from cronsim import CronSim
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.rules.registry import JOBS, RULES
 from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_jobs import Job
-from reconciler.timing.schedule import GRACE
+from reconciler.settings.file.model_jobs import GRACE, Job
 
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 """No clock change repeats or skips more time than this."""

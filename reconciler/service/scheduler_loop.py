@@ -21,8 +21,8 @@ from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.service.in_memory_alerts import InMemoryAlerts
 from reconciler.service.job_state import JobState
 from reconciler.settings import Settings
-from reconciler.settings.file.model_jobs import Job
-from reconciler.timing.schedule import GRACE, SOON, RunProblem, Schedule
+from reconciler.settings.file.model_jobs import GRACE, Job
+from reconciler.timing.schedule import SOON, RunProblem, Schedule
 from reconciler.wiring import assembly
 
 CHECK_IN_INTERVAL = timedelta(minutes=5)

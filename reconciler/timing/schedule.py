@@ -19,11 +19,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from cronsim import CronSim
 
-from reconciler.settings.file.model_jobs import Job
-
-GRACE = timedelta(minutes=5)
-"""A run that is later than this (the machine slept) is skipped and reported; the next run does its work."""
-
+from reconciler.settings.file.model_jobs import GRACE, Job
 
 SOON = timedelta(minutes=5)
 """How soon a failed run is repeated."""

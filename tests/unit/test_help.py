@@ -33,3 +33,12 @@ def test_help_loads_nothing_heavy(name: str) -> None:
 
     assert done.stdout.startswith(f"Usage: reconciler {name} ")
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_the_healthcheck_loads_no_scheduler_no_provider_and_no_notifier() -> None:
+    """A container runs it every minute. Alembic is used: it knows which revision of the ledger this version needs."""
+    unused = ("apprise", "apscheduler", "googleapiclient", "rich", "sentry_sdk", "starlette", "twilio", "uvicorn")
+    script = f"import sys, reconciler.cli.healthy; print(*(name for name in {unused} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []

@@ -14,8 +14,8 @@ import pytest
 from reconciler.service.job_state import JobState
 from reconciler.service.scheduler_loop import CLOCK_JUMP, SchedulerLoop, _ClockJumpDetector
 from reconciler.settings import load
-from reconciler.settings.file.model_jobs import Job
-from reconciler.timing.schedule import GRACE, SOON, RunProblem, Schedule, never_started
+from reconciler.settings.file.model_jobs import GRACE, Job
+from reconciler.timing.schedule import SOON, RunProblem, Schedule, never_started
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)

@@ -35,6 +35,8 @@ class Job(Section):
         return f"every {write_duration(self.every)}" if self.every else f"cron {self.cron}"
 
 
+GRACE = timedelta(minutes=5)
+"""A run that is later than this (the machine slept) is skipped and reported; the next run does its work."""
 KEEP = timedelta(days=400)
 """A year and a month, so that bookings of the same week last year can still be explained."""
 DEFAULT_JOBS = {
