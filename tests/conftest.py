@@ -134,12 +134,14 @@ def _lent(postgres: PostgresServer, template: str) -> Iterator[Venue]:
     if name is None:
         name = f"venue_{next(_numbers)}"
         postgres.create_database(name, template)
-    venue = Venue(postgres, name)
+    venue = Venue(postgres, name, keeps_connections=True)
     yield venue
     if venue.altered:
+        venue.close()
         postgres.drop_database(name)
     else:
         venue.empty()
+        venue.close()
         _clean[template] = name
 
 

@@ -158,7 +158,7 @@ class Sandbox:
     def _seed(self) -> None:
         self._insert(self.bookings)
         with self.postgres.connect(self._database) as connection:
-            connection.execute("ANALYZE")
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, TABLES))))
 
     def _insert(self, bookings: Sequence[DemoBooking]) -> None:
         with self.postgres.connect(self._database, APPLICATION) as connection, connection.transaction():

@@ -88,7 +88,7 @@ def test_three_replicas_share_the_gaps(venue: Venue, tmp_path: Path, number: int
     with present_day(venue, tmp_path) as (sandbox, variables), ExitStack() as stack:
         plant(venue, number)
         services = [stack.enter_context(running(tmp_path, variables)) for _ in range(3)]
-        eventually(lambda: texts_and_events(sandbox) == (number, number), timedelta(seconds=60))
+        eventually(lambda: texts_and_events(sandbox) == (number, number), timedelta(minutes=3))
         eventually(lambda: venue.sql("SELECT 1 FROM reconciler.gap WHERE closed_at IS NULL") == [], SOON)
         assert [service.stop() for service in services] == [0, 0, 0]
         assert_each_once(sandbox, venue, number)

@@ -49,7 +49,7 @@ def passes(server: EmbeddedPostgres, kind: failing_bookings.FailureKind | None, 
 
 def main() -> None:
     logs.set_up(logging.ERROR)
-    print(f"passes until {HEALTHY} bookings are mended, {CAP} a pass, behind {POISONED} that fail for ever:")  # noqa: T201 - its output
+    print(f"passes until {HEALTHY} bookings are repaired, {CAP} a pass, behind {POISONED} that fail for ever:")  # noqa: T201 - its output
     print(f"{'':<36}" + "".join(f"{name:>16}" for name in ORDERS))  # noqa: T201 - its output
     with EmbeddedPostgres() as server:
         server.create_application(TEMPLATE)

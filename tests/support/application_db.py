@@ -1,12 +1,13 @@
 """The application as the tests play it: bookings, customers and texts, written with the application's own role."""
 
+import threading
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from psycopg import sql
+from psycopg import Connection, OperationalError, sql
 
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.postgres import PostgresServer
@@ -36,6 +37,10 @@ class Venue:
     now: datetime = field(default=NOON)
     altered: bool = False
     """A test changed more than rows."""
+    keeps_connections: bool = False
+    """``sql`` keeps its connections until ``close``. A new one for each statement takes longer than the statement."""
+    _open: dict[tuple[str, int], "Connection[tuple[Any, ...]]"] = field(default_factory=dict, repr=False)
+    """Role and thread -> a connection."""
 
     def url(self, role: str = "reconciler_job") -> str:
         return self.postgres.url(role, self.name)
@@ -101,9 +106,27 @@ class Venue:
 
     def sql(self, statement: Any, *values: Any, role: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement by itself; its rows, if it has any."""
-        with self.postgres.connect(self.name, role) as connection:
-            cursor = connection.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
+        if not self.keeps_connections:
+            with self.postgres.connect(self.name, role) as connection:
+                return _rows(connection, statement, values)
+        try:
+            return _rows(self._kept(role), statement, values)
+        except OperationalError:
+            if not self._kept(role).broken:
+                raise
+            self.close()  # a test has restarted the server
+            return _rows(self._kept(role), statement, values)
+
+    def _kept(self, role: str) -> "Connection[tuple[Any, ...]]":
+        key = role, threading.get_ident()
+        if key not in self._open:
+            self._open[key] = self.postgres.connect(self.name, role)
+        return self._open[key]
+
+    def close(self) -> None:
+        """Close the connections of ``sql``."""
+        while self._open:
+            self._open.popitem()[1].close()
 
     def alter(self, statement: str) -> None:
         """Change the schema, its rights or its statistics; this database is not used again."""
@@ -123,7 +146,7 @@ class Venue:
             self.sql(f"TRUNCATE {', '.join(tables)}")
         else:  # no trigger of the application's may object
             deletes = "; ".join(f"DELETE FROM {table}" for table in tables)
-            self.sql(f"SET session_replication_role = replica; {deletes}")
+            self.sql(f"SET LOCAL session_replication_role = replica; {deletes}")
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A whole table, each row as a dictionary, by id."""
@@ -140,3 +163,8 @@ class Venue:
     def stored_event(self, booking: str) -> str | None:
         ((found,),) = self.sql("SELECT calendar_event_id FROM private_bookings WHERE id = %s", booking)
         return found
+
+
+def _rows(connection: "Connection[tuple[Any, ...]]", statement: Any, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    cursor = connection.execute(statement, values or None)
+    return cursor.fetchall() if cursor.description else []

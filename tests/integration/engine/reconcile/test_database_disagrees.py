@@ -137,7 +137,7 @@ def test_an_enum_without_our_statuses(world: World) -> None:
 def test_no_visible_row_where_the_statistics_say_otherwise(world: World) -> None:
     world.venue.booking()
     world.venue.alter("ANALYZE")
-    world.venue.sql(f"SET session_replication_role = replica; DELETE FROM {BOOKINGS}")
+    world.venue.sql(f"SET LOCAL session_replication_role = replica; DELETE FROM {BOOKINGS}")
     assert_alerted(world, SMS, "no_rows", "appears empty")
     world.venue.sql("ANALYZE")
     assert all(result.faults == () for result in world.once().values())
