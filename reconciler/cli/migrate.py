@@ -5,6 +5,7 @@ import click
 from reconciler.cli import configuration
 from reconciler.store import migrate
 from reconciler.store.drill import shadow_tables
+from reconciler.store.ledger import sources
 from reconciler.wiring import assembly
 
 
@@ -18,8 +19,11 @@ def run(*, sql: bool, role: str | None, config: str | None) -> None:
         return
     settings = configuration.settings(config, database_only=True)
     with assembly.database(settings) as database:
+        wanted = assembly.application(settings)
         before, after = migrate.upgrade(database)
-        refreshed = shadow_tables.refresh(database, assembly.application(settings))
+        with database.transaction() as connection:
+            sources.register(connection, wanted.bookings.quoted)
+        refreshed = shadow_tables.refresh(database, wanted)
     if before == after:
         click.echo(f"schema reconciler is up to date ({after})")
     else:

@@ -15,6 +15,17 @@ def reference(booking: BookingId) -> str:
     return booking[:REFERENCE_LENGTH]
 
 
+def hashed_key(booking: BookingId, *, tenant: str = "", source: str = "", incarnation: int = 0) -> str:
+    """The part of a derived id that stands for the booking.
+
+    For the first incarnation of the first source it is the bare id, as in ledgers that knew nothing else: what was
+    made under those ids keeps colliding.
+    """
+    if not tenant and not source and not incarnation:
+        return booking
+    return "\x1f".join(("", tenant, source, str(incarnation), booking))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppFailure:
     """A ``failed`` row that the application itself wrote to its queue."""

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
-from reconciler.domain.bookings import BookingId
+from reconciler.domain.bookings import BookingId, hashed_key
 from reconciler.domain.gaps import Cause, Effect
 
 IntentId = NewType("IntentId", str)
@@ -92,12 +92,27 @@ class Intent:
     settle_tries: int
     """How many times the provider was queried for the outcome without a certain answer."""
     claim: str | None
+    updated_at: datetime
+    tenant: str = ""
+    source: str = ""
+    """The key of the mapped table that the booking is in."""
+    incarnation: int = 0
+    """How many earlier bookings of this id the ledger knows."""
+    recipient: str = ""
+    """Digest of the number of the booking when the intent was planned; '' if there was none."""
+    starts_at: datetime | None = None
+    """The booking's start when the intent was planned."""
     effect_gone: bool = False
     """*done* or *dropped*, and the effect no longer exists (or never arrived); ``code`` says why."""
     resolved_by_person: bool = False
     """*done* or *dropped* because a person said so. An intent that a person dropped is not restarted."""
     handed_over: bool = False
     """*done*: the application sends the text. Whether it was sent is recorded only in the application's queue."""
+
+    @property
+    def key(self) -> str:
+        """What stands for the booking in ids that are derived from this intent."""
+        return hashed_key(self.booking, tenant=self.tenant, source=self.source, incarnation=self.incarnation)
 
 
 class Result(StrEnum):

@@ -36,6 +36,9 @@ class NewIntent:
     effect: Effect
     trigger: str
     subject: str
+    incarnation: int = 0
+    recipient: str = ""
+    starts_at: datetime | None = None
 
 
 class Ledger(Protocol):
@@ -263,7 +266,9 @@ class Gaps(Protocol):
 class Runs(Protocol):
     """Runs of jobs."""
 
-    def had_full_scan(self, job: str, scope: str, since: datetime) -> bool: ...
+    def had_full_scan(self, job: str, runner: Runner, since: datetime) -> bool:
+        """Whether the job has completed a full scan since then, with the same settings: others scan other bookings."""
+        ...
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
 

@@ -27,6 +27,7 @@ from reconciler.store.ledger.outbox import PostgresOutbox
 from reconciler.store.ledger.rates import PostgresRates
 from reconciler.store.ledger.runs import PostgresRuns
 from reconciler.store.ledger.schema import PostgresLedger
+from reconciler.store.ledger.sources import SourceKey
 from reconciler.store.retention import PostgresRetention
 
 CONNECT_TIMEOUT = 10
@@ -131,6 +132,7 @@ class PostgresStore:
     database: Database
     scope: str
     """Our part of the ledger, where several installations share the database."""
+    source: SourceKey
     tables: AppTables
     """Built once: SQLAlchemy caches a statement's SQL per table object."""
 
@@ -154,16 +156,16 @@ class PostgresStore:
             return server.clock_skew(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
-        return transaction_over(connection, self.scope, self.tables)
+        return transaction_over(connection, self.scope, self.source, self.tables)
 
 
-def transaction_over(connection: Connection, scope: str, tables: AppTables) -> Transaction:
+def transaction_over(connection: Connection, scope: str, source: SourceKey, tables: AppTables) -> Transaction:
     """The ports of one transaction."""
     return Transaction(
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
-        intents=PostgresIntents(connection, scope),
-        gaps=PostgresGaps(connection, scope),
+        intents=PostgresIntents(connection, scope, source),
+        gaps=PostgresGaps(connection, scope, source),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),
         incidents=PostgresIncidents(connection, scope),

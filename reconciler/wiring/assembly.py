@@ -31,6 +31,7 @@ from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.grants import grants_script
+from reconciler.store.ledger.sources import SourceKey, register
 from reconciler.store.migrate import require_ledger
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
@@ -101,11 +102,14 @@ def services(
     stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = over or stack.enter_context(database(chosen))
+        wanted = application(chosen)
+        source = SourceKey(wanted.bookings.quoted)
         if mandate.act:
             with connected.transaction() as connection:
                 require_ledger(connection, writing=True)
+                register(connection, wanted.bookings.quoted)
         yield Services(
-            store=PostgresStore(connected, chosen.runner().scope, AppTables.of(application(chosen))),
+            store=PostgresStore(connected, chosen.runner().scope, source, AppTables.of(wanted)),
             clock=clock or SystemClock(stop),
             phones=Phones(chosen.file.rules.sms_missing.region),
             message_writer=Templates(chosen.wordings(), chosen.file.timezone),

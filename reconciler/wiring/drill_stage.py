@@ -27,6 +27,7 @@ from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.fixtures import FixtureWriter
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
+from reconciler.store.ledger.sources import SourceKey
 from reconciler.store.migrate import require_ledger
 from reconciler.timing.clock import FrozenClock
 from reconciler.timing.schedule import never_started
@@ -83,7 +84,7 @@ class ShadowDrillStage:
             notifier, application = MemoryNotifier(), shadow_tables.on_shadow_tables(self.application)
             services = replace(
                 self.services,
-                store=RollbackStore(connection, own, AppTables.of(application)),
+                store=RollbackStore(connection, own, SourceKey(application.bookings.quoted), AppTables.of(application)),
                 clock=clock,
                 sms=MemoryGateway(clock),
                 calendar=MemoryCalendar(),

@@ -50,8 +50,10 @@ class CalendarEvent:
     """The booking id in our private property, ``None`` without one. It is a hint and never proves ownership."""
 
 
-def event_id(installation: str, booking: BookingId, generation: int) -> str:
+def event_id(installation: str, booking: str, generation: int) -> str:
     """The event's id. It can be computed again from the ledger, so a repeated insert collides with the first one.
+
+    ``booking`` is the key of its identity (``Intent.key``).
 
     Google allows ``a-v0-9``, 5 to 1024 characters (Calendar API, Event.id: base32hex).
     """
@@ -59,7 +61,7 @@ def event_id(installation: str, booking: BookingId, generation: int) -> str:
     return ID_PREFIX + base64.b32hexencode(hashed).decode().rstrip("=").lower()
 
 
-def body(booking: Booking, policy: CalendarPolicy, installation: str, generation: int) -> EventBody:
+def body(booking: Booking, policy: CalendarPolicy, event_id: str, generation: int) -> EventBody:
     """The event of a booking that has a date. Nothing in it depends on the current time, so a repeat is identical."""
     starts_at, ends_at = times(booking, policy)
     status = booking.status.upper()
@@ -69,7 +71,7 @@ def body(booking: Booking, policy: CalendarPolicy, installation: str, generation
     lines += [f"Guests: {booking.guests}"] if booking.guests is not None else []
     lines += [f"Occasion: {_CONTROL.sub(' ', booking.occasion)}"] if booking.occasion else []
     return EventBody(
-        id=event_id(installation, booking.id, generation),
+        id=event_id,
         title=title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…",
         description="<br>".join(html.escape(line) for line in lines),
         starts_at=starts_at.astimezone(policy.zone),

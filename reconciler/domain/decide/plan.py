@@ -49,6 +49,9 @@ class Decision:
     trigger: str
     subject: str
     is_new: bool
+    incarnation: int = 0
+    recipient: str = ""
+    """Digest of the number; '' without one."""
     draft: Draft | None = None
 
 

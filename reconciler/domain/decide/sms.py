@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import AppFailure, Booking
+from reconciler.domain.decide.identity import Known
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
 from reconciler.domain.decide.policies import Deliver, SmsPolicy
 from reconciler.domain.decide.verdicts import (
@@ -82,9 +83,14 @@ class SmsFacts:
     """``None`` if the text cannot be written for this booking."""
     recent: int
     """Texts to this number within the recipient limit's period."""
-    last: Intent | None
+    known: Known
     subject: str
     """The subject of the draft; '' without a draft."""
+
+    @property
+    def last(self) -> Intent | None:
+        """The newest intent of this booking."""
+        return self.known.last
 
 
 def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Verdict:

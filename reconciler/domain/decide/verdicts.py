@@ -54,6 +54,7 @@ class Condition(StrEnum):
 class Refusal(StrEnum):
     """Why we may not repair a gap. It stays open and is reported."""
 
+    ID_AGAIN = "id_again"
     NO_DATE = "no_date"
     ENDS_BEFORE_START = "ends_before_start"
     PHONE_UNUSABLE = "phone_unusable"
@@ -93,6 +94,7 @@ HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
 """Holds that last until a person changes a setting."""
 
 CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
+    Refusal.ID_AGAIN: Cause.UNUSABLE_DATA,
     Refusal.NO_DATE: Cause.UNUSABLE_DATA,
     Refusal.ENDS_BEFORE_START: Cause.UNUSABLE_DATA,
     Refusal.PHONE_UNUSABLE: Cause.UNUSABLE_DATA,
@@ -126,6 +128,7 @@ LABELS: dict[str, str] = {
     Condition.NO_EVENT: "event in place",
     Condition.OVERDUE: "no text overdue",
     Condition.UNPROVEN: "no text sent without proof",
+    Refusal.ID_AGAIN: "perhaps another booking's id again",
     Refusal.NO_DATE: "no usable date",
     Refusal.ENDS_BEFORE_START: "ends before start",
     Refusal.PHONE_UNUSABLE: "phone unusable",

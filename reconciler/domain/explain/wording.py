@@ -37,6 +37,7 @@ ASKED = {
 """The meaning of each condition if it holds."""
 CHECKED = {
     LEDGER: "ledger",
+    Refusal.ID_AGAIN: "other booking",
     Refusal.NO_DATE: "start",
     Refusal.ENDS_BEFORE_START: "end",
     Refusal.OPTED_OUT: "opted out",
@@ -66,6 +67,7 @@ TOMORROW = "the day's first {job} (full scan)"
 WOULD_CHANGE: dict[str, str] = {
     Condition.SINCE: "reconciler backfill --booking reaches it",
     Condition.UNDECIDED: "a person decided against it",
+    Refusal.ID_AGAIN: "check which booking the ledger means, then do it by hand",
     Refusal.OPTED_OUT: "only the customer can undo that",
     Refusal.MAY_HAVE_LEFT: "check the application's own attempt, then cancel its row or mark it sent",
     Refusal.OLD: "reconciler backfill --stale-after lets it through once",

@@ -15,6 +15,7 @@ RULE = Rule(
     effect=Effect.CALENDAR,
     conditions=(*TO_REPAIR, Condition.NO_EVENT),
     refusals=(
+        Refusal.ID_AGAIN,
         Refusal.NO_DATE,
         Refusal.ENDS_BEFORE_START,
         Refusal.DELETED_BY_HAND,

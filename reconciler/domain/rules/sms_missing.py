@@ -12,6 +12,7 @@ RULE = Rule(
     effect=Effect.SMS,
     conditions=(*TO_REPAIR, Condition.PHONE, Condition.NO_TEXT, Condition.UNDECIDED),
     refusals=(
+        Refusal.ID_AGAIN,
         Refusal.NO_DATE,
         Refusal.ENDS_BEFORE_START,
         Refusal.PHONE_UNUSABLE,

@@ -122,7 +122,9 @@ class DrillScenario:
         with self.services.store.reading() as tx:
             found = tx.bookings.findings(rule_of_effect(Effect.CALENDAR).kind, now, LONG_AGO, [booking]).get(booking)
         if calendar and found and found.booking.starts_at:
-            body: EventBody = calendar_event.body(found.booking, self.services.calendar_policy, "", 1)
+            body: EventBody = calendar_event.body(
+                found.booking, self.services.calendar_policy, calendar_event.event_id("", found.booking.id, 1), 1
+            )
             for event_id in ids:
                 calendar.insert(replace(body, id=event_id))
 

@@ -40,7 +40,15 @@ def _plan(tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], no
     repairs = [decision for decision in decisions if decision.verdict.status is VerdictStatus.REPAIRABLE]
     tx.intents.plan(
         [
-            NewIntent(booking=d.booking.id, effect=repairer.effect, trigger=d.trigger, subject=d.subject)
+            NewIntent(
+                booking=d.booking.id,
+                effect=repairer.effect,
+                trigger=d.trigger,
+                subject=d.subject,
+                incarnation=d.incarnation,
+                recipient=d.recipient,
+                starts_at=d.booking.starts_at,
+            )
             for d in repairs
         ],
         now,

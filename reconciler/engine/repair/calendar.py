@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_decision_table import Step, Whose, observed, step
+from reconciler.domain.decide.identity import Known, identify, identity_check
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
@@ -17,6 +18,7 @@ from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent, State
 from reconciler.engine.repair.calendar_create import TOMBSTONE, EventCreation, is_ours
 from reconciler.engine.repair.calendar_write_back import WriteBack
+from reconciler.engine.repair.recipients import recipient_digest
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult
 from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent, Transaction
@@ -49,21 +51,30 @@ class CalendarRepairer:
         intents: Mapping[BookingId, Intent],
         now: datetime,
     ) -> list[Decision]:
-        return [self._decision(booking, intents.get(booking.id), now) for booking in broken]
+        return [
+            self._decision(booking, self._known(booking, intents.get(booking.id), scope), now) for booking in broken
+        ]
+
+    def _known(self, booking: Booking, last: Intent | None, scope: Scope) -> Known:
+        return identify(booking, last, recipient_digest(self.services, scope, booking))
 
     def checks(
         self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
     ) -> Iterator[Check]:
-        return self._checks(booking, last, now)
+        return self._checks(booking, self._known(booking, last, scope), now)
 
-    def _checks(self, booking: Booking, last: Intent | None, now: datetime) -> Iterator[Check]:
-        yield from calendar_event.event_checks(booking, last, self.services.calendar_policy, now)
-        yield generation_check(last, self.limits.generations)
+    def _checks(self, booking: Booking, known: Known, now: datetime) -> Iterator[Check]:
+        yield identity_check(known)
+        yield from calendar_event.event_checks(booking, known.last, self.services.calendar_policy, now)
+        yield generation_check(known.last, self.limits.generations)
 
-    def _decision(self, booking: Booking, last: Intent | None, now: datetime) -> Decision:
+    def _decision(self, booking: Booking, known: Known, now: datetime) -> Decision:
+        last = known.last
         return Decision(
             booking=booking,
-            verdict=first_blocking(self._checks(booking, last, now), Cause.NEVER_CREATED),
+            incarnation=known.incarnation,
+            recipient=known.recipient,
+            verdict=first_blocking(self._checks(booking, known, now), Cause.NEVER_CREATED),
             trigger=EVENT_TRIGGER,
             subject=calendar_event.subject(booking, self.services.calendar_policy),
             is_new=last is None or last.state.is_final,
@@ -103,7 +114,7 @@ class CalendarRepairer:
         return lambda intent: self._find_outcome(intent, scope)
 
     def _find_outcome(self, intent: Intent, scope: Scope) -> Settlement:
-        event_id = calendar_event.event_id(scope.installation, intent.booking, intent.generation)
+        event_id = calendar_event.event_id(scope.installation, intent.key, intent.generation)
         found = self._calendar().get(event_id)
         match step(observed(found), Whose.ASKED):
             case Step.DONE:
@@ -159,7 +170,7 @@ class CalendarRepairer:
 
 
 def _with_derived_id(intent: Intent, scope: Scope) -> Intent:
-    return replace(intent, provider_id=calendar_event.event_id(scope.installation, intent.booking, intent.generation))
+    return replace(intent, provider_id=calendar_event.event_id(scope.installation, intent.key, intent.generation))
 
 
 def _is_orphan(intent: Intent, stored: StoredEvent | None) -> bool:

@@ -138,9 +138,8 @@ class EventCreation:
             decision = recheck(self.repairer, tx, intent, self.scope, now)
             if isinstance(decision, AttemptResult):
                 return decision
-            body = calendar_event.body(
-                decision.booking, self.services.calendar_policy, self.scope.installation, intent.generation
-            )
+            event_id = calendar_event.event_id(self.scope.installation, intent.key, intent.generation)
+            body = calendar_event.body(decision.booking, self.services.calendar_policy, event_id, intent.generation)
             tx.bookings.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
             sending = tx.intents.begin_sending(intent, limits.lease, now, subject=decision.subject)
             if sending is None:
@@ -197,7 +196,7 @@ _CODES = {
 
 def is_ours(intent: Intent, scope: Scope) -> bool:
     """Whether we created the event: its id can be derived from the ledger. An adopted event is never ours to delete."""
-    return intent.provider_id == calendar_event.event_id(scope.installation, intent.booking, intent.generation)
+    return intent.provider_id == calendar_event.event_id(scope.installation, intent.key, intent.generation)
 
 
 def _step(tx: Transaction, event: CalendarEvent, booking: Booking) -> Step:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.identity import identify, identity_check
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
@@ -20,6 +21,7 @@ from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
+from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
@@ -87,13 +89,18 @@ class SmsRepairer:
                 opted_out=significant.get(number or "") in opted_out,
                 draft=draft,
                 recent=sum(recent.get(spelling, 0) for spelling in spelled.get(number or "", frozenset())),
-                last=intents.get(booking.id),
+                known=identify(
+                    booking,
+                    intents.get(booking.id),
+                    recipient_digest(self.services, scope, booking),
+                ),
                 subject=draft.subject(scope.installation) if draft else "",
             )
             known.append(facts)
         return known
 
     def _checks(self, booking: Booking, facts: SmsFacts, now: datetime) -> Iterator[Check]:
+        yield identity_check(facts.known)
         yield from text_checks(booking, facts, self.services.sms_policy, now)
         yield generation_check(facts.last, self.limits.generations)
 
@@ -101,6 +108,8 @@ class SmsRepairer:
         last = facts.last
         return Decision(
             booking=booking,
+            incarnation=facts.known.incarnation,
+            recipient=facts.known.recipient,
             verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking)),
             trigger=facts.draft.trigger if facts.draft else "",
             subject=facts.subject,
@@ -110,7 +119,7 @@ class SmsRepairer:
 
     def _number(self, booking: Booking) -> str | None:
         """Return the number from the first place that has one. A typo there never leads to another person's number."""
-        return self.services.phones.e164(booking.phones[0]) if booking.phones else None
+        return recipient_of(self.services, booking)
 
     def _draft(self, booking: Booking, number: str | None) -> Draft | None:
         if number is None or booking.starts_at is None:

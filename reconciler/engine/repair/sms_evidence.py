@@ -17,7 +17,7 @@ _ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
 
 def row_id(scope: Scope, intent: Intent) -> str:
     """Derive the id of our queue row. A repeat finds its own row; another text or number gets another row."""
-    name = f"{scope.installation}:{intent.booking}:{intent.trigger}:{intent.generation}:{intent.subject}"
+    name = f"{scope.installation}:{intent.key}:{intent.trigger}:{intent.generation}:{intent.subject}"
     return str(uuid.uuid5(_ROW_IDS, name))
 
 

@@ -41,6 +41,11 @@ class MappedTable:
     def label(self) -> str:
         return f"{self.schema}.{self.name}"
 
+    @property
+    def quoted(self) -> str:
+        """The name as PostgreSQL's ``to_regclass`` reads it."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
+
     def table(self) -> Table:
         columns: list[Column[Any]] = [
             Column(quoted_name(theirs, quote=True), AsStored(), key=ours) for ours, theirs in self.columns.items()

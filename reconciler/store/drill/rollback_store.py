@@ -18,6 +18,7 @@ from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.database import Database, as_error, transaction_over
 from reconciler.store.ledger.rates import PostgresRates
+from reconciler.store.ledger.sources import SourceKey
 
 DRILL_IDLE_TIMEOUT = "60s"
 """How long a frozen process may keep the transaction open."""
@@ -47,6 +48,7 @@ class RollbackStore:
     connection: Connection
     scope: str
     """Unique to this drill."""
+    source: SourceKey
     tables: AppTables
 
     def server(self) -> ServerInfo:
@@ -71,7 +73,7 @@ class RollbackStore:
     def _savepoint(self) -> Iterator[Transaction]:
         try:
             with self.connection.begin_nested():
-                parts = transaction_over(self.connection, self.scope, self.tables)
+                parts = transaction_over(self.connection, self.scope, self.source, self.tables)
                 # Rate rows are shared by all processes and would stay locked until the transaction ends.
                 yield replace(parts, rates=PostgresRates(self.connection, prefix=f"{self.scope} "))
         except DBAPIError as error:

@@ -12,34 +12,42 @@ from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import closes_with
 from reconciler.store.ledger.lock_order import in_lock_order
+from reconciler.store.ledger.sources import SourceKey
 
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
 """Separators that join several faults into one detail; SQL statements stay a script."""
 
-_OPEN = text("""
-    SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
-    WHERE scope = :scope AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
+_COLUMNS = "kind, about, cause, reason, opened_at"
+_OWNED = """(gap.scope = :scope OR NOT EXISTS (
+    SELECT FROM reconciler.run
+    WHERE run.scope = gap.scope AND run.started_at > clock_timestamp() - interval '1 day'))"""
+"""What our scope looks after: its own, and that of a scope whose processes have not run for a day."""
+
+_OPEN = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.gap AS gap
+    WHERE source = :source AND {_OWNED} AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
 """)
-_OPEN_ONE = text("""
-    SELECT kind, about, cause, reason, opened_at FROM reconciler.gap
-    WHERE scope = :scope AND kind = :kind AND about = :about AND closed_at IS NULL
+_OPEN_ONE = text(f"""
+    SELECT {_COLUMNS} FROM reconciler.gap
+    WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NULL
 """)
 _RECORD = text("""
-    INSERT INTO reconciler.gap AS gap (scope, kind, about, cause, key, reason, detail, opened_at, seen_at)
-    VALUES (:scope, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now)
-    ON CONFLICT (kind, about) WHERE closed_at IS NULL
-    DO UPDATE SET cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
+    INSERT INTO reconciler.gap AS gap (scope, source, kind, about, cause, key, reason, detail, opened_at, seen_at)
+    VALUES (:scope, :source, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now)
+    ON CONFLICT (kind, about, source, tenant) WHERE closed_at IS NULL
+    DO UPDATE SET scope = excluded.scope,
+                  cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
                   seen_at = excluded.seen_at,
                   -- Another cause or another fault is new information and raises an alert.
                   noted_at = CASE WHEN (gap.cause, gap.key) = (excluded.cause, excluded.key) THEN gap.noted_at END
 """)
 _CLOSE = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
-    WHERE kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
+    WHERE source = :source AND kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
 """)
 _CLOSE_KIND = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
-    WHERE scope = :scope AND kind = :kind AND closed_at IS NULL
+    WHERE scope = :scope AND source = :source AND kind = :kind AND closed_at IS NULL
 """)
 
 
@@ -49,14 +57,15 @@ class PostgresGaps:
 
     connection: Connection
     scope: str
-    """Whose gaps these are if several installations share the database; '' for all."""
+    """Our part of the bookings, if several processes share the table."""
+    source_key: SourceKey
 
     def open(self, kind: GapKind) -> Sequence[Gap]:
-        rows = self.connection.execute(_OPEN, {"scope": self.scope, "kind": kind}).mappings()
+        rows = self.connection.execute(_OPEN, {**self._ours, "kind": kind}).mappings()
         return [_gap(row) for row in rows]
 
     def open_about(self, kind: GapKind, about: str) -> Gap | None:
-        values = {"scope": self.scope, "kind": kind, "about": about}
+        values = {"source": self.source_key.of(self.connection), "kind": kind, "about": about}
         row = self.connection.execute(_OPEN_ONE, values).mappings().first()
         return _gap(row) if row else None
 
@@ -78,19 +87,25 @@ class PostgresGaps:
         self.connection.execute(_RECORD, {**self._values(kind, about, now), **values})
 
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
-        self.connection.execute(_CLOSE, {"kinds": _closing(kind), "about": about, "by": by, "now": now})
+        self.close_all(kind, {BookingId(about): by}, now)
 
     def close_all(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
         kinds = _closing(kind)
-        many = [{"kinds": kinds, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)]
+        many = [
+            {**self._ours, "kinds": kinds, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)
+        ]
         if many:
             self.connection.execute(_CLOSE, many)
 
     def close_kind(self, kind: GapKind, by: str, now: datetime) -> None:
-        self.connection.execute(_CLOSE_KIND, {"scope": self.scope, "kind": kind, "by": by, "now": now})
+        self.connection.execute(_CLOSE_KIND, {**self._ours, "kind": kind, "by": by, "now": now})
 
     def _values(self, kind: GapKind, about: str, now: datetime) -> dict[str, object]:
-        return {"scope": self.scope, "kind": kind, "about": about, "key": "", "detail": "{}", "now": now}
+        return {**self._ours, "kind": kind, "about": about, "key": "", "detail": "{}", "now": now}
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        return {"scope": self.scope, "source": self.source_key.of(self.connection)}
 
 
 def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:

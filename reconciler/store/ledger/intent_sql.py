@@ -5,14 +5,26 @@ from sqlalchemy import text
 COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
     "not_before, attempted_at, account, settle_tries, claim::text AS claim, effect_gone, resolved_by_person, "
-    "handed_over"
+    "handed_over, updated_at, tenant, source, incarnation, recipient, starts_at"
 )
+OF_SOURCE = "(tenant = '' AND (source = :source OR any_source))"
+"""Intents about the bookings of our table. Those from before there were sources may be about any table."""
+
+OWNED = """(intent.scope = :scope OR NOT EXISTS (
+    SELECT FROM reconciler.run
+    WHERE run.scope = intent.scope AND run.started_at > clock_timestamp() - interval '1 day'))"""
+"""What our scope looks after: its own, and that of a scope whose processes have not run for a day."""
+CERTAINLY_OURS = """(incarnation = (SELECT max(newer.incarnation) FROM reconciler.intent AS newer
+                    WHERE (newer.booking, newer.source, newer.tenant, newer.effect)
+                        = (intent.booking, intent.source, intent.tenant, intent.effect))
+    AND NOT (any_source AND (SELECT count(*) > 1 FROM reconciler.source)))"""
+"""Not about an earlier booking of the same id, and not perhaps about another table's."""
 FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
 
 LATEST = text(f"""
     SELECT DISTINCT ON (booking) {COLUMNS} FROM reconciler.intent
-    WHERE effect = :effect AND booking = ANY(:bookings)
-    ORDER BY booking,
+    WHERE effect = :effect AND booking = ANY(:bookings) AND {OF_SOURCE}
+    ORDER BY booking, incarnation DESC,
              CASE WHEN state IN ('sending', 'unknown', 'needs_human') THEN 0
                   WHEN state = 'done' AND NOT handed_over
                        AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
@@ -20,22 +32,25 @@ LATEST = text(f"""
              created_at DESC, generation DESC
 """)
 IN_STATE = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent WHERE scope = :scope AND effect = :effect AND state = :state
+    SELECT {COLUMNS} FROM reconciler.intent AS intent
+    WHERE {OF_SOURCE} AND {OWNED} AND effect = :effect AND state = :state
     ORDER BY coalesce(examined_at, created_at), id
 """)
 DONE = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent WHERE effect = :effect AND booking = :booking AND state = 'done'
-    ORDER BY generation DESC LIMIT 1
+    SELECT {COLUMNS} FROM reconciler.intent
+    WHERE {OF_SOURCE} AND effect = :effect AND booking = :booking AND state = 'done'
+    ORDER BY incarnation DESC, generation DESC LIMIT 1
 """)
 DONE_SINCE = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent
-    WHERE scope = :scope AND effect = :effect AND state = 'done' AND updated_at >= :since
+    SELECT {COLUMNS} FROM reconciler.intent AS intent
+    WHERE {OF_SOURCE} AND {OWNED} AND {CERTAINLY_OURS} AND effect = :effect AND state = 'done' AND updated_at >= :since
       AND NOT effect_gone
     ORDER BY updated_at, id
 """)
 MAY_STILL_ARRIVE = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent
-    WHERE scope = :scope AND effect = :effect AND state = 'dropped' AND attempts > 0 AND updated_at >= :since
+    SELECT {COLUMNS} FROM reconciler.intent AS intent
+    WHERE {OF_SOURCE} AND {OWNED} AND {CERTAINLY_OURS} AND effect = :effect AND state = 'dropped' AND attempts > 0
+      AND updated_at >= :since
       AND NOT resolved_by_person AND NOT effect_gone
     ORDER BY updated_at, id
 """)
@@ -49,28 +64,34 @@ EFFECT_GONE = text("""
 """)
 NAMES_EVENT = text("""
     SELECT EXISTS (SELECT FROM reconciler.intent
-                   WHERE effect = 'calendar' AND provider_id = :event AND booking <> :booking)
+                   WHERE effect = 'calendar' AND provider_id = :event
+                     AND NOT (booking = :booking AND (source = :source OR any_source)))
 """)
 DROP_OTHER_TRIGGERS = text(f"""
     UPDATE reconciler.intent SET state = 'dropped', code = 'superseded', updated_at = :now
-    WHERE booking = :booking AND effect = :effect AND trigger <> :trigger AND state = 'planned' AND {FREE}
+    WHERE {OF_SOURCE} AND booking = :booking AND effect = :effect AND state = 'planned' AND {FREE}
+      AND (trigger <> :trigger OR incarnation < :incarnation)
 """)
-PLAN = text("""
+PLAN = text(f"""
     INSERT INTO reconciler.intent
-        (id, scope, booking, effect, trigger, generation, state, subject, created_at, updated_at)
-    SELECT CAST(:id AS uuid), CAST(:scope AS text), CAST(:booking AS text), CAST(:effect AS text),
-           CAST(:trigger AS text), coalesce(max(generation), 0) + 1, 'planned',
-           CAST(:subject AS text), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
-    FROM reconciler.intent WHERE booking = :booking AND effect = :effect AND trigger = :trigger
+        (id, scope, booking, source, incarnation, effect, trigger, generation, state, subject, recipient, starts_at,
+         created_at, updated_at)
+    SELECT CAST(:id AS uuid), CAST(:scope AS text), CAST(:booking AS text), CAST(:source AS text),
+           CAST(:incarnation AS integer), CAST(:effect AS text), CAST(:trigger AS text),
+           coalesce(max(generation), 0) + 1, 'planned', CAST(:subject AS text), CAST(:recipient AS text),
+           CAST(:starts_at AS timestamptz), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+    FROM reconciler.intent
+    WHERE {OF_SOURCE} AND booking = :booking AND effect = :effect AND trigger = :trigger AND incarnation = :incarnation
     ON CONFLICT DO NOTHING
 """)
-REFRESH = text("""
-    UPDATE reconciler.intent SET subject = :subject, updated_at = :now
-    WHERE booking = :booking AND effect = :effect AND trigger = :trigger AND state = 'planned' AND subject <> :subject
+REFRESH = text(f"""
+    UPDATE reconciler.intent SET subject = :subject, recipient = :recipient, starts_at = :starts_at, updated_at = :now
+    WHERE {OF_SOURCE} AND booking = :booking AND effect = :effect AND trigger = :trigger AND state = 'planned'
+      AND incarnation = :incarnation AND subject <> :subject
 """)
 DROP_PLANNED = text(f"""
     UPDATE reconciler.intent SET state = 'dropped', code = :code, updated_at = :now
-    WHERE booking = :booking AND effect = :effect AND state = 'planned' AND {FREE}
+    WHERE {OF_SOURCE} AND booking = :booking AND effect = :effect AND state = 'planned' AND {FREE}
 """)
 # The claim token stays: the process that held the lease may still return with the provider's answer.
 ABANDON = text("""
@@ -84,7 +105,7 @@ CLAIM = text(f"""
     UPDATE reconciler.intent
     SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
     WHERE id = (SELECT id FROM reconciler.intent
-                WHERE effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {FREE}
+                WHERE {OF_SOURCE} AND effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {FREE}
                   AND (not_before IS NULL OR not_before <= :now OR not_before > :nonsense)
                   AND (examined_at IS NULL OR examined_at < :examined_before)
                 ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -94,8 +115,8 @@ CLAIM = text(f"""
 CLAIM_UNSETTLED = text(f"""
     UPDATE reconciler.intent
     SET claim = CAST(:claim AS uuid), leased_until = clock_timestamp() + :lease, examined_at = clock_timestamp()
-    WHERE id = (SELECT id FROM reconciler.intent
-                WHERE scope = :scope AND effect = :effect AND state = 'unknown' AND {FREE}
+    WHERE id = (SELECT id FROM reconciler.intent AS intent
+                WHERE {OF_SOURCE} AND {OWNED} AND effect = :effect AND state = 'unknown' AND {FREE}
                   AND (not_before IS NULL OR not_before <= clock_timestamp())
                   AND (examined_at IS NULL OR examined_at < :examined_before)
                 ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -109,7 +130,8 @@ RETRY_SETTLING = text("""
 """)
 USED_PROVIDER_IDS = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
 HISTORY = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent WHERE booking = :booking ORDER BY created_at DESC, generation DESC
+    SELECT {COLUMNS} FROM reconciler.intent
+    WHERE {OF_SOURCE} AND booking = :booking ORDER BY created_at DESC, generation DESC
 """)
 UNSETTLED = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent

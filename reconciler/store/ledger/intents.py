@@ -26,6 +26,7 @@ from reconciler.domain.intents import (
 from reconciler.ports import NewIntent
 from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.lock_order import in_lock_order
+from reconciler.store.ledger.sources import SourceKey
 
 _NO_CHANGES: Mapping[str, object] = {
     **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account")),
@@ -41,28 +42,29 @@ class PostgresIntents:
 
     connection: Connection
     scope: str
-    """Whose intents these are if several installations share the database; '' for all."""
+    """Our part of the bookings, if several processes share the table."""
+    source_key: SourceKey
 
     def latest(
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
         values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}
+        values["source"] = self._source
         rows = self._rows(intent_sql.LATEST, **values)
         return {intent.booking: intent for intent in map(_intent, rows)}
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.IN_STATE, scope=self.scope, effect=effect, state=state)]
+        return [_intent(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, effect=effect, state=state)]
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
-        return self._one(intent_sql.DONE, effect=effect, booking=booking)
+        return self._one(intent_sql.DONE, source=self._source, effect=effect, booking=booking)
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.DONE_SINCE, scope=self.scope, effect=effect, since=since)]
+        return [_intent(row) for row in self._rows(intent_sql.DONE_SINCE, **self._ours, effect=effect, since=since)]
 
     def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
         return [
-            _intent(row)
-            for row in self._rows(intent_sql.MAY_STILL_ARRIVE, scope=self.scope, effect=effect, since=since)
+            _intent(row) for row in self._rows(intent_sql.MAY_STILL_ARRIVE, **self._ours, effect=effect, since=since)
         ]
 
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
@@ -72,7 +74,11 @@ class PostgresIntents:
         self.connection.execute(intent_sql.EFFECT_GONE, {"id": intent.id, "code": code, "now": now})
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
-        return bool(self.connection.scalar(intent_sql.NAMES_EVENT, {"event": event_id, "booking": besides}))
+        return bool(
+            self.connection.scalar(
+                intent_sql.NAMES_EVENT, {"event": event_id, "booking": besides, "source": self._source}
+            )
+        )
 
     def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
         many = [
@@ -83,6 +89,10 @@ class PostgresIntents:
                 "effect": new.effect,
                 "trigger": new.trigger,
                 "subject": new.subject,
+                "source": self._source,
+                "incarnation": new.incarnation,
+                "recipient": new.recipient,
+                "starts_at": new.starts_at,
                 "now": now,
             }
             for _, new in in_lock_order({new.booking: new for new in intents})
@@ -93,7 +103,7 @@ class PostgresIntents:
 
     def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
         many = [
-            {"effect": effect, "booking": booking, "code": code, "now": now}
+            {"source": self._source, "effect": effect, "booking": booking, "code": code, "now": now}
             for booking, code in in_lock_order(bookings)
         ]
         if many:
@@ -106,7 +116,7 @@ class PostgresIntents:
 
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
         claim = str(uuid.uuid4())
-        values = {"scope": self.scope, "effect": effect, "examined_before": examined_before, "lease": lease}
+        values = {**self._ours, "effect": effect, "examined_before": examined_before, "lease": lease}
         return self._one(intent_sql.CLAIM_UNSETTLED, claim=claim, **values)
 
     def retry_settling(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
@@ -118,7 +128,7 @@ class PostgresIntents:
         return frozenset(self.connection.scalars(intent_sql.USED_PROVIDER_IDS, values)) if provider_ids else frozenset()
 
     def history(self, booking: BookingId) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.HISTORY, booking=booking)]
+        return [_intent(row) for row in self._rows(intent_sql.HISTORY, source=self._source, booking=booking)]
 
     def unsettled(self) -> Sequence[Intent]:
         return [_intent(row) for row in self._rows(intent_sql.UNSETTLED)]
@@ -140,6 +150,7 @@ class PostgresIntents:
     ) -> Intent | None:
         return self._one(
             intent_sql.CLAIM,
+            source=self._source,
             effect=effect,
             bookings=sorted(bookings),
             examined_before=examined_before,
@@ -203,6 +214,14 @@ class PostgresIntents:
         left: timedelta | None = self.connection.scalar(intent_sql.LEASE_LEFT, {"id": intent.id, "claim": intent.claim})
         return left if left is not None else timedelta(0)
 
+    @property
+    def _source(self) -> str:
+        return self.source_key.of(self.connection)
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        return {"scope": self.scope, "source": self._source}
+
     def _rows(self, statement: Any, **values: object) -> Sequence[RowMapping]:
         return self.connection.execute(statement, values).mappings().all()
 
@@ -232,4 +251,10 @@ def _intent(row: RowMapping) -> Intent:
         effect_gone=row["effect_gone"],
         resolved_by_person=row["resolved_by_person"],
         handed_over=row["handed_over"],
+        updated_at=row["updated_at"],
+        tenant=row["tenant"],
+        source=row["source"],
+        incarnation=row["incarnation"],
+        recipient=row["recipient"],
+        starts_at=row["starts_at"],
     )

@@ -11,7 +11,7 @@ from reconciler.ports import Runner
 
 _HAD_FULL = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
-                   WHERE job = :job AND scope = :scope AND full_scan
+                   WHERE job = :job AND scope = :scope AND settings = :settings AND full_scan
                      AND finished_at IS NOT NULL AND started_at >= :since)
 """)
 _START = text("""
@@ -33,8 +33,9 @@ class PostgresRuns:
 
     connection: Connection
 
-    def had_full_scan(self, job: str, scope: str, since: datetime) -> bool:
-        return bool(self.connection.scalar(_HAD_FULL, {"job": job, "scope": scope, "since": since}))
+    def had_full_scan(self, job: str, runner: Runner, since: datetime) -> bool:
+        values = {"job": job, "scope": runner.scope, "settings": runner.settings, "since": since}
+        return bool(self.connection.scalar(_HAD_FULL, values))
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:
         values = {"job": job, "scope": runner.scope, "settings": runner.settings, "now": now, "full": full}

@@ -15,7 +15,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import Intent, State
 from reconciler.errors import DatabaseDisagrees
-from reconciler.ports import Store
+from reconciler.ports import Runner, Store
 from reconciler.sandbox.world import Sandbox
 from reconciler.store import migrate
 from reconciler.store.views import status
@@ -298,7 +298,7 @@ def test_gaps_and_runs_mean_the_same_afterwards(bare_venue: Venue, revision: str
         for kind, abouts in ABOUT.items():
             assert {gap.about for gap in tx.gaps.open(GapKind(kind))} == set(abouts.values())
         for job in JOBS.values():
-            assert tx.runs.had_full_scan(job, "", began)
+            assert tx.runs.had_full_scan(job, Runner(settings=""), began)
     with venue.database() as database:
         snapshot = status.status_snapshot(database)
     assert {run.job for run in snapshot.runs} == set(JOBS.values())

@@ -23,6 +23,7 @@ from reconciler.settings import load
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
+from reconciler.store.ledger.sources import SourceKey
 from reconciler.wiring import assembly
 from tests.support.application_db import LEDGER, Venue
 from tests.support.command import COMMAND, environment
@@ -368,7 +369,9 @@ def test_its_looks_write_nothing_and_its_writes_are_undone(world: World) -> None
     later = timedelta(seconds=1)
     with world.venue.database() as database:
         with rolled_back(database) as connection:
-            store = RollbackStore(connection, "drill", AppTables.of(assembly.application(world.settings())))
+            store = RollbackStore(
+                connection, "drill", SourceKey("drill"), AppTables.of(assembly.application(world.settings()))
+            )
             with pytest.raises(DatabaseDisagrees, match="25006"), store.reading() as tx:
                 tx.rates.reserve("twilio", later, later)
             with store.writing() as tx:

@@ -200,6 +200,7 @@ def test_an_event_whose_making_is_unclear_is_not_made_again() -> None:
         account="",
         settle_tries=0,
         claim=None,
+        updated_at=STARTS - timedelta(days=1),
     )
 
     assert judge_event(BOOKING, last, POLICY, STARTS - timedelta(days=1)).reason is Refusal.UNKNOWN

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
+from reconciler.domain.decide.identity import Known
 from reconciler.domain.decide.policies import Deliver, Policy, QuietHours, RecipientLimit, SmsPolicy
 from reconciler.domain.decide.sms import Draft, SmsFacts, certainly_not_sent, judge_text, validity
 from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
@@ -304,16 +305,19 @@ def test_whoever_has_an_id_of_the_provider_has_reached_it() -> None:
 # Which reason comes first
 
 
-def facts(**changes: Any) -> SmsFacts:
+def facts(last: Intent | None = None, **changes: Any) -> SmsFacts:
     usual: dict[str, Any] = {
         "number": "+447700900101",
         "opted_out": False,
         "draft": Draft(number="+447700900101", body="Hi. Ref 1a2b3c4d", trigger="booking_confirmed", segments=1),
         "recent": 0,
-        "last": None,
         "subject": "number:text",
     }
-    return SmsFacts(**usual | changes)
+    return SmsFacts(known=known_with(last), **usual | changes)
+
+
+def known_with(last: Intent | None) -> Known:
+    return Known(last=last, incarnation=0, recipient="number")
 
 
 def intent(state: State, **changes: Any) -> Intent:
@@ -334,6 +338,7 @@ def intent(state: State, **changes: Any) -> Intent:
         "account": "",
         "settle_tries": 0,
         "claim": None,
+        "updated_at": NOON,
     }
     return Intent(**usual | changes)
 
@@ -363,7 +368,7 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
         reasons.append(judge_text(booking, known, POLICY, night).reason)
 
     judge()
-    known = replace(known, last=None)
+    known = replace(known, known=known_with(None))
     judge()
     booking = replace(booking, starts_at=soon)
     judge()
