@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Refusal, VerdictStatus
-from reconciler.domain.explain.wording import ASKED, CHECKED, COMMON
+from reconciler.domain.explain.wording import ASKED_IN_FULL, CHECKED, COMMON
 from reconciler.domain.gaps import Effect
 from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.service.next_step import what_next, what_would_change
@@ -153,4 +153,4 @@ def _most_urgent(texts: Sequence[RuleExplanation]) -> RuleExplanation:
 
 
 def _condition(name: Condition, *, holds: bool, decides: bool) -> Fact:
-    return Fact(name=ASKED[name], says="yes" if holds else "no", decides=decides)
+    return Fact(name=ASKED_IN_FULL[name], says="yes" if holds else "no", decides=decides)

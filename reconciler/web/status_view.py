@@ -14,6 +14,7 @@ from reconciler.domain.decide.verdicts import LABELS, Hold
 from reconciler.domain.explain.wording import FOR_A_PERSON, WOULD_CHANGE
 from reconciler.domain.gaps import INTEGRATIONS, Cause, GapKind
 from reconciler.domain.intents import State
+from reconciler.errors import Exit
 from reconciler.service.lateness import late, next_time
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_jobs import Job
@@ -23,7 +24,7 @@ from reconciler.web.health_mark import Mark
 from reconciler.web.integration_view import IntegrationView, integration_view, name_of
 
 STATE_WORDS = {GapState.NEEDS_HUMAN: "needs human", GapState.REPAIRABLE: "repairable", GapState.HELD: "held"}
-SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "need a human"}
+SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "needs human"}
 """Counts of a run that the page shows -> their label."""
 
 
@@ -208,6 +209,9 @@ def _result(run: LastRun) -> str:
     if run.result is None:
         return "running, or died"
     numbers = ", ".join(f"{run.counts[name]:,} {said}" for name, said in SHOWN_COUNTS.items() if run.counts.get(name))
+    # The number of those that need a human says this result already.
+    if run.result == Exit.NEEDS_A_HUMAN.name.lower() and run.counts.get("needs_human"):
+        return numbers
     return f"{run.result.replace('_', ' ')}{f': {numbers}' if numbers else ''}"
 
 

@@ -1,6 +1,6 @@
 """The words for a verdict: conditions, checks, what happens next, and what would change the verdict.
 
-The terminal and the page share them.
+The terminal and the page share them; the page has room for longer names of conditions.
 """
 
 from collections.abc import Mapping
@@ -35,6 +35,15 @@ ASKED = {
     Condition.UNPROVEN: "unproven text",
 }
 """The meaning of each condition if it holds."""
+ASKED_IN_FULL = ASKED | {
+    Condition.ONLY: "selected by only",
+    Condition.SINCE: "not before bookings.since",
+    Condition.GRACE: "grace period over",
+    Condition.AHEAD: "start is ahead",
+    Condition.OVERDUE: "a text is overdue",
+    Condition.UNPROVEN: "a text lacks proof",
+}
+"""The same for the page, where each condition has a line of its own. On a terminal they share few lines."""
 CHECKED = {
     LEDGER: "ledger",
     Refusal.ID_AGAIN: "other booking",
@@ -89,9 +98,9 @@ WOULD_CHANGE: dict[str, str] = {
 """Advice for a reason, in addition to the values that would change it."""
 
 FOR_A_PERSON: dict[str, str] = {
-    Refusal.NO_DATE: "give it a date",
-    Refusal.ENDS_BEFORE_START: "correct its times",
-    Refusal.PHONE_UNUSABLE: "correct its phone number",
+    Refusal.NO_DATE: "give the booking a date",
+    Refusal.ENDS_BEFORE_START: "correct the times",
+    Refusal.PHONE_UNUSABLE: "correct the phone number",
     Refusal.DELETED_BY_HAND: "leave it, or set deleted_by_hand: restore",
     Refusal.REFUSED_BY_PROVIDER: "a new number or text is tried at once",
     Hold.POLICY: "policy and repairs in cron.yaml say report",

@@ -79,12 +79,14 @@ def test_a_gap_for_a_person_is_told_with_what_to_do_and_without_whose_it_is(page
     shown = page.get("/").text
     assert "1 gap needs a human" in words(shown)
     assert "Phone unusable sms.missing, 1 gap" in words(shown)
-    assert "Correct its phone number" in words(shown)
+    assert "Correct the phone number" in words(shown)
+    assert "ago 1 repaired, 1 needs human next" in words(shown)
     assert f'href="/bookings/{booking}"' in shown
 
     explained = page.get(f"/bookings/{booking}")
     assert "sms.missing needs a human" in words(explained.text)
     assert "phone decides not usable" in words(explained.text)
+    assert "selected by only yes" in words(explained.text)
     found = page.get(f"/bookings?ref={booking[:8].upper()}")
     assert (found.status_code, found.headers["location"]) == (303, f"/bookings/{booking}")
     status = page.get(f"/api/bookings/{booking}").json()
