@@ -83,7 +83,9 @@ def _repair(sandbox: Sandbox, settings: Settings) -> int:
             out.print(f"  events  {result.repaired:>3} in place    {_how(result.attempts)}", soft_wrap=True)
         for (status, reason), number in result.attempts.items():
             if not status.is_repaired:
-                out.print(f"          {number:>3} left alone  {LABELS.get(reason, reason)}: policy says report")
+                out.print(
+                    f"          {number:>3} left alone  {LABELS.get(reason, reason)}; the settings say to report it"
+                )
     out.print()
     return sum(result.repaired for result in results)
 

@@ -25,19 +25,19 @@ class _Entry:
 
 
 COMMANDS = {
-    "demo": _Entry("Try", "A broken week of bookings, found and repaired before your eyes."),
+    "demo": _Entry("Try", "Show how a broken week of bookings is found and repaired."),
     "sandbox": _Entry("Try", "Start a database and provider stand-ins to try things on."),
-    "doctor": _Entry("Set up", "Find what would break, before it does, each with its remedy."),
+    "doctor": _Entry("Set up", "Find what would break a pass, and print a remedy for each fault."),
     "grants": _Entry("Set up", "Print the SQL that gives the jobs' role its privileges."),
     "migrate": _Entry("Set up", "Create or update our own schema in the database."),
     "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until stopped."),
     "status": _Entry("Every day", "Show what the last passes found, and what is open."),
-    "explain": _Entry("Every day", "Explain why one booking has its text and event, or lacks them."),
+    "explain": _Entry("Every day", "Explain why one booking has, or lacks, its text and its event."),
     "serve": _Entry("Every day", "Serve the status page, health checks and metrics."),
     "once": _Entry("Recovery", "Run jobs once; changes nothing without --do."),
     "resolve": _Entry("Recovery", "Resolve a repair whose outcome is unknown."),
-    "drill": _Entry("Recovery", "Run an end-to-end self-test: scheduler to Sentry."),
-    "backfill": _Entry("Recovery", "Show what a date range lacks; repair it with --do."),
+    "drill": _Entry("Recovery", "Run an end-to-end self-test, from the scheduler to Sentry."),
+    "backfill": _Entry("Recovery", "Show the gaps of a date range; repair them with --do."),
 }
 
 
@@ -60,8 +60,8 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    epilog="Exit codes: 0 as desired, 1 a bug, 2 usage or configuration, 3 work left or database unreachable (try "
-    "later), 4 refused as unsafe, 5 needs a human.",
+    epilog="Exit codes: 0 everything is in order, 1 a bug, 2 usage or configuration, 3 work left or database "
+    "unreachable (try later), 4 refused as unsafe, 5 needs a human.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="reconciler")

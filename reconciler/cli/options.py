@@ -9,5 +9,5 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     envvar="RECONCILER_CONFIG",
-    help="Path of cron.yaml (default: RECONCILER_CONFIG, else ./cron.yaml, else all defaults).",
+    help="Path of cron.yaml (default: RECONCILER_CONFIG, else ./cron.yaml, else built-in defaults).",
 )

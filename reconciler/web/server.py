@@ -1,4 +1,4 @@
-"""The page's server: an address, a socket that is bound before anything starts, and a thread that can be stopped."""
+"""The page's server: an address, a socket, and a thread that can be stopped. The socket is bound before all else."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from reconciler.wiring import assembly
 DEFAULT_ADDRESS = "127.0.0.1:8080"
 MAX_CONNECTIONS = 100
 SHUTDOWN_TIMEOUT = 3
-"""Seconds that open requests may take once we are to stop."""
+"""Seconds that open requests may still take after a request to stop."""
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>\d{1,5})")
 
 
@@ -35,7 +35,7 @@ class Address:
         """Parse HOST:PORT; an IPv6 address is written in brackets.
 
         Raises:
-            ConfigurationError: the text is no such address.
+            ConfigurationError: the text is not an address of this form.
         """
         found = _ADDRESS.fullmatch(written)
         if found is None or int(found["port"]) > 65535:
@@ -56,7 +56,7 @@ class PageServer:
     thread: Thread
 
     def stop(self) -> bool:
-        """Stop it; returns whether everything ended, queries to a hung database included."""
+        """Stop the page. Returns whether everything ended in time, also the queries to a database that hangs."""
         self.server.should_exit = True
         self.thread.join(SHUTDOWN_TIMEOUT + 1)
         return self.executor.close() and not self.thread.is_alive()
@@ -66,12 +66,12 @@ def bind(written: str, settings: Settings) -> socket.socket:
     """The socket that the page will listen on.
 
     Raises:
-        ConfigurationError: no valid address, not available, or reachable by others without a token.
+        ConfigurationError: the address is not valid or not available, or others can reach it and no token is set.
     """
     address = Address.parse(written)
     if not is_loopback(address.host) and settings.environment.token is None:
         raise ConfigurationError(
-            [f"the page at {address} could be read by others, and RECONCILER_TOKEN is not set"],
+            [f"others could read the page at {address}, because RECONCILER_TOKEN is not set"],
             f"set RECONCILER_TOKEN (openssl rand -hex 24), or listen on loopback only, such as {DEFAULT_ADDRESS}",
         )
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -91,7 +91,7 @@ def _why(error: OSError) -> str:
 
 @contextmanager
 def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
-    """Serve the page on ``bound`` until the block ends; call ``stop`` inside it to learn whether everything ended."""
+    """Serve the page on ``bound`` until the block ends. In the block, ``stop`` returns whether everything ended."""
     with ExitStack() as stack:
         stack.enter_context(bound)
         database = stack.enter_context(assembly.page_database(settings))

@@ -90,14 +90,15 @@ seeds {seeds}, kills {kills}, duplicates {duplicates}, lost {lost}, wrong {wrong
 def paragraph(results: Mapping[str, Any]) -> str:
     """For the README, between its markers."""
     return """\
-- **Shown by breaking it.** `make chaos SEEDS={seeds}` runs the real command on a real database and kills it at named
-  points, before and after a commit or a call, and at random: {kills} times. Answers got lost, lists lagged, PostgreSQL
-  went away, processes raced, the application wrote in between. **{seeds} seeds, {duplicates} duplicates, {lost} lost.**
-  Of {unknown} calls with an unclear outcome {found} had arrived and {absent} had not; {need a human} wait for a person.
-  It holds as long as Twilio's list lags less than `limits.settle` and no process stands still for longer than
-  `limits.lease` between its last look and its call. Beyond: {lagging_doubles} doubles in {lagging_seeds} seeds with a
-  list that lags longer, {frozen_doubles} in {frozen_seeds} with a process that wakes up later. And the test can fail:
-  of {mutants} safeguards taken away one by one it noticed {caught}.
+- **Tested by breaking it.** `make chaos SEEDS={seeds}` runs the real command on a real database. It killed the command
+  {kills} times: at named points before and after a commit or a call, and at random. Answers were lost, the providers'
+  lists lagged, PostgreSQL went away, processes raced, and the application wrote at the same time.
+  **{seeds} seeds, {duplicates} duplicates, {lost} lost.** {unknown} calls had an unclear outcome: {found} of them had
+  arrived and {absent} had not, and {need a human} wait for a person. The promise has two conditions. Twilio's list
+  lags less than `limits.settle`. No process stands still for longer than `limits.lease` between its last check and its
+  call. With a list that lagged longer, there were {lagging_doubles} duplicates in {lagging_seeds} seeds. With a process
+  that stood still for longer, there were {frozen_doubles} in {frozen_seeds} seeds. The test itself is tested:
+  {mutants} safeguards were removed one at a time, and it noticed {caught} of the removals.
 """.format(**results)
 
 

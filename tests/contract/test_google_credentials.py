@@ -200,9 +200,9 @@ def test_a_token_that_is_rejected_again_and_again(opened: Open, google: Listenin
 REFUSED = [
     # way, the endpoint's answer, what the remedy holds, what was seen
     (KEY, refusing(400, "invalid_grant"), ["clock", CLIENT_EMAIL], "deleted"),
-    (DELEGATED, refusing(400, "invalid_grant"), ["GOOGLE_CALENDAR_DELEGATE_EMAIL", "clock", CLIENT_EMAIL], "no user"),
+    (DELEGATED, refusing(400, "invalid_grant"), ["GOOGLE_CALENDAR_DELEGATE_EMAIL", "clock", CLIENT_EMAIL], "user of"),
     (CONSENT, refusing(400, "invalid_grant"), ["publish", SCOPE, "GOOGLE_REFRESH_TOKEN"], "seven days"),
-    (KEY, refusing(401, "unauthorized_client"), ["enable it"], f"{CLIENT_EMAIL} no token"),
+    (KEY, refusing(401, "unauthorized_client"), ["enable it"], f"no token to {CLIENT_EMAIL}"),
     (DELEGATED, refusing(401, "unauthorized_client"), ["5" * 21, SCOPE, CLIENT_EMAIL, "unset"], "is not granted"),
     (DELEGATED, refusing(403, "access_denied"), ["5" * 21, SCOPE, CLIENT_EMAIL, "unset"], "is not granted"),
     (CONSENT, refusing(401, "unauthorized_client"), ["offline", SCOPE, "type web or desktop"], "was not issued to"),
@@ -252,7 +252,7 @@ def test_a_client_id_that_the_key_file_lacks(opened: Open, google: Listening) ->
 
     fault = provider_fault(opened(DELEGATED, GOOGLE_SERVICE_ACCOUNT_KEY=json.dumps(key)))
 
-    assert f"add client id of {CLIENT_EMAIL}, its unique id with the scope {SCOPE}" in fault.remedy
+    assert f"add client id (the unique id of {CLIENT_EMAIL}) with the scope {SCOPE}" in fault.remedy
 
 
 def test_a_workspace_that_ends_sessions(opened: Open, google: Listening, capsys: pytest.CaptureFixture[str]) -> None:

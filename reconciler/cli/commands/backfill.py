@@ -40,24 +40,24 @@ def _duration() -> Callable[[str], Any]:
 @click.option(
     "--since",
     type=_Written("DATE", _date),
-    help="Bookings made on that day or later, in the venue's zone (default: bookings.since, or the first migrate).",
+    help="Bookings made on that day or later, in the venue's zone (default: bookings.since, else the first migrate).",
 )
 @click.option("--until", type=_Written("DATE", _date), help="Bookings made before that day (default: up to now).")
-@click.option("--booking", metavar="ID", help="Only this booking, whatever its age: its id, or the start of its id.")
+@click.option("--booking", metavar="ID", help="Only the booking whose id is ID or starts with it, however old.")
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="At most N repairs of each effect, oldest first."
 )
 @click.option(
     "--stale-after",
     type=_Written("DURATION", _duration),
-    help="Text bookings up to this old (such as 21d), instead of rules.sms.missing.stale_after.",
+    help="The age up to which a booking gets its text, such as 21d (default: rules.sms.missing.stale_after).",
 )
 @click.option(
     "--max",
     "max_repairs",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Continue although the breaker refuses, but refuse again if more than N new repairs are found.",
+    help="Continue although the breaker refuses. It refuses again if more than N new repairs are found.",
 )
 @click.option("--do", "act", is_flag=True, help="Repair. Without it, nothing is written anywhere.")
 @config_option
@@ -72,10 +72,10 @@ def command(
     limit: int | None,
     stale_after: timedelta | None,
 ) -> int:
-    """Show what the bookings of a date range lack, whatever their age; with --do, also repair it.
+    """Show the gaps of the bookings made in a date range, however old. With --do, also repair them.
 
-    The rules, rates and limits of every pass apply, except its cap and its time budget. You may interrupt it, repeat
-    it, and run it beside `reconciler run`.
+    The rules, rates and limits of a pass apply. The cap and the time budget of a pass do not. You may interrupt it,
+    repeat it, and run it beside `reconciler run`.
     """
     from reconciler.cli.backfill import BackfillOptions, run
 

@@ -11,8 +11,8 @@ from reconciler.cli.options import config_option
 def command(as_json: bool, config: str | None) -> int:
     """Run an end-to-end self-test: plant a gap of each kind in copies of the application's tables, and find it.
 
-    The scan, the engine and the ledger are the real ones; the providers are simulated, and everything is rolled back.
-    One event that says *drill* goes to the real Sentry. No booking, customer or calendar is touched.
+    The scan, the engine and the ledger are the real ones. The providers are simulated. Everything is rolled back. One
+    event that says *drill* goes to the real Sentry. No booking, customer or calendar is touched.
     """
     from reconciler.cli.drill import run
 

@@ -7,14 +7,14 @@ from reconciler.cli.options import config_option
 
 @click.command("migrate")
 @click.option("--sql", is_flag=True, help="Only print the SQL, for the owner of the database.")
-@click.option("--role", metavar="ROLE", help="With --sql: also grant this role, the jobs' own, what it needs there.")
+@click.option("--role", metavar="ROLE", help="With --sql: also grant the jobs' role what it needs in our schema.")
 @config_option
 def command(sql: bool, role: str | None, config: str | None) -> None:
     """Create or update our own schema, `reconciler`, in the database of DATABASE_URL.
 
-    Nothing of the application's is touched. Bookings made before the first run are left alone, unless bookings.since
-    says otherwise. For `reconciler drill` it also makes empty copies, in our schema, of the tables that cron.yaml
-    maps, and makes them again where the tables have changed.
+    It changes nothing that belongs to the application. Bookings made before the first run are left alone, unless
+    bookings.since says otherwise. For `reconciler drill`, our schema also gets empty copies of the tables that
+    cron.yaml maps. If a table has changed, its copy is made again.
     """
     from reconciler.cli.migrate import run
 

@@ -13,19 +13,19 @@ from reconciler.cli.options import config_option
     "max_repairs",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Continue for one run although the breaker refuses, but refuse again if more than N new repairs are found.",
+    help="Continue for one run although the breaker refuses. It refuses again if more than N new repairs are found.",
 )
 @click.option(
     "--scheduled",
     is_flag=True,
-    help="With --do, under a scheduler such as Kubernetes': check in at Sentry, ping dead man's switches.",
+    help="With --do: check in at Sentry and call the heartbeats. For runs that a scheduler such as Kubernetes starts.",
 )
 @config_option
 def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
-    """Run the named jobs once, or all but the fire drill: scan, plan, show; with --do also record, repair and alert.
+    """Run the named jobs once. Without JOB, run all but the fire drill.
 
-    Without --do it needs SELECT privileges only, and works before `reconciler migrate`. Without --scheduled it never
-    checks in.
+    A job scans, plans, and shows the plan. With --do it also records, repairs and alerts. Without --do it needs SELECT
+    privileges only, and works before `reconciler migrate`. It checks in at Sentry only with --scheduled.
     """
     from reconciler.cli.once import run
 

@@ -8,16 +8,16 @@ from reconciler.cli.options import config_option
 @click.command("resolve")
 @click.argument("intent", required=False)
 @click.option("--sent", "word", flag_value="sent", help="The text or the event is there.")
-@click.option("--again", "word", flag_value="again", help="It is not there: try again.")
-@click.option("--drop", "word", flag_value="drop", help="Leave it as it is.")
+@click.option("--again", "word", flag_value="again", help="The text or the event is not there: try again.")
+@click.option("--drop", "word", flag_value="drop", help="Leave the booking as it is: send nothing, restart no repair.")
 @click.option("--id", "provider_id", metavar="ID", help="With --sent: Twilio's SID, or the id of the event.")
-@click.option("--do", "act", is_flag=True, help="Record it. Without it, only show what would follow.")
+@click.option("--do", "act", is_flag=True, help="Record your answer. Without --do, only show what would follow.")
 @config_option
 def command(intent: str | None, word: str | None, provider_id: str | None, act: bool, config: str | None) -> int:
-    """Resolve a repair whose outcome is unknown; without INTENT, list the repairs that need you.
+    """Resolve a repair whose outcome is unknown. Without INTENT, list the repairs that need you.
 
-    INTENT is its id, or the start of its id. Check at the provider first: Twilio's log by the number, the calendar by
-    the date.
+    INTENT is the id of the repair, or the start of that id. Check at the provider first: search Twilio's log for the
+    number, or the calendar for the date.
     """
     from reconciler.cli.resolve import run
 

@@ -6,13 +6,18 @@ from reconciler.cli.options import config_option
 
 
 @click.command("run")
-@click.option("--serve", "address", metavar="HOST:PORT", help="Also show the status page there, as `serve` does.")
+@click.option(
+    "--serve",
+    "address",
+    metavar="HOST:PORT",
+    help="Also serve the status page at this address, as `reconciler serve` does.",
+)
 @config_option
 def command(address: str | None, config: str | None) -> None:
     """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
 
-    If the database is unreachable it starts all the same, reports that, and keeps trying; only a configuration error
-    ends it. When stopped, it first finishes the call in progress.
+    If the database is unreachable, the service starts anyway, reports the fault, and keeps trying. Only a
+    configuration error ends it. When stopped, it first finishes the call in progress.
     """
     from reconciler.cli.run import run
 

@@ -11,10 +11,11 @@ DEFAULT = "127.0.0.1:8080"
 @click.option("--listen", "address", metavar="HOST:PORT", default=DEFAULT, show_default=True, help="Where to listen.")
 @config_option
 def command(address: str, config: str | None) -> None:
-    """Serve the status page until SIGTERM or Ctrl-C: what is wrong, what to do, and the verdicts of one booking.
+    """Serve the status page until SIGTERM or Ctrl-C.
 
-    It reads only, and needs only DATABASE_URL. To listen beyond loopback it also needs RECONCILER_TOKEN. It also
-    serves health checks and metrics: docs/page.md.
+    The page shows what is wrong, what to do, and the verdicts on one booking. The command only reads. It needs only
+    DATABASE_URL. To listen beyond loopback it also needs RECONCILER_TOKEN. It also serves health checks and metrics:
+    docs/page.md.
     """
     from reconciler.cli.serve import run
 

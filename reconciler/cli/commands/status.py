@@ -7,7 +7,7 @@ from reconciler.cli.options import config_option
 
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-@click.option("--healthy", is_flag=True, help="Only check that every job runs on time: exit 0, or 3.")
+@click.option("--healthy", is_flag=True, help="Only check whether every job runs on time. Exit 0 if so, else 3.")
 @config_option
 def command(as_json: bool, healthy: bool, config: str | None) -> int:
     """Show what the last pass of each job found, which gaps are open, and which of them need a human."""

@@ -1,4 +1,4 @@
-"""Probes that leave the machine, on request only: a canary in the calendar, a text to the operator."""
+"""Probes: a canary in the calendar and a test text to the operator. Both leave the machine, so only on request."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,13 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE, Calendar, Clock, OutgoingSms, ProviderFailure, SmsDelivery, SmsGateway
 
 FAR_OFF = datetime(2090, 1, 2, 12, tzinfo=UTC)
-"""A day that no booking is near and that no human sees in the calendar."""
+"""No booking is near this day, and nobody looks at it in the calendar."""
 LENGTH = timedelta(minutes=30)
 CANARIES = "doctor"
-"""Stands for an installation: the ids of canaries are unique to them and can be recomputed from their marker."""
+"""Event ids of canaries are derived from this word instead of an installation's id. So no other event has such an id.
+
+A canary's id can be recomputed from its marker.
+"""
 TITLE = "reconciler doctor: a canary, to be deleted"
 TEXT = "reconciler doctor: a test text that the operator requested. Nothing to do."
 PATIENCE = timedelta(seconds=60)
@@ -25,7 +28,7 @@ VALID = timedelta(minutes=10)
 
 
 def canary(calendar: Calendar, zone: str) -> CheckResult:
-    """Insert, read and delete one private event; also what an earlier canary, killed in between, left behind.
+    """Insert, read and delete one private event. Also delete the event of an earlier canary that was killed.
 
     Raises:
         ProviderFailure: the provider could not be asked.
@@ -39,7 +42,7 @@ def canary(calendar: Calendar, zone: str) -> CheckResult:
     finally:
         ended = calendar.delete(body.id)
     if fault is None and ended.result is not Result.DONE:
-        seen = f"the calendar does not delete a canary ({ended.code}); it stays on {FAR_OFF:%d %B %Y}"
+        seen = f"the calendar does not delete a canary ({ended.code}): the event stays on {FAR_OFF:%d %B %Y}"
         fault = _fault(ended.code, seen)
     return CheckResult(faults=[fault] if fault else [], notes=[Note(message="canary written, read, deleted")])
 
@@ -61,22 +64,22 @@ def _canary(zone: str) -> EventBody:
 
 def _written(calendar: Calendar, body: EventBody) -> IntegrationFault | None:
     inserted = calendar.insert(body)
-    # The id was made a moment ago: *duplicate* means that our own request arrived twice, as the client repeats it.
+    # The id is new. So *duplicate* means that the client repeated our request, and both arrived.
     if inserted.result is not Result.DONE and inserted.code != DUPLICATE:
         if inserted.result in (Result.REFUSED, Result.BROKEN):
             return calendar.check() or _fault(inserted.code, f"the calendar refuses a canary ({inserted.code})")
         raise ProviderFailure(inserted)
     found = calendar.get(body.id)
     if found is None or not found.live:
-        return _fault("canary_vanished", "a canary was inserted and is not there")
+        return _fault("canary_vanished", "the calendar accepted a canary, but does not show it")
     return None
 
 
 def text_to(number: str, sms: SmsGateway, clock: Clock) -> CheckResult:
-    """Send one marked text (``number``: E.164) and follow it until it is delivered or has failed, one minute at most.
+    """Send one test text to ``number`` (E.164). Follow it until it is delivered or has failed, one minute at most.
 
     Raises:
-        ProviderFailure: the provider could not be asked for its delivery.
+        ProviderFailure: the provider could not be asked whether the text was delivered.
     """
     sent = sms.send(OutgoingSms(number=number, body=TEXT, validity=VALID))
     if sent.result is not Result.DONE or not sent.provider_id:
@@ -97,15 +100,15 @@ def _followed(sid: str, delivery: SmsDelivery, took: timedelta) -> CheckResult:
         remedy = "look the code up in Twilio's error dictionary; customers' texts may fail the same way"
         seen = f"{name} {delivery.status} (error {delivery.error or 'none given'})"
         return CheckResult(faults=[_twilio(f"twilio:{delivery.error or delivery.status}", seen, remedy)])
-    remedy = "look at your phone; some carriers confirm nothing"
+    remedy = "look at your phone; some carriers do not confirm delivery"
     return CheckResult(notes=[Note(message=f"{name} is still {delivery.status} after {seconds} s", remedy=remedy)])
 
 
 def _not_sent(sent: Outcome) -> IntegrationFault:
     if sent.result is Result.UNKNOWN:
-        seen = f"whether the test text left is not known ({sent.code}); it is not sent again"
+        seen = f"it is unknown whether the test text was sent ({sent.code}); it is not sent again"
         return _twilio(sent.code, seen, "look at your phone, then try again", transient=True)
-    seen = f"Twilio does not take the test text ({sent.code})"
+    seen = f"Twilio does not accept the test text ({sent.code})"
     return _twilio(sent.code, seen, "look the code up in Twilio's error dictionary; correct the number or the sender")
 
 
@@ -126,5 +129,5 @@ def _fault(code: str, seen: str) -> IntegrationFault:
         kind=GapKind.INTEGRATION_GOOGLE,
         code=code,
         seen=seen,
-        remedy='see whether we may still write there: it takes "Make changes to events"',
+        remedy='check that the calendar is still shared with us, with "Make changes to events"',
     )

@@ -1,7 +1,9 @@
-"""The fire drill: a gap of each kind is planted, found, repaired and alerted; every link of the chain is tried alone.
+"""The fire drill: a gap of each kind is planted, found, repaired and alerted.
 
-The passes are the real ones. They run in an environment (``ports.DrillStage``) that is rolled back and asks no
-provider. Only the last link leaves the machine: one event, marked as a drill, to the notifier of real gaps.
+Each link of this chain is tried and reported separately.
+
+The passes are the real ones. They run in an environment (``ports.DrillStage``) that is rolled back and that calls no
+provider. Only the last link leaves the machine: it sends one event, marked as a drill, to the notifier.
 """
 
 import uuid
@@ -23,13 +25,13 @@ from reconciler.ports import Clock, DrillStage, Services
 
 Attempt = Callable[[], IntegrationFault | None]
 CHECKED = (GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER, GapKind.INTEGRATION_SENTRY)
-"""Integrations that a drill may find broken. An unreachable database is reported without the ledger."""
+"""The integrations whose faults a drill records in the ledger. An unreachable database cannot be recorded there."""
 
 
 def fire_drill(job: str, services: Services) -> PassResult:
-    """One run of the job: drill, and record what is broken. Without the mandate to act, nothing happens.
+    """Run the job once: run the drill, and record the faults. Without the mandate to act, do nothing.
 
-    A database that cannot be reached is a fault in the result.
+    If the database cannot be reached, the result contains that fault.
     """
     result = PassResult(job=job, kind=None, effect=None, plan=None)
     if not services.mandate.act:
@@ -43,15 +45,16 @@ def _drill_and_record(result: PassResult, services: Services) -> Sequence[PassRe
         run = JobRun.start(tx, result.job, services, began_at)
     faults = services.run_fire_drill().faults
     if any(fault.transient for fault in faults):
-        faults = services.run_fire_drill().faults  # a lock, a failover: the next drill may be a week away
+        # A lock or a failover is soon over, and the next drill may be a week away.
+        faults = services.run_fire_drill().faults
     drilled = run.attach(replace(result, faults=faults))
-    # If the database goes away now, the faults that the drill found are still in the result.
+    # If the database goes away now, the result still contains the faults that the drill found.
     return run_or_unreachable(lambda: _record(run, drilled, services), [drilled])
 
 
 def _record(run: JobRun, result: PassResult, services: Services) -> Sequence[PassResult]:
     recorded = [fault for fault in result.faults if fault.kind in CHECKED]
-    # A drill that could not try every link does not know whether an earlier fault is over.
+    # If the drill did not try every link, nothing shows that an earlier fault is over: no fault is closed.
     checked = CHECKED if len(recorded) == len(result.faults) else ()
     with services.store.writing() as tx:
         run.record_faults(tx, subject_of_job(result.job, services), recorded, checked, services.clock.now())
@@ -60,7 +63,7 @@ def _record(run: JobRun, result: PassResult, services: Services) -> Sequence[Pas
 
 
 def try_links(stage: DrillStage) -> DrillResult:
-    """Try every link. A broken link leaves out the links that depend on it."""
+    """Try every link. If a link is broken, the links that depend on it are not tried."""
     attempts = _Attempts(stage.clock)
     attempts.make(Link.SCHEDULER, stage.try_schedule)
     planted: tuple[GapKind, ...] = ()
@@ -90,7 +93,7 @@ class _Attempts:
     made: dict[Link, LinkResult] = field(default_factory=dict)
 
     def make(self, link: Link, attempt: Attempt, *, off: bool = False, after: Link | None = None) -> None:
-        """Try a link, unless the link it comes ``after`` is broken. ``off``: the settings want it to do nothing."""
+        """Try a link, unless the link it comes ``after`` is broken. ``off``: the settings turn it off."""
         if after and (after not in self.made or self.made[after].status is LinkStatus.BROKEN):
             return
         began = self.clock.now()
@@ -104,7 +107,7 @@ class _Attempts:
         self.made[link] = LinkResult(link=link, status=status, took=self.clock.now() - began, fault=fault)
 
     def leave_out(self, *links: Link) -> None:
-        """Links that were not tried by now could not be reached."""
+        """Record the links that have not been tried as not reached."""
         for link in links:
             self.made.setdefault(link, LinkResult(link=link, status=LinkStatus.NOT_REACHED, took=timedelta(0)))
 

@@ -1,4 +1,4 @@
-"""Why a booking has its verdict: the scan's own conditions and checks, with the values that decided."""
+"""Explains the verdict on a booking. It shows the conditions and checks of a pass, and the values that decided."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from reconciler.ports import Services, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleExplanation:
-    """One rule: the verdict that the next pass gives the booking, and every condition and check behind it."""
+    """The verdict of one rule on the booking in the next pass, and every condition and check behind it."""
 
     kind: GapKind
     effect: Effect | None
@@ -44,9 +44,9 @@ class RuleExplanation:
     checks: Sequence[Check]
     """The checks for refusals and holds. Empty if a condition decides, or if the rule only reports."""
     required_changes: Sequence[RequiredChange]
-    """The changes that would remove the deciding obstacle. Empty if there is none, or if no change would help."""
+    """The changes that would change the verdict. Empty if nothing is in the way, or if no change would help."""
     in_scan_window: bool
-    """Whether every pass scans it. If not, it is older than ``scan_window``, and only the day's first pass scans it."""
+    """Whether every pass scans the booking. If not, it is older than ``scan_window``: a day's first pass scans it."""
     gap: Gap | None
     """The open gap in our ledger, as of the last pass."""
 
@@ -68,14 +68,14 @@ def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence
 def explain(booking: BookingId, services: Services) -> Explanation | None:
     """Everything about one booking, from one consistent snapshot; ``None`` if it is gone or not ours.
 
-    This queries no provider. The next pass does, and may find more.
+    No provider is queried. The next pass queries them, and may find more.
     """
     ((_, explained),) = explain_each([booking], services)
     return explained
 
 
 def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[tuple[BookingId, Explanation | None]]:
-    """The explanation of each booking, from one snapshot for all; ``None`` as in ``explain``."""
+    """The explanation of each booking, from one snapshot for all. ``None``: the booking is gone or not ours."""
     now = services.clock.now()
     with services.store.reading() as tx:
         on = [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]
@@ -133,7 +133,7 @@ class _RuleInPass:
 
     def explained(self, booking: BookingId) -> RuleExplanation | None:
         """``None`` for a booking that is gone or not ours."""
-        # As in a pass: an intent that was begun is finished, regardless of the age of its booking.
+        # A pass finishes an intent that was begun, however old its booking is. So no booking is too old here.
         since = LONG_AGO if booking in self.begun else self.scope.since
         finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
         if finding is None:
@@ -157,7 +157,7 @@ class _RuleInPass:
         return booking.created_at >= self.oldest or booking.created_at <= LONG_AGO
 
     def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
-        """The verdict as a pass would give it, its checks of the booking and of the pass, and the required changes."""
+        """The verdict that a pass would give, the checks of the booking and of the pass, and the required changes."""
         if finding.failed:
             verdict = failed_condition(finding.failed)
             is_fine = verdict.status is VerdictStatus.OK
@@ -188,9 +188,10 @@ class _RuleInPass:
 
 
 def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence[IntegrationFault]:
-    """The faults in the database, and those of the last pass that a scan cannot detect: the next pass checks them.
+    """The faults that a scan detects now, and the recorded faults that a scan cannot detect.
 
-    A read-only role detects the faults that it can read itself, and takes the others from the ledger.
+    The next pass checks the recorded ones again. A read-only role cannot detect every fault, so it takes the others
+    from the ledger.
     """
     has_ledger = tx.ledger.exists()
     ours = has_ledger and tx.ledger.is_ours_to_write()
@@ -208,5 +209,5 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
 
 
 def _is_seen_again(gap: Gap) -> bool:
-    """Whether the catalog shows the fault again. A fault met by a trial write does not appear there."""
+    """Whether a scan finds the fault again in the database's catalog. It does not find the faults of trial writes."""
     return gap.kind == GapKind.INTEGRATION_SCHEMA and not gap.reason.startswith(SQLSTATE)

@@ -20,14 +20,14 @@ _STATUS = {
 def record_outcome(
     tx: Transaction, repairer: Repairer, intent: Intent, outcome: Outcome, now: datetime
 ) -> Intent | None:
-    """Move the intent as the answer requires and record what the answer means for the gap.
+    """Move the intent to the state that the answer requires. Record what the answer means for the gap.
 
-    Returns the intent as it is now, ``None`` if our lease ran out and another process has it. The gap of a *done*
-    intent is closed by the code that takes the effect's last step, not here.
+    Returns the intent as it is now. ``None``: our lease ran out, and another process has the intent. The gap
+    of a *done* intent is not closed here: the code that takes the effect's last step closes it.
     """
     moved = _move(tx, repairer, intent, outcome, now)
     if moved is None:
-        return None  # another process has decided meanwhile, with newer information
+        return None  # another process has decided by now, and knows more
     match outcome.result:
         case Result.UNKNOWN:
             tx.gaps.record(repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, Refusal.UNKNOWN, now)
@@ -48,7 +48,7 @@ def _move(tx: Transaction, repairer: Repairer, intent: Intent, outcome: Outcome,
         case Result.UNKNOWN:
             return tx.intents.mark_unknown(intent, outcome.code, repairer.settle_after, now)
         case Result.LATER:
-            # If the provider names no pause, ours is the shortest one, because no attempt has failed.
+            # If the provider names no pause, use our shortest one, because no attempt has failed.
             pause = outcome.retry_after or repairer.limits.backoff.after(1, intent.id)
             return tx.intents.take_back_attempt(intent, outcome.code, outcome.cause, now + pause, now)
         case Result.BROKEN:
@@ -56,5 +56,5 @@ def _move(tx: Transaction, repairer: Repairer, intent: Intent, outcome: Outcome,
 
 
 def attempt_result(outcome: Outcome, done: AttemptStatus) -> AttemptResult:
-    """Return the result of an attempt with this answer; ``done`` is the status if the answer is *done*."""
+    """The result of an attempt that got this answer. ``done``: the status to use if the answer is *done*."""
     return AttemptResult(status=_STATUS.get(outcome.result, done), reason=outcome.code, outcome=outcome)

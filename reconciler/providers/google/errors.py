@@ -1,4 +1,7 @@
-"""Maps Google's errors (Calendar API, Handle API errors; Manage quotas) to rows of the calendar decision table."""
+"""Maps Google's errors to rows of the calendar decision table.
+
+The sources are the pages "Handle API errors" and "Manage quotas" of the Calendar API's guide.
+"""
 
 import json
 from datetime import timedelta
@@ -24,9 +27,12 @@ ROWS = {
     412: Seen.PRECONDITION,
     429: Seen.TOO_FAST,
 }
-"""A 404 of an insert can only mean the calendar. Any other status is a failure that may have taken effect."""
+"""A 404 answer to an insert can only mean that there is no such calendar.
+
+A status that is not listed here is a failure, and the call may have taken effect.
+"""
 UNCLEAR = frozenset({408, 409, 412})
-"""Without one of Calendar's reasons, these may still have taken effect."""
+"""A call that got one of these may have taken effect, if the answer has no reason from Calendar."""
 
 
 def calendar_error_outcome(status: int, content: bytes, retry_after_header: str | None, whose: Whose) -> Outcome:
@@ -56,13 +62,13 @@ def _row(status: int, reason: str | None) -> Seen:
     if status == 409 and f"google:{reason}" == DUPLICATE:
         return Seen.DUPLICATE
     if reason is None and 400 <= status < 500 and status not in UNCLEAR and status != 429:
-        # From a proxy, not from Calendar: it says nothing about the event.
+        # The answer is from a proxy and not from Calendar, so it says nothing about the event.
         return Seen.TURNED_AWAY
     return ROWS.get(status, Seen.FAILED)
 
 
 def reason_of(content: bytes) -> str | None:
-    """``error.errors[0].reason``; the client's ``error_details`` prefers another list that lacks it."""
+    """``error.errors[0].reason``. The client's ``error_details`` prefers another list, which has no reasons."""
     try:
         reason = json.loads(content)["error"]["errors"][0]["reason"]
     except (ValueError, LookupError, TypeError):

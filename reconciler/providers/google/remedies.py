@@ -47,8 +47,8 @@ _BY_SERVICE_ACCOUNT: _Remedies = {
         remedy="check the clock; otherwise create a new key for {account} and set it",
     ),
     "token:unauthorized_client": _Advice(
-        seen="Google issues {account} no token: it is disabled or not a service account",
-        remedy="enable it (Google Cloud console, IAM and admin, Service accounts), or set the key of another",
+        seen="Google issues no token to {account}: it is disabled, or it is not a service account",
+        remedy="enable it (Google Cloud console, IAM and admin, Service accounts), or set the key of another account",
     ),
     "token:unusable_key": _Advice(
         seen="the private key in GOOGLE_SERVICE_ACCOUNT_KEY cannot be read",
@@ -57,8 +57,8 @@ _BY_SERVICE_ACCOUNT: _Remedies = {
 }
 _FOR_A_DELEGATE: _Remedies = {
     "token:invalid_grant": _Advice(
-        seen="Google issues no token: there is no user GOOGLE_CALENDAR_DELEGATE_EMAIL, the key or its service account "
-        "was deleted, or the machine's clock is wrong",
+        seen="Google issues no token: the user of GOOGLE_CALENDAR_DELEGATE_EMAIL does not exist, the key or its "
+        "service account was deleted, or the machine's clock is wrong",
         remedy="check GOOGLE_CALENDAR_DELEGATE_EMAIL and the clock; "
         "otherwise create a new key for {account} and set it",
     ),
@@ -74,30 +74,31 @@ _BY_CONSENT: _Remedies = {
         remedy="consent again with the scope {scope} and set GOOGLE_REFRESH_TOKEN",
     ),
     "token:invalid_grant": _Advice(
-        seen="Google issues no token: the consent was revoked, the refresh token expired (after seven days while the "
-        "consent screen is in testing, or unused for six months), or it belongs to another client",
-        remedy="publish the consent screen or make it internal (Google Cloud console, Google Auth Platform, Audience), "
+        seen="Google issues no token: the consent was revoked, or the refresh token belongs to another client or has "
+        "expired (after seven days if the consent screen is in testing, or after six months without use)",
+        remedy="publish the consent screen or make it internal (Google Cloud console, Google Auth Platform, Audience); "
         "then consent again with the client of GOOGLE_CLIENT_ID and the scope {scope}, and set GOOGLE_REFRESH_TOKEN",
     ),
     "token:unauthorized_client": _Advice(
-        seen="GOOGLE_REFRESH_TOKEN was not issued to the client of GOOGLE_CLIENT_ID, or its type may not refresh",
+        seen="GOOGLE_REFRESH_TOKEN was not issued to the client of GOOGLE_CLIENT_ID, or clients of its type may not "
+        "refresh tokens",
         remedy="consent again with that client (type web or desktop, offline access) and the scope {scope}, and set "
-        "GOOGLE_REFRESH_TOKEN; or set the id and secret of the client that has it",
+        "GOOGLE_REFRESH_TOKEN; or set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET of the client that has the token",
     ),
     "token:invalid_client": _CLIENT_UNKNOWN,
     "token:deleted_client": _CLIENT_UNKNOWN,
     "token:disabled_client": _CLIENT_UNKNOWN,
     f"token:{REAUTHENTICATION}": _Advice(
-        seen="the Workspace requires the person who consented to sign in again",
-        remedy="trust our client in the Google Admin console, Security, Google Cloud session control, and consent "
-        "again; or use a service account, whose sessions do not end",
+        seen="Google Workspace asks for a new sign-in of the person who consented",
+        remedy="trust our client (Google Admin console, Security, Google Cloud session control), then consent again; "
+        "or use a service account: its sessions do not end",
     ),
 }
 
 
 def cannot_write(role: str, access: Access) -> IntegrationFault:
     """The fault of a calendar shared with us as ``role``, which does not allow writing."""
-    seen = f"the calendar is visible, role {role}: it cannot be written"
+    seen = f"our role in the calendar is {role}, which may not write events"
     return _fault(f"role_{role}", _Advice(seen, 'share it with {reader}, "Make changes to events"'), access)
 
 
@@ -128,7 +129,7 @@ def _names(access: Access) -> dict[str, str]:
     scope = " ".join(SCOPES)
     if isinstance(access, ServiceAccountAccess):
         account = str(access.key.get("client_email", "the service account"))
-        client = str(access.key.get("client_id") or f"of {account}, its unique id")
+        client = str(access.key.get("client_id") or f"(the unique id of {account})")
         reader = "the user of GOOGLE_CALENDAR_DELEGATE_EMAIL" if access.delegate else account
         return {"account": account, "client": client, "reader": reader, "project": account, "scope": scope}
     return {"reader": "the account that consented", "project": "GOOGLE_CLIENT_ID", "scope": scope}

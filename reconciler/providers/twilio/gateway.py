@@ -23,7 +23,7 @@ from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
 if TYPE_CHECKING:
     from twilio.rest import Client
 
-# Both log whole URLs (the first at INFO, the second at DEBUG), and a list's URL contains the phone number.
+# These loggers write whole URLs (the first at INFO, the second at DEBUG). The URL of a list has a phone number in it.
 logging.getLogger("twilio.http_client").setLevel(logging.WARNING)
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
@@ -39,7 +39,7 @@ class TwilioGateway:
     sender: str | None = field(repr=False)
     service_sid: str | None
     timeout: timedelta
-    """For connecting, and again for each wait on the answer."""
+    """The longest wait for a connection, and also the longest wait for each part of the answer."""
     api_url: str | None
 
     def send(self, text: OutgoingSms) -> Outcome:
@@ -95,7 +95,7 @@ class TwilioGateway:
         return _fault(f"account_{seen.code}", f"the Twilio account is {seen.code}", "see Twilio's console, Billing")
 
     def _account(self) -> Outcome:
-        """The account's status as the code of a *done* outcome. The account object holds the token."""
+        """The account's status, as the code of a *done* outcome. The account object is not kept: it has the token."""
         from twilio.base.exceptions import TwilioRestException
 
         try:
@@ -103,7 +103,7 @@ class TwilioGateway:
         except TwilioRestException as error:
             if error.status not in (401, 403):
                 raise
-            # A restricted API key may send but not read the account; being able to list proves the credentials.
+            # A restricted API key may send, but not read the account. If it can list messages, it is valid.
             self._client.messages.list(limit=1, page_size=1)
             status = "active"
         return _answer(status) if status else UNREADABLE
@@ -156,17 +156,17 @@ class TwilioGateway:
 
     @cached_property
     def _http(self) -> Any:
-        # Imported here: the SDK takes most of a second, and `--help` needs none of it.
+        # Imported here, because loading the SDK takes most of a second, and `--help` does not need it.
         from reconciler.providers.twilio.http import HttpClient
 
-        # One connection per call: a kept-alive one may be cut while idle, and the next text would be *unknown*.
+        # One connection per call. An idle connection may be cut, and the next text on it would be *unknown*.
         return HttpClient(timeout=self.timeout.total_seconds(), pool_connections=False)
 
     @cached_property
     def _client(self) -> "Client":
         from twilio.rest import Client
 
-        # A non-empty environment without settings: otherwise the SDK would read region and edge from os.environ.
+        # The SDK reads region and edge from os.environ if it gets no environment or an empty one. So it gets a dummy.
         client = Client(self.account_sid, self.auth_token, http_client=self._http, environment={"-": ""})
         if self.api_url:
             client.api.base_url = self.api_url.rstrip("/")
@@ -186,12 +186,14 @@ def _answer(word: str) -> Outcome:
 
 
 def _is_refused_by_twilio(seen: Outcome) -> bool:
-    """Whether Twilio itself rejected the credentials, not a proxy on the way."""
+    """Whether Twilio itself rejected the credentials. A proxy on the way may also answer."""
     return seen.result is Result.BROKEN and (seen.code.startswith("twilio:") or seen.code in ("http:401", "http:403"))
 
 
 def _query(query: Callable[[], Outcome]) -> str | None:
-    """The answer's word; ``None`` if the (valid) credentials do not allow this query: then only sending will show.
+    """The word of the answer. ``None``: the credentials are valid, but do not allow this query.
+
+    Then only sending a text shows whether it works.
 
     Raises:
         ProviderFailure: no usable answer.

@@ -1,6 +1,6 @@
 """The stand-in's token endpoint: exchanges a signed assertion or an OAuth refresh token for an access token.
 
-It follows Google Identity's guides to both grants and, where the guides give no answer, publicly reported responses.
+It follows Google Identity's guides to both grants. If a guide gives no answer, it follows publicly reported responses.
 """
 
 import base64
@@ -22,8 +22,10 @@ _SCOPE = "https://www.googleapis.com/auth/calendar.events"
 
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - valid for the stand-in only
-"""Made when the module is imported, and not at the first use: two threads at once would make two keys, and one of them
-would be refused. Short, because every load of a key verifies it."""
+"""Made when the module is imported. At the first use, two threads could make two keys, and one would be refused.
+
+The key is short, because every load of a key verifies it.
+"""
 
 
 def private_key() -> str:

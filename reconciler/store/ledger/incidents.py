@@ -1,4 +1,4 @@
-"""Incidents in the ledger: an incident lasts from the first gap of its key until there has been none for a while."""
+"""Incidents in the ledger. An incident begins with the first gap of its key. It ends after a while without any."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from reconciler.domain.alerting.incidents import Incident
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.gaps import Cause, GapKind
 
-# A transaction-level lock works behind a pooler. A process that hits lock_timeout here skips the evaluation, and the
-# next pass does it.
+# The lock belongs to the transaction, so it works behind a pooler. If a process reaches lock_timeout here, it skips the
+# evaluation. The next pass does it.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('reconciler incidents'), hashtext(:scope))")
 _GROUP = f"""
     SELECT kind, cause, key, count(*) AS found, count(*) FILTER (WHERE closed_at IS NULL) AS open,

@@ -307,7 +307,7 @@ PROVIDERS = {
     "a reader's role": Fault(
         seed=becomes("google", role="reader"),
         check="google",
-        said="the calendar is visible, role reader: it cannot be written",
+        said="our role in the calendar is reader, which may not write events",
         remedy='share it with reconciler@sandbox.iam.gserviceaccount.example, "Make changes to events"',
         repair=becomes("google", role="writer"),
         skips=GOOGLE_SKIPS,

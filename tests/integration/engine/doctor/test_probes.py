@@ -99,7 +99,7 @@ def test_a_calendar_that_turns_out_to_be_for_reading_names_whom_to_share_it_with
         (
             DELETE,
             Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "forbidden")),
-            "does not delete a canary (google:forbidden); it stays on 02 January 2090",
+            "does not delete a canary (google:forbidden): the event stays on 02 January 2090",
         ),
     ],
 )
@@ -188,14 +188,14 @@ def test_one_that_stays_queued_is_left_after_a_minute(world: World) -> None:
     world.sandbox.twilio.transit = timedelta(hours=1)
     (note,) = followed(world).notes
     assert note.message.endswith("is still queued after 60 s")
-    assert note.remedy == "look at your phone; some carriers confirm nothing"
+    assert note.remedy == "look at your phone; some carriers do not confirm delivery"
     assert len(world.sandbox.twilio.messages) == 1
 
 
 def test_whether_it_left_may_be_unknown_and_it_is_sent_once(world: World) -> None:
     world.sandbox.twilio.faults.next_calls(CREATE, Fault(kind=Misbehaviour.LOSE))
     (fault,) = followed(world).faults
-    assert (fault.transient, "whether the test text left is not known" in fault.seen) == (True, True)
+    assert (fault.transient, "it is unknown whether the test text was sent" in fault.seen) == (True, True)
     assert len(world.sandbox.twilio.messages) == 1
 
 
