@@ -110,6 +110,10 @@ class Gap:
     reason: str
     """The refusal or hold that keeps the gap open; '' if the next pass will repair it."""
     opened_at: datetime
+    settings: str = ""
+    """Digest of the settings under which it was last found; '' in gaps of older ledgers."""
+    booking_status: str | None = None
+    """The booking's status when it was last found; ``None`` if not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

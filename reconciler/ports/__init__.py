@@ -8,7 +8,7 @@ from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow, StoredEvent
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
-from reconciler.ports.ledger import Gaps, Installation, Intents, Ledger, NewIntent, Rates, Runner, Runs
+from reconciler.ports.ledger import Gaps, Installation, Intents, Ledger, NewGap, NewIntent, Rates, Runner, Runs
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -43,6 +43,7 @@ __all__ = [
     "Lock",
     "Mandate",
     "MessageWriter",
+    "NewGap",
     "NewIntent",
     "Notifier",
     "Outbox",

@@ -96,7 +96,7 @@ class Bookings(Protocol):
     def findings(
         self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
     ) -> Mapping[BookingId, Finding]:
-        """Classify these bookings by id, whatever their age. A deleted booking is absent from the result.
+        """Classify these bookings by id, whatever their age and scope. A deleted booking is absent from the result.
 
         ``oldest`` is the bound of the condition *since*.
         """

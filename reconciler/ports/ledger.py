@@ -16,8 +16,7 @@ from reconciler.domain.intents import Intent, State
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     id: str
-    since: datetime
-    """When the first ``migrate`` ran."""
+    since: datetime  # when the first ``migrate`` ran
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +38,13 @@ class NewIntent:
     incarnation: int = 0
     recipient: str = ""
     starts_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGap:
+    cause: Cause
+    reason: str
+    booking_status: str | None = None
 
 
 class Ledger(Protocol):
@@ -242,8 +248,8 @@ class Gaps(Protocol):
         """Open the gap, or record that it still exists and why."""
         ...
 
-    def record_all(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
-        """Open or refresh many gaps: booking -> cause and reason."""
+    def record_all(self, kind: GapKind, gaps: Mapping[BookingId, NewGap], now: datetime) -> None:
+        """Open or refresh many gaps."""
         ...
 
     def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
@@ -267,7 +273,7 @@ class Runs(Protocol):
     """Runs of jobs."""
 
     def had_full_scan(self, job: str, runner: Runner, since: datetime) -> bool:
-        """Whether the job has completed a full scan since then, with the same settings: others scan other bookings."""
+        """Whether the job has completed a full scan since then, with the same settings."""
         ...
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, ProgrammingError
 
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import ServerInfo, Transaction
+from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.bookings import PostgresBookings
@@ -130,8 +130,7 @@ class PostgresStore:
     """``ports.Store``."""
 
     database: Database
-    scope: str
-    """Our part of the ledger, where several installations share the database."""
+    runner: Runner
     source: SourceKey
     tables: AppTables
     """Built once: SQLAlchemy caches a statement's SQL per table object."""
@@ -156,21 +155,21 @@ class PostgresStore:
             return server.clock_skew(connection)
 
     def _transaction(self, connection: Connection) -> Transaction:
-        return transaction_over(connection, self.scope, self.source, self.tables)
+        return transaction_over(connection, self.runner, self.source, self.tables)
 
 
-def transaction_over(connection: Connection, scope: str, source: SourceKey, tables: AppTables) -> Transaction:
+def transaction_over(connection: Connection, runner: Runner, source: SourceKey, tables: AppTables) -> Transaction:
     """The ports of one transaction."""
     return Transaction(
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
-        intents=PostgresIntents(connection, scope, source),
-        gaps=PostgresGaps(connection, scope, source),
+        intents=PostgresIntents(connection, runner.scope, source),
+        gaps=PostgresGaps(connection, runner.scope, source, runner.settings),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),
-        incidents=PostgresIncidents(connection, scope),
-        outbox=PostgresOutbox(connection, scope),
-        retention=PostgresRetention(connection, scope, tables),
+        incidents=PostgresIncidents(connection, runner.scope),
+        outbox=PostgresOutbox(connection, runner.scope),
+        retention=PostgresRetention(connection, runner.scope, tables),
     )
 
 

@@ -109,7 +109,7 @@ def services(
                 require_ledger(connection, writing=True)
                 register(connection, wanted.bookings.quoted)
         yield Services(
-            store=PostgresStore(connected, chosen.runner().scope, source, AppTables.of(wanted)),
+            store=PostgresStore(connected, chosen.runner(), source, AppTables.of(wanted)),
             clock=clock or SystemClock(stop),
             phones=Phones(chosen.file.rules.sms_missing.region),
             message_writer=Templates(chosen.wordings(), chosen.file.timezone),

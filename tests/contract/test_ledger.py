@@ -14,7 +14,7 @@ import pytest
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import BY_A_PERSON, HANDED_OVER, LEGAL_MOVES, Intent, State
-from reconciler.ports import NewIntent, Store
+from reconciler.ports import NewGap, NewIntent, Store
 from tests.support.application_db import NOON
 from tests.support.sandbox_world import World
 
@@ -371,7 +371,7 @@ def test_a_gap_is_opened_once_and_closed_once(store: Store, world: World) -> Non
         assert gap.opened_at == NOON
         tx.gaps.close_all(GapKind.SMS_MISSING, {ONE: "repaired", TWO: "repaired"}, NOON)
         assert tx.gaps.open(GapKind.SMS_MISSING) == []
-        tx.gaps.record_all(GapKind.SMS_MISSING, {ONE: (Cause.APP_FAILED, "")}, NOON)
+        tx.gaps.record_all(GapKind.SMS_MISSING, {ONE: NewGap(cause=Cause.APP_FAILED, reason="")}, NOON)
     assert world.venue.sql("SELECT count(*)::int, count(closed_at)::int FROM reconciler.gap") == [(2, 1)]
 
 

@@ -19,7 +19,7 @@ from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
 
 CRON_YAML = """\
-bookings: {{since: 2026-01-01{bookings}}}
+bookings: {{since: {since}{bookings}}}
 rules:
   sms.missing: {{quiet_hours: {quiet}{texts}}}
   calendar.missing: {{policy: {calendar_policy}{events}}}
@@ -43,7 +43,7 @@ class World:
     environment: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **edits: str) -> None:
-        """Further keys for cron.yaml, by section: bookings, texts, events, rules, limits, rate, quiet, calendar_policy,
+        """Further keys for cron.yaml: since, bookings, texts, events, rules, limits, rate, quiet, calendar_policy,
         more.
         """
         self.edits |= edits
@@ -54,6 +54,7 @@ class World:
 
     def write_settings(self) -> None:
         empty = {
+            "since": "2026-01-01",
             "bookings": "",
             "texts": "",
             "events": "",

@@ -181,6 +181,10 @@ class Finding:
 
     booking: Booking
     failed: Condition | None
+    otherwise: Condition | None = None
+    """The first failing condition that no setting can make fail (``gap_end.BY_SETTINGS``)."""
+    in_scope: bool = True
+    """Whether ``bookings.only`` selects it. A pass repairs no other booking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

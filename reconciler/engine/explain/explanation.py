@@ -136,7 +136,7 @@ class _RuleInPass:
         # A pass finishes an intent that was begun, however old its booking is. So no booking is too old here.
         since = LONG_AGO if booking in self.begun else self.scope.since
         finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
-        if finding is None:
+        if finding is None or not finding.in_scope:
             return None
         verdict, checks, found = self._judged(finding, since)
         return RuleExplanation(

@@ -10,7 +10,7 @@ from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.verdicts import Check, Hold, check
 from reconciler.domain.gaps import Cause, Gap, IntegrationFault
 from reconciler.domain.intents import Intent, State
-from reconciler.engine.reconcile.scan import oldest_of, scan, scope_of
+from reconciler.engine.reconcile.scan import Recorded, oldest_of, scan, scope_of
 from reconciler.engine.repair.repairer import Repairer, Scope
 from reconciler.ports import PassServices, Transaction
 
@@ -37,15 +37,13 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
     unfinished = unfinished_intents(tx, repairer) if has_ledger else []
-    known = (
-        bookings_to_recheck(tx.gaps.open(repairer.kind), unfinished)
+    recorded = (
+        _recorded(tx.gaps.open(repairer.kind), unfinished)
         if has_ledger and services.booking_range is None
-        else set()
+        else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
     oldest, booking_range = oldest_of(scope, services, now, full=full), services.booking_range or EVERYTHING
-    seen = scan(
-        tx, repairer.kind, scope.since, oldest, known, now, booking_range, {intent.booking for intent in unfinished}
-    )
+    seen = scan(tx, repairer.kind, scope.since, oldest, recorded, services.runner.settings, now, booking_range)
     ids = [booking.id for booking in seen.broken]
     intents = tx.intents.latest(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
     plan = Plan(
@@ -97,6 +95,14 @@ def bookings_to_recheck(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> 
     return {BookingId(gap.about) for gap in gaps} | {
         intent.booking for intent in unfinished if intent.state is State.PLANNED
     }
+
+
+def _recorded(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> Recorded:
+    return Recorded(
+        gaps={BookingId(gap.about): gap for gap in gaps},
+        planned=frozenset(intent.booking for intent in unfinished if intent.state is State.PLANNED),
+        unfinished=frozenset(intent.booking for intent in unfinished),
+    )
 
 
 def unfinished_intents(tx: Transaction, repairer: Repairer) -> list[Intent]:

@@ -6,12 +6,13 @@ Intents come before gaps, as in every transaction that writes both, so that two 
 from collections.abc import Sequence
 from datetime import datetime
 
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.planning import PassPlan
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.ports import NewIntent, Transaction
+from reconciler.ports import NewGap, NewIntent, Transaction
 
 
 def record_plan(tx: Transaction, repairer: Repairer, seen: PassPlan, now: datetime) -> None:
@@ -60,8 +61,17 @@ def _record_gaps(
 ) -> None:
     over = {d.booking.id: d.verdict.reason for d in decisions if d.verdict.cause is None}
     tx.gaps.close_all(repairer.kind, {**seen.resolved_otherwise, **over}, now)
-    found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in decisions if d.verdict.cause}
+    found = new_gaps(decisions)
     tx.gaps.record_all(repairer.kind, found, now)
+
+
+def new_gaps(decisions: Sequence[Decision]) -> dict[BookingId, NewGap]:
+    """The gaps among the decisions, as the ledger records them."""
+    return {
+        d.booking.id: NewGap(cause=d.verdict.cause, reason=d.verdict.reason, booking_status=d.booking.status)
+        for d in decisions
+        if d.verdict.cause
+    }
 
 
 def _still_true(

@@ -12,8 +12,9 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of_job
 from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
+from reconciler.engine.reconcile.record import new_gaps
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.reconcile.scan import oldest_of, scan, scope_of
+from reconciler.engine.reconcile.scan import Recorded, oldest_of, scan, scope_of
 from reconciler.engine.repair.integration_faults import record_faults
 from reconciler.ports import PassServices, Transaction
 
@@ -46,8 +47,12 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
-    known = [BookingId(gap.about) for gap in tx.gaps.open(kind)] if tx.ledger.exists() else []
-    seen = scan(tx, kind, scope.since, oldest_of(scope, services, now, full=full), known, now)
+    recorded = (
+        Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
+    )
+    seen = scan(
+        tx, kind, scope.since, oldest_of(scope, services, now, full=full), recorded, services.runner.settings, now
+    )
     verdict = rule_of(kind).verdict
     plan = Plan(
         kind=kind,
@@ -91,5 +96,4 @@ def _record_gaps(tx: Transaction, kind: GapKind, seen: PassPlan, now: datetime) 
     if seen.plan is None:
         return
     tx.gaps.close_all(kind, seen.resolved_otherwise, now)
-    found = {d.booking.id: (d.verdict.cause, d.verdict.reason) for d in seen.plan.decisions if d.verdict.cause}
-    tx.gaps.record_all(kind, found, now)
+    tx.gaps.record_all(kind, new_gaps(seen.plan.decisions), now)

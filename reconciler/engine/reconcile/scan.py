@@ -1,15 +1,16 @@
 """The scan of a rule: how far back it goes, which bookings break the rule, and which gaps are over."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.gap_end import end_of
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Gap, GapKind
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
 from reconciler.ports import PassServices, Transaction
 
@@ -23,6 +24,17 @@ class ScanResult:
     broken: Sequence[Booking]
     over: Mapping[BookingId, str]
     """Bookings that were known before and no longer break the rule: the condition that says so, or ``gone``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the ledger knows to be unfinished. It is scanned whatever its age, so that nothing fades with a window."""
+
+    gaps: Mapping[BookingId, Gap] = field(default_factory=dict)
+    planned: frozenset[BookingId] = frozenset()
+    """Bookings with a planned intent."""
+    unfinished: frozenset[BookingId] = frozenset()
+    """Bookings with an intent that is not final."""
 
 
 def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -> tuple[Scope, bool]:
@@ -48,30 +60,29 @@ def scan(
     kind: GapKind,
     since: datetime,
     oldest: datetime,
-    known: Collection[BookingId],
+    recorded: Recorded,
+    settings: str,
     now: datetime,
     booking_range: BookingRange = EVERYTHING,
-    unfinished: Collection[BookingId] = (),
 ) -> ScanResult:
-    """Scan the range since ``oldest``, and ``known`` bookings by id whatever their age, so that no gap is lost.
-
-    ``unfinished``: bookings with an intent that is not final.
-    """
+    """Scan the range since ``oldest``, and what is recorded by id whatever its age, so that no gap is lost."""
     seen = tx.bookings.scan(kind, now, oldest, booking_range)
-    again = sorted(set(known) - {booking.id for booking in seen.broken})
+    unfinished = recorded.unfinished
+    again = sorted((set(recorded.gaps) | recorded.planned) - {booking.id for booking in seen.broken})
     findings = {
         **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished]),
         # An unfinished intent is finished however old its booking is: a backfill or a human started it.
         **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in unfinished]),
     }
-    # A booking that exists and is not found belongs to another installation on the same database.
-    theirs = tx.bookings.stored_events([booking for booking in again if booking not in findings])
     checked, by_condition = _with_older(seen, findings, oldest)
     return ScanResult(
         checked=checked,
         by_condition=by_condition,
-        broken=[*seen.broken, *(finding.booking for finding in findings.values() if finding.failed is None)],
-        over={id_: _why(findings.get(id_)) for id_ in again if id_ not in theirs and _is_over(findings.get(id_))},
+        broken=[
+            *seen.broken,
+            *(finding.booking for finding in findings.values() if finding.failed is None and finding.in_scope),
+        ],
+        over={id_: end for id_ in again if (end := _end(recorded.gaps.get(id_), findings.get(id_), settings))},
     )
 
 
@@ -89,9 +100,5 @@ def _with_older(
     return seen.checked + len(older), counts
 
 
-def _is_over(finding: Finding | None) -> bool:
-    return finding is None or finding.failed is not None
-
-
-def _why(finding: Finding | None) -> str:
-    return finding.failed if finding and finding.failed else "gone"
+def _end(gap: Gap | None, finding: Finding | None, settings: str) -> str | None:
+    return end_of(gap, finding, settings) if finding else "gone"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.domain.backoff import doubled
+from reconciler.domain.decide.gap_end import end_of
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Refusal
 from reconciler.domain.gaps import Cause, IntegrationFault
@@ -188,7 +189,8 @@ def _absent(
     if unwanted:
         tx.intents.drop(intent, unwanted, now)
         repairer.cancel_in_application(tx, intent, scope, unwanted)
-        tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
+        if _is_over(tx, repairer, services, intent, now):
+            tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
         return SettleOutcome.DROPPED, unwanted
     again_at = now + repairer.limits.backoff.after(intent.attempts, intent.id)
     planned = tx.intents.plan_again(intent, "absent", again_at, now)
@@ -199,6 +201,12 @@ def _absent(
     tx.intents.need_human(planned, "attempts", Cause.GIVEN_UP, now)
     tx.gaps.record(repairer.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
     return SettleOutcome.NEEDS_HUMAN, Refusal.GIVEN_UP
+
+
+def _is_over(tx: Transaction, repairer: Repairer, services: PassServices, intent: Intent, now: datetime) -> bool:
+    finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
+    gap = tx.gaps.open_about(repairer.kind, intent.booking)
+    return finding is None or end_of(gap, finding, services.runner.settings) is not None
 
 
 def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> str | None:

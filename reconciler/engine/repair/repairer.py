@@ -130,6 +130,8 @@ def recheck(
     finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     if finding is None:
         return _drop_satisfied(repairer, tx, intent, "gone", now)
+    if not finding.in_scope:  # its gap stays open for whoever looks after it
+        return _hold(tx, intent, "other_scope", now)
     if lock is Lock.GONE:
         # SELECT sees the row and FOR UPDATE does not: row-level security hides it. The booking was not deleted.
         return _hold(tx, intent, "locked_out", now)

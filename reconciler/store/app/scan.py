@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     DateTime,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
+from reconciler.domain.decide.gap_end import BY_SETTINGS
 from reconciler.domain.decide.plan import BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
@@ -92,17 +94,30 @@ def findings(
         rows = connection.execute(statement, {"now": now, "oldest": oldest, "ids": some}).mappings()
         for row in rows:
             seen = booking(row)
-            found[seen.id] = Finding(booking=seen, failed=Condition(row["failing"]) if row["failing"] else None)
+            found[seen.id] = Finding(
+                booking=seen,
+                failed=_condition(row["failing"]),
+                otherwise=_condition(row["failing_otherwise"]),
+                in_scope=row["in_scope"],
+            )
     return found
+
+
+def _condition(name: str | None) -> Condition | None:
+    return Condition(name) if name else None
 
 
 @lru_cache(maxsize=16)
 def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
     """Built once: each repair runs it twice, and building it takes longer than running it."""
     now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
-    failing = first_failing(conditions(kind, tables, now, oldest)).label("failing")
+    held = conditions(kind, tables, now, oldest)
+    failing = first_failing(held).label("failing")
+    of_booking = {name: holds for name, holds in held.items() if name not in BY_SETTINGS}
+    otherwise = first_failing(of_booking).label("failing_otherwise")
+    in_scope = func.coalesce(tables.in_scope(), False, type_=Boolean()).label("in_scope")
     wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
-    return _full(tables, kind).add_columns(failing).where(wanted, tables.in_scope())
+    return _full(tables, kind).add_columns(failing, otherwise, in_scope).where(wanted)
 
 
 def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from reconciler.errors import DatabaseUnreachable
-from reconciler.ports import ServerInfo, Transaction
+from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.database import Database, as_error, transaction_over
@@ -73,7 +73,7 @@ class RollbackStore:
     def _savepoint(self) -> Iterator[Transaction]:
         try:
             with self.connection.begin_nested():
-                parts = transaction_over(self.connection, self.scope, self.source, self.tables)
+                parts = transaction_over(self.connection, Runner(scope=self.scope), self.source, self.tables)
                 # Rate rows are shared by all processes and would stay locked until the transaction ends.
                 yield replace(parts, rates=PostgresRates(self.connection, prefix=f"{self.scope} "))
         except DBAPIError as error:

@@ -11,17 +11,20 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import closes_with
+from reconciler.ports import NewGap
 from reconciler.store.ledger.lock_order import in_lock_order
 from reconciler.store.ledger.sources import SourceKey
 
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
 """Separators that join several faults into one detail; SQL statements stay a script."""
 
-_COLUMNS = "kind, about, cause, reason, opened_at"
+_COLUMNS = "kind, about, cause, reason, opened_at, settings, booking_status"
 _OWNED = """(gap.scope = :scope OR NOT EXISTS (
     SELECT FROM reconciler.run
-    WHERE run.scope = gap.scope AND run.started_at > clock_timestamp() - interval '1 day'))"""
-"""What our scope looks after: its own, and that of a scope whose processes have not run for a day."""
+    WHERE run.scope = gap.scope AND run.started_at > coalesce(
+        (SELECT max(own.started_at) FROM reconciler.run AS own WHERE own.scope = :scope) - interval '1 day',
+        '-infinity')))"""
+"""What our scope looks after: its own, and that of a scope that has not run for a day before our last run."""
 
 _OPEN = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap AS gap
@@ -32,12 +35,15 @@ _OPEN_ONE = text(f"""
     WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NULL
 """)
 _RECORD = text("""
-    INSERT INTO reconciler.gap AS gap (scope, source, kind, about, cause, key, reason, detail, opened_at, seen_at)
-    VALUES (:scope, :source, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now)
+    INSERT INTO reconciler.gap AS gap
+        (scope, source, kind, about, cause, key, reason, detail, opened_at, seen_at, settings, booking_status)
+    VALUES (:scope, :source, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now, :settings,
+            :booking_status)
     ON CONFLICT (kind, about, source, tenant) WHERE closed_at IS NULL
     DO UPDATE SET scope = excluded.scope,
                   cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
-                  seen_at = excluded.seen_at,
+                  seen_at = excluded.seen_at, settings = excluded.settings,
+                  booking_status = coalesce(excluded.booking_status, gap.booking_status),
                   -- Another cause or another fault is new information and raises an alert.
                   noted_at = CASE WHEN (gap.cause, gap.key) = (excluded.cause, excluded.key) THEN gap.noted_at END
 """)
@@ -59,6 +65,8 @@ class PostgresGaps:
     scope: str
     """Our part of the bookings, if several processes share the table."""
     source_key: SourceKey
+    settings: str
+    """Digest of the settings in use."""
 
     def open(self, kind: GapKind) -> Sequence[Gap]:
         rows = self.connection.execute(_OPEN, {**self._ours, "kind": kind}).mappings()
@@ -70,12 +78,17 @@ class PostgresGaps:
         return _gap(row) if row else None
 
     def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
-        self.record_all(kind, {BookingId(about): (cause, reason)}, now)
+        self.record_all(kind, {BookingId(about): NewGap(cause=cause, reason=reason)}, now)
 
-    def record_all(self, kind: GapKind, gaps: Mapping[BookingId, tuple[Cause, str]], now: datetime) -> None:
+    def record_all(self, kind: GapKind, gaps: Mapping[BookingId, NewGap], now: datetime) -> None:
         many = [
-            {**self._values(kind, about, now), "cause": cause, "reason": reason}
-            for about, (cause, reason) in in_lock_order(gaps)
+            {
+                **self._values(kind, about, now),
+                "cause": new.cause,
+                "reason": new.reason,
+                "booking_status": new.booking_status,
+            }
+            for about, new in in_lock_order(gaps)
         ]
         if many:
             self.connection.execute(_RECORD, many)
@@ -101,7 +114,10 @@ class PostgresGaps:
         self.connection.execute(_CLOSE_KIND, {**self._ours, "kind": kind, "by": by, "now": now})
 
     def _values(self, kind: GapKind, about: str, now: datetime) -> dict[str, object]:
-        return {**self._ours, "kind": kind, "about": about, "key": "", "detail": "{}", "now": now}
+        return {**self._ours, "kind": kind, "about": about, "key": "", "detail": "{}", "now": now} | {
+            "settings": self.settings,
+            "booking_status": None,
+        }
 
     @property
     def _ours(self) -> dict[str, str]:
@@ -119,6 +135,8 @@ def _gap(row: RowMapping) -> Gap:
         cause=Cause(row["cause"]),
         reason=row["reason"],
         opened_at=row["opened_at"],
+        settings=row["settings"],
+        booking_status=row["booking_status"],
     )
 
 

@@ -12,8 +12,10 @@ OF_SOURCE = "(tenant = '' AND (source = :source OR any_source))"
 
 OWNED = """(intent.scope = :scope OR NOT EXISTS (
     SELECT FROM reconciler.run
-    WHERE run.scope = intent.scope AND run.started_at > clock_timestamp() - interval '1 day'))"""
-"""What our scope looks after: its own, and that of a scope whose processes have not run for a day."""
+    WHERE run.scope = intent.scope AND run.started_at > coalesce(
+        (SELECT max(own.started_at) FROM reconciler.run AS own WHERE own.scope = :scope) - interval '1 day',
+        '-infinity')))"""
+"""What our scope looks after: its own, and that of a scope that has not run for a day before our last run."""
 CERTAINLY_OURS = """(incarnation = (SELECT max(newer.incarnation) FROM reconciler.intent AS newer
                     WHERE (newer.booking, newer.source, newer.tenant, newer.effect)
                         = (intent.booking, intent.source, intent.tenant, intent.effect))

@@ -47,7 +47,9 @@ UPGRADE = (
     """
     ALTER TABLE reconciler.gap
         ADD COLUMN tenant text NOT NULL DEFAULT '',
-        ADD COLUMN source text NOT NULL DEFAULT ''
+        ADD COLUMN source text NOT NULL DEFAULT '',
+        ADD COLUMN settings text NOT NULL DEFAULT '',
+        ADD COLUMN booking_status text
     """,
     "DROP INDEX reconciler.gap_open",
     "CREATE UNIQUE INDEX gap_open ON reconciler.gap (kind, about, source, tenant) WHERE closed_at IS NULL",
@@ -66,7 +68,10 @@ DOWNGRADE = (
     $$
     """,
     "DROP INDEX reconciler.gap_open",
-    "ALTER TABLE reconciler.gap DROP COLUMN tenant, DROP COLUMN source",
+    """
+    ALTER TABLE reconciler.gap
+        DROP COLUMN tenant, DROP COLUMN source, DROP COLUMN settings, DROP COLUMN booking_status
+    """,
     "CREATE UNIQUE INDEX gap_open ON reconciler.gap (kind, about) WHERE closed_at IS NULL",
     "DROP INDEX reconciler.intent_not_final",
     "ALTER TABLE reconciler.intent DROP CONSTRAINT intent_once",

@@ -221,7 +221,7 @@ def test_a_calendar_that_may_only_be_read(world: World) -> None:
     booking = world.venue.booking()
     world.sandbox.google.role = "reader"
     result = world.events()
-    assert "role reader" in result.faults[0].seen
+    assert "is reader" in result.faults[0].seen
     assert "Make changes to events" in result.faults[0].remedy
     assert world.gaps()[GapKind.CALENDAR_MISSING, booking] == ("blocked", "integration")
     world.sandbox.google.role = "writer"
