@@ -8,7 +8,7 @@ import requests
 import structlog
 from urllib3.exceptions import HTTPError
 
-from reconciler.timing.call_deadline import DeadlineOver, within
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 TIMEOUT = timedelta(seconds=3)
 """For the whole call: a run waits no longer for a heartbeat."""
@@ -36,7 +36,7 @@ class Heartbeats:
             return
         url, question, query = self.urls[job].partition("?")
         try:
-            answer = within(TIMEOUT, lambda: _post(f"{url.rstrip('/')}{suffix}{question}{query}"))
+            answer = with_deadline(TIMEOUT, lambda: _post(f"{url.rstrip('/')}{suffix}{question}{query}"))
         except (requests.RequestException, HTTPError, ValueError, DeadlineOver) as error:
             _log.warning("heartbeat_unreachable", job=job, error=type(error).__name__)
             return

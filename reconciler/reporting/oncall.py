@@ -9,7 +9,7 @@ import structlog
 
 from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, Severity
 from reconciler.reporting.redact import masked
-from reconciler.timing.call_deadline import DeadlineOver, within
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 if TYPE_CHECKING:
     from apprise import NotifyType
@@ -65,7 +65,7 @@ class OncallRoute:
             )
 
         try:
-            return within(TIMEOUT, notify)
+            return with_deadline(TIMEOUT, notify)
         except DeadlineOver:
             return False
 

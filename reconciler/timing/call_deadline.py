@@ -101,7 +101,7 @@ def _opens_tunnel(data: object) -> bool:
 sys.addaudithook(_watch)
 
 
-def within(limit: timedelta, call: Callable[[], T]) -> T:
+def with_deadline(limit: timedelta, call: Callable[[], T]) -> T:
     """Make the call and return its result, or raise its error.
 
     Raises:

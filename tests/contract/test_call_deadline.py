@@ -24,7 +24,7 @@ from reconciler.sandbox.fakes.google import GoogleStandIn
 from reconciler.sandbox.fakes.sentry import SentryStandIn
 from reconciler.sandbox.fakes.server import StandIn
 from reconciler.sandbox.fakes.twilio import TwilioStandIn
-from reconciler.timing.call_deadline import DeadlineOver, within
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 from tests.contract.test_google_gateway import EVENT
 from tests.contract.test_oncall import PAGE
 from tests.contract.test_twilio_gateway import TEXT, gateway
@@ -247,11 +247,11 @@ def test_what_a_call_raises_comes_out_unchanged() -> None:
         raise Own from KeyError("cause")
 
     with pytest.raises(Own) as raised:
-        within(timedelta(seconds=5), call)
+        with_deadline(timedelta(seconds=5), call)
     assert isinstance(raised.value.__cause__, KeyError)
 
 
 def test_a_call_that_uses_no_network_ends_as_well() -> None:
     with pytest.raises(DeadlineOver) as over:
-        timed(lambda: within(timedelta(seconds=0.1), lambda: time.sleep(0.5)))
+        timed(lambda: with_deadline(timedelta(seconds=0.1), lambda: time.sleep(0.5)))
     assert not over.value.may_have_left

@@ -7,7 +7,7 @@ import httplib2
 from google_auth_httplib2 import AuthorizedHttp
 
 from reconciler.providers.google.credentials import Access
-from reconciler.timing.call_deadline import DeadlineOver, within
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 
 class DeadlineHttp:
@@ -21,7 +21,7 @@ class DeadlineHttp:
     def request(self, *arguments: Any, **options: Any) -> Any:
         http = self._http
         try:
-            return within(self._deadline, lambda: http.request(*arguments, **options))
+            return with_deadline(self._deadline, lambda: http.request(*arguments, **options))
         except DeadlineOver:
             # A call that still waits for a name holds the old client, which two threads cannot share.
             self._http = self._new()

@@ -6,7 +6,7 @@ from typing import Any
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 
-from reconciler.timing.call_deadline import within
+from reconciler.timing.call_deadline import with_deadline
 
 
 class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not typed
@@ -16,6 +16,6 @@ class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not type
     def request(self, *arguments: Any, **options: Any) -> Response:
         self.retry_after = None
         send = super().request
-        response: Response = within(timedelta(seconds=self.timeout), lambda: send(*arguments, **options))
+        response: Response = with_deadline(timedelta(seconds=self.timeout), lambda: send(*arguments, **options))
         self.retry_after = (response.headers or {}).get("Retry-After")
         return response

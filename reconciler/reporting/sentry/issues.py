@@ -7,7 +7,7 @@ import requests
 import structlog
 from urllib3.exceptions import HTTPError
 
-from reconciler.timing.call_deadline import DeadlineOver, within
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 _log = structlog.get_logger()
 _NOT_FOUND = 404
@@ -42,7 +42,7 @@ class IssueResolver:
 
     def _call(self, method: str, path: str, body: object = None) -> requests.Response | None:
         try:
-            return within(self.timeout, lambda: self._request(method, path, body))
+            return with_deadline(self.timeout, lambda: self._request(method, path, body))
         except (requests.RequestException, HTTPError, ValueError, DeadlineOver) as error:
             _log.warning("issue_not_resolved", error=type(error).__name__)
             return None

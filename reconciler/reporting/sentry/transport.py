@@ -15,7 +15,7 @@ from sentry_sdk.transport import Transport
 from urllib3.exceptions import HTTPError
 
 from reconciler.domain.alerting.alerts import DeliveryStatus
-from reconciler.timing.call_deadline import DeadlineOver, within
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 _log = structlog.get_logger()
 _ALL_CATEGORIES = ""
@@ -73,7 +73,7 @@ class SyncTransport(Transport):
             "Content-Encoding": "gzip",
         }
         try:
-            answer = within(
+            answer = with_deadline(
                 self.timeout,
                 lambda: self._session.post(
                     auth.get_api_url(),
