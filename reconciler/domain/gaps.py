@@ -30,6 +30,7 @@ class GapKind(str):
     SMS_MISSING: ClassVar["GapKind"]
     SMS_STUCK: ClassVar["GapKind"]
     SMS_UNPROVEN: ClassVar["GapKind"]
+    SMS_DUPLICATE: ClassVar["GapKind"]
     CALENDAR_MISSING: ClassVar["GapKind"]
     CALENDAR_DUPLICATE: ClassVar["GapKind"]
     INTEGRATION_SCHEMA: ClassVar["GapKind"]
@@ -52,6 +53,7 @@ class GapKind(str):
 GapKind.SMS_MISSING = GapKind("sms.missing")
 GapKind.SMS_STUCK = GapKind("sms.stuck")
 GapKind.SMS_UNPROVEN = GapKind("sms.unproven")
+GapKind.SMS_DUPLICATE = GapKind("sms.duplicate")
 GapKind.CALENDAR_MISSING = GapKind("calendar.missing")
 GapKind.CALENDAR_DUPLICATE = GapKind("calendar.duplicate")
 GapKind.INTEGRATION_SCHEMA = GapKind("integration.schema")

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import requests
 import structlog
 from urllib3.exceptions import HTTPError
 
-TIMEOUT = 3.0
-"""Seconds, for connecting and for each read: a run waits no longer for a heartbeat."""
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
+
+TIMEOUT = timedelta(seconds=3)
+"""For the whole call: a run waits no longer for a heartbeat."""
 _log = structlog.get_logger()
 
 
@@ -33,11 +36,13 @@ class Heartbeats:
             return
         url, question, query = self.urls[job].partition("?")
         try:
-            answer = requests.post(
-                f"{url.rstrip('/')}{suffix}{question}{query}", timeout=TIMEOUT, allow_redirects=False
-            )
-        except (requests.RequestException, HTTPError, ValueError) as error:
+            answer = with_deadline(TIMEOUT, lambda: _post(f"{url.rstrip('/')}{suffix}{question}{query}"))
+        except (requests.RequestException, HTTPError, ValueError, DeadlineOver) as error:
             _log.warning("heartbeat_unreachable", job=job, error=type(error).__name__)
             return
         if not answer.ok:
             _log.warning("heartbeat_refused", job=job, status=answer.status_code)
+
+
+def _post(url: str) -> requests.Response:
+    return requests.post(url, timeout=TIMEOUT.total_seconds(), allow_redirects=False)

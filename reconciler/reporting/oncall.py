@@ -2,18 +2,21 @@
 
 import logging
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, Severity
 from reconciler.reporting.redact import masked
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 if TYPE_CHECKING:
     from apprise import NotifyType
 
-TIMEOUT = 20.0
-"""Seconds; shorter than the time a stopping service has left, and than ``engine.alerting.DELIVERY_LEASE``."""
+TIMEOUT = timedelta(seconds=20)
+"""For the whole call, whatever the route; shorter than the time a stopping service has left, and than
+``engine.alerting.DELIVERY_LEASE``."""
 LONGEST_TITLE, LONGEST_BODY = 250, 700
 """Characters; together within PagerDuty's limit of 1024."""
 _log = structlog.get_logger()
@@ -50,14 +53,21 @@ class OncallRoute:
             # Our incident is one PagerDuty incident: later alerts join it, and *resolved* closes it.
             service.action, service.dedup = "map", alert.incident or alert.id
         sending = Apprise(service, asset=asset)
-        return bool(
-            sending.notify(
-                title=_cut(f"reconciler: {alert.title}", LONGEST_TITLE),
-                body=_cut(_body(alert), LONGEST_BODY),
-                notify_type=_type(alert),
-                timeout=TIMEOUT,
+
+        def notify() -> bool:
+            # Without apprise's own timeout: it stops waiting, and leaves the connection open behind it.
+            return bool(
+                sending.notify(
+                    title=_cut(f"reconciler: {alert.title}", LONGEST_TITLE),
+                    body=_cut(_body(alert), LONGEST_BODY),
+                    notify_type=_type(alert),
+                )
             )
-        )
+
+        try:
+            return with_deadline(TIMEOUT, notify)
+        except DeadlineOver:
+            return False
 
 
 def _cut(text: str, longest: int) -> str:

@@ -36,13 +36,13 @@ rules:
 limits:
   rate: {{sms: 200/s, calendar: 200/s}}
 """
-HURRIED_SETTLE = timedelta(milliseconds=2100)
+HURRIED_SETTLE = timedelta(milliseconds=4100)
 _HURRIED = f"""\
-  timeouts: {{twilio: 1s, google: 1s}}
+  timeouts: {{twilio: 1s, google: 700ms, sql: 900ms}}
   lease: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
   settle: {HURRIED_SETTLE // timedelta(milliseconds=1)}ms
 """
-"""As short as two timeouts allow, so that the demo does not have to wait five minutes."""
+"""As short as the timeouts allow, so that the demo does not have to wait five minutes."""
 
 
 def _utc_now() -> datetime:

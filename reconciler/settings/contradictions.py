@@ -1,8 +1,9 @@
 """Contradictions in cron.yaml: limits, reporting and jobs that are valid one by one but not together."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
+from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, shortest_lease
+from reconciler.domain.gaps import Effect
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import write_duration
@@ -11,13 +12,8 @@ from reconciler.settings.file.values import write_duration
 def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
     """The message of each contradiction, with its place in the file."""
     limits = file.limits
-    slowest = max(("twilio", "google"), key=lambda provider: getattr(limits.timeouts, provider))
-    longest: timedelta = getattr(limits.timeouts, slowest)
     lease = write_duration(limits.lease)
-    if limits.lease <= 2 * longest:
-        timeout = ("limits", "timeouts", slowest)
-        needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
-        yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
+    yield from _outlived_lease(read, file)
     yield from _too_slow(read, file)
     yield from _forgetful(read, file)
     reporting = file.reporting
@@ -31,6 +27,24 @@ def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
     if limits.backoff.longest < limits.backoff.first:
         longest_pause = f"{write_duration(limits.backoff.longest)} must not be shorter than limits.backoff.first"
         yield read.mistake(("limits", "backoff", "longest"), longest_pause, ("limits", "backoff", "first"))
+
+
+def _outlived_lease(read: Source, file: CronFile) -> Iterator[str]:
+    """A lease that could end before the answer of a call is in the ledger: another process would take the intent."""
+    limits, sql = file.limits, file.limits.timeouts.sql
+    calls = {"twilio": (Effect.SMS, limits.timeouts.twilio), "google": (Effect.CALENDAR, limits.timeouts.google)}
+    needed = {provider: shortest_lease(effect, call, sql) for provider, (effect, call) in calls.items()}
+    slowest = max(needed, key=lambda provider: needed[provider])
+    if limits.lease <= needed[slowest]:
+        effect, call = calls[slowest]
+        count = CALLS_UNDER_LEASE[effect]
+        what = (
+            f"{write_duration(limits.lease)} must be longer than {write_duration(needed[slowest])}: "
+            f"{count} {'call' if count == 1 else 'calls'} of limits.timeouts.{slowest}, {write_duration(call)}, "
+            f"and 2 statements of limits.timeouts.sql, {write_duration(sql)}"
+        )
+        longest = slowest if CALLS_UNDER_LEASE[effect] * call > 2 * sql else "sql"
+        yield read.mistake(("limits", "lease"), what, ("limits", "timeouts", longest))
 
 
 def _too_slow(read: Source, file: CronFile) -> Iterator[str]:

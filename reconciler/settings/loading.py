@@ -17,6 +17,7 @@ from reconciler.domain.decide.policies import (
     QuietHours,
     RecipientLimit,
     SmsPolicy,
+    answer_within,
 )
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
@@ -81,11 +82,17 @@ class Settings:
 
     def sms_limits(self) -> Limits:
         limits = self.file.limits
-        return self._limits(limits.breaker.sms, limits.rate.sms, limits.timeouts.twilio)
+        return self._limits(
+            limits.breaker.sms, limits.rate.sms, answer_within(Effect.SMS, limits.timeouts.twilio, limits.timeouts.sql)
+        )
 
     def calendar_limits(self) -> Limits:
         limits = self.file.limits
-        return self._limits(limits.breaker.calendar, limits.rate.calendar, limits.timeouts.google)
+        return self._limits(
+            limits.breaker.calendar,
+            limits.rate.calendar,
+            answer_within(Effect.CALENDAR, limits.timeouts.google, limits.timeouts.sql),
+        )
 
     def window(self) -> Window:
         since = self.file.bookings.since
@@ -122,7 +129,7 @@ class Settings:
         """The start of that day at the venue."""
         return datetime.combine(day, time(), tzinfo=self.file.timezone)
 
-    def _limits(self, floor: int, rate: Per, call_timeout: timedelta) -> Limits:
+    def _limits(self, floor: int, rate: Per, longest_answer: timedelta) -> Limits:
         limits = self.file.limits
         return Limits(
             repairs=limits.per_pass,
@@ -135,7 +142,7 @@ class Settings:
             lease=limits.lease,
             settle=limits.settle,
             settle_tries=limits.settle_tries,
-            call_timeout=call_timeout,
+            answer_within=longest_answer,
         )
 
 

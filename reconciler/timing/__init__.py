@@ -1,1 +1,4 @@
-"""Time: the clock of this machine, and the schedule of the jobs. Only `schedule` imports APScheduler."""
+"""Time: the clock of this machine, the schedule of the jobs, and the deadline of an outgoing call.
+
+Only `schedule` imports APScheduler.
+"""

@@ -25,7 +25,7 @@ CRON_YAML = f"""\
 rules: {{sms.missing: {{quiet_hours: off}}}}
 limits:
   rate: {{sms: 2000/s, calendar: 2000/s}}
-  timeouts: {{twilio: 2s, google: 2s}}
+  timeouts: {{twilio: 2s, google: 900ms, sql: 1s}}
   lease: {LEASE:.0f}s
   settle: {LEASE:.0f}s
 """

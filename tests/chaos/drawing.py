@@ -18,6 +18,7 @@ from tests.chaos.scenarios import (
     SLOW,
     TIMEOUT,
     TOO_SLOW,
+    TRICKLED,
     TWILIO_BUSY,
     TWILIO_NO,
     UNWELL,
@@ -29,7 +30,7 @@ from tests.chaos.scenarios import (
     Weather,
 )
 
-_EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, UNWELL, PAGE)
+_EITHER = (LOST, LOST, FAILED, FAILED, EMPTY, SLOW, TOO_SLOW, DROPPED, SILENT, TRICKLED, UNWELL, PAGE)
 _TWILIO = (*_EITHER, TWILIO_BUSY, TWILIO_NO, TWILIO_NO)
 _GOOGLE = (*_EITHER, GOOGLE_BUSY)
 _HEART: tuple[str, ...] = ("sms.row", "sms.sending", "twilio.create", "twilio.create", "sms.done", "sms.row_sent")
@@ -155,5 +156,5 @@ def frozen(seed: int) -> Scenario:
     return Scenario(
         seed=seed,
         starts=(Start.BARE,) * chance.randint(2, 3),
-        steps=(Step(order=stop, frozen=LEASE * chance.uniform(1.05, 1.5), beside=6),),
+        steps=(Step(order=stop, frozen=LEASE * chance.uniform(1.05, 1.5), beside=12),),
     )

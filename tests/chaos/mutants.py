@@ -191,7 +191,7 @@ def settle_at_once() -> None:
     _put(SmsRepairer, "settle_after", lambda _: timedelta(0))
 
 
-@mutant("duplicate", steps=_stopped("after sms.sending#1", frozen=LEASE * 1.1, beside=6))
+@mutant("duplicate", steps=_stopped("after sms.sending#1", frozen=LEASE * 1.1, beside=12))
 def ignore_the_lease() -> None:
     """The call goes out however long ago the intent was claimed."""
     _put(PostgresIntents, "lease_left", lambda _: lambda *_: timedelta(hours=1))

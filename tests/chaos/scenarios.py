@@ -8,7 +8,7 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
 
-LEASE, SETTLE, TIMEOUT = 0.6, 0.8, 0.25
+LEASE, SETTLE, TIMEOUT = 1.3, 1.5, 0.25
 """Seconds; what cron.yaml says in milliseconds. Everything in a scenario is measured by these."""
 LONG_SETTLE = 3.0
 """The same where a pass must come before a list has caught up, on a busy machine too."""
@@ -127,6 +127,7 @@ DROPPED = Fault(kind=Misbehaviour.DROP)
 SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT / 4)
 TOO_SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT * 1.5)
 SILENT = Fault(kind=Misbehaviour.HANG, seconds=TIMEOUT * 1.5)
+TRICKLED = Fault(kind=Misbehaviour.TRICKLE_HEADERS, seconds=TIMEOUT / 4)
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503)
 PAGE = Fault(kind=Misbehaviour.HTML, status=502)
 """What can go wrong with a call of either provider."""

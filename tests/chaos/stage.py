@@ -26,7 +26,7 @@ rules:
 limits:
   rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h
-  timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: 5s, lock: 200ms}}
+  timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: {timeout:.0f}ms, lock: 200ms}}
   lease: {lease:.0f}ms
   settle: {settle:.0f}ms
   settle_tries: 2

@@ -16,6 +16,6 @@ EMBEDDED = pytest.mark.parametrize("postgres", ["embedded"], indirect=True, scop
 @pytest.mark.long
 @pytest.mark.parametrize("act", [Act.CANCEL, Act.DELETE, Act.EVENT, Act.MOVE])
 def test_an_event_that_comes_too_late_does_not_stay(stage: Stage, act: Act) -> None:
-    step = Step(order="stop before google.insert#1", deeds=(Deed(act=act),), frozen=LEASE * 1.1, beside=6)
+    step = Step(order="stop before google.insert#1", deeds=(Deed(act=act),), frozen=LEASE * 1.1, beside=12)
     verdict = play(stage, Scenario(steps=(step,)))
     assert not verdict.problems, verdict

@@ -1314,4 +1314,6 @@ def test_codes_come_out_and_nothing_else(
         assert secret not in everything
 
 
-WAITING = (Misbehaviour.HANG, Misbehaviour.SLOW)
+WAITING = (
+    Misbehaviour.HANG, Misbehaviour.SLOW, Misbehaviour.HOLD, Misbehaviour.TRICKLE_HEADERS, Misbehaviour.TRICKLE_BODY,
+)  # fmt: skip

@@ -29,4 +29,4 @@ class Webhook(StandIn):
         if request.body:
             self.alerted.append(json.loads(request.body))
         self.writes += 1
-        return Response.of(200, {})
+        return Response.of(200, {"status": "queued for the person on call"})

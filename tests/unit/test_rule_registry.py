@@ -35,7 +35,8 @@ def test_the_files_are_found_in_their_order() -> None:
     assert [rule.kind for rule in REPORT_ONLY] == ["sms.stuck", "sms.unproven"]
     assert report_only_kinds("sms_delivery") == ("sms.stuck", "sms.unproven")
     assert (
-        "sms.missing", "sms.stuck", "sms.unproven", "calendar.missing", "calendar.duplicate", *INTEGRATIONS,
+        "sms.missing", "sms.duplicate", "sms.stuck", "sms.unproven", "calendar.missing", "calendar.duplicate",
+        *INTEGRATIONS,
     ) == KINDS  # fmt: skip
 
 
@@ -81,6 +82,11 @@ def test_duplicates_close_with_the_missing_event_and_never_the_other_way() -> No
     assert closes_with(GapKind.CALENDAR_MISSING) == (GapKind.CALENDAR_MISSING, GapKind.CALENDAR_DUPLICATE)
     assert closes_with(GapKind.CALENDAR_DUPLICATE) == (GapKind.CALENDAR_DUPLICATE,)
     assert rule_of(GapKind.CALENDAR_DUPLICATE).kind == GapKind.CALENDAR_MISSING
+
+
+def test_a_kind_that_a_repair_finds_has_a_remedy_of_its_own() -> None:
+    assert "two messages for one text" in remedy_of(GapKind.SMS_DUPLICATE, Cause.UNKNOWN_OUTCOME)
+    assert remedy_of(GapKind.SMS_MISSING, Cause.UNKNOWN_OUTCOME) == REMEDIES[Cause.UNKNOWN_OUTCOME]
 
 
 def test_a_kind_of_a_rule_that_no_longer_exists_can_be_read() -> None:

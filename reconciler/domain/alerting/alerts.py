@@ -159,6 +159,8 @@ REMEDIES: dict[Cause, str] = {
 def remedy_of(kind: GapKind, cause: Cause) -> str:
     """What an operator can do about gaps of this kind and cause."""
     rule = find_rule(kind)
+    if rule and kind in rule.also_remedies:
+        return rule.also_remedies[kind]
     return rule.remedies.get(cause, REMEDIES[cause]) if rule else REMEDIES[cause]
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.backoff import Backoff
+from reconciler.domain.gaps import Effect
 
 
 class Policy(StrEnum):
@@ -116,6 +117,21 @@ class Breaker:
     ratio_from: int
 
 
+CALLS_UNDER_LEASE = {Effect.SMS: 1, Effect.CALENDAR: 3}
+"""How many calls, one after the other, a repair may make after the ledger says *sending*. For an event: the insert; if
+its id is taken, the event; and if that is not found, the calendar."""
+
+
+def answer_within(effect: Effect, call: timedelta, statement: timedelta) -> timedelta:
+    """The longest time from the start of the call until its answer is in the ledger."""
+    return CALLS_UNDER_LEASE[effect] * call + statement
+
+
+def shortest_lease(effect: Effect, call: timedelta, statement: timedelta) -> timedelta:
+    """A lease must be longer: it is read once more before the call, and must last until the answer is in the ledger."""
+    return statement + answer_within(effect, call, statement)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Caps of one pass for one effect, and the durations of a repair."""
@@ -134,4 +150,5 @@ class Limits:
     settle: timedelta
     """The time that must pass after an outcome became unknown before the effect may count as absent."""
     settle_tries: int
-    call_timeout: timedelta
+    answer_within: timedelta
+    """The longest time from the start of the call until its answer is in the ledger."""

@@ -87,6 +87,8 @@ class Rule:
     """What a person can do, by cause, where ``alerts.REMEDIES`` is less precise for this rule."""
     also: tuple[GapKind, ...] = ()
     """Further kinds of gaps that only a repair of this rule finds. They close together with its own."""
+    also_remedies: Mapping[GapKind, str] = field(default_factory=dict)
+    """What a person can do about these further kinds, whatever the cause."""
     drill: tuple[DrillGap, ...]
     """What the fire drill plants to check that the rule still finds its gaps."""
 

@@ -1,4 +1,7 @@
-"""``sms.missing``: a booking should have a confirmation text, but none is queued or sent. This rule repairs."""
+"""``sms.missing``: a booking should have a confirmation text, but none is queued or sent. This rule repairs.
+
+If two message ids become known for one intent, it opens ``sms.duplicate``. Nothing can be repaired then.
+"""
 
 from reconciler.domain.decide.verdicts import Condition, Refusal
 from reconciler.domain.gaps import Cause, Effect, GapKind
@@ -31,6 +34,11 @@ RULE = Rule(
     remedies={
         Cause.DELETED_BY_HAND: "we handed these texts to the application and a person removed them from its "
         "queue: if that was a mistake, confirm another way",
+    },
+    also=(GapKind.SMS_DUPLICATE,),
+    also_remedies={
+        GapKind.SMS_DUPLICATE: "the provider has two messages for one text: apologise to the customer; if this happens "
+        "again, raise limits.settle, because lists show messages later than that",
     },
     drill=(DrillGap(kind=GapKind.SMS_MISSING, text=None, names_event=True, events=1),),
 )

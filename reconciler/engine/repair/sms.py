@@ -24,6 +24,7 @@ from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms_duplicate import known_message, report_if_second
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction, Unwritable
@@ -262,12 +263,17 @@ class SmsRepairer:
         done = outcome.result is Result.DONE
 
         def write_ledger(tx: Transaction) -> None:
+            known = known_message(tx, intent)
             record_outcome(tx, self, intent, outcome, now)
             apply_retry_after(tx, _SLOT, outcome)
             if done:
                 tx.gaps.close(self.kind, intent.booking, "repaired", now)
+                report_if_second(tx, intent, known, outcome.provider_id, now)
 
         def write_queue_row(tx: Transaction) -> None:
+            row = tx.bookings.queue_row(row_id(scope, intent)) if done else None
+            if row and report_if_second(tx, intent, row.provider_id, outcome.provider_id, now):
+                return  # the row already names a message that was sent
             tx.bookings.mark_queue_row(
                 row_id(scope, intent),
                 status="sent" if done else "failed",

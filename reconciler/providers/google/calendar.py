@@ -1,4 +1,4 @@
-"""Google Calendar v3 through the real client: every call has a timeout, every answer becomes one of our outcomes.
+"""Google Calendar v3 through the real client: every call has a deadline, every answer becomes one of our outcomes.
 
 httplib2 resends a request, POST included, when the server closes the connection without answering. Our own event ids
 make that harmless: the second insert collides with the first.
@@ -21,6 +21,7 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import CalendarFacts, ProviderFailure
 from reconciler.providers.google import errors, remedies
 from reconciler.providers.google.credentials import Access
+from reconciler.timing.call_deadline import DeadlineOver
 
 # It logs the answer to a 403 at WARNING, the whole body if it has no reason, which may quote the event.
 logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
@@ -42,6 +43,7 @@ class GoogleCalendar:
     access: Access
     calendar_id: str
     timeout: timedelta
+    """For each whole call, from the token and the name's resolution to the last byte of the answer."""
     api_url: str | None
 
     def check(self) -> IntegrationFault | None:
@@ -165,16 +167,13 @@ class GoogleCalendar:
     @cached_property
     def _service(self) -> Any:
         # Imported here: the SDK takes most of a second, and `--help` needs none of it.
-        import httplib2
-        from google_auth_httplib2 import AuthorizedHttp
         from googleapiclient.discovery import build
 
-        authorized = AuthorizedHttp(
-            self.access.credentials(),
-            http=httplib2.Http(timeout=self.timeout.total_seconds()),
-        )
+        from reconciler.providers.google.http import DeadlineHttp
+
+        http = DeadlineHttp(self.access, self.timeout)
         elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
-        return build("calendar", "v3", http=authorized, static_discovery=True, client_options=elsewhere)
+        return build("calendar", "v3", http=http, static_discovery=True, client_options=elsewhere)
 
 
 _NO_EVENT = Outcome(result=Result.REFUSED, code=errors.NOT_FOUND)
@@ -210,6 +209,8 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
         # httplib2 reconnects after a close without an answer: the request may have been sent on the first connection.
         first_was_cut = isinstance(error.__context__, http.client.HTTPException)
         seen, code = _CUT_OFF if first_was_cut else (Seen.NO_CONNECTION, "no_connection")
+    except DeadlineOver as error:
+        seen, code = _step_at_deadline(error)
     except TimeoutError:
         seen, code = Seen.NO_ANSWER, "timeout"
     except (OSError, http.client.HTTPException):
@@ -221,6 +222,13 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
 
 
 _CUT_OFF = (Seen.CUT_OFF, "reset")
+_NO_TOKEN = (Seen.NO_ACCESS, "token:unavailable")
+
+
+def _step_at_deadline(error: DeadlineOver) -> tuple[Seen, str]:
+    if error.may_have_left:
+        return Seen.NO_ANSWER, "timeout"
+    return _NO_TOKEN if error.was_preparing else (Seen.NO_CONNECTION, "no_connection")
 
 
 def _token_failure(error: Any) -> tuple[Seen, str]:
@@ -231,7 +239,7 @@ def _token_failure(error: Any) -> tuple[Seen, str]:
         return Seen.UNAUTHORIZED, f"token:{name}"
     if isinstance(error, ValueError):
         return Seen.UNAUTHORIZED, "token:unusable_key"
-    return Seen.NO_ACCESS, "token:unavailable"
+    return _NO_TOKEN
 
 
 def _event(item: Mapping[str, Any]) -> CalendarEvent:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from reconciler.timing.call_deadline import preparing
+
 SCOPES = ("https://www.googleapis.com/auth/calendar.events",)
 """The narrowest scope that can write events and read our role in the calendar."""
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -88,7 +90,8 @@ def _minting(source: Any) -> Any:
     def mint(request: Any, scopes: Sequence[str]) -> tuple[str, datetime]:
         minted = source(scopes)
         try:
-            minted.refresh(request)
+            with preparing():  # a token's request leaves no event behind
+                minted.refresh(request)
         except RefreshError as error:
             if "Reauthentication is needed" in str(error):  # the library keeps nothing else of this answer
                 raise RefreshError(REAUTHENTICATION, {"error": REAUTHENTICATION}) from None

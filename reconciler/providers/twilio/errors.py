@@ -14,6 +14,7 @@ from urllib3.exceptions import SSLError as TlsError
 
 from reconciler.domain.intents import Outcome, Result
 from reconciler.providers.twilio import codes
+from reconciler.timing.call_deadline import DeadlineOver
 
 UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
 """A success whose body is not Twilio's: a proxy's page, or empty."""
@@ -30,6 +31,8 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
 
     try:
         return call()
+    except DeadlineOver as error:
+        return _TIMEOUT if error.may_have_left else _NO_CONNECTION
     except (TwilioRestException, TwilioServiceException) as error:
         return _refusal(error.status, error.code)
     except TwilioException as error:

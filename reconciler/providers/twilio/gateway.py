@@ -32,14 +32,14 @@ _NO_SID = Outcome(result=Result.UNKNOWN, code="no_sid", stops_pass=True)
 
 @dataclass(frozen=True, kw_only=True)
 class TwilioGateway:
-    """``ports.SmsGateway`` over the real client, with timeouts and without retries."""
+    """``ports.SmsGateway`` over the real client, with a deadline for each call and without retries."""
 
     account_sid: str
     auth_token: str = field(repr=False)
     sender: str | None = field(repr=False)
     service_sid: str | None
     timeout: timedelta
-    """The longest wait for a connection, and also the longest wait for each part of the answer."""
+    """For each whole call, from the name's resolution to the last byte of the answer."""
     api_url: str | None
 
     def send(self, text: OutgoingSms) -> Outcome:

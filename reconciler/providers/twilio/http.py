@@ -1,9 +1,12 @@
-"""Twilio's HTTP client, extended to keep the *Retry-After* header that the SDK's exceptions drop."""
+"""Twilio's HTTP client with a deadline for each whole call. It keeps the *Retry-After* header, which the SDK drops."""
 
+from datetime import timedelta
 from typing import Any
 
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
+
+from reconciler.timing.call_deadline import with_deadline
 
 
 class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not typed
@@ -12,6 +15,7 @@ class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not type
 
     def request(self, *arguments: Any, **options: Any) -> Response:
         self.retry_after = None
-        response = super().request(*arguments, **options)
+        send = super().request
+        response: Response = with_deadline(timedelta(seconds=self.timeout), lambda: send(*arguments, **options))
         self.retry_after = (response.headers or {}).get("Retry-After")
         return response

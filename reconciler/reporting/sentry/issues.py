@@ -7,6 +7,8 @@ import requests
 import structlog
 from urllib3.exceptions import HTTPError
 
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
+
 _log = structlog.get_logger()
 _NOT_FOUND = 404
 
@@ -19,6 +21,7 @@ class IssueResolver:
     organization: str
     token: str = field(repr=False)
     timeout: timedelta = timedelta(seconds=10)
+    """For each whole call."""
 
     def resolve(self, event: str) -> bool:
         """Whether the issue of this event is resolved or no longer exists: Sentry deletes old events."""
@@ -39,17 +42,20 @@ class IssueResolver:
 
     def _call(self, method: str, path: str, body: object = None) -> requests.Response | None:
         try:
-            return requests.request(
-                method,
-                f"{self.url}/api/0/organizations/{self.organization}/{path}",
-                json=body,
-                headers={"Authorization": f"Bearer {self.token}"},
-                timeout=self.timeout.total_seconds(),
-                allow_redirects=False,
-            )
-        except (requests.RequestException, HTTPError, ValueError) as error:
+            return with_deadline(self.timeout, lambda: self._request(method, path, body))
+        except (requests.RequestException, HTTPError, ValueError, DeadlineOver) as error:
             _log.warning("issue_not_resolved", error=type(error).__name__)
             return None
+
+    def _request(self, method: str, path: str, body: object) -> requests.Response:
+        return requests.request(
+            method,
+            f"{self.url}/api/0/organizations/{self.organization}/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=self.timeout.total_seconds(),
+            allow_redirects=False,
+        )
 
 
 def _issue_id(answer: requests.Response) -> str:

@@ -1,4 +1,4 @@
-"""Sends envelopes to Sentry synchronously, with a timeout, and keeps the answer.
+"""Sends envelopes to Sentry synchronously, with a deadline, and keeps the answer.
 
 The SDK's own transport sends from a thread and hides the answer; the event id it returns proves nothing.
 """
@@ -15,6 +15,7 @@ from sentry_sdk.transport import Transport
 from urllib3.exceptions import HTTPError
 
 from reconciler.domain.alerting.alerts import DeliveryStatus
+from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
 _log = structlog.get_logger()
 _ALL_CATEGORIES = ""
@@ -32,7 +33,7 @@ class SyncTransport(Transport):
 
     @classmethod
     def with_timeout(cls, timeout: timedelta) -> type["SyncTransport"]:
-        """A transport class, as the SDK expects one, with this timeout for connecting and for each read."""
+        """A transport class, as the SDK expects one, with this deadline for each whole call."""
         return type("SyncTransport", (cls,), {"timeout": timeout})
 
     def __init__(self, options: Any = None) -> None:
@@ -72,15 +73,18 @@ class SyncTransport(Transport):
             "Content-Encoding": "gzip",
         }
         try:
-            answer = self._session.post(
-                auth.get_api_url(),
-                data=gzip.compress(envelope.serialize()),
-                headers=headers,
-                timeout=self.timeout.total_seconds(),
-                allow_redirects=False,
+            answer = with_deadline(
+                self.timeout,
+                lambda: self._session.post(
+                    auth.get_api_url(),
+                    data=gzip.compress(envelope.serialize()),
+                    headers=headers,
+                    timeout=self.timeout.total_seconds(),
+                    allow_redirects=False,
+                ),
             )
-        except (requests.RequestException, HTTPError, ValueError) as error:
-            # The last two: urllib3 and the IDNA codec raise their own errors for an impossible host name.
+        except (requests.RequestException, HTTPError, ValueError, DeadlineOver) as error:
+            # HTTPError and ValueError: urllib3 and the IDNA codec raise their own errors for an impossible host name.
             _log.warning("sentry_unreachable", error=type(error).__name__)
             self._error_code = type(error).__name__
             return DeliveryStatus.UNREACHABLE

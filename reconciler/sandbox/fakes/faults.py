@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Misbehaviour(StrEnum):
-    """What goes wrong with a call. With the first three and *slow*, the call takes effect."""
+    """What goes wrong with a call, and whether the call takes effect."""
 
     LOSE = "lose"
     """The call takes effect, and the connection is reset instead of an answer."""
@@ -19,6 +19,14 @@ class Misbehaviour(StrEnum):
     """The call takes effect, and the answer is a success without a body."""
     SLOW = "slow"
     """The call takes effect, and the answer comes after ``seconds``."""
+    TRICKLE_HEADERS = "trickle_headers"
+    """The call takes effect, and of the answer one byte comes every ``seconds``."""
+    TRICKLE_BODY = "trickle_body"
+    """The call takes effect. The headers come at once, and of the body one byte every ``seconds``."""
+    HOLD = "hold"
+    """The call takes effect, and no answer comes. The connection stays open until the client closes it."""
+    REDIRECT = "redirect"
+    """The call has no effect, and after ``seconds`` the answer is a redirect to the same address."""
     DROP = "drop"
     """The call has no effect, and the connection is closed at once."""
     HANG = "hang"
@@ -30,7 +38,20 @@ class Misbehaviour(StrEnum):
 
     @property
     def takes_effect(self) -> bool:
-        return self in (Misbehaviour.LOSE, Misbehaviour.FAIL_AFTER, Misbehaviour.EMPTY, Misbehaviour.SLOW)
+        return self in _TAKES_EFFECT
+
+
+_TAKES_EFFECT = frozenset(
+    {
+        Misbehaviour.LOSE,
+        Misbehaviour.FAIL_AFTER,
+        Misbehaviour.EMPTY,
+        Misbehaviour.SLOW,
+        Misbehaviour.TRICKLE_HEADERS,
+        Misbehaviour.TRICKLE_BODY,
+        Misbehaviour.HOLD,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -66,6 +67,10 @@ class StandIn(ABC):
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
+    @property
+    def open_connections(self) -> int:
+        return self._server.open_connections
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -102,6 +107,10 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.stand_in = stand_in
         self._open: set[Any] = set()
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._open)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
@@ -177,8 +186,37 @@ class _Handler(BaseHTTPRequestHandler):
             case Misbehaviour.HTML:
                 page = _HTML.format(f"{fault.status} Service Problem").encode()
                 self._say(Response(fault.status, page, (("Content-Type", "text/html"), *fault.headers)))
-            case _:
+            case Misbehaviour.STATUS | Misbehaviour.FAIL_AFTER:
                 self._say(Response(fault.status, fault.body.encode(), fault.headers))
+            case _:
+                self._never_end(fault, response)
+
+    def _never_end(self, fault: Fault, response: Response) -> None:
+        """What a client must end: each single wait is short, or there is no end at all."""
+        match fault.kind:
+            case Misbehaviour.TRICKLE_HEADERS:
+                self._trickle(0, response, fault.seconds)
+            case Misbehaviour.TRICKLE_BODY:
+                self._trickle(len(response.body), response, fault.seconds)
+            case Misbehaviour.HOLD:
+                self.close_connection = True
+                _wait_for_close(self.connection)
+            case Misbehaviour.REDIRECT:
+                time.sleep(fault.seconds)
+                self._say(Response(308, b"", (("Location", f"{self.server.stand_in.url}{self.path}"),)))
+
+    def _trickle(self, slow_bytes: int, response: Response, seconds: float) -> None:
+        """Send the last ``slow_bytes`` of the answer (0: all) byte by byte, until the client has left."""
+        answer, self.wfile = self.wfile, BytesIO()
+        self._say(response)
+        written, self.wfile = self.wfile.getvalue(), answer
+        try:
+            self.connection.sendall(written[:-slow_bytes] if slow_bytes else b"")
+            for byte in written[-slow_bytes:]:
+                time.sleep(seconds)
+                self.connection.sendall(bytes([byte]))
+        except OSError:
+            self.close_connection = True
 
     def _say(self, response: Response) -> None:
         try:
@@ -217,6 +255,14 @@ def _close(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # the connection is already closed
+
+
+def _wait_for_close(connection: socket.socket) -> None:
+    try:
+        while connection.recv(1024):
+            continue
+    except OSError:
+        return  # the client reset the connection
 
 
 def _reset(connection: socket.socket) -> None:

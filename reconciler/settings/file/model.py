@@ -169,8 +169,12 @@ class RateLimits(Section):
 class Timeouts(Section):
     """How long one call may take."""
 
-    twilio: PositiveDuration = Field(timedelta(seconds=10), description="one call of Twilio")
-    google: PositiveDuration = Field(timedelta(seconds=15), description="one call of Google Calendar")
+    twilio: PositiveDuration = Field(
+        timedelta(seconds=10), description="one whole call of Twilio, from the name to the last byte"
+    )
+    google: PositiveDuration = Field(
+        timedelta(seconds=15), description="one whole call of Google Calendar, its token included"
+    )
     sql: PositiveDuration = Field(timedelta(seconds=30), description="one statement")
     lock: PositiveDuration = Field(timedelta(seconds=2), description="waiting for a row the application is writing")
 
@@ -201,7 +205,9 @@ class LimitSettings(Section):
     )
     backoff: BackoffSettings = Field(default_factory=BackoffSettings)
     timeouts: Timeouts = Field(default_factory=Timeouts)
-    lease: Duration = Field(minutes(5), description="a claim lasts this long; longer than two provider timeouts")
+    lease: Duration = Field(
+        minutes(5), description="a claim lasts this long; longer than the calls of one repair and two statements"
+    )
     settle: Duration = Field(
         minutes(5),
         description="an unknown outcome is settled after this long; at least `lease`, longer than lists lag",

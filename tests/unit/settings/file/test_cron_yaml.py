@@ -384,22 +384,43 @@ rules:
 @pytest.mark.parametrize(
     ("content", "line", "mistake"),
     [
-        ("lease: 30s", 2, "lease: 30s must be longer than twice limits.timeouts.google, 15s"),
         (
-            "lease: 40s\n  timeouts: {twilio: 20s}",
+            "lease: 31s",
             2,
-            "lease: 40s must be longer than twice limits.timeouts.twilio, 20s",
+            (
+                "lease: 31s must be longer than 105s: 3 calls of limits.timeouts.google, 15s, "
+                "and 2 statements of limits.timeouts.sql, 30s"
+            ),
+        ),
+        (
+            "lease: 110s\n  timeouts: {twilio: 50s}",
+            2,
+            (
+                "lease: 110s must be longer than 110s: 1 call of limits.timeouts.twilio, 50s, "
+                "and 2 statements of limits.timeouts.sql, 30s"
+            ),
+        ),
+        (
+            "pass: 5\n  timeouts: {sql: 150s}",
+            3,
+            (
+                "lease: 5m must be longer than 345s: 3 calls of limits.timeouts.google, 15s, "
+                "and 2 statements of limits.timeouts.sql, 150s"
+            ),
         ),
         ("lease: 10m\n  settle: 9m", 3, "settle: 9m must not be shorter than limits.lease, 10m"),
         # the key that is wrong is not in the file: the line is that of the one that made it wrong
         (
             "pass: 5\n  timeouts:\n    google: 150s",
             4,
-            "lease: 5m must be longer than twice limits.timeouts.google, 150s",
+            (
+                "lease: 5m must be longer than 510s: 3 calls of limits.timeouts.google, 150s, "
+                "and 2 statements of limits.timeouts.sql, 30s"
+            ),
         ),
         ("pass: 5\n  lease: 6m", 3, "settle: 5m must not be shorter than limits.lease, 6m"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_durations_that_contradict_each_other(written: Written, content: str, line: int, mistake: str) -> None:
     assert written.mistakes(f"limits:\n  {content}\n") == [f"cron.yaml:{line}: limits.{mistake}"]
@@ -516,8 +537,8 @@ def test_a_template_that_is_wrong(written: Written, template: str, problem: str)
 @pytest.mark.parametrize(
     "content",
     [
-        "limits: {lease: 31s, settle: 31s}",
-        "limits: {lease: 20001ms, settle: 1h, timeouts: {twilio: 10s, google: 10s}}",
+        "limits: {lease: 106s, settle: 106s}",
+        "limits: {lease: 50001ms, settle: 1h, timeouts: {twilio: 10s, google: 10s, sql: 10s}}",
         "bookings: {statuses: [confirmed]}",
         "bookings: {statuses: [held]}\nrules: {sms.missing: {policy: off}}",
         "rules: {sms.stuck: {policy: off}}",
