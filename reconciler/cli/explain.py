@@ -20,7 +20,7 @@ from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.service.next_step import what_next, what_would_change
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
 from reconciler.store.views.status import LastRun, status_snapshot
@@ -37,7 +37,9 @@ INDENT = " " * 10
 
 def run(*, booking: str, ask: bool, config: str | None) -> Exit:
     """Show the verdicts on one booking and, with ``ask``, the providers' records of it."""
-    settings = configuration.settings(config)
+    settings = configuration.settings(config, Need.READ)
+    if ask:
+        configuration.note_unset(settings)
     with assembly.services(settings, Mandate(act=False)) as services:
         found = _meant(booking, services)
         explained = explanation.explain(found, services)

@@ -13,13 +13,14 @@ from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.results import REMOVED
 from reconciler.errors import Exit, most_urgent
+from reconciler.settings import Need
 from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
 from reconciler.wiring import assembly
 
 
 def run(*, as_json: bool, config: str | None) -> Exit:
     """Show the last passes and the open gaps; the exit code depends on what is open."""
-    settings = configuration.settings(config, database_only=True)
+    settings = configuration.settings(config, Need.DATABASE)
     with assembly.database(settings) as database:
         seen = status_snapshot(database)
     if as_json:

@@ -69,6 +69,9 @@ def bind(written: str, settings: Settings) -> socket.socket:
         ConfigurationError: no valid address, not available, or reachable by others without a token.
     """
     address = Address.parse(written)
+    wrong = [mistake for mistake in settings.environment.mistakes if mistake.startswith("RECONCILER_TOKEN")]
+    if wrong:  # without its token the page would answer anyone on this machine
+        raise ConfigurationError(wrong, "correct it: a page with a wrong token is not served")
     if not is_loopback(address.host) and settings.environment.token is None:
         raise ConfigurationError(
             [f"the page at {address} could be read by others, and RECONCILER_TOKEN is not set"],

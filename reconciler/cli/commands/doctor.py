@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("doctor")
@@ -11,7 +11,8 @@ from reconciler.cli.options import config_option
 @click.option("--sql", "only_sql", is_flag=True, help="Print only the SQL that fixes failures, for the tables' owner.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @config_option
-def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None) -> int:
+@defaults_option
+def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None, defaults: bool) -> int:
     """Check settings, database, tables, providers, Sentry and schedule; print a remedy for every failure.
 
     Nothing it does is kept: its writes are rolled back. Only --probe and --sms-to send more than read requests to a
@@ -19,4 +20,4 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
     """
     from reconciler.cli.doctor import run
 
-    return run(probe=probe, number=number, only_sql=only_sql, as_json=as_json, config=config)
+    return run(probe=probe, number=number, only_sql=only_sql, as_json=as_json, config=config, defaults=defaults)

@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("once")
@@ -21,12 +21,15 @@ from reconciler.cli.options import config_option
     help="With --do, under a scheduler such as Kubernetes': check in at Sentry, ping dead man's switches.",
 )
 @config_option
-def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
+@defaults_option
+def command(
+    jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None, defaults: bool
+) -> int:
     """Run the named jobs once, or all but the fire drill: scan, plan, show; with --do also record, repair and alert.
 
-    Without --do it needs SELECT privileges only, and works before `reconciler migrate`. Without --scheduled it never
-    checks in.
+    Without --do it needs DATABASE_URL and SELECT privileges only, and works before `reconciler migrate`. Without
+    --scheduled it never checks in.
     """
     from reconciler.cli.once import run
 
-    return run(jobs, act=act, max_repairs=max_repairs, scheduled=scheduled, config=config)
+    return run(jobs, act=act, max_repairs=max_repairs, scheduled=scheduled, config=config, defaults=defaults)

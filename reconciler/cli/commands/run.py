@@ -2,13 +2,14 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("run")
 @click.option("--serve", "address", metavar="HOST:PORT", help="Also show the status page there, as `serve` does.")
 @config_option
-def command(address: str | None, config: str | None) -> None:
+@defaults_option
+def command(address: str | None, config: str | None, defaults: bool) -> None:
     """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
 
     If the database is unreachable it starts all the same, reports that, and keeps trying; only a configuration error
@@ -16,4 +17,4 @@ def command(address: str | None, config: str | None) -> None:
     """
     from reconciler.cli.run import run
 
-    run(address=address, config=config)
+    run(address=address, config=config, defaults=defaults)

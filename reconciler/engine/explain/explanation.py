@@ -22,7 +22,13 @@ from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
 from reconciler.domain.rules.rule import Rule
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
-from reconciler.engine.reconcile.planning import bookings_to_recheck, may_repair, pass_checks, unfinished_intents
+from reconciler.engine.reconcile.planning import (
+    access_faults,
+    bookings_to_recheck,
+    may_repair,
+    pass_checks,
+    unfinished_intents,
+)
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.engine.repair.repairers import is_off, repairer_of
@@ -193,8 +199,10 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
     A read-only role detects the faults that it can read itself, and takes the others from the ledger.
     """
     has_ledger = tx.ledger.exists()
+    no_access = access_faults(repairer, services)
     ours = has_ledger and tx.ledger.is_ours_to_write()
     seen = list(tx.bookings.effect_faults(repairer.effect, writing=ours and may_repair(repairer, services)))
+    seen += no_access
     if not has_ledger:
         return seen
     about = gap_subject(repairer, services)

@@ -36,7 +36,7 @@ def run_preflight(
     if found or repairs or (provider in broken and not is_blind(seen.faults)):
         checked.append(provider)
         found = found or [fault for fault in [provider_fault(repairer)] if fault]
-    if not seen.faults and (repairs or schema in broken):
+    if not any(fault.kind == schema for fault in seen.faults) and (repairs or schema in broken):
         found += try_writes(repairer, services).faults
     if repairs or clock in broken:
         checked.append(clock)

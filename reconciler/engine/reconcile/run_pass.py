@@ -70,7 +70,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     preflight = run_preflight(repairer, services, seen, answers.faults)
     if preflight.faults and seen.plan:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
-    faults = [*seen.faults, *preflight.faults]
+    faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
         run.record_faults(tx, subject, faults, preflight.checked)

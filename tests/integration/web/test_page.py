@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from reconciler.errors import ConfigurationError
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.web.metrics import METRICS
 from reconciler.web.security import HEADERS, LONGEST_PATH, LONGEST_QUERY
 from reconciler.web.server import Address, bind, serving
@@ -270,8 +270,8 @@ def test_with_a_token_it_is_asked_for_everything_but_the_probes(venue: Venue, tm
 def test_open_to_others_it_wants_a_token(tmp_path: Path) -> None:
     url = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     (tmp_path / "cron.yaml").write_text(CRON_YAML)
-    without = load(tmp_path / "cron.yaml", url, database_only=True)
-    within = load(tmp_path / "cron.yaml", url | {"RECONCILER_TOKEN": TOKEN}, database_only=True)
+    without = load(tmp_path / "cron.yaml", url, Need.DATABASE)
+    within = load(tmp_path / "cron.yaml", url | {"RECONCILER_TOKEN": TOKEN}, Need.DATABASE)
     for address in ("0.0.0.0:0", "[::]:0", "10.1.2.3:80", "example.org:80"):
         with pytest.raises(ConfigurationError, match="RECONCILER_TOKEN is not set"):
             bind(address, without)
@@ -285,7 +285,7 @@ def test_open_to_others_it_wants_a_token(tmp_path: Path) -> None:
             bind(f"localhost:{port}", without)
     for short in ("secret", "changeme"):
         with pytest.raises(ConfigurationError, match="RECONCILER_TOKEN"):
-            load(tmp_path / "cron.yaml", url | {"RECONCILER_TOKEN": short}, database_only=True)
+            bind("127.0.0.1:0", load(tmp_path / "cron.yaml", url | {"RECONCILER_TOKEN": short}, Need.DATABASE))
     assert str(Address.parse("[::1]:80")) == "[::1]:80"
     assert TOKEN not in repr(within)
 
@@ -298,7 +298,7 @@ def test_without_its_database_it_answers_soon_and_says_so(how: str, tmp_path: Pa
         if how == "refuses":
             listening.close()
         url = {"DATABASE_URL": f"postgresql://somebody:hunter2@127.0.0.1:{port}/venue"}
-        settings = load(tmp_path / "cron.yaml", url, database_only=True)
+        settings = load(tmp_path / "cron.yaml", url, Need.DATABASE)
         with serving(bind("127.0.0.1:0", settings), settings) as server:
             page = Site(server.url.rstrip("/"), None, settings, None)  # type: ignore[arg-type]  # neither is there
             asked = {
