@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.output import NARROWEST, console, counted, folded
+from reconciler.cli.output import NARROWEST, UNKNOWN, console, counted, folded
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import moment
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, VerdictStatus
@@ -104,7 +104,14 @@ class ExplanationPrinter:
         yield from folded("applies   ", [_condition(name, common[name]) for name in COMMON if name in common])
         for rule in explained.rules:
             yield from self._rule(rule)
-        yield from folded("texts     ", _most([_text(row) for row in explained.texts]) or ["none in the queue"])
+        for one in explained.unknown:
+            yield f"{'UNKNOWN':<10}{one.kind}: the tables cannot be read as the rule needs"
+            yield from folded(INDENT, [one.fault.seen])
+            yield from folded(f"{INDENT}next: ", [one.fault.remedy])
+        yield from folded(
+            "texts     ",
+            _most([_text(row) for row in explained.texts]) or [UNKNOWN if explained.unknown else "none in the queue"],
+        )
         yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["no repair yet"])
 
     def _rule(self, rule: RuleExplanation) -> Iterator[str]:

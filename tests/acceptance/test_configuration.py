@@ -36,10 +36,10 @@ def test_run_starts_beside_a_wrong_variable_and_says_when_it_is_read_again(venue
         plant(venue, 2)
         with running(tmp_path, variables | {"GOOGLE_CALENDAR_ID": ""}) as service:
             eventually(lambda: len(sandbox.twilio.messages) == 2, SOON)
-            told = [json.loads(line) for line in service.log_lines("integration_broken")]
-            assert told[0]["kind"] == "integration.google"
-            assert told[0]["seen"].startswith("GOOGLE_CALENDAR_ID: not set")
-            assert "start it again" in told[0]["remedy"]
+            logged = [json.loads(line) for line in service.log_lines("integration_broken")]
+            assert logged[0]["kind"] == "integration.google"
+            assert logged[0]["seen"].startswith("GOOGLE_CALENDAR_ID: not set")
+            assert "start it again" in logged[0]["remedy"]
             faults = "SELECT 1 FROM reconciler.gap WHERE kind = 'integration.google' AND closed_at IS NULL"
             eventually(lambda: bool(venue.sql(faults)), SOON)
             assert service.stop() == 0

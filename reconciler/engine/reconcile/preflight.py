@@ -32,7 +32,8 @@ def run_preflight(
     broken = _broken(repairer, services, (schema, provider, clock))
     repairs = bool(seen.plan and seen.plan.repairs)
     found = [fault for fault in met if fault.kind == provider][:1]
-    checked = [schema]
+    # A scan that found the tables locked says nothing about them, neither well nor broken.
+    checked = [schema] if seen.plan or any(fault.kind == schema for fault in seen.faults) else []
     if found or repairs or (provider in broken and not is_blind(seen.faults)):
         checked.append(provider)
         found = found or [fault for fault in [provider_fault(repairer)] if fault]
