@@ -65,8 +65,8 @@ def test_texts_go_on_while_a_variable_of_google_is_wrong(world: World, variables
     assert results[GapKind.SMS_MISSING].exit_code == Exit.AS_DESIRED
     assert ("integration.google", "calendar") in world.gaps()
     assert ("calendar.missing", str(booking)) in world.gaps()
-    told = [event["tags"]["kind"] for event in world.sandbox.sentry.events]
-    assert told.count("integration.google") == 1
+    alerted = [event["tags"]["kind"] for event in world.sandbox.sentry.events]
+    assert alerted.count("integration.google") == 1
 
     for name in variables:
         del world.environment[name]
