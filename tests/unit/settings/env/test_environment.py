@@ -74,7 +74,7 @@ def reading(
 ) -> tuple[Environment, Sequence[str]]:
     """The environment, and every mistake in it."""
     parsed, of_database = read(environ, texts=texts, events=events)
-    of_providers = [mistake for told in parsed.providers.mistakes.values() for mistake in told]
+    of_providers = [mistake for found in parsed.providers.mistakes.values() for mistake in found]
     return parsed, [*of_database, *of_providers, *parsed.mistakes]
 
 
