@@ -18,7 +18,7 @@ ENV PATH=/opt/reconciler/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN groupadd --gid 10001 reconciler \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reconciler
 COPY --from=build /opt/reconciler /opt/reconciler
-# cron.yaml is read from here; without one, every key has its default.
+# cron.yaml is read from here; without one, `run` refuses to start.
 WORKDIR /etc/reconciler
 USER 10001:10001
 STOPSIGNAL SIGTERM

@@ -23,7 +23,7 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
 from reconciler.settings.file.values import write_duration
 from reconciler.wiring import assembly
 
@@ -62,11 +62,14 @@ class BackfillOptions:
         return shlex.join(["reconciler", "backfill", *words])
 
 
-def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: str | None) -> int:
+def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: str | None, defaults: bool) -> int:
     """Show the plan for each effect; with ``act``, carry it out and show what is left."""
     _check(asked)
     logs.set_up(logging.WARNING)
-    settings, stop = configuration.settings(config), threading.Event()
+    need = Need.ACT if act else Need.READ
+    settings = configuration.settings(config, need, writes=act, defaults=defaults)
+    configuration.note_unset(settings)
+    stop = threading.Event()
     with assembly.services(settings, Mandate(act=act, max_repairs=max_repairs), stop=stop) as services:
         backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after

@@ -5,29 +5,46 @@ from pathlib import Path
 
 import click
 
-from reconciler.settings import Settings, load
+from reconciler.settings import Need, Settings, load
+from reconciler.settings.env.providers import access_fault
 
 
-def settings(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
-    """The settings of this process. A warning about each old name in cron.yaml goes to stderr.
+def settings(config: str | None, need: Need, *, writes: bool = False, defaults: bool = False) -> Settings:
+    """The settings of this process. Warnings go to stderr: about each old name in cron.yaml, about a missing file.
+
+    ``writes``: whether the command writes anything anywhere; then a missing file has to be meant (``defaults``).
 
     Raises:
         ConfigurationError: with every mistake of cron.yaml and the environment.
     """
-    chosen = read(config, database_only=database_only, file_only=file_only)
+    chosen = read(config, need, writes=writes, defaults=defaults)
     for warning in chosen.source.warnings:
         warn(warning)
+    if need is Need.READ:
+        for mistake in chosen.environment.mistakes:
+            warn(f"{mistake}. Looking does not need it; acting refuses to start")
     return chosen
 
 
-def read(config: str | None, *, database_only: bool = False, file_only: bool = False) -> Settings:
+def read(config: str | None, need: Need, *, writes: bool = False, defaults: bool = False) -> Settings:
     """The settings, with nothing printed on stderr, for a command that shows the warnings itself.
 
     Raises:
         ConfigurationError: with every mistake of cron.yaml and the environment.
     """
     path = Path(config) if config else None
-    return load(path, os.environ, database_only=database_only, file_only=file_only)
+    return load(path, os.environ, need, file_required=writes, defaults=defaults)
+
+
+def note_unset(chosen: Settings) -> None:
+    """Say which provider this look knows nothing about: what it shows is the plan of a pass that has the variables."""
+    for effect in sorted(chosen.environment.providers.unset):
+        kind = access_fault(effect, ()).kind
+        click.echo(
+            f"note: {kind} not checked: none of its variables is set here. Looking does not need them; "
+            f"with --do no {effect.noun} is made without them",
+            err=True,
+        )
 
 
 def warn(what: str) -> None:

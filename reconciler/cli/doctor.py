@@ -21,9 +21,14 @@ from reconciler.errors import ConfigurationError, Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.service.doctor import SETTINGS, DoctorSuite
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
+from reconciler.settings.loading import ADVICE
 from reconciler.wiring import assembly
 
+NO_FILE = (
+    "write one (docs/settings.md), or name it with --config or RECONCILER_CONFIG; until then every command that writes "
+    "refuses, unless --defaults says that all defaults are meant"
+)
 WIDTH = 12
 """The width of the column with the checks' names."""
 CANARY, TEST_TEXT = "canary", "test text"
@@ -31,7 +36,7 @@ _LEFT = {CANARY: "The canary event is deleted again.", TEST_TEXT: "One text was 
 _STYLES = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 
 
-def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None) -> int:
+def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None, defaults: bool) -> int:
     """Run every check, and show each as soon as it is finished."""
     if only_sql and as_json:
         raise click.UsageError("--sql and --json do not go together")
@@ -39,7 +44,7 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
     found: list[Diagnosis] = []
     show = None if only_sql or as_json else Printer(Console(highlight=False, emoji=False)).line
     with ExitStack() as stack:
-        for diagnosis in _diagnoses(config, probe, number, stack):
+        for diagnosis in _diagnoses(config, defaults, probe, number, stack):
             found.append(diagnosis)
             if show:
                 show(diagnosis)
@@ -55,26 +60,36 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
     return doctor_exit_code(found)
 
 
-def _diagnoses(config: str | None, probe: bool, number: str | None, stack: ExitStack) -> Iterator[Diagnosis]:
+def _diagnoses(
+    config: str | None, defaults: bool, probe: bool, number: str | None, stack: ExitStack
+) -> Iterator[Diagnosis]:
     """Every check. If settings are incomplete, only the checks that the available settings allow."""
     try:
-        chosen = configuration.read(config)
-        broken: set[str] = set()
-        yield Diagnosis(check=SETTINGS, status=CheckStatus.OK, message=_settings_said(chosen))
-        for warning in chosen.source.warnings:
-            yield Diagnosis(check=SETTINGS, status=CheckStatus.WARN, message=warning, remedy="use the new name")
+        # A probe leaves something at a provider, if only for a moment: it wants settings that are meant.
+        writes = probe or number is not None
+        chosen = configuration.read(config, Need.DOCTOR, writes=writes, defaults=defaults)
     except ConfigurationError as error:
-        yield from _mistakes(error)
-        broken = {SETTINGS}
-        try:
-            chosen = configuration.read(config, database_only=True)
-        except ConfigurationError:
-            yield Diagnosis(check="all others", status=CheckStatus.SKIP, message=f"({SETTINGS})")
-            return
+        yield from _mistakes(error.mistakes, error.advice)
+        yield Diagnosis(check="all others", status=CheckStatus.SKIP, message=f"({SETTINGS})")
+        return
+    yield from _settings_diagnoses(chosen)
     services = stack.enter_context(assembly.services(chosen, Mandate(act=False)))
     database = stack.enter_context(assembly.database(chosen))
     suite = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database)
+    broken = {SETTINGS} if chosen.environment.mistakes else set()
     yield from run_checks([*suite.check_specs(), *_probes(services, probe, number)], broken)
+
+
+def _settings_diagnoses(chosen: Settings) -> Iterator[Diagnosis]:
+    """A provider's variables are not among them: their mistakes fail the check of the provider."""
+    unmeant = chosen.source.warnings if chosen.source.missing else ()
+    yield from _mistakes(unmeant, NO_FILE)
+    yield from _mistakes(chosen.environment.mistakes, ADVICE)
+    if unmeant or chosen.environment.mistakes:
+        return
+    yield Diagnosis(check=SETTINGS, status=CheckStatus.OK, message=_settings_said(chosen))
+    for warning in chosen.source.warnings:
+        yield Diagnosis(check=SETTINGS, status=CheckStatus.WARN, message=warning, remedy="use the new name")
 
 
 def _probes(services: Services, probe: bool, number: str | None) -> Iterator[CheckSpec]:
@@ -108,12 +123,14 @@ def _not_tried(why: str, option: str) -> CheckResult:
 
 def _settings_said(chosen: Settings) -> str:
     jobs = counted(len(chosen.file.running()), "job")
-    return f"{chosen.source.name}, {jobs}"
+    return (
+        f"no {chosen.source.name}, all defaults, {jobs}" if chosen.source.missing else f"{chosen.source.name}, {jobs}"
+    )
 
 
-def _mistakes(error: ConfigurationError) -> Iterator[Diagnosis]:
-    for number, mistake in enumerate(error.mistakes):
-        remedy = error.advice if number == len(error.mistakes) - 1 else ""
+def _mistakes(mistakes: Sequence[str], advice: str) -> Iterator[Diagnosis]:
+    for number, mistake in enumerate(mistakes):
+        remedy = advice if number == len(mistakes) - 1 else ""
         yield Diagnosis(
             check=SETTINGS, status=CheckStatus.FAIL, message=mistake, remedy=remedy, exit_code=Exit.CONFIGURATION
         )

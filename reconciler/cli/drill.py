@@ -12,15 +12,15 @@ from reconciler.domain.formatting import ago
 from reconciler.errors import Exit, ReconcilerError
 from reconciler.reporting import logs
 from reconciler.service.lateness import expected, late
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
 from reconciler.store.views.status import last_finished
 from reconciler.wiring import assembly
 
 
-def run(*, as_json: bool, config: str | None) -> int:
+def run(*, as_json: bool, config: str | None, defaults: bool) -> int:
     """Run the fire drill and show each link of the chain."""
     logs.set_up(logging.WARNING)
-    settings = configuration.settings(config)
+    settings = configuration.settings(config, Need.ACT, writes=True, defaults=defaults)
     drilled = assembly.run_fire_drill(settings, lambda: _late(settings))
     if as_json:
         click.echo(json.dumps(as_data(drilled), indent=2))

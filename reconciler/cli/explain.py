@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.output import NARROWEST, console, counted, folded
+from reconciler.cli.output import NARROWEST, UNKNOWN, console, counted, folded
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import moment
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, VerdictStatus
@@ -20,7 +20,7 @@ from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.service.next_step import what_next, what_would_change
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
 from reconciler.store.views.status import LastRun, status_snapshot
@@ -37,7 +37,9 @@ INDENT = " " * 10
 
 def run(*, booking: str, ask: bool, config: str | None) -> Exit:
     """Show the verdicts on one booking and, with ``ask``, the providers' records of it."""
-    settings = configuration.settings(config)
+    settings = configuration.settings(config, Need.READ)
+    if ask:
+        configuration.note_unset(settings)
     with assembly.services(settings, Mandate(act=False)) as services:
         found = _meant(booking, services)
         explained = explanation.explain(found, services)
@@ -102,7 +104,14 @@ class ExplanationPrinter:
         yield from folded("applies   ", [_condition(name, common[name]) for name in COMMON if name in common])
         for rule in explained.rules:
             yield from self._rule(rule)
-        yield from folded("texts     ", _most([_text(row) for row in explained.texts]) or ["none in the queue"])
+        for one in explained.unknown:
+            yield f"{'UNKNOWN':<10}{one.kind}: the tables cannot be read as the rule needs"
+            yield from folded(INDENT, [one.fault.seen])
+            yield from folded(f"{INDENT}next: ", [one.fault.remedy])
+        yield from folded(
+            "texts     ",
+            _most([_text(row) for row in explained.texts]) or [UNKNOWN if explained.unknown else "none in the queue"],
+        )
         yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["no repair yet"])
 
     def _rule(self, rule: RuleExplanation) -> Iterator[str]:

@@ -4,12 +4,13 @@ import click
 
 from reconciler.cli import configuration
 from reconciler.cli.options import DEFAULT_ROLE
+from reconciler.settings import Need
 from reconciler.wiring import assembly
 
 
 def run(*, role: str | None, read_only: bool, config: str | None) -> None:
     """Print the SQL; needs no database."""
-    settings = configuration.settings(config, file_only=True)
+    settings = configuration.settings(config, Need.FILE)
     role = settings.environment.database_user or DEFAULT_ROLE if role is None else role
     if not role or not role.isprintable():
         raise click.UsageError("--role: a name of at least one character, all of them printable")

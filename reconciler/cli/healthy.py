@@ -6,13 +6,14 @@ from reconciler.cli.configuration import settings
 from reconciler.domain.formatting import ago
 from reconciler.errors import Exit
 from reconciler.service.lateness import expected, late
+from reconciler.settings import Need
 from reconciler.store.views.status import last_finished
 from reconciler.wiring.database import database
 
 
 def run(config: str | None) -> Exit:
     """Print a line for each job that is late. Gaps do not affect the result."""
-    chosen = settings(config, database_only=True)
+    chosen = settings(config, Need.DATABASE)
     with database(chosen) as connected:
         finished, now = last_finished(connected, expected(chosen.file), chosen.runner().scope)
     found = late(chosen.file, finished, now)

@@ -3,21 +3,22 @@
 import click
 
 from reconciler.cli import configuration
+from reconciler.settings import Need
 from reconciler.store import migrate
 from reconciler.store.drill import shadow_tables
 from reconciler.store.ledger import sources
 from reconciler.wiring import assembly
 
 
-def run(*, sql: bool, role: str | None, config: str | None) -> None:
+def run(*, sql: bool, role: str | None, config: str | None, defaults: bool) -> None:
     """Create or update our own schema, `reconciler`, in the database of DATABASE_URL."""
     if role and not sql:
         raise click.UsageError("--role requires --sql: without it, the role of DATABASE_URL owns the schema")
     if sql:
-        wanted = assembly.application(configuration.settings(config, file_only=True))
+        wanted = assembly.application(configuration.settings(config, Need.FILE, defaults=defaults))
         click.echo(migrate.schema_script(role, shadow_tables.shadow_tables_script(wanted)), nl=False)
         return
-    settings = configuration.settings(config, database_only=True)
+    settings = configuration.settings(config, Need.DATABASE, writes=True, defaults=defaults)
     with assembly.database(settings) as database:
         wanted = assembly.application(settings)
         before, after = migrate.upgrade(database)

@@ -20,20 +20,25 @@ from reconciler.errors import Exit, most_urgent
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.reporting.heartbeats import Heartbeats
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
 from reconciler.settings.file.renamed import JOBS, renamed
 from reconciler.wiring import assembly
 
 ORDER = KINDS
 
 
-def run(jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
+def run(
+    jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: bool, config: str | None, defaults: bool
+) -> int:
     """Run the named jobs once, or all but the fire drill, and show the results."""
     names = _checked(jobs)
     if scheduled and not act:
         raise click.UsageError("--scheduled requires --do")
     logs.set_up(logging.WARNING)
-    chosen, stop = configuration.settings(config), threading.Event()
+    need = Need.ACT if act else Need.READ
+    chosen = configuration.settings(config, need, writes=act, defaults=defaults)
+    configuration.note_unset(chosen)
+    stop = threading.Event()
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
     # A scan may be interrupted at any time; a repair is always finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])

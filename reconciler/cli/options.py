@@ -5,9 +5,12 @@ import click
 DEFAULT_ROLE = "reconciler_job"
 """The role that `grants` names if DATABASE_URL has no user."""
 
+defaults_option = click.option(
+    "--defaults", is_flag=True, help="There is no cron.yaml: every key has its default, and that is meant."
+)
 config_option = click.option(
     "--config",
     metavar="FILE",
     envvar="RECONCILER_CONFIG",
-    help="Path of cron.yaml (default: RECONCILER_CONFIG, else ./cron.yaml, else built-in defaults).",
+    help="Path of cron.yaml (default: RECONCILER_CONFIG, else ./cron.yaml).",
 )

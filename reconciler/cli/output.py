@@ -30,6 +30,8 @@ REPAIRED = {
 
 _NO_GAP = (VerdictStatus.OK, VerdictStatus.NOT_APPLICABLE)
 _GAP = (VerdictStatus.REPAIRABLE, VerdictStatus.HELD, VerdictStatus.NEEDS_HUMAN)
+UNKNOWN = "unknown"
+"""Instead of a number that nobody could count."""
 SHOWN_AS = {
     VerdictStatus.OK: "ok",
     VerdictStatus.NOT_APPLICABLE: "n/a",
@@ -56,7 +58,7 @@ class ResultPrinter:
 
     def show(self, results: Sequence[PassResult]) -> None:
         out = console()
-        if any(result.plan for result in results):
+        if any(result.plan or result.unscanned for result in results):
             out.print(verdict_table(results))
         lines = [line for result in results for line in self._lines(result)]
         # A fault that affects several rules is shown once: it needs one fix.
@@ -93,6 +95,8 @@ def verdict_table(results: Iterable[PassResult]) -> Table:
     for title in ("checked", *map(SHOWN_AS.__getitem__, _NO_GAP), "GAPS", *map(SHOWN_AS.__getitem__, _GAP)):
         table.add_column(title, justify="right", no_wrap=True)
     for result in results:
+        if result.unscanned:
+            table.add_row(str(result.kind), *[UNKNOWN] * (len(table.columns) - 1))
         if result.plan is None:
             continue
         counts: Counter[VerdictStatus] = Counter()
@@ -186,7 +190,9 @@ def would(results: Sequence[PassResult]) -> str:
     forgetting = [result.removed for result in results if result.removed is not None]
     for result in (result for result in results if result.has_scan):
         repairs = result.plan.repairs if result.plan else []
-        if result.effect is Effect.SMS:
+        if result.unscanned and result.effect:
+            parts.append(f"{NOUN[result.effect]} {UNKNOWN}")
+        elif result.effect is Effect.SMS:
             parts.append(_texts(repairs))
         elif result.effect is Effect.CALENDAR:
             parts.append(counted(len(repairs), "event"))

@@ -15,6 +15,7 @@ from reconciler.engine import resolve
 from reconciler.engine.resolve import Word
 from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
+from reconciler.settings import Need
 from reconciler.wiring import assembly
 
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
@@ -25,7 +26,9 @@ FOLLOWS = {
 }
 
 
-def run(intent: str | None, word: str | None, provider_id: str | None, *, act: bool, config: str | None) -> Exit:
+def run(
+    intent: str | None, word: str | None, provider_id: str | None, *, act: bool, config: str | None, defaults: bool
+) -> Exit:
     """Resolve one repair; without ``intent``, list those that need a human."""
     if (intent is None) != (word is None):
         raise click.UsageError(
@@ -33,7 +36,8 @@ def run(intent: str | None, word: str | None, provider_id: str | None, *, act: b
         )
     if provider_id and word != Word.SENT:
         raise click.UsageError("--id requires --sent")
-    with assembly.services(configuration.settings(config), Mandate(act=True)) as services:
+    settings = configuration.settings(config, Need.DATABASE, writes=act, defaults=defaults)
+    with assembly.services(settings, Mandate(act=True)) as services:
         if intent is None or word is None:
             return _list(services)
         return _resolve(_one(intent, services), Word(word), provider_id, services, act=act)

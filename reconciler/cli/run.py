@@ -17,24 +17,29 @@ from reconciler.engine.jobs import unknown
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.reporting import logs
 from reconciler.service.scheduler_loop import SchedulerLoop
-from reconciler.settings import Settings
+from reconciler.settings import Need, Settings
 from reconciler.settings.env.environment import read_sentry
 from reconciler.web.server import bind, serving
 from reconciler.wiring import assembly
 
 
-def run(*, address: str | None, config: str | None) -> None:
+def run(*, address: str | None, config: str | None, defaults: bool) -> None:
     """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C."""
     logs.set_up()
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     try:
-        settings = _checked(configuration.settings(config))
+        settings = _checked(configuration.settings(config, Need.ACT, writes=True, defaults=defaults))
         bound = bind(address, settings) if address else None
     except ConfigurationError as error:
         _alert(error)
         raise
+    for fault in settings.access_faults().values():
+        # The passes record it and alert it. The log says why the service started all the same.
+        structlog.get_logger().error(
+            "integration_broken", kind=fault.kind.value, code=fault.code, seen=fault.seen, remedy=fault.remedy
+        )
     loop = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
     if not _run_until_stopped(loop, bound):
         # A hanging thread would keep the interpreter alive. The ledger has everything that the thread did.

@@ -10,6 +10,7 @@ import click
 from reconciler.cli import configuration
 from reconciler.errors import Exit
 from reconciler.reporting import logs
+from reconciler.settings import Need
 from reconciler.web.server import bind, serving
 
 
@@ -19,7 +20,7 @@ def run(*, address: str, config: str | None) -> None:
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
-    settings = configuration.settings(config, database_only=True)
+    settings = configuration.settings(config, Need.DATABASE)
     with serving(bind(address, settings), settings) as page:
         click.echo(f"status page: {page.url}")
         while page.thread.is_alive() and not stop.wait(1):

@@ -1,27 +1,31 @@
 """``reconciler status``: the last passes, and what is open."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.output import console, removal
+from reconciler.cli.output import UNKNOWN, console, removal
 from reconciler.domain.alerting.alerts import command_of
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.results import REMOVED
 from reconciler.errors import Exit, most_urgent
+from reconciler.service.scans import unknown_in_force
+from reconciler.settings import Need
 from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
 from reconciler.wiring import assembly
 
 
 def run(*, as_json: bool, config: str | None) -> Exit:
     """Show the last passes and the open gaps; the exit code depends on what is open."""
-    settings = configuration.settings(config, database_only=True)
+    settings = configuration.settings(config, Need.DATABASE)
     with assembly.database(settings) as database:
-        seen = status_snapshot(database)
+        seen = status_snapshot(database, settings.runner().scope)
+    seen = replace(seen, unknown=unknown_in_force(settings.file, seen.unknown))
     if as_json:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
@@ -32,7 +36,7 @@ def run(*, as_json: bool, config: str | None) -> Exit:
 def status_exit_code(seen: StatusSnapshot) -> Exit:
     """The most urgent exit code of all open items, by the order that ``once`` uses."""
     codes = set()
-    if not seen.runs or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
+    if not seen.runs or seen.unknown or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         codes.add(Exit.WORK_LEFT)
     if seen.gaps or seen.unsettled:
         codes.add(Exit.NEEDS_A_HUMAN)
@@ -53,7 +57,9 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
             }
             for run in seen.runs
         ],
-        "open": {state.name.lower(): seen.number(state) for state in GapState},
+        # What earlier runs recorded and did not close; null rather than 0 while a rule could not be scanned.
+        "open": {state.name.lower(): seen.number(state) or (None if seen.unknown else 0) for state in GapState},
+        "unknown": [{"kind": kind.value, "why": why} for kind, why in seen.unknown.items()],
         "unsettled": dict(seen.unsettled),
         "gaps": [
             {
@@ -89,7 +95,10 @@ def _show(seen: StatusSnapshot) -> None:
         out.print(f"{gaps.number:>15}  {f'{gaps.kind} / {gaps.cause}':<36} {command}", markup=False, soft_wrap=True)
     for what, number in seen.unsettled.items():
         out.print(f"unsettled  {number:>4}  {what}: {_unsettled(what)}", markup=False, soft_wrap=True)
-    out.print(" · ".join(f"{seen.number(state)} {state}" for state in GapState), markup=False)
+    for kind, why in seen.unknown.items():
+        out.print(f"{'unknown':<11} {'?':>4}  {kind:<36} {why}", markup=False, soft_wrap=True)
+    none = UNKNOWN if seen.unknown else "0"
+    out.print(" · ".join(f"{seen.number(state) or none} {state}" for state in GapState), markup=False)
 
 
 def _unsettled(what: str) -> str:

@@ -73,6 +73,10 @@ INTEGRATIONS = (
 """The kinds for a broken integration that repairs depend on. They are not about a booking."""
 
 
+UNSCANNED = "unscanned_"
+"""In the counts of a run: this and a kind, for each rule that the run could not scan."""
+
+
 class Cause(StrEnum):
     """Why a gap exists. A cause is never the free text of an exception or a provider."""
 

@@ -8,9 +8,12 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from reconciler.engine import alerting
+from reconciler.engine.reconcile.job_run import record_crash
 from reconciler.engine.reconcile.results import PassResult
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
 from reconciler.ports import Services
 
 FOLDER = "reconciler_jobs"
@@ -48,7 +51,17 @@ def perform(name: str, services: Services) -> Sequence[PassResult]:
     Raises:
         DatabaseDisagrees: our own schema is not as this version needs it.
     """
-    results: Sequence[PassResult] = importlib.import_module(f"{FOLDER}.{name}").run(services)
+    job = importlib.import_module(f"{FOLDER}.{name}")
+    try:
+        results: Sequence[PassResult] = job.run(services)
+    except ReconcilerError:
+        raise
+    except Exception:
+        # The bug is raised in any case. The ledger must not go on showing what an earlier run found as if it were new.
+        with suppress(DatabaseUnreachable, DatabaseDisagrees):
+            if services.mandate.act:
+                record_crash(name, services)
+        raise
     return results
 
 

@@ -1,6 +1,6 @@
 """The clock, what a run may do, and what a repair, a pass and the alerting need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -10,7 +10,7 @@ from reconciler.domain.alerting.incidents import Deadlines
 from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.policies import CalendarPolicy, Limits, Policy, SmsPolicy
 from reconciler.domain.drill import DrillResult
-from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.ports.ledger import Runner
 from reconciler.ports.providers import Calendar, MessageWriter, PhoneNumbers, SmsGateway
 from reconciler.ports.reporting import Notifier, Route
@@ -66,12 +66,17 @@ class RepairServices(Protocol):
 
     @property
     def sms(self) -> SmsGateway | None:
-        """``None`` if nothing may be sent."""
+        """``None`` if nothing may be sent, or if there is no access (``access_faults``)."""
         ...
 
     @property
     def calendar(self) -> Calendar | None:
-        """``None`` if nothing may be written to it."""
+        """``None`` if nothing may be written to it, or if there is no access (``access_faults``)."""
+        ...
+
+    @property
+    def access_faults(self) -> Mapping[Effect, IntegrationFault]:
+        """The effects whose provider cannot be used, because its variables are missing or wrong."""
         ...
 
     @property
@@ -186,6 +191,7 @@ class Services:
     repairs: Policy
     report_only: frozenset[GapKind]
     suspended: frozenset[Effect]
+    access_faults: Mapping[Effect, IntegrationFault]
     runner: Runner
     progress: Callable[[bool, int], None]
     notifier: Notifier | None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.engine.doctor.checks import DATABASE, GOOGLE, TWILIO, DoctorChecks
+from reconciler.engine.doctor.checks import DATABASE, TWILIO, DoctorChecks
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.integration_faults import database_fault, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
@@ -19,8 +19,6 @@ from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished
 
 SETTINGS, LEDGER, JOBS, SCHEDULER = "settings", "ledger", "jobs", "scheduler"
-PROVIDER_CHECKS = frozenset({TWILIO, GOOGLE})
-"""Checks that need complete settings: without credentials they cannot call a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,7 @@ class DoctorSuite:
         for spec in DoctorChecks(self.services, self.notifier).check_specs():
             if spec.name == TWILIO:
                 specs.append(CheckSpec(name=LEDGER, needs=(DATABASE,), run=self.ledger))
-            needs = (*spec.needs, *([SETTINGS] if spec.name in PROVIDER_CHECKS else []))
-            specs.append(CheckSpec(name=spec.name, needs=needs, run=spec.run))
+            specs.append(spec)
         scheduler = CheckSpec(name=SCHEDULER, needs=(DATABASE, JOBS), run=self.scheduler)
         return [*specs, CheckSpec(name=JOBS, run=self.jobs), scheduler]
 

@@ -1,5 +1,6 @@
 """Builds ``Settings`` from cron.yaml and the environment, in the domain's terms: policies, limits, a window."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,7 +20,7 @@ from reconciler.domain.decide.policies import (
     SmsPolicy,
     answer_within,
 )
-from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import REPORT_ONLY, RULES, report_of, rule_of_effect
 from reconciler.domain.rules.rule import Rule
@@ -28,10 +29,12 @@ from reconciler.ports import Runner, Window
 from reconciler.settings.contradictions import limit_contradictions
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
+from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
 from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
+from reconciler.settings.need import Need
 from reconciler.text.templates import MessageTemplate, check_template
 
 DEFAULT_FILE = Path("cron.yaml")
@@ -108,6 +111,11 @@ class Settings:
             fallback_after=reporting.fallback_after,
         )
 
+    def access_faults(self) -> dict[Effect, IntegrationFault]:
+        """The effects whose provider cannot be used, because a variable is missing or wrong."""
+        mistakes = self.environment.providers.mistakes
+        return {effect: access_fault(effect, found) for effect, found in mistakes.items()}
+
     def rule_filters(self) -> dict[GapKind, dict[str, str | int]]:
         """The filters of rules that apply only to some of our bookings: kind -> column -> value."""
         only = {rule.kind: self.file.rules.of(rule).only for rule in RULES}
@@ -116,7 +124,7 @@ class Settings:
     def runner(self) -> Runner:
         """Our identity among the processes that share the database. Equal bookings and settings give equal runners."""
         scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
-        twilio, google = self.environment.twilio, self.environment.google
+        twilio, google = self.environment.providers.twilio, self.environment.providers.google
         sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
         calendar = (google.calendar_id,) if google else ()
         return Runner(scope=scope, settings=digest(self.file.model_dump_json(), *sender, *calendar))
@@ -147,44 +155,65 @@ class Settings:
 
 
 def load(
-    path: Path | None, environ: Mapping[str, str], *, database_only: bool = False, file_only: bool = False
+    path: Path | None,
+    environ: Mapping[str, str],
+    need: Need = Need.ACT,
+    *,
+    file_required: bool = False,
+    defaults: bool = False,
 ) -> Settings:
     """Read cron.yaml (``path``, else RECONCILER_CONFIG, else ./cron.yaml, else all defaults) and the environment.
 
-    ``database_only`` needs only DATABASE_URL, for commands that call no provider. ``file_only`` needs no variable, for
-    commands that use only the file.
+    ``file_required``: the command writes, so all defaults have to be wanted (``defaults``).
 
     Raises:
         ConfigurationError: with every mistake of both.
     """
-    read, mistakes = _read(path, environ)
+    read, mistakes = _read(path, environ, file_required=file_required, defaults=defaults)
     file, found = source.validate(read) if read.data is not None or not mistakes else (None, [])
     mistakes += found
     if file:
         secrets = list(unnamed(read, file))
         mistakes += secrets or list(_contradictions(read, file))
         file = None if secrets else file
-    everything = not database_only and not file_only
     parsed, missing = environment.read(
         environ,
-        texts=everything and _repairs(read, SMS) and not _hands_over(read),
-        events=everything and _repairs(read, CALENDAR),
-        database=not file_only,
-        oncall=file.reporting.oncall if file and everything else (),
-        switches=file.switches() if file and everything else (),
+        texts=need.reads_providers and _repairs(read, SMS) and not _hands_over(read),
+        events=need.reads_providers and _repairs(read, CALENDAR),
+        database=need is not Need.FILE,
+        may_be_unset=need is Need.READ,
+        oncall=file.reporting.oncall if file and need.reads_listeners else (),
+        switches=file.switches() if file and need.reads_listeners else (),
     )
-    mistakes += missing
-    if mistakes or file is None or parsed is None:
-        raise ConfigurationError(mistakes, ADVICE)
+    refused = [*mistakes, *missing, *(parsed.mistakes if need is Need.ACT else ())]
+    if refused or file is None:
+        raise ConfigurationError(_every_mistake(mistakes, missing, parsed), ADVICE)
     return Settings(file=file, environment=parsed, source=read)
 
 
-def _read(path: Path | None, environ: Mapping[str, str]) -> tuple[Source, list[str]]:
+def _every_mistake(of_file: list[str], of_database: list[str], parsed: environment.Environment) -> list[str]:
+    """Everything that is wrong, so that one correction is enough."""
+    of_providers = [mistake for found in parsed.providers.mistakes.values() for mistake in found]
+    return [*of_file, *of_database, *of_providers, *parsed.mistakes]
+
+
+def _read(
+    path: Path | None, environ: Mapping[str, str], *, file_required: bool, defaults: bool
+) -> tuple[Source, list[str]]:
     variable = environ.get("RECONCILER_CONFIG", "").strip()
     named = path or (Path(variable) if variable else None)
-    if named is None and not DEFAULT_FILE.exists():
-        return Source(DEFAULT_FILE.name, None), []
-    return source.read(named or DEFAULT_FILE)
+    there = named or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
+    if there and defaults:
+        both = f"{there}: it is to be read, and --defaults is given too; leave out one of them"
+        return Source(there.name, None), [both]
+    if there:
+        return source.read(there)
+    seen = f"{DEFAULT_FILE.absolute()}: there is no such file, and neither RECONCILER_CONFIG nor --config names another"
+    if file_required and not defaults:
+        what = f"{seen}; with --defaults every key has its default, repairs: repair among them"
+        return Source(DEFAULT_FILE.name, None), [what]
+    said = () if defaults else (f"{seen}: every key has its default",)
+    return Source(DEFAULT_FILE.name, None, said, missing=True), []
 
 
 def _repairs(read: Source, rule: str) -> bool:

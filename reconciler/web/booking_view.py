@@ -8,6 +8,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, Refusal, VerdictStatus
 from reconciler.domain.explain.wording import ASKED_IN_FULL, CHECKED, COMMON
 from reconciler.domain.gaps import Effect
+from reconciler.engine.explain.blind import UnknownRule
 from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings.file.model import CronFile
@@ -35,7 +36,8 @@ API_STANDINGS = {
     VerdictStatus.NEEDS_HUMAN: "needs_human",
     VerdictStatus.REPAIRABLE: "repairable",
 }
-"""Values of ``standing`` for programs, which stay stable."""
+"""Values of ``standing`` for programs, which stay stable. ``API_UNKNOWN``: the rule cannot be judged."""
+API_UNKNOWN = "unknown"
 TEXT_PRIORITY = (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
 """Order in which one of several gaps of a booking's text is chosen."""
 
@@ -88,18 +90,29 @@ class BookingView:
 
     def status(self) -> dict[str, object]:
         """For programs: stable names; ``text`` and ``event`` are null where no rule covers them."""
-        texts = [rule for rule in self.explained.rules if rule.kind.startswith("sms.")]
-        events = [rule for rule in self.explained.rules if rule.effect is Effect.CALENDAR]
-        sent = any(row.status == "sent" for row in self.explained.texts)
         return {
             "booking": self.booking,
             "reference": self.explained.booking.reference,
             "at": self.at.isoformat(),
-            "text": {**self._one(_most_urgent(texts)), "sent": sent} if texts else None,
-            "event": {**self._one(events[0]), "stored": self.explained.booking.event_id is not None}
-            if events
-            else None,
+            "text": self._text(),
+            "event": self._event(),
         }
+
+    def _text(self) -> dict[str, object] | None:
+        unknown = next((one for one in self.explained.unknown if one.effect is not Effect.CALENDAR), None)
+        if unknown:
+            return {**_unknown(unknown), "sent": None}
+        texts = [rule for rule in self.explained.rules if rule.kind.startswith("sms.")]
+        sent = any(row.status == "sent" for row in self.explained.texts)
+        return {**self._one(_most_urgent(texts)), "sent": sent} if texts else None
+
+    def _event(self) -> dict[str, object] | None:
+        unknown = next((one for one in self.explained.unknown if one.effect is Effect.CALENDAR), None)
+        stored = self.explained.booking.event_id is not None
+        if unknown:
+            return {**_unknown(unknown), "stored": stored}
+        events = [rule for rule in self.explained.rules if rule.effect is Effect.CALENDAR]
+        return {**self._one(events[0]), "stored": stored} if events else None
 
     def _one(self, rule: RuleExplanation) -> dict[str, object]:
         verdict = rule.verdict
@@ -133,6 +146,18 @@ class BookingView:
             next=what_next(rule, self.file, self.runs, self.at),
             change="; ".join(what_would_change(rule, self.file)) if verdict.cause else "",
         )
+
+
+def _unknown(rule: UnknownRule) -> dict[str, object]:
+    return {
+        "standing": API_UNKNOWN,
+        "rule": rule.kind.value,
+        "cause": None,
+        "reason": rule.fault.code,
+        "says": rule.fault.seen,
+        "next": rule.fault.remedy,
+        "open_since": None,
+    }
 
 
 def _seen(check: Check) -> str:

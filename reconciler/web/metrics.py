@@ -18,6 +18,7 @@ from reconciler.domain.intents import State
 from reconciler.domain.rules.registry import KINDS, REPAIRED
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
+from reconciler.service.scans import unknown_in_force
 from reconciler.settings.file.model import CronFile
 from reconciler.store.views.dashboard import DashboardSnapshot, LastDay
 from reconciler.store.views.status import GapState
@@ -26,7 +27,11 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_info": ("1, with the version", ("version",)),
     "reconciler_database_up": ("1 if the database answered this scrape; if 0, the other metrics are absent", ()),
-    "reconciler_gaps_open": ("open gaps", ("kind",)),
+    "reconciler_scan_ok": (
+        "1 if the last run could scan the rule; if 0, its number of gaps is unknown, and absent rather than 0",
+        ("kind",),
+    ),
+    "reconciler_gaps_open": ("open gaps; absent rather than 0 where a rule could not be scanned", ("kind",)),
     "reconciler_gaps_open_by_cause": ("open gaps by cause; absent where there are none", ("kind", "cause")),
     "reconciler_gaps_open_by_turn": ("open gaps by who has to act, integrations excluded", ("turn",)),
     "reconciler_gap_oldest_age_seconds": ("age of the oldest open gap; 0 if there is none", ("kind",)),
@@ -81,21 +86,26 @@ class _Once(Collector):
         yield _family("reconciler_info", [((version("reconciler"),), 1)])
         yield _family("reconciler_database_up", [((), int(self._reading is not None))])
         if self._reading:
-            yield from _gaps(self._reading.snapshot)
+            yield from _gaps(self._reading.snapshot, self._reading.file)
             yield from _repairs(self._reading.last_day)
             yield from _jobs(self._reading)
 
 
-def _gaps(snapshot: DashboardSnapshot) -> Iterator[Metric]:
-    numbers = dict.fromkeys(KINDS, 0)
-    ages = dict.fromkeys(KINDS, 0.0)
-    turns = dict.fromkeys(TURN_LABELS.values(), 0)
+def _gaps(snapshot: DashboardSnapshot, file: CronFile) -> Iterator[Metric]:
+    unknown = unknown_in_force(file, snapshot.unknown)
+    known = [kind for kind in KINDS if kind not in unknown]
+    scanned = [(kind, int(kind not in unknown)) for kind in KINDS if not kind.is_integration]
+    yield _family("reconciler_scan_ok", [((kind,), ok) for kind, ok in scanned])
+    numbers = dict.fromkeys(known, 0)
+    ages = dict.fromkeys(known, 0.0)
+    # What an earlier run recorded stays open and has its sample. Only a 0 would say what nobody knows.
+    turns: dict[str, int] = {} if unknown else dict.fromkeys(TURN_LABELS.values(), 0)
     causes: dict[tuple[str, ...], float] = {}
     for group in snapshot.groups:
         gaps = group.gaps
         numbers[gaps.kind] = numbers.get(gaps.kind, 0) + gaps.number
         ages[gaps.kind] = max(ages.get(gaps.kind, 0.0), (snapshot.at - gaps.oldest).total_seconds())
-        turns[TURN_LABELS[gaps.state]] += gaps.number
+        turns[TURN_LABELS[gaps.state]] = turns.get(TURN_LABELS[gaps.state], 0) + gaps.number
         causes[gaps.kind, gaps.cause] = causes.get((gaps.kind, gaps.cause), 0) + gaps.number
     for fault in snapshot.faults:
         numbers[fault.kind] = numbers.get(fault.kind, 0) + 1

@@ -69,6 +69,9 @@ def bind(written: str, settings: Settings) -> socket.socket:
         ConfigurationError: the address is not valid or not available, or others can reach it and no token is set.
     """
     address = Address.parse(written)
+    wrong = [mistake for mistake in settings.environment.mistakes if mistake.startswith("RECONCILER_TOKEN")]
+    if wrong:  # without its token the page would answer anyone on this machine
+        raise ConfigurationError(wrong, "correct it: a page with a wrong token is not served")
     if not is_loopback(address.host) and settings.environment.token is None:
         raise ConfigurationError(
             [f"others could read the page at {address}, because RECONCILER_TOKEN is not set"],

@@ -4,7 +4,7 @@ First whether anything is wrong and what to do, then the details.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from reconciler.domain.gaps import INTEGRATIONS, Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.errors import Exit
 from reconciler.service.lateness import late, next_time
+from reconciler.service.scans import unknown_in_force
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_jobs import Job
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow, OpenGapGroup
@@ -71,6 +72,8 @@ class StatusView:
     actions: Sequence[ActionItem]
     integrations: Sequence[IntegrationView]
     gaps: Sequence[GapRow]
+    unknown: Mapping[GapKind, str]
+    """Rules whose number of gaps is unknown, and why."""
     jobs: Sequence[JobRow]
 
     @property
@@ -86,8 +89,9 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
     jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
     integrations = [integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in INTEGRATIONS]
     actions = [*_broken_actions(snapshot), *_late_actions(jobs), *_needs_human_actions(snapshot)]
-    mark = _mark(snapshot, jobs, actions)
-    headline, below = _headline(mark, snapshot, actions)
+    unknown = unknown_in_force(file, snapshot.unknown)
+    mark = _mark(snapshot, jobs, actions, unknown)
+    headline, below = _headline(mark, snapshot, actions, unknown if any(row.run for row in jobs) else {})
     return StatusView(
         snapshot=snapshot,
         mark=mark,
@@ -96,6 +100,7 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
         actions=actions,
         integrations=integrations,
         gaps=list(_gaps(snapshot)),
+        unknown=unknown,
         jobs=jobs,
     )
 
@@ -110,25 +115,35 @@ def needs_human(group: OpenGapGroup) -> bool:
     return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason == Hold.BREAKER
 
 
-def _mark(snapshot: DashboardSnapshot, jobs: Sequence[JobRow], actions: Sequence[ActionItem]) -> Mark:
+def _mark(
+    snapshot: DashboardSnapshot, jobs: Sequence[JobRow], actions: Sequence[ActionItem], unknown: Mapping[GapKind, str]
+) -> Mark:
     if any(action.mark is Mark.BROKEN for action in actions):
         return Mark.BROKEN
     if not any(row.run for row in jobs):
         return Mark.UNKNOWN
     if actions:
         return Mark.YOURS
+    if unknown:
+        return Mark.UNKNOWN
     return Mark.WORKING if snapshot.groups or snapshot.unsettled else Mark.WELL
 
 
-def _headline(mark: Mark, snapshot: DashboardSnapshot, actions: Sequence[ActionItem]) -> tuple[str, str]:
+def _headline(
+    mark: Mark, snapshot: DashboardSnapshot, actions: Sequence[ActionItem], unknown: Mapping[GapKind, str]
+) -> tuple[str, str]:
     number = sum(group.gaps.number for group in snapshot.groups)
     yours = sum(group.gaps.number for group in snapshot.groups if needs_human(group))
     broken = [action for action in actions if action.mark is Mark.BROKEN]
-    open_ = f"{_counted(number, 'gap')} open" if number else "No gap is open"
+    none = "Whether a gap is open is unknown" if unknown else "No gap is open"
+    open_ = f"{_counted(number, 'gap')} open" if number else none
     match mark:
         case Mark.BROKEN:
             first = broken[0].title if len(broken) == 1 else f"{len(broken)} things are broken"
             return first, f"{open_}{f', {yours:,} of which need a human' if yours else ''}."
+        case Mark.UNKNOWN if unknown:
+            said = "; ".join(f"{kind}: {why}" for kind, why in unknown.items())
+            return "What is missing is unknown", f"{said}. The next run tries again; its log says why one failed."
         case Mark.UNKNOWN:
             return "No job has run yet", "Once `reconciler run` is running, this page shows what it finds."
         case Mark.YOURS:

@@ -123,7 +123,8 @@ def services(
             mandate=mandate,
             repairs=chosen.file.repairs,
             report_only=frozenset(chosen.report_only_rules()),
-            suspended=chosen.environment.suspended,
+            suspended=chosen.environment.providers.suspended,
+            access_faults=chosen.access_faults(),
             runner=chosen.runner(),
             notifier=notifier(chosen.environment.sentry) if mandate.act else None,
             oncall=oncall(chosen) if mandate.act else (),
@@ -193,7 +194,7 @@ def _mapped(table: TableName, columns: BaseModel) -> MappedTable:
 
 
 def _gateway(chosen: Settings) -> SmsGateway | None:
-    twilio = chosen.environment.twilio
+    twilio = chosen.environment.providers.twilio
     if twilio is None:
         return None
     return TwilioGateway(
@@ -207,7 +208,7 @@ def _gateway(chosen: Settings) -> SmsGateway | None:
 
 
 def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
-    google = chosen.environment.google
+    google = chosen.environment.providers.google
     if google is None:
         return None
     calendar = GoogleCalendar(

@@ -92,6 +92,7 @@ class ShadowDrillStage:
                 calendar_limits=replace(self.services.calendar_limits, repairs=MOST),
                 window=Window(scan_window=self.services.window.scan_window, since=LONG_AGO, at_start=True),
                 suspended=frozenset(),
+                access_faults={},
                 runner=Runner(scope=own),
                 notifier=notifier,
                 oncall=(),

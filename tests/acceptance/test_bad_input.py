@@ -49,7 +49,7 @@ def assert_clear(ran: Ran, code: Exit, *said: str) -> None:
 
 
 def test_an_empty_environment_names_all_that_is_missing(tmp_path: Path) -> None:
-    ran = reconciler("once", folder=tmp_path)
+    ran = reconciler("once", "--do", "--defaults", folder=tmp_path)
     wanted = ("DATABASE_URL: not set", "TWILIO_ACCOUNT_SID: not set", "TWILIO_PHONE_NUMBER or", "GOOGLE_CALENDAR_ID:")
     assert_clear(ran, Exit.CONFIGURATION, *wanted, "remedy: ")
 
@@ -94,9 +94,12 @@ def test_a_command_line_that_is_wrong(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("once", "--do"),
+        ("once", "--do", "--defaults"),
         ("status",),
-        *(pytest.param(one, marks=pytest.mark.long) for one in (("once",), ("explain", "1a2b3c4d"), ("migrate",))),
+        *(
+            pytest.param(one, marks=pytest.mark.long)
+            for one in (("once",), ("explain", "1a2b3c4d"), ("migrate", "--defaults"))
+        ),
     ],
     ids=" ".join,
 )
@@ -150,7 +153,7 @@ def test_the_printed_schema_is_what_migrate_makes(tmp_path: Path, bare_venue: Ve
     bare_venue.alter("DROP SCHEMA reconciler")
     bare_venue.sql(printed.out)
     url = {"DATABASE_URL": bare_venue.url()}
-    assert reconciler("migrate", folder=tmp_path, **url).out == "schema reconciler is up to date (0004)\n"
+    assert reconciler("migrate", "--defaults", folder=tmp_path, **url).out == "schema reconciler is up to date (0004)\n"
     assert reconciler("status", folder=tmp_path, **url).out.startswith("no pass has run yet")
 
 
@@ -163,8 +166,8 @@ def test_a_schema_we_may_not_use_is_not_taken_for_a_missing_one(tmp_path: Path, 
 
 def test_a_schema_from_a_newer_version(tmp_path: Path, venue: Venue) -> None:
     venue.alter("UPDATE reconciler.alembic_version SET version_num = '9999'")
-    for command in ("migrate", "status"):
-        ran = reconciler(command, folder=tmp_path, DATABASE_URL=venue.url())
+    for command in (("migrate", "--defaults"), ("status",)):
+        ran = reconciler(*command, folder=tmp_path, DATABASE_URL=venue.url())
         assert_clear(ran, Exit.NEEDS_A_HUMAN, "revision")
 
 

@@ -27,7 +27,7 @@ def test_a_role_that_has_what_is_printed_and_nothing_else(tmp_path: Path, postgr
         for _ in range(2):
             ran = psql(printed.out, venue.url(OWNER))
             assert (ran.code, ran.out, ran.err) == (0, "", "")
-        assert reconciler("migrate", folder=tmp_path, DATABASE_URL=venue.url(OWNER)).code == 0
+        assert reconciler("migrate", "--defaults", folder=tmp_path, DATABASE_URL=venue.url(OWNER)).code == 0
 
         done = reconciler("once", "--do", folder=tmp_path, **variables)
         assert "texts repaired: 1 sent" in done.out

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from reconciler.cli.options import DEFAULT_ROLE
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import values
 from reconciler.settings.file.model import CronFile
@@ -51,8 +51,8 @@ environment. All mistakes of both are shown at once, those of the file with thei
 ## cron.yaml
 
 Found by `--config`, else `RECONCILER_CONFIG`, else in the current folder. A key that is left out has the default shown
-here, and so has every key if there is no file. A key that is left empty is a mistake, but for an optional column: it
-does not say what is meant.
+here. Without a file every key has its default: commands that write refuse then, unless `--defaults` says that this is
+meant. A key that is left empty is a mistake, but for an optional column: it does not say what is meant.
 
 How values are written:
 
@@ -63,7 +63,7 @@ ENVIRONMENT = """\
 
 Each variable but `RECONCILER_CONFIG` can also be given as `NAME_FILE`: the name of a file that holds the value.
 `TWILIO_*` is needed only where `sms.missing` repairs and sends by itself, `GOOGLE_*` only where `calendar.missing`
-repairs; otherwise they are not read.
+repairs; otherwise they are not read. A wrong one among them stops that effect only. To look, `DATABASE_URL` is enough.
 
 """
 
@@ -137,7 +137,7 @@ def settings_page() -> str:
 
 
 def grants_page() -> str:
-    settings = load(ROOT / "cron.yaml", {}, file_only=True)
+    settings = load(ROOT / "cron.yaml", {}, Need.FILE)
     both = (assembly.grants(settings, DEFAULT_ROLE), assembly.grants(settings, READER, read_only=True))
     everything, read_only = (f"```sql\n{script}```\n" for script in both)
     return f"{GRANTS_HEAD}{everything}{READ_ONLY}{read_only}"

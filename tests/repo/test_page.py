@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from reconciler.web.app import ROUTES
-from reconciler.web.booking_view import API_STANDINGS
+from reconciler.web.booking_view import API_STANDINGS, API_UNKNOWN
 from reconciler.web.metrics import METRICS
 from tests.repo.images import TAKEN
 
@@ -21,7 +21,7 @@ def test_every_route_and_every_standing_is_told() -> None:
     alerted = {re.sub(r"\{.*", "", path) for path in ROUTES} - {"/", "/page.css", "/bookings", "/bookings/"}
     assert [path for path in alerted if path not in PAGE] == []
     (standings,) = re.findall(r"(?m)^\| `standing` \|.*\n\|.*\n((?:\|.*\n)+)", PAGE)
-    assert set(re.findall(r"(?m)^\| `(\w+)`", standings)) == set(API_STANDINGS.values())
+    assert set(re.findall(r"(?m)^\| `(\w+)`", standings)) == {*API_STANDINGS.values(), API_UNKNOWN}
 
 
 def test_every_picture_is_shown() -> None:

@@ -1,9 +1,9 @@
 """Documentation that says what the code says: pages of settings and grants, and the example with the defaults."""
 
+from reconciler.settings import Need, load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import source
 from reconciler.settings.file.model import CronFile
-from reconciler.settings.loading import load
 from tests.repo.pages import GRANTS, ROOT, SETTINGS, grants_page, parts, settings_page
 
 EXAMPLE = ROOT / "cron.yaml"
@@ -47,7 +47,7 @@ def test_the_example_states_the_defaults() -> None:
 
 
 def test_the_example_passes_every_check() -> None:
-    load(EXAMPLE, {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}, database_only=True)
+    load(EXAMPLE, {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}, Need.DATABASE)
 
 
 def test_the_example_leaves_nothing_out() -> None:

@@ -11,7 +11,7 @@ from psycopg import Connection, OperationalError, sql
 
 from reconciler.domain.bookings import BookingId
 from reconciler.sandbox.postgres import PostgresServer
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.store import migrate
 from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
@@ -23,7 +23,7 @@ NOON = datetime(2026, 6, 10, 12, 0, tzinfo=LONDON)
 ANA = "+447700900101"
 BEA = "+447700900102"
 TABLES = ("customers", "private_bookings", "private_booking_sms_queue")
-DEFAULTS = load(None, {}, file_only=True)
+DEFAULTS = load(None, {}, Need.FILE)
 """What an empty cron.yaml wants."""
 MOST_LEFT_BEHIND = 512 * 1024
 """Bytes in all tables, deleted rows included."""

@@ -9,6 +9,7 @@ from reconciler.cli.configuration import settings
 from reconciler.cli.main import run
 from reconciler.cli.once import run as once
 from reconciler.errors import ConfigurationError, Exit
+from reconciler.settings import Need
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS
 
@@ -35,7 +36,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_old_file_means_what_it_meant(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(OLD)
 
-    read = settings(str(file), database_only=True).file
+    read = settings(str(file), Need.DATABASE).file
 
     assert read.model_copy(update={"jobs": {}}) == CronFile()
     assert read.running() == DEFAULT_JOBS
@@ -49,7 +50,7 @@ def test_old_names_carry_their_values(file: Path) -> None:
         "jobs: {missing_sms: {every: 11m}, missing_events: off}\n"
     )
 
-    read = settings(str(file), database_only=True).file
+    read = settings(str(file), Need.DATABASE).file
 
     assert read.bookings.scan_window.days == 21
     assert (read.limits.breaker.sms, read.limits.breaker.calendar) == (7, 70)
@@ -66,7 +67,7 @@ def test_both_names_at_once_are_mistakes_among_the_others(file: Path) -> None:
     )
 
     with pytest.raises(ConfigurationError) as caught:
-        settings(str(file), database_only=True)
+        settings(str(file), Need.DATABASE)
 
     assert sorted(caught.value.mistakes) == [
         "cron.yaml:2: bookings.lookback: is called scan_window now, and scan_window is here too: remove one",
@@ -95,4 +96,4 @@ def test_once_takes_the_old_name_of_a_job(file: Path, capsys: pytest.CaptureFixt
 
 def test_once_still_rejects_what_never_was_a_job() -> None:
     with pytest.raises(click.UsageError, match="no such job: missing_mail"):
-        once(["missing_mail"], act=False, max_repairs=None, scheduled=False, config=None)
+        once(["missing_mail"], act=False, max_repairs=None, scheduled=False, config=None, defaults=False)

@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.service.job_state import JobState
 from reconciler.service.scheduler_loop import CLOCK_JUMP, SchedulerLoop, _ClockJumpDetector
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.settings.file.model_jobs import GRACE, Job
 from reconciler.timing.schedule import SOON, RunProblem, Schedule, never_started
 
@@ -112,7 +112,7 @@ def test_a_run_in_vain_waits_for_nothing_that_stopping_holds(tmp_path: Path) -> 
     """While it stops, APScheduler waits for the runs and holds its list of jobs."""
     (tmp_path / "cron.yaml").write_text("{}")
     nowhere = {"DATABASE_URL": "postgresql://job@127.0.0.1:1/venue"}
-    loop = SchedulerLoop(load(tmp_path / "cron.yaml", nowhere, database_only=True), Event(), None)
+    loop = SchedulerLoop(load(tmp_path / "cron.yaml", nowhere, Need.DATABASE), Event(), None)
     run = threading.Thread(target=loop._run, args=("ledger_retention",), daemon=True)
     with loop.schedule._scheduler._jobstores_lock:
         run.start()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 class _Written(click.ParamType[Any]):
@@ -61,6 +61,7 @@ def _duration() -> Callable[[str], Any]:
 )
 @click.option("--do", "act", is_flag=True, help="Repair. Without it, nothing is written anywhere.")
 @config_option
+@defaults_option
 def command(
     act: bool,
     max_repairs: int | None,
@@ -71,6 +72,7 @@ def command(
     booking: str | None,
     limit: int | None,
     stale_after: timedelta | None,
+    defaults: bool,
 ) -> int:
     """Show the gaps of the bookings made in a date range, however old. With --do, also repair them.
 
@@ -82,4 +84,4 @@ def command(
     options = BackfillOptions(
         only=only, since=since, until=until, booking=booking, limit=limit, stale_after=stale_after
     )
-    return run(options, act=act, max_repairs=max_repairs, config=config)
+    return run(options, act=act, max_repairs=max_repairs, config=config, defaults=defaults)

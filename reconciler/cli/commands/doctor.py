@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("doctor")
@@ -15,7 +15,8 @@ from reconciler.cli.options import config_option
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @config_option
-def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None) -> int:
+@defaults_option
+def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, config: str | None, defaults: bool) -> int:
     """Check settings, database, tables, providers, Sentry and schedule; print a remedy for every failure.
 
     Its writes to the database are rolled back. Without --probe and --sms-to, it sends only read requests to the
@@ -23,4 +24,4 @@ def command(probe: bool, number: str | None, only_sql: bool, as_json: bool, conf
     """
     from reconciler.cli.doctor import run
 
-    return run(probe=probe, number=number, only_sql=only_sql, as_json=as_json, config=config)
+    return run(probe=probe, number=number, only_sql=only_sql, as_json=as_json, config=config, defaults=defaults)

@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("once")
@@ -21,12 +21,16 @@ from reconciler.cli.options import config_option
     help="With --do: check in at Sentry and call the heartbeats. For runs that a scheduler such as Kubernetes starts.",
 )
 @config_option
-def command(jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None) -> int:
+@defaults_option
+def command(
+    jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None, defaults: bool
+) -> int:
     """Run the named jobs once. Without JOB, run all but the fire drill.
 
-    A job scans, plans, and shows the plan. With --do it also records, repairs and alerts. Without --do it needs SELECT
-    privileges only, and works before `reconciler migrate`. It checks in at Sentry only with --scheduled.
+    A job scans, plans, and shows the plan. With --do it also records, repairs and alerts. Without --do it needs
+    DATABASE_URL and SELECT privileges only, and works before `reconciler migrate`. It checks in at Sentry only with
+    --scheduled.
     """
     from reconciler.cli.once import run
 
-    return run(jobs, act=act, max_repairs=max_repairs, scheduled=scheduled, config=config)
+    return run(jobs, act=act, max_repairs=max_repairs, scheduled=scheduled, config=config, defaults=defaults)

@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("resolve")
@@ -13,7 +13,10 @@ from reconciler.cli.options import config_option
 @click.option("--id", "provider_id", metavar="ID", help="With --sent: Twilio's SID, or the id of the event.")
 @click.option("--do", "act", is_flag=True, help="Record your answer. Without --do, only show what would follow.")
 @config_option
-def command(intent: str | None, word: str | None, provider_id: str | None, act: bool, config: str | None) -> int:
+@defaults_option
+def command(
+    intent: str | None, word: str | None, provider_id: str | None, act: bool, config: str | None, defaults: bool
+) -> int:
     """Resolve a repair whose outcome is unknown. Without INTENT, list the repairs that need you.
 
     INTENT is the id of the repair, or the start of that id. Check at the provider first: search Twilio's log for the
@@ -21,4 +24,4 @@ def command(intent: str | None, word: str | None, provider_id: str | None, act: 
     """
     from reconciler.cli.resolve import run
 
-    return run(intent=intent, word=word, provider_id=provider_id, act=act, config=config)
+    return run(intent=intent, word=word, provider_id=provider_id, act=act, config=config, defaults=defaults)

@@ -2,7 +2,7 @@
 
 import click
 
-from reconciler.cli.options import config_option
+from reconciler.cli.options import config_option, defaults_option
 
 
 @click.command("run")
@@ -13,7 +13,8 @@ from reconciler.cli.options import config_option
     help="Also serve the status page at this address, as `reconciler serve` does.",
 )
 @config_option
-def command(address: str | None, config: str | None) -> None:
+@defaults_option
+def command(address: str | None, config: str | None, defaults: bool) -> None:
     """Run the jobs of cron.yaml on their schedule, until SIGTERM or Ctrl-C.
 
     If the database is unreachable, the service starts anyway, reports the fault, and keeps trying. Only a
@@ -21,4 +22,4 @@ def command(address: str | None, config: str | None) -> None:
     """
     from reconciler.cli.run import run
 
-    run(address=address, config=config)
+    run(address=address, config=config, defaults=defaults)

@@ -102,7 +102,9 @@ class DoctorChecks:
         return CheckResult(faults=[fault for one in found for fault in one.faults], notes=[*fine, *warnings])
 
     def twilio(self) -> CheckResult:
-        sms = self.services.sms
+        sms, no_access = self.services.sms, self.services.access_faults.get(Effect.SMS)
+        if no_access:
+            return CheckResult(faults=[no_access])
         if sms is None:
             return CheckResult(notes=[Note(message="not wanted: we send no text (policy, repairs, deliver)")])
         fault = sms.check()
@@ -111,7 +113,9 @@ class DoctorChecks:
         return CheckResult(notes=[*sms.notes(), *self._switch(Effect.SMS)])
 
     def google(self) -> CheckResult:
-        calendar = self.services.calendar
+        calendar, no_access = self.services.calendar, self.services.access_faults.get(Effect.CALENDAR)
+        if no_access:
+            return CheckResult(faults=[no_access])
         if calendar is None:
             return CheckResult(notes=[Note(message="not wanted: we make no event (policy, repairs)")])
         fault = calendar.check()

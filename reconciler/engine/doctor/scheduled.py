@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.doctor.checks import DoctorChecks, sink_fault
 from reconciler.engine.reconcile.job_run import JobRun, gap_subject, read_or_fault, run_or_unreachable
-from reconciler.engine.reconcile.planning import may_repair
+from reconciler.engine.reconcile.planning import access_faults, may_repair
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import (
     clock_faults,
@@ -40,6 +40,7 @@ def _scan(job: str, services: Services) -> PassResult:
         with services.store.reading() as tx:
             for repairer in DoctorChecks(services, None).enabled:
                 faults.extend(tx.bookings.effect_faults(repairer.effect, writing=False))
+                faults.extend(access_faults(repairer, services))
 
     read_or_fault(read, faults.append)
     return _result(job, faults)

@@ -18,15 +18,21 @@ from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import RequiredChange
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
-from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
 from reconciler.domain.rules.rule import Rule
+from reconciler.engine.explain.blind import UnknownRule, rules_in_force, unknown_rules
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
-from reconciler.engine.reconcile.planning import bookings_to_recheck, may_repair, pass_checks, unfinished_intents
+from reconciler.engine.reconcile.planning import (
+    access_faults,
+    bookings_to_recheck,
+    may_repair,
+    pass_checks,
+    unfinished_intents,
+)
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
-from reconciler.engine.repair.repairers import is_off, repairer_of
-from reconciler.errors import SQLSTATE
+from reconciler.engine.repair.repairers import repairer_of
+from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.ports import Services, Transaction
 
 
@@ -55,14 +61,32 @@ class RuleExplanation:
 class Explanation:
     booking: Booking
     rules: Sequence[RuleExplanation]
+    unknown: Sequence[UnknownRule]
+    """The rules of which nothing can be said."""
     texts: Sequence[QueuedText]
     history: Sequence[Intent]
 
 
 def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
-    """Our bookings whose id begins with ``prefix``, at most ``most`` of them."""
+    """Our bookings whose id begins with ``prefix``, at most ``most`` of them.
+
+    Raises:
+        DatabaseDisagrees: no rule can be judged. Hidden rows would look like bookings that do not exist.
+    """
+    try:
+        with services.store.reading() as tx:
+            found = tx.bookings.beginning_with(prefix, most)
+    except DatabaseDisagrees:
+        _require_known_rule(services)
+        raise
+    if not found:
+        _require_known_rule(services)
+    return found
+
+
+def _require_known_rule(services: Services) -> None:
     with services.store.reading() as tx:
-        return tx.bookings.beginning_with(prefix, most)
+        unknown_rules(tx, rules_in_force(services), services)
 
 
 def explain(booking: BookingId, services: Services) -> Explanation | None:
@@ -78,19 +102,27 @@ def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[
     """The explanation of each booking, from one snapshot for all. ``None``: the booking is gone or not ours."""
     now = services.clock.now()
     with services.store.reading() as tx:
-        on = [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]
-        rules = [_RuleInPass.of(tx, rule, services, now) for rule in on]
+        on = rules_in_force(services)
+        unknown = unknown_rules(tx, on, services)
+        blind = {rule.kind for rule in unknown}
+        rules = [_RuleInPass.of(tx, rule, services, now) for rule in on if rule.kind not in blind]
         has_ledger = tx.ledger.exists()
         for booking in bookings:
             explained = [one for one in (rule.explained(booking) for rule in rules) if one]
             history = tx.intents.history(booking) if has_ledger else ()
-            yield booking, _together(explained, tx.bookings.queued(booking), history)
+            texts = () if any(rule.effect is not Effect.CALENDAR for rule in unknown) else tx.bookings.queued(booking)
+            yield booking, _together(explained, unknown, texts, history)
 
 
 def _together(
-    rules: Sequence[RuleExplanation], texts: Sequence[QueuedText], history: Sequence[Intent]
+    rules: Sequence[RuleExplanation],
+    unknown: Sequence[UnknownRule],
+    texts: Sequence[QueuedText],
+    history: Sequence[Intent],
 ) -> Explanation | None:
-    return Explanation(booking=rules[0].booking, rules=rules, texts=texts, history=history) if rules else None
+    if not rules:
+        return None
+    return Explanation(booking=rules[0].booking, rules=rules, unknown=unknown, texts=texts, history=history)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +226,10 @@ def _faults(tx: Transaction, repairer: Repairer, services: Services) -> Sequence
     from the ledger.
     """
     has_ledger = tx.ledger.exists()
+    no_access = access_faults(repairer, services)
     ours = has_ledger and tx.ledger.is_ours_to_write()
     seen = list(tx.bookings.effect_faults(repairer.effect, writing=ours and may_repair(repairer, services)))
+    seen += no_access
     if not has_ledger:
         return seen
     about = gap_subject(repairer, services)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reconciler.domain.bookings import Booking
 from reconciler.domain.decide.sms_settlement import contains_reference
+from reconciler.domain.gaps import Effect
 from reconciler.ports import ProviderFailure, Services
 
 
@@ -21,6 +22,9 @@ def ask(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
 
     A provider that cannot be queried also gives a line.
     """
+    for effect, provider in ((Effect.SMS, "twilio"), (Effect.CALENDAR, "google")):
+        if effect in services.access_faults:
+            yield ProviderRecord(provider=provider, message=f"not asked: {services.access_faults[effect].seen}")
     if services.sms:
         try:
             yield from _texts(booking, services)

@@ -10,14 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.gaps import UNSCANNED, GapKind, IntegrationFault
+from reconciler.domain.rules.registry import RULES
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, most_urgent
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable, most_urgent
 from reconciler.ports import PassServices, Transaction
 
 T = TypeVar("T")
+CRASHED = "crashed"
+"""The result of a run that met a bug."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ class JobRun:
         """Complete the row with the name of the most urgent exit code and with the counts of all results together."""
         # In the row of a run over several rules, a result that needs a human outranks work that a later run does.
         code = most_urgent((result.exit_code for result in results), human_first=True)
-        outcome = "crashed" if crashed else code.name.lower()
+        outcome = CRASHED if crashed else code.name.lower()
         tx.runs.finish(self.number, self.services.clock.now(), outcome, total_counts(results))
 
 
@@ -89,6 +92,26 @@ def run_or_unreachable(run: Callable[[], Sequence[PassResult]], so_far: Sequence
     except DatabaseUnreachable as error:
         fault = database_fault(error)
         return [replace(result, faults=(*result.faults, fault)) for result in so_far]
+
+
+def scan_or_fault(read: Callable[[], T], otherwise: Callable[[IntegrationFault], T]) -> T:
+    """As ``read_or_fault``; a scan that takes too long or meets a lock is a fault as well.
+
+    The ledger answers all the same: the run is recorded as one that could not scan.
+    """
+    try:
+        return read_or_fault(read, otherwise)
+    except DatabaseBusy as error:
+        return otherwise(database_fault(error))
+
+
+def record_crash(job: str, services: PassServices) -> None:
+    """Record a run that a bug ended: what its rules would have found is unknown."""
+    now = services.clock.now()
+    kinds = [rule.kind for rule in RULES if rule.job == job]
+    with services.store.writing() as tx:
+        run = JobRun.start(tx, job, services, now)
+        tx.runs.finish(run.number, now, CRASHED, {UNSCANNED + kind: 1 for kind in kinds})
 
 
 def read_or_fault(read: Callable[[], T], otherwise: Callable[[IntegrationFault], T]) -> T:

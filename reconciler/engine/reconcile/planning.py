@@ -31,7 +31,7 @@ class PassPlan:
 
 def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
     acting = services.mandate.act and may_repair(repairer, services)
-    faults = tuple(tx.bookings.effect_faults(repairer.effect, writing=acting))
+    faults = (*tx.bookings.effect_faults(repairer.effect, writing=acting), *access_faults(repairer, services))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
@@ -73,6 +73,12 @@ def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
 
 def may_repair(repairer: Repairer, services: PassServices) -> bool:
     return Policy.REPAIR is repairer.policy is services.repairs
+
+
+def access_faults(repairer: Repairer, services: PassServices) -> Sequence[IntegrationFault]:
+    """What is wrong with the variables of the effect's provider, if it is needed."""
+    fault = services.access_faults.get(repairer.effect)
+    return (fault,) if fault and may_repair(repairer, services) else ()
 
 
 def pass_checks(repairer: Repairer, services: PassServices, faults: Collection[IntegrationFault]) -> Iterator[Check]:

@@ -32,11 +32,12 @@ def run_preflight(
     broken = _broken(repairer, services, (schema, provider, clock))
     repairs = bool(seen.plan and seen.plan.repairs)
     found = [fault for fault in met if fault.kind == provider][:1]
-    checked = [schema]
+    # A scan that found the tables locked says nothing about them, neither well nor broken.
+    checked = [schema] if seen.plan or any(fault.kind == schema for fault in seen.faults) else []
     if found or repairs or (provider in broken and not is_blind(seen.faults)):
         checked.append(provider)
         found = found or [fault for fault in [provider_fault(repairer)] if fault]
-    if not seen.faults and (repairs or schema in broken):
+    if not any(fault.kind == schema for fault in seen.faults) and (repairs or schema in broken):
         found += try_writes(repairer, services).faults
     if repairs or clock in broken:
         checked.append(clock)

@@ -10,12 +10,12 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
-from reconciler.engine.reconcile.job_run import JobRun, read_or_fault, run_or_unreachable, subject_of_job
+from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, scan_or_fault, subject_of_job
 from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
 from reconciler.engine.reconcile.record import new_gaps
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.scan import Recorded, oldest_of, scan, scope_of
-from reconciler.engine.repair.integration_faults import record_faults
+from reconciler.engine.repair.integration_faults import record_faults, recordable
 from reconciler.ports import PassServices, Transaction
 
 
@@ -31,7 +31,10 @@ def run_report_only(job: str, kinds: Sequence[GapKind], services: PassServices) 
         results = [_result(job, kind, seen.get(kind)) for kind in kinds]
         return _record(job, results, seen, services, now) if services.mandate.act else results
 
-    return run_or_unreachable(run, [PassResult(job=job, kind=kind, effect=None, plan=None) for kind in kinds])
+    unread = [
+        PassResult(job=job, kind=kind, effect=None, plan=None, unscanned=kind in services.report_only) for kind in kinds
+    ]
+    return run_or_unreachable(run, unread)
 
 
 def _scan(job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
@@ -39,7 +42,7 @@ def _scan(job: str, kind: GapKind, services: PassServices, now: datetime) -> Pas
         with services.store.reading() as tx:
             return _plan(tx, job, kind, services, now)
 
-    return read_or_fault(read, lambda fault: unreadable_plan(fault, now))
+    return scan_or_fault(read, lambda fault: unreadable_plan(fault, now))
 
 
 def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
@@ -68,7 +71,15 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
 def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
     if seen is None:
         return PassResult(job=job, kind=kind, effect=None, plan=None, off=True)
-    return PassResult(job=job, kind=kind, effect=None, plan=seen.plan, faults=seen.faults, full_scan=seen.full)
+    return PassResult(
+        job=job,
+        kind=kind,
+        effect=None,
+        plan=seen.plan,
+        faults=seen.faults,
+        full_scan=seen.full,
+        unscanned=seen.plan is None,
+    )
 
 
 def _record(
@@ -77,7 +88,9 @@ def _record(
     """Record all rules of the job in one transaction: no call to a provider has to come in between."""
     faults = dict.fromkeys(fault for result in results for fault in result.faults)
     with services.store.writing() as tx:
-        record_faults(tx, subject_of_job(job, services), faults, [GapKind.INTEGRATION_SCHEMA], now)
+        # A rule that a lock kept from being scanned says nothing about the tables, neither well nor broken.
+        checked = [] if len(recordable(faults)) < len(faults) else [GapKind.INTEGRATION_SCHEMA]
+        record_faults(tx, subject_of_job(job, services), recordable(faults), checked, now)
         for result in results:
             if result.kind and result.kind not in seen:
                 tx.gaps.close_kind(result.kind, "off", now)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from reconciler.domain.decide.plan import BreakerTrip, Plan
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
-from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.gaps import UNSCANNED, Effect, GapKind, IntegrationFault
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.errors import Exit, most_urgent
 
@@ -52,6 +52,8 @@ class PassResult:
     """How many unknown outcomes were settled in which way, and why."""
     off: bool = False
     """The rule is off."""
+    unscanned: bool = False
+    """The rule is on and could not be scanned: how many gaps it has is unknown, and not 0."""
     removed: Mapping[str, int] | None = None
     """Rows that were removed from the ledger, or would be; ``None``: the job removes nothing."""
     cut_short: bool = False
@@ -60,7 +62,7 @@ class PassResult:
     @property
     def has_scan(self) -> bool:
         """Whether it is the result of a rule's scan; a job that settles or removes old rows has no plan to show."""
-        return self.plan is not None or self.off or bool(self.faults)
+        return self.plan is not None or self.off or self.unscanned or bool(self.faults)
 
     @property
     def acted(self) -> bool:
@@ -130,6 +132,8 @@ class PassResult:
                 if standing is VerdictStatus.NEEDS_HUMAN:
                     continue  # part of needs_human above
                 numbers[standing.name.lower()] = numbers.get(standing.name.lower(), 0) + number
+        if self.unscanned and self.kind:
+            numbers[UNSCANNED + self.kind] = 1
         numbers |= {f"{REMOVED}{what}": number for what, number in (self.removed or {}).items()}
         for (status, _), number in self.attempts.items():
             numbers[status.name.lower()] = numbers.get(status.name.lower(), 0) + number

@@ -11,14 +11,14 @@ from reconciler.domain.decide.verdicts import Hold, VerdictStatus
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.apply import repairs
-from reconciler.engine.reconcile.job_run import JobRun, gap_subject, read_or_fault, run_or_unreachable
+from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unreachable, scan_or_fault
 from reconciler.engine.reconcile.orphans import repair_orphans
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
-from reconciler.engine.repair.integration_faults import attempt_fault
+from reconciler.engine.repair.integration_faults import attempt_fault, recordable
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
@@ -31,7 +31,7 @@ def run_pass(job: str, repairer: Repairer, services: PassServices) -> PassResult
     A database that cannot be reached, or that refuses the scan, is a fault in the result; what was done is recorded.
     A bug that met one booking is the crash in the result; all other bookings were done.
     """
-    unread = PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None)
+    unread = PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None, unscanned=True)
     return run_or_unreachable(lambda: [_run(job, repairer, services)], [unread])[0]
 
 
@@ -60,7 +60,7 @@ def _scan(job: str, repairer: Repairer, services: PassServices, now: datetime) -
         with services.store.reading() as tx:
             return plan_pass(tx, job, repairer, services, now)
 
-    return read_or_fault(read, lambda fault: unreadable_plan(fault, now))
+    return scan_or_fault(read, lambda fault: unreadable_plan(fault, now))
 
 
 def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
@@ -70,10 +70,10 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     preflight = run_preflight(repairer, services, seen, answers.faults)
     if preflight.faults and seen.plan:
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
-    faults = [*seen.faults, *preflight.faults]
+    faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
-        run.record_faults(tx, subject, faults, preflight.checked)
+        run.record_faults(tx, subject, recordable(faults), preflight.checked)
         record = record_gaps if services.booking_range else record_plan
         record(tx, repairer, seen, now)
     attempts, broken, crash = _repair(repairer, services, seen)
@@ -89,7 +89,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
 def _settle_and_remove_orphans(repairer: Repairer, services: PassServices) -> Answers:
     """Settle unknown outcomes and repair orphans first, so that the scan sees the answers."""
     answers = Answers()
-    with suppress(DatabaseDisagrees):  # the scan that follows reports what is wrong
+    with suppress(DatabaseDisagrees, DatabaseBusy):  # the scan that follows reports what is wrong
         answers = settle(repairer, services)
         if not answers.faults:
             answers.faults = repair_orphans(repairer, services)
@@ -141,4 +141,5 @@ def _result(job: str, repairer: Repairer, seen: PassPlan) -> PassResult:
         faults=seen.faults,
         breaker_trip=seen.breaker_trip,
         full_scan=seen.full,
+        unscanned=seen.plan is None,
     )

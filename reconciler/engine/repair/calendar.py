@@ -81,7 +81,8 @@ class CalendarRepairer:
         )
 
     def check(self) -> IntegrationFault | None:
-        return self._calendar().check() or self.wrong_calendar_fault()
+        no_access = self.services.access_faults.get(self.effect)
+        return no_access or self._calendar().check() or self.wrong_calendar_fault()
 
     def wrong_calendar_fault(self) -> IntegrationFault | None:
         """Return the fault if the event ids that the bookings store belong to another calendar.

@@ -81,6 +81,11 @@ def database_fault(error: DatabaseUnreachable) -> IntegrationFault:
     )
 
 
+def recordable(faults: Collection[IntegrationFault]) -> list[IntegrationFault]:
+    """The faults for the ledger. Whether the database answers is known by whoever asks it, and told from memory."""
+    return [fault for fault in faults if fault.kind != GapKind.INTEGRATION_DATABASE]
+
+
 def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
     """Return why a repair ended *broken*, as precisely as the provider's own check can say."""
     return provider_fault(repairer) or IntegrationFault(

@@ -131,7 +131,8 @@ class SmsRepairer:
             return None
 
     def check(self) -> IntegrationFault | None:
-        return None if self._hands_over else self._gateway().check()
+        no_access = self.services.access_faults.get(self.effect)
+        return no_access or (None if self._hands_over else self._gateway().check())
 
     @property
     def final_triggers(self) -> Collection[str] | None:

@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from reconciler.domain.gaps import Effect
 from reconciler.settings.env.alerting import AlertingVariables, Sentry, take_listeners, take_sentry
-from reconciler.settings.env.google import Google, read_google
-from reconciler.settings.env.reader import VARIABLES, Reader, matching, url_problem
+from reconciler.settings.env.providers import Providers, read_providers
+from reconciler.settings.env.reader import VARIABLES, Reader
 
-_YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 SHORTEST_TOKEN = 16
 _SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
@@ -18,29 +16,19 @@ _SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Twilio:
-    account_sid: str
-    auth_token: str
-    phone_number: str | None
-    messaging_service_sid: str | None
-    api_url: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Environment:
-    """The values of the environment. A part that is not needed is ``None`` and was not read."""
+    """The values of the environment. A part that is not needed, or that cannot be used, is ``None``."""
 
     database_url: str
     """SQLAlchemy's URL for psycopg: always ``postgresql+psycopg://``. '' if it is missing and not needed."""
-    twilio: Twilio | None
-    google: Google | None
+    providers: Providers
     sentry: Sentry | None
     """``None``: alerts appear in the log only."""
     listeners: AlertingVariables
-    suspended: frozenset[Effect]
-    """Effects that SUSPEND_ALL_SMS and SUSPEND_ALL_EVENTS forbid."""
     token: str | None
     """The token of the status page. ``None``: the page needs no token and listens on loopback only."""
+    mistakes: tuple[str, ...]
+    """Mistakes in variables that are neither DATABASE_URL nor a provider's. They do not stop a look."""
 
     @property
     def database_user(self) -> str | None:
@@ -54,32 +42,28 @@ def read(
     texts: bool,
     events: bool,
     database: bool = True,
+    may_be_unset: bool = False,
     oncall: Collection[str] = (),
     switches: Collection[str] = (),
-) -> tuple[Environment | None, list[str]]:
-    """The typed environment, or every mistake in it. ``texts``, ``events``, ``database``: the needed parts.
+) -> tuple[Environment, list[str]]:
+    """The typed environment, and the mistakes in DATABASE_URL. ``texts``, ``events``, ``database``: the needed parts.
 
-    ``oncall`` and ``switches``: the variables that cron.yaml names.
+    ``may_be_unset``: no variable of a provider needs to be set. ``oncall`` and ``switches``: the variables that
+    cron.yaml names.
     """
-    reader = Reader(environ)
-    url = reader.take("DATABASE_URL", _database_problem, wanted=database)
-    twilio = _twilio(reader) if texts else None
-    google = read_google(reader) if events else None
-    sentry = take_sentry(reader)
-    listeners = take_listeners(reader, oncall, switches)
-    suspended = _suspended(reader)
-    token = reader.take("RECONCILER_TOKEN", _token_problem, wanted=False)
-    if reader.mistakes:
-        return None, reader.mistakes
+    needed, others = Reader(environ), Reader(environ)
+    url = needed.take("DATABASE_URL", _database_problem, wanted=database)
+    sentry = take_sentry(others)
+    listeners = take_listeners(others, oncall, switches)
+    token = others.take("RECONCILER_TOKEN", token_problem, wanted=False)
     return Environment(
         database_url=_with_driver(url) if url else "",
-        twilio=twilio,
-        google=google,
+        providers=read_providers(environ, texts=texts, events=events, may_be_unset=may_be_unset),
         sentry=sentry,
         listeners=listeners,
-        suspended=suspended,
         token=token,
-    ), []
+        mistakes=tuple(others.mistakes),
+    ), needed.mistakes
 
 
 def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
@@ -89,17 +73,7 @@ def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
     return None if reader.mistakes else sentry
 
 
-def _suspended(reader: Reader) -> frozenset[Effect]:
-    switches = {"SUSPEND_ALL_SMS": Effect.SMS, "SUSPEND_ALL_EVENTS": Effect.CALENDAR}
-    thrown = {effect: reader.take(name, _switch_problem, wanted=False) for name, effect in switches.items()}
-    return frozenset(effect for effect, word in thrown.items() if (word or "").lower() in _YES)
-
-
-def _switch_problem(value: str) -> str:
-    return "" if value.lower() in _YES | _NO else "must be true or false"
-
-
-def _token_problem(value: str) -> str:
+def token_problem(value: str) -> str:
     if len(value) < SHORTEST_TOKEN:
         return f"shorter than {SHORTEST_TOKEN} characters: it could be guessed; openssl rand -hex 24 makes one"
     return (
@@ -123,26 +97,3 @@ def _database_problem(url: str) -> str:
     if parts.scheme not in _SCHEMES or "://" not in url:
         return f"must begin with postgresql://; {VARIABLES['DATABASE_URL']}"
     return "" if parts.path.strip("/") else "names no database; postgresql://user:password@host/database"
-
-
-def _twilio(reader: Reader) -> Twilio | None:
-    before = len(reader.mistakes)
-    account = reader.take("TWILIO_ACCOUNT_SID", matching("AC[0-9a-fA-F]{32}", "TWILIO_ACCOUNT_SID"))
-    token = reader.take("TWILIO_AUTH_TOKEN")
-    number = reader.take("TWILIO_PHONE_NUMBER", matching(r"\+[1-9][0-9]{6,14}", "TWILIO_PHONE_NUMBER"), wanted=False)
-    service = reader.take(
-        "TWILIO_MESSAGING_SERVICE_SID", matching("MG[0-9a-fA-F]{32}", "TWILIO_MESSAGING_SERVICE_SID"), wanted=False
-    )
-    api_url = reader.take("TWILIO_API_URL", url_problem, wanted=False)
-    sender_was_tried = any(name.startswith(("TWILIO_PHONE", "TWILIO_MESS")) for name in reader.mistakes[before:])
-    if not number and not service and not sender_was_tried:
-        reader.mistakes.append("TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID: neither is set; one is needed")
-    if account is None or token is None:
-        return None
-    return Twilio(
-        account_sid=account,
-        auth_token=token,
-        phone_number=number,
-        messaging_service_sid=service,
-        api_url=api_url,
-    )

@@ -56,6 +56,8 @@ def _calendar_problem(value: str) -> str:
 
 _KEY, _DELEGATE = "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_CALENDAR_DELEGATE_EMAIL"
 _CONSENT = ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET", "GOOGLE_REFRESH_TOKEN")
+NAMES = (_KEY, *_CONSENT, "GOOGLE_CALENDAR_ID")
+"""If none of them is set, nobody meant to give access to Google here."""
 
 
 def _google_access(reader: Reader) -> ServiceAccount | OAuthClient | None:

@@ -36,7 +36,9 @@ class Source:
     name: str
     data: Any
     warnings: tuple[str, ...] = ()
-    """One sentence for each key that is written under its old name."""
+    """One sentence for each key that is written under its old name, and one if there is no file."""
+    missing: bool = False
+    """There is no file: every key has its default."""
 
     def line(self, path: KeyPath) -> int | None:
         """The line number, from 1, of the deepest part of ``path`` that is in the file."""

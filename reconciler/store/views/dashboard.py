@@ -14,6 +14,7 @@ from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
+from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.status import LastRun, OpenGaps
 
 BOOKINGS_PER_GROUP = 5
@@ -126,6 +127,8 @@ class DashboardSnapshot:
     faults: Sequence[FaultRow]
     unsettled: Mapping[tuple[str, str], int]
     """Effect and state -> number of repairs whose outcome is unknown."""
+    unknown: Mapping[GapKind, str]
+    """Kinds whose number of gaps is unknown, and why; rules that are off are among them."""
     days: Sequence[Day]
     """The last ``DAYS`` days in the venue's time zone, today last."""
 
@@ -160,6 +163,7 @@ def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zo
                 for row in connection.execute(_FAULTS, {"scope": scope}).mappings()
             ),
             unsettled={(effect, state): number for effect, state, number in unsettled},
+            unknown=unknown_kinds(connection, scope),
             days=_days(connection, scope, zone, at),
         )
 

@@ -13,6 +13,7 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.views.scans import unknown_kinds
 
 _RUNS = text("""
     SELECT DISTINCT ON (job) job, started_at, finished_at, result, counts
@@ -85,6 +86,8 @@ class StatusSnapshot:
     """The database's clock."""
     runs: tuple[LastRun, ...]
     gaps: tuple[OpenGaps, ...]
+    unknown: Mapping[GapKind, str]
+    """Kinds whose number of gaps is unknown, and why; rules that are off are among them."""
     unsettled: Mapping[str, int]
     """'effect state' -> number of repairs whose outcome is unknown, whether or not the gap is still open."""
 
@@ -92,8 +95,8 @@ class StatusSnapshot:
         return sum(gaps.number for gaps in self.gaps if gaps.state is state)
 
 
-def status_snapshot(database: Database) -> StatusSnapshot:
-    """The current state of the ledger.
+def status_snapshot(database: Database, scope: str = "") -> StatusSnapshot:
+    """The current state of the ledger. ``scope``: whose scans count.
 
     Raises:
         DatabaseUnreachable: no connection.
@@ -103,6 +106,7 @@ def status_snapshot(database: Database) -> StatusSnapshot:
         migrate.require_ledger(connection)
         unsettled = connection.execute(_UNSETTLED)
         return StatusSnapshot(
+            unknown=unknown_kinds(connection, scope),
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},
             at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
             runs=tuple(LastRun(**row) for row in connection.execute(_RUNS).mappings()),

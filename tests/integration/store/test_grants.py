@@ -17,7 +17,7 @@ from reconciler.errors import DatabaseDisagrees, Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.store.views.status import status_snapshot
 from reconciler.wiring import assembly
 from tests.conftest import TEMPLATE
@@ -225,7 +225,7 @@ def bare(world: World) -> None:
 
 def lines() -> list[str]:
     """All that is given for the defaults, to a role named so."""
-    settings = load(Path(EXAMPLE), {}, file_only=True)
+    settings = load(Path(EXAMPLE), {}, Need.FILE)
     return given(assembly.grants(settings, "Job_venue_closed"))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.domain.doctor import CheckResult
 from reconciler.domain.gaps import Effect, IntegrationFault
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema import checks, requirements, trial_writes
@@ -224,7 +224,7 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
     """The trial write of texts on a shape, and what the checks before it say."""
     venue.booking()
     (tmp_path / "cron.yaml").write_text("{}")
-    chosen = load(tmp_path / "cron.yaml", {"DATABASE_URL": venue.url()}, database_only=True)
+    chosen = load(tmp_path / "cron.yaml", {"DATABASE_URL": venue.url()}, Need.DATABASE)
     application = assembly.application(chosen)
     tables = AppTables.of(application)
     before = venue.checksum()

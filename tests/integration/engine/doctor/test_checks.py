@@ -432,12 +432,12 @@ OURS = {
     ),
     "a mistake in a variable": Fault(
         seed=variables(GOOGLE_CALENDAR_ID="https://calendar.google.com/calendar/u/0?cid=abc"),
-        check="settings",
+        check="google",
         said="GOOGLE_CALENDAR_ID: is no calendar's id",
-        remedy="docs/settings.md",
+        remedy="start it again",
         repair=unset("GOOGLE_CALENDAR_ID"),
-        code=Exit.CONFIGURATION,
-        skips=("twilio", "google", "event ids"),
+        code=Exit.NEEDS_A_HUMAN,
+        skips=("event ids",),
     ),
     "a mistake in cron.yaml": Fault(
         seed=lambda world: world.configure(limits=", pass: none"),

@@ -74,13 +74,13 @@ SITUATIONS: dict[str, tuple[Deed, Exit]] = {
         lambda world: world.environment.update(
             GOOGLE_SERVICE_ACCOUNT_KEY=world.sandbox.environment()["GOOGLE_SERVICE_ACCOUNT_KEY"][:900]
         ),
-        Exit.CONFIGURATION,
+        Exit.NEEDS_A_HUMAN,
     ),
     "a bare private key": (
         lambda world: world.environment.update(
             GOOGLE_SERVICE_ACCOUNT_KEY=world.sandbox.google.service_account_info()["private_key"]
         ),
-        Exit.CONFIGURATION,
+        Exit.NEEDS_A_HUMAN,
     ),
     "a refresh token that is an access token": (
         set_(**CONSENT | {"GOOGLE_REFRESH_TOKEN": "ya29.a0AfH6SMBx7Kq"}),

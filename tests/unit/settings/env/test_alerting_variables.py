@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import ConfigurationError
-from reconciler.settings.loading import load
+from reconciler.settings import Need, load
 
 SECRET = "s3cretkey"
 BASE = {"DATABASE_URL": "postgresql://job:hunter2@db.internal/venue"}
@@ -43,7 +43,7 @@ def test_what_they_hold(tmp_path: Path) -> None:
 def test_what_meets_no_provider_asks_for_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "cron.yaml").write_text(content)
 
-    assert load(tmp_path / "cron.yaml", BASE, database_only=True).environment.listeners.oncall == ()
+    assert load(tmp_path / "cron.yaml", BASE, Need.DATABASE).environment.listeners.oncall == ()
 
 
 def test_one_that_is_not_set(tmp_path: Path) -> None:

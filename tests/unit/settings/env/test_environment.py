@@ -4,7 +4,7 @@ import base64
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from reconciler.domain.gaps import Effect
 from reconciler.errors import ConfigurationError
 from reconciler.sandbox.fakes.google_tokens import private_key
-from reconciler.settings import load
+from reconciler.settings import Need, load
 from reconciler.settings.env.environment import Environment, read, read_sentry
 from reconciler.settings.env.google import OAuthClient, ServiceAccount
 from reconciler.settings.env.reader import VARIABLES
@@ -69,18 +69,24 @@ NEEDED = sorted(COMPLETE.keys() - OPTIONAL)
 SWITCHES = {"SUSPEND_ALL_SMS": Effect.SMS, "SUSPEND_ALL_EVENTS": Effect.CALENDAR}
 
 
+def reading(
+    environ: Mapping[str, str], *, texts: bool = True, events: bool = True
+) -> tuple[Environment, Sequence[str]]:
+    """The environment, and every mistake in it."""
+    parsed, of_database = read(environ, texts=texts, events=events)
+    of_providers = [mistake for found in parsed.providers.mistakes.values() for mistake in found]
+    return parsed, [*of_database, *of_providers, *parsed.mistakes]
+
+
 def understood(environ: Mapping[str, str], *, texts: bool = True, events: bool = True) -> Environment:
-    parsed, mistakes = read(environ, texts=texts, events=events)
-    assert mistakes == []
-    assert parsed is not None
+    parsed, found = reading(environ, texts=texts, events=events)
+    assert found == []
     return parsed
 
 
-def mistakes(**changes: str) -> list[str]:
+def mistakes(**changes: str) -> Sequence[str]:
     """What is wrong with the complete environment after these changes."""
-    parsed, found = read(COMPLETE | changes, texts=True, events=True)
-    assert (parsed is None) == bool(found)
-    return found
+    return reading(COMPLETE | changes)[1]
 
 
 # All is well
@@ -90,17 +96,17 @@ def test_the_complete_environment() -> None:
     parsed = understood(COMPLETE)
 
     assert parsed.database_url == "postgresql+psycopg://job:hunter2@db.internal:5433/venue?sslmode=require"
-    assert parsed.twilio is not None
-    assert parsed.twilio.account_sid == COMPLETE["TWILIO_ACCOUNT_SID"]
-    assert parsed.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
-    assert parsed.twilio.phone_number == "+447700900321"
-    assert parsed.twilio.messaging_service_sid == COMPLETE["TWILIO_MESSAGING_SERVICE_SID"]
-    assert parsed.twilio.api_url == "https://proxy.internal/twilio"
-    assert parsed.google is not None
-    assert parsed.google.access == ServiceAccount(key=KEY, delegate="manager@venue.example")
-    assert parsed.google.calendar_id == "parties@group.calendar.google.com"
-    assert parsed.google.api_url == "https://proxy.internal/calendar"
-    assert parsed.google.token_url == "https://proxy.internal/token"
+    assert parsed.providers.twilio is not None
+    assert parsed.providers.twilio.account_sid == COMPLETE["TWILIO_ACCOUNT_SID"]
+    assert parsed.providers.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
+    assert parsed.providers.twilio.phone_number == "+447700900321"
+    assert parsed.providers.twilio.messaging_service_sid == COMPLETE["TWILIO_MESSAGING_SERVICE_SID"]
+    assert parsed.providers.twilio.api_url == "https://proxy.internal/twilio"
+    assert parsed.providers.google is not None
+    assert parsed.providers.google.access == ServiceAccount(key=KEY, delegate="manager@venue.example")
+    assert parsed.providers.google.calendar_id == "parties@group.calendar.google.com"
+    assert parsed.providers.google.api_url == "https://proxy.internal/calendar"
+    assert parsed.providers.google.token_url == "https://proxy.internal/token"
     assert parsed.sentry is not None
     assert (parsed.sentry.dsn, parsed.sentry.environment) == (COMPLETE["SENTRY_DSN"], "staging-7")
     resolving = parsed.sentry.resolving
@@ -119,11 +125,11 @@ def test_what_is_optional_may_be_missing() -> None:
 
     parsed = understood(environ)
 
-    assert parsed.twilio is not None
-    assert (parsed.twilio.messaging_service_sid, parsed.twilio.api_url) == (None, None)
-    assert parsed.google is not None
-    assert parsed.google.access == ServiceAccount(key=KEY, delegate=None)
-    assert (parsed.google.api_url, parsed.google.token_url) == (None, None)
+    assert parsed.providers.twilio is not None
+    assert (parsed.providers.twilio.messaging_service_sid, parsed.providers.twilio.api_url) == (None, None)
+    assert parsed.providers.google is not None
+    assert parsed.providers.google.access == ServiceAccount(key=KEY, delegate=None)
+    assert (parsed.providers.google.api_url, parsed.providers.google.token_url) == (None, None)
     assert (parsed.sentry, parsed.token) == (None, None)
 
 
@@ -150,8 +156,8 @@ def test_blanks_around_a_value_are_not_part_of_it() -> None:
     """``echo`` leaves a line break, and an editor more."""
     parsed = understood({name: f" {value}\r\n" for name, value in COMPLETE.items()})
 
-    assert parsed.twilio is not None
-    assert parsed.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
+    assert parsed.providers.twilio is not None
+    assert parsed.providers.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
@@ -266,14 +272,16 @@ def test_plain_http_never_leaves_this_machine(name: str, url: str, taken: bool) 
     ],
 )
 def test_a_switch(name: str, word: str, thrown: bool) -> None:
-    assert understood(COMPLETE | {name: word}).suspended == ({SWITCHES[name]} if thrown else set())
+    assert understood(COMPLETE | {name: word}).providers.suspended == ({SWITCHES[name]} if thrown else set())
 
 
 @pytest.mark.parametrize("name", SWITCHES)
 @pytest.mark.parametrize("word", ["tru", "2", "y", "enabled", "suspend"])
 def test_a_switch_in_no_position(name: str, word: str) -> None:
     """Whoever threw it wants it to hold, also where its provider is not needed now."""
-    assert read(COMPLETE | {name: word}, texts=False, events=False)[1] == [f"{name}: must be true or false"]
+    assert reading(COMPLETE | {name: word}, texts=False, events=False)[1] == [
+        f"{name}: must be true or false; until then it counts as true"
+    ]
 
 
 # Two ways to authenticate at Google
@@ -289,23 +297,21 @@ BOTH = (
 GOOD = json.dumps(KEY, indent=2)
 
 
-def mistakes_by_consent(**changes: str) -> list[str]:
+def mistakes_by_consent(**changes: str) -> Sequence[str]:
     """What is wrong with the environment with a refresh token after these changes."""
-    parsed, found = read(BY_CONSENT | changes, texts=True, events=True)
-    assert (parsed is None) == bool(found)
-    return found
+    return reading(BY_CONSENT | changes)[1]
 
 
 def test_a_refresh_token_instead_of_a_key() -> None:
     parsed = understood(BY_CONSENT)
 
-    assert parsed.google is not None
-    assert parsed.google.access == OAuthClient(
+    assert parsed.providers.google is not None
+    assert parsed.providers.google.access == OAuthClient(
         client_id=CONSENT["GOOGLE_CLIENT_ID"],
         client_secret=CONSENT["GOOGLE_CLIENT_SECRET"],
         refresh_token=CONSENT["GOOGLE_REFRESH_TOKEN"],
     )
-    assert parsed.google.token_url == COMPLETE["GOOGLE_TOKEN_URL"]
+    assert parsed.providers.google.token_url == COMPLETE["GOOGLE_TOKEN_URL"]
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
@@ -483,7 +489,7 @@ def test_a_folder_holds_no_value(tmp_path: Path) -> None:
 
 
 def test_nothing_is_set() -> None:
-    assert [found.partition(":")[0] for found in read({}, texts=True, events=True)[1]] == [
+    assert [found.partition(":")[0] for found in reading({})[1]] == [
         "DATABASE_URL",
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
@@ -503,7 +509,7 @@ def test_nothing_is_set() -> None:
     ],
 )
 def test_every_mistake_at_once_in_what_is_wanted(texts: bool, events: bool, asked: tuple[str, ...]) -> None:
-    found = read(dict.fromkeys(COMPLETE, "changeme"), texts=texts, events=events)[1]
+    found = reading(dict.fromkeys(COMPLETE, "changeme"), texts=texts, events=events)[1]
 
     assert [line.partition(":")[0] for line in found] == [name for name in COMPLETE if name.startswith(asked)]
 
@@ -525,12 +531,15 @@ def test_which_providers_a_policy_needs(tmp_path: Path, content: str, twilio: bo
     path.write_text(content)
     settings = load(path, COMPLETE)
 
-    assert (settings.environment.twilio is not None, settings.environment.google is not None) == (twilio, google)
+    assert (settings.environment.providers.twilio is not None, settings.environment.providers.google is not None) == (
+        twilio,
+        google,
+    )
     # What is not needed is not missed either, and a mistake elsewhere in the file does not change that.
     for broken in (content, f"{content}\nlimits: {{pas: 5}}"):
         path.write_text(broken)
         with pytest.raises(ConfigurationError) as caught:
-            load(path, {})
+            load(path, {})  # without DATABASE_URL everything that is wrong is told at once
         alerted = str(caught.value)
         assert ("TWILIO_AUTH_TOKEN" in alerted, "GOOGLE_CALENDAR_ID" in alerted) == (twilio, google)
 
@@ -539,7 +548,7 @@ def test_a_text_that_is_handed_over_needs_no_twilio(tmp_path: Path) -> None:
     path = tmp_path / "cron.yaml"
     path.write_text("rules: {sms.missing: {deliver: application}}")
 
-    assert load(path, COMPLETE).environment.twilio is None
+    assert load(path, COMPLETE).environment.providers.twilio is None
 
 
 def test_sentry_without_a_name_for_the_place_is_production() -> None:
@@ -561,9 +570,9 @@ def test_where_to_tell_can_be_read_though_the_rest_is_wrong() -> None:
 
 
 def test_a_command_that_meets_no_provider_asks_for_the_database_only() -> None:
-    settings = load(Path(os.devnull), {"DATABASE_URL": COMPLETE["DATABASE_URL"]}, database_only=True)
+    settings = load(Path(os.devnull), {"DATABASE_URL": COMPLETE["DATABASE_URL"]}, Need.DATABASE)
 
-    assert (settings.environment.twilio, settings.environment.google) == (None, None)
+    assert (settings.environment.providers.twilio, settings.environment.providers.google) == (None, None)
 
 
 # Nothing comes out
@@ -587,7 +596,7 @@ LEAKY = [
 @pytest.mark.parametrize("name", sorted(COMPLETE))
 @pytest.mark.parametrize("value", LEAKY, ids=range(len(LEAKY)))
 def test_no_mistake_quotes_a_value(name: str, value: str) -> None:
-    parsed, found = read(COMPLETE | {name: value}, texts=True, events=True)
+    parsed, found = reading(COMPLETE | {name: value})
 
     assert SECRET not in "".join(found) + repr(parsed)
 
@@ -595,7 +604,7 @@ def test_no_mistake_quotes_a_value(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", [*CONSENT, DELEGATE, KEY_NAME])
 @pytest.mark.parametrize("value", LEAKY, ids=range(len(LEAKY)))
 def test_no_mistake_about_a_refresh_token_quotes_it(name: str, value: str) -> None:
-    parsed, found = read(BY_CONSENT | {name: value}, texts=True, events=True)
+    parsed, found = reading(BY_CONSENT | {name: value})
 
     assert SECRET not in "".join(found) + repr(parsed)
 
@@ -609,7 +618,7 @@ def test_a_file_is_not_quoted_either(tmp_path: Path) -> None:
 def test_settings_do_not_show_what_they_hold(way: str) -> None:
     environ = COMPLETE if way == KEY_NAME else BY_CONSENT
     settings = load(Path(os.devnull), environ)
-    google = settings.environment.google
+    google = settings.environment.providers.google
     assert google is not None
     held = [*environ.values(), *KEY.values(), "hunter2", "db.internal"]
     shown = "".join(
@@ -618,7 +627,7 @@ def test_settings_do_not_show_what_they_hold(way: str) -> None:
             settings,
             settings.environment,
             settings.environment.sentry,
-            settings.environment.twilio,
+            settings.environment.providers.twilio,
             google,
             google.access,
         )

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.errors import ConfigurationError, Exit
-from reconciler.settings import Settings, load
+from reconciler.settings import Need, Settings, load
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS, Job
 from reconciler.settings.file.values import Hours, TableName
@@ -30,7 +30,7 @@ class Written:
 
     def load(self, content: str | bytes) -> Settings:
         self.path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return load(self.path, DATABASE, database_only=True)
+        return load(self.path, DATABASE, Need.DATABASE)
 
     def file(self, content: str | bytes) -> CronFile:
         return self.load(content).file
@@ -61,7 +61,7 @@ def test_an_empty_file_means_all_defaults(written: Written, content: str | bytes
 def test_no_file_at_all_means_all_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert load(None, DATABASE, database_only=True).file == CronFile()
+    assert load(None, DATABASE, Need.DATABASE).file == CronFile()
 
 
 def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def found(path: Path | None, variable: str) -> str:
         environ = DATABASE | {"RECONCILER_CONFIG": variable}
-        return load(path, environ, database_only=True).file.timezone.key
+        return load(path, environ, Need.DATABASE).file.timezone.key
 
     assert found(None, "") == "Asia/Tokyo"
     assert found(None, " ") == "Asia/Tokyo"
@@ -88,12 +88,12 @@ def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     for environ, path in ((DATABASE, tmp_path / "gone.yaml"), (DATABASE | {"RECONCILER_CONFIG": "gone.yaml"}, None)):
         with pytest.raises(ConfigurationError, match=r"^gone.yaml: cannot be read: No such file or directory$"):
-            load(path, environ, database_only=True)
+            load(path, environ, Need.DATABASE)
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
-        load(tmp_path, DATABASE, database_only=True)
+        load(tmp_path, DATABASE, Need.DATABASE)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_tab_is_no_indentation(written: Written) -> None:
 
 def test_a_file_without_an_end() -> None:
     with pytest.raises(ConfigurationError, match=r"^zero: cannot be read: larger than"):
-        load(Path("/dev/zero"), DATABASE, database_only=True)
+        load(Path("/dev/zero"), DATABASE, Need.DATABASE)
 
 
 def test_aliases_that_multiply_are_told_in_no_time(written: Written) -> None:
