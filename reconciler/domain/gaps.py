@@ -32,6 +32,7 @@ class GapKind(str):
     SMS_UNPROVEN: ClassVar["GapKind"]
     CALENDAR_MISSING: ClassVar["GapKind"]
     CALENDAR_DUPLICATE: ClassVar["GapKind"]
+    CALENDAR_ORPHAN: ClassVar["GapKind"]
     INTEGRATION_SCHEMA: ClassVar["GapKind"]
     INTEGRATION_DATABASE: ClassVar["GapKind"]
     INTEGRATION_TWILIO: ClassVar["GapKind"]
@@ -54,6 +55,7 @@ GapKind.SMS_STUCK = GapKind("sms.stuck")
 GapKind.SMS_UNPROVEN = GapKind("sms.unproven")
 GapKind.CALENDAR_MISSING = GapKind("calendar.missing")
 GapKind.CALENDAR_DUPLICATE = GapKind("calendar.duplicate")
+GapKind.CALENDAR_ORPHAN = GapKind("calendar.orphan")
 GapKind.INTEGRATION_SCHEMA = GapKind("integration.schema")
 GapKind.INTEGRATION_DATABASE = GapKind("integration.database")
 GapKind.INTEGRATION_TWILIO = GapKind("integration.twilio")

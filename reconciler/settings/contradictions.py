@@ -18,6 +18,10 @@ def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
         timeout = ("limits", "timeouts", slowest)
         needed = f"must be longer than twice {'.'.join(timeout)}, {write_duration(longest)}"
         yield read.mistake(("limits", "lease"), f"{lease} {needed}", timeout)
+    both = sorted(set(file.bookings.cancelled) & set(file.bookings.statuses))
+    if both:
+        needed = f"{', '.join(both)} is listed by bookings.statuses too: its event would be made and removed in turn"
+        yield read.mistake(("bookings", "cancelled"), needed, ("bookings", "statuses"))
     yield from _too_slow(read, file)
     yield from _forgetful(read, file)
     reporting = file.reporting

@@ -25,6 +25,7 @@ from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.intents import PostgresIntents
 from reconciler.store.ledger.outbox import PostgresOutbox
 from reconciler.store.ledger.rates import PostgresRates
+from reconciler.store.ledger.removals import PostgresRemovals
 from reconciler.store.ledger.runs import PostgresRuns
 from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.retention import PostgresRetention
@@ -163,6 +164,7 @@ def transaction_over(connection: Connection, scope: str, tables: AppTables) -> T
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
         intents=PostgresIntents(connection, scope),
+        removals=PostgresRemovals(connection, scope),
         gaps=PostgresGaps(connection, scope),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),

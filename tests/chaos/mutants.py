@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
+from reconciler.domain.decide import removals
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
 from reconciler.domain.intents import Intent, Outcome, Result
@@ -156,7 +157,7 @@ def resend_on_timeout() -> None:
     """No answer is taken for a no."""
 
     def plan_again(self: PostgresIntents, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
-        return self.plan_again(intent, code, now + settle, now)
+        return self.plan_again(intent, code, now + settle, now, counts=True)
 
     _put(PostgresIntents, "mark_unknown", lambda _: plan_again)
 
@@ -269,4 +270,14 @@ def leave_the_dead_alone() -> None:
 @mutant("wrong", steps=_killed("after calendar.done#1") + _stopped("before calendar.abandoned#1", Act.CANCEL))
 def leave_orphans() -> None:
     """An event for which the booking has no use any more stays where it is."""
-    _put(CalendarRepairer, "orphans", lambda _: lambda *_: ())
+    _put(CalendarRepairer, "plan_removals", lambda _: lambda *_: None)
+
+
+@mutant(
+    "wrong",
+    starts=(Start.NO_NUMBER, Start.BARE),
+    steps=(Step(), *_stopped("before calendar.abandoned#1", Act.DELETE), Step()),
+)
+def remove_at_once() -> None:
+    """A row that is missing is believed to be gone for good."""
+    _put(removals, "ABSENT_FOR", lambda _: timedelta(0))
