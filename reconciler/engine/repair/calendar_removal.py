@@ -1,7 +1,7 @@
 """Removes events of ours that no booking calls for. No other code deletes an event that a booking may have relied on.
 
-``plan`` reads, ``run`` executes one removal. Everything that the plan believed is read again before the call, because
-the table may have been emptied, or the booking restored, in between.
+``read_removal_plan`` reads, ``run`` executes one removal. Everything that the plan believed is read again before the
+call, because the table may have been emptied, or the booking restored, in between.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,9 @@ REMEMBERED = timedelta(days=31)
 _A_DAY = timedelta(days=1)
 
 
-def plan(tx: Transaction, repairer: Repairer, scope: Scope, now: datetime, max_removals: int | None) -> RemovalPlan:
+def read_removal_plan(
+    tx: Transaction, repairer: Repairer, scope: Scope, now: datetime, max_removals: int | None
+) -> RemovalPlan:
     """The removals that the rows of the bookings call for."""
     events = tx.removals.events(Effect.CALENDAR, scope.installation, now - REMEMBERED)
     rows = tx.bookings.stored_events({event.intent.booking for event in events})

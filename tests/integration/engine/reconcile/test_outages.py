@@ -8,12 +8,13 @@ import pytest
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.server import Request, Response
 from tests.support.application_db import BEA
 from tests.support.sandbox_world import World
 
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503, body="{}")
 POISONED = "+447700900666"
-NUMBERS = itertools.count()
+NUMBERS = itertools.count(200)
 
 
 def book(world: World, **values: object) -> BookingId:
@@ -94,9 +95,18 @@ def test_a_booking_that_fails_alone_waits_longer_and_longer(world: World) -> Non
     world.configure(quiet="off", texts=", stale_after: 300h")
     poisoned = book(world, contact_phone=POISONED)
     world.sandbox.twilio.refuse(POISONED, 500, 20500)
+    calls, original = [], world.sandbox.twilio.answer
+
+    def answer(request: Request) -> Response:
+        if request.method == "POST":
+            calls.append(world.clock.now())
+        return original(request)
+
+    world.sandbox.twilio.answer = answer  # type: ignore[method-assign]
     a_while(world, 24 * 60)
-    calls = [request for request in world.sandbox.twilio.requests if request.method == "POST"]
-    assert 10 <= len(calls) <= 40
+    pauses = [later - earlier for earlier, later in itertools.pairwise(calls)]
+    assert pauses[0] <= timedelta(minutes=20)
+    assert min(pauses[-3:]) >= timedelta(minutes=30), "of at most an hour, and jittered"
     assert world.states()[poisoned] in ("planned", "unknown")
     assert (GapKind.SMS_MISSING, poisoned) in world.gaps()
 
