@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from reconciler.domain.decide.plan import BreakerTrip, Decision
+from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
 from reconciler.domain.decide.verdicts import LABELS, VerdictStatus
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.repair.results import AttemptStatus
+from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
 
@@ -73,6 +74,7 @@ class ResultPrinter:
         yield from reasons(result)
         yield from attempted(result)
         yield from settled(result)
+        yield from removals(result)
         if result.removed is not None and result.acted:
             rest = "; the rest in its next run" if result.cut_short else ""
             yield f"{result.job}: {removal('removed', result.removed)}{rest}"
@@ -155,6 +157,34 @@ def attempted(result: PassResult) -> Iterable[str]:
             yield f"{noun(result)} {status}: {number} {LABELS.get(reason, reason)}"
 
 
+def removals(result: PassResult) -> Iterable[str]:
+    """Which events of ours no booking calls for, and what became of them."""
+    planned = result.removals
+    if planned is None:
+        return
+    if planned.due:
+        reasons = Counter(REASON_LABELS[removal.reason] for removal in planned.due)
+        said = [f"{number} {label}" for label, number in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))]
+        held = f" (held: {LABELS[planned.hold]})" if planned.hold else ""
+        yield from folded(f"events without a use{held}: ", said)
+    if planned.waiting:
+        kept = counted(len(planned.waiting), "event")
+        yield f"events kept: {kept} whose booking is gone, until it has been absent for a day and others were seen"
+    for (status, reason), number in result.removal_results.items():
+        label = REASON_LABELS.get(RemovalReason(reason), reason) if status is RemovalStatus.REMOVED else reason
+        yield f"events {status}: {number} {label}"
+    if planned.trip:
+        trip = planned.trip
+        yield (
+            f"REFUSED  removals: {counted(trip.found, 'event')} of {trip.checked} to come, {trip.allowed} allowed; "
+            "none was removed"
+        )
+        yield "      check that the bookings were meant to go: limits.breaker.removals, .removals_ratio"
+        yield f"      to continue for one run: reconciler once {result.job} --do --max {trip.found}"
+    elif result.acted and result.removals_left and not planned.hold:
+        yield f"events to remove: {result.removals_left} left for a later pass"
+
+
 def settled(result: PassResult) -> Iterable[str]:
     """How calls of unknown outcome were settled."""
     said = [f"{number} {settling}" for (settling, _), number in sorted(result.settled.items())]
@@ -196,6 +226,8 @@ def would(results: Sequence[PassResult]) -> str:
             parts.append(_texts(repairs))
         elif result.effect is Effect.CALENDAR:
             parts.append(counted(len(repairs), "event"))
+            going = len(result.removals.allowed) if result.removals else 0
+            parts += [f"{counted(going, 'event')} removed"] if going else []
     only = len(forgetting) == len(results)
     parts += [removal("remove", removed) for removed in forgetting if only or any(removed.values())]
     return ", ".join(parts) or "report only"

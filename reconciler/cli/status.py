@@ -12,7 +12,7 @@ from reconciler.domain.alerting.alerts import command_of
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
-from reconciler.engine.reconcile.results import REMOVED
+from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
@@ -126,4 +126,5 @@ def _found(run: LastRun) -> str:
     if "checked" not in run.counts and not any(run.counts.values()):
         return said  # the job checks no bookings, or had no repair to settle
     numbers = ", ".join(f"{run.counts.get(name, 0)} {said}" for name, said in COUNTED.items())
-    return f"{said}: {numbers}"
+    gone = run.counts.get(EVENTS_REMOVED, 0)
+    return f"{said}: {numbers}" + (f", {gone} {'event' if gone == 1 else 'events'} removed" if gone else "")

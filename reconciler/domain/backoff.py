@@ -20,6 +20,14 @@ class Backoff:
         wait: timedelta = doubled(self.first, tries, self.longest) * (0.5 + int.from_bytes(seed) / 2**33)
         return wait
 
+    def tries_within(self, elapsed: timedelta) -> int:
+        """How many tries, the first one included, fit into this time if each wait is twice the one before."""
+        tries, until = 1, self.first
+        while until <= elapsed and doubled(self.first, tries, self.longest) < self.longest:
+            tries += 1
+            until += doubled(self.first, tries, self.longest)
+        return tries
+
 
 def doubled(first: timedelta, tries: int, longest: timedelta) -> timedelta:
     """``first`` after the first try, twice as much after each further one, never more than ``longest``."""

@@ -27,6 +27,24 @@ def hashed_key(booking: BookingId, *, tenant: str = "", source: str = "", incarn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """What the booking's row says about its event right now."""
+
+    event_id: str | None
+    eligible: bool
+    """Whether the booking's status is one that the rules cover, and the booking is not marked as deleted."""
+    starts_at: datetime | None
+    cancelled: bool
+    """Whether the status is listed in ``bookings.cancelled``."""
+    deleted: bool
+    """Whether the mapped column marks the booking as deleted."""
+    has_date: bool
+    """Whether the booking has a usable date that is no placeholder."""
+    in_scope: bool
+    """Whether we look after the booking (``only``). What another process looks after, we leave alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppFailure:
     """A ``failed`` row that the application itself wrote to its queue."""
 

@@ -33,6 +33,7 @@ class GapKind(str):
     SMS_DUPLICATE: ClassVar["GapKind"]
     CALENDAR_MISSING: ClassVar["GapKind"]
     CALENDAR_DUPLICATE: ClassVar["GapKind"]
+    CALENDAR_ORPHAN: ClassVar["GapKind"]
     INTEGRATION_SCHEMA: ClassVar["GapKind"]
     INTEGRATION_DATABASE: ClassVar["GapKind"]
     INTEGRATION_TWILIO: ClassVar["GapKind"]
@@ -56,6 +57,7 @@ GapKind.SMS_UNPROVEN = GapKind("sms.unproven")
 GapKind.SMS_DUPLICATE = GapKind("sms.duplicate")
 GapKind.CALENDAR_MISSING = GapKind("calendar.missing")
 GapKind.CALENDAR_DUPLICATE = GapKind("calendar.duplicate")
+GapKind.CALENDAR_ORPHAN = GapKind("calendar.orphan")
 GapKind.INTEGRATION_SCHEMA = GapKind("integration.schema")
 GapKind.INTEGRATION_DATABASE = GapKind("integration.database")
 GapKind.INTEGRATION_TWILIO = GapKind("integration.twilio")

@@ -4,8 +4,9 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 *return* an ``Outcome``, because the outcome of a write is data to record, not an exception to lose.
 """
 
+from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
-from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow, StoredEvent
+from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.ledger import Gaps, Installation, Intents, Ledger, NewGap, NewIntent, Rates, Runner, Runs
@@ -19,6 +20,7 @@ from reconciler.ports.providers import (
     SmsGateway,
     Unwritable,
 )
+from reconciler.ports.removals import Removals
 from reconciler.ports.reporting import Notifier, Route
 from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
 from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServices, RepairServices, Services, Window
@@ -56,6 +58,7 @@ __all__ = [
     "Prunable",
     "QueueRow",
     "Rates",
+    "Removals",
     "RepairServices",
     "Retention",
     "Route",

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.bookings import Booking, BookingId, StoredEvent
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Finding
@@ -24,16 +24,6 @@ class Lock(StrEnum):
     HELD = "held"
     BUSY = "busy"
     GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
-    """What the booking stores about its event right now."""
-
-    event_id: str | None
-    eligible: bool
-    """Whether the booking's status is one that the rules cover."""
-    starts_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +144,10 @@ class Bookings(Protocol):
         """What these bookings store about their events; a deleted booking is absent."""
         ...
 
+    def oldest(self, limit: int) -> Mapping[BookingId, datetime]:
+        """The oldest bookings that we look after, and when each was made. A table that was emptied has none left."""
+        ...
+
     def lock(self, booking: BookingId) -> Lock:
         """Lock the booking's row without waiting. Read it in a *later* statement: this one's snapshot is older.
 
@@ -195,4 +189,12 @@ class Bookings(Protocol):
         """Compare-and-set on the value ``seen`` (NULL and '' are equal), only while the booking is eligible and still
         starts at ``starts_at``. Returns whether it was written.
         """
+        ...
+
+    def try_clear_event_id(self, booking: BookingId, event_id: str) -> None:
+        """Dry-run ``clear_event_id``, so that a constraint violation surfaces before the event is removed."""
+        ...
+
+    def clear_event_id(self, booking: BookingId, event_id: str) -> None:
+        """Compare-and-set: forget the id of an event that is gone, so that the rule misses the event again."""
         ...

@@ -88,19 +88,8 @@ class Intents(Protocol):
         """Return the booking's newest *done* intent."""
         ...
 
-    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        """Return the intents *done* since then whose effect, as far as we know, still exists."""
-        ...
-
-    def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        """Return the intents *dropped* since then after a call that may have left: its effect may still arrive.
-
-        Intents that a person resolved are not among them.
-        """
-        ...
-
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
-        """Record that a dropped intent has no effect, so that ``may_still_arrive`` no longer returns it.
+        """Record that a dropped intent has no effect, so that it is not among ``Removals.events`` any more.
 
         Does nothing until ``wait`` has passed since it was dropped.
         """
@@ -109,7 +98,7 @@ class Intents(Protocol):
     def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
         """Record that a final intent's effect no longer exists, and why.
 
-        Neither ``done_since`` nor ``may_still_arrive`` returns it from then on.
+        ``Removals.events`` does not return it from then on.
         """
         ...
 
@@ -181,12 +170,19 @@ class Intents(Protocol):
         ...
 
     def begin_sending(
-        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
+        self,
+        intent: Intent,
+        lease: timedelta,
+        now: datetime,
+        *,
+        subject: str | None = None,
+        account: str | None = None,
+        starts_at: datetime | None = None,
     ) -> Intent | None:
         """Move to *sending*: count an attempt and start the lease.
 
         ``subject`` replaces the intent's if the booking has changed since it was planned. ``account`` is the digest of
-        the provider account that receives the call.
+        the provider account that receives the call. ``starts_at`` is where an event is about to stand.
         """
         ...
 
@@ -206,8 +202,14 @@ class Intents(Protocol):
         """Move to *unknown*. The provider is not queried before ``settle`` has passed."""
         ...
 
-    def plan_again(self, intent: Intent, code: str, not_before: datetime, now: datetime) -> Intent | None:
-        """Move back to *planned*: the effect is provably absent. The attempt still counts."""
+    def plan_again(
+        self, intent: Intent, code: str, not_before: datetime, now: datetime, *, counts: bool
+    ) -> Intent | None:
+        """Move back to *planned*: the effect is provably absent. ``counts``: whether the attempt still counts."""
+        ...
+
+    def others_accepted(self, intent: Intent) -> bool:
+        """Whether the provider has accepted a call for another booking since this intent's call failed last."""
         ...
 
     def take_back_attempt(

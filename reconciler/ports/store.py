@@ -13,6 +13,7 @@ from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.ledger import Gaps, Intents, Ledger, Rates, Runs
+from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
 
 
@@ -21,6 +22,7 @@ class Transaction:
     bookings: Bookings
     ledger: Ledger
     intents: Intents
+    removals: Removals
     gaps: Gaps
     runs: Runs
     rates: Rates

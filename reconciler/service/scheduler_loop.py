@@ -131,6 +131,11 @@ class SchedulerLoop:
             results = run_job(name, services)
             if not any(fault.kind == GapKind.INTEGRATION_DATABASE for result in results for fault in result.faults):
                 self._compare_settings(services)
+        for result in results:
+            if result.removals and (result.removals.found or result.removal_results):
+                # Each time: an incident that is open alerts no further removals until it has ten times as many.
+                removed, left, waiting = result.events_removed, result.removals_left, len(result.removals.waiting)
+                _log.info("removals", job=name, removed=removed, left=left, waiting=waiting)
         return results
 
     def _compare_settings(self, services: Services) -> None:

@@ -14,6 +14,10 @@ def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
     limits = file.limits
     lease = write_duration(limits.lease)
     yield from _outlived_lease(read, file)
+    both = sorted(set(file.bookings.cancelled) & set(file.bookings.statuses))
+    if both:
+        needed = f"{', '.join(both)} is listed by bookings.statuses too: its event would be made and removed in turn"
+        yield read.mistake(("bookings", "cancelled"), needed, ("bookings", "statuses"))
     yield from _too_slow(read, file)
     yield from _forgetful(read, file)
     reporting = file.reporting

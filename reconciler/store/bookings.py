@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Text, and_, cast, column, func, literal, null
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
-from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, reference
+from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.ports import Lock, OwnQueueRow, QueueRow, StoredEvent
+from reconciler.ports import Lock, OwnQueueRow, QueueRow
 from reconciler.store.app import booking_facts, conditions, recipients, remediation, scan
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
@@ -212,14 +212,43 @@ class PostgresBookings:
 
     def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
         row = self.tables.booking
-        eligible = func.coalesce(cast(row.c.status, Text).in_(self.tables.application.statuses), False)
-        stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
-        statement = select(cast(row.c.id, Text), stored, eligible, conditions.starts_at(self.tables))
+        status = cast(row.c.status, Text)
+        statement = select(
+            cast(row.c.id, Text).label("id"),
+            func.nullif(func.btrim(cast(row.c.event_id, Text)), "").label("event_id"),
+            conditions.is_eligible(self.tables).label("eligible"),
+            conditions.starts_at(self.tables).label("starts_at"),
+            func.coalesce(status.in_(self.tables.application.cancelled), False).label("cancelled"),
+            conditions.is_deleted(self.tables).label("deleted"),
+            conditions.has_date(self.tables).label("has_date"),
+            conditions.is_looked_after(GapKind.CALENDAR_MISSING, self.tables).label("in_scope"),
+        )
         found = {}
         for some in scan.chunks(sorted(bookings)):
-            for key, event_id, is_eligible, begins in self.connection.execute(statement.where(row.c.id.in_(some))):
-                found[BookingId(key)] = StoredEvent(event_id=event_id, eligible=is_eligible, starts_at=begins)
+            for values in self.connection.execute(statement.where(row.c.id.in_(some))).mappings():
+                said = dict(values)
+                booking = BookingId(said.pop("id"))
+                found[booking] = StoredEvent(**said)
         return found
+
+    def oldest(self, limit: int) -> Mapping[BookingId, datetime]:
+        booking = self.tables.booking
+        made = conditions.created_at(self.tables).label("made")
+        statement = select(cast(booking.c.id, Text), made).where(
+            booking.c.created_at.is_not(None), self.tables.in_scope()
+        )
+        rows = self.connection.execute(statement.order_by(booking.c.created_at).limit(limit))
+        return {BookingId(key): at for key, at in rows}
+
+    def try_clear_event_id(self, booking: BookingId, event_id: str) -> None:
+        trial = self.connection.begin_nested()
+        self.clear_event_id(booking, event_id)
+        trial.rollback()
+
+    def clear_event_id(self, booking: BookingId, event_id: str) -> None:
+        row = self.tables.booking
+        named = and_(row.c.id == booking, func.btrim(cast(row.c.event_id, Text)) == event_id, self.tables.in_scope())
+        self.connection.execute(update(row).values({row.c.event_id: null()}).where(named))
 
     def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
         trial = self.connection.begin_nested()
@@ -236,7 +265,7 @@ class PostgresBookings:
                 row.c.id == booking,
                 stored.is_not_distinct_from(seen if seen else null()),
                 conditions.starts_at(self.tables) == starts_at,
-                cast(row.c.status, Text).in_(self.tables.application.statuses),
+                conditions.is_eligible(self.tables),
                 self.tables.in_scope(),
             )
         )

@@ -25,6 +25,7 @@ from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.intents import PostgresIntents
 from reconciler.store.ledger.outbox import PostgresOutbox
 from reconciler.store.ledger.rates import PostgresRates
+from reconciler.store.ledger.removals import PostgresRemovals
 from reconciler.store.ledger.runs import PostgresRuns
 from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.ledger.sources import SourceKey
@@ -164,6 +165,7 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
         intents=PostgresIntents(connection, runner.scope, source),
+        removals=PostgresRemovals(connection, runner.scope, source),
         gaps=PostgresGaps(connection, runner.scope, source, runner.settings),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import State
 from reconciler.domain.rules.registry import KINDS, REPAIRED
+from reconciler.engine.reconcile.results import EVENTS_REMOVED
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
 from reconciler.service.scans import unknown_in_force
@@ -40,6 +41,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "repairs that ended within 24 hours",
         ("effect", "outcome"),
     ),
+    "reconciler_events_removed_last_day": ("events of ours removed within 24 hours", ()),
     "reconciler_provider_calls_last_day": (
         "calls for repairs within 24 hours, by the meaning of the answer",
         ("provider", "status"),
@@ -121,6 +123,8 @@ def _gaps(snapshot: DashboardSnapshot, file: CronFile) -> Iterator[Metric]:
 def _repairs(last_day: LastDay) -> Iterator[Metric]:
     ends = [(effect, state) for effect in Effect for state in (State.DONE, State.REFUSED, State.DROPPED)]
     yield _family("reconciler_repairs_last_day", [(key, last_day.ended.get(key, 0)) for key in ends])
+    gone = sum(last_day.counted.get((job, EVENTS_REMOVED), 0) for job in PROVIDERS)
+    yield _family("reconciler_events_removed_last_day", [((), gone)])
     calls: list[tuple[tuple[str, ...], float]] = []
     for job, (effect, provider) in PROVIDERS.items():
         for status, ones in ANSWERS.items():

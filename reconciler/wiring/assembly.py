@@ -162,6 +162,7 @@ def application(chosen: Settings) -> AppMapping:
         queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
         statuses=bookings.statuses,
+        cancelled=bookings.cancelled,
         only=bookings.only,
         rule_filters=chosen.rule_filters(),
         grace=bookings.grace,

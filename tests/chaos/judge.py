@@ -114,7 +114,11 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
     if len(live) > 1 and set(live) - application.made:
         yield "duplicate", f"{len(live)} live events"
     row = world.bookings.get(booking)
-    if row is None or row["status"] not in ELIGIBLE:
+    if row is None:  # deleted by mistake, perhaps: for a day the event stays
+        if any(intent["effect_gone"] and intent["code"] == "gone" for intent in intents):
+            yield "wrong", "an event was removed as soon as its booking's row was missing"
+        return
+    if row["status"] not in ELIGIBLE:
         if set(live) - application.made:
             yield "wrong", "an event of ours stands for a booking that has no use for it"
         return

@@ -156,7 +156,7 @@ def resend_on_timeout() -> None:
     """No answer is taken for a no."""
 
     def plan_again(self: PostgresIntents, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
-        return self.plan_again(intent, code, now + settle, now)
+        return self.plan_again(intent, code, now + settle, now, counts=True)
 
     _put(PostgresIntents, "mark_unknown", lambda _: plan_again)
 
@@ -269,4 +269,4 @@ def leave_the_dead_alone() -> None:
 @mutant("wrong", steps=_killed("after calendar.done#1") + _stopped("before calendar.abandoned#1", Act.CANCEL))
 def leave_orphans() -> None:
     """An event for which the booking has no use any more stays where it is."""
-    _put(CalendarRepairer, "orphans", lambda _: lambda *_: ())
+    _put(CalendarRepairer, "plan_removals", lambda _: lambda *_: None)

@@ -63,14 +63,14 @@ SITUATIONS = {
         f"{_REPAIRS_EVENT} run.changed outbox.began outbox.changed sentry.envelope "
         f"sms.abandoned sms.claimed_unknown {_REPAIRS_TEXT.format('')} run.began",
         but={
-            "after calendar.sending": End(calendar=("created", 2)),
-            "before google.insert": End(calendar=("created", 2)),
+            "after calendar.sending": End(calendar=("created", 1)),
+            "before google.insert": End(calendar=("created", 1)),
             "after google.insert": End(calendar=("found", 1)),
             "before calendar.done": End(calendar=("found", 1)),
             "after calendar.done": End(needless=("written_back",)),
             "before calendar.written": End(needless=("written_back",)),
-            "after sms.sending": End(sms=("queued", 2)),
-            "before twilio.create": End(sms=("queued", 2)),
+            "after sms.sending": End(sms=("queued", 1)),
+            "before twilio.create": End(sms=("queued", 1)),
             "after twilio.create": End(sms=("found", 1)),
             "before sms.done": End(sms=("found", 1)),
         },
@@ -89,7 +89,7 @@ SITUATIONS = {
         "sentry.envelope run.began",
         perhaps=f"gap.began {_REPAIRS_TEXT.format('rate.began')}",
         kills=frozenset({"sms.claimed_unknown", "twilio.list", "sms.planned"}),
-        end=End(sms=("queued", 2)),
+        end=End(sms=("queued", 1)),
     ),
     "an event that was made": Situation(
         steps=(_died("after google.insert#1"),),
@@ -112,7 +112,7 @@ SITUATIONS = {
         f"{_REPAIRS_TEXT.format('rate.began')} run.began",
         perhaps=f"gap.began {_REPAIRS_EVENT}",
         kills=frozenset({"google.get", "calendar.planned"}),
-        end=End(calendar=("created", 2)),
+        end=End(calendar=("created", 1)),
     ),
     "an event that the application lost": Situation(
         start=Start.LOST_ID,

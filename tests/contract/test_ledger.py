@@ -60,7 +60,7 @@ def move(store: Store, intent: Intent, to: State, lease: timedelta = SOON) -> In
             case State.UNKNOWN:
                 return tx.intents.mark_unknown(intent, "", timedelta(0), NOON)
             case State.PLANNED:
-                return tx.intents.plan_again(intent, "", NOON, NOON)
+                return tx.intents.plan_again(intent, "", NOON, NOON, counts=True)
             case State.DROPPED:
                 return tx.intents.drop(intent, "", NOON)
             case State.NEEDS_HUMAN:
@@ -327,7 +327,7 @@ def test_two_effects_that_only_people_vouch_for_do_not_collide(store: Store) -> 
             (unknown,) = tx.intents.in_state(TEXT, State.UNKNOWN)
             assert tx.intents.resolve(unknown, State.DONE, NOON, None)
     with store.reading() as tx:
-        assert len(tx.intents.done_since(TEXT, NOON)) == 2
+        assert len(tx.removals.events(TEXT, "", NOON)) == 2
 
 
 @pytest.mark.parametrize("to", [State.DONE, State.DROPPED])
@@ -339,10 +339,9 @@ def test_an_effect_that_is_gone_keeps_its_state_and_is_not_listed_again(store: S
     ended = move(store, unknown, to)
     assert ended
     with store.writing() as tx:
-        listed = tx.intents.done_since if to is State.DONE else tx.intents.may_still_arrive
-        assert [one.id for one in listed(TEXT, NOON)] == [ended.id]
+        assert [one.intent.id for one in tx.removals.events(TEXT, "", NOON)] == [ended.id]
         tx.intents.mark_effect_gone(ended, "moved", NOON)
-        assert list(listed(TEXT, NOON)) == []
+        assert list(tx.removals.events(TEXT, "", NOON)) == []
     seen = last(store)
     assert seen is not None
     assert (seen.state, seen.code, seen.effect_gone) == (to, "moved", True)
@@ -353,9 +352,9 @@ def test_a_dropped_intent_may_arrive_until_it_has_waited_long_enough(store: Stor
     assert dropped
     with store.writing() as tx:
         tx.intents.confirm_never_arrived(dropped, SOON, NOON)
-        assert len(tx.intents.may_still_arrive(TEXT, NOON)) == 1
+        assert len(tx.removals.events(TEXT, "", NOON)) == 1
         tx.intents.confirm_never_arrived(dropped, SOON, NOON + SOON)
-        assert list(tx.intents.may_still_arrive(TEXT, NOON)) == []
+        assert list(tx.removals.events(TEXT, "", NOON)) == []
 
 
 # Gaps and rates

@@ -17,7 +17,7 @@ SHARED_NAMES: dict[str, str] = {
     "command": "each module of cli/ holds one command; cli.main imports it by this name",
     "run": "each module of cli/ runs one command; its options and help stand in cli/commands/",
     "as_data": "of a command: its answer as JSON data",
-    "upgrade": "of a revision of the ledger: what Alembic calls; of store.migrate: all missing ones",
+    "upgrade": "of a revision: Alembic calls it by this name; of the migration: brings the ledger up to date",
     "read": "of a source of settings: its values, and what could not be read",
 }
 """Public names that more than one module of reconciler/ may define at its top level, each with the reason."""

@@ -77,7 +77,7 @@ class Invariants:
         missing = {(kind, booking) for kind, booking in missing if is_due(bookings[booking], self.world.venue.now)}
         known = set(self.world.gaps())
         assert missing <= known | self._not_final(), "an effect is missing, and nobody knows"
-        assert known <= missing | {("calendar.duplicate", booking) for booking in bookings}, "a gap that is none"
+        assert known <= missing | self._of_events(bookings), "a gap that is none"
 
     def our_ledger_is_right(self) -> None:
         """At rest: of every text that was sent it says so, and so does the application's queue."""
@@ -94,9 +94,16 @@ class Invariants:
             )
 
     def orphans(self) -> list[str]:
-        """Live events of ours which no booking names."""
-        named, ours = {row["calendar_event_id"] for row in self._rows("private_bookings")}, self._our_events()
-        return [event["id"] for event in self._live() if event["id"] in ours and event["id"] not in named]
+        """Live events of ours which no booking names, without those whose booking is gone: they stay for a day."""
+        rows, ours = self._rows("private_bookings"), self._our_events()
+        named, there = {row["calendar_event_id"] for row in rows}, {row["id"] for row in rows}
+        live = [event["id"] for event in self._live() if event["id"] in ours and event["id"] not in named]
+        return [event_id for event_id in live if ours[event_id] in there]
+
+    def _of_events(self, bookings: dict[str, Row]) -> set[tuple[str, str]]:
+        """Gaps that the bookings' rows do not show: duplicates, and events whose booking is gone or ended."""
+        orphans = {("calendar.orphan", booking) for booking in set(self._our_events().values()) - set(bookings)}
+        return orphans | {("calendar.duplicate", booking) for booking in bookings}
 
     def _lacks_a_text(self, booking: Row) -> bool:
         rows = [row for row in self._rows("private_booking_sms_queue") if row["booking_id"] == booking["id"]]

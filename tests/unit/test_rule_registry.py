@@ -36,7 +36,7 @@ def test_the_files_are_found_in_their_order() -> None:
     assert report_only_kinds("sms_delivery") == ("sms.stuck", "sms.unproven")
     assert (
         "sms.missing", "sms.duplicate", "sms.stuck", "sms.unproven", "calendar.missing", "calendar.duplicate",
-        *INTEGRATIONS,
+        "calendar.orphan", *INTEGRATIONS,
     ) == KINDS  # fmt: skip
 
 

@@ -156,8 +156,20 @@ REMEDIES: dict[Cause, str] = {
 """What an operator can do, by cause. The fault of an integration has a more precise remedy of its own."""
 
 
+ORPHAN_REMEDIES: dict[Cause, str] = {
+    Cause.APP_FAILED: "no booking calls for these events any more, and the application left them: check how it removes "
+    "the event of a booking that was cancelled, moved or deleted",
+    Cause.BLOCKED: "these events could not be removed; the code says why",
+    Cause.BREAKER: "suspiciously many events would be removed at once: check that these bookings were not deleted or "
+    "cancelled by mistake, then run `reconciler once calendar_missing --do --max N`",
+}
+"""The same for ``calendar.orphan``, whose repair is a removal."""
+
+
 def remedy_of(kind: GapKind, cause: Cause) -> str:
     """What an operator can do about gaps of this kind and cause."""
+    if kind == GapKind.CALENDAR_ORPHAN and cause in ORPHAN_REMEDIES:
+        return ORPHAN_REMEDIES[cause]
     rule = find_rule(kind)
     if rule and kind in rule.also_remedies:
         return rule.also_remedies[kind]

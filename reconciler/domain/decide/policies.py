@@ -139,6 +139,8 @@ class Limits:
     repairs: int
     budget: timedelta
     breaker: Breaker
+    removal_breaker: Breaker
+    """The same for events to be removed: its ratio is of our events that are still to come."""
     interval: timedelta
     """The least time between two calls of all processes together (the ``rate`` of cron.yaml)."""
     generations: int

@@ -1,6 +1,7 @@
 """``calendar.missing``: a booking should have a calendar event, but holds no event id. This rule repairs.
 
 If a repair finds several events with the booking's reference, it makes no event and opens ``calendar.duplicate``.
+An event of ours that no booking calls for is ``calendar.orphan``; its repair is the removal of the event.
 """
 
 from reconciler.domain.decide.verdicts import Condition, Refusal
@@ -26,6 +27,7 @@ RULE = Rule(
         Refusal.NOT_PROVABLE,
     ),
     also=(GapKind.CALENDAR_DUPLICATE,),
+    removal=GapKind.CALENDAR_ORPHAN,
     drill=(
         DrillGap(kind=GapKind.CALENDAR_MISSING, text=PROVEN_TEXT, names_event=False, events=0),
         DrillGap(kind=GapKind.CALENDAR_DUPLICATE, text=PROVEN_TEXT, names_event=False, events=2, only_if_repaired=True),

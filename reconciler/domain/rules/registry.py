@@ -78,4 +78,4 @@ def closes_with(kind: GapKind) -> tuple[GapKind, ...]:
     Once a booking's event is in place or not needed any more, the duplicates that prevented it do not matter either.
     """
     rule = _BY_KIND.get(kind)
-    return rule.kinds if rule and rule.kind == kind else (kind,)
+    return rule.closed_together if rule and rule.kind == kind else (kind,)

@@ -89,6 +89,8 @@ class Rule:
     """Further kinds of gaps that only a repair of this rule finds. They close together with its own."""
     also_remedies: Mapping[GapKind, str] = field(default_factory=dict)
     """What a person can do about these further kinds, whatever the cause."""
+    removal: GapKind | None = None
+    """The kind of gap for an effect that no booking needs. It opens and closes on its own."""
     drill: tuple[DrillGap, ...]
     """What the fire drill plants to check that the rule still finds its gaps."""
 
@@ -104,6 +106,11 @@ class Rule:
     @property
     def kinds(self) -> tuple[GapKind, ...]:
         """Every kind of gap that the rule opens, starting with its own."""
+        return (*self.closed_together, *([self.removal] if self.removal else []))
+
+    @property
+    def closed_together(self) -> tuple[GapKind, ...]:
+        """The kinds that close with the rule's own."""
         return (self.kind, *self.also)
 
     @property

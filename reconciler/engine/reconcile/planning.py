@@ -7,6 +7,7 @@ from datetime import datetime
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan, check_breaker
 from reconciler.domain.decide.policies import Policy
+from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Check, Hold, check
 from reconciler.domain.gaps import Cause, Gap, IntegrationFault
 from reconciler.domain.intents import Intent, State
@@ -24,6 +25,10 @@ class PassPlan:
     faults: tuple[IntegrationFault, ...]
     plan: Plan | None
     breaker_trip: BreakerTrip | None = None
+    removals: RemovalPlan | None = None
+    """What would be removed; ``None``: nothing can be, or nothing may be concluded from what was seen."""
+    at: datetime
+    """When the scan was."""
     intents: Mapping[BookingId, Intent]
     resolved_otherwise: Mapping[BookingId, str]
     """Bookings with an open gap or a planned intent whose rule holds now, and the condition that says so."""
@@ -34,7 +39,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     faults = (*tx.bookings.effect_faults(repairer.effect, writing=acting), *access_faults(repairer, services))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
-        return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
+        return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
     unfinished = unfinished_intents(tx, repairer) if has_ledger else []
     recorded = (
@@ -54,12 +59,15 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         past=tx.bookings.past(repairer.kind, now, oldest, booking_range) if services.booking_range else 0,
     )
     plan, breaker_trip = _hold_all(plan, repairer, services, faults)
+    removals = _removals(tx, repairer, scope, services, faults, now) if has_ledger else None
     return PassPlan(
         scope=scope,
         full=full,
         faults=faults,
         plan=plan,
         breaker_trip=breaker_trip,
+        removals=removals,
+        at=now,
         intents=intents,
         resolved_otherwise=seen.over,
     )
@@ -68,7 +76,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
 def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
     """The plan of a scan that the database refused: a fault, and no decisions."""
     scope = Scope(since=now, installation="")
-    return PassPlan(scope=scope, full=False, faults=(fault,), plan=None, intents={}, resolved_otherwise={})
+    return PassPlan(scope=scope, full=False, faults=(fault,), plan=None, at=now, intents={}, resolved_otherwise={})
 
 
 def may_repair(repairer: Repairer, services: PassServices) -> bool:
@@ -115,6 +123,22 @@ def unfinished_intents(tx: Transaction, repairer: Repairer) -> list[Intent]:
     """Intents in a state that is not final."""
     open_states = [state for state in State if not state.is_final]
     return [intent for state in open_states for intent in tx.intents.in_state(repairer.effect, state)]
+
+
+def _removals(
+    tx: Transaction,
+    repairer: Repairer,
+    scope: Scope,
+    services: PassServices,
+    faults: Collection[IntegrationFault],
+    now: datetime,
+) -> RemovalPlan | None:
+    """The removals of a pass. A backfill is about the bookings that a person named, and removes nothing."""
+    if services.booking_range:
+        return None
+    removals = repairer.plan_removals(tx, scope, now, services.mandate.max_repairs)
+    hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
+    return removals.holding(Hold(hold.name)) if removals and hold else removals
 
 
 def _hold_all(

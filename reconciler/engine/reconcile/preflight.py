@@ -23,14 +23,14 @@ def run_preflight(
 ) -> PreflightResult:
     """Check what a repair needs, if there is one to do, and what was broken before, to see whether it works again.
 
-    ``met``: faults that the settling and the orphans met.
+    ``met``: faults that the settling met.
     """
     schema, provider, clock = GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER
     if not may_repair(repairer, services):
         # A provider that nothing may be sent to is not asked: it cannot block a repair either.
         return PreflightResult(faults=(), checked=(schema, provider, clock))
     broken = _broken(repairer, services, (schema, provider, clock))
-    repairs = bool(seen.plan and seen.plan.repairs)
+    repairs = bool((seen.plan and seen.plan.repairs) or (seen.removals and seen.removals.allowed))
     found = [fault for fault in met if fault.kind == provider][:1]
     # A scan that found the tables locked says nothing about them, neither well nor broken.
     checked = [schema] if seen.plan or any(fault.kind == schema for fault in seen.faults) else []

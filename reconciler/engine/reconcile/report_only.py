@@ -49,7 +49,7 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
     faults = tuple(tx.bookings.read_faults(kind))
     scope, full = scope_of(tx, job, services, now)
     if any(fault.blinds for fault in faults):
-        return PassPlan(scope=scope, full=full, faults=faults, plan=None, intents={}, resolved_otherwise={})
+        return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     recorded = (
         Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
     )
@@ -65,7 +65,7 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
             Decision(booking=booking, verdict=verdict, trigger="", subject="", is_new=False) for booking in seen.broken
         ],
     )
-    return PassPlan(scope=scope, full=full, faults=faults, plan=plan, intents={}, resolved_otherwise=seen.over)
+    return PassPlan(scope=scope, full=full, faults=faults, plan=plan, at=now, intents={}, resolved_otherwise=seen.over)
 
 
 def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:

@@ -7,11 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciler.domain.decide.plan import BreakerTrip, Plan
+from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
 from reconciler.domain.gaps import UNSCANNED, Effect, GapKind, IntegrationFault
-from reconciler.engine.repair.results import AttemptStatus
+from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.errors import Exit, most_urgent
 
+EVENTS_REMOVED = "events_removed"
+"""The name of the count of removed events."""
 REMOVED = "removed_"
 """The names of the counts of removed rows begin with this."""
 
@@ -50,6 +53,10 @@ class PassResult:
     """How many attempts ended in which status, and why."""
     settled: Counter[tuple[SettleOutcome, str]] = field(default_factory=Counter)
     """How many unknown outcomes were settled in which way, and why."""
+    removals: RemovalPlan | None = None
+    """The events that no booking calls for; ``None``: nothing was concluded about them."""
+    removal_results: Counter[tuple[RemovalStatus, str]] = field(default_factory=Counter)
+    """How many planned removals ended in which way, and why."""
     off: bool = False
     """The rule is off."""
     unscanned: bool = False
@@ -91,6 +98,18 @@ class PassResult:
         return self.unfinished + (self._held(by_a_person=False) if self.plan else 0)
 
     @property
+    def events_removed(self) -> int:
+        return sum(number for (status, _), number in self.removal_results.items() if status is RemovalStatus.REMOVED)
+
+    @property
+    def removals_left(self) -> int:
+        """Planned removals that this pass did not finish."""
+        if self.removals is None:
+            return 0
+        kept = sum(number for (status, _), number in self.removal_results.items() if status is RemovalStatus.KEPT)
+        return max(0, len(self.removals.due) - self.events_removed - kept)
+
+    @property
     def needs_human(self) -> int:
         """Gaps that need a human: refused, blocked, of unknown outcome, or held because the policy is *report*."""
         if self.plan is None:
@@ -115,9 +134,9 @@ class PassResult:
         codes = set()
         settled = {outcome for outcome, _ in self.settled}
         settles_again = self.plan is None and bool(settled & {SettleOutcome.UNDECIDED, SettleOutcome.BUSY})
-        if self.breaker_trip:
+        if self.breaker_trip or (self.removals and self.removals.trip):
             codes.add(Exit.REFUSED_AS_UNSAFE)
-        if self.left or self.faults or self.cut_short or settles_again:
+        if self.left or self.removals_left or self.faults or self.cut_short or settles_again:
             codes.add(Exit.WORK_LEFT)
         if self.broken or self.needs_human or SettleOutcome.NEEDS_HUMAN in settled:
             codes.add(Exit.NEEDS_A_HUMAN)
@@ -126,6 +145,9 @@ class PassResult:
     def counts(self) -> dict[str, int]:
         """The counts for the row of this run in the ledger."""
         numbers = {"left": self.left, "needs_human": self.needs_human, "repaired": self.repaired}
+        if self.removals and (self.removals.found or self.removal_results):
+            numbers |= {EVENTS_REMOVED: self.events_removed, "removals_left": self.removals_left}
+            numbers["removals_waiting"] = len(self.removals.waiting)
         if self.plan:
             numbers["checked"] = self.plan.checked
             for (standing, _), number in self.plan.tally().items():

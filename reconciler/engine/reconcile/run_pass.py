@@ -12,10 +12,10 @@ from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.apply import repairs
 from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unreachable, scan_or_fault
-from reconciler.engine.reconcile.orphans import repair_orphans
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
+from reconciler.engine.reconcile.removals import record_removals, remove
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
 from reconciler.engine.repair.integration_faults import attempt_fault, recordable
@@ -64,21 +64,28 @@ def _scan(job: str, repairer: Repairer, services: PassServices, now: datetime) -
 
 
 def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
-    answers = _settle_and_remove_orphans(repairer, services)
+    answers = _settle(repairer, services)
     now, subject = services.clock.now(), gap_subject(repairer, services)
     seen = _scan(job, repairer, services, now)
     preflight = run_preflight(repairer, services, seen, answers.faults)
     if preflight.faults and seen.plan:
-        seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED))
+        removals = seen.removals and seen.removals.holding(Hold.INTEGRATION)
+        seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED), removals=removals)
     faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
         run.record_faults(tx, subject, recordable(faults), preflight.checked)
         record = record_gaps if services.booking_range else record_plan
         record(tx, repairer, seen, now)
+        if seen.removals:
+            record_removals(tx, seen.removals, seen)
+    # Removals come first: a booking that moved gets its new event once the old one is gone.
+    removed = remove(repairer, services, seen)
     attempts, broken, crash = _repair(repairer, services, seen)
     crash = answers.crash or crash
-    result = replace(_result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts)
+    result = replace(
+        _result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts, removal_results=removed
+    )
     result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
         run.record_faults(tx, subject, broken)
@@ -86,13 +93,11 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     return result
 
 
-def _settle_and_remove_orphans(repairer: Repairer, services: PassServices) -> Answers:
-    """Settle unknown outcomes and repair orphans first, so that the scan sees the answers."""
+def _settle(repairer: Repairer, services: PassServices) -> Answers:
+    """Settle unknown outcomes first, so that the scan sees the answers."""
     answers = Answers()
     with suppress(DatabaseDisagrees, DatabaseBusy):  # the scan that follows reports what is wrong
         answers = settle(repairer, services)
-        if not answers.faults:
-            answers.faults = repair_orphans(repairer, services)
     return answers
 
 
@@ -140,6 +145,7 @@ def _result(job: str, repairer: Repairer, seen: PassPlan) -> PassResult:
         plan=seen.plan,
         faults=seen.faults,
         breaker_trip=seen.breaker_trip,
+        removals=seen.removals,
         full_scan=seen.full,
         unscanned=seen.plan is None,
     )

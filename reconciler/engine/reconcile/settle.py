@@ -24,6 +24,8 @@ from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import PassServices, ProviderFailure, Transaction
 
+NOT_ANSWERED = "not_answered"
+"""Start of the code of an intent about which the provider gave no answer."""
 LONGEST_WAIT = timedelta(hours=4)
 """The longest wait between two questions. Six tries that start at five minutes and double end within a day."""
 
@@ -35,6 +37,8 @@ class Answers:
     counts: Counter[tuple[SettleOutcome, str]] = field(default_factory=Counter)
     faults: tuple[IntegrationFault, ...] = ()
     crash: Exception | None = None
+    any_answered: bool = False
+    """Whether the provider answered about any of them."""
 
 
 def run_settling(job: str, repairers: Sequence[Repairer], services: PassServices) -> Sequence[PassResult]:
@@ -108,6 +112,13 @@ def _settle(repairer: Repairer, services: PassServices, answers: Answers) -> Non
                     intent, intent.code, services.clock.now()
                 )  # the provider was not asked: no try is counted
             return
+        if settled.code.startswith(NOT_ANSWERED) and not answers.any_answered:
+            # So far no list was answered: a failing provider uses up no booking's tries. It is asked again.
+            with services.store.writing() as tx:
+                tx.intents.release(intent, intent.code, services.clock.now())
+            answers.counts[SettleOutcome.UNDECIDED, settled.code] += 1
+            continue
+        answers.any_answered |= not settled.code.startswith(NOT_ANSWERED)
         answers.counts[_record_answer(repairer, services, scope, intent, settled, answers)] += 1
 
 
@@ -130,7 +141,7 @@ def _ask(
     except ProviderFailure as failure:
         fault = provider_fault(repairer)
         if fault is None:
-            return Settlement(found=SettlementStatus.UNDECIDED, code=f"not_answered {failure.outcome.code}")
+            return Settlement(found=SettlementStatus.UNDECIDED, code=f"{NOT_ANSWERED} {failure.outcome.code}")
         answers.faults = (fault,)
         return None
 
@@ -192,11 +203,13 @@ def _absent(
         if _is_over(tx, repairer, services, intent, now):
             tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
         return SettleOutcome.DROPPED, unwanted
-    again_at = now + repairer.limits.backoff.after(intent.attempts, intent.id)
-    planned = tx.intents.plan_again(intent, "absent", again_at, now)
+    # While nobody's call is accepted, the provider is failing, and that says nothing about this booking.
+    is_its_own = tx.intents.others_accepted(intent)
+    again_at = now + _backoff(repairer, intent, now)
+    planned = tx.intents.plan_again(intent, "absent", again_at, now, counts=is_its_own)
     if planned is None:
         return SettleOutcome.ELSEWHERE, ""
-    if intent.attempts < repairer.limits.attempts:
+    if not is_its_own or intent.attempts < repairer.limits.attempts:
         return SettleOutcome.ABSENT, ""
     tx.intents.need_human(planned, "attempts", Cause.GIVEN_UP, now)
     tx.gaps.record(repairer.kind, intent.booking, Cause.GIVEN_UP, Refusal.GIVEN_UP, now)
@@ -207,6 +220,12 @@ def _is_over(tx: Transaction, repairer: Repairer, services: PassServices, intent
     finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     gap = tx.gaps.open_about(repairer.kind, intent.booking)
     return finding is None or end_of(gap, finding, services.runner.settings) is not None
+
+
+def _backoff(repairer: Repairer, intent: Intent, now: datetime) -> timedelta:
+    """The longer it has been failing, the longer the pause. Attempts do not show that: an outage uses up none."""
+    backoff = repairer.limits.backoff
+    return backoff.after(backoff.tries_within(now - (intent.attempted_at or now)), intent.id)
 
 
 def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> str | None:

@@ -2,26 +2,29 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide import calendar_event
-from reconciler.domain.decide.calendar_decision_table import Step, Whose, observed, step
+from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
 from reconciler.domain.decide.identity import Known, identify, identity_check
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
+from reconciler.domain.decide.removals import Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, first_blocking
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import EVENT_TRIGGER, Intent, State
-from reconciler.engine.repair.calendar_create import TOMBSTONE, EventCreation, is_ours
+from reconciler.domain.intents import EVENT_TRIGGER, Intent
+from reconciler.engine.repair import calendar_removal
+from reconciler.engine.repair.calendar_create import EventCreation
+from reconciler.engine.repair.calendar_removal import TOMBSTONE, EventRemoval
 from reconciler.engine.repair.calendar_write_back import WriteBack
 from reconciler.engine.repair.recipients import recipient_digest
 from reconciler.engine.repair.repairer import Scope
-from reconciler.engine.repair.results import AttemptResult
-from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent, Transaction
+from reconciler.engine.repair.results import AttemptResult, RemovalResult
+from reconciler.ports import Calendar, ProviderFailure, RepairServices, Transaction
 
 PROBES = 5
 """How many recently stored event ids are looked up. If the calendar knows none of them, it is the wrong calendar."""
@@ -126,37 +129,30 @@ class CalendarRepairer:
                 return Settlement(found=SettlementStatus.ABSENT, code="absent")
 
     def complete(self, done: Intent, scope: Scope) -> None:
-        """Write the event's id back, or remove the event. If Google fails now, the next pass finds it in the ledger."""
+        """Write the event's id back. If Google fails now, the next pass finds the event in the ledger."""
         with suppress(ProviderFailure):
-            self._write_back_or_remove(done)
+            self._write_back(done)
 
     def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         """Do nothing: the booking does not name our event yet."""
 
-    def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Include intents dropped after a call that seemed to have no effect: the event may have arrived late."""
-        made = [intent for intent in tx.intents.done_since(self.effect, since) if is_ours(intent, scope)]
-        late = [intent for intent in tx.intents.may_still_arrive(self.effect, since) if intent.code != TOMBSTONE]
-        made += [_with_derived_id(intent, scope) for intent in late]
-        stored = tx.bookings.stored_events([intent.booking for intent in made])
-        return [intent for intent in made if _is_orphan(intent, stored.get(intent.booking))]
+    def plan_removals(
+        self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
+    ) -> RemovalPlan | None:
+        return calendar_removal.read_removal_plan(tx, self, scope, now, max_removals)
 
-    def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
-        self._write_back_or_remove(orphan)
+    def remove(self, removal: Removal) -> RemovalResult:
+        return EventRemoval(self, self.services, self._calendar(), removal).run()
 
-    def _write_back_or_remove(self, made: Intent) -> None:
-        """Read one of our events, then write its id back or remove it."""
+    def _write_back(self, made: Intent) -> None:
+        """Read one of our events, then write its id back if the booking needs it."""
         assert made.provider_id is not None
         found = self._calendar().get(made.provider_id)
-        if found and step(observed(found), Whose.UNWANTED) is Step.REMOVE:
+        if found and observed(found) is Seen.LIVE:
             WriteBack(self.services, self._calendar(), self.kind).run(made, found.starts_at)
             return
-        now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            if found is None and made.state is State.DROPPED:
-                tx.intents.confirm_never_arrived(made, self.limits.settle, now)
-            else:
-                tx.intents.mark_effect_gone(made, TOMBSTONE, now)
+            tx.intents.mark_effect_gone(made, TOMBSTONE, self.services.clock.now())
 
     def record_in_application(self, intent: Intent, scope: Scope) -> None:
         """Do nothing: an event that the booking does not name is a gap and is repaired as one."""
@@ -168,14 +164,3 @@ class CalendarRepairer:
         if self.services.calendar is None:
             raise RuntimeError("a pass that may not write needs the calendar")
         return self.services.calendar
-
-
-def _with_derived_id(intent: Intent, scope: Scope) -> Intent:
-    return replace(intent, provider_id=calendar_event.event_id(scope.installation, intent.key, intent.generation))
-
-
-def _is_orphan(intent: Intent, stored: StoredEvent | None) -> bool:
-    """Whether no booking needs the event. An eligible booking that stores no id is a gap and is repaired as one."""
-    if stored is None or not stored.eligible:
-        return stored is None or stored.event_id != intent.provider_id
-    return stored.event_id not in (None, intent.provider_id)

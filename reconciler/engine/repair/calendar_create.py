@@ -71,8 +71,10 @@ class EventCreation:
                 case Step.DONE | Step.ADOPT:
                     # The event still exists, but the booking lost its id. Only the id has to be written.
                     return self._link_existing(earlier.provider_id, already_known=True)
-                case Step.REMOVE if not self._write_back.remove(earlier, MOVED):
-                    return self._hold(MOVED)  # the booking moved before the id was written: never create a second event
+                case Step.REMOVE:
+                    # The booking moved before the id was written. The event is removed first, as a planned removal of
+                    # the next pass if it is not one of this pass: never create a second event.
+                    return self._hold_until_removed(earlier, found)
         seen, event = self._adoptable(decision.booking)
         match step(seen, Whose.CANDIDATE):
             case Step.ADOPT if event:
@@ -141,7 +143,9 @@ class EventCreation:
             event_id = calendar_event.event_id(self.scope.installation, intent.key, intent.generation)
             body = calendar_event.body(decision.booking, self.services.calendar_policy, event_id, intent.generation)
             tx.bookings.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
-            sending = tx.intents.begin_sending(intent, limits.lease, now, subject=decision.subject)
+            sending = tx.intents.begin_sending(
+                intent, limits.lease, now, subject=decision.subject, starts_at=body.starts_at
+            )
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
         stands_at = body.starts_at
@@ -179,10 +183,12 @@ class EventCreation:
     def _write_back(self) -> WriteBack:
         return WriteBack(self.services, self.calendar, self.repairer.kind)
 
-    def _hold(self, reason: str) -> AttemptResult:
+    def _hold_until_removed(self, earlier: Intent, found: CalendarEvent | None) -> AttemptResult:
         with self.services.store.writing() as tx:
-            tx.intents.release(self.intent, reason, self.services.clock.now())
-        return AttemptResult(status=AttemptStatus.HELD, reason=reason)
+            if found and found.starts_at:  # the ledger of an earlier version does not know where the event stands
+                tx.removals.note_start(earlier, found.starts_at)
+            tx.intents.release(self.intent, MOVED, self.services.clock.now())
+        return AttemptResult(status=AttemptStatus.HELD, reason=MOVED)
 
 
 _HIDDEN = RESULTS[step(Seen.HIDDEN, Whose.INSERTED)]

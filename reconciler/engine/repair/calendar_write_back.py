@@ -1,12 +1,15 @@
-"""After an event was created: store its id in the booking, or remove it if the booking has changed meanwhile."""
+"""After an event was created: store its id in the booking, if the booking still calls for it.
+
+If the booking has changed meanwhile, the event stays where it is: the next pass plans its removal.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.domain.decide.calendar_decision_table import Step, Whose, observed, placement, step
 from reconciler.domain.decide.verdicts import Hold
-from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.intents import Intent, Result
+from reconciler.domain.gaps import GapKind
+from reconciler.domain.intents import Intent
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent
 
@@ -24,7 +27,7 @@ class WriteBack:
     kind: GapKind
 
     def run(self, done: Intent, stands_at: datetime | None) -> AttemptResult:
-        """Store the event's id, or remove the event if the booking does not need it any more.
+        """Store the event's id, unless the booking does not need it any more.
 
         What cannot be finished now is left to the next pass, which finds the event through the ledger.
         """
@@ -38,14 +41,13 @@ class WriteBack:
             with self.services.store.reading() as tx:
                 stored = tx.bookings.stored_events([done.booking]).get(done.booking)
             if stored is None or not stored.eligible:
-                return self._remove_unneeded(done, "gone" if stored is None else "status")
+                return self._unneeded(done, "gone" if stored is None else "status")
             if stored.event_id == done.provider_id:
                 return self._close(done)
             if stored.event_id and self._step_for_stored(stored.event_id) is Step.GIVE_WAY:
-                return self._remove_unneeded(done, "no_event")
+                return self._unneeded(done, "no_event")
             if step(placement(stands_at, stored.starts_at), Whose.ASKED) is Step.REMOVE:
-                # Whether or not the removal works, the new day has no event, and the next scan finds that gap.
-                self.remove(done, MOVED)
+                # The new day has no event, and the next scan finds that gap.
                 return AttemptResult(status=AttemptStatus.HELD, reason=MOVED)
             if self._store(done, stored):
                 return self._close(done)
@@ -55,23 +57,9 @@ class WriteBack:
         """Return what to do about the event that the booking stores instead of ours."""
         return step(observed(self.calendar.get(event_id)), Whose.STORED)
 
-    def remove(self, done: Intent, by: str) -> bool:
-        """Delete our event and return whether it is gone. ``by`` says why it is not needed any more."""
-        assert done.provider_id is not None
-        outcome = self.calendar.delete(done.provider_id)
-        now = self.services.clock.now()
-        with self.services.store.writing() as tx:
-            if outcome.result is Result.DONE:
-                tx.intents.mark_effect_gone(done, by, now)
-            else:
-                # Until a later pass can delete ours, the booking has two events, or an event has no booking.
-                tx.gaps.record(GapKind.CALENDAR_DUPLICATE, done.booking, Cause.BLOCKED, outcome.code, now)
-        return outcome.result is Result.DONE
-
-    def _remove_unneeded(self, done: Intent, by: str) -> AttemptResult:
+    def _unneeded(self, done: Intent, by: str) -> AttemptResult:
         with self.services.store.writing() as tx:
             tx.gaps.close(self.kind, done.booking, by, self.services.clock.now())
-        self.remove(done, by)
         return AttemptResult(status=AttemptStatus.DROPPED, reason=by)
 
     def _store(self, done: Intent, seen: StoredEvent) -> bool:

@@ -8,11 +8,12 @@ from typing import Protocol
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
+from reconciler.domain.decide.removals import Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement
 from reconciler.domain.decide.verdicts import Check, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus, RemovalResult
 from reconciler.ports import Lock, Transaction
 
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
@@ -95,12 +96,14 @@ class Repairer(Protocol):
         """Record in the application's tables that the effect is absent and not needed any more."""
         ...
 
-    def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Return the intents *done* since then whose effect the booking does not need."""
+    def plan_removals(
+        self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
+    ) -> RemovalPlan | None:
+        """Return which effects no booking needs; ``None``: such an effect cannot be removed."""
         ...
 
-    def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
-        """Remove one orphan, or write its id back if the booking needs it again.
+    def remove(self, removal: Removal) -> RemovalResult:
+        """Execute one planned removal, unless its reason does not hold any more.
 
         Raises:
             ProviderFailure: the provider could not be queried.

@@ -35,6 +35,29 @@ class AttemptStatus(StrEnum):
         )
 
 
+class RemovalStatus(StrEnum):
+    """How one planned removal ended."""
+
+    REMOVED = "removed"
+    KEPT = "left as it is"
+    """The booking or the calendar says otherwise by now."""
+    HELD = "not removed"
+    """It could not be removed now; every pass tries again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalResult:
+    """The result of one planned removal. ``outcome`` is set if the calendar was asked to delete, or is away."""
+
+    status: RemovalStatus
+    reason: str
+    outcome: Outcome | None = None
+
+    @property
+    def stops_pass(self) -> bool:
+        return self.status is RemovalStatus.HELD and self.outcome is not None and self.outcome.stops_pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
     """The result of one attempt. ``outcome`` is set if the provider gave an answer."""

@@ -13,6 +13,7 @@ from reconciler.domain.decide.identity import identify, identity_check
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
+from reconciler.domain.decide.removals import Removal, RemovalPlan
 from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks, validity
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, Hold, first_blocking
@@ -23,7 +24,7 @@ from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus, RemovalResult, RemovalStatus
 from reconciler.engine.repair.sms_duplicate import known_message, report_if_second
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
 from reconciler.engine.repair.write_retry import write_with_retry
@@ -156,12 +157,14 @@ class SmsRepairer:
         if self.policy is not Policy.OFF:  # if the rule is off, no queue table is configured
             self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
 
-    def orphans(self, tx: Transaction, scope: Scope, since: datetime) -> Sequence[Intent]:
-        """Return none: a text that was sent cannot be removed."""
-        return ()
+    def plan_removals(
+        self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
+    ) -> RemovalPlan | None:
+        """Return ``None``: a text that was sent cannot be removed."""
 
-    def remove_orphan(self, orphan: Intent, scope: Scope) -> None:
-        """Do nothing: texts have no orphans."""
+    def remove(self, removal: Removal) -> RemovalResult:
+        """Do nothing: no removal of a text is ever planned."""
+        return RemovalResult(status=RemovalStatus.KEPT, reason="")
 
     def record_in_application(self, intent: Intent, scope: Scope) -> None:
         if self.policy is Policy.OFF:

@@ -155,6 +155,12 @@ class BreakerLimits(Section):
 
     sms: Whole = Field(25, ge=0, description="as many new texts never trip it: a person can read that many replies")
     calendar: Whole = Field(200, ge=0, description="as many new events never trip it: they disturb no customer")
+    removals: Whole = Field(
+        10, ge=0, description="as many events removed within a day never trip it; more need `removals_ratio` as well"
+    )
+    removals_ratio: Annotated[float, Strict()] = Field(
+        0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
+    )
     ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings checked")
     ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
 
@@ -201,7 +207,9 @@ class LimitSettings(Section):
         Per(3, timedelta(hours=24)), description="texts by E.164 number, the application's own counted"
     )
     attempts: Whole = Field(
-        6, ge=1, description="calls for one repair that may have left the machine; then it needs a human"
+        6,
+        ge=1,
+        description="failures of one repair while others were accepted; then it needs a human. An outage uses up none",
     )
     backoff: BackoffSettings = Field(default_factory=BackoffSettings)
     timeouts: Timeouts = Field(default_factory=Timeouts)

@@ -48,6 +48,9 @@ class BookingColumns(Section):
     notes: Column | None = Field("internal_notes", description="optional: where `bookings.date_tbd_note` may stand")
     guests: Column | None = Field("guest_count", description="optional: for texts and events")
     occasion: Column | None = Field("event_type", description="optional: for texts and events")
+    deleted: Column | None = Field(
+        None, description="optional: set (a time, or true) where the booking was deleted: no rule applies to it"
+    )
 
 
 class CustomerColumns(Section):
@@ -120,6 +123,9 @@ class BookingSettings(Section):
     )
     statuses: Some = Field(
         ("draft", "confirmed"), description="an allow-list: the rules do not apply to any other status"
+    )
+    cancelled: tuple[str, ...] = Field(
+        ("cancelled",), description="statuses that say the booking is off: our event for it is removed"
     )
     only: Only = Field(
         default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"

@@ -28,7 +28,6 @@ from sqlalchemy import (
     literal_column,
     null,
     or_,
-    select,
     true,
 )
 
@@ -46,8 +45,6 @@ NO_TEXT_STATUSES = ("failed", "cancelled")
 text."""
 EARLIEST, LATEST = "1900-01-01", "2999-12-31"
 """Dates outside are typing mistakes or placeholders. PostgreSQL stores them; Python and calendars cannot."""
-LONGEST_MESSAGE = 2000
-"""How many characters of an application's error message are read."""
 
 
 Moment = datetime | BindParameter[datetime]
@@ -153,7 +150,7 @@ def conditions(
 ) -> Mapping[Condition, ColumnElement[bool]]:
     """The rule's conditions: each is TRUE or FALSE, never NULL. The first one that fails gives the verdict."""
     everything = {
-        Condition.STATUS: _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses)),
+        Condition.STATUS: is_eligible(tables),
         Condition.ONLY: _rule_filter(kind, tables),
         # A booking without a creation time counts as ours and as old, so that it is reported.
         Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
@@ -169,6 +166,29 @@ def conditions(
         found = _any_row(kind, condition, tables, now)
         everything[condition] = found if rule.report else ~found
     return {condition: everything[condition] for condition in rule.conditions}
+
+
+def is_eligible(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the rules cover the booking: its status is listed, and it is not marked as deleted."""
+    listed = _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses))
+    return and_(listed, ~is_deleted(tables))
+
+
+def is_deleted(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the mapped column marks the booking as deleted. It holds a time, a truth value or a number."""
+    if "deleted" not in tables.booking.c:
+        return false()
+    return func.coalesce(cast(tables.booking.c.deleted, Text).not_in(("", "false", "f", "0")), False, type_=Boolean())
+
+
+def has_date(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the booking has a usable date that is no placeholder."""
+    return and_(starts_at(tables).is_not(None), _date_set(tables))
+
+
+def is_looked_after(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
+    """Whether the booking is in our scope, and in that of the rule."""
+    return and_(_true_if(tables.in_scope()), _rule_filter(kind, tables))
 
 
 def _rule_filter(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
@@ -219,18 +239,18 @@ def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables, now: M
         case Condition.OVERDUE:
             return _too_long(tables, kind, now, true())
         case Condition.UNPROVEN:
-            return _too_long(tables, kind, now, ~_filled(_queue(tables).c.provider_id))
+            return _too_long(tables, kind, now, ~_filled(queue_of(tables).c.provider_id))
         case _:
             raise ValueError(f"{condition} is not about the queue")
 
 
 def _any_row(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
-    own = _queue(tables).c.booking_id == tables.booking.c.id
+    own = queue_of(tables).c.booking_id == tables.booking.c.id
     return exists_row(own, deciding_rows(kind, condition, tables, now))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:
-    queue = _queue(tables)
+    queue = queue_of(tables)
     status = cast(queue.c.status, Text)
     # A row with a Twilio SID was sent, even if it was cancelled later. A failed row is judged by its error message.
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
@@ -243,7 +263,7 @@ def _is_text(tables: AppTables) -> ColumnElement[bool]:
 
 
 def _is_decision(tables: AppTables) -> ColumnElement[bool]:
-    queue = _queue(tables)
+    queue = queue_of(tables)
     if "approved_by" not in queue.c:
         return false()
     return and_(cast(queue.c.status, Text) == "cancelled", queue.c.approved_by.is_not(None))
@@ -251,7 +271,7 @@ def _is_decision(tables: AppTables) -> ColumnElement[bool]:
 
 def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the row has had one of the rule's statuses for longer than the rule allows."""
-    queue = _queue(tables)
+    queue = queue_of(tables)
     report, after = report_of(kind), tables.application.report_after[kind]
     times = [queue.c[name] for name in report.times if name in queue.c]
     # A row without a time may be old, so it counts as too long.
@@ -259,26 +279,7 @@ def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement
     return and_(cast(queue.c.status, Text).in_(report.statuses), more, too_long)
 
 
-def app_failures(tables: AppTables) -> FromClause:
-    """The application's ``failed`` rows of each booking as one array, for a LATERAL join. Our own rows are excluded."""
-    queue = _queue(tables)
-    row = func.json_build_object(
-        *("row", cast(queue.c.id, Text)),
-        *("provider_id", cast(queue.c.provider_id, Text)),
-        *("message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)),
-    )
-    return (
-        select(func.json_agg(row).label("rows"))
-        .where(
-            queue.c.booking_id == tables.booking.c.id,
-            cast(queue.c.status, Text) == "failed",
-            ~func.coalesce(queue.c.error.startswith(OURS), False),
-        )
-        .lateral("app_failures")
-    )
-
-
-def _queue(tables: AppTables) -> Table:
+def queue_of(tables: AppTables) -> Table:
     if tables.queue is None:
         raise ValueError("this rule needs the text queue, and the mapping has none")
     return tables.queue

@@ -65,6 +65,8 @@ class AppMapping:
     """``None`` if no rule checks texts."""
     zone: ZoneInfo
     statuses: tuple[str, ...]
+    cancelled: tuple[str, ...]
+    """Statuses that say the booking is off."""
     only: Mapping[str, str | int]
     """Application's column name -> the value that every booking of ours has in it."""
     rule_filters: Mapping[GapKind, Mapping[str, str | int]]

@@ -1,10 +1,14 @@
-"""The column values of our rows in the application's queue."""
+"""Rows of the application's queue: the values of ours, and the application's failed ones."""
 
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, FromClause, Table, Text, cast, func, select
 
 from reconciler.ports import QueueRow
+from reconciler.store.app.conditions import OURS, AppTables, queue_of
+
+LONGEST_MESSAGE = 2000
+"""How many characters of an application's error message are read."""
 
 
 def columns_of(queue: Table, row: QueueRow, *, status: str, error: str | None) -> dict[Column[Any], Any]:
@@ -24,3 +28,22 @@ def columns_of(queue: Table, row: QueueRow, *, status: str, error: str | None) -
         "created_at": row.at,
     }
     return {queue.c[name]: value for name, value in values.items() if name in queue.c}
+
+
+def app_failures(tables: AppTables) -> FromClause:
+    """The application's ``failed`` rows of each booking as one array, for a LATERAL join. Our own rows are excluded."""
+    queue = queue_of(tables)
+    row = func.json_build_object(
+        *("row", cast(queue.c.id, Text)),
+        *("provider_id", cast(queue.c.provider_id, Text)),
+        *("message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)),
+    )
+    return (
+        select(func.json_agg(row).label("rows"))
+        .where(
+            queue.c.booking_id == tables.booking.c.id,
+            cast(queue.c.status, Text) == "failed",
+            ~func.coalesce(queue.c.error.startswith(OURS), False),
+        )
+        .lateral("app_failures")
+    )

@@ -33,16 +33,19 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app.conditions import (
     AppTables,
-    app_failures,
     conditions,
     created_at,
     ends_at,
     first_failing,
+    is_deleted,
     phones,
     starts_at,
     within,
 )
+from reconciler.store.app.queue_rows import app_failures
 
+DELETED = "deleted"
+"""The label of a booking that the application marks as deleted, in place of its status."""
 CHUNK = 500
 """Ids per statement: enough to be fast, few enough for PostgreSQL to plan well."""
 
@@ -56,7 +59,9 @@ def scan_rows(
     broken = _full(tables, kind).where(window, *held.values())
     found = [booking(row) for row in connection.execute(broken.order_by(tables.booking.c.created_at)).mappings()]
     failing = first_failing(held).label("failing")
-    label = case((~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()).label("label")
+    label = case(
+        (is_deleted(tables), DELETED), (~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()
+    ).label("label")
     classified = select(failing, label).select_from(tables.from_clause()).where(window).subquery()
     counted = connection.execute(
         select(classified.c.failing, classified.c.label, func.count()).group_by(

@@ -43,26 +43,13 @@ DONE = text(f"""
     WHERE {OF_SOURCE} AND effect = :effect AND booking = :booking AND state = 'done'
     ORDER BY incarnation DESC, generation DESC LIMIT 1
 """)
-DONE_SINCE = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent AS intent
-    WHERE {OF_SOURCE} AND {OWNED} AND {CERTAINLY_OURS} AND effect = :effect AND state = 'done' AND updated_at >= :since
-      AND NOT effect_gone
-    ORDER BY updated_at, id
-""")
-MAY_STILL_ARRIVE = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent AS intent
-    WHERE {OF_SOURCE} AND {OWNED} AND {CERTAINLY_OURS} AND effect = :effect AND state = 'dropped' AND attempts > 0
-      AND updated_at >= :since
-      AND NOT resolved_by_person AND NOT effect_gone
-    ORDER BY updated_at, id
-""")
 NEVER_ARRIVED = text("""
     UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now
     WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)
 """)
 EFFECT_GONE = text("""
     UPDATE reconciler.intent SET effect_gone = true, code = :code, updated_at = :now
-    WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped')
+    WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped') AND NOT effect_gone
 """)
 NAMES_EVENT = text("""
     SELECT EXISTS (SELECT FROM reconciler.intent
@@ -110,7 +97,9 @@ CLAIM = text(f"""
                 WHERE {OF_SOURCE} AND effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {FREE}
                   AND (not_before IS NULL OR not_before <= :now OR not_before > :nonsense)
                   AND (examined_at IS NULL OR examined_at < :examined_before)
-                ORDER BY coalesce(examined_at, created_at), id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                -- A call that failed may fail again, and would stop the pass: whatever has not failed goes first.
+                ORDER BY attempted_at IS NOT NULL, coalesce(examined_at, created_at), id LIMIT 1
+                FOR UPDATE SKIP LOCKED)
     RETURNING {COLUMNS}
 """)
 # Only the database's clock counts here. With a wrong local clock, an absence proved too early would send a second text.
@@ -157,12 +146,14 @@ MOVE = text(f"""
     SET state = :to, code = :code, cause = :cause, updated_at = :now,
         not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
         attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now)
-                            WHEN attempts + :attempts > 0 THEN attempted_at END,
+                            WHEN attempts + :attempts > 0 OR :proved_absent THEN attempted_at END,
+        failed_at = CASE WHEN :proved_absent THEN :now ELSE failed_at END,
         account = coalesce(:account, account),
         handed_over = :handed_over,
         settle_tries = CASE WHEN :to = 'sending' THEN 0 ELSE settle_tries END,
         provider_id = coalesce(:provider_id, provider_id),
         subject = coalesce(:subject, subject),
+        starts_at = coalesce(:starts_at, starts_at),
         attempts = attempts + :attempts,
         leased_until = clock_timestamp() + CAST(:lease AS interval)  -- NULL without a lease
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
@@ -175,4 +166,12 @@ RELEASE = text("""
 LEASE_LEFT = text("""
     SELECT leased_until - clock_timestamp() FROM reconciler.intent
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'sending'
+""")
+# Accepted since this booking failed last: by a call, and not by an event found or adopted.
+OTHERS_ACCEPTED = text("""
+    SELECT EXISTS (
+        SELECT FROM reconciler.intent AS failed JOIN reconciler.intent AS other
+          ON other.effect = failed.effect AND other.booking <> failed.booking
+        WHERE failed.id = CAST(:id AS uuid) AND other.state = 'done' AND other.attempts > 0 AND NOT other.handed_over
+          AND other.code <> ALL (:without_call) AND other.updated_at >= coalesce(failed.failed_at, failed.updated_at))
 """)

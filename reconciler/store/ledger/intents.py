@@ -29,9 +29,10 @@ from reconciler.store.ledger.lock_order import in_lock_order
 from reconciler.store.ledger.sources import SourceKey
 
 _NO_CHANGES: Mapping[str, object] = {
-    **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account")),
+    **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account", "starts_at")),
     "attempts": 0,
     "handed_over": False,
+    "proved_absent": False,
 }
 """What ``intent_sql.MOVE`` binds beside the guard, the state and the code, unless a move changes it."""
 
@@ -51,21 +52,13 @@ class PostgresIntents:
         values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}
         values["source"] = self._source
         rows = self._rows(intent_sql.LATEST, **values)
-        return {intent.booking: intent for intent in map(_intent, rows)}
+        return {intent.booking: intent for intent in map(intent_of, rows)}
 
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, effect=effect, state=state)]
+        return [intent_of(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, effect=effect, state=state)]
 
     def done(self, effect: Effect, booking: BookingId) -> Intent | None:
         return self._one(intent_sql.DONE, source=self._source, effect=effect, booking=booking)
-
-    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.DONE_SINCE, **self._ours, effect=effect, since=since)]
-
-    def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        return [
-            _intent(row) for row in self._rows(intent_sql.MAY_STILL_ARRIVE, **self._ours, effect=effect, since=since)
-        ]
 
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
         self.connection.execute(intent_sql.NEVER_ARRIVED, {"id": intent.id, "wait": wait, "now": now})
@@ -128,14 +121,14 @@ class PostgresIntents:
         return frozenset(self.connection.scalars(intent_sql.USED_PROVIDER_IDS, values)) if provider_ids else frozenset()
 
     def history(self, booking: BookingId) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.HISTORY, source=self._source, booking=booking)]
+        return [intent_of(row) for row in self._rows(intent_sql.HISTORY, source=self._source, booking=booking)]
 
     def unsettled(self) -> Sequence[Intent]:
-        return [_intent(row) for row in self._rows(intent_sql.UNSETTLED)]
+        return [intent_of(row) for row in self._rows(intent_sql.UNSETTLED)]
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
         rows = self._rows(intent_sql.BEGINNING_WITH, prefix=prefix.lower(), limit=limit)
-        return [_intent(row) for row in rows]
+        return [intent_of(row) for row in rows]
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
         return self._one(intent_sql.RESOLVE, id=intent.id, to=to, code=BY_A_PERSON, now=now, provider_id=provider_id)
@@ -161,9 +154,16 @@ class PostgresIntents:
         )
 
     def begin_sending(
-        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
+        self,
+        intent: Intent,
+        lease: timedelta,
+        now: datetime,
+        *,
+        subject: str | None = None,
+        account: str | None = None,
+        starts_at: datetime | None = None,
     ) -> Intent | None:
-        changes = {"attempts": 1, "lease": lease, "subject": subject, "account": account}
+        changes = {"attempts": 1, "lease": lease, "subject": subject, "account": account, "starts_at": starts_at}
         return self._move(intent, State.SENDING, "", now, changes)
 
     def mark_done(self, intent: Intent, provider_id: str | None, code: str, now: datetime) -> Intent | None:
@@ -179,8 +179,15 @@ class PostgresIntents:
     def mark_unknown(self, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
         return self._move(intent, State.UNKNOWN, code, now, {"settle": settle})
 
-    def plan_again(self, intent: Intent, code: str, not_before: datetime, now: datetime) -> Intent | None:
-        return self._move(intent, State.PLANNED, code, now, {"not_before": not_before})
+    def plan_again(
+        self, intent: Intent, code: str, not_before: datetime, now: datetime, *, counts: bool
+    ) -> Intent | None:
+        changes = {"not_before": not_before, "attempts": 0 if counts else -1, "proved_absent": True}
+        return self._move(intent, State.PLANNED, code, now, changes)
+
+    def others_accepted(self, intent: Intent) -> bool:
+        values = {"id": intent.id, "without_call": ["adopted", "found", "own_row"]}
+        return bool(self.connection.scalar(intent_sql.OTHERS_ACCEPTED, values))
 
     def take_back_attempt(
         self, intent: Intent, code: str, cause: Cause | None, not_before: datetime | None, now: datetime
@@ -227,10 +234,11 @@ class PostgresIntents:
 
     def _one(self, statement: Any, **values: object) -> Intent | None:
         row = self.connection.execute(statement, values).mappings().first()
-        return _intent(row) if row else None
+        return intent_of(row) if row else None
 
 
-def _intent(row: RowMapping) -> Intent:
+def intent_of(row: RowMapping) -> Intent:
+    """The intent of a row of ``intent_sql.COLUMNS``."""
     return Intent(
         id=IntentId(row["id"]),
         booking=BookingId(row["booking"]),

@@ -1,0 +1,75 @@
+"""The removals of a pass: recorded as gaps before any call, executed one by one, counted and told like repairs."""
+
+from collections import Counter
+from dataclasses import replace
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.removals import RemovalPlan
+from reconciler.domain.decide.verdicts import Hold
+from reconciler.domain.gaps import Cause, GapKind
+from reconciler.engine.reconcile.planning import PassPlan
+from reconciler.engine.repair.integration_faults import provider_fault
+from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.results import RemovalResult, RemovalStatus
+from reconciler.errors import DatabaseBusy, DatabaseDisagrees
+from reconciler.ports import PassServices, ProviderFailure, Transaction
+
+_HOLDS = frozenset(Hold)
+RemovalCounts = Counter[tuple[RemovalStatus, str]]
+
+
+def record_removals(tx: Transaction, plan: RemovalPlan, seen: PassPlan) -> None:
+    """Note which rows are absent, and record what is to be removed. What is needed again is no gap any more."""
+    now = seen.at
+    tx.removals.note_present(plan.present)
+    tx.removals.note_absent(plan.absent, now)
+    cause, reason = _cause(plan)
+    shown = {removal.event.intent.booking: NewGap(cause=cause, reason=reason) for removal in plan.shown}
+    open_gaps = {BookingId(gap.about): gap for gap in tx.gaps.open(GapKind.CALENDAR_ORPHAN)}
+    over = dict.fromkeys(open_gaps.keys() - shown.keys(), "needed")
+    tx.gaps.close_all(GapKind.CALENDAR_ORPHAN, over, now)
+    # A removal that failed keeps its cause until it succeeds: another cause would alert again in every pass.
+    failed = {about for about, gap in open_gaps.items() if gap.cause is Cause.BLOCKED and gap.reason not in _HOLDS}
+    again = shown if reason else {about: said for about, said in shown.items() if about not in failed}
+    tx.gaps.record_all(GapKind.CALENDAR_ORPHAN, again, now)
+
+
+def _cause(plan: RemovalPlan) -> tuple[Cause, str]:
+    if plan.trip:
+        return Cause.BREAKER, Hold.BREAKER
+    if plan.hold is Hold.INTEGRATION:
+        return Cause.BLOCKED, plan.hold
+    # The application ended or moved the booking and left the event behind.
+    return Cause.APP_FAILED, plan.hold or ""
+
+
+def remove(repairer: Repairer, services: PassServices, seen: PassPlan) -> RemovalCounts:
+    """Remove what the plan allows, at most as many as a pass repairs."""
+    counts: RemovalCounts = Counter()
+    if seen.removals is None:
+        return counts
+    ends_at = services.clock.now() + repairer.limits.budget
+    for removal in seen.removals.allowed[: repairer.limits.repairs]:
+        if services.stopping() or services.clock.now() >= ends_at:
+            break
+        try:
+            result = repairer.remove(removal)
+        except DatabaseBusy:
+            result = RemovalResult(status=RemovalStatus.HELD, reason=Hold.BUSY)
+        except DatabaseDisagrees as error:
+            result = RemovalResult(status=RemovalStatus.HELD, reason=error.code)
+            with services.store.writing() as tx:
+                about = removal.event.intent.booking
+                tx.gaps.record(GapKind.CALENDAR_ORPHAN, about, Cause.BLOCKED, error.code, services.clock.now())
+        except ProviderFailure as failure:
+            # If the provider as a whole works, one event that cannot be read does not stop the others.
+            result = RemovalResult(status=RemovalStatus.HELD, reason=failure.outcome.code)
+            if provider_fault(repairer):
+                result = replace(result, outcome=failure.outcome)
+        if result.status is RemovalStatus.KEPT:
+            with services.store.writing() as tx:
+                tx.gaps.close(GapKind.CALENDAR_ORPHAN, removal.event.intent.booking, "needed", services.clock.now())
+        counts[result.status, result.reason] += 1
+        if result.stops_pass:
+            break
+    return counts

@@ -1,0 +1,150 @@
+"""Removes events of ours that no booking calls for. No other code deletes an event that a booking may have relied on.
+
+``read_removal_plan`` reads, ``run`` executes one removal. Everything that the plan believed is read again before the
+call, because the table may have been emptied, or the booking restored, in between.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
+from reconciler.domain.decide.calendar_event import CalendarEvent
+from reconciler.domain.decide.removals import (
+    MOST_WITNESSES,
+    Removal,
+    RemovalPlan,
+    RemovalReason,
+    plan_removals,
+    reason_to_remove,
+    still_seen,
+)
+from reconciler.domain.gaps import Cause, Effect, GapKind
+from reconciler.domain.intents import Intent, Result, State
+from reconciler.engine.repair.calendar_write_back import WriteBack
+from reconciler.engine.repair.repairer import Repairer, Scope
+from reconciler.engine.repair.results import RemovalResult, RemovalStatus
+from reconciler.ports import Calendar, RepairServices, StoredEvent, Transaction
+
+TOMBSTONE = Seen.TOMBSTONE.value
+REMEMBERED = timedelta(days=31)
+"""How long after its start an event may still be moved with its booking."""
+_A_DAY = timedelta(days=1)
+
+
+def read_removal_plan(
+    tx: Transaction, repairer: Repairer, scope: Scope, now: datetime, max_removals: int | None
+) -> RemovalPlan:
+    """The removals that the rows of the bookings call for."""
+    events = tx.removals.events(Effect.CALENDAR, scope.installation, now - REMEMBERED)
+    rows = tx.bookings.stored_events({event.intent.booking for event in events})
+    oldest = tx.bookings.oldest(MOST_WITNESSES)
+    lately = tx.removals.removed_since(Effect.CALENDAR, now - _A_DAY)
+    return plan_removals(events, rows, oldest, lately, repairer.limits.removal_breaker, max_removals, now)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRemoval:
+    """Executes one planned removal."""
+
+    repairer: Repairer
+    services: RepairServices
+    calendar: Calendar
+    removal: Removal
+
+    def run(self) -> RemovalResult:
+        """Raises:
+        ProviderFailure: the calendar could not be asked; nothing was removed.
+        """
+        now = self.services.clock.now()
+        with self.services.store.reading() as tx:
+            stored = self._stored_as_planned(tx, now)
+        if isinstance(stored, RemovalResult):
+            return stored
+        found = self.calendar.get(self._event_id)
+        if found is None or step(observed(found), Whose.UNWANTED) is not Step.REMOVE:
+            return self._forget(found, stored, now)
+        kept = self._why_kept(found, stored, now)
+        return kept or self._delete(stored, now)
+
+    @property
+    def _intent(self) -> Intent:
+        return self.removal.event.intent
+
+    @property
+    def _event_id(self) -> str:
+        assert self._intent.provider_id is not None
+        return self._intent.provider_id
+
+    def _stored_as_planned(self, tx: Transaction, now: datetime) -> StoredEvent | RemovalResult | None:
+        """What the row says now; a result if the reason for the removal does not hold any more."""
+        removal, booking = self.removal, self._intent.booking
+        if any(fault.blinds for fault in tx.bookings.effect_faults(Effect.CALENDAR, writing=True)):
+            return RemovalResult(status=RemovalStatus.KEPT, reason="unreadable")
+        rows = tx.bookings.stored_events({booking, *removal.witnesses})
+        stored = rows.get(booking)
+        if reason_to_remove(removal.event, stored, now) is not removal.reason:
+            return RemovalResult(status=RemovalStatus.KEPT, reason="changed")
+        if removal.reason is RemovalReason.GONE and not still_seen(removal.witnesses, rows):
+            return RemovalResult(status=RemovalStatus.KEPT, reason="emptied")
+        return stored
+
+    def _why_kept(self, found: CalendarEvent, stored: StoredEvent | None, now: datetime) -> RemovalResult | None:
+        """What the calendar shows may contradict the plan."""
+        starts_at, reason = found.starts_at, self.removal.reason
+        if reason is RemovalReason.MOVED:
+            assert stored is not None
+            if starts_at is not None and starts_at == stored.starts_at:
+                self._note_start(starts_at)
+                return RemovalResult(status=RemovalStatus.KEPT, reason="moved_too")
+            if stored.event_id and starts_at != self.removal.event.starts_at:
+                # Somebody put it at a third place. The booking still names it, so a person decides.
+                return RemovalResult(status=RemovalStatus.KEPT, reason="edited")
+            return None
+        if starts_at is not None and starts_at <= now:
+            self._note_start(starts_at)
+            return RemovalResult(status=RemovalStatus.KEPT, reason="over")
+        if reason is RemovalReason.REPLACED:
+            assert stored is not None
+            assert stored.event_id is not None
+            if step(observed(self.calendar.get(stored.event_id)), Whose.STORED) is not Step.GIVE_WAY:
+                # The other event does not exist (any more): ours takes its place.
+                WriteBack(self.services, self.calendar, self.repairer.kind).run(self._intent, starts_at)
+                return RemovalResult(status=RemovalStatus.KEPT, reason="written_back")
+        return None
+
+    def _delete(self, stored: StoredEvent | None, now: datetime) -> RemovalResult:
+        if self._is_named(stored):
+            with self.services.store.writing() as tx:
+                tx.bookings.try_clear_event_id(self._intent.booking, self._event_id)
+        outcome = self.calendar.delete(self._event_id)
+        done = outcome.result is Result.DONE
+        with self.services.store.writing() as tx:
+            if done:
+                self._mark_gone(tx, self.removal.reason, stored, now)
+                tx.gaps.close(GapKind.CALENDAR_ORPHAN, self._intent.booking, "repaired", now)
+            else:
+                tx.gaps.record(GapKind.CALENDAR_ORPHAN, self._intent.booking, Cause.BLOCKED, outcome.code, now)
+        status = RemovalStatus.REMOVED if done else RemovalStatus.HELD
+        return RemovalResult(status=status, reason=self.removal.reason if done else outcome.code, outcome=outcome)
+
+    def _forget(self, found: CalendarEvent | None, stored: StoredEvent | None, now: datetime) -> RemovalResult:
+        """The calendar does not show the event: somebody removed it before us, or it never arrived."""
+        with self.services.store.writing() as tx:
+            if found is None and self._intent.state is State.DROPPED:
+                tx.intents.confirm_never_arrived(self._intent, self.repairer.limits.settle, now)
+            else:
+                self._mark_gone(tx, TOMBSTONE, stored, now)
+        return RemovalResult(status=RemovalStatus.KEPT, reason="already_gone")
+
+    def _mark_gone(self, tx: Transaction, code: str, stored: StoredEvent | None, now: datetime) -> None:
+        """The ledger and the row forget the event together: a row that names it would hide that it is missing."""
+        tx.intents.mark_effect_gone(self._intent, code, now)
+        if self._is_named(stored):
+            tx.bookings.clear_event_id(self._intent.booking, self._event_id)
+
+    def _is_named(self, stored: StoredEvent | None) -> bool:
+        return stored is not None and stored.event_id == self._intent.provider_id
+
+    def _note_start(self, starts_at: datetime) -> None:
+        with self.services.store.writing() as tx:
+            tx.removals.note_start(self._intent, starts_at)
