@@ -171,13 +171,24 @@ class Intents(Protocol):
         """Claim one planned intent of these bookings for ``lease``, the least recently examined."""
         ...
 
+    def known(self, intents: Collection[str]) -> frozenset[str]:
+        """Return those of these intent ids that the ledger has, of any scope."""
+        ...
+
     def begin_sending(
-        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
+        self,
+        intent: Intent,
+        lease: timedelta,
+        now: datetime,
+        *,
+        subject: str | None = None,
+        account: str | None = None,
+        first_tried_at: datetime | None = None,
     ) -> Intent | None:
         """Move to *sending*: count an attempt and start the lease.
 
         ``subject`` replaces the intent's if the booking has changed since it was planned. ``account`` is the digest of
-        the provider account that receives the call.
+        the provider account that receives the call. ``first_tried_at``: the first call may have left as early as this.
         """
         ...
 

@@ -28,6 +28,7 @@ from reconciler.settings.contradictions import limit_contradictions
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.file import source
+from reconciler.settings.file.ignored import parse_ignored
 from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
@@ -64,6 +65,7 @@ class Settings:
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
             satisfied_by=rule.satisfied_by,
             deliver=rule.deliver,
+            ignored_texts=tuple(map(parse_ignored, rule.ignore)),
         )
 
     def calendar_policy(self) -> CalendarPolicy:
@@ -160,7 +162,7 @@ def load(
     everything = not database_only and not file_only
     parsed, missing = environment.read(
         environ,
-        texts=everything and _repairs(read, SMS) and not _hands_over(read),
+        texts=everything and _repairs(read, SMS) and (not _hands_over(read) or _may_ask(environ)),
         events=everything and _repairs(read, CALENDAR),
         database=not file_only,
         oncall=file.reporting.oncall if file and everything else (),
@@ -190,6 +192,11 @@ def _repairs(read: Source, rule: str) -> bool:
 
 def _hands_over(read: Source) -> bool:
     return bool(_at(read.data, "rules", SMS, "deliver") == Deliver.APPLICATION)
+
+
+def _may_ask(environ: Mapping[str, str]) -> bool:
+    """Whether Twilio can be asked although the application sends. Then every variable must be right."""
+    return bool(environ.get("TWILIO_ACCOUNT_SID", "").strip())
 
 
 def _at(data: Any, *path: str) -> Any:

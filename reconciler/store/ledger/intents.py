@@ -28,7 +28,7 @@ from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.lock_order import in_lock_order
 
 _NO_CHANGES: Mapping[str, object] = {
-    **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account")),
+    **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account", "first_tried_at")),
     "attempts": 0,
     "handed_over": False,
 }
@@ -149,10 +149,27 @@ class PostgresIntents:
             claim=str(uuid.uuid4()),
         )
 
+    def known(self, intents: Collection[str]) -> frozenset[str]:
+        rows = self._rows(intent_sql.KNOWN, ids=sorted(intents)) if intents else ()
+        return frozenset(row["id"] for row in rows)
+
     def begin_sending(
-        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
+        self,
+        intent: Intent,
+        lease: timedelta,
+        now: datetime,
+        *,
+        subject: str | None = None,
+        account: str | None = None,
+        first_tried_at: datetime | None = None,
     ) -> Intent | None:
-        changes = {"attempts": 1, "lease": lease, "subject": subject, "account": account}
+        changes = {
+            "attempts": 1,
+            "lease": lease,
+            "subject": subject,
+            "account": account,
+            "first_tried_at": first_tried_at,
+        }
         return self._move(intent, State.SENDING, "", now, changes)
 
     def mark_done(self, intent: Intent, provider_id: str | None, code: str, now: datetime) -> Intent | None:
