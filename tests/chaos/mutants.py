@@ -14,6 +14,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
+from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.engine.repair import sms
 from reconciler.engine.repair.calendar import CalendarRepairer
@@ -24,7 +25,7 @@ from reconciler.engine.repair.results import AttemptResult
 from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder
 from reconciler.engine.repair.sms_first_send import FirstSend
-from reconciler.ports import OutgoingSms
+from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.store.bookings import PostgresBookings
@@ -32,14 +33,17 @@ from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents
 from tests.chaos.scenarios import (
+    FAIR,
     LEASE,
     LONG_SETTLE,
     LOST,
     NO_EVENTS,
     NO_SUCH_EVENT,
     SILENT,
+    UNWELL,
     Act,
     Deed,
+    Loss,
     Scenario,
     Start,
     Step,
@@ -97,9 +101,43 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
     return (Step(order=f"stop {point}", deeds=tuple(Deed(act=act) for act in deeds), **more),)
 
 
+@mutant("duplicate", steps=(Step(), Step(loss=Loss.RESTORED)))
 def send_without_asking() -> None:
     """Twilio is not asked what it has sent already."""
     _put(FirstSend, "obstacle", lambda _: lambda *_: None)
+
+
+@mutant(
+    "duplicate",
+    next_twilio=(("messages.list", FAIR), ("messages.list", UNWELL)),
+    steps=(Step(), Step(loss=Loss.RESTORED)),
+)
+def take_no_answer_for_none() -> None:
+    """A question that is not answered counts as answered: nothing was sent."""
+
+    def hope(original: Any) -> Any:
+        def earlier(self: FirstSend, *rest: Any) -> EarlierTexts:
+            try:
+                found: EarlierTexts = original(self, *rest)
+            except ProviderFailure:
+                return EarlierTexts(found=EarlierText.NONE)
+            return found
+
+        return earlier
+
+    _put(FirstSend, "_earlier", hope)
+
+
+@mutant(
+    "duplicate",
+    settle=LONG_SETTLE,
+    lag=LONG_SETTLE * 0.8,
+    next_twilio=(("messages.create", LOST),),
+    steps=(Step(), Step(loss=Loss.LEDGER)),
+)
+def forget_rows_without_an_intent() -> None:
+    """Our row says that a text may have left, and nobody asks which intent that was."""
+    _put(FirstSend, "_treat_as_unknown", lambda _: lambda *_: None)
 
 
 @mutant("duplicate", steps=_stopped("after sms.row#1", beside=1, beside_order="kill after twilio.create#1"))
