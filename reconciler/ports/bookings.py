@@ -163,6 +163,14 @@ class Bookings(Protocol):
         """Those of these message ids that a queue row other than ``besides`` contains."""
         ...
 
+    def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:
+        """The intents that our rows of this booking name, of those rows that say that a text may have left."""
+        ...
+
+    def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
+        """The bookings that have one of these references, in any case."""
+        ...
+
     def insert_queue_row(self, row: QueueRow) -> None:
         """Insert our row as *failed, in flight*. If our row exists already, reset it to that, unless it is *sent*."""
         ...

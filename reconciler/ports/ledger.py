@@ -169,6 +169,10 @@ class Intents(Protocol):
         """Claim one planned intent of these bookings for ``lease``, the least recently examined."""
         ...
 
+    def known(self, intents: Collection[str]) -> frozenset[str]:
+        """Return those of these intent ids that the ledger has, of any scope."""
+        ...
+
     def begin_sending(
         self,
         intent: Intent,
@@ -178,11 +182,13 @@ class Intents(Protocol):
         subject: str | None = None,
         account: str | None = None,
         starts_at: datetime | None = None,
+        first_tried_at: datetime | None = None,
     ) -> Intent | None:
         """Move to *sending*: count an attempt and start the lease.
 
         ``subject`` replaces the intent's if the booking has changed since it was planned. ``account`` is the digest of
         the provider account that receives the call. ``starts_at`` is where an event is about to stand.
+        ``first_tried_at``: the first call may have left as early as this.
         """
         ...
 

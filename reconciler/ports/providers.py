@@ -97,8 +97,8 @@ class SmsGateway(Protocol):
         """The account id. Messages of another account are not in its lists."""
         ...
 
-    def sent_to(self, number: str) -> SentMessages:
-        """All outbound messages of the account to this number (E.164), of any age.
+    def sent_to(self, number: str, since: datetime | None = None) -> SentMessages:
+        """The outbound messages of the account to this number (E.164): all, or at least those made ``since`` then.
 
         Raises:
             ProviderFailure: the list could not be read.

@@ -54,7 +54,7 @@ class MemoryGateway:
     def account(self) -> str:
         return "memory"
 
-    def sent_to(self, number: str) -> SentMessages:
+    def sent_to(self, number: str, since: datetime | None = None) -> SentMessages:
         return SentMessages(texts=[text for text in self.texts if text.number == number], complete=True)
 
     def recent(self) -> Sequence[SentSms]:

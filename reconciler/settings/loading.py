@@ -31,6 +31,7 @@ from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
+from reconciler.settings.file.ignored import parse_ignored
 from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
@@ -68,6 +69,7 @@ class Settings:
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
             satisfied_by=rule.satisfied_by,
             deliver=rule.deliver,
+            ignored_texts=tuple(map(parse_ignored, rule.ignore)),
         )
 
     def calendar_policy(self) -> CalendarPolicy:
@@ -179,7 +181,7 @@ def load(
         file = None if secrets else file
     parsed, missing = environment.read(
         environ,
-        texts=need.reads_providers and _repairs(read, SMS) and not _hands_over(read),
+        texts=need.reads_providers and _repairs(read, SMS) and (not _hands_over(read) or _may_ask(environ)),
         events=need.reads_providers and _repairs(read, CALENDAR),
         database=need is not Need.FILE,
         may_be_unset=need is Need.READ,
@@ -227,6 +229,11 @@ def _repairs(read: Source, rule: str) -> bool:
 
 def _hands_over(read: Source) -> bool:
     return bool(_at(read.data, "rules", SMS, "deliver") == Deliver.APPLICATION)
+
+
+def _may_ask(environ: Mapping[str, str]) -> bool:
+    """Whether Twilio can be asked although the application sends. Then every variable must be right."""
+    return bool(environ.get("TWILIO_ACCOUNT_SID", "").strip())
 
 
 def _at(data: Any, *path: str) -> Any:

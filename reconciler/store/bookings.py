@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Text, and_, cast, column, func, literal, null, or_, select, text, update
+from sqlalchemy import Connection, Text, and_, cast, column, false, func, literal, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 
@@ -18,6 +18,7 @@ from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.intents import Result
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
 from reconciler.store.app import booking_facts, conditions, recipients, remediation, scan
 from reconciler.store.app.conditions import OURS, AppTables
@@ -34,6 +35,11 @@ _HAS_WAITER = text("""
 """)
 """Whether another backend is queued for a row. PostgreSQL lets us overtake it: a backend that waited for our previous
 lock is still waiting (PostgreSQL docs, Explicit Locking, Row-Level Locks)."""
+
+IN_FLIGHT = "in flight"
+MAY_HAVE_LEFT = (IN_FLIGHT, Result.UNKNOWN.value)
+"""How the errors of our rows begin, after our mark, if the text may have left."""
+_INTENT_AT_THE_END = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +181,29 @@ class PostgresBookings:
         statement = select(named).where(named.in_(sorted(provider_ids)), queue.c.id != besides)
         return frozenset(self.connection.scalars(statement))
 
+    def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:
+        error = self._queue().c.error
+        may_have_left = or_(*(error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
+        statement = select(cast(error, Text)).where(self._queue().c.booking_id == booking, may_have_left)
+        named = (_INTENT_AT_THE_END.search(said) for said in self.connection.scalars(statement))
+        return frozenset(found[1] for found in named if found)
+
+    def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
+        own = self.tables.booking.c.id
+        key = cast(own, Text)
+        spelled = sorted({way for written in references for way in (written, written.lower(), written.upper())})
+        if self._has_uuids():
+            begins = [word for word in spelled if re.fullmatch("[0-9a-f]{8}", word)]
+            named = [and_(own >= word.ljust(32, "0"), own <= word.ljust(32, "f")) for word in begins]
+        else:
+            alike = [(key.startswith(word, autoescape=True), word) for word in spelled]
+            named = [and_(begins_so, func.left(key, REFERENCE_LENGTH) == word) for begins_so, word in alike]
+        statement = select(key).where(or_(false(), *named), self.tables.in_scope())
+        return [BookingId(found) for found in self.connection.scalars(statement)] if named else []
+
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
-        values = columns_of(queue, row, status="failed", error=f"{OURS}in flight {row.intent}")
+        values = columns_of(queue, row, status="failed", error=f"{OURS}{IN_FLIGHT} {row.intent}")
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
         statement = insert(queue).values(values)
         statement = statement.on_conflict_do_update(

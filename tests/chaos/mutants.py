@@ -14,6 +14,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
+from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.engine.repair import sms
 from reconciler.engine.repair.calendar import CalendarRepairer
@@ -23,7 +24,8 @@ from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult
 from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder
-from reconciler.ports import OutgoingSms
+from reconciler.engine.repair.sms_first_send import FirstSend
+from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.store.bookings import PostgresBookings
@@ -31,14 +33,17 @@ from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents
 from tests.chaos.scenarios import (
+    FAIR,
     LEASE,
     LONG_SETTLE,
     LOST,
     NO_EVENTS,
     NO_SUCH_EVENT,
     SILENT,
+    UNWELL,
     Act,
     Deed,
+    Loss,
     Scenario,
     Start,
     Step,
@@ -96,22 +101,64 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
     return (Step(order=f"stop {point}", deeds=tuple(Deed(act=act) for act in deeds), **more),)
 
 
+@mutant("duplicate", steps=(Step(), Step(loss=Loss.RESTORED)))
+def send_without_asking() -> None:
+    """Twilio is not asked what it has sent already."""
+    _put(FirstSend, "obstacle", lambda _: lambda *_: None)
+
+
+@mutant(
+    "duplicate",
+    next_twilio=(("messages.list", FAIR), ("messages.list", UNWELL)),
+    steps=(Step(), Step(loss=Loss.RESTORED)),
+)
+def take_no_answer_for_none() -> None:
+    """A question that is not answered counts as answered: nothing was sent."""
+
+    def hope(original: Any) -> Any:
+        def earlier(self: FirstSend, *rest: Any) -> EarlierTexts:
+            try:
+                found: EarlierTexts = original(self, *rest)
+            except ProviderFailure:
+                return EarlierTexts(found=EarlierText.NONE)
+            return found
+
+        return earlier
+
+    _put(FirstSend, "_earlier", hope)
+
+
+@mutant(
+    "duplicate",
+    settle=LONG_SETTLE,
+    lag=LONG_SETTLE * 0.8,
+    next_twilio=(("messages.create", LOST),),
+    steps=(Step(), Step(loss=Loss.LEDGER)),
+)
+def forget_rows_without_an_intent() -> None:
+    """Our row says that a text may have left, and nobody asks which intent that was."""
+    _put(FirstSend, "_treat_as_unknown", lambda _: lambda *_: None)
+
+
 @mutant("duplicate", steps=_stopped("after sms.row#1", beside=1, beside_order="kill after twilio.create#1"))
 def skip_the_claim() -> None:
     """Whoever read an intent has it: no lease and no token guards it, and nobody looks again before the call."""
     _in_sql("CLAIM", (f"AND {intent_sql.FREE}", ""), ("FOR UPDATE SKIP LOCKED", ""))
     _in_sql("MOVE", ("AND claim = CAST(:claim AS uuid) AND state = ANY(:from)", "AND :claim <> '' AND :from <> '{}'"))
     search_once()
+    send_without_asking()
 
 
 @mutant("duplicate", steps=_killed("after twilio.create#1"))
 def call_before_the_intent() -> None:
     """The text leaves before the ledger says *sending*."""
+    send_without_asking()
 
     def repair(self: SmsRepairer, intent: Intent, scope: Scope) -> AttemptResult:
-        put = self._put_row(intent, scope)
-        if isinstance(put, AttemptResult):
-            return put
+        prepared = self._put_row(intent, scope)
+        if isinstance(prepared, AttemptResult):
+            return prepared
+        put, _ = prepared
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = sms.recheck(self, tx, put, scope, now)
@@ -154,6 +201,7 @@ def ignore_the_conflict() -> None:
 @mutant("duplicate", next_twilio=(("messages.create", LOST),), steps=(Step(),))
 def resend_on_timeout() -> None:
     """No answer is taken for a no."""
+    send_without_asking()
 
     def plan_again(self: PostgresIntents, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
         return self.plan_again(intent, code, now + settle, now, counts=True)
@@ -223,6 +271,7 @@ def another_id_each_time() -> None:
 @mutant("duplicate", steps=_killed("after twilio.create#1"))
 def take_the_dead_for_idle() -> None:
     """What was under way when a process died is simply planned again."""
+    send_without_asking()
     _in_sql("ABANDON", ("state = 'unknown'", "state = 'planned'"))
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.chaos.judge import KILLED, USUAL, Problem, problems, tally
-from tests.chaos.scenarios import LEASE, SETTLE, Scenario, Step
+from tests.chaos.scenarios import LEASE, SETTLE, Loss, Scenario, Step
 from tests.chaos.stage import Scene, Stage
 from tests.chaos.zygote import Command
 
@@ -39,6 +39,8 @@ class Verdict:
 
 def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
     with stage.world(scenario, mutant) as scene:
+        if any(step.loss is Loss.RESTORED for step in scenario.steps):
+            scene.back_up()
         for step in scenario.steps:
             take(scene, step)
         for stand_in in (scene.sandbox.twilio, scene.sandbox.google, scene.sandbox.sentry):
@@ -58,6 +60,7 @@ def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
 def take(scene: Scene, step: Step) -> bool:
     """One step; whether it killed its command."""
     word, _, point = step.order.partition(" ")
+    scene.lose(step.loss)
     scene.application.take(step.arrivals)
     with ExitStack() as stack:
         struck: list[Command] = []

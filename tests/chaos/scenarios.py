@@ -58,6 +58,16 @@ class Deed:
     booking: int = 0
 
 
+class Loss(StrEnum):
+    """What happens to the database before a command."""
+
+    NOTHING = ""
+    RESTORED = "restored"
+    """It is as it was before the first step: application and ledger."""
+    LEDGER = "ledger"
+    """Our schema is gone, and made anew."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One command, and what happens to it and beside it.
@@ -67,6 +77,7 @@ class Step:
     stand-in has taken the call, before the answer.
     """
 
+    loss: Loss = Loss.NOTHING
     arrivals: tuple[Start, ...] = ()
     """Bookings made before it."""
     order: str = ""
@@ -129,6 +140,7 @@ TOO_SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT * 1.5)
 SILENT = Fault(kind=Misbehaviour.HANG, seconds=TIMEOUT * 1.5)
 TRICKLED = Fault(kind=Misbehaviour.TRICKLE_HEADERS, seconds=TIMEOUT / 4)
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503)
+FAIR = Fault(kind=Misbehaviour.SLOW, seconds=0)
 PAGE = Fault(kind=Misbehaviour.HTML, status=502)
 """What can go wrong with a call of either provider."""
 _JSON = ("Content-Type", "application/json")

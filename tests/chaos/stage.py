@@ -13,7 +13,7 @@ from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.chaos import mutants, points
 from tests.chaos.application import Application
-from tests.chaos.scenarios import LEASE, TIMEOUT, Scenario, Weather
+from tests.chaos.scenarios import LEASE, TIMEOUT, Loss, Scenario, Weather
 from tests.chaos.zygote import Command, Zygote
 from tests.support.application_db import LONDON, Venue
 from tests.support.command import environment
@@ -52,8 +52,12 @@ BEGIN
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent FOR EACH ROW EXECUTE FUNCTION chaos.note();
 """
+_KEEPS_HISTORY = (
+    "CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent "
+    "FOR EACH ROW EXECUTE FUNCTION chaos.note()"
+)
+_NEW_SCHEMA = "DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job"
 
 
 def prepare(postgres: PostgresServer, migrated: str) -> None:
@@ -61,6 +65,7 @@ def prepare(postgres: PostgresServer, migrated: str) -> None:
     postgres.create_database(TEMPLATE, migrated)
     with postgres.connect(TEMPLATE) as connection:
         connection.execute(_HISTORY)
+        connection.execute(_KEEPS_HISTORY)
 
 
 @dataclass
@@ -90,7 +95,8 @@ class Stage:
             application.begin(scenario)
             scene = Scene(self, venue, sandbox, application, mutant)
             yield scene
-        self.postgres.drop_database(name)
+        for left in (name, scene.copy):
+            self.postgres.drop_database(left)
         for written in (scene.trace, scene.output):
             written.unlink(missing_ok=True)
 
@@ -122,6 +128,25 @@ class Scene:
     @property
     def output(self) -> Path:
         return self.stage.zygote.folder / f"output_{self.venue.name}"
+
+    @property
+    def copy(self) -> str:
+        return f"{self.venue.name}_copy"
+
+    def back_up(self) -> None:
+        self.venue.close()
+        self.venue.postgres.create_database(self.copy, self.venue.name)
+
+    def lose(self, loss: Loss) -> None:
+        match loss:
+            case Loss.RESTORED:
+                self.venue.close()
+                self.venue.postgres.drop_database(self.venue.name)
+                self.venue.postgres.create_database(self.venue.name, self.copy)
+            case Loss.LEDGER:
+                self.venue.sql(_NEW_SCHEMA)
+                self.venue.migrate()
+                self.venue.sql(_KEEPS_HISTORY)
 
     def start(self, order: str = "", command: str = "once") -> Command:
         """One of ``COMMANDS`` as a process of its own."""

@@ -55,7 +55,9 @@ _A_PASS = Step(then_wait=SETTLE + 0.05)
 """One that finds the lease run out; the next one settles."""
 _RETENTION = "run.removed gap.removed incident.removed outbox.removed"
 _REPAIRS_EVENT = "calendar.claimed rate.began calendar.sending google.insert calendar.done calendar.written gap.changed"
-_REPAIRS_TEXT = "twilio.account sms.planned sms.claimed sms.row {} sms.sending twilio.create sms.done sms.row_sent"
+_REPAIRS_TEXT = (
+    "twilio.account sms.planned sms.claimed sms.row {} twilio.list sms.sending twilio.create sms.done sms.row_sent"
+)
 
 SITUATIONS = {
     "nothing": Situation(

@@ -39,8 +39,12 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
         case State.REFUSED if _same_subject(last, subject):
             return refused(_named(last.code), last.cause)
         case State.PLANNED if last.not_before is not None and now < last.not_before <= now + LONGEST_PAUSE:
-            # These refusals are rechecked after a while, because a person may have fixed the cause.
-            return refused(_named(last.code)) if last.code in _REFUSALS else held(Hold.BACKOFF, last.cause or cause)
+            if last.code in _REFUSALS:
+                # These refusals are rechecked after a while, because a person may have fixed the cause.
+                return refused(_named(last.code))
+            # Only a repair meets the other text, because it asks the provider. It asks again once the pause is over.
+            hold = Hold.ANOTHER_TEXT if last.code == Hold.ANOTHER_TEXT else Hold.BACKOFF
+            return held(hold, last.cause or cause)
         case _:
             return None
 

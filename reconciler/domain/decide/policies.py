@@ -1,6 +1,7 @@
 """The operator's policies and limits as plain data. ``settings`` reads their values and has their defaults."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -91,6 +92,8 @@ class SmsPolicy:
     satisfied_by: tuple[str, ...] | None
     """The triggers whose texts satisfy the rule; ``None``: every trigger."""
     deliver: Deliver
+    ignored_texts: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
+    """Texts to a customer's number that are about no booking, such as one-time codes: they hold no text."""
 
     def is_satisfied_by(self, trigger: str) -> bool:
         return self.satisfied_by is None or trigger in self.satisfied_by

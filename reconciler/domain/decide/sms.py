@@ -95,17 +95,19 @@ class SmsFacts:
 
 def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
-    return first_blocking(text_checks(booking, facts, policy, now), cause_of(booking))
+    return first_blocking(text_checks(booking, facts, policy, now), cause_of(booking, facts.last))
 
 
-def cause_of(booking: Booking) -> Cause:
-    """Why there is no text: the application tried and failed, or never queued one."""
+def cause_of(booking: Booking, last: Intent | None) -> Cause:
+    """Why there is no text: the application tried and failed, or never queued one; or nobody knows whether there is."""
+    if last and last.state is State.PLANNED and last.code == Hold.ANOTHER_TEXT:
+        return Cause.UNKNOWN_OUTCOME  # also while it is asked for again, or each pass would see a new cause
     return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
 
 
 def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Iterator[Check]:
     """Every check that can block a text. The first one that blocks decides, so the order matters."""
-    cause = cause_of(booking)
+    cause = cause_of(booking, facts.last)
     yield _ledger(booking, facts, policy, cause, now)
     yield from date_checks(booking, cause)
     yield from _recipient(booking, facts, cause)
@@ -164,6 +166,14 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
     if booking.starts_at is not None:
         too_soon = booking.starts_at - policy.min_notice < latest
         yield check(Refusal.TOO_SOON, f"starts {moment(booking.starts_at)}", applies=too_soon, cause=cause)
+
+
+def deadline(booking: Booking, policy: SmsPolicy) -> datetime:
+    """The last moment at which the text may be sent: the checks *old* and *too soon* refuse it afterwards."""
+    ends = [booking.created_at + policy.stale_after]
+    if booking.starts_at is not None:
+        ends.append(booking.starts_at - policy.min_notice)
+    return min(ends) - SHORTEST_VALIDITY
 
 
 def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:

@@ -88,10 +88,13 @@ class Hold(StrEnum):
     PER_RECIPIENT = "per_recipient"
     BUSY = "busy"
     PAUSED = "paused"
+    ANOTHER_TEXT = "another_text"
+    NOT_ANSWERED = "not_answered"
 
 
 HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
 """Holds that last until a person changes a setting."""
+
 
 CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.ID_AGAIN: Cause.UNUSABLE_DATA,
@@ -157,6 +160,8 @@ LABELS: dict[str, str] = {
     Hold.PER_RECIPIENT: "recipient limit reached",
     Hold.BUSY: "locked by the application",
     Hold.PAUSED: "the provider asked for a pause",
+    Hold.ANOTHER_TEXT: "another text went to the number",
+    Hold.NOT_ANSWERED: "the provider does not say what it has sent",
 }
 """The wording of each name for operators. The terminal, the alerts and the page all use it."""
 

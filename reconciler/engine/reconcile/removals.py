@@ -12,7 +12,7 @@ from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import RemovalResult, RemovalStatus
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
-from reconciler.ports import PassServices, ProviderFailure, Transaction
+from reconciler.ports import NewGap, PassServices, ProviderFailure, Transaction
 
 _HOLDS = frozenset(Hold)
 RemovalCounts = Counter[tuple[RemovalStatus, str]]

@@ -27,6 +27,7 @@ from reconciler.engine.repair.repairer import Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus, RemovalResult, RemovalStatus
 from reconciler.engine.repair.sms_duplicate import known_message, report_if_second
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
+from reconciler.engine.repair.sms_first_send import FirstSend
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction, Unwritable
 
@@ -112,7 +113,7 @@ class SmsRepairer:
             booking=booking,
             incarnation=facts.known.incarnation,
             recipient=facts.known.recipient,
-            verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking)),
+            verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking, last)),
             trigger=facts.draft.trigger if facts.draft else "",
             subject=facts.subject,
             is_new=last is None or last.state.is_final,
@@ -179,13 +180,20 @@ class SmsRepairer:
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         if self._hands_over:
             return self._hand_over(intent, scope)
+        if intent.code == Hold.ANOTHER_TEXT:
+            # It is asked for again and again. As long as the answer is the same, the queue is left as it is.
+            asked = FirstSend(self, self.services, scope).check_and_ask(intent)
+            if isinstance(asked, AttemptResult):
+                return asked
         put = self._put_row(intent, scope)
         if isinstance(put, AttemptResult):
             return put
-        stopped = wait_for_slot(self.services, _SLOT, self.limits.interval, put)
+        put_intent, decision = put
+        stopped = wait_for_slot(self.services, _SLOT, self.limits.interval, put_intent)
+        stopped = stopped or FirstSend(self, self.services, scope).obstacle(put_intent, decision)
         if stopped:
             return stopped
-        sending = self._begin_sending(put, scope)
+        sending = self._begin_sending(put_intent, scope)
         if isinstance(sending, AttemptResult):
             return sending
         intent, text = sending
@@ -201,11 +209,16 @@ class SmsRepairer:
 
         The row takes the intent's own id, which no other row of ours can have.
         """
+        asked = FirstSend(self, self.services, scope).check_and_ask(intent)
+        if isinstance(asked, AttemptResult):
+            return asked
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            decision = recheck(self, tx, intent, scope, now)
+            decision = recheck(self, tx, asked, scope, now)
             if isinstance(decision, AttemptResult):
                 return decision
+            if decision.subject != asked.subject:
+                return self._changed(tx, intent, now)
             sending = tx.intents.begin_sending(intent, self.limits.lease, now, subject=decision.subject)
             if sending is None:
                 return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
@@ -215,10 +228,10 @@ class SmsRepairer:
             tx.gaps.close(self.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.HANDED_OVER)
 
-    def _put_row(self, intent: Intent, scope: Scope) -> Intent | AttemptResult:
+    def _put_row(self, intent: Intent, scope: Scope) -> tuple[Intent, Decision] | AttemptResult:
         """Recheck for the first time and insert our queue row, before any call may leave.
 
-        Returns the intent with the subject from which the row's id is derived.
+        Returns the decision, and the intent with the subject from which the row's id is derived.
         """
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
@@ -229,7 +242,7 @@ class SmsRepairer:
             row = self._row(row_id(scope, intent), intent, decision, now)
             tx.bookings.insert_queue_row(row)
             tx.bookings.try_mark_sent(row.id, now)
-        return intent
+        return intent, decision
 
     def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
         assert decision.draft is not None
@@ -249,8 +262,7 @@ class SmsRepairer:
             if decision.subject != intent.subject:
                 # The booking changed between the two checks, so our queue row is out of date.
                 self._cancel_row(tx, intent, scope, "changed", now)
-                tx.intents.release(intent, Hold.BUSY, now)
-                return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
+                return self._changed(tx, intent, now)
             account = account_digest(scope, self._gateway())
             sending = tx.intents.begin_sending(intent, self.limits.lease, now, subject=intent.subject, account=account)
             if sending is None:
@@ -261,6 +273,10 @@ class SmsRepairer:
             validity=validity(decision.booking, self.services.sms_policy, now),
         )
         return sending, text
+
+    def _changed(self, tx: Transaction, intent: Intent, now: datetime) -> AttemptResult:
+        tx.intents.release(intent, Hold.BUSY, now)
+        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
 
     def _record_answer(self, intent: Intent, outcome: Outcome, scope: Scope) -> AttemptResult:
         now = self.services.clock.now()

@@ -7,7 +7,7 @@ before anything is sent again.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +71,8 @@ class TwilioGateway:
     def account(self) -> str:
         return self.account_sid
 
-    def sent_to(self, number: str) -> SentMessages:
-        return messages.sent_to(self._client, number)
+    def sent_to(self, number: str, since: datetime | None = None) -> SentMessages:
+        return messages.sent_to(self._client, number, since, self.timeout)
 
     def recent(self) -> Sequence[SentSms]:
         return messages.recent(self._client)

@@ -4,9 +4,13 @@ The list cannot be filtered by text, status or time of creation, and *DateSent* 
 it is filtered by number alone, or read from the newest, and searched here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+import requests
 
 from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
 from reconciler.domain.intents import Outcome, Result
@@ -29,15 +33,37 @@ _OUTBOUND = "outbound"
 _BY_API = "outbound-api"
 
 
-def sent_to(client: "Client", number: str) -> SentMessages:
-    """Every outbound message to ``number``, all pages read up to ``MAX_MESSAGES``.
+def sent_to(client: "Client", number: str, since: datetime | None, longest: timedelta) -> SentMessages:
+    """Outbound messages to ``number``: all pages, or the pages back to ``since``; at most ``MAX_MESSAGES``.
+
+    Back to ``since`` takes one page as a rule, and all pages together take no longer than ``longest``.
 
     Raises:
-        ProviderFailure: a page could not be read.
+        ProviderFailure: a page could not be read, or the pages take too long.
     """
-    # Without a limit: the SDK would pass one on as the size of a page.
-    texts = _read(lambda: islice(client.messages.stream(to=number, page_size=PAGE_SIZE), MAX_MESSAGES + 1))
+    ends_at = time.monotonic() + longest.total_seconds()
+
+    def listed() -> Iterable[Any]:
+        # Without a limit: the SDK would pass one on as the size of a page.
+        every = islice(client.messages.stream(to=number, page_size=PAGE_SIZE), MAX_MESSAGES + 1)
+        return _back_to(since, ends_at, every) if since else every
+
+    texts = _read(listed)
     return SentMessages(texts=_outbound(texts), complete=len(texts) <= MAX_MESSAGES)
+
+
+def _back_to(since: datetime, ends_at: float, listed: Iterable[Any]) -> Iterator[Any]:
+    """The messages up to the first one that was sent before ``since``. No page after it is asked for.
+
+    The list is sorted by *DateSent*, the newest first. What was sent before ``since`` was created before it too, and so
+    was all that follows. A message without *DateSent* says nothing about those after it.
+    """
+    for message in listed:
+        if time.monotonic() > ends_at:
+            raise requests.exceptions.Timeout
+        if isinstance(message.date_sent, datetime) and message.date_sent < since:
+            return
+        yield message
 
 
 def recent(client: "Client") -> Sequence[SentSms]:

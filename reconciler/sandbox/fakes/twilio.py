@@ -53,6 +53,8 @@ class TwilioStandIn(StandIn):
         """Time until a message is delivered."""
         self.redacts = False
         """Whether a delivered message hides its body and the number's last digits, also from list filters."""
+        self.hides_bodies = False
+        """Whether a delivered message hides its body alone: redaction keeps the number if it is set up so."""
         self.fates: dict[str, tuple[str, int | None]] = {}
         """Number -> final status and error code of texts to it; texts to other numbers are delivered."""
         self.incapable: set[str] = set()
@@ -65,10 +67,12 @@ class TwilioStandIn(StandIn):
         """Answer every create to this number with an error, as Twilio does (REST errors 21xxx with HTTP 400)."""
         self._refused[to] = (status, code)
 
-    def add_message(self, to: str, body: str, date_created: datetime) -> Message:
-        """Add a text that the application itself sent."""
+    def add_message(self, to: str, body: str, date_created: datetime, direction: str = "outbound-api") -> Message:
+        """Add a text that the application itself sent, or a person, or (``inbound``) that somebody sent to us."""
         with self.lock:
-            return self._add(to, body, {"From": PHONE_NUMBER}, date_created)
+            message = replace(self._add(to, body, {"From": PHONE_NUMBER}, date_created), direction=direction)
+            self.messages[-1] = message
+            return message
 
     def operation(self, request: Request) -> str:
         if request.path == f"{MESSAGES_PATH}.json":
@@ -189,7 +193,9 @@ class TwilioStandIn(StandIn):
             status, code = self.fates[message.to]
             return replace(message, status=status, error_code=code)
         arrived = replace(message, status="delivered", date_sent=message.date_sent or message.date_created)
-        return replace(arrived, to=f"{message.to[:-4]}XXXX", body="") if self.redacts else arrived
+        if self.redacts:
+            return replace(arrived, to=f"{message.to[:-4]}XXXX", body="")
+        return replace(arrived, body="") if self.hides_bodies else arrived
 
     def _account(self) -> dict[str, Any]:
         return {

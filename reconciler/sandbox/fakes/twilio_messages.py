@@ -36,6 +36,7 @@ class Message:
     date_created: datetime
     date_sent: datetime | None = None
     error_code: int | None = None
+    direction: str = "outbound-api"
 
 
 def message_sid(number: int) -> str:
@@ -53,7 +54,7 @@ def message_resource(message: Message) -> dict[str, Any]:
         "from": message.from_,
         "body": message.body,
         "status": message.status,
-        "direction": "outbound-api",
+        "direction": message.direction,
         "num_segments": "1" if message.from_ else "0",
         "num_media": "0",
         "error_code": message.error_code,

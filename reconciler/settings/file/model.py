@@ -9,6 +9,7 @@ from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import REPORT_ONLY, RULES
 from reconciler.domain.rules.rule import Rule
+from reconciler.settings.file.ignored import Ignored
 from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS, KEEP, Job
 from reconciler.settings.file.values import (
@@ -70,7 +71,8 @@ class SmsMissing(RuleSection):
     )
     deliver: Deliver = Field(
         Deliver.RECONCILER,
-        description="reconciler: we post to Twilio | application: we queue, yours sends (no TWILIO_* needed)",
+        description="reconciler: we post to Twilio | application: we queue, yours sends (no TWILIO_* needed; "
+        "with them, Twilio is asked first)",
     )
     region: Region = Field("GB", description="how to read 07700 900123")
     quiet_hours: QuietHoursValue = Field(
@@ -78,6 +80,11 @@ class SmsMissing(RuleSection):
     )
     stale_after: PositiveDuration = Field(timedelta(hours=72), description="made longer ago: alerted, not sent")
     min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
+    ignore: tuple[Ignored, ...] = Field(
+        (),
+        description="texts to a customer's number that are about no booking and so hold none: a part of their wording, "
+        "such as one-time code, or a regular expression, such as /code \\d{4}/; case does not matter",
+    )
     messages: dict[str, MessageSettings] = Field(default_factory=_messages, description="status: {trigger, template}")
 
 

@@ -120,6 +120,7 @@ RETRY_SETTLING = text("""
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
 """)
 USED_PROVIDER_IDS = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
+KNOWN = text("SELECT id::text AS id FROM reconciler.intent WHERE id = ANY(CAST(:ids AS uuid[]))")
 HISTORY = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent
     WHERE {OF_SOURCE} AND booking = :booking ORDER BY created_at DESC, generation DESC
@@ -145,7 +146,7 @@ MOVE = text(f"""
     UPDATE reconciler.intent
     SET state = :to, code = :code, cause = :cause, updated_at = :now,
         not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
-        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, :now)
+        attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, CAST(:first_tried_at AS timestamptz), :now)
                             WHEN attempts + :attempts > 0 OR :proved_absent THEN attempted_at END,
         failed_at = CASE WHEN :proved_absent THEN :now ELSE failed_at END,
         account = coalesce(:account, account),

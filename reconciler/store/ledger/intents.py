@@ -29,7 +29,9 @@ from reconciler.store.ledger.lock_order import in_lock_order
 from reconciler.store.ledger.sources import SourceKey
 
 _NO_CHANGES: Mapping[str, object] = {
-    **dict.fromkeys(("cause", "provider_id", "not_before", "settle", "lease", "subject", "account", "starts_at")),
+    **dict.fromkeys(
+        ("cause", "provider_id", "not_before", "settle", "lease", "subject", "account", "starts_at", "first_tried_at")
+    ),
     "attempts": 0,
     "handed_over": False,
     "proved_absent": False,
@@ -153,6 +155,10 @@ class PostgresIntents:
             claim=str(uuid.uuid4()),
         )
 
+    def known(self, intents: Collection[str]) -> frozenset[str]:
+        rows = self._rows(intent_sql.KNOWN, ids=sorted(intents)) if intents else ()
+        return frozenset(row["id"] for row in rows)
+
     def begin_sending(
         self,
         intent: Intent,
@@ -162,8 +168,16 @@ class PostgresIntents:
         subject: str | None = None,
         account: str | None = None,
         starts_at: datetime | None = None,
+        first_tried_at: datetime | None = None,
     ) -> Intent | None:
-        changes = {"attempts": 1, "lease": lease, "subject": subject, "account": account, "starts_at": starts_at}
+        changes = {
+            "attempts": 1,
+            "lease": lease,
+            "subject": subject,
+            "account": account,
+            "starts_at": starts_at,
+            "first_tried_at": first_tried_at,
+        }
         return self._move(intent, State.SENDING, "", now, changes)
 
     def mark_done(self, intent: Intent, provider_id: str | None, code: str, now: datetime) -> Intent | None:

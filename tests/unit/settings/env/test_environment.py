@@ -548,7 +548,16 @@ def test_a_text_that_is_handed_over_needs_no_twilio(tmp_path: Path) -> None:
     path = tmp_path / "cron.yaml"
     path.write_text("rules: {sms.missing: {deliver: application}}")
 
-    assert load(path, COMPLETE).environment.providers.twilio is None
+    without = {name: value for name, value in COMPLETE.items() if not name.startswith("TWILIO_")}
+    assert load(path, without).environment.providers.twilio is None
+
+
+def test_twilio_is_asked_about_a_text_that_is_handed_over_if_it_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "cron.yaml"
+    path.write_text("rules: {sms.missing: {deliver: application}}")
+    assert load(path, COMPLETE).environment.providers.twilio is not None
+    mistakes = load(path, COMPLETE | {"TWILIO_AUTH_TOKEN": ""}).environment.providers.mistakes
+    assert [mistake for mistake in mistakes[Effect.SMS] if "TWILIO_AUTH_TOKEN: not set" in mistake]
 
 
 def test_sentry_without_a_name_for_the_place_is_production() -> None:

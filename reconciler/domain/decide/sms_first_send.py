@@ -1,0 +1,119 @@
+"""Decides whether a text may be sent for the first time, from what the provider has already sent to its number.
+
+Our ledger and the application's queue may both be older than the world: a backup was restored, a schema was lost, or
+the application texts outside its queue. The provider's own list shows what they cannot show.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.domain.bookings import REFERENCE_LENGTH
+from reconciler.domain.decide.sms_settlement import SKEW, SentMessages, SentSms, contains_reference, says_the_same
+
+_REFERENCE = re.compile(rf"(?<!\w)(?=([\w-]{{{REFERENCE_LENGTH}}})(?!\w))")
+"""A word that may be a reference. The lookahead also finds one that begins inside another candidate."""
+MOST_REFERENCES = 100
+"""References looked up for one number. Beyond, the texts count as another text: in doubt, none is sent."""
+
+
+class EarlierText(StrEnum):
+    """What the provider has sent to the number since the booking was made."""
+
+    NONE = "none"
+    """Nothing that stands against sending."""
+    OURS = "ours"
+    """The text itself: it was sent, and our ledger does not know it any more."""
+    OURS_FAILED = "ours_failed"
+    """The text itself, and it did not arrive. A second attempt needs a human."""
+    ANOTHER = "another"
+    """A text that nobody of us knows: the customer may have been told already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierTexts:
+    """The answer, our name for its reason, and the message's id if it is the text itself."""
+
+    found: EarlierText
+    code: str = ""
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextToSend:
+    """The text that is about to be sent for the first time, as far as the provider's list can show it."""
+
+    reference: str
+    provable: bool
+    """Whether no other booking has the same reference. Otherwise a text with it may be about the other booking."""
+    body: str = field(repr=False)
+    since: datetime
+    """When its booking was made. It never comes from our ledger, which may have been lost or restored."""
+    ignored: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
+    """``evidence.sms.ignore``: texts that say nothing about a booking, such as one-time codes."""
+
+
+def asked_since(made_at: datetime) -> datetime:
+    """How far back the provider's list is read for a booking made then."""
+    return made_at - SKEW
+
+
+def unclaimed(trail: SentMessages, text: TextToSend, claimed: Collection[str]) -> list[SentSms]:
+    """The messages since the booking was made that no intent and no queue row has."""
+    since = asked_since(text.since)
+    return [sent for sent in trail.texts if sent.made_at >= since and sent.sid not in claimed]
+
+
+def possible_references(texts: Collection[SentSms]) -> frozenset[str]:
+    """Words of these texts that may be a booking's reference; none if there are too many to look up."""
+    words = frozenset(word for text in texts for word in _REFERENCE.findall(text.body))
+    return words if len(words) <= MOST_REFERENCES else frozenset()
+
+
+def judge_earlier_texts(
+    trail: SentMessages, text: TextToSend, *, claimed: Collection[str], other_references: Collection[str]
+) -> EarlierTexts:
+    """What stands against sending ``text``.
+
+    ``claimed`` are message ids that belong to an intent or to a row of the application's queue. ``other_references``
+    are those of other bookings with the same number.
+    """
+    free = unclaimed(trail, text, claimed)
+    ours = [sent for sent in free if _is_ours(sent, text)]
+    left = [sent for sent in ours if sent.leaves]
+    if len(left) > 1:
+        # It was doubled already. Whoever looks at the booking has to see that, so none of them is taken over.
+        return EarlierTexts(found=EarlierText.ANOTHER, code="several_candidates")
+    if left:
+        return EarlierTexts(found=EarlierText.OURS, code="adopted", provider_id=left[0].sid)
+    if ours:
+        return EarlierTexts(found=EarlierText.OURS_FAILED, code=f"found_{ours[0].status}", provider_id=ours[0].sid)
+    if any(_holds(free, text, other_references)):
+        return EarlierTexts(found=EarlierText.ANOTHER, code="another_text")
+    if not trail.complete:
+        return EarlierTexts(found=EarlierText.ANOTHER, code="too_many_to_read")
+    return EarlierTexts(found=EarlierText.NONE)
+
+
+def _is_ours(sent: SentSms, text: TextToSend) -> bool:
+    """By the proof that settles an unknown outcome: made by the API, with our reference, in our words."""
+    names_it = contains_reference(sent.body.lower(), text.reference.lower())
+    return text.provable and sent.by_api and names_it and says_the_same(sent.body, text.body)
+
+
+def _holds(free: Collection[SentSms], text: TextToSend, other_references: Collection[str]) -> Iterator[bool]:
+    """Of each message, whether the customer may have been told by it."""
+    for sent in free:
+        if not sent.leaves:
+            yield False  # it failed, was not delivered or was cancelled: the customer got nothing
+        elif not sent.body.strip():
+            yield True  # redacted: it may be the text itself
+        elif any(pattern.search(sent.body) for pattern in text.ignored):
+            yield False
+        elif contains_reference(sent.body.lower(), text.reference.lower()):
+            yield True
+        else:
+            said = sent.body.lower()
+            yield not any(contains_reference(said, other.lower()) for other in other_references)

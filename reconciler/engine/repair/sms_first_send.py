@@ -1,0 +1,206 @@
+"""Before a text is sent for the first time: ask the provider what it has sent to the number already.
+
+Our ledger and the application's queue are believed only as far as they go. A backup that was restored, a lost ledger,
+and an application or a person who texts outside the queue all show up in the provider's list, and nowhere else.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.domain.bookings import Booking
+from reconciler.domain.decide.plan import Decision
+from reconciler.domain.decide.policies import Deliver
+from reconciler.domain.decide.sms import deadline
+from reconciler.domain.decide.sms_first_send import (
+    EarlierText,
+    EarlierTexts,
+    TextToSend,
+    asked_since,
+    judge_earlier_texts,
+    possible_references,
+    unclaimed,
+)
+from reconciler.domain.decide.sms_settlement import SentMessages
+from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
+from reconciler.domain.gaps import Cause, Effect
+from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.engine.repair.integration_faults import provider_fault
+from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms_evidence import account_digest, row_id
+from reconciler.ports import ProviderFailure, RepairServices, SmsGateway, Transaction
+
+ROW_WITHOUT_INTENT = "row_without_intent"
+"""The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
+_ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSend:
+    """Asks for one text after the other, outside of any transaction, and records what stands against sending it."""
+
+    repairer: Repairer
+    services: RepairServices
+    scope: Scope
+
+    def check_and_ask(self, intent: Intent) -> Intent | AttemptResult:
+        """Recheck and ask, while no row of ours is in the queue.
+
+        Returns the intent with the subject that was asked for, or the end of this attempt.
+        """
+        with self.services.store.writing() as tx:
+            decision = recheck(self.repairer, tx, intent, self.scope, self.services.clock.now())
+        if isinstance(decision, AttemptResult):
+            return decision
+        asked = replace(intent, subject=decision.subject)
+        return self.obstacle(asked, decision) or asked
+
+    def obstacle(self, intent: Intent, decision: Decision) -> AttemptResult | None:
+        """The end of this attempt, already recorded; ``None`` if nothing stands against sending the text now.
+
+        ``intent`` has the subject of ``decision``.
+        """
+        # Without a gateway the application sends, and we have no credentials to ask with.
+        if self.services.sms:
+            try:
+                if self._are_credentials_useless(self.services.sms):
+                    return self._treat_as_unknown(intent, decision.booking)
+                earlier = self._earlier(self.services.sms, intent, decision)
+            except ProviderFailure as failure:
+                return self._hold_unanswered(intent, failure.outcome)
+            match earlier.found:
+                case EarlierText.OURS:
+                    return self._adopt(intent, earlier)
+                case EarlierText.OURS_FAILED:
+                    return self._ask_human(intent, earlier)
+                case EarlierText.ANOTHER:
+                    return self._hold(intent, decision.booking)
+        return self._treat_as_unknown(intent, decision.booking)
+
+    def _are_credentials_useless(self, gateway: SmsGateway) -> bool:
+        """Whether the application sends and our own credentials are rejected: then they are as good as none.
+
+        Raises:
+            ProviderFailure: nobody knows whether they are.
+        """
+        return self.services.sms_policy.deliver is Deliver.APPLICATION and gateway.check() is not None
+
+    def _earlier(self, gateway: SmsGateway, intent: Intent, decision: Decision) -> EarlierTexts:
+        assert decision.draft is not None
+        booking, number = decision.booking, decision.draft.number
+        trail = gateway.sent_to(number, since=asked_since(booking.created_at))
+        ids = {sent.sid for sent in trail.texts}
+        own_row = row_id(self.scope, intent)
+        with self.services.store.reading() as tx:
+            claimed = tx.intents.used_provider_ids(Effect.SMS, ids)
+            claimed |= tx.bookings.queue_names(ids - claimed, own_row)
+            text = TextToSend(
+                reference=booking.reference,
+                provable=not ids or not tx.bookings.shares_reference(booking.id),
+                body=decision.draft.body,
+                since=booking.created_at,
+                ignored=self.services.sms_policy.ignored_texts,
+            )
+            others = self._references_of_others(tx, trail, text, claimed, number)
+        return judge_earlier_texts(trail, text, claimed=claimed, other_references=others)
+
+    def _references_of_others(
+        self, tx: Transaction, trail: SentMessages, text: TextToSend, claimed: frozenset[str], number: str
+    ) -> frozenset[str]:
+        """References in these texts that belong to other bookings of this number: those texts are about them.
+
+        A word that is another booking's reference by chance would let a text through: so the number must agree too.
+        """
+        words = possible_references(unclaimed(trail, text, claimed)) - {text.reference}
+        named = tx.bookings.with_references(words) if words else ()
+        if not named:
+            return frozenset()
+        now, phones = self.services.clock.now(), self.services.phones
+        found = tx.bookings.findings(self.repairer.kind, now, LONG_AGO, named).values()
+        theirs = [finding.booking for finding in found if number in map(phones.e164, finding.booking.phones)]
+        return frozenset(booking.reference for booking in theirs) - {text.reference}
+
+    def _adopt(self, intent: Intent, earlier: EarlierTexts) -> AttemptResult:
+        """The text was sent already: the ledger takes over its id. No call is made."""
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            sending = self._begin(tx, intent)
+            done = sending and tx.intents.mark_done(sending, earlier.provider_id, earlier.code, now)
+            if done is None:
+                return _ELSEWHERE
+            tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
+        self.repairer.record_in_application(done, self.scope)
+        return AttemptResult(status=AttemptStatus.ADOPTED)
+
+    def _ask_human(self, intent: Intent, earlier: EarlierTexts) -> AttemptResult:
+        """The provider had the text and could not deliver it: as for an outcome that is settled."""
+        now, refusal = self.services.clock.now(), Refusal.NOT_DELIVERED
+        cause = CAUSE_OF_REFUSAL[refusal]
+        with self.services.store.writing() as tx:
+            if not tx.intents.need_human(intent, earlier.code, cause, now, provider_id=earlier.provider_id):
+                return _ELSEWHERE
+            self.repairer.cancel_in_application(tx, intent, self.scope, refusal)
+            tx.gaps.record(self.repairer.kind, intent.booking, cause, refusal, now)
+        return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
+
+    def _hold(self, intent: Intent, booking: Booking) -> AttemptResult:
+        """The customer may have been told. It waits for the other text to be explained, until it is too late."""
+        now, limits = self.services.clock.now(), self.repairer.limits
+        # At the deadline the pass must not find it waiting: from then on it needs a human.
+        until = min(now + limits.backoff.after(1, intent.id), deadline(booking, self.services.sms_policy))
+        with self.services.store.writing() as tx:
+            sending = self._begin(tx, intent)
+            if sending is None:
+                return _ELSEWHERE
+            tx.intents.take_back_attempt(sending, Hold.ANOTHER_TEXT, Cause.UNKNOWN_OUTCOME, until, now)
+            self.repairer.cancel_in_application(tx, intent, self.scope, Hold.ANOTHER_TEXT)
+            tx.gaps.record(self.repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, Hold.ANOTHER_TEXT, now)
+        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.ANOTHER_TEXT)
+
+    def _hold_unanswered(self, intent: Intent, outcome: Outcome) -> AttemptResult:
+        """No answer is no leave to send. One list that fails stops no other text; a provider that is away stops all."""
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            tx.intents.release(intent, Hold.NOT_ANSWERED, now)
+            self.repairer.cancel_in_application(tx, intent, self.scope, Hold.NOT_ANSWERED)
+            tx.gaps.record(self.repairer.kind, intent.booking, Cause.BLOCKED, Hold.NOT_ANSWERED, now)
+        if outcome.result is Result.LATER:
+            return AttemptResult(status=AttemptStatus.HELD, reason=Hold.NOT_ANSWERED, outcome=outcome)
+        if outcome.result is Result.BROKEN or provider_fault(self.repairer):
+            return AttemptResult(status=AttemptStatus.BROKEN, reason=outcome.code, outcome=outcome)
+        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.NOT_ANSWERED)
+
+    def _treat_as_unknown(self, intent: Intent, booking: Booking) -> AttemptResult | None:
+        """If a row of ours says that a text may have left, and the ledger lost its intent: prove the absence first.
+
+        It is settled like any unknown outcome: after the settle time, under the control. Once that is done the intent
+        has a first attempt, and the row says nothing more.
+        """
+        if intent.attempted_at is not None:
+            return None
+        with self.services.store.reading() as tx:
+            named = tx.bookings.intents_of_own_rows(intent.booking)
+            if named <= tx.intents.known(named):
+                return None
+        now, lost = self.services.clock.now(), Outcome(result=Result.UNKNOWN, code=ROW_WITHOUT_INTENT)
+        with self.services.store.writing() as tx:
+            # Nobody knows when it was tried; not before the booking was made.
+            sending = self._begin(tx, intent, first_tried_at=booking.created_at)
+            if sending is None:
+                return _ELSEWHERE
+            record_outcome(tx, self.repairer, sending, lost, now)
+            error = f"{lost.result} {lost.code} {intent.id}"
+            row = row_id(self.scope, intent)
+            tx.bookings.mark_queue_row(row, status="failed", error=error, provider_id=None, at=now)
+        return attempt_result(lost, AttemptStatus.SENT)
+
+    def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:
+        return tx.intents.begin_sending(
+            intent,
+            self.repairer.limits.lease,
+            self.services.clock.now(),
+            subject=intent.subject,
+            account=account_digest(self.scope, self.services.sms) if self.services.sms else None,
+            first_tried_at=first_tried_at,
+        )
