@@ -16,15 +16,15 @@ from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
 from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
-from reconciler.engine.repair import sms
+from reconciler.engine.repair import sms_send
 from reconciler.engine.repair.calendar import CalendarRepairer
 from reconciler.engine.repair.calendar_create import EventCreation
 from reconciler.engine.repair.calendar_write_back import WriteBack
-from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult
 from reconciler.engine.repair.sms import SmsRepairer
 from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder
 from reconciler.engine.repair.sms_first_send import FirstSend
+from reconciler.engine.repair.sms_send import SmsSend
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
@@ -154,22 +154,22 @@ def call_before_the_intent() -> None:
     """The text leaves before the ledger says *sending*."""
     send_without_asking()
 
-    def repair(self: SmsRepairer, intent: Intent, scope: Scope) -> AttemptResult:
-        prepared = self._put_row(intent, scope)
+    def run(self: SmsSend) -> AttemptResult:
+        prepared = self._put_row(self.intent)
         if isinstance(prepared, AttemptResult):
             return prepared
         put, _ = prepared
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            decision = sms.recheck(self, tx, put, scope, now)
+            decision = sms_send.recheck(self.repairer, tx, put, self.scope, now)
         if isinstance(decision, AttemptResult) or decision.draft is None:
             raise AssertionError("the scenario has nothing that could change in between")
         draft = decision.draft
-        outcome = self._gateway().send(OutgoingSms(number=draft.number, body=draft.body, validity=timedelta(hours=1)))
-        sending = self._begin_sending(put, scope)
-        return sending if isinstance(sending, AttemptResult) else self._record_answer(sending[0], outcome, scope)
+        outcome = self._gateway.send(OutgoingSms(number=draft.number, body=draft.body, validity=timedelta(hours=1)))
+        sending = self._begin_sending(put)
+        return sending if isinstance(sending, AttemptResult) else self._record_answer(sending[0], outcome)
 
-    _put(SmsRepairer, "repair", lambda _: repair)
+    _put(SmsSend, "run", lambda _: run)
 
 
 @mutant(
@@ -222,7 +222,7 @@ def search_once() -> None:
 
         return recheck
 
-    _put(sms, "recheck", once)
+    _put(sms_send, "recheck", once)
 
 
 @mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))

@@ -5,7 +5,7 @@ says *sent*. If our process dies at any point between them, no text is sent twic
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -14,26 +14,17 @@ from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
 from reconciler.domain.decide.removals import Removal, RemovalPlan
-from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks, validity
+from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
-from reconciler.domain.decide.verdicts import Check, Hold, first_blocking
+from reconciler.domain.decide.verdicts import Check, first_blocking
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
-from reconciler.engine.repair.lease_guard import call_within_lease
-from reconciler.engine.repair.outcomes import attempt_result, record_outcome
-from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
+from reconciler.domain.intents import Intent
 from reconciler.engine.repair.recipients import recipient_digest, recipient_of
-from reconciler.engine.repair.repairer import Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus, RemovalResult, RemovalStatus
-from reconciler.engine.repair.sms_duplicate import known_message, report_if_second
-from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, account_digest, row_id
-from reconciler.engine.repair.sms_first_send import FirstSend
-from reconciler.engine.repair.write_retry import write_with_retry
-from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction, Unwritable
-
-TEMPLATE = "reconciler"
-"""The template name in our queue rows."""
-_SLOT = "twilio"
+from reconciler.engine.repair.repairer import Scope
+from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
+from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, row_id
+from reconciler.engine.repair.sms_send import SmsSend, cancel_row
+from reconciler.ports import RepairServices, SmsGateway, Transaction, Unwritable
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +147,7 @@ class SmsRepairer:
 
     def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         if self.policy is not Policy.OFF:  # if the rule is off, no queue table is configured
-            self._cancel_row(tx, intent, scope, reason, self.services.clock.now())
+            cancel_row(tx, intent, scope, reason, self.services.clock.now())
 
     def plan_removals(
         self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
@@ -178,139 +169,11 @@ class SmsRepairer:
             tx.bookings.mark_queue_row(row_id(scope, intent), status=status, error=error, provider_id=sid, at=now)
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
-        if self._hands_over:
-            return self._hand_over(intent, scope)
-        if intent.code == Hold.ANOTHER_TEXT:
-            # It is asked for again and again. As long as the answer is the same, the queue is left as it is.
-            asked = FirstSend(self, self.services, scope).check_and_ask(intent)
-            if isinstance(asked, AttemptResult):
-                return asked
-        put = self._put_row(intent, scope)
-        if isinstance(put, AttemptResult):
-            return put
-        put_intent, decision = put
-        stopped = wait_for_slot(self.services, _SLOT, self.limits.interval, put_intent)
-        stopped = stopped or FirstSend(self, self.services, scope).obstacle(put_intent, decision)
-        if stopped:
-            return stopped
-        sending = self._begin_sending(put_intent, scope)
-        if isinstance(sending, AttemptResult):
-            return sending
-        intent, text = sending
-        outcome = call_within_lease(self.services, self, intent, lambda: self._gateway().send(text))
-        return self._record_answer(intent, outcome, scope)
+        return SmsSend(self, self.services, scope, intent).run()
 
     @property
     def _hands_over(self) -> bool:
         return self.services.sms_policy.deliver is Deliver.APPLICATION
-
-    def _hand_over(self, intent: Intent, scope: Scope) -> AttemptResult:
-        """Write queue row and ledger in one transaction under the booking's lock: a kill leaves both or neither.
-
-        The row takes the intent's own id, which no other row of ours can have.
-        """
-        asked = FirstSend(self, self.services, scope).check_and_ask(intent)
-        if isinstance(asked, AttemptResult):
-            return asked
-        now = self.services.clock.now()
-        with self.services.store.writing() as tx:
-            decision = recheck(self, tx, asked, scope, now)
-            if isinstance(decision, AttemptResult):
-                return decision
-            if decision.subject != asked.subject:
-                return self._changed(tx, intent, now)
-            sending = tx.intents.begin_sending(intent, self.limits.lease, now, subject=decision.subject)
-            if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
-            row = self._row(intent.id, intent, decision, now)
-            tx.bookings.hand_over(row)
-            tx.intents.mark_handed_over(sending, row.id, now)
-            tx.gaps.close(self.kind, intent.booking, "repaired", now)
-        return AttemptResult(status=AttemptStatus.HANDED_OVER)
-
-    def _put_row(self, intent: Intent, scope: Scope) -> tuple[Intent, Decision] | AttemptResult:
-        """Recheck for the first time and insert our queue row, before any call may leave.
-
-        Returns the decision, and the intent with the subject from which the row's id is derived.
-        """
-        now = self.services.clock.now()
-        with self.services.store.writing() as tx:
-            decision = recheck(self, tx, intent, scope, now)
-            if isinstance(decision, AttemptResult):
-                return decision
-            intent = replace(intent, subject=decision.subject)
-            row = self._row(row_id(scope, intent), intent, decision, now)
-            tx.bookings.insert_queue_row(row)
-            tx.bookings.try_mark_sent(row.id, now)
-        return intent, decision
-
-    def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
-        assert decision.draft is not None
-        return QueueRow(
-            id=id_, intent=intent.id, booking=decision.booking, draft=decision.draft, template=TEMPLATE, at=now
-        )
-
-    def _begin_sending(self, intent: Intent, scope: Scope) -> tuple[Intent, OutgoingSms] | AttemptResult:
-        """Recheck for the second time. By now an application insert that waited for our first lock is visible."""
-        now = self.services.clock.now()
-        with self.services.store.writing() as tx:
-            decision = recheck(self, tx, intent, scope, now)
-            if isinstance(decision, AttemptResult):
-                self._cancel_row(tx, intent, scope, decision.reason, now)
-                return decision
-            assert decision.draft is not None
-            if decision.subject != intent.subject:
-                # The booking changed between the two checks, so our queue row is out of date.
-                self._cancel_row(tx, intent, scope, "changed", now)
-                return self._changed(tx, intent, now)
-            account = account_digest(scope, self._gateway())
-            sending = tx.intents.begin_sending(intent, self.limits.lease, now, subject=intent.subject, account=account)
-            if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
-        text = OutgoingSms(
-            number=decision.draft.number,
-            body=decision.draft.body,
-            validity=validity(decision.booking, self.services.sms_policy, now),
-        )
-        return sending, text
-
-    def _changed(self, tx: Transaction, intent: Intent, now: datetime) -> AttemptResult:
-        tx.intents.release(intent, Hold.BUSY, now)
-        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
-
-    def _record_answer(self, intent: Intent, outcome: Outcome, scope: Scope) -> AttemptResult:
-        now = self.services.clock.now()
-        done = outcome.result is Result.DONE
-
-        def write_ledger(tx: Transaction) -> None:
-            known = known_message(tx, intent)
-            record_outcome(tx, self, intent, outcome, now)
-            apply_retry_after(tx, _SLOT, outcome)
-            if done:
-                tx.gaps.close(self.kind, intent.booking, "repaired", now)
-                report_if_second(tx, intent, known, outcome.provider_id, now)
-
-        def write_queue_row(tx: Transaction) -> None:
-            row = tx.bookings.queue_row(row_id(scope, intent)) if done else None
-            if row and report_if_second(tx, intent, row.provider_id, outcome.provider_id, now):
-                return  # the row already names a message that was sent
-            tx.bookings.mark_queue_row(
-                row_id(scope, intent),
-                status="sent" if done else "failed",
-                error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
-                provider_id=outcome.provider_id,
-                at=now,
-            )
-
-        # Two transactions: if the application's table rejects the row, our ledger still records what happened.
-        write_with_retry(self.services, write_ledger)
-        write_with_retry(self.services, write_queue_row)
-        return attempt_result(outcome, AttemptStatus.SENT)
-
-    def _cancel_row(self, tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
-        error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"
-        row = row_id(scope, intent)
-        tx.bookings.mark_queue_row(row, status="cancelled", error=error, provider_id=None, at=now)
 
     def _gateway(self) -> SmsGateway:
         if self.services.sms is None:

@@ -1,0 +1,177 @@
+"""The sending of one text: the queue row, two checks, the question to the provider, the call, and what came of it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.domain.decide.plan import Decision
+from reconciler.domain.decide.policies import Deliver
+from reconciler.domain.decide.sms import validity
+from reconciler.domain.decide.verdicts import Hold
+from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
+from reconciler.engine.repair.lease_guard import call_within_lease
+from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
+from reconciler.engine.repair.repairer import Repairer, Scope, recheck
+from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms_duplicate import known_message, report_if_second
+from reconciler.engine.repair.sms_evidence import account_digest, row_id
+from reconciler.engine.repair.sms_first_send import FirstSend
+from reconciler.engine.repair.write_retry import write_with_retry
+from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction
+
+TEMPLATE = "reconciler"
+"""The template name in our queue rows."""
+_SLOT = "twilio"
+
+
+@dataclass(frozen=True, slots=True)
+class SmsSend:
+    """One attempt at one text."""
+
+    repairer: Repairer
+    services: RepairServices
+    scope: Scope
+    intent: Intent
+
+    def run(self) -> AttemptResult:
+        """Send the text, or hand it over to the application."""
+        intent = self.intent
+        if self.services.sms_policy.deliver is Deliver.APPLICATION:
+            return self._hand_over(intent)
+        if intent.code == Hold.ANOTHER_TEXT:
+            # It is asked for again and again. As long as the answer is the same, the queue is left as it is.
+            asked = FirstSend(self.repairer, self.services, self.scope).check_and_ask(intent)
+            if isinstance(asked, AttemptResult):
+                return asked
+        put = self._put_row(intent)
+        if isinstance(put, AttemptResult):
+            return put
+        put_intent, decision = put
+        stopped = wait_for_slot(self.services, _SLOT, self.repairer.limits.interval, put_intent)
+        stopped = stopped or FirstSend(self.repairer, self.services, self.scope).obstacle(put_intent, decision)
+        if stopped:
+            return stopped
+        sending = self._begin_sending(put_intent)
+        if isinstance(sending, AttemptResult):
+            return sending
+        intent, text = sending
+        outcome = call_within_lease(self.services, self.repairer, intent, lambda: self._gateway.send(text))
+        return self._record_answer(intent, outcome)
+
+    def _hand_over(self, intent: Intent) -> AttemptResult:
+        """Write queue row and ledger in one transaction under the booking's lock: a kill leaves both or neither.
+
+        The row takes the intent's own id, which no other row of ours can have.
+        """
+        asked = FirstSend(self.repairer, self.services, self.scope).check_and_ask(intent)
+        if isinstance(asked, AttemptResult):
+            return asked
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self.repairer, tx, asked, self.scope, now)
+            if isinstance(decision, AttemptResult):
+                return decision
+            if decision.subject != asked.subject:
+                return self._changed(tx, intent, now)
+            sending = tx.intents.begin_sending(intent, self.repairer.limits.lease, now, subject=decision.subject)
+            if sending is None:
+                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+            row = self._row(intent.id, intent, decision, now)
+            tx.bookings.hand_over(row)
+            tx.intents.mark_handed_over(sending, row.id, now)
+            tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
+        return AttemptResult(status=AttemptStatus.HANDED_OVER)
+
+    def _put_row(self, intent: Intent) -> tuple[Intent, Decision] | AttemptResult:
+        """Recheck for the first time and insert our queue row, before any call may leave.
+
+        Returns the decision, and the intent with the subject from which the row's id is derived.
+        """
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self.repairer, tx, intent, self.scope, now)
+            if isinstance(decision, AttemptResult):
+                return decision
+            intent = replace(intent, subject=decision.subject)
+            row = self._row(row_id(self.scope, intent), intent, decision, now)
+            tx.bookings.insert_queue_row(row)
+            tx.bookings.try_mark_sent(row.id, now)
+        return intent, decision
+
+    def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
+        assert decision.draft is not None
+        return QueueRow(
+            id=id_, intent=intent.id, booking=decision.booking, draft=decision.draft, template=TEMPLATE, at=now
+        )
+
+    def _begin_sending(self, intent: Intent) -> tuple[Intent, OutgoingSms] | AttemptResult:
+        """Recheck for the second time. By now an application insert that waited for our first lock is visible."""
+        now = self.services.clock.now()
+        with self.services.store.writing() as tx:
+            decision = recheck(self.repairer, tx, intent, self.scope, now)
+            if isinstance(decision, AttemptResult):
+                cancel_row(tx, intent, self.scope, decision.reason, now)
+                return decision
+            assert decision.draft is not None
+            if decision.subject != intent.subject:
+                # The booking changed between the two checks, so our queue row is out of date.
+                cancel_row(tx, intent, self.scope, "changed", now)
+                return self._changed(tx, intent, now)
+            account = account_digest(self.scope, self._gateway)
+            sending = tx.intents.begin_sending(
+                intent, self.repairer.limits.lease, now, subject=intent.subject, account=account
+            )
+            if sending is None:
+                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+        text = OutgoingSms(
+            number=decision.draft.number,
+            body=decision.draft.body,
+            validity=validity(decision.booking, self.services.sms_policy, now),
+        )
+        return sending, text
+
+    def _changed(self, tx: Transaction, intent: Intent, now: datetime) -> AttemptResult:
+        tx.intents.release(intent, Hold.BUSY, now)
+        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
+
+    def _record_answer(self, intent: Intent, outcome: Outcome) -> AttemptResult:
+        now = self.services.clock.now()
+        done = outcome.result is Result.DONE
+
+        def write_ledger(tx: Transaction) -> None:
+            known = known_message(tx, intent)
+            record_outcome(tx, self.repairer, intent, outcome, now)
+            apply_retry_after(tx, _SLOT, outcome)
+            if done:
+                tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
+                report_if_second(tx, intent, known, outcome.provider_id, now)
+
+        def write_queue_row(tx: Transaction) -> None:
+            row = tx.bookings.queue_row(row_id(self.scope, intent)) if done else None
+            if row and report_if_second(tx, intent, row.provider_id, outcome.provider_id, now):
+                return  # the row already names a message that was sent
+            tx.bookings.mark_queue_row(
+                row_id(self.scope, intent),
+                status="sent" if done else "failed",
+                error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
+                provider_id=outcome.provider_id,
+                at=now,
+            )
+
+        # Two transactions: if the application's table rejects the row, our ledger still records what happened.
+        write_with_retry(self.services, write_ledger)
+        write_with_retry(self.services, write_queue_row)
+        return attempt_result(outcome, AttemptStatus.SENT)
+
+    @property
+    def _gateway(self) -> SmsGateway:
+        if self.services.sms is None:
+            raise RuntimeError("a pass that may not send needs the gateway")
+        return self.services.sms
+
+
+def cancel_row(tx: Transaction, intent: Intent, scope: Scope, reason: str, now: datetime) -> None:
+    """Write into our queue row, if there is one, that the text is not sent, and why."""
+    error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"
+    row = row_id(scope, intent)
+    tx.bookings.mark_queue_row(row, status="cancelled", error=error, provider_id=None, at=now)
