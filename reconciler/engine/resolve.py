@@ -8,7 +8,7 @@ from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import BY_A_PERSON, Intent, State
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.repairers import repairer_of
-from reconciler.engine.repair.sms_evidence import row_id
+from reconciler.engine.repair.sms.evidence import row_id
 from reconciler.ports import Services
 
 

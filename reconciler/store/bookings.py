@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Text, and_, cast, column, false, func, literal, null, or_, select, text, update
+from sqlalchemy import Connection, Text, and_, cast, false, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
@@ -20,21 +18,11 @@ from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Result
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import booking_facts, conditions, recipients, remediation, scan
+from reconciler.store.app import booking_facts, booking_lock, conditions, recipients, remediation, scan
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.schema import checks, requirements, trial_writes, warnings
 from reconciler.store.schema.catalog import CatalogTable
-
-_HAS_WAITER = text("""
-    SELECT EXISTS (SELECT FROM pg_locks
-                   WHERE locktype = 'tuple' AND pid <> pg_backend_pid() AND relation = :table
-                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                     AND (page, tuple) = (split_part(btrim(:place, '()'), ',', 1)::integer,
-                                          split_part(btrim(:place, '()'), ',', 2)::smallint))
-""")
-"""Whether another backend is queued for a row. PostgreSQL lets us overtake it: a backend that waited for our previous
-lock is still waiting (PostgreSQL docs, Explicit Locking, Row-Level Locks)."""
 
 IN_FLIGHT = "in flight"
 MAY_HAVE_LEFT = (IN_FLIGHT, Result.UNKNOWN.value)
@@ -149,21 +137,7 @@ class PostgresBookings:
         return self.connection.execute(other).first() is not None
 
     def lock(self, booking: BookingId) -> Lock:
-        row = self.tables.booking
-        place: Any = select(column("tableoid"), cast(column("ctid"), Text)).select_from(row)
-        try:
-            with self.connection.begin_nested():
-                locked = self.connection.execute(
-                    place.where(row.c.id == booking).with_for_update(nowait=True, of=row)
-                ).first()
-        except OperationalError as error:
-            if isinstance(error.orig, LockNotAvailable):
-                return Lock.BUSY
-            raise
-        if locked is None:
-            return Lock.GONE
-        has_waiter = self.connection.scalar(_HAS_WAITER, {"table": locked[0], "place": locked[1]})
-        return Lock.BUSY if has_waiter else Lock.HELD
+        return booking_lock.lock(self.connection, self.tables, booking)
 
     def queue_row(self, row_id: str) -> OwnQueueRow | None:
         queue = self._queue()

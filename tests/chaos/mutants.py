@@ -16,15 +16,15 @@ from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
 from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
-from reconciler.engine.repair import sms_send
-from reconciler.engine.repair.calendar import CalendarRepairer
-from reconciler.engine.repair.calendar_create import EventCreation
-from reconciler.engine.repair.calendar_write_back import WriteBack
+from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
+from reconciler.engine.repair.calendar.create import EventCreation
+from reconciler.engine.repair.calendar.write_back import WriteBack
 from reconciler.engine.repair.results import AttemptResult
-from reconciler.engine.repair.sms import SmsRepairer
-from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder
-from reconciler.engine.repair.sms_first_send import FirstSend
-from reconciler.engine.repair.sms_send import SmsSend
+from reconciler.engine.repair.sms import send as sms_send
+from reconciler.engine.repair.sms.evidence import SmsOutcomeFinder
+from reconciler.engine.repair.sms.first_send import FirstSend
+from reconciler.engine.repair.sms.send import SmsSend
+from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway

@@ -22,8 +22,8 @@ from reconciler.engine.explain.explanation import Explanation, RuleExplanation, 
 from reconciler.engine.explain.remediation import TICK
 from reconciler.engine.reconcile.planning import plan_pass
 from reconciler.engine.reconcile.report_only import run_report_only
-from reconciler.engine.repair.calendar import CalendarRepairer
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
+from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
 from reconciler.ports import Services
 from tests.support.apply_required_changes import RequiredChangeWriter, with_setting
 from tests.support.clock import StandingClock

@@ -8,7 +8,7 @@ from reconciler.domain.decide.policies import Policy
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine.reconcile.planning import may_repair
-from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.integration_faults import (
     UNUSABLE,
     clock_faults,

@@ -6,9 +6,9 @@ from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import Effect
 from reconciler.domain.rules.registry import REPAIRED
 from reconciler.domain.rules.rule import Rule
-from reconciler.engine.repair.calendar import CalendarRepairer
+from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.repairer import Repairer
-from reconciler.engine.repair.sms import SmsRepairer
+from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
 from reconciler.ports import Services
 
 _REPAIRERS: Mapping[Effect, Callable[[Services], Repairer]] = {

@@ -13,9 +13,9 @@ from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms_duplicate import known_message, report_if_second
-from reconciler.engine.repair.sms_evidence import account_digest, row_id
-from reconciler.engine.repair.sms_first_send import FirstSend
+from reconciler.engine.repair.sms.evidence import account_digest, row_id
+from reconciler.engine.repair.sms.first_send import FirstSend
+from reconciler.engine.repair.sms.second_message import known_message, report_if_second
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction
 

@@ -23,7 +23,7 @@ from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.intents import Intent, Outcome, Result
-from reconciler.engine.repair.calendar_write_back import MOVED, WriteBack
+from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot

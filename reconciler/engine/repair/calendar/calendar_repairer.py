@@ -17,10 +17,10 @@ from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, first_blocking
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent
-from reconciler.engine.repair import calendar_removal
-from reconciler.engine.repair.calendar_create import EventCreation
-from reconciler.engine.repair.calendar_removal import TOMBSTONE, EventRemoval
-from reconciler.engine.repair.calendar_write_back import WriteBack
+from reconciler.engine.repair.calendar import removal as calendar_removal
+from reconciler.engine.repair.calendar.create import EventCreation
+from reconciler.engine.repair.calendar.removal import TOMBSTONE, EventRemoval
+from reconciler.engine.repair.calendar.write_back import WriteBack
 from reconciler.engine.repair.recipients import recipient_digest
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult

@@ -20,7 +20,7 @@ from reconciler.domain.decide.removals import (
 )
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent, Result, State
-from reconciler.engine.repair.calendar_write_back import WriteBack
+from reconciler.engine.repair.calendar.write_back import WriteBack
 from reconciler.engine.repair.repairer import Repairer, Scope
 from reconciler.engine.repair.results import RemovalResult, RemovalStatus
 from reconciler.ports import Calendar, RepairServices, StoredEvent, Transaction

@@ -28,7 +28,7 @@ from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms_evidence import account_digest, row_id
+from reconciler.engine.repair.sms.evidence import account_digest, row_id
 from reconciler.ports import ProviderFailure, RepairServices, SmsGateway, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"

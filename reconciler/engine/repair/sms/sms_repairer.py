@@ -22,8 +22,8 @@ from reconciler.domain.intents import Intent
 from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
-from reconciler.engine.repair.sms_evidence import SmsOutcomeFinder, row_id
-from reconciler.engine.repair.sms_send import SmsSend, cancel_row
+from reconciler.engine.repair.sms.evidence import SmsOutcomeFinder, row_id
+from reconciler.engine.repair.sms.send import SmsSend, cancel_row
 from reconciler.ports import RepairServices, SmsGateway, Transaction, Unwritable
 
 

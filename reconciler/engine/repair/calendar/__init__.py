@@ -1,0 +1,1 @@
+"""Calendar events: how one is judged, created once, written back and removed."""

@@ -1,0 +1,1 @@
+"""Texts: how one is judged, sent once, and its outcome found."""
