@@ -17,7 +17,6 @@ SHARED_NAMES: dict[str, str] = {
     "command": "each module of cli/ holds one command; cli.main imports it by this name",
     "run": "each module of cli/ runs one command; its options and help stand in cli/commands/",
     "as_data": "of a command: its answer as JSON data",
-    "upgrade": "of a revision: Alembic calls it by this name; of the migration: brings the ledger up to date",
     "read": "of a source of settings: its values, and what could not be read",
 }
 """Public names that more than one module of reconciler/ may define at its top level, each with the reason."""
@@ -65,6 +64,8 @@ def test_a_public_name_has_one_meaning() -> None:
     """No two modules define a public class or function of one name, except those with a reason."""
     defined: dict[str, list[str]] = defaultdict(list)
     for path, tree in modules("reconciler"):
+        if "/migrations/versions/" in path:  # every revision defines what Alembic calls
+            continue
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
                 defined[node.name].append(path)
