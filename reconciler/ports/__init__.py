@@ -8,7 +8,8 @@ from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow, StoredEvent
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
-from reconciler.ports.ledger import Gaps, Installation, Intents, Ledger, NewGap, NewIntent, Rates, Runner, Runs
+from reconciler.ports.intents import Intents, NewIntent
+from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,

@@ -1,22 +1,22 @@
-"""Our ledger: schema, intents, gaps, runs and rates.
+"""Our ledger: schema, gaps, runs and rates; ``ports.intents`` has the intents.
 
 Every method may raise ``DatabaseUnreachable`` and ``DatabaseDisagrees`` (``ports.store``).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
-from reconciler.domain.intents import Intent, State
+from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     id: str
-    since: datetime  # when the first ``migrate`` ran
+    since: datetime
+    """When the first ``migrate`` ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +27,8 @@ class Runner:
     """Which bookings it handles (``bookings.only``); '' for all."""
     settings: str = ""
     """A digest of its settings; '' for a run by hand."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewIntent:
-    booking: BookingId
-    effect: Effect
-    trigger: str
-    subject: str
-    incarnation: int = 0
-    recipient: str = ""
-    starts_at: datetime | None = None
+    scan_settings: str = ""
+    """A digest of those settings that decide which bookings a scan asks about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,182 +47,14 @@ class Ledger(Protocol):
         """Whether our role may write it. A role for read-only use may not, and reports no repairs."""
         ...
 
-    def installation(self) -> Installation: ...
+    def installation(self) -> Installation:
+        """Raises:
+        DatabaseDisagrees: our schema is at another revision than this version needs.
+        """
+        ...
 
     def now(self) -> datetime:
         """Return the database's clock, not the transaction's start. Leases use this clock."""
-        ...
-
-
-class Intents(Protocol):
-    """Intents and their moves.
-
-    A move needs the claim and must be legal (``LEGAL_MOVES``). It returns the intent as it is afterwards, or ``None``
-    if another process has the intent now.
-    """
-
-    def latest(
-        self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
-    ) -> Mapping[BookingId, Intent]:
-        """Return the intent that matters most for each booking: a blocking one, else a planned one, else the newest.
-
-        ``final`` names triggers (``None``: all) whose *done* is permanent unless the text was only handed over. Such a
-        *done* comes before a planned intent, whichever process planned that one.
-        """
-        ...
-
-    def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        """Return the intents in ``state``, least recently examined first."""
-        ...
-
-    def done(self, effect: Effect, booking: BookingId) -> Intent | None:
-        """Return the booking's newest *done* intent."""
-        ...
-
-    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        """Return the intents *done* since then whose effect, as far as we know, still exists."""
-        ...
-
-    def may_still_arrive(self, effect: Effect, since: datetime) -> Sequence[Intent]:
-        """Return the intents *dropped* since then after a call that may have left: its effect may still arrive.
-
-        Intents that a person resolved are not among them.
-        """
-        ...
-
-    def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
-        """Record that a dropped intent has no effect, so that ``may_still_arrive`` no longer returns it.
-
-        Does nothing until ``wait`` has passed since it was dropped.
-        """
-        ...
-
-    def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
-        """Record that a final intent's effect no longer exists, and why.
-
-        Neither ``done_since`` nor ``may_still_arrive`` returns it from then on.
-        """
-        ...
-
-    def names_event(self, event_id: str, besides: BookingId) -> bool:
-        """Whether an intent of another booking names this event."""
-        ...
-
-    def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
-        """Insert the intents that do not exist yet, as the next generation if the last one is final.
-
-        Drops a planned intent of the same booking and effect that has another trigger.
-        """
-        ...
-
-    def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
-        """Drop the planned, unclaimed intents of these bookings: booking -> why."""
-        ...
-
-    def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:
-        """Move *sending* intents with an expired lease to *unknown*: the process died, or is too slow to be trusted.
-
-        The provider is queried for the outcome once ``settle`` has passed.
-        """
-        ...
-
-    def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
-        """Claim one *unknown* intent whose outcome is due to be queried, the least recently examined."""
-        ...
-
-    def retry_settling(self, intent: Intent, code: str, wait: timedelta, now: datetime) -> None:
-        """Release a claimed *unknown* intent whose outcome is still uncertain; query it again after ``wait``.
-
-        Counts one settle try.
-        """
-        ...
-
-    def used_provider_ids(self, effect: Effect, provider_ids: Collection[str]) -> frozenset[str]:
-        """Return those of these provider ids that an intent already has."""
-        ...
-
-    def history(self, booking: BookingId) -> Sequence[Intent]:
-        """Return all intents of the booking, newest first."""
-        ...
-
-    def unsettled(self) -> Sequence[Intent]:
-        """Return the intents of any scope that need a human, and those whose outcome is unknown."""
-        ...
-
-    def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
-        """Return intents of any scope whose id begins with ``prefix``."""
-        ...
-
-    def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
-        """Record a person's decision about an unsettled intent. *planned* starts with no attempt counted.
-
-        ``None``: the intent is not unsettled (any more), or another process has claimed it.
-        """
-        ...
-
-    def claim(
-        self,
-        effect: Effect,
-        bookings: Collection[BookingId],
-        examined_before: datetime,
-        lease: timedelta,
-        now: datetime,
-    ) -> Intent | None:
-        """Claim one planned intent of these bookings for ``lease``, the least recently examined."""
-        ...
-
-    def begin_sending(
-        self, intent: Intent, lease: timedelta, now: datetime, *, subject: str | None = None, account: str | None = None
-    ) -> Intent | None:
-        """Move to *sending*: count an attempt and start the lease.
-
-        ``subject`` replaces the intent's if the booking has changed since it was planned. ``account`` is the digest of
-        the provider account that receives the call.
-        """
-        ...
-
-    def mark_done(self, intent: Intent, provider_id: str | None, code: str, now: datetime) -> Intent | None:
-        """Move to *done*. ``None`` keeps the intent's provider id; the database refuses *done* without one."""
-        ...
-
-    def mark_handed_over(self, intent: Intent, queue_row: str, now: datetime) -> Intent | None:
-        """Move to *done*: the application sends the text from this row of its queue."""
-        ...
-
-    def mark_refused(self, intent: Intent, code: str, cause: Cause | None, now: datetime) -> Intent | None:
-        """Move to *refused*: a permanent answer."""
-        ...
-
-    def mark_unknown(self, intent: Intent, code: str, settle: timedelta, now: datetime) -> Intent | None:
-        """Move to *unknown*. The provider is not queried before ``settle`` has passed."""
-        ...
-
-    def plan_again(self, intent: Intent, code: str, not_before: datetime, now: datetime) -> Intent | None:
-        """Move back to *planned*: the effect is provably absent. The attempt still counts."""
-        ...
-
-    def take_back_attempt(
-        self, intent: Intent, code: str, cause: Cause | None, not_before: datetime | None, now: datetime
-    ) -> Intent | None:
-        """Move back to *planned* and uncount the attempt: no call left, or the provider certainly did nothing."""
-        ...
-
-    def drop(self, intent: Intent, code: str, now: datetime) -> Intent | None:
-        """Move to *dropped*: the effect is not needed any more."""
-        ...
-
-    def need_human(
-        self, intent: Intent, code: str, cause: Cause, now: datetime, *, provider_id: str | None = None
-    ) -> Intent | None:
-        """Move to *needs_human*. ``provider_id`` names an effect that was found but does not count as *done*."""
-        ...
-
-    def release(self, intent: Intent, code: str, now: datetime) -> None:
-        """Release the claim without a change of state; ``code`` says why nothing was done."""
-        ...
-
-    def lease_left(self, intent: Intent) -> timedelta:
-        """Return what is left of the lease by the database's clock; zero or less if the claim is not ours any more."""
         ...
 
 
@@ -242,6 +65,10 @@ class Gaps(Protocol):
 
     def open_about(self, kind: GapKind, about: str) -> Gap | None:
         """Return the open gap about this booking, if there is one."""
+        ...
+
+    def adopt(self, kind: GapKind) -> None:
+        """Make the open gaps of a scope that was left behind ours: they are shown and alerted with our own."""
         ...
 
     def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:

@@ -12,7 +12,8 @@ from typing import Protocol
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
 from reconciler.ports.doctor import ServerInfo
-from reconciler.ports.ledger import Gaps, Intents, Ledger, Rates, Runs
+from reconciler.ports.intents import Intents
+from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
 from reconciler.ports.retention import Retention
 
 

@@ -84,7 +84,7 @@ def house(world: World, name: str, number: int, random: Random) -> RandomBooking
     })  # fmt: skip
     drawn.plant_ledger(world.venue)
     if HOUSES[name].checked:
-        drawn.checked(world.venue)
+        drawn.checked(world.venue, world.settings().runner().settings)
     return drawn
 
 

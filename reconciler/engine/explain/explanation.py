@@ -22,7 +22,7 @@ from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
 from reconciler.domain.rules.rule import Rule
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
-from reconciler.engine.reconcile.planning import bookings_to_recheck, may_repair, pass_checks, unfinished_intents
+from reconciler.engine.reconcile.planning import may_repair, pass_checks, recorded_by, unfinished_intents
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.engine.repair.repairers import is_off, repairer_of
@@ -127,7 +127,7 @@ class _RuleInPass:
             oldest=oldest_of(scope, services, now, full=full),
             gaps={BookingId(gap.about): gap for gap in gaps},
             begun={intent.booking for intent in begun},
-            known=bookings_to_recheck(gaps, begun),
+            known=recorded_by(gaps, begun).bookings,
             faults=_faults(tx, repairer, services) if repairer else (),
         )
 
