@@ -1,6 +1,6 @@
 """Which booking an id means. An id alone does not say it: two tables may use it, and one table may use it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,9 +42,11 @@ def identify(booking: Booking, last: Intent | None, recipient: Callable[[], str]
     return Known(last=last, incarnation=last.incarnation, doubtful=same is Same.DOUBTFUL)
 
 
-def identity_check(known: Known) -> Check:
-    """The check that the ledger's newest intent for this id is about this booking."""
-    return check(Refusal.ID_AGAIN, "yes" if known.doubtful else "no", applies=known.doubtful, cause=Cause.UNUSABLE_DATA)
+def identity_checks(known: Known) -> Iterator[Check]:
+    """The check that the ledger's newest intent for this id is about this booking. None if the ledger has no intent."""
+    if known.last:
+        seen = "perhaps" if known.doubtful else "no"
+        yield check(Refusal.ID_AGAIN, seen, applies=known.doubtful, cause=Cause.UNUSABLE_DATA)
 
 
 def same_booking(booking: Booking, last: Intent, recipient: Callable[[], str]) -> Same:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_decision_table import Step, Whose, observed, step
-from reconciler.domain.decide.identity import Known, identify, identity_check
+from reconciler.domain.decide.identity import Known, identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
@@ -65,7 +65,7 @@ class CalendarRepairer:
         return recipient_digest(scope, recipient_of(self.services, booking))
 
     def _checks(self, booking: Booking, known: Known, now: datetime) -> Iterator[Check]:
-        yield identity_check(known)
+        yield from identity_checks(known)
         yield from calendar_event.event_checks(booking, known.last, self.services.calendar_policy, now)
         yield generation_check(known.last, self.limits.generations)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.identity import identify, identity_check
+from reconciler.domain.decide.identity import identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
@@ -99,7 +99,7 @@ class SmsRepairer:
         return known
 
     def _checks(self, booking: Booking, facts: SmsFacts, now: datetime) -> Iterator[Check]:
-        yield identity_check(facts.known)
+        yield from identity_checks(facts.known)
         yield from text_checks(booking, facts, self.services.sms_policy, now)
         yield generation_check(facts.last, self.limits.generations)
 
