@@ -23,6 +23,7 @@ from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings import Need, Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.status import LastRun, status_snapshot
 from reconciler.wiring import assembly
 
@@ -78,7 +79,7 @@ def _last_runs(settings: Settings) -> dict[str, LastRun]:
 
 def _has_ledger(database: Database) -> bool:
     with database.transaction() as connection:
-        return migrate.revision(connection) == migrate.newest()
+        return migrate.revision(connection) == REVISION
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class Gap:
     """The refusal or hold that keeps the gap open; '' if the next pass will repair it."""
     opened_at: datetime
     settings: str = ""
-    """Digest of the settings under which it was last found; '' in gaps of older ledgers."""
+    """Digest of the settings of the scan that last found it; '' in gaps of older ledgers."""
     booking_status: str | None = None
     """The booking's status when it was last found; ``None`` if not known."""
 

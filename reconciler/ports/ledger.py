@@ -15,7 +15,8 @@ from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
     id: str
-    since: datetime  # when the first ``migrate`` ran
+    since: datetime
+    """When the first ``migrate`` ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Runner:
     """Which bookings it handles (``bookings.only``); '' for all."""
     settings: str = ""
     """A digest of its settings; '' for a run by hand."""
+    scan_settings: str = ""
+    """A digest of those settings that decide which bookings a scan asks about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,11 @@ class Ledger(Protocol):
         """Whether our role may write it. A role for read-only use may not, and reports no repairs."""
         ...
 
-    def installation(self) -> Installation: ...
+    def installation(self) -> Installation:
+        """Raises:
+        DatabaseDisagrees: our schema is at another revision than this version needs.
+        """
+        ...
 
     def now(self) -> datetime:
         """Return the database's clock, not the transaction's start. Leases use this clock."""
@@ -58,6 +65,10 @@ class Gaps(Protocol):
 
     def open_about(self, kind: GapKind, about: str) -> Gap | None:
         """Return the open gap about this booking, if there is one."""
+        ...
+
+    def adopt(self, kind: GapKind) -> None:
+        """Make the open gaps of a scope that was left behind ours: they are shown and alerted with our own."""
         ...
 
     def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:

@@ -15,6 +15,7 @@ from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.schema import REVISION
 from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished
 
@@ -49,7 +50,7 @@ class DoctorSuite:
             return CheckResult(faults=[schema_fault(error)])
         except DatabaseUnreachable as error:
             return CheckResult(faults=[database_fault(error)])
-        return CheckResult(notes=[Note(message=f"revision {migrate.newest()}")])
+        return CheckResult(notes=[Note(message=f"revision {REVISION}")])
 
     def jobs(self) -> CheckResult:
         running = self.settings.file.running()

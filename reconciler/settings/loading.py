@@ -129,7 +129,13 @@ class Settings:
         twilio, google = self.environment.providers.twilio, self.environment.providers.google
         sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
         calendar = (google.calendar_id,) if google else ()
-        return Runner(scope=scope, settings=digest(self.file.model_dump_json(), *sender, *calendar))
+        return Runner(
+            scope=scope,
+            settings=digest(self.file.model_dump_json(), *sender, *calendar),
+            scan_settings=digest(
+                self.file.bookings.model_dump_json(), self.file.rules.model_dump_json(), self.file.timezone.key
+            ),
+        )
 
     def wordings(self) -> dict[str, MessageTemplate]:
         messages = self.file.rules.sms_missing.messages

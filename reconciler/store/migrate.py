@@ -8,17 +8,16 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from reconciler.errors import DatabaseDisagrees
 from reconciler.store.database import Database
+from reconciler.store.ledger.schema import NEWER_VERSION, REVISION, wrong_revision
 from reconciler.store.schema import privileges as privilege_sql
 
 LEDGER_SCHEMA = "reconciler"
 _NEWEST = "head"
-NEWER_VERSION = "run the newer version of reconciler"
 _VERSION_TABLE = text("""
     SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
            current_user AS role
@@ -42,16 +41,6 @@ def _config(output: io.StringIO | None = None) -> Config:
     config = Config(output_buffer=output)
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config
-
-
-def newest() -> str:
-    """The revision that this version needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
-def _is_known(found: str) -> bool:
-    """Whether this version has the revision: a newer version of reconciler has migrated the ledger if not."""
-    return found in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def revision(connection: Connection) -> str | None:
@@ -82,7 +71,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, _NEWEST)
-    return before, newest()
+    return before, REVISION
 
 
 def schema_script(role: str | None = None, more: str = "") -> str:
@@ -108,17 +97,14 @@ def require_ledger(connection: Connection, *, writing: bool = False) -> None:
     Raises:
         DatabaseDisagrees: it is missing or at another revision, or our role may not read (or write) it.
     """
-    found, wanted = revision(connection), newest()
+    found = revision(connection)
     if found is None:
         raise DatabaseDisagrees(
             "schema `reconciler` does not exist in DATABASE_URL's database yet; read-only commands work without it",
             "reconciler migrate (or hand the SQL of `reconciler migrate --sql` to the owner of the database)",
         )
-    if found != wanted:
-        raise DatabaseDisagrees(
-            f"our schema `reconciler` is at revision {found}, and this version needs {wanted}",
-            "reconciler migrate" if _is_known(found) else NEWER_VERSION,
-        )
+    if found != REVISION:
+        raise wrong_revision(found)
     require_rights(connection, writing=writing)
 
 

@@ -84,7 +84,7 @@ def house(world: World, name: str, number: int, random: Random) -> RandomBooking
     })  # fmt: skip
     drawn.plant_ledger(world.venue)
     if HOUSES[name].checked:
-        drawn.checked(world.venue)
+        drawn.checked(world.venue, world.settings().runner().settings)
     return drawn
 
 
@@ -190,7 +190,9 @@ def to_flip(explanations: Explanations, kind: GapKind) -> Iterator[tuple[Booking
 
 
 def is_final(rule: RuleExplanation) -> bool:
-    """A person has said in our ledger that nothing be done: their word stands, and nothing is named."""
+    """Nothing is named: a person's word stands, or only a person knows which booking an id means."""
+    if rule.verdict.reason == Refusal.ID_AGAIN:
+        return True
     return rule.verdict.reason == Condition.UNDECIDED and all(rule.conditions.values())
 
 

@@ -15,6 +15,7 @@ from reconciler.settings import Need, load
 from reconciler.store import migrate
 from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
+from reconciler.store.ledger import sources
 from reconciler.wiring import assembly
 
 LONDON = ZoneInfo("Europe/London")
@@ -50,9 +51,12 @@ class Venue:
 
     def migrate(self) -> None:
         self.altered = True
+        wanted = assembly.application(DEFAULTS)
         with self.database() as database:
             migrate.upgrade(database)
-            shadow_tables.refresh(database, assembly.application(DEFAULTS))
+            with database.transaction() as connection:
+                sources.register(connection, wanted.bookings.quoted)
+            shadow_tables.refresh(database, wanted)
 
     def customer(self, **values: Any) -> str:
         row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}

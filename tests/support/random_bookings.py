@@ -194,21 +194,24 @@ class RandomBookings:
             is_old = booking["created_at"] < self.now - 13 * DAY
             for effect in Effect:
                 if self.chance(0.5 if is_old else 0.3):
-                    self._remember(booking["id"], effect, subjects.get((effect, booking["id"])), rows)
+                    self._remember(booking, effect, subjects.get((effect, booking["id"])), rows)
             for kind in ("sms.missing", "calendar.missing", "sms.stuck", "sms.unproven"):
                 if self.chance(0.4 if is_old else 0.05):
                     self._gap(booking["id"], GapKind(kind))
 
     def _remember(
-        self, booking: str, effect: Effect, subject: str | None, rows: Mapping[tuple[str, str], list[str]]
+        self, of: Mapping[str, Any], effect: Effect, subject: str | None, rows: Mapping[tuple[str, str], list[str]]
     ) -> None:
+        booking = of["id"]
+        # An intent is written after its booking was made, unless the id came again.
+        oldest = of["created_at"] if of["created_at"] and not self.chance(0.05) else self.now - 30 * DAY
         trigger = EVENT_TRIGGER if effect is Effect.CALENDAR else self.one_of(TRIGGERS[:2])
         before = self.one_of([0, 0, 0, 1, 2, 4, 5])
         states = [*(self.one_of(FINAL) for _ in range(before)), self.one_of(list(State))]
         for generation, state in enumerate(states, 1):
             deleted = effect is Effect.CALENDAR and state is State.REFUSED and self.chance(0.5)
             code, cause = DELETED if deleted else self.one_of(CODES[state])
-            at = self.now - (len(states) - generation + 1) * HOUR
+            at = max(oldest, self.now - (len(states) - generation + 1) * HOUR)
             own = self.one_of([self.id(), *rows.get((booking, trigger), [])]) if code == HANDED_OVER else self.id()
             row = {
                 "id": self.id(),
@@ -252,11 +255,11 @@ class RandomBookings:
         }
         self.gaps.append(row)
 
-    def checked(self, venue: Venue) -> None:
+    def checked(self, venue: Venue, settings: str) -> None:
         """Every rule has had its full look of the day: the next one goes back ``scan_window``."""
+        at = self.now - HOUR
         rows = [
-            {"job": job, "scope": "", "settings": "", "started_at": self.now - HOUR, "finished_at": self.now - HOUR,
-             "full_scan": True}
+            {"job": job, "scope": "", "settings": settings, "started_at": at, "finished_at": at, "full_scan": True}
             for job in ("sms_missing", "calendar_missing", "sms_delivery")
         ]  # fmt: skip
         copy(venue, "reconciler.run", rows)

@@ -1,5 +1,6 @@
 """Which booking an id means. An id alone does not say it: two tables may use it, and one table may use it again."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,27 +26,30 @@ class Known:
 
     last: Intent | None
     incarnation: int
-    recipient: str
-    """Digest of the number that the booking has now, '' without one."""
     doubtful: bool = False
 
 
-def identify(booking: Booking, last: Intent | None, recipient: str) -> Known:
-    """What the ledger knows about this booking. ``recipient`` is as in ``Known``."""
+def identify(booking: Booking, last: Intent | None, recipient: Callable[[], str]) -> Known:
+    """What the ledger knows about this booking.
+
+    ``recipient`` returns the digest of the number that the booking has now, '' without one. It is rarely called.
+    """
     if last is None:
-        return Known(last=None, incarnation=0, recipient=recipient)
+        return Known(last=None, incarnation=0)
     same = same_booking(booking, last, recipient)
     if same is Same.NO:
-        return Known(last=None, incarnation=last.incarnation + 1, recipient=recipient)
-    return Known(last=last, incarnation=last.incarnation, recipient=recipient, doubtful=same is Same.DOUBTFUL)
+        return Known(last=None, incarnation=last.incarnation + 1)
+    return Known(last=last, incarnation=last.incarnation, doubtful=same is Same.DOUBTFUL)
 
 
-def identity_check(known: Known) -> Check:
-    """The check that the ledger's newest intent for this id is about this booking."""
-    return check(Refusal.ID_AGAIN, "yes" if known.doubtful else "no", applies=known.doubtful, cause=Cause.UNUSABLE_DATA)
+def identity_checks(known: Known) -> Iterator[Check]:
+    """The check that the ledger's newest intent for this id is about this booking. None if the ledger has no intent."""
+    if known.last:
+        seen = "perhaps" if known.doubtful else "no"
+        yield check(Refusal.ID_AGAIN, seen, applies=known.doubtful, cause=Cause.UNUSABLE_DATA)
 
 
-def same_booking(booking: Booking, last: Intent, recipient: str) -> Same:
+def same_booking(booking: Booking, last: Intent, recipient: Callable[[], str]) -> Same:
     """Whether ``last`` is about this booking.
 
     An intent is never older than its booking. If it is, the id came again, provided that recipient and start both
@@ -53,7 +57,7 @@ def same_booking(booking: Booking, last: Intent, recipient: str) -> Same:
     """
     if not last.state.is_final or booking.created_at <= last.updated_at:
         return Same.YES
-    other_recipient = _differ(recipient, last.recipient)
+    other_recipient = _differ(recipient(), last.recipient)
     other_start = _differ(booking.starts_at, last.starts_at)
     if other_recipient and other_start:
         return Same.NO

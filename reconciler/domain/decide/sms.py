@@ -84,6 +84,8 @@ class SmsFacts:
     recent: int
     """Texts to this number within the recipient limit's period."""
     known: Known
+    recipient: str
+    """Digest of the number; '' without one."""
     subject: str
     """The subject of the draft; '' without a draft."""
 

@@ -24,9 +24,9 @@ from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import (
     access_faults,
-    bookings_to_recheck,
     may_repair,
     pass_checks,
+    recorded_by,
     unfinished_intents,
 )
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
@@ -159,7 +159,7 @@ class _RuleInPass:
             oldest=oldest_of(scope, services, now, full=full),
             gaps={BookingId(gap.about): gap for gap in gaps},
             begun={intent.booking for intent in begun},
-            known=bookings_to_recheck(gaps, begun),
+            known=recorded_by(gaps, begun).bookings,
             faults=_faults(tx, repairer, services) if repairer else (),
         )
 

@@ -43,12 +43,12 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     has_ledger = tx.ledger.exists()
     unfinished = unfinished_intents(tx, repairer) if has_ledger else []
     recorded = (
-        _recorded(tx.gaps.open(repairer.kind), unfinished)
+        recorded_by(tx.gaps.open(repairer.kind), unfinished)
         if has_ledger and services.booking_range is None
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
     oldest, booking_range = oldest_of(scope, services, now, full=full), services.booking_range or EVERYTHING
-    seen = scan(tx, repairer.kind, scope.since, oldest, recorded, services.runner.settings, now, booking_range)
+    seen = scan(tx, repairer.kind, scope.since, oldest, recorded, services.runner.scan_settings, now, booking_range)
     ids = [booking.id for booking in seen.broken]
     intents = tx.intents.latest(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
     plan = Plan(
@@ -104,14 +104,8 @@ def pass_checks(repairer: Repairer, services: PassServices, faults: Collection[I
         yield check(name, detail, applies=applies, cause=Cause.BLOCKED)
 
 
-def bookings_to_recheck(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> set[BookingId]:
-    """Open gaps and planned intents are scanned whatever their age, so that none is lost when it leaves the window."""
-    return {BookingId(gap.about) for gap in gaps} | {
-        intent.booking for intent in unfinished if intent.state is State.PLANNED
-    }
-
-
-def _recorded(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> Recorded:
+def recorded_by(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> Recorded:
+    """What a pass scans whatever its age: open gaps and planned intents."""
     return Recorded(
         gaps={BookingId(gap.about): gap for gap in gaps},
         planned=frozenset(intent.booking for intent in unfinished if intent.state is State.PLANNED),

@@ -61,8 +61,8 @@ def _record_gaps(
 ) -> None:
     over = {d.booking.id: d.verdict.reason for d in decisions if d.verdict.cause is None}
     tx.gaps.close_all(repairer.kind, {**seen.resolved_otherwise, **over}, now)
-    found = new_gaps(decisions)
-    tx.gaps.record_all(repairer.kind, found, now)
+    tx.gaps.adopt(repairer.kind)
+    tx.gaps.record_all(repairer.kind, new_gaps(decisions), now)
 
 
 def new_gaps(decisions: Sequence[Decision]) -> dict[BookingId, NewGap]:

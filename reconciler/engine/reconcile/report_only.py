@@ -54,7 +54,7 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
         Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
     )
     seen = scan(
-        tx, kind, scope.since, oldest_of(scope, services, now, full=full), recorded, services.runner.settings, now
+        tx, kind, scope.since, oldest_of(scope, services, now, full=full), recorded, services.runner.scan_settings, now
     )
     verdict = rule_of(kind).verdict
     plan = Plan(
@@ -109,4 +109,5 @@ def _record_gaps(tx: Transaction, kind: GapKind, seen: PassPlan, now: datetime) 
     if seen.plan is None:
         return
     tx.gaps.close_all(kind, seen.resolved_otherwise, now)
+    tx.gaps.adopt(kind)
     tx.gaps.record_all(kind, new_gaps(seen.plan.decisions), now)

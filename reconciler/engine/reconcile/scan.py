@@ -36,6 +36,11 @@ class Recorded:
     unfinished: frozenset[BookingId] = frozenset()
     """Bookings with an intent that is not final."""
 
+    @property
+    def bookings(self) -> frozenset[BookingId]:
+        """What is read by id."""
+        return self.planned | self.gaps.keys()
+
 
 def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -> tuple[Scope, bool]:
     """How far back we are responsible, and whether this is a full scan: at start, and once per day of the venue."""
@@ -68,7 +73,7 @@ def scan(
     """Scan the range since ``oldest``, and what is recorded by id whatever its age, so that no gap is lost."""
     seen = tx.bookings.scan(kind, now, oldest, booking_range)
     unfinished = recorded.unfinished
-    again = sorted((set(recorded.gaps) | recorded.planned) - {booking.id for booking in seen.broken})
+    again = sorted(recorded.bookings - {booking.id for booking in seen.broken})
     findings = {
         **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished]),
         # An unfinished intent is finished however old its booking is: a backfill or a human started it.

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from reconciler.domain.backoff import doubled
 from reconciler.domain.decide.gap_end import end_of
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
-from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Refusal
+from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Finding, Refusal
 from reconciler.domain.gaps import Cause, IntegrationFault
 from reconciler.domain.intents import Intent
 from reconciler.engine.reconcile.job_run import JobRun, gap_subject, read_or_fault, run_or_unreachable
@@ -192,7 +192,8 @@ def _absent(
 ) -> tuple[SettleOutcome, str]:
     """The call had no effect. It is planned again if it is still needed and has tries left."""
     now = services.clock.now()
-    unwanted = _unwanted(tx, repairer, intent, now)
+    finding = _finding(tx, repairer, intent, now)
+    unwanted = _unwanted(finding)
     if unwanted and repairer.may_arrive_late and intent.settle_tries == 0:
         # Nobody wants it, so nothing would collide with a call that arrives late: it is asked for once more.
         tx.intents.retry_settling(intent, "absent", repairer.limits.settle, now)
@@ -200,7 +201,8 @@ def _absent(
     if unwanted:
         tx.intents.drop(intent, unwanted, now)
         repairer.cancel_in_application(tx, intent, scope, unwanted)
-        if _is_over(tx, repairer, services, intent, now):
+        gap = tx.gaps.open_about(repairer.kind, intent.booking)
+        if finding is None or end_of(gap, finding, services.runner.scan_settings):
             tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
         return SettleOutcome.DROPPED, unwanted
     # While nobody's call is accepted, the provider is failing, and that says nothing about this booking.
@@ -216,10 +218,8 @@ def _absent(
     return SettleOutcome.NEEDS_HUMAN, Refusal.GIVEN_UP
 
 
-def _is_over(tx: Transaction, repairer: Repairer, services: PassServices, intent: Intent, now: datetime) -> bool:
-    finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
-    gap = tx.gaps.open_about(repairer.kind, intent.booking)
-    return finding is None or end_of(gap, finding, services.runner.settings) is not None
+def _finding(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> Finding | None:
+    return tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
 
 
 def _backoff(repairer: Repairer, intent: Intent, now: datetime) -> timedelta:
@@ -228,9 +228,8 @@ def _backoff(repairer: Repairer, intent: Intent, now: datetime) -> timedelta:
     return backoff.after(backoff.tries_within(now - (intent.attempted_at or now)), intent.id)
 
 
-def _unwanted(tx: Transaction, repairer: Repairer, intent: Intent, now: datetime) -> str | None:
+def _unwanted(finding: Finding | None) -> str | None:
     """Why the booking no longer calls for it, ``None`` if it does. Its age does not count: it was planned once."""
-    finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)
     return "gone" if finding is None else finding.failed
 
 
@@ -248,6 +247,6 @@ def _undecided(
     else:
         cause = CAUSE_OF_REFUSAL[refusal]
         tx.intents.need_human(intent, settled.code, cause, now, provider_id=settled.provider_id)
-    if _unwanted(tx, repairer, intent, now) is None:
+    if _unwanted(_finding(tx, repairer, intent, now)) is None:
         tx.gaps.record(repairer.kind, intent.booking, CAUSE_OF_REFUSAL[refusal], refusal, now)
     return (SettleOutcome.UNDECIDED if refusal is Refusal.UNKNOWN else SettleOutcome.NEEDS_HUMAN), settled.code

@@ -11,7 +11,6 @@ def recipient_of(services: RepairServices, booking: Booking) -> str | None:
     return services.phones.e164(booking.phones[0]) if booking.phones else None
 
 
-def recipient_digest(services: RepairServices, scope: Scope, booking: Booking) -> str:
+def recipient_digest(scope: Scope, number: str | None) -> str:
     """Return what our ledger keeps of the number, '' without one."""
-    number = recipient_of(services, booking)
     return digest(scope.installation, number) if number else ""

@@ -43,7 +43,7 @@ class MappedTable:
 
     @property
     def quoted(self) -> str:
-        """The name as PostgreSQL's ``to_regclass`` reads it."""
+        """The quoted name with the schema."""
         return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
 
     def table(self) -> Table:

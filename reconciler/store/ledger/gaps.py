@@ -13,22 +13,16 @@ from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import closes_with
 from reconciler.ports import NewGap
 from reconciler.store.ledger.lock_order import in_lock_order
+from reconciler.store.ledger.scopes import looked_after
 from reconciler.store.ledger.sources import SourceKey
 
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
 """Separators that join several faults into one detail; SQL statements stay a script."""
 
 _COLUMNS = "kind, about, cause, reason, opened_at, settings, booking_status"
-_OWNED = """(gap.scope = :scope OR NOT EXISTS (
-    SELECT FROM reconciler.run
-    WHERE run.scope = gap.scope AND run.started_at > coalesce(
-        (SELECT max(own.started_at) FROM reconciler.run AS own WHERE own.scope = :scope) - interval '1 day',
-        '-infinity')))"""
-"""What our scope looks after: its own, and that of a scope that has not run for a day before our last run."""
-
 _OPEN = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap AS gap
-    WHERE source = :source AND {_OWNED} AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
+    WHERE source = :source AND {looked_after("gap")} AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
 """)
 _OPEN_ONE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap
@@ -51,6 +45,10 @@ _CLOSE = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
     WHERE source = :source AND kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
 """)
+_ADOPT = text(f"""
+    UPDATE reconciler.gap SET scope = :scope, noted_at = NULL  -- nobody who looks after it has been alerted
+    WHERE scope <> :scope AND source = :source AND {looked_after("gap")} AND kind = :kind AND closed_at IS NULL
+""")
 _CLOSE_KIND = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
     WHERE scope = :scope AND source = :source AND kind = :kind AND closed_at IS NULL
@@ -66,7 +64,7 @@ class PostgresGaps:
     """Our part of the bookings, if several processes share the table."""
     source_key: SourceKey
     settings: str
-    """Digest of the settings in use."""
+    """Digest of the settings that decide which bookings a scan asks about."""
 
     def open(self, kind: GapKind) -> Sequence[Gap]:
         rows = self.connection.execute(_OPEN, {**self._ours, "kind": kind}).mappings()
@@ -76,6 +74,9 @@ class PostgresGaps:
         values = {"source": self.source_key.of(self.connection), "kind": kind, "about": about}
         row = self.connection.execute(_OPEN_ONE, values).mappings().first()
         return _gap(row) if row else None
+
+    def adopt(self, kind: GapKind) -> None:
+        self.connection.execute(_ADOPT, {**self._ours, "kind": kind})
 
     def record(self, kind: GapKind, about: str, cause: Cause, reason: str, now: datetime) -> None:
         self.record_all(kind, {BookingId(about): NewGap(cause=cause, reason=reason)}, now)

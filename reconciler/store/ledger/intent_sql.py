@@ -2,6 +2,8 @@
 
 from sqlalchemy import text
 
+from reconciler.store.ledger.scopes import looked_after
+
 COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
     "not_before, attempted_at, account, settle_tries, claim::text AS claim, effect_gone, resolved_by_person, "
@@ -10,12 +12,7 @@ COLUMNS = (
 OF_SOURCE = "(tenant = '' AND (source = :source OR any_source))"
 """Intents about the bookings of our table. Those from before there were sources may be about any table."""
 
-OWNED = """(intent.scope = :scope OR NOT EXISTS (
-    SELECT FROM reconciler.run
-    WHERE run.scope = intent.scope AND run.started_at > coalesce(
-        (SELECT max(own.started_at) FROM reconciler.run AS own WHERE own.scope = :scope) - interval '1 day',
-        '-infinity')))"""
-"""What our scope looks after: its own, and that of a scope that has not run for a day before our last run."""
+OWNED = looked_after("intent")
 CERTAINLY_OURS = """(incarnation = (SELECT max(newer.incarnation) FROM reconciler.intent AS newer
                     WHERE (newer.booking, newer.source, newer.tenant, newer.effect)
                         = (intent.booking, intent.source, intent.tenant, intent.effect))

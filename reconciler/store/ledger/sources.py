@@ -6,21 +6,24 @@ from sqlalchemy import Connection, text
 
 FIRST = ""
 """The key of the source that is registered first. Ids derived from it are those of ledgers that knew one table only."""
+# to_regclass raises an error without USAGE on the schema. The catalog may be read by everyone.
+_OID = """(
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE '"' || replace(n.nspname, '"', '""') || '"."' || replace(c.relname, '"', '""') || '"' = {})"""
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('reconciler'), hashtext('sources'))")
 _KEY = text("SELECT key FROM reconciler.source WHERE relation = :relation")
 _KNOWN = text("SELECT EXISTS (SELECT FROM reconciler.source)")
 # A renamed table keeps its oid; a restored one does not. In both cases the old name is free, and the table is taken for
 # the same source, so that nothing is made again.
-_RENAMED = text("""
-    UPDATE reconciler.source SET relation = :relation, relation_oid = to_regclass(:relation)
-    WHERE key = (SELECT key FROM reconciler.source
-                 WHERE to_regclass(relation) IS NULL
-                 ORDER BY relation_oid = to_regclass(:relation) DESC NULLS LAST, since LIMIT 1)
+_RENAMED = text(f"""
+    UPDATE reconciler.source SET relation = :relation, relation_oid = coalesce({_OID.format(":relation")}, 0)
+    WHERE key = (SELECT key FROM reconciler.source WHERE {_OID.format("source.relation")} IS NULL
+                 ORDER BY relation_oid = {_OID.format(":relation")} DESC NULLS LAST, since LIMIT 1)
     RETURNING key
 """)
-_ADD = text("""
+_ADD = text(f"""
     INSERT INTO reconciler.source (key, relation, relation_oid, since)
-    VALUES (:key, :relation, coalesce(to_regclass(:relation), 0), clock_timestamp())
+    VALUES (:key, :relation, coalesce({_OID.format(":relation")}, 0), clock_timestamp())
 """)
 
 

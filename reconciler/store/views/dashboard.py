@@ -14,6 +14,7 @@ from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
+from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.status import LastRun, OpenGaps
 
@@ -175,7 +176,7 @@ def last_runs(database: Database, jobs: Collection[str], scope: str) -> Mapping[
         DatabaseUnreachable: no connection, or no answer in time.
     """
     with database.transaction(READ) as connection:
-        if migrate.revision(connection) != migrate.newest():
+        if migrate.revision(connection) != REVISION:
             return {}
         rows = connection.execute(_RUNS, {"jobs": list(jobs), "scope": scope}).mappings()
         return {row["job"]: _run(row) for row in rows}

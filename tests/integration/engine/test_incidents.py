@@ -171,7 +171,9 @@ def test_two_processes_at_once_send_each_alert_once(world: World, pager: Webhook
         held.execute("ROLLBACK")
         for done in passes:
             done.result()
-    assert events(world) == [("opened", "error"), ("deadline", "error"), ("paged", "fatal")]
+    first, *others = events(world)
+    assert first == ("opened", "error")
+    assert sorted(others) == [("deadline", "error"), ("paged", "fatal")], "each once; two processes may deliver at once"
     assert len(pager.alerted) == 1
 
 

@@ -18,6 +18,7 @@ from reconciler.errors import DatabaseDisagrees
 from reconciler.ports import Runner, Store
 from reconciler.sandbox.world import Sandbox
 from reconciler.store import migrate
+from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views import status
 from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
@@ -394,3 +395,25 @@ def test_a_program_older_than_the_ledger_refuses_and_names_the_remedy(world: Wor
     with world.venue.database() as database, pytest.raises(DatabaseDisagrees, match="revision 0002") as refused:
         status.status_snapshot(database)
     assert refused.value.advice == "reconciler migrate"
+
+
+def test_the_statements_are_written_for_the_newest_revision(world: World) -> None:
+    """The fixture's ledger is migrated to Alembic's newest."""
+    assert world.venue.sql("SELECT version_num FROM reconciler.alembic_version") == [(REVISION,)]
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_a_look_at_an_older_ledger_names_the_remedy(bare_venue: Venue, revision: str) -> None:
+    """It used to say `compare the mapping in cron.yaml`."""
+    bare_venue.altered = True
+    at_revision(bare_venue, revision)
+    bare_venue.booking()
+    clock = StandingClock(bare_venue.now)
+    with Sandbox(postgres=bare_venue.postgres, database=bare_venue.name, now=clock.now, bookings=()) as sandbox:
+        results = World(bare_venue, sandbox, clock).once(jobs=("sms_missing", "sms_delivery"), act=False)
+    for result in results.values():
+        (fault,) = result.faults
+        assert (fault.seen, fault.remedy) == (
+            f"our schema `reconciler` is at revision {revision}, and this version needs {REVISION}",
+            "reconciler migrate",
+        )

@@ -8,20 +8,20 @@ from datetime import datetime, timedelta
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
-from reconciler.domain.decide.identity import Known, identify, identity_check
+from reconciler.domain.decide.identity import Known, identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
 from reconciler.domain.decide.removals import Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
-from reconciler.domain.decide.verdicts import Check, first_blocking
+from reconciler.domain.decide.verdicts import Check, VerdictStatus, first_blocking
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent
 from reconciler.engine.repair.calendar import removal as calendar_removal
 from reconciler.engine.repair.calendar.create import EventCreation
 from reconciler.engine.repair.calendar.removal import TOMBSTONE, EventRemoval
 from reconciler.engine.repair.calendar.write_back import WriteBack
-from reconciler.engine.repair.recipients import recipient_digest
+from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult
 from reconciler.ports import Calendar, ProviderFailure, RepairServices, Transaction
@@ -54,33 +54,36 @@ class CalendarRepairer:
         intents: Mapping[BookingId, Intent],
         now: datetime,
     ) -> list[Decision]:
-        return [
-            self._decision(booking, self._known(booking, intents.get(booking.id), scope), now) for booking in broken
-        ]
-
-    def _known(self, booking: Booking, last: Intent | None, scope: Scope) -> Known:
-        return identify(booking, last, recipient_digest(self.services, scope, booking))
+        return [self._decision(booking, intents.get(booking.id), scope, now) for booking in broken]
 
     def checks(
         self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
     ) -> Iterator[Check]:
         return self._checks(booking, self._known(booking, last, scope), now)
 
+    def _known(self, booking: Booking, last: Intent | None, scope: Scope) -> Known:
+        return identify(booking, last, lambda: self._recipient(booking, scope))
+
+    def _recipient(self, booking: Booking, scope: Scope) -> str:
+        return recipient_digest(scope, recipient_of(self.services, booking))
+
     def _checks(self, booking: Booking, known: Known, now: datetime) -> Iterator[Check]:
-        yield identity_check(known)
+        yield from identity_checks(known)
         yield from calendar_event.event_checks(booking, known.last, self.services.calendar_policy, now)
         yield generation_check(known.last, self.limits.generations)
 
-    def _decision(self, booking: Booking, known: Known, now: datetime) -> Decision:
-        last = known.last
+    def _decision(self, booking: Booking, last: Intent | None, scope: Scope, now: datetime) -> Decision:
+        known = self._known(booking, last, scope)
+        verdict = first_blocking(self._checks(booking, known, now), Cause.NEVER_CREATED)
         return Decision(
             booking=booking,
             incarnation=known.incarnation,
-            recipient=known.recipient,
-            verdict=first_blocking(self._checks(booking, known, now), Cause.NEVER_CREATED),
+            # Only an intent keeps it, and parsing a number takes longer than all checks.
+            recipient=self._recipient(booking, scope) if verdict.status is VerdictStatus.REPAIRABLE else "",
+            verdict=verdict,
             trigger=EVENT_TRIGGER,
             subject=calendar_event.subject(booking, self.services.calendar_policy),
-            is_new=last is None or last.state.is_final,
+            is_new=known.last is None or known.last.state.is_final,
         )
 
     def check(self) -> IntegrationFault | None:

@@ -7,9 +7,10 @@ says *sent*. If our process dies at any point between them, no text is sent twic
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.identity import identify, identity_check
+from reconciler.domain.decide.identity import identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
@@ -68,7 +69,7 @@ class SmsRepairer:
         intents: Mapping[BookingId, Intent],
         now: datetime,
     ) -> list[SmsFacts]:
-        numbers = {booking.id: self._number(booking) for booking in broken}
+        numbers = {booking.id: recipient_of(self.services, booking) for booking in broken}
         spelled = {number: self.services.phones.spellings(number) for number in numbers.values() if number}
         every_spelling = frozenset().union(*spelled.values())
         significant = {number: self.services.phones.significant(number) for number in spelled}
@@ -83,18 +84,15 @@ class SmsRepairer:
                 opted_out=significant.get(number or "") in opted_out,
                 draft=draft,
                 recent=sum(recent.get(spelling, 0) for spelling in spelled.get(number or "", frozenset())),
-                known=identify(
-                    booking,
-                    intents.get(booking.id),
-                    recipient_digest(self.services, scope, booking),
-                ),
+                known=identify(booking, intents.get(booking.id), partial(recipient_digest, scope, number)),
+                recipient=recipient_digest(scope, number),
                 subject=draft.subject(scope.installation) if draft else "",
             )
             known.append(facts)
         return known
 
     def _checks(self, booking: Booking, facts: SmsFacts, now: datetime) -> Iterator[Check]:
-        yield identity_check(facts.known)
+        yield from identity_checks(facts.known)
         yield from text_checks(booking, facts, self.services.sms_policy, now)
         yield generation_check(facts.last, self.limits.generations)
 
@@ -103,17 +101,13 @@ class SmsRepairer:
         return Decision(
             booking=booking,
             incarnation=facts.known.incarnation,
-            recipient=facts.known.recipient,
+            recipient=facts.recipient,
             verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking, last)),
             trigger=facts.draft.trigger if facts.draft else "",
             subject=facts.subject,
             is_new=last is None or last.state.is_final,
             draft=facts.draft,
         )
-
-    def _number(self, booking: Booking) -> str | None:
-        """Return the number from the first place that has one. A typo there never leads to another person's number."""
-        return recipient_of(self.services, booking)
 
     def _draft(self, booking: Booking, number: str | None) -> Draft | None:
         if number is None or booking.starts_at is None:

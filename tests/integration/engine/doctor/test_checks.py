@@ -11,7 +11,7 @@ from reconciler.sandbox.fakes.faults import Fault as Answer
 from reconciler.sandbox.fakes.faults import Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio import SERVICE_SID
-from reconciler.store.migrate import newest
+from reconciler.store.ledger.schema import REVISION
 from tests.support.doctor_runner import DoctorRunner
 from tests.support.sandbox_world import World
 
@@ -408,7 +408,7 @@ OURS = {
         seed=sql("UPDATE reconciler.alembic_version SET version_num = '9999'"),
         check="ledger",
         said="revision",
-        repair=sql(f"UPDATE reconciler.alembic_version SET version_num = '{newest()}'"),
+        repair=sql(f"UPDATE reconciler.alembic_version SET version_num = '{REVISION}'"),
     ),
     "a database that disagrees about the time": Fault(
         seed=lambda world: _shift_clock(world, "-10 minutes"),

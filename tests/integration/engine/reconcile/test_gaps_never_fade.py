@@ -18,6 +18,9 @@ NARROWER = {
     "only narrowed": {"bookings": ", only: {source: web}"},
     "another scope": {"bookings": ", only: {event_type: wedding}"},
     "a status listed no more": {"bookings": ", statuses: [draft]"},
+    "a longer grace": {"bookings": ", grace: 5d"},
+    "another note for no date": {"bookings": ", date_tbd_note: from the web"},
+    "another column for the phone": {"bookings": ", customers: off, columns: {phone: customer_last_name}"},
     "the rule narrowed": {"texts": ", only: {source: web}", "events": ", only: {source: web}"},
 }
 """Settings that do not select the booking of ``broken`` any more."""
@@ -25,7 +28,8 @@ NARROWER = {
 
 def broken(world: World) -> str:
     """A booking of three days ago whose text needs a human."""
-    booking = world.venue.booking(contact_phone="nonsense", created_at=world.clock.moment - timedelta(days=3))
+    made = world.clock.moment - timedelta(days=3)
+    booking = world.venue.booking(contact_phone="nonsense", created_at=made, internal_notes="from the web")
     world.texts()
     assert (SMS, booking) in world.gaps()
     return booking
@@ -47,6 +51,38 @@ def test_what_is_open_stays_open(world: World, wanted: dict[str, str]) -> None:
 
     assert (SMS, booking) in world.gaps()
     assert world.sent_to() == []
+
+
+def test_what_a_scope_left_behind_is_alerted_and_shown_by_another(world: World) -> None:
+    world.configure(bookings=", only: {source: web}")
+    world.venue.booking(contact_phone="nonsense", source="web")
+    world.texts()
+    world.configure(bookings=", only: {source: phone}")
+    a_day_later(world)
+    world.sandbox.sentry.items.clear()
+
+    for _ in range(2):
+        world.later(minutes=10)
+        world.texts()
+
+    scope = "SELECT scope FROM reconciler.gap WHERE kind = 'sms.missing' AND closed_at IS NULL"
+    assert world.venue.sql(scope) == [("source=phone",)]
+    alerts = [event["tags"] for event in world.sandbox.sentry.events]
+    assert [(tags["kind"], tags["what"]) for tags in alerts] == [("sms.missing", "opened")]
+    assert world.sent_to() == []
+
+
+def test_a_running_scope_keeps_its_gaps(world: World) -> None:
+    world.configure(bookings=", only: {source: web}")
+    world.venue.booking(contact_phone="nonsense", source="web")
+    world.texts()
+    world.configure(bookings=", only: {source: phone}")
+
+    for _ in range(3):
+        world.texts()
+
+    scope = "SELECT scope FROM reconciler.gap WHERE kind = 'sms.missing' AND closed_at IS NULL"
+    assert world.venue.sql(scope) == [("source=web",)]
 
 
 def confirmed_past(venue: Venue, booking: str) -> None:

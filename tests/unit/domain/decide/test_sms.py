@@ -311,13 +311,14 @@ def facts(last: Intent | None = None, **changes: Any) -> SmsFacts:
         "opted_out": False,
         "draft": Draft(number="+447700900101", body="Hi. Ref 1a2b3c4d", trigger="booking_confirmed", segments=1),
         "recent": 0,
+        "recipient": "number",
         "subject": "number:text",
     }
     return SmsFacts(known=known_with(last), **usual | changes)
 
 
 def known_with(last: Intent | None) -> Known:
-    return Known(last=last, incarnation=0, recipient="number")
+    return Known(last=last, incarnation=0)
 
 
 def intent(state: State, **changes: Any) -> Intent:
