@@ -88,7 +88,8 @@ def _span(asked: BackfillOptions, settings: Settings, services: Services) -> Boo
     since = settings.midnight(asked.since) if asked.since else None
     until = settings.midnight(asked.until) if asked.until else None
     if asked.booking is None:
-        return BookingRange(since=since, until=until)
+        # Without a day: all that is still ahead.
+        return BookingRange(since=since, until=until, ahead=since is None)
     return BookingRange(since=since or LONG_AGO, until=until, bookings=frozenset({_booking(asked, services)}))
 
 

@@ -59,7 +59,8 @@ class Backlog:
 
     def _label(self, reason: str) -> str:
         if reason == Refusal.OLD:
-            return f"older than {write_duration(self.services.sms_policy.stale_after)}"
+            stale_after = self.services.sms_policy.stale_after
+            return f"due more than {write_duration(stale_after)} ago" if stale_after else LABELS[reason]
         return LABELS.get(reason, reason)
 
     def _with_cost(self, line: str, effect: Effect, seen: PassResult, possible: Sequence[Decision]) -> Iterable[str]:

@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli import configuration
 from reconciler.cli.output import NARROWEST, UNKNOWN, console, counted, folded
-from reconciler.domain.bookings import BookingId
+from reconciler.domain.bookings import BookingId, Due
 from reconciler.domain.decide.ledger_checks import moment
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, VerdictStatus
 from reconciler.domain.explain.queued_text import QueuedText
@@ -122,15 +122,21 @@ class ExplanationPrinter:
         since = f", open for {ago(self.now - rule.gap.opened_at)}" if rule.gap else ""
         headline = f"{rule.kind}: {why}{cause}{since}"
         own = [_condition(name, holds) for name, holds in rule.conditions.items() if name not in COMMON]
+        if rule.booking.due:
+            own.insert(0, self._due(rule.booking.due))
         if verdict.status is VerdictStatus.OK and not rule.checks:
             yield from folded(f"{HEADLINE[verdict.status]:<10}", [headline, *own])
         else:
             yield f"{HEADLINE[verdict.status]:<10}{headline}"
             yield from self._asked(rule, own)
 
+    def _due(self, due: Due) -> str:
+        local = due.at.astimezone(self.settings.file.timezone)
+        return f"{_word(due.occasion)} due {local:%Y-%m-%d %H:%M %Z} ({due.basis})"
+
     def _asked(self, rule: RuleExplanation, own: list[str]) -> Iterator[str]:
         verdict = rule.verdict
-        if rule.checks or verdict.status is not VerdictStatus.NOT_APPLICABLE:
+        if rule.checks or rule.booking.due or verdict.status is not VerdictStatus.NOT_APPLICABLE:
             yield from folded(INDENT, [*own, *map(_check, rule.checks)])
         if verdict.status not in (VerdictStatus.OK, VerdictStatus.NOT_APPLICABLE):
             says = what_next(rule, self.settings.file, self.runs, self.now)

@@ -16,6 +16,7 @@ from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
+from reconciler.settings.file.values import write_duration
 from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
 from reconciler.wiring import assembly
 
@@ -30,6 +31,8 @@ def run(*, as_json: bool, config: str | None) -> Exit:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
         _show(seen)
+        within = write_duration(settings.file.bookings.full_scan)
+        console().print(f"full scan every {within}: so late an old booking that becomes due is seen", markup=False)
     return status_exit_code(seen)
 
 

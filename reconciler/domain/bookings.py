@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import NewType
 
 BookingId = NewType("BookingId", str)
@@ -54,6 +55,29 @@ class AppFailure:
     message: str | None = field(repr=False)
 
 
+class DueBasis(StrEnum):
+    """Where a due moment comes from."""
+
+    CREATED = "created"
+    """The occasion begins with the booking itself."""
+    MAPPED = "mapped"
+    """The application's column says it."""
+    STORED = "stored"
+    """The ledger says it: the first scan that saw the booking call for it."""
+    ESTIMATED = "estimated"
+    """Nobody has recorded it yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Since when a booking calls for what a rule is about."""
+
+    at: datetime
+    basis: DueBasis
+    occasion: str
+    """The trigger of the text, or the event."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """One booking, with the facts that the refusals need. Times are instants. ``repr`` shows no personal field."""
@@ -74,6 +98,13 @@ class Booking:
     guests: int | None = None
     occasion: str | None = field(default=None, repr=False)
     app_failures: tuple[AppFailure, ...] = ()
+    due: Due | None = None
+    """``None`` under a rule that only reports, and where the status calls for nothing."""
+
+    @property
+    def due_at(self) -> datetime:
+        """Since when the text or the event is due."""
+        return self.due.at if self.due else self.created_at
 
     @property
     def reference(self) -> str:

@@ -102,6 +102,8 @@ class Intent:
     """Digest of the number of the booking when the intent was planned; '' if there was none."""
     starts_at: datetime | None = None
     """The booking's start when the intent was planned."""
+    any_occasion: bool = False
+    """A text of a ledger that knew no occasions: it may have been for whatever its booking called for then."""
     effect_gone: bool = False
     """*done* or *dropped*, and the effect no longer exists (or never arrived); ``code`` says why."""
     resolved_by_person: bool = False

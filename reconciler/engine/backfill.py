@@ -37,11 +37,14 @@ class StaleAfterSuggestion:
 def backfill_services(
     services: Services, booking_range: BookingRange, *, limit: int | None, stale_after: timedelta | None
 ) -> Services:
-    """The services of a pass over the range: at most ``limit`` repairs per effect, texts up to ``stale_after``."""
+    """The services of a pass over the range: at most ``limit`` repairs per effect.
+
+    A person names the bookings, so no text is too old for them, unless ``stale_after`` says so.
+    """
     return replace(
         services,
         booking_range=booking_range,
-        sms_policy=replace(services.sms_policy, stale_after=stale_after or services.sms_policy.stale_after),
+        sms_policy=replace(services.sms_policy, stale_after=stale_after),
         sms_limits=_without_budget(services.sms_limits, limit),
         calendar_limits=_without_budget(services.calendar_limits, limit),
     )
@@ -81,7 +84,7 @@ def suggest_stale_after(seen: PassResult, services: Services) -> StaleAfterSugge
     let_through = [d for d in plan.decisions if d.booking.id in old and _is_possible(d)] if plan else []
     if not let_through:
         return None
-    oldest = min(decision.booking.created_at for decision in let_through)
+    oldest = min(decision.booking.due_at for decision in let_through)
     needed = services.clock.now() - oldest + SHORTEST_VALIDITY
     enough = next((wide for wide in WIDENINGS if wide >= needed), None)
     return StaleAfterSuggestion(stale_after=enough, more=len(let_through)) if enough else None

@@ -11,6 +11,7 @@ from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelive
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
+from reconciler.ports.moments import Moments
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -46,6 +47,7 @@ __all__ = [
     "Lock",
     "Mandate",
     "MessageWriter",
+    "Moments",
     "NewGap",
     "NewIntent",
     "Notifier",

@@ -71,11 +71,22 @@ class Bookings(Protocol):
         """Warnings about the tables that break nothing: missing indexes, wrong defaults."""
         ...
 
-    def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
-        """Bookings of the span created since ``oldest``, classified; the broken ones in full, oldest first."""
+    def scan(
+        self,
+        kind: GapKind,
+        now: datetime,
+        since: datetime,
+        span: BookingRange = EVERYTHING,
+        window: datetime | None = None,
+    ) -> ScanRows:
+        """Bookings of the span, classified; the broken ones in full, oldest first.
+
+        ``since`` is the bound of the condition *since*. The scan selects what was made, became due or changed since
+        ``window`` (by default ``since``), as far as columns are mapped for that.
+        """
         ...
 
-    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
+    def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
         """How many of these bookings would be broken if their start were not already past."""
         ...
 
@@ -84,22 +95,25 @@ class Bookings(Protocol):
         ...
 
     def findings(
-        self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
+        self,
+        kind: GapKind,
+        now: datetime,
+        since: datetime,
+        bookings: Collection[BookingId],
+        window: datetime | None = None,
     ) -> Mapping[BookingId, Finding]:
         """Classify these bookings by id, whatever their age and scope. A deleted booking is absent from the result.
 
-        ``oldest`` is the bound of the condition *since*.
+        ``since`` is the bound of the condition *since*, ``window`` that of a scan.
         """
         ...
 
-    def conditions(
-        self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
-    ) -> Mapping[Condition, bool]:
+    def conditions(self, kind: GapKind, now: datetime, since: datetime, booking: BookingId) -> Mapping[Condition, bool]:
         """Each condition of the rule, in order, and whether it holds; empty for a deleted booking."""
         ...
 
     def required_changes(
-        self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
+        self, kind: GapKind, condition: Condition, now: datetime, since: datetime, booking: BookingId
     ) -> Sequence[RequiredChange]:
         """Changes that would flip a failing condition of the booking."""
         ...

@@ -29,6 +29,8 @@ class Runner:
     """A digest of its settings; '' for a run by hand."""
     scan_settings: str = ""
     """A digest of those settings that decide which bookings a scan asks about."""
+    occasions: str = ""
+    """A digest of those settings that decide what a booking calls for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

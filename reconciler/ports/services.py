@@ -33,12 +33,16 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What a pass scans: usually ``scan_window``; in a full scan back to ``since`` (``None``: the installation)."""
+    """What a pass scans: usually ``scan_window``; in a full scan everything. It applies the rules since ``since``."""
 
     scan_window: timedelta
+    full_scan: timedelta
+    """How often a pass is a full scan."""
+    grace: timedelta
     since: datetime | None
+    """``None``: since the installation."""
     at_start: bool = False
-    """The first pass of a process is a full scan, even if another process made one today."""
+    """The first pass of a process is a full scan, even if another process made one just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

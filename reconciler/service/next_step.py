@@ -5,10 +5,11 @@ from datetime import datetime
 
 from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.explain.remediation import Location
-from reconciler.domain.explain.wording import NEXT, TOMORROW, WOULD_CHANGE, describe_change
+from reconciler.domain.explain.wording import FULL_SCAN, NEXT, WOULD_CHANGE, describe_change
 from reconciler.engine.explain.explanation import RuleExplanation
 from reconciler.service.lateness import next_time
 from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.values import write_duration
 from reconciler.store.views.status import LastRun
 
 
@@ -21,7 +22,7 @@ def what_next(rule: RuleExplanation, file: CronFile, runs: Mapping[str, LastRun]
     if job is None:
         return sentence.format(when=f"by hand only: {rule.job} is off in cron.yaml")
     if not rule.in_scan_window:
-        return sentence.format(when=TOMORROW.format(job=rule.job))
+        return sentence.format(when=FULL_SCAN.format(job=rule.job, within=write_duration(file.bookings.full_scan)))
     run = runs.get(rule.job)
     at = next_time(job, run.started_at if run else None, now, file.timezone)
     local = at.astimezone(file.timezone)

@@ -14,6 +14,7 @@ from reconciler.domain.decide.policies import (
     CalendarPolicy,
     Deliver,
     Limits,
+    Occasion,
     Policy,
     QuietHours,
     RecipientLimit,
@@ -33,7 +34,7 @@ from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
 from reconciler.settings.file.ignored import parse_ignored
 from reconciler.settings.file.model import CronFile, ReportOnlySection
-from reconciler.settings.file.source import Source
+from reconciler.settings.file.source import KeyPath, Source
 from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
 from reconciler.text.templates import MessageTemplate, check_template
@@ -67,10 +68,18 @@ class Settings:
             stale_after=rule.stale_after,
             min_notice=rule.min_notice,
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
-            satisfied_by=rule.satisfied_by,
+            occasions=self.occasions(),
             deliver=rule.deliver,
             ignored_texts=tuple(map(parse_ignored, rule.ignore)),
         )
+
+    def occasions(self) -> dict[str, Occasion]:
+        """Status of a booking -> the text it calls for."""
+        rule = self.file.rules.sms_missing
+        return {
+            status: Occasion(trigger=message.trigger, satisfied_by=rule.satisfying(message))
+            for status, message in rule.messages.items()
+        }
 
     def calendar_policy(self) -> CalendarPolicy:
         rule = self.file.rules.calendar_missing
@@ -100,8 +109,13 @@ class Settings:
         )
 
     def window(self) -> Window:
-        since = self.file.bookings.since
-        return Window(scan_window=self.file.bookings.scan_window, since=self.midnight(since) if since else None)
+        bookings = self.file.bookings
+        return Window(
+            scan_window=bookings.scan_window,
+            full_scan=bookings.full_scan,
+            grace=bookings.grace,
+            since=self.midnight(bookings.since) if bookings.since else None,
+        )
 
     def deadlines(self) -> Deadlines:
         reporting = self.file.reporting
@@ -135,7 +149,16 @@ class Settings:
             scan_settings=digest(
                 self.file.bookings.model_dump_json(), self.file.rules.model_dump_json(), self.file.timezone.key
             ),
+            occasions=self._occasions_digest(),
         )
+
+    def _occasions_digest(self) -> str:
+        """Of what decides which bookings call for something: a booking is new only under the same mapping."""
+        bookings = self.file.bookings
+        columns = bookings.columns.model_dump(include={"id", "status", "due", "deleted"})
+        triggers = sorted((status, occasion.trigger) for status, occasion in self.occasions().items())
+        of_bookings = (bookings.table, columns, bookings.statuses, bookings.made_as, sorted(bookings.only.items()))
+        return digest(*map(str, of_bookings), str(triggers))
 
     def wordings(self) -> dict[str, MessageTemplate]:
         messages = self.file.rules.sms_missing.messages
@@ -259,19 +282,24 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     for status, message in rule.messages.items():
         for problem in check_template(message.template):
             yield read.mistake((*at, status, "template"), problem)
-    unsatisfying = _unsatisfying(file)
-    if unsatisfying:
-        what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
-        yield read.mistake(("rules", SMS, "satisfied_by"), what, at)
+    yield from _unsatisfying(read, file)
     yield from _unreported(read, file)
     yield from limit_contradictions(read, file)
 
 
-def _unsatisfying(file: CronFile) -> list[str]:
-    """Triggers that we would send but that do not satisfy the rule."""
-    rule = file.rules.sms_missing
-    sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
-    return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
+def _unsatisfying(read: Source, file: CronFile) -> Iterator[str]:
+    """Messages that we would send and that would not satisfy their own occasion."""
+    rule, place = file.rules.sms_missing, ("rules", SMS)
+    lacking: dict[KeyPath, set[str]] = {}
+    for status in file.bookings.statuses:
+        message = rule.messages.get(status)
+        satisfying = rule.satisfying(message) if message else None
+        if message and satisfying is not None and message.trigger not in satisfying:
+            own = (*place, "messages", status, "satisfied_by")
+            lacking.setdefault(own if read.has(own) else (*place, "satisfied_by"), set()).add(message.trigger)
+    for path, triggers in lacking.items():
+        what = f"lacks {', '.join(sorted(triggers))}, which we send: our own text would never satisfy the rule"
+        yield read.mistake(path, what, (*place, "messages"))
 
 
 def _unreported(read: Source, file: CronFile) -> Iterator[str]:

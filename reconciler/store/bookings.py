@@ -21,6 +21,7 @@ from reconciler.ports import Lock, OwnQueueRow, QueueRow
 from reconciler.store.app import booking_facts, booking_lock, conditions, recipients, remediation, scan
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
+from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings
 from reconciler.store.schema.catalog import CatalogTable
 
@@ -36,6 +37,7 @@ class PostgresBookings:
 
     connection: Connection
     tables: AppTables
+    moments: PostgresMoments
 
     def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
@@ -49,11 +51,20 @@ class PostgresBookings:
     def notes(self) -> Sequence[Note]:
         return warnings.schema_notes(self.connection, self.tables.application)
 
-    def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
-        return scan.scan_rows(self.connection, self.tables, kind, now, oldest, span)
+    def scan(
+        self,
+        kind: GapKind,
+        now: datetime,
+        since: datetime,
+        span: BookingRange = EVERYTHING,
+        window: datetime | None = None,
+    ) -> ScanRows:
+        values = self.moments.values(kind, now, since, window)
+        return scan.scan_rows(self.connection, self.moments.tables, kind, values, span)
 
-    def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
-        return scan.past(self.connection, self.tables, kind, now, oldest, span)
+    def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
+        values = self.moments.values(kind, now, since)
+        return scan.past(self.connection, self.moments.tables, kind, values, span)
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
         own = self.tables.booking.c.id
@@ -75,19 +86,25 @@ class PostgresBookings:
         return own is not None and own.type == "uuid"
 
     def findings(
-        self, kind: GapKind, now: datetime, oldest: datetime, bookings: Collection[BookingId]
+        self,
+        kind: GapKind,
+        now: datetime,
+        since: datetime,
+        bookings: Collection[BookingId],
+        window: datetime | None = None,
     ) -> Mapping[BookingId, Finding]:
-        return scan.findings(self.connection, self.tables, kind, now, oldest, bookings)
+        values = self.moments.values(kind, now, since, window)
+        return scan.findings(self.connection, self.moments.tables, kind, values, bookings)
 
-    def conditions(
-        self, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
-    ) -> Mapping[Condition, bool]:
-        return booking_facts.condition_results(self.connection, self.tables, kind, now, oldest, booking)
+    def conditions(self, kind: GapKind, now: datetime, since: datetime, booking: BookingId) -> Mapping[Condition, bool]:
+        values = self.moments.values(kind, now, since)
+        return booking_facts.condition_results(self.connection, self.moments.tables, kind, values, booking)
 
     def required_changes(
-        self, kind: GapKind, condition: Condition, now: datetime, oldest: datetime, booking: BookingId
+        self, kind: GapKind, condition: Condition, now: datetime, since: datetime, booking: BookingId
     ) -> Sequence[RequiredChange]:
-        return remediation.of_condition(self.connection, self.tables, kind, condition, now, oldest, booking)
+        values = self.moments.values(kind, now, since)
+        return remediation.of_condition(self.connection, self.moments.tables, kind, condition, values, booking)
 
     def number_changes(self, booking: BookingId, wanted: Constraint) -> Sequence[RequiredChange]:
         return remediation.of_number(self.connection, self.tables, booking, wanted)

@@ -29,6 +29,7 @@ from reconciler.store.ledger.removals import PostgresRemovals
 from reconciler.store.ledger.runs import PostgresRuns
 from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.ledger.sources import SourceKey
+from reconciler.store.moments import PostgresMoments
 from reconciler.store.retention import PostgresRetention
 
 CONNECT_TIMEOUT = 10
@@ -161,11 +162,13 @@ class PostgresStore:
 
 def transaction_over(connection: Connection, runner: Runner, source: SourceKey, tables: AppTables) -> Transaction:
     """The ports of one transaction."""
+    moments = PostgresMoments(connection, tables, runner, source)
     return Transaction(
-        bookings=PostgresBookings(connection, tables),
+        bookings=PostgresBookings(connection, tables, moments),
         ledger=PostgresLedger(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),
+        moments=moments,
         gaps=PostgresGaps(connection, runner.scope, source, runner.scan_settings),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),

@@ -162,13 +162,14 @@ def application(chosen: Settings) -> AppMapping:
         queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
         statuses=bookings.statuses,
+        made_as=bookings.made_as,
         cancelled=bookings.cancelled,
         only=bookings.only,
         rule_filters=chosen.rule_filters(),
         grace=bookings.grace,
         date_tbd_note=bookings.date_tbd_note,
         active_customer=customers.active if customers else "",
-        satisfied_by=rule.satisfied_by,
+        occasions=chosen.occasions(),
         triggers=tuple(
             sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
         ),

@@ -17,7 +17,7 @@ from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.repairer import LONG_AGO
-from reconciler.ports import Clock, Notifier, Runner, Services, Window
+from reconciler.ports import Clock, Notifier, Runner, Services
 from reconciler.providers.memory import MemoryCalendar, MemoryGateway
 from reconciler.reporting.memory import MemoryNotifier
 from reconciler.settings import Settings
@@ -90,7 +90,7 @@ class ShadowDrillStage:
                 calendar=MemoryCalendar(),
                 sms_limits=replace(self.services.sms_limits, repairs=MOST),
                 calendar_limits=replace(self.services.calendar_limits, repairs=MOST),
-                window=Window(scan_window=self.services.window.scan_window, since=LONG_AGO, at_start=True),
+                window=replace(self.services.window, since=LONG_AGO, at_start=True),
                 suspended=frozenset(),
                 access_faults={},
                 runner=Runner(scope=own),

@@ -40,7 +40,7 @@ def _duration() -> Callable[[str], Any]:
 @click.option(
     "--since",
     type=_Written("DATE", _date),
-    help="Bookings made on that day or later, in the venue's zone (default: bookings.since, else the first migrate).",
+    help="Bookings made on that day or later, in the venue's zone (default: everything still ahead).",
 )
 @click.option("--until", type=_Written("DATE", _date), help="Bookings made before that day (default: up to now).")
 @click.option("--booking", metavar="ID", help="Only the booking whose id is ID or starts with it, however old.")
@@ -50,7 +50,7 @@ def _duration() -> Callable[[str], Any]:
 @click.option(
     "--stale-after",
     type=_Written("DURATION", _duration),
-    help="The age up to which a booking gets its text, such as 21d (default: rules.sms.missing.stale_after).",
+    help="No text for what was due longer ago, such as 21d (default: a text whatever its age).",
 )
 @click.option(
     "--max",

@@ -22,6 +22,8 @@ class BookingRange:
     """Only bookings created before this time; ``None``: up to now."""
     bookings: frozenset[BookingId] | None = None
     """Only these bookings; ``None``: all."""
+    ahead: bool = False
+    """Only bookings whose start is not past."""
 
 
 EVERYTHING = BookingRange()

@@ -1,6 +1,7 @@
 """The operator's policies and limits as plain data. ``settings`` reads their values and has their defaults."""
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -82,21 +83,38 @@ class RecipientLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """The text that a booking calls for while it has a status."""
+
+    trigger: str
+    """The queue's word for it; we write it, and intents carry it."""
+    satisfied_by: tuple[str, ...] | None
+    """The triggers whose texts satisfy the rule; ``None``: every trigger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmsPolicy:
     policy: Policy
     zone: ZoneInfo
     quiet_hours: QuietHours | None
-    stale_after: timedelta
+    stale_after: timedelta | None
+    """``None``: no text is too old. A backfill asks for that."""
     min_notice: timedelta
     per_recipient: RecipientLimit
-    satisfied_by: tuple[str, ...] | None
-    """The triggers whose texts satisfy the rule; ``None``: every trigger."""
+    occasions: Mapping[str, Occasion]
+    """Status of a booking -> the text it calls for."""
     deliver: Deliver
     ignored_texts: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
     """Texts to a customer's number that are about no booking, such as one-time codes: they hold no text."""
 
-    def is_satisfied_by(self, trigger: str) -> bool:
-        return self.satisfied_by is None or trigger in self.satisfied_by
+    def satisfying(self, status: str) -> Collection[str] | None:
+        """The triggers whose texts satisfy the rule for a booking of this status; ``None``: every trigger."""
+        occasion = self.occasions.get(status)
+        return occasion.satisfied_by if occasion else ()
+
+    def is_satisfied_by(self, status: str, trigger: str) -> bool:
+        satisfying = self.satisfying(status)
+        return satisfying is None or trigger in satisfying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ A text costs money, reaches a phone and needs consent. When in doubt, we refuse 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import AppFailure, Booking
 from reconciler.domain.decide.identity import Known
@@ -131,7 +131,10 @@ def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datet
 def _ledger(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause, now: datetime) -> Check:
     last = facts.last
     verdict = judge_ledger(last, facts.subject, cause, now)
-    if last and last.state is State.DONE and policy.is_satisfied_by(last.trigger):
+    counts = last is not None and _counts(last, booking, policy)
+    if last and last.state is State.DROPPED and not counts:
+        verdict = None  # a person decided against another text of this booking
+    if last and last.state is State.DONE and counts:
         if not last.handed_over:
             # The provider accepted the text, whatever the queue says. We mark the row again and never resend the text.
             verdict = failed_condition(Condition.NO_TEXT)
@@ -139,6 +142,13 @@ def _ledger(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause, 
             # The text is not queued, sent or failed: a person removed it from the queue, and we respect that decision.
             verdict = refused(Refusal.TAKEN_BACK)
     return Check(name=LEDGER, seen=describe_latest(last), verdict=verdict)
+
+
+def _counts(last: Intent, booking: Booking, policy: SmsPolicy) -> bool:
+    """Whether the text of this intent is the one that the booking calls for now."""
+    if policy.is_satisfied_by(booking.status, last.trigger):
+        return True
+    return last.any_occasion and booking.due_at <= last.updated_at
 
 
 def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Check]:
@@ -163,8 +173,8 @@ def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Chec
 def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -> Iterator[Check]:
     # A text sent in the last minute would expire on its way, so it already counts as too late.
     latest = now + SHORTEST_VALIDITY
-    made_at = booking.created_at
-    yield check(Refusal.OLD, f"made {moment(made_at)}", applies=made_at + policy.stale_after < latest, cause=cause)
+    stale = policy.stale_after is not None and booking.due_at + policy.stale_after < latest
+    yield check(Refusal.OLD, f"due {moment(booking.due_at)}", applies=stale, cause=cause)
     if booking.starts_at is not None:
         too_soon = booking.starts_at - policy.min_notice < latest
         yield check(Refusal.TOO_SOON, f"starts {moment(booking.starts_at)}", applies=too_soon, cause=cause)
@@ -172,10 +182,12 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
 
 def deadline(booking: Booking, policy: SmsPolicy) -> datetime:
     """The last moment at which the text may be sent: the checks *old* and *too soon* refuse it afterwards."""
-    ends = [booking.created_at + policy.stale_after]
-    if booking.starts_at is not None:
-        ends.append(booking.starts_at - policy.min_notice)
-    return min(ends) - SHORTEST_VALIDITY
+    return min(_ends(booking, policy), default=datetime.max.replace(tzinfo=UTC)) - SHORTEST_VALIDITY
+
+
+def _ends(booking: Booking, policy: SmsPolicy) -> list[datetime]:
+    ends = [] if policy.stale_after is None else [booking.due_at + policy.stale_after]
+    return ends if booking.starts_at is None else [*ends, booking.starts_at - policy.min_notice]
 
 
 def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
@@ -183,9 +195,7 @@ def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
 
     The result may be zero or negative. Below ``SHORTEST_VALIDITY`` the text must wait.
     """
-    ends = [now + LONGEST_VALIDITY, booking.created_at + policy.stale_after]
-    if booking.starts_at is not None:
-        ends.append(booking.starts_at - policy.min_notice)
+    ends = [now + LONGEST_VALIDITY, *_ends(booking, policy)]
     quiet = policy.quiet_hours.next_start(now) if policy.quiet_hours else None
     if quiet:
         ends.append(quiet)

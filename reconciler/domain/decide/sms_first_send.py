@@ -51,6 +51,8 @@ class TextToSend:
     body: str = field(repr=False)
     since: datetime
     """When its booking was made. It never comes from our ledger, which may have been lost or restored."""
+    due_at: datetime
+    """Since when the text is due. What was sent before is about something else, unless it is the text itself."""
     ignored: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
     """``evidence.sms.ignore``: texts that say nothing about a booking, such as one-time codes."""
 
@@ -90,7 +92,8 @@ def judge_earlier_texts(
         return EarlierTexts(found=EarlierText.OURS, code="adopted", provider_id=left[0].sid)
     if ours:
         return EarlierTexts(found=EarlierText.OURS_FAILED, code=f"found_{ours[0].status}", provider_id=ours[0].sid)
-    if any(_holds(free, text, other_references)):
+    since = asked_since(max(text.since, text.due_at))
+    if any(_holds([sent for sent in free if sent.made_at >= since], text, other_references)):
         return EarlierTexts(found=EarlierText.ANOTHER, code="another_text")
     if not trail.complete:
         return EarlierTexts(found=EarlierText.ANOTHER, code="too_many_to_read")

@@ -137,7 +137,7 @@ LABELS: dict[str, str] = {
     Refusal.PHONE_UNUSABLE: "phone unusable",
     Refusal.OPTED_OUT: "opted out",
     Refusal.MAY_HAVE_LEFT: "outcome of the application's send unknown",
-    Refusal.OLD: "created too long ago",
+    Refusal.OLD: "due too long ago",
     Refusal.TOO_SOON: "booking starts too soon",
     Refusal.TEXT_UNWRITABLE: "text cannot be written",
     Refusal.DELETED_BY_HAND: "a person deleted it",
@@ -190,6 +190,8 @@ class Finding:
     """The first failing condition that no setting can make fail (``gap_end.BY_SETTINGS``)."""
     in_scope: bool = True
     """Whether ``bookings.only`` selects it. A pass repairs no other booking."""
+    in_window: bool = True
+    """Whether the scan selects it by its age, without knowing its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, C
 ASKED = {
     Condition.STATUS: "status",
     Condition.ONLY: "only",
-    Condition.SINCE: "made since",
+    Condition.SINCE: "due since",
     Condition.GRACE: "grace over",
     Condition.AHEAD: "start ahead",
     Condition.DATE_SET: "date set",
@@ -37,7 +37,7 @@ ASKED = {
 """The meaning of each condition if it holds."""
 ASKED_IN_FULL = ASKED | {
     Condition.ONLY: "selected by only",
-    Condition.SINCE: "not before bookings.since",
+    Condition.SINCE: "due since bookings.since",
     Condition.GRACE: "grace period over",
     Condition.AHEAD: "start is ahead",
     Condition.OVERDUE: "a text is overdue",
@@ -70,7 +70,7 @@ NEXT = {
     VerdictStatus.NEEDS_HUMAN: "needs a human; re-checked by {when}",
     VerdictStatus.REPAIRABLE: "repaired by {when}, unless the breaker refuses",
 }
-TOMORROW = "the day's first {job} (full scan)"
+FULL_SCAN = "the next full scan of {job}, at most {within} from now"
 """The run that reaches a booking outside the scan window."""
 
 WOULD_CHANGE: dict[str, str] = {
@@ -79,7 +79,7 @@ WOULD_CHANGE: dict[str, str] = {
     Refusal.ID_AGAIN: "check which booking the ledger means, then do it by hand",
     Refusal.OPTED_OUT: "only the customer can undo that",
     Refusal.MAY_HAVE_LEFT: "check the application's own attempt, then cancel its row or mark it sent",
-    Refusal.OLD: "reconciler backfill --stale-after lets it through once",
+    Refusal.OLD: "reconciler backfill --booking lets it through once",
     Refusal.TOO_SOON: "better call them",
     Refusal.TEXT_UNWRITABLE: "its template needs a value that the booking lacks",
     Refusal.SEVERAL_CANDIDATES: "remove the extra events, or write the right id",

@@ -24,13 +24,14 @@ from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import (
     access_faults,
+    became_due,
     may_repair,
     pass_checks,
     recorded_by,
     unfinished_intents,
 )
-from reconciler.engine.reconcile.scan import oldest_of, scope_of
-from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
+from reconciler.engine.reconcile.scan import scope_of, window_of
+from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, latest_intents
 from reconciler.engine.repair.repairers import repairer_of
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.ports import Services, Transaction
@@ -52,7 +53,7 @@ class RuleExplanation:
     required_changes: Sequence[RequiredChange]
     """The changes that would change the verdict. Empty if nothing is in the way, or if no change would help."""
     in_scan_window: bool
-    """Whether every pass scans the booking. If not, it is older than ``scan_window``: a day's first pass scans it."""
+    """Whether every pass scans the booking. If not, it is older than ``scan_window``: a full scan reaches it."""
     gap: Gap | None
     """The open gap in our ledger, as of the last pass."""
 
@@ -136,7 +137,8 @@ class _RuleInPass:
     repairer: Repairer | None
     """``None`` for a rule that only reports."""
     scope: Scope
-    oldest: datetime
+    window: datetime
+    became_due: Collection[BookingId]
     gaps: Mapping[BookingId, Gap]
     begun: Collection[BookingId]
     known: Collection[BookingId]
@@ -145,7 +147,7 @@ class _RuleInPass:
     @classmethod
     def of(cls, tx: Transaction, rule: Rule, services: Services, now: datetime) -> "_RuleInPass":
         repairer = repairer_of(rule.effect, services) if rule.effect else None
-        scope, full = scope_of(tx, rule.job, services, now)
+        scope, full = scope_of(tx, rule.job, services, now, [rule.kind])
         has_ledger = tx.ledger.exists()
         gaps = tx.gaps.open(rule.kind) if has_ledger else ()
         begun = unfinished_intents(tx, repairer) if has_ledger and repairer else ()
@@ -156,7 +158,8 @@ class _RuleInPass:
             rule=rule,
             repairer=repairer,
             scope=scope,
-            oldest=oldest_of(scope, services, now, full=full),
+            window=window_of(scope, services, now, full=full),
+            became_due=became_due(tx, rule.kind, services, now) if has_ledger else (),
             gaps={BookingId(gap.about): gap for gap in gaps},
             begun={intent.booking for intent in begun},
             known=recorded_by(gaps, begun).bookings,
@@ -167,7 +170,7 @@ class _RuleInPass:
         """``None`` for a booking that is gone or not ours."""
         # A pass finishes an intent that was begun, however old its booking is. So no booking is too old here.
         since = LONG_AGO if booking in self.begun else self.scope.since
-        finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking]).get(booking)
+        finding = self.tx.bookings.findings(self.rule.kind, self.now, since, [booking], self.window).get(booking)
         if finding is None or not finding.in_scope:
             return None
         verdict, checks, found = self._judged(finding, since)
@@ -180,13 +183,9 @@ class _RuleInPass:
             conditions=self.tx.bookings.conditions(self.rule.kind, self.now, since, booking),
             checks=checks,
             required_changes=found,
-            in_scan_window=booking in self.known or self._is_in_the_window(finding.booking),
+            in_scan_window=finding.in_window or booking in self.known or booking in self.became_due,
             gap=self.gaps.get(booking),
         )
-
-    def _is_in_the_window(self, booking: Booking) -> bool:
-        # A booking without a creation time is never too old to be scanned.
-        return booking.created_at >= self.oldest or booking.created_at <= LONG_AGO
 
     def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
         """The verdict that a pass would give, the checks of the booking and of the pass, and the required changes."""
@@ -207,7 +206,7 @@ class _RuleInPass:
     ) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
         tx, now, last = self.tx, self.now, None
         if tx.ledger.exists():
-            last = tx.intents.latest(repairer.effect, [booking.id], repairer.final_triggers).get(booking.id)
+            last = latest_intents(tx, repairer, [booking]).get(booking.id)
         of_the_pass = list(pass_checks(repairer, self.services, self.faults))
         checks = [*repairer.checks(tx, self.scope, booking, last, now), *of_the_pass]
         (decision,) = repairer.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)

@@ -77,7 +77,7 @@ class RemediationFinder:
         return [_rows("status", ("cancelled", "sent"), unclear)]
 
     def _old(self) -> Sequence[RequiredChange]:
-        needed = self.now + SHORTEST_VALIDITY - self.booking.created_at
+        needed = self.now + SHORTEST_VALIDITY - self.booking.due_at
         return [_key(f"{self._rule}.stale_after", Constraint.AT_LEAST, needed)]
 
     def _too_soon(self) -> Sequence[RequiredChange]:

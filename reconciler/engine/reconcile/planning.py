@@ -1,7 +1,7 @@
 """The scan and the plan of a pass: read-only, from one consistent view of the database."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
@@ -9,10 +9,10 @@ from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan, check_b
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Check, Hold, check
-from reconciler.domain.gaps import Cause, Gap, IntegrationFault
+from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
-from reconciler.engine.reconcile.scan import Recorded, oldest_of, scan, scope_of
-from reconciler.engine.repair.repairer import Repairer, Scope
+from reconciler.engine.reconcile.scan import Recorded, scan, scope_of, window_of
+from reconciler.engine.repair.repairer import Repairer, Scope, latest_intents
 from reconciler.ports import PassServices, Transaction
 
 
@@ -29,6 +29,8 @@ class PassPlan:
     """What would be removed; ``None``: nothing can be, or nothing may be concluded from what was seen."""
     at: datetime
     """When the scan was."""
+    window: datetime | None = None
+    """How far back it selected; ``None``: everything."""
     intents: Mapping[BookingId, Intent]
     resolved_otherwise: Mapping[BookingId, str]
     """Bookings with an open gap or a planned intent whose rule holds now, and the condition that says so."""
@@ -37,26 +39,28 @@ class PassPlan:
 def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
     acting = services.mandate.act and may_repair(repairer, services)
     faults = (*tx.bookings.effect_faults(repairer.effect, writing=acting), *access_faults(repairer, services))
-    scope, full = scope_of(tx, job, services, now)
+    scope, full = scope_of(tx, job, services, now, [repairer.kind])
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
     unfinished = unfinished_intents(tx, repairer) if has_ledger else []
     recorded = (
-        recorded_by(tx.gaps.open(repairer.kind), unfinished)
+        replace(
+            recorded_by(tx.gaps.open(repairer.kind), unfinished),
+            became_due=became_due(tx, repairer.kind, services, now),
+        )
         if has_ledger and services.booking_range is None
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
-    oldest, booking_range = oldest_of(scope, services, now, full=full), services.booking_range or EVERYTHING
-    seen = scan(tx, repairer.kind, scope.since, oldest, recorded, services.runner.scan_settings, now, booking_range)
-    ids = [booking.id for booking in seen.broken]
-    intents = tx.intents.latest(repairer.effect, ids, repairer.final_triggers) if has_ledger else {}
+    window, booking_range = window_of(scope, services, now, full=full), services.booking_range or EVERYTHING
+    seen = scan(tx, repairer.kind, scope.since, window, recorded, services.runner.scan_settings, now, booking_range)
+    intents = latest_intents(tx, repairer, seen.broken) if has_ledger else {}
     plan = Plan(
         kind=repairer.kind,
         checked=seen.checked,
         by_condition=seen.by_condition,
         decisions=repairer.decide(tx, scope, seen.broken, intents, now),
-        past=tx.bookings.past(repairer.kind, now, oldest, booking_range) if services.booking_range else 0,
+        past=tx.bookings.past(repairer.kind, now, window, booking_range) if services.booking_range else 0,
     )
     plan, breaker_trip = _hold_all(plan, repairer, services, faults)
     removals = _removals(tx, repairer, scope, services, faults, now) if has_ledger else None
@@ -68,6 +72,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         breaker_trip=breaker_trip,
         removals=removals,
         at=now,
+        window=None if full else window,
         intents=intents,
         resolved_otherwise=seen.over,
     )
@@ -111,6 +116,12 @@ def recorded_by(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> Recorded
         planned=frozenset(intent.booking for intent in unfinished if intent.state is State.PLANNED),
         unfinished=frozenset(intent.booking for intent in unfinished),
     )
+
+
+def became_due(tx: Transaction, kind: GapKind, services: PassServices, now: datetime) -> frozenset[BookingId]:
+    """What became due lately is read by id until its grace period and a full scan are over."""
+    lately = services.window.grace + 2 * services.window.full_scan
+    return frozenset(tx.moments.recent(kind, now - lately))
 
 
 def unfinished_intents(tx: Transaction, repairer: Repairer) -> list[Intent]:

@@ -11,7 +11,7 @@ from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.planning import PassPlan
-from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.repairer import Repairer, latest_intents
 from reconciler.ports import NewGap, NewIntent, Transaction
 
 
@@ -78,8 +78,7 @@ def _still_true(
     tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision]
 ) -> Sequence[Decision]:
     """The decisions on bookings that no other pass has acted on since the scan: what that pass recorded is newer."""
-    checked = [decision.booking.id for decision in decisions]
-    last = tx.intents.latest(repairer.effect, checked, repairer.final_triggers)
+    last = latest_intents(tx, repairer, [decision.booking for decision in decisions])
     return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
 
 

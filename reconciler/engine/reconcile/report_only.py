@@ -14,7 +14,7 @@ from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, scan
 from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
 from reconciler.engine.reconcile.record import new_gaps
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.reconcile.scan import Recorded, oldest_of, scan, scope_of
+from reconciler.engine.reconcile.scan import Recorded, scan, scope_of, window_of
 from reconciler.engine.repair.integration_faults import record_faults, recordable
 from reconciler.ports import PassServices, Transaction
 
@@ -47,14 +47,14 @@ def _scan(job: str, kind: GapKind, services: PassServices, now: datetime) -> Pas
 
 def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
     faults = tuple(tx.bookings.read_faults(kind))
-    scope, full = scope_of(tx, job, services, now)
+    scope, full = scope_of(tx, job, services, now, [kind])
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     recorded = (
         Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
     )
     seen = scan(
-        tx, kind, scope.since, oldest_of(scope, services, now, full=full), recorded, services.runner.scan_settings, now
+        tx, kind, scope.since, window_of(scope, services, now, full=full), recorded, services.runner.scan_settings, now
     )
     verdict = rule_of(kind).verdict
     plan = Plan(

@@ -72,6 +72,10 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
         removals = seen.removals and seen.removals.holding(Hold.INTEGRATION)
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED), removals=removals)
     faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
+    if seen.plan and not services.booking_range:
+        # Before anything is repaired: the second look at a booking needs the moment that the plan went by.
+        with services.store.writing() as tx:
+            tx.moments.note(repairer.kind, now, seen.window)
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
         run.record_faults(tx, subject, recordable(faults), preflight.checked)

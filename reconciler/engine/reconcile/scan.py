@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.gap_end import end_of
@@ -35,6 +34,8 @@ class Recorded:
     """Bookings with a planned intent."""
     unfinished: frozenset[BookingId] = frozenset()
     """Bookings with an intent that is not final."""
+    became_due: frozenset[BookingId] = frozenset()
+    """Bookings that a scan saw become due lately: they may be older than the scan window."""
 
     @property
     def bookings(self) -> frozenset[BookingId]:
@@ -42,44 +43,51 @@ class Recorded:
         return self.planned | self.gaps.keys()
 
 
-def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -> tuple[Scope, bool]:
-    """How far back we are responsible, and whether this is a full scan: at start, and once per day of the venue."""
+def scope_of(
+    tx: Transaction, job: str, services: PassServices, now: datetime, kinds: Sequence[GapKind]
+) -> tuple[Scope, bool]:
+    """How far back we are responsible, and whether this is a full scan: at start, and once per ``full_scan``."""
     window = services.window
-    since = services.booking_range.since if services.booking_range else None
-    since = since or window.since
+    # A backfill's range selects by when bookings were made; whatever it selects is meant.
+    since = LONG_AGO if services.booking_range else window.since
     if not tx.ledger.exists():
         return Scope(since=since or now - window.scan_window, installation=""), True
     installation = tx.ledger.installation()
     scope = Scope(since=since or installation.since, installation=installation.id)
-    had_one = tx.runs.had_full_scan(job, services.runner, _midnight(now, services.sms_policy.zone))
-    return scope, window.at_start or not had_one
+    had_one = tx.runs.had_full_scan(job, services.runner, now - window.full_scan)
+    return scope, window.at_start or not had_one or not all(map(tx.moments.is_watched, kinds))
 
 
-def oldest_of(scope: Scope, services: PassServices, now: datetime, *, full: bool) -> datetime:
-    """Bookings made before this are read by id only."""
-    return scope.since if full or services.booking_range else max(scope.since, now - services.window.scan_window)
+def window_of(scope: Scope, services: PassServices, now: datetime, *, full: bool) -> datetime:
+    """What was neither made nor became due nor changed since then is read by id only.
+
+    A full scan reads what is due since ``since``, however old the booking is.
+    """
+    if services.booking_range:
+        return services.booking_range.since or LONG_AGO
+    return scope.since if full else max(scope.since, now - services.window.scan_window)
 
 
 def scan(
     tx: Transaction,
     kind: GapKind,
     since: datetime,
-    oldest: datetime,
+    window: datetime,
     recorded: Recorded,
     settings: str,
     now: datetime,
     booking_range: BookingRange = EVERYTHING,
 ) -> ScanResult:
-    """Scan the range since ``oldest``, and what is recorded by id whatever its age, so that no gap is lost."""
-    seen = tx.bookings.scan(kind, now, oldest, booking_range)
+    """Scan the range since ``window``, and what is recorded by id whatever its age, so that no gap is lost."""
+    seen = tx.bookings.scan(kind, now, since, booking_range, window)
     unfinished = recorded.unfinished
-    again = sorted(recorded.bookings - {booking.id for booking in seen.broken})
+    again = sorted((recorded.bookings | recorded.became_due) - {booking.id for booking in seen.broken})
     findings = {
-        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished]),
+        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished], window),
         # An unfinished intent is finished however old its booking is: a backfill or a human started it.
-        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in unfinished]),
+        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in unfinished], window),
     }
-    checked, by_condition = _with_older(seen, findings, oldest)
+    checked, by_condition = _with_older(seen, findings)
     return ScanResult(
         checked=checked,
         by_condition=by_condition,
@@ -87,19 +95,19 @@ def scan(
             *seen.broken,
             *(finding.booking for finding in findings.values() if finding.failed is None and finding.in_scope),
         ],
-        over={id_: end for id_ in again if (end := _end(recorded.gaps.get(id_), findings.get(id_), settings))},
+        over={
+            id_: end
+            for id_ in sorted(recorded.bookings & set(again))
+            if (end := _end(recorded.gaps.get(id_), findings.get(id_), settings))
+        },
     )
 
 
-def _midnight(now: datetime, zone: ZoneInfo) -> datetime:
-    return datetime.combine(now.astimezone(zone).date(), time(), tzinfo=zone)
-
-
 def _with_older(
-    seen: ScanRows, findings: Mapping[BookingId, Finding], oldest: datetime
+    seen: ScanRows, findings: Mapping[BookingId, Finding]
 ) -> tuple[int, Mapping[tuple[Condition, str], int]]:
     """The counts of the scan, plus the bookings older than its window that were read by id."""
-    older = [finding for finding in findings.values() if finding.booking.created_at < oldest]
+    older = [finding for finding in findings.values() if not finding.in_window]
     counts = Counter(seen.by_condition)
     counts.update((finding.failed, "") for finding in older if finding.failed)
     return seen.checked + len(older), counts

@@ -42,9 +42,11 @@ class Repairer(Protocol):
     @property
     def limits(self) -> Limits: ...
 
-    @property
-    def final_triggers(self) -> Collection[str] | None:
-        """Triggers (``None``: all) whose *done* is permanent, whatever the application's tables say."""
+    def final_triggers(self, booking: Booking) -> Collection[str] | None:
+        """Triggers (``None``: all) whose *done* is permanent for what the booking calls for now.
+
+        Whatever the application's tables say.
+        """
         ...
 
     def decide(
@@ -123,6 +125,18 @@ class Repairer(Protocol):
         ...
 
 
+def latest_intents(tx: Transaction, repairer: Repairer, bookings: Collection[Booking]) -> Mapping[BookingId, Intent]:
+    """The intent that decides for each of these bookings."""
+    alike: dict[frozenset[str] | None, list[BookingId]] = {}
+    for booking in bookings:
+        final = repairer.final_triggers(booking)
+        alike.setdefault(None if final is None else frozenset(final), []).append(booking.id)
+    latest: dict[BookingId, Intent] = {}
+    for triggers, some in alike.items():
+        latest.update(tx.intents.latest(repairer.effect, some, triggers))
+    return latest
+
+
 def recheck(
     repairer: Repairer, tx: Transaction, intent: Intent, scope: Scope, now: datetime
 ) -> Decision | AttemptResult:
@@ -140,7 +154,7 @@ def recheck(
         return _hold(tx, intent, "locked_out", now)
     if finding.failed:
         return _drop_satisfied(repairer, tx, intent, finding.failed, now)
-    last = tx.intents.latest(intent.effect, [intent.booking], repairer.final_triggers)
+    last = latest_intents(tx, repairer, [finding.booking])
     (decision,) = repairer.decide(tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
     match verdict.status:

@@ -148,8 +148,8 @@ def demo_bookings(now: datetime) -> list[DemoBooking]:
 def _in_order(s: Stories) -> Iterator[DemoBooking]:
     for status in ("confirmed", "confirmed", "draft", "confirmed", "draft", "confirmed"):
         yield s.add("healthy", text="ok", calendar="ok", texted=True, event="stored", status=status)
-    for trigger in ("booking_created", "deposit_received"):
-        yield s.add("another trigger", text="ok", calendar="ok", texted=trigger, event="stored")
+    for status, trigger in (("draft", "deposit_received"), ("confirmed", "deposit_received")):
+        yield s.add("another trigger", text="ok", calendar="ok", texted=trigger, event="stored", status=status)
     for status, due in (("pending", s.at.now + timedelta(days=1)), ("approved", s.at.ago(minutes=5))):
         row = s.queue_row(status=status, scheduled_for=due)
         yield s.add("queued, not sent yet", text="ok", calendar="ok", queue=(row,), event="stored")

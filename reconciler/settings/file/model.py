@@ -36,6 +36,11 @@ class MessageSettings(Section):
     """A text for one status of a booking."""
 
     trigger: str = Field(min_length=1, description="the queue's word for this kind of text")
+    satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
+        None,
+        description="the triggers whose queued or sent texts count as this one, its own among them; left out: its own "
+        "alone; any: every trigger",
+    )
     template: str = Field(min_length=1, description="Jinja2; must contain {{ ref }}, by which a text is found again")
 
 
@@ -43,11 +48,13 @@ def _messages() -> dict[str, MessageSettings]:
     return {
         "draft": MessageSettings(
             trigger="booking_created",
+            satisfied_by=("booking_created", "deposit_received", "booking_confirmed"),
             template="Hi {{ first_name }}, we have pencilled in your party for {{ date }} at {{ time }}. "
             "We will be in touch about the next steps. Ref {{ ref }}",
         ),
         "confirmed": MessageSettings(
             trigger="booking_confirmed",
+            satisfied_by=("booking_confirmed", "deposit_received"),
             template="Hi {{ first_name }}, your party on {{ date }} at {{ time }} is confirmed. "
             "We look forward to seeing you! Ref {{ ref }}",
         ),
@@ -67,7 +74,7 @@ class SmsMissing(RuleSection):
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
     queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
     satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
-        None, description="any queued or sent row, or a list of triggers that count"
+        None, description="until 0.2: of every message that has no `satisfied_by` of its own; write it there"
     )
     deliver: Deliver = Field(
         Deliver.RECONCILER,
@@ -78,14 +85,25 @@ class SmsMissing(RuleSection):
     quiet_hours: QuietHoursValue = Field(
         parse_hours("21:00-09:00"), description="no text is sent then, or may still wait at Twilio; off: none"
     )
-    stale_after: PositiveDuration = Field(timedelta(hours=72), description="made longer ago: alerted, not sent")
+    stale_after: PositiveDuration = Field(
+        timedelta(hours=72), description="due longer ago than this: alerted, not sent"
+    )
     min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
     ignore: tuple[Ignored, ...] = Field(
         (),
         description="texts to a customer's number that are about no booking and so hold none: a part of their wording, "
         "such as one-time code, or a regular expression, such as /code \\d{4}/; case does not matter",
     )
-    messages: dict[str, MessageSettings] = Field(default_factory=_messages, description="status: {trigger, template}")
+    messages: dict[str, MessageSettings] = Field(
+        default_factory=_messages, description="status: {trigger, satisfied_by, template}"
+    )
+
+    def satisfying(self, message: MessageSettings) -> tuple[str, ...] | None:
+        """The triggers whose texts count as this message; ``None``: every trigger."""
+        own = "satisfied_by" in message.model_fields_set
+        if "satisfied_by" in self.model_fields_set and not (own and "messages" in self.model_fields_set):
+            return self.satisfied_by  # one list for all messages, as until 0.2
+        return message.satisfied_by if own else (message.trigger,)
 
 
 ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]

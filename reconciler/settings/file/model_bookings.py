@@ -48,6 +48,16 @@ class BookingColumns(Section):
     notes: Column | None = Field("internal_notes", description="optional: where `bookings.date_tbd_note` may stand")
     guests: Column | None = Field("guest_count", description="optional: for texts and events")
     occasion: Column | None = Field("event_type", description="optional: for texts and events")
+    due: Column | None = Field(
+        None,
+        description="optional: when it was confirmed, such as confirmed_at: what it calls for is due since then; if "
+        "there is none, the ledger keeps when a scan first saw it",
+    )
+    updated: Column | None = Field(
+        None,
+        description="optional: when its row last changed, with an index: then an old booking that is confirmed or gets "
+        "a date is seen by the next pass, and not only by the next full scan",
+    )
     deleted: Column | None = Field(
         None, description="optional: set (a time, or true) where the booking was deleted: no rule applies to it"
     )
@@ -124,16 +134,27 @@ class BookingSettings(Section):
     statuses: Some = Field(
         ("draft", "confirmed"), description="an allow-list: the rules do not apply to any other status"
     )
+    made_as: tuple[str, ...] = Field(
+        ("draft",), description="statuses that a booking is made with: what these call for is due when it is made"
+    )
     cancelled: tuple[str, ...] = Field(
         ("cancelled",), description="statuses that say the booking is off: our event for it is removed"
     )
     only: Only = Field(
         default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"
     )
-    since: Since = Field(None, description="the first `reconciler migrate`, or a date; older bookings need a backfill")
-    grace: Duration = Field(minutes(10), description="the application's own time to do it, its retries included")
+    since: Since = Field(
+        None, description="the first `reconciler migrate`, or a date; what was due before needs a backfill"
+    )
+    grace: Duration = Field(
+        minutes(10), description="the application's own time to do it, its retries included; from when it is due"
+    )
     scan_window: PositiveDuration = Field(
-        timedelta(days=14), description="each pass; the first of each day goes back to `since` instead"
+        timedelta(days=14), description="each pass: what was made, became due or changed within it"
+    )
+    full_scan: PositiveDuration = Field(
+        timedelta(hours=1),
+        description="this often a pass scans everything, however old: so late an old booking is seen",
     )
     date_tbd_note: str = Field(
         "Event date/time to be confirmed",

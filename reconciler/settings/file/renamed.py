@@ -15,6 +15,11 @@ RENAMED: dict[tuple[str, ...], str] = {
     ("jobs", "missing_events"): "calendar_missing",
 }
 """Path of a key in 0.1.0 -> the key's name since 0.2.0."""
+MOVED: dict[tuple[str, ...], str] = {
+    ("rules", "sms.missing", "satisfied_by"): "each message has its own now, "
+    "rules.sms.missing.messages.<status>.satisfied_by; this one still works for messages that have none",
+}
+"""Path of a key that is still read -> the warning that names its new place."""
 JOBS = {old[1]: new for old, new in RENAMED.items() if old[0] == "jobs"}
 """Job names on the command line: name in 0.1.0 -> name since 0.2.0."""
 

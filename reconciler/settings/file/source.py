@@ -18,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.renamed import conflicts, rename, renamed
+from reconciler.settings.file.renamed import MOVED, conflicts, rename, renamed
 
 LARGEST = 256 * 1024
 """Bytes. A larger file cannot be a cron.yaml."""
@@ -45,12 +45,16 @@ class Source:
         lines = self._lines(path)
         return lines[-1] if lines else None
 
+    def has(self, path: KeyPath) -> bool:
+        """Whether the file has the key."""
+        return len(self._lines(path)) == len(path)
+
     def mistake(self, path: KeyPath, what: str, *elsewhere: KeyPath) -> str:
         """``cron.yaml:14: rules.sms.missing.quiet_hour: ..``
 
         If the file does not have the key, the message gives the line of the first key of ``elsewhere`` that it has.
         """
-        there = next((other for other in (path, *elsewhere) if len(self._lines(other)) == len(other)), path)
+        there = next((other for other in (path, *elsewhere) if self.has(other)), path)
         line = self.line(there)
         place = f"{self.name}:{line}" if line else self.name
         return f"{place}: {'.'.join(map(str, path))}: {what}" if path else f"{place}: {what}"
@@ -96,7 +100,9 @@ def read(path: Path) -> tuple[Source, list[str]]:
     for old, _ in both:
         reduce(getitem, old[:-1], source.data).pop(old[-1])
     changed = list(rename(source.data))
-    return replace(source, warnings=tuple(_warning(source, old, new) for old, new in changed)), mistakes
+    warnings = [_warning(source, old, new) for old, new in changed]
+    warnings += [source.mistake(path, what) for path, what in MOVED.items() if source.has(path)]
+    return replace(source, warnings=tuple(warnings)), mistakes
 
 
 def _warning(source: Source, path: tuple[str, ...], new: str) -> str:

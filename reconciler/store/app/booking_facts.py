@@ -1,40 +1,37 @@
 """The facts behind one booking's verdict: the result of each condition, and the rows of the queue."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, DateTime, Select, Text, bindparam, cast, func, null, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, cast, func, null, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
+from reconciler.store.app import due
 from reconciler.store.app.conditions import OURS, AppTables, conditions
 
 MOST_ROWS = 20
 
 
 def condition_results(
-    connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, booking: BookingId
+    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, object], booking: BookingId
 ) -> Mapping[Condition, bool]:
     """Which of the rule's conditions hold for the booking, in their order; empty if it is gone or not ours."""
     statement = _asking(tables, kind)
-    row = connection.execute(statement, {"now": now, "oldest": oldest, "id": booking}).first()
+    row = connection.execute(statement, {**values, "id": booking}).first()
     return dict(zip(rule_of(kind).conditions, row, strict=True)) if row else {}
 
 
 @lru_cache(maxsize=16)
 def _asking(tables: AppTables, kind: GapKind) -> Select[Any]:
-    now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
-    asked: list[ColumnElement[Any]] = [
-        holds.label(name) for name, holds in conditions(kind, tables, now, oldest).items()
-    ]
+    asked: list[ColumnElement[Any]] = [holds.label(name) for name, holds in conditions(kind, tables).items()]
     return (
         select(*asked)
-        .select_from(tables.from_clause())
+        .select_from(due.from_clause(tables, kind))
         .where(tables.booking.c.id == bindparam("id"), tables.in_scope())
     )
 

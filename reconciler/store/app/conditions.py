@@ -5,17 +5,13 @@ three use ``conditions``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Boolean,
-    ColumnClause,
     ColumnElement,
-    DateTime,
-    FromClause,
     Table,
     Text,
     and_,
@@ -35,7 +31,10 @@ from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import report_of, rule_of
-from reconciler.store.app.mapping import AppMapping, AsStored
+from reconciler.store.app import due
+from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, column_of, created_at, date_of, starts_at
+
+__all__ = ["AppTables", "created_at", "starts_at"]
 
 OURS = "reconciler: "
 """Start of the error text in our own queue rows while nothing was sent. Such a row is not evidence of a text."""
@@ -43,90 +42,29 @@ OURS = "reconciler: "
 NO_TEXT_STATUSES = ("failed", "cancelled")
 """A queue row in any other status, including NULL and unknown words, counts as queued or sent: in doubt, we send no
 text."""
-EARLIEST, LATEST = "1900-01-01", "2999-12-31"
-"""Dates outside are typing mistakes or placeholders. PostgreSQL stores them; Python and calendars cannot."""
 
 
-Moment = datetime | BindParameter[datetime]
-"""A moment, or the bind parameter for one."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AppTables:
-    """The tables of one statement. Compared by identity, because statements are cached by it."""
-
-    application: AppMapping
-    booking: Table
-    customer: Table | None
-    queue: Table | None
-
-    @classmethod
-    def of(cls, application: AppMapping) -> "AppTables":
-        return cls(
-            application=application,
-            booking=application.bookings.table(),
-            customer=application.customers.table() if application.customers else None,
-            queue=application.queue.table() if application.queue else None,
-        )
-
-    def field(self, name: str) -> ColumnElement[Any]:
-        """A booking's column by our name; NULL where the application has no such column."""
-        return self.booking.c[name] if name in self.booking.c else null()
-
-    def from_clause(self) -> FromClause:
-        """Bookings, each with its customer where there is one."""
-        if self.customer is None or "customer_id" not in self.booking.c:
-            return self.booking
-        return self.booking.outerjoin(self.customer, self.customer.c.id == self.booking.c.customer_id)
-
-    def customer_field(self, name: str) -> ColumnElement[Any]:
-        if self.customer is None or "customer_id" not in self.booking.c or name not in self.customer.c:
-            return null()
-        return self.customer.c[name]
-
-    def in_scope(self) -> ColumnElement[bool]:
-        """``bookings.only``: the bookings of this installation."""
-        columns: list[ColumnElement[bool]] = [
-            _column(self.booking, theirs) == value for theirs, value in self.application.only.items()
-        ]
-        return and_(true(), *columns)
-
-
-def _column(table: Table, theirs: str) -> ColumnElement[Any]:
-    mapped = [column for column in table.c if column.name == theirs]
-    return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
-
-
-def starts_at(tables: AppTables) -> ColumnElement[Any]:
-    """The booking start; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
-    return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
-
-
-def may_be_to_come(tables: AppTables, moment: Moment) -> ColumnElement[bool]:
+def may_be_to_come(tables: AppTables, moment: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Whether the booking starts after ``moment`` or has no usable date."""
     return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
 
 
-def _date(tables: AppTables) -> ColumnElement[Any]:
-    return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
-
-
-def created_at(tables: AppTables) -> ColumnElement[Any]:
-    """When the booking was made, within Python's range. An unknown time counts as long ago, so that no text is sent."""
-    known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
-    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
-    return func.least(func.greatest(known, earliest), latest)
-
-
-def within(tables: AppTables, oldest: datetime, span: BookingRange) -> ColumnElement[bool]:
+def within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElement[bool]:
     """The bookings of a scan, in a form that an index on the column can serve.
 
     A booking without a creation time may be newer than ``span.until``, so a range with an end excludes it.
     """
     made = tables.booking.c.created_at
-    bounds = [or_(made >= oldest, made.is_(None))]
+    recent = [made >= WINDOW, made.is_(None)]
+    if span.since is None:
+        # However old a booking is, it may have become due lately.
+        recent += [tables.booking.c[name] >= WINDOW for name in ("due", "updated") if name in tables.booking.c]
+        # A full scan: no index has to serve it. PostgreSQL knows both moments when it plans.
+        recent += [and_(WINDOW <= SINCE, due.due_at(tables, kind) >= SINCE)]
+    bounds = [or_(*recent)]
     bounds += [made < span.until] if span.until else []
     bounds += [tables.booking.c.id.in_(sorted(span.bookings))] if span.bookings is not None else []
+    bounds += [may_be_to_come(tables, NOW)] if span.ahead else []
     return and_(*bounds, tables.in_scope())
 
 
@@ -137,7 +75,7 @@ def ends_at(tables: AppTables) -> ColumnElement[Any]:
     days: ColumnElement[int] = literal(0)
     if "end_next_day" in tables.booking.c:
         days = case((func.coalesce(tables.booking.c.end_next_day, False), 1), else_=0)
-    return func.timezone(tables.application.zone.key, _date(tables) + days + tables.booking.c.end_time)
+    return func.timezone(tables.application.zone.key, date_of(tables) + days + tables.booking.c.end_time)
 
 
 def phones(tables: AppTables) -> list[ColumnElement[Any]]:
@@ -145,25 +83,27 @@ def phones(tables: AppTables) -> list[ColumnElement[Any]]:
     return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
-def conditions(
-    kind: GapKind, tables: AppTables, now: Moment, oldest: Moment
-) -> Mapping[Condition, ColumnElement[bool]]:
-    """The rule's conditions: each is TRUE or FALSE, never NULL. The first one that fails gives the verdict."""
+def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnElement[bool]]:
+    """The rule's conditions: each is TRUE or FALSE, never NULL. The first one that fails gives the verdict.
+
+    They need ``due.from_clause``.
+    """
+    due_at = due.due_at(tables, kind)
     everything = {
         Condition.STATUS: is_eligible(tables),
         Condition.ONLY: _rule_filter(kind, tables),
         # A booking without a creation time counts as ours and as old, so that it is reported.
-        Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
-        Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
+        Condition.SINCE: or_(tables.booking.c.created_at.is_(None), due_at >= SINCE),
+        Condition.GRACE: due_at <= NOW - tables.application.grace,
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
-        Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
+        Condition.AHEAD: func.coalesce(starts_at(tables) > NOW, True),
         Condition.DATE_SET: _date_set(tables),
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
     }
     rule = rule_of(kind)
     for condition in set(rule.conditions) - set(everything):
-        found = _any_row(kind, condition, tables, now)
+        found = _any_row(kind, condition, tables)
         everything[condition] = found if rule.report else ~found
     return {condition: everything[condition] for condition in rule.conditions}
 
@@ -193,7 +133,7 @@ def is_looked_after(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
 
 def _rule_filter(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
     wanted = tables.application.rule_filters.get(kind, {})
-    return and_(true(), *(_true_if(_column(tables.booking, theirs) == value) for theirs, value in wanted.items()))
+    return and_(true(), *(_true_if(column_of(tables.booking, theirs) == value) for theirs, value in wanted.items()))
 
 
 def exists_row(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -229,24 +169,27 @@ def placeholders(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     return ways
 
 
-def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
-    """The queue rows that make a booking fail *no text* or *undecided*, or make it *overdue* or *unproven*."""
+def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
+    """The queue rows that make a booking fail *no text* or *undecided*, or make it *overdue* or *unproven*.
+
+    The bookings' table has to be in the statement: which triggers count depends on the booking.
+    """
     match condition:
         case Condition.NO_TEXT:
             return _is_text(tables)
         case Condition.UNDECIDED:
             return _is_decision(tables)
         case Condition.OVERDUE:
-            return _too_long(tables, kind, now, true())
+            return _too_long(tables, kind, true())
         case Condition.UNPROVEN:
-            return _too_long(tables, kind, now, ~_filled(queue_of(tables).c.provider_id))
+            return _too_long(tables, kind, ~_filled(queue_of(tables).c.provider_id))
         case _:
             raise ValueError(f"{condition} is not about the queue")
 
 
-def _any_row(kind: GapKind, condition: Condition, tables: AppTables, now: Moment) -> ColumnElement[bool]:
+def _any_row(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
     own = queue_of(tables).c.booking_id == tables.booking.c.id
-    return exists_row(own, deciding_rows(kind, condition, tables, now))
+    return exists_row(own, deciding_rows(kind, condition, tables))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:
@@ -255,27 +198,35 @@ def _is_text(tables: AppTables) -> ColumnElement[bool]:
     # A row with a Twilio SID was sent, even if it was cancelled later. A failed row is judged by its error message.
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
     queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
-    if tables.application.satisfied_by is None:
-        return queued_or_sent
-    # A row without a trigger may be the right text.
-    right_kind = func.coalesce(cast(queue.c.trigger, Text).in_(tables.application.satisfied_by), True)
-    return and_(queued_or_sent, right_kind)
+    return and_(queued_or_sent, _is_of_occasion(tables))
+
+
+def _is_of_occasion(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the row's trigger satisfies what the booking calls for now. A row without a trigger may be the text."""
+    status, trigger = cast(tables.booking.c.status, Text), cast(queue_of(tables).c.trigger, Text)
+    satisfying = [
+        (status == name, trigger.in_(text.satisfied_by))
+        for name, text in tables.application.occasions.items()
+        if text.satisfied_by is not None
+    ]
+    return func.coalesce(case(*satisfying, else_=true()) if satisfying else true(), True, type_=Boolean())
 
 
 def _is_decision(tables: AppTables) -> ColumnElement[bool]:
     queue = queue_of(tables)
     if "approved_by" not in queue.c:
         return false()
-    return and_(cast(queue.c.status, Text) == "cancelled", queue.c.approved_by.is_not(None))
+    rejected = and_(cast(queue.c.status, Text) == "cancelled", queue.c.approved_by.is_not(None))
+    return and_(rejected, _is_of_occasion(tables))
 
 
-def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement[bool]) -> ColumnElement[bool]:
+def _too_long(tables: AppTables, kind: GapKind, more: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether the row has had one of the rule's statuses for longer than the rule allows."""
     queue = queue_of(tables)
     report, after = report_of(kind), tables.application.report_after[kind]
     times = [queue.c[name] for name in report.times if name in queue.c]
     # A row without a time may be old, so it counts as too long.
-    too_long = func.coalesce(func.coalesce(*times) <= now - after, True, type_=Boolean())
+    too_long = func.coalesce(func.coalesce(*times) <= NOW - after, True, type_=Boolean())
     return and_(cast(queue.c.status, Text).in_(report.statuses), more, too_long)
 
 

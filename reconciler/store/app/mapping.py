@@ -10,7 +10,7 @@ from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from reconciler.domain.decide.policies import Deliver
+from reconciler.domain.decide.policies import Deliver, Occasion
 from reconciler.domain.gaps import GapKind
 
 
@@ -65,6 +65,8 @@ class AppMapping:
     """``None`` if no rule checks texts."""
     zone: ZoneInfo
     statuses: tuple[str, ...]
+    made_as: tuple[str, ...]
+    """Statuses that a booking is made with: what they call for is due from the start."""
     cancelled: tuple[str, ...]
     """Statuses that say the booking is off."""
     only: Mapping[str, str | int]
@@ -74,8 +76,8 @@ class AppMapping:
     grace: timedelta
     date_tbd_note: str
     active_customer: str
-    satisfied_by: tuple[str, ...] | None
-    """Triggers whose rows satisfy ``sms.missing``; ``None``: any."""
+    occasions: Mapping[str, Occasion]
+    """Status of a booking -> the text it calls for."""
     triggers: tuple[str, ...]
     """Triggers that we write."""
     deliver: Deliver

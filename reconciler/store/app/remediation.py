@@ -1,16 +1,16 @@
 """The changes to the application's tables that would change a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Text, cast, func, literal, null, or_, select
 
-from reconciler.domain.bookings import BookingId
+from reconciler.domain.bookings import BookingId, DueBasis
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app import recipients
+from reconciler.store.app import due, recipients
 from reconciler.store.app.conditions import AppTables, deciding_rows, phones, placeholders
 from reconciler.store.app.scan import refusals
 
@@ -33,8 +33,7 @@ def of_condition(
     tables: AppTables,
     kind: GapKind,
     condition: Condition,
-    now: datetime,
-    oldest: datetime,
+    values: Mapping[str, Any],
     booking: BookingId,
 ) -> Sequence[RequiredChange]:
     """The changes that would flip the condition for the booking. Conditions whose failure means *ok* have none."""
@@ -47,17 +46,17 @@ def of_condition(
             wanted = application.rule_filters.get(kind, {})
             return [_own(ours.get(name, name), Constraint.ONE_OF, (value,)) for name, value in wanted.items()]
         case Condition.SINCE:
-            return [_own("created_at", Constraint.FROM, oldest)]
+            return _due_since(connection, tables, kind, values, booking)
         case Condition.GRACE:
-            return _grace_over(connection, tables, booking)
+            return _grace_over(connection, tables, kind, values, booking)
         case Condition.AHEAD:
-            return [_own("date", Constraint.AFTER, now)]
+            return [_own("date", Constraint.AFTER, values["now"])]
         case Condition.DATE_SET:
             return _date_set(connection, tables, booking)
         case Condition.PHONE:
             return [_phone(0, Constraint.FILLED, None)] if "phone" in tables.booking.c else []
         case _:
-            return _rows(connection, tables, kind, condition, now, booking)
+            return _rows(connection, tables, kind, condition, values, booking)
 
 
 def of_number(
@@ -114,10 +113,28 @@ def _phone(place: int, wanted: Constraint, customer: str | None) -> RequiredChan
     return RequiredChange(place=where, name=name, wanted=wanted, rows=rows)
 
 
-def _grace_over(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[RequiredChange]:
-    over: datetime = connection.execute(
-        select(tables.booking.c.created_at + tables.application.grace).where(tables.booking.c.id == booking)
-    ).scalar_one()
+def _due(
+    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, Any], booking: BookingId
+) -> tuple[datetime, DueBasis]:
+    statement = select(due.due_at(tables, kind), due.due_basis(tables, kind))
+    statement = statement.select_from(due.from_clause(tables, kind)).where(tables.booking.c.id == booking)
+    at, basis = connection.execute(statement, values).one()
+    return at, DueBasis(basis)
+
+
+def _due_since(
+    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, Any], booking: BookingId
+) -> Sequence[RequiredChange]:
+    _, basis = _due(connection, tables, kind, values, booking)
+    if basis is DueBasis.STORED:
+        return []  # no row of the application's says since when it is due
+    return [_own("due" if basis is DueBasis.MAPPED else "created_at", Constraint.FROM, values["since"])]
+
+
+def _grace_over(
+    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, Any], booking: BookingId
+) -> Sequence[RequiredChange]:
+    over = _due(connection, tables, kind, values, booking)[0] + tables.application.grace
     return [RequiredChange(place=Location.CLOCK, name="bookings.grace", wanted=Constraint.FROM, value=over)]
 
 
@@ -133,15 +150,20 @@ def _date_set(connection: Connection, tables: AppTables, booking: BookingId) -> 
 
 
 def _rows(
-    connection: Connection, tables: AppTables, kind: GapKind, condition: Condition, now: datetime, booking: BookingId
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    condition: Condition,
+    values: Mapping[str, Any],
+    booking: BookingId,
 ) -> Sequence[RequiredChange]:
     queue = tables.queue
     if queue is None:
         return []
     key = cast(queue.c.id, Text)
-    own = queue.c.booking_id == booking
-    found = connection.scalars(
-        select(key).where(own, deciding_rows(kind, condition, tables, now)).order_by(key).limit(MOST_ROWS)
-    )
+    rows = queue.join(tables.booking, queue.c.booking_id == tables.booking.c.id)
+    decides = deciding_rows(kind, condition, tables)
+    statement = select(key).select_from(rows).where(tables.booking.c.id == booking, decides)
+    found = connection.scalars(statement.order_by(key).limit(MOST_ROWS), values)
     name, wanted, value = _ROWS_WANTED[condition]
     return [RequiredChange(place=Location.QUEUE, name=name, wanted=wanted, value=value, rows=tuple(found))]

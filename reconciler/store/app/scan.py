@@ -1,7 +1,6 @@
 """Statements that find and classify bookings, and the conversion of their rows to ``Booking``."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +8,6 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
-    DateTime,
     RowMapping,
     Select,
     Text,
@@ -25,12 +23,13 @@ from sqlalchemy import (
     true,
 )
 
-from reconciler.domain.bookings import AppFailure, Booking, BookingId
+from reconciler.domain.bookings import AppFailure, Booking, BookingId, Due, DueBasis
 from reconciler.domain.decide.gap_end import BY_SETTINGS
-from reconciler.domain.decide.plan import BookingRange, ScanRows
+from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
+from reconciler.store.app import due
 from reconciler.store.app.conditions import (
     AppTables,
     conditions,
@@ -51,22 +50,26 @@ CHUNK = 500
 
 
 def scan_rows(
-    connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange
+    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, object], span: BookingRange
 ) -> ScanRows:
-    """Bookings of the span made since ``oldest``: gaps in full, all others counted by their first failing condition."""
-    held = conditions(kind, tables, now, oldest)
-    window = within(tables, oldest, span)
-    broken = _full(tables, kind).where(window, *held.values())
-    found = [booking(row) for row in connection.execute(broken.order_by(tables.booking.c.created_at)).mappings()]
+    """Bookings of the span since ``window``: gaps in full, all others counted by their first failing condition.
+
+    ``values`` binds what the conditions compare with.
+    """
+    held = conditions(kind, tables)
+    window = within(kind, tables, span)
+    broken = _full(tables, kind).where(window, *held.values()).order_by(tables.booking.c.created_at)
+    found = [booking(row) for row in connection.execute(broken, values).mappings()]
     failing = first_failing(held).label("failing")
     label = case(
         (is_deleted(tables), DELETED), (~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()
     ).label("label")
-    classified = select(failing, label).select_from(tables.from_clause()).where(window).subquery()
+    classified = select(failing, label).select_from(due.from_clause(tables, kind)).where(window).subquery()
     counted = connection.execute(
         select(classified.c.failing, classified.c.label, func.count()).group_by(
             classified.c.failing, classified.c.label
-        )
+        ),
+        values,
     ).all()
     return ScanRows(
         checked=sum(number for _, _, number in counted),
@@ -76,27 +79,26 @@ def scan_rows(
 
 
 def past(
-    connection: Connection, tables: AppTables, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange
+    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, object], span: BookingRange
 ) -> int:
     """How many bookings of the scan fail *ahead* and no other condition."""
-    held = dict(conditions(kind, tables, now, oldest))
+    held = dict(conditions(kind, tables))
     over = ~held.pop(Condition.AHEAD)
-    statement = select(func.count()).select_from(tables.from_clause())
-    return connection.execute(statement.where(within(tables, oldest, span), over, *held.values())).scalar_one()
+    statement = select(func.count()).select_from(due.from_clause(tables, kind))
+    return connection.execute(statement.where(within(kind, tables, span), over, *held.values()), values).scalar_one()
 
 
 def findings(
     connection: Connection,
     tables: AppTables,
     kind: GapKind,
-    now: datetime,
-    oldest: datetime,
+    values: Mapping[str, object],
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
     statement, found = _by_id(tables, kind), {}
     for some in chunks(sorted(bookings)):
-        rows = connection.execute(statement, {"now": now, "oldest": oldest, "ids": some}).mappings()
+        rows = connection.execute(statement, {**values, "ids": some}).mappings()
         for row in rows:
             seen = booking(row)
             found[seen.id] = Finding(
@@ -104,6 +106,7 @@ def findings(
                 failed=_condition(row["failing"]),
                 otherwise=_condition(row["failing_otherwise"]),
                 in_scope=row["in_scope"],
+                in_window=row["in_window"],
             )
     return found
 
@@ -115,14 +118,14 @@ def _condition(name: str | None) -> Condition | None:
 @lru_cache(maxsize=16)
 def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
     """Built once: each repair runs it twice, and building it takes longer than running it."""
-    now, oldest = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "oldest"))
-    held = conditions(kind, tables, now, oldest)
+    held = conditions(kind, tables)
     failing = first_failing(held).label("failing")
     of_booking = {name: holds for name, holds in held.items() if name not in BY_SETTINGS}
     otherwise = first_failing(of_booking).label("failing_otherwise")
     in_scope = func.coalesce(tables.in_scope(), False, type_=Boolean()).label("in_scope")
+    in_window = func.coalesce(within(kind, tables, EVERYTHING), False, type_=Boolean()).label("in_window")
     wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
-    return _full(tables, kind).add_columns(failing, otherwise, in_scope).where(wanted)
+    return _full(tables, kind).add_columns(failing, otherwise, in_scope, in_window).where(wanted)
 
 
 def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
@@ -130,7 +133,7 @@ def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
 
 
 def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
-    source = tables.from_clause()
+    source = due.from_clause(tables, kind)
     failures: ColumnElement[Any] = null()
     if rule_of(kind).effect is Effect.SMS:
         lateral = app_failures(tables)
@@ -153,6 +156,9 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         tables.field("guests").label("guests"),
         cast(tables.field("occasion"), Text).label("occasion"),
         failures.label("failures"),
+        due.due_at(tables, kind).label("due_at"),
+        due.due_basis(tables, kind).label("due_basis"),
+        due.occasion_of(tables, kind).label("due_for"),
     ).select_from(source)
 
 
@@ -198,4 +204,7 @@ def booking(row: RowMapping) -> Booking:
         guests=row["guests"],
         occasion=row["occasion"],
         app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
+        due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=row["due_for"])
+        if row["due_for"]
+        else None,
     )

@@ -7,7 +7,7 @@ from reconciler.store.ledger.scopes import looked_after
 COLUMNS = (
     "id::text AS id, booking, effect, trigger, generation, state, attempts, subject, code, cause, provider_id, "
     "not_before, attempted_at, account, settle_tries, claim::text AS claim, effect_gone, resolved_by_person, "
-    "handed_over, updated_at, tenant, source, incarnation, recipient, starts_at"
+    "handed_over, updated_at, tenant, source, incarnation, recipient, starts_at, any_occasion"
 )
 OF_SOURCE = "(tenant = '' AND (source = :source OR any_source))"
 """Intents about the bookings of our table. Those from before there were sources may be about any table."""
@@ -28,6 +28,8 @@ LATEST = text(f"""
                   WHEN state = 'done' AND NOT handed_over
                        AND (CAST(:every AS boolean) OR trigger = ANY(:final)) THEN 1
                   WHEN state = 'planned' THEN 2 ELSE 3 END,
+             -- What ended for this text says more than what ended for an earlier one of the booking.
+             CASE WHEN CAST(:every AS boolean) OR trigger = ANY(:final) THEN 0 ELSE 1 END,
              created_at DESC, generation DESC
 """)
 IN_STATE = text(f"""

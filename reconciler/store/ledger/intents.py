@@ -279,4 +279,5 @@ def intent_of(row: RowMapping) -> Intent:
         incarnation=row["incarnation"],
         recipient=row["recipient"],
         starts_at=row["starts_at"],
+        any_occasion=row["any_occasion"],
     )

@@ -14,9 +14,13 @@ _HAD_FULL = text("""
                    WHERE job = :job AND scope = :scope AND settings = :settings AND full_scan
                      AND finished_at IS NOT NULL AND started_at >= :since)
 """)
-_START = text("""
-    INSERT INTO reconciler.run (job, scope, settings, started_at, full_scan)
-    VALUES (:job, :scope, :settings, :now, :full) RETURNING id
+PLACE = """(' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' ||
+    (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'reconciler' AND c.relname = 'due'))"""
+"""This database and this table: a ledger that was restored from a dump is somewhere else."""
+_START = text(f"""
+    INSERT INTO reconciler.run (job, scope, settings, started_at, full_scan, watched)
+    VALUES (:job, :scope, :settings, :now, :full, CASE WHEN :full THEN :occasions || {PLACE} ELSE '' END) RETURNING id
 """)
 _DIFFER = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
@@ -39,6 +43,7 @@ class PostgresRuns:
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:
         values = {"job": job, "scope": runner.scope, "settings": runner.settings, "now": now, "full": full}
+        values["occasions"] = runner.occasions
         run: int = self.connection.scalar(_START, values)
         return run
 

@@ -107,8 +107,7 @@ class CalendarRepairer:
             remedy="set GOOGLE_CALENDAR_ID to the calendar the application writes to",
         )
 
-    @property
-    def final_triggers(self) -> Collection[str] | None:
+    def final_triggers(self, booking: Booking) -> Collection[str] | None:
         """No trigger: a created event may vanish and is then created again."""
         return ()
 

@@ -100,6 +100,7 @@ class FirstSend:
                 provable=not ids or not tx.bookings.shares_reference(booking.id),
                 body=decision.draft.body,
                 since=booking.created_at,
+                due_at=booking.due_at,
                 ignored=self.services.sms_policy.ignored_texts,
             )
             others = self._references_of_others(tx, trail, text, claimed, number)

@@ -121,9 +121,8 @@ class SmsRepairer:
         no_access = self.services.access_faults.get(self.effect)
         return no_access or (None if self._hands_over else self._gateway().check())
 
-    @property
-    def final_triggers(self) -> Collection[str] | None:
-        return self.services.sms_policy.satisfied_by
+    def final_triggers(self, booking: Booking) -> Collection[str] | None:
+        return self.services.sms_policy.satisfying(booking.status)
 
     @property
     def settle_after(self) -> timedelta:

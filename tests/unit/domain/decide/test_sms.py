@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId
 from reconciler.domain.decide.identity import Known
-from reconciler.domain.decide.policies import Deliver, Policy, QuietHours, RecipientLimit, SmsPolicy
+from reconciler.domain.decide.policies import Deliver, Occasion, Policy, QuietHours, RecipientLimit, SmsPolicy
 from reconciler.domain.decide.sms import Draft, SmsFacts, certainly_not_sent, judge_text, validity
 from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect
@@ -145,7 +145,10 @@ POLICY = SmsPolicy(
     stale_after=timedelta(hours=72),
     min_notice=timedelta(hours=2),
     per_recipient=RecipientLimit(count=3, period=timedelta(hours=24)),
-    satisfied_by=None,
+    occasions={
+        "draft": Occasion(trigger="booking_created", satisfied_by=None),
+        "confirmed": Occasion(trigger="booking_confirmed", satisfied_by=None),
+    },
     deliver=Deliver.RECONCILER,
 )
 BOOKING = Booking(
@@ -531,7 +534,9 @@ def test_what_is_handed_over_does_not_wait_at_twilio() -> None:
 
 
 def test_a_text_of_another_kind_was_sent() -> None:
-    narrow = replace(POLICY, satisfied_by=("booking_confirmed",))
+    narrow = replace(
+        POLICY, occasions={"confirmed": Occasion(trigger="booking_confirmed", satisfied_by=("booking_confirmed",))}
+    )
 
     assert judge_text(BOOKING, facts(last=intent(State.DONE)), narrow, NOON).status is VerdictStatus.OK
     other = intent(State.DONE, trigger="booking_created")

@@ -1,0 +1,158 @@
+"""When a booking first called for a text or an event: the one definition of the due moment in SQL.
+
+The mapped column says it, or the ledger: the first scan that saw the booking call for it. Where neither does, the
+booking itself is the moment while nobody has watched the bookings, and the present once somebody has.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    true,
+)
+
+from reconciler.domain.bookings import DueBasis
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.intents import EVENT_TRIGGER
+from reconciler.domain.rules.registry import rule_of
+from reconciler.store.app.app_tables import EARLIEST, NOW, AppTables, created_at
+
+MOMENTS = Table(
+    "due",
+    MetaData(),
+    *(Column(name, Text) for name in ("tenant", "source", "booking", "occasion")),
+    Column("due_at", DateTime(timezone=True)),
+    schema="reconciler",
+)
+SOURCE = bindparam("source", type_=Text)
+WATCHED = bindparam("watched", type_=Boolean)
+"""Whether a complete scan has looked for every booking that calls for something: what it did not see is new."""
+
+
+def occasion_of(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    """What a repair of this booking is for: the trigger of the text, or the event; NULL if there is nothing."""
+    match rule_of(kind).effect:
+        case Effect.CALENDAR:
+            return literal(EVENT_TRIGGER)
+        case Effect.SMS if tables.application.occasions:
+            status = cast(tables.booking.c.status, Text)
+            texts = tables.application.occasions.items()
+            return case(*((status == name, literal(text.trigger)) for name, text in texts), else_=null())
+        case _:
+            return null()
+
+
+def is_stored(tables: AppTables, kind: GapKind) -> bool:
+    """Whether moments of this rule are stored: not if a column is mapped, nor if all begin with the booking itself."""
+    application, effect = tables.application, rule_of(kind).effect
+    if "due" in tables.booking.c or effect is None:
+        return False
+    if effect is Effect.CALENDAR:
+        return not _event_from_the_start(tables)
+    return bool(set(application.statuses) - _statuses_from_the_start(tables))
+
+
+def from_clause(tables: AppTables, kind: GapKind) -> FromClause:
+    """Bookings, each with its customer and its stored moment where there is one."""
+    source, moments = tables.from_clause(), tables.moments
+    if moments is None or not is_stored(tables, kind):
+        return source
+    own = and_(
+        moments.c.tenant == "",
+        moments.c.source == SOURCE,
+        moments.c.booking == cast(tables.booking.c.id, Text),
+        moments.c.occasion == occasion_of(tables, kind),
+    )
+    return source.outerjoin(moments, own)
+
+
+def due_at(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    """The due moment of the booking under the rule; needs ``from_clause``. Never NULL."""
+    made = created_at(tables)
+    return case((begins_with_booking(tables, kind), made), else_=_later(tables, kind))
+
+
+def due_basis(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    """Where the moment comes from: a ``DueBasis``."""
+    if "due" in tables.booking.c:
+        known, basis, otherwise = _is_mapped(tables), DueBasis.MAPPED, DueBasis.CREATED
+    else:
+        known, basis, otherwise = _is_kept(tables, kind), DueBasis.STORED, DueBasis.ESTIMATED
+    return case(
+        (begins_with_booking(tables, kind), literal(DueBasis.CREATED.value)),
+        (known, literal(basis.value)),
+        else_=literal(otherwise.value),
+    )
+
+
+def begins_with_booking(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
+    """Whether a booking calls for this from the moment it is made."""
+    match rule_of(kind).effect:
+        case Effect.CALENDAR:
+            return true() if _event_from_the_start(tables) else false()
+        case Effect.SMS:
+            status = cast(tables.booking.c.status, Text)
+            return func.coalesce(status.in_(sorted(_statuses_from_the_start(tables))), False, type_=Boolean())
+        case _:
+            return true()
+
+
+def is_invalid(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the stored moment cannot be: a clock was ahead, or it is about an earlier booking of this id."""
+    assert tables.moments is not None
+    stored = tables.moments.c.due_at
+    return or_(stored > NOW, stored < func.least(created_at(tables), NOW))
+
+
+def _later(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    made = created_at(tables)
+    if "due" in tables.booking.c:
+        # A status without its moment counts as old: in doubt no text is sent, and the gap is reported.
+        return case((_is_mapped(tables), _mapped(tables)), else_=made)
+    if tables.moments is None or not is_stored(tables, kind):
+        return made
+    return case((_is_kept(tables, kind), tables.moments.c.due_at), (WATCHED, NOW), else_=made)
+
+
+def _is_kept(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
+    if tables.moments is None or not is_stored(tables, kind):
+        return false()
+    return and_(tables.moments.c.due_at.is_not(None), ~is_invalid(tables))
+
+
+def _mapped(tables: AppTables) -> ColumnElement[Any]:
+    return cast(tables.booking.c.due, DateTime(timezone=True))
+
+
+def _is_mapped(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the column names a moment that can be: none is later than the present, or before Python's range."""
+    return func.coalesce(
+        and_(_mapped(tables) <= NOW, _mapped(tables) >= cast(EARLIEST, DateTime(timezone=True))), False, type_=Boolean()
+    )
+
+
+def _event_from_the_start(tables: AppTables) -> bool:
+    return bool(set(tables.application.made_as) & set(tables.application.statuses))
+
+
+def _statuses_from_the_start(tables: AppTables) -> set[str]:
+    """The statuses whose text is one that a booking calls for when it is made."""
+    occasions = tables.application.occasions
+    first = {occasions[status].trigger for status in tables.application.made_as if status in occasions}
+    return {status for status, text in occasions.items() if text.trigger in first}

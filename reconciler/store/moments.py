@@ -1,0 +1,140 @@
+"""``ports.Moments`` over PostgreSQL: since when each booking calls for what a rule is about."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import Connection, Table, Text, and_, cast, delete, literal, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.plan import EVERYTHING
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.intents import EVENT_TRIGGER
+from reconciler.domain.rules.registry import rule_of
+from reconciler.ports import Runner
+from reconciler.store.app import due
+from reconciler.store.app.app_tables import NOW, AppTables
+from reconciler.store.app.conditions import exists_row, is_eligible, may_be_to_come, within
+from reconciler.store.ledger.runs import PLACE
+from reconciler.store.ledger.sources import SourceKey
+
+# Without the privilege to see the schema, our role treats it as absent.
+_READABLE = text("""
+    SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                   WHERE n.nspname = 'reconciler' AND c.relname = 'due'
+                     AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))
+""")
+_WATCHED = text(f"""
+    SELECT EXISTS (SELECT FROM reconciler.run
+                   WHERE job = :job AND scope = :scope AND full_scan AND finished_at IS NOT NULL
+                     AND watched = :occasions || {PLACE})
+""")
+_RECENT = text("""
+    SELECT booking FROM reconciler.due
+    WHERE tenant = '' AND source = :source AND occasion = ANY(:occasions) AND due_at >= :since
+""")
+
+
+ABSENT_KEPT = timedelta(days=400)
+"""How long the moments of a booking stay whose row is absent."""
+
+
+@lru_cache(maxsize=16)
+def _with_moments(tables: AppTables) -> AppTables:
+    """Built once: SQLAlchemy caches a statement's SQL per table object."""
+    return replace(tables, moments=due.MOMENTS)
+
+
+_LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class PostgresMoments:
+    """``ports.Moments`` over one connection in one transaction."""
+
+    connection: Connection
+    mapped: AppTables
+    runner: Runner
+    source_key: SourceKey
+    _readable: bool | None = field(default=None, init=False)
+    _watched: dict[GapKind, bool] = field(default_factory=dict, init=False)
+
+    @property
+    def tables(self) -> AppTables:
+        """The application's tables, with our moments where our role can read them."""
+        if self._readable is None:
+            self._readable = bool(self.connection.scalar(_READABLE))
+        return _with_moments(self.mapped) if self._readable else self.mapped
+
+    def values(
+        self, kind: GapKind, now: datetime, since: datetime, window: datetime | None = None
+    ) -> dict[str, object]:
+        """What the conditions of a rule compare with."""
+        values: dict[str, object] = {"now": now, "since": since, "window": window or since}
+        if self.tables.moments is not None and due.is_stored(self.tables, kind):
+            values |= {"watched": self.is_watched(kind), "source": self.source_key.of(self.connection)}
+        return values
+
+    def is_watched(self, kind: GapKind) -> bool:
+        if not due.is_stored(self.tables, kind):
+            return True
+        if self.tables.moments is None:
+            return False
+        if kind not in self._watched:
+            asked = {"job": rule_of(kind).job, "scope": self.runner.scope, "occasions": self.runner.occasions}
+            self._watched[kind] = bool(self.connection.scalar(_WATCHED, asked))
+        return self._watched[kind]
+
+    def recent(self, kind: GapKind, since: datetime) -> Collection[BookingId]:
+        if self.tables.moments is None or not due.is_stored(self.tables, kind):
+            return ()
+        asked = {"source": self.source_key.of(self.connection), "occasions": self._occasions(kind), "since": since}
+        return [BookingId(found) for found in self.connection.scalars(_RECENT, asked)]
+
+    def note(self, kind: GapKind, now: datetime, window: datetime | None) -> None:
+        tables = self.tables
+        if tables.moments is None or not due.is_stored(tables, kind):
+            return
+        moments, values = tables.moments, self.values(kind, now, _LONG_AGO, window)
+        calling = [is_eligible(tables), may_be_to_come(tables, NOW), tables.in_scope()]
+        calling += [~due.begins_with_booking(tables, kind)]
+        calling += [] if window is None else [within(kind, tables, EVERYTHING)]
+        wanted = (
+            select(
+                literal("").label("tenant"),
+                due.SOURCE.label("source"),
+                cast(tables.booking.c.id, Text).label("booking"),
+                due.occasion_of(tables, kind).label("occasion"),
+                due.due_at(tables, kind).label("due_at"),
+            )
+            .select_from(due.from_clause(tables, kind))
+            .where(*calling, due.occasion_of(tables, kind).is_not(None))
+        )
+        wrong = wanted.where(moments.c.due_at.is_not(None), due.is_invalid(tables)).subquery()
+        one_of_them = (moments.c.tenant == "", moments.c.source == wrong.c.source, moments.c.booking == wrong.c.booking)
+        removed = delete(moments).where(*one_of_them, moments.c.occasion == wrong.c.occasion)
+        self.connection.execute(removed, values)
+        # In one order, so that two processes never wait for each other.
+        new = wanted.where(moments.c.due_at.is_(None)).order_by(cast(tables.booking.c.id, Text))
+        names = [column.name for column in moments.c]
+        self.connection.execute(insert(moments).from_select(names, new).on_conflict_do_nothing(), values)
+        if window is None:
+            self._forget(tables, moments, now, values)
+
+    def _forget(self, tables: AppTables, moments: Table, now: datetime, values: Mapping[str, object]) -> None:
+        """Delete the moments of bookings that are over, and those of rows that have been absent for long.
+
+        A row that is absent may come back: an emptied table is restored.
+        """
+        own = and_(moments.c.tenant == "", moments.c.source == due.SOURCE)
+        same = moments.c.booking == cast(tables.booking.c.id, Text)
+        over = and_(same, tables.in_scope(), ~may_be_to_come(tables, NOW))
+        self.connection.execute(delete(moments).where(own, over), values)
+        absent = ~exists_row(same)
+        self.connection.execute(delete(moments).where(own, moments.c.due_at < now - ABSENT_KEPT, absent), values)
+
+    def _occasions(self, kind: GapKind) -> list[str]:
+        texts = {text.trigger for text in self.mapped.application.occasions.values()}
+        return [EVENT_TRIGGER] if rule_of(kind).effect is Effect.CALENDAR else sorted(texts)
