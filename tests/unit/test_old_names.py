@@ -24,6 +24,8 @@ WARNINGS = [
     f"warning: cron.yaml:56: limits.rate.events is called calendar now; {NOW}",
     f"warning: cron.yaml:76: jobs.missing_sms is called sms_missing now; {NOW}",
     f"warning: cron.yaml:77: jobs.missing_events is called calendar_missing now; {NOW}",
+    "warning: cron.yaml:23: rules.sms.missing.satisfied_by: each message has its own now, "
+    "rules.sms.missing.messages.<status>.satisfied_by; this one still works for messages that have none",
 ]
 
 
@@ -38,7 +40,9 @@ def test_an_old_file_means_what_it_meant(file: Path, capsys: pytest.CaptureFixtu
 
     read = settings(str(file), Need.DATABASE).file
 
-    assert read.model_copy(update={"jobs": {}}) == CronFile()
+    assert read.model_copy(update={"jobs": {}, "rules": CronFile().rules}) == CronFile()
+    sms = read.rules.sms_missing
+    assert [sms.satisfying(message) for message in sms.messages.values()] == [None, None]
     assert read.running() == DEFAULT_JOBS
     assert capsys.readouterr().err.splitlines() == WARNINGS
 

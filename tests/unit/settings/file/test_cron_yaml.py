@@ -187,7 +187,7 @@ def test_an_unknown_key(written: Written, content: str, line: int, path: str, me
         ("2026-05-01: x", f"1: 2026-05-01: unknown key; known: {TOP}"),
         (
             "rules: {sms.missing: {messages:\n  {draft: {trigger: x, template: '{{ ref }}', tone: x}}}}",
-            "2: rules.sms.missing.messages.draft.tone: unknown key; known: template, trigger",
+            "2: rules.sms.missing.messages.draft.tone: unknown key; known: satisfied_by, template, trigger",
         ),
         (
             "bookings: &usual {scan_window: 9d}\njobs:\n  sms_missing:\n    <<: *usual",
