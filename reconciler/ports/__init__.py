@@ -11,7 +11,7 @@ from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelive
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
-from reconciler.ports.moments import Moments
+from reconciler.ports.moments import DueMoments
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -38,6 +38,7 @@ __all__ = [
     "Cursor",
     "DrillEnvironment",
     "DrillStage",
+    "DueMoments",
     "Gaps",
     "Incidents",
     "Installation",
@@ -47,7 +48,6 @@ __all__ = [
     "Lock",
     "Mandate",
     "MessageWriter",
-    "Moments",
     "NewGap",
     "NewIntent",
     "Notifier",

@@ -8,7 +8,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import GapKind
 
 
-class Moments(Protocol):
+class DueMoments(Protocol):
     def is_watched(self, kind: GapKind) -> bool:
         """Whether a complete scan has looked for all bookings, here and under this mapping.
 

@@ -14,7 +14,7 @@ from reconciler.ports.bookings import Bookings
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
-from reconciler.ports.moments import Moments
+from reconciler.ports.moments import DueMoments
 from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
 
@@ -25,7 +25,7 @@ class Transaction:
     ledger: Ledger
     intents: Intents
     removals: Removals
-    moments: Moments
+    moments: DueMoments
     gaps: Gaps
     runs: Runs
     rates: Rates

@@ -1,4 +1,4 @@
-"""``ports.Moments`` over PostgreSQL: since when each booking calls for what a rule is about."""
+"""``ports.DueMoments`` over PostgreSQL: since when each booking calls for what a rule is about."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -52,7 +52,7 @@ _LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class PostgresMoments:
-    """``ports.Moments`` over one connection in one transaction."""
+    """``ports.DueMoments`` over one connection in one transaction."""
 
     connection: Connection
     mapped: AppTables

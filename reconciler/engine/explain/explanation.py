@@ -24,8 +24,8 @@ from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import (
     access_faults,
-    became_due,
     may_repair,
+    newly_due,
     pass_checks,
     recorded_by,
     unfinished_intents,
@@ -138,7 +138,7 @@ class _RuleInPass:
     """``None`` for a rule that only reports."""
     scope: Scope
     window: datetime
-    became_due: Collection[BookingId]
+    newly_due: Collection[BookingId]
     gaps: Mapping[BookingId, Gap]
     begun: Collection[BookingId]
     known: Collection[BookingId]
@@ -159,7 +159,7 @@ class _RuleInPass:
             repairer=repairer,
             scope=scope,
             window=window_of(scope, services, now, full=full),
-            became_due=became_due(tx, rule.kind, services, now) if has_ledger else (),
+            newly_due=newly_due(tx, rule.kind, services, now) if has_ledger else (),
             gaps={BookingId(gap.about): gap for gap in gaps},
             begun={intent.booking for intent in begun},
             known=recorded_by(gaps, begun).bookings,
@@ -183,7 +183,7 @@ class _RuleInPass:
             conditions=self.tx.bookings.conditions(self.rule.kind, self.now, since, booking),
             checks=checks,
             required_changes=found,
-            in_scan_window=finding.in_window or booking in self.known or booking in self.became_due,
+            in_scan_window=finding.in_window or booking in self.known or booking in self.newly_due,
             gap=self.gaps.get(booking),
         )
 

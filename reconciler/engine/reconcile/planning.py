@@ -47,7 +47,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     recorded = (
         replace(
             recorded_by(tx.gaps.open(repairer.kind), unfinished),
-            became_due=became_due(tx, repairer.kind, services, now),
+            newly_due=newly_due(tx, repairer.kind, services, now),
         )
         if has_ledger and services.booking_range is None
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
@@ -118,7 +118,7 @@ def recorded_by(gaps: Collection[Gap], unfinished: Sequence[Intent]) -> Recorded
     )
 
 
-def became_due(tx: Transaction, kind: GapKind, services: PassServices, now: datetime) -> frozenset[BookingId]:
+def newly_due(tx: Transaction, kind: GapKind, services: PassServices, now: datetime) -> frozenset[BookingId]:
     """What became due lately is read by id until its grace period and a full scan are over."""
     lately = services.window.grace + 2 * services.window.full_scan
     return frozenset(tx.moments.recent(kind, now - lately))

@@ -34,7 +34,7 @@ class Recorded:
     """Bookings with a planned intent."""
     unfinished: frozenset[BookingId] = frozenset()
     """Bookings with an intent that is not final."""
-    became_due: frozenset[BookingId] = frozenset()
+    newly_due: frozenset[BookingId] = frozenset()
     """Bookings that a scan saw become due lately: they may be older than the scan window."""
 
     @property
@@ -81,7 +81,7 @@ def scan(
     """Scan the range since ``window``, and what is recorded by id whatever its age, so that no gap is lost."""
     seen = tx.bookings.scan(kind, now, since, booking_range, window)
     unfinished = recorded.unfinished
-    again = sorted((recorded.bookings | recorded.became_due) - {booking.id for booking in seen.broken})
+    again = sorted((recorded.bookings | recorded.newly_due) - {booking.id for booking in seen.broken})
     findings = {
         **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished], window),
         # An unfinished intent is finished however old its booking is: a backfill or a human started it.
