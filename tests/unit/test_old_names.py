@@ -24,8 +24,10 @@ WARNINGS = [
     f"warning: cron.yaml:56: limits.rate.events is called calendar now; {NOW}",
     f"warning: cron.yaml:76: jobs.missing_sms is called sms_missing now; {NOW}",
     f"warning: cron.yaml:77: jobs.missing_events is called calendar_missing now; {NOW}",
-    "warning: cron.yaml:23: rules.sms.missing.satisfied_by: each message has its own now, "
-    "rules.sms.missing.messages.<status>.satisfied_by; this one still works for messages that have none",
+    (
+        "warning: cron.yaml:23: rules.sms.missing.satisfied_by: each message has its own now, "
+        "rules.sms.missing.messages.<status>.satisfied_by; this one still works for messages that have none"
+    ),
 ]
 
 
