@@ -175,7 +175,7 @@ def test_a_mapping_that_widens_does_not_make_old_bookings_new(world: World) -> N
     assert (world.sent_to(), world.gaps()[SMS, booking]) == ([], ("too_late", "old"))
 
 
-def test_a_moment_in_the_future_is_mended(world: World) -> None:
+def test_a_moment_in_the_future_is_replaced(world: World) -> None:
     """A host's clock was ahead when it was stored."""
     booking = draft(world, DAY)
     world.texts()
