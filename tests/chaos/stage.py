@@ -147,6 +147,14 @@ class Scene:
                 self.venue.sql(_NEW_SCHEMA)
                 self.venue.migrate()
                 self.venue.sql(_KEEPS_HISTORY)
+            case Loss.DELETED:
+                gone = self.application.bookings[:-1]
+                # The application keeps a booking that was texted, but not if its texts are gone.
+                self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id::text = ANY(%s)", gone)
+                self.venue.sql("DELETE FROM private_bookings WHERE id::text = ANY(%s)", gone)
+            case Loss.REPLACED:
+                self.venue.sql("TRUNCATE private_bookings CASCADE")
+                self.application.replace_all()
 
     def start(self, order: str = "", command: str = "once") -> Command:
         """One of ``COMMANDS`` as a process of its own."""
