@@ -37,7 +37,8 @@ def run(
     if provider_id and word != Word.SENT:
         raise click.UsageError("--id requires --sent")
     settings = configuration.settings(config, Need.DATABASE, writes=act, defaults=defaults)
-    with assembly.services(settings, Mandate(act=True)) as services:
+    with assembly.services(settings, Mandate(act=act), needs_ledger=True) as services:
+        configuration.note_place(services)
         if intent is None or word is None:
             return _list(services)
         return _resolve(_one(intent, services), Word(word), provider_id, services, act=act)

@@ -11,6 +11,7 @@ from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelive
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
+from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -54,6 +55,7 @@ __all__ = [
     "OwnQueueRow",
     "PassServices",
     "PhoneNumbers",
+    "Places",
     "Pooler",
     "ProviderFailure",
     "Prunable",

@@ -14,6 +14,7 @@ from reconciler.ports.bookings import Bookings
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
+from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
 
@@ -22,6 +23,7 @@ from reconciler.ports.retention import Retention
 class Transaction:
     bookings: Bookings
     ledger: Ledger
+    places: Places
     intents: Intents
     removals: Removals
     gaps: Gaps
