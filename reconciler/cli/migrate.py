@@ -3,10 +3,12 @@
 import click
 
 from reconciler.cli import configuration
-from reconciler.domain.place import PlaceView, place_fault
+from reconciler.domain.place import CAUTION_MEANS, CautionReason, PlaceView, caution_seen, place_fault
 from reconciler.errors import Exit
 from reconciler.settings import Need
 from reconciler.store import migrate
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.traces import has_traces
 from reconciler.store.drill import shadow_tables
 from reconciler.store.ledger import binding, sources
 from reconciler.wiring import assembly
@@ -28,13 +30,16 @@ def run(*, sql: bool, role: str | None, place: str | None, config: str | None, d
         before, after = migrate.upgrade(database)
         with database.transaction() as connection:
             sources.register(connection, wanted.bookings.quoted)
-            view = binding.bind_at_migration(connection, place)
+            lost = before is None and has_traces(connection, AppTables.of(wanted))
+            view = binding.bind_at_migration(connection, place, lost=lost)
         refreshed = shadow_tables.refresh(database, wanted)
     if before == after:
         click.echo(f"schema reconciler is up to date ({after})")
     else:
         click.echo(f"schema reconciler: {f'{before} -> {after}' if before else f'created at {after}'}")
     _show_copies(refreshed)
+    if lost:
+        click.echo(f"caution begins: {caution_seen(CautionReason.LOST_LEDGER)}. {CAUTION_MEANS}")
     return _show_place(view, place)
 
 
