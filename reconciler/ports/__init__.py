@@ -7,6 +7,7 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
+from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
@@ -72,6 +73,7 @@ __all__ = [
     "SmsDelivery",
     "SmsGateway",
     "Store",
+    "StoredClocks",
     "StoredEvent",
     "Transaction",
     "Unwritable",

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
+from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
@@ -24,6 +25,7 @@ class Transaction:
     bookings: Bookings
     ledger: Ledger
     places: Places
+    clocks: StoredClocks
     intents: Intents
     removals: Removals
     gaps: Gaps

@@ -20,6 +20,7 @@ from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.bookings import PostgresBookings
+from reconciler.store.ledger.clocks import PostgresStoredClocks
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.intents import PostgresIntents
@@ -166,6 +167,7 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
         places=PostgresPlaces(connection),
+        clocks=PostgresStoredClocks(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),
         gaps=PostgresGaps(connection, runner.scope, source, runner.scan_settings),

@@ -15,6 +15,7 @@ from reconciler.domain.drill import DrillResult
 from reconciler.domain.gaps import Effect
 from reconciler.engine.drill import fire_drill
 from reconciler.engine.repair.place import enter_place
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Calendar, Clock, Mandate, Notifier, Route, Services, SmsGateway
 from reconciler.providers.google import credentials
 from reconciler.providers.google.calendar import GoogleCalendar
@@ -106,17 +107,14 @@ def services(
     with ExitStack() as stack:
         connected = over or stack.enter_context(database(chosen))
         wanted = application(chosen)
-        source = SourceKey(wanted.bookings.quoted)
-        if needs_ledger and not mandate.act:
+        store = PostgresStore(connected, chosen.runner(), SourceKey(wanted.bookings.quoted), AppTables.of(wanted))
+        if mandate.act or needs_ledger:
             with connected.transaction() as connection:
-                require_ledger(connection)
+                require_ledger(connection, writing=mandate.act)
+        used_clock = clock or _clock(store, stop, act=mandate.act)
         if mandate.act:
             with connected.transaction() as connection:
-                require_ledger(connection, writing=True)
                 register(connection, wanted.bookings.quoted)
-        store = PostgresStore(connected, chosen.runner(), source, AppTables.of(wanted))
-        used_clock = clock or SystemClock(stop)
-        if mandate.act:
             enter_place(store, used_clock)
         yield Services(
             store=store,
@@ -146,6 +144,16 @@ def services(
             progress=lambda *_: None,
             run_fire_drill=partial(run_fire_drill, chosen),
         )
+
+
+def _clock(store: PostgresStore, stop: threading.Event, *, act: bool) -> Clock:
+    """The database's clock. Whoever only looks while the database is away has this machine's."""
+    try:
+        return SystemClock(stop, store.clock_skew())
+    except (DatabaseUnreachable, DatabaseDisagrees):
+        if act:
+            raise
+        return SystemClock(stop)
 
 
 def run_fire_drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:

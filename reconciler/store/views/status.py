@@ -31,6 +31,8 @@ _FINISHED = text("""
     SELECT job, finished_at FROM unnest(CAST(:jobs AS text[])) AS job, LATERAL (
         SELECT finished_at FROM reconciler.run AS run
         WHERE run.job = job.job AND run.scope = :scope AND finished_at IS NOT NULL
+          -- A run in the future is of a wrong clock, and would hide that no job runs.
+          AND run.started_at <= clock_timestamp() + interval '2 minutes'
         ORDER BY started_at DESC LIMIT 1
     ) AS last
 """)
