@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """``ports.Clock``: the database's time by the clock of this machine. A pause ends early when the process is asked to stop."""
+    """``ports.Clock``: the database's time. A pause ends early when the process is asked to stop."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     ahead: timedelta = timedelta(0)

@@ -10,9 +10,7 @@ from reconciler.cli.options import config_option, defaults_option
 @click.option("--sent", "word", flag_value="sent", help="The text or the event is there.")
 @click.option("--again", "word", flag_value="again", help="The text or the event is not there: try again.")
 @click.option("--drop", "word", flag_value="drop", help="Leave the booking as it is: send nothing, restart no repair.")
-@click.option(
-    "--lift-pause", is_flag=True, help="End the pauses that providers asked for, and the waits before new attempts."
-)
+@click.option("--lift-pause", is_flag=True, help="End all pauses of providers and all waits before attempts.")
 @click.option("--id", "provider_id", metavar="ID", help="With --sent: Twilio's SID, or the id of the event.")
 @click.option("--do", "act", is_flag=True, help="Record your answer. Without --do, only show what would follow.")
 @config_option

@@ -1,4 +1,4 @@
-"""One clock: the ledger's moments are the database's. A run on a host that disagrees with it writes that and no more."""
+"""One clock: the ledger's moments are the database's. A host that disagrees with it writes that and no more."""
 
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.reconcile.job_run import subject_of_job

@@ -80,8 +80,6 @@ class PostgresStoredClocks:
     def _clamp(self, table: str, spans: Mapping[str, timedelta], clock: str, values: Mapping[str, object]) -> None:
         latest = {name: f"CAST({clock} AS timestamptz) + CAST(:{name} AS interval)" for name in spans}
         wrong = " OR ".join(f"{name} > {limit}" for name, limit in latest.items())
-        clamped = ", ".join(
-            f"{name} = CASE WHEN {name} > {to} THEN {to} ELSE {name} END" for name, to in latest.items()
-        )
-        statement = text(f"UPDATE reconciler.{table} SET {clamped} WHERE {wrong}")
+        changes = [f"{name} = CASE WHEN {name} > {at} THEN {at} ELSE {name} END" for name, at in latest.items()]
+        statement = text(f"UPDATE reconciler.{table} SET {', '.join(changes)} WHERE {wrong}")
         self.connection.execute(statement, {**values, **spans})
