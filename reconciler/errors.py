@@ -65,7 +65,7 @@ class DatabaseBusy(DatabaseUnreachable):
 
 
 class UnsafePlace(ReconcilerError):
-    """Acting is refused: the installation is bound to another database, or a copy of it may be acting."""
+    """Acting is refused: the installation is bound to another database."""
 
     exit_code = Exit.REFUSED_AS_UNSAFE
 

@@ -42,13 +42,11 @@ class PlaceStatus(StrEnum):
     """No run has acted since the ledger learned to keep its place."""
     OTHER = "another_place"
     NEW_TIMELINE = "new_timeline"
-    TWIN = "beacon_refused"
-    """The beacon in the calendar is of another place, or newer than this ledger: a second copy may be acting."""
 
     @property
     def forbids(self) -> bool:
         """Whether nothing may act until a person decides."""
-        return self in (PlaceStatus.OTHER, PlaceStatus.TWIN)
+        return self is PlaceStatus.OTHER
 
 
 class CautionReason(StrEnum):
@@ -63,8 +61,6 @@ class CautionReason(StrEnum):
     """A person said that this is a copy with a life of its own."""
     LOST_LEDGER = "lost_ledger"
     """The ledger is new, and the application's tables show that there was one before."""
-    RESTORED = "restored"
-    """The beacon says that the ledger was further on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,29 +89,19 @@ class PlaceView:
         return bool(self.here.system)
 
 
-def judge_place(bound: Place | None, here: Place, *, refused: bool = False) -> PlaceStatus:
-    """``refused``: the beacon said that a second copy may be acting, and no person has decided since.
-
-    What cannot be read counts as the same: it is shown, and does not stop the repairs.
-    """
+def judge_place(bound: Place | None, here: Place) -> PlaceStatus:
+    """How this database compares with the bound one. What cannot be read is shown, and counts as the same."""
     if bound is None:
         return PlaceStatus.UNBOUND
     other_cluster = bool(bound.system and here.system) and bound.system != here.system
     if other_cluster or bound.database != here.database:
         return PlaceStatus.OTHER
-    if refused:
-        return PlaceStatus.TWIN
     known = bound.timeline is not None and here.timeline is not None
     return PlaceStatus.NEW_TIMELINE if known and bound.timeline != here.timeline else PlaceStatus.SAME
 
 
 def refusal_seen(view: PlaceView) -> str:
     """Why nothing may act, in one sentence."""
-    if view.status is PlaceStatus.TWIN:
-        return (
-            "the beacon in the calendar is not the one that this ledger wrote last: "
-            "a copy of this database acts elsewhere, or this ledger was restored"
-        )
     return f"this database is not the one that the installation is bound to: it is {view.here}, bound is {view.bound}"
 
 
@@ -125,7 +111,6 @@ _CAUTION_SEEN = {
     CautionReason.ANOTHER_PLACE: "the installation has moved to another place",
     CautionReason.NEW_INSTALLATION: "this database has become an installation of its own",
     CautionReason.LOST_LEDGER: "the ledger is new, and the application's tables hold what an earlier one made",
-    CautionReason.RESTORED: "the beacon in the calendar is ahead of the ledger: the ledger was restored",
 }
 CAUTION_MEANS = (
     "nothing to do: a text for a booking made before that is sent only once limits.settle has passed and the provider "

@@ -113,9 +113,7 @@ def services(
                 require_ledger(connection, writing=mandate.act)
         used_clock = clock or _clock(store, stop, act=mandate.act)
         if mandate.act:
-            with connected.transaction() as connection:
-                register(connection, wanted.bookings.quoted)
-            enter_place(store, used_clock)
+            _enter(connected, store, wanted, used_clock)
         yield Services(
             store=store,
             clock=used_clock,
@@ -144,6 +142,12 @@ def services(
             progress=lambda *_: None,
             run_fire_drill=partial(run_fire_drill, chosen),
         )
+
+
+def _enter(connected: Database, store: PostgresStore, wanted: AppMapping, clock: Clock) -> None:
+    with connected.transaction() as connection:
+        register(connection, wanted.bookings.quoted)
+    enter_place(store, clock)
 
 
 def _clock(store: PostgresStore, stop: threading.Event, *, act: bool) -> Clock:

@@ -62,8 +62,7 @@ class Venue:
         """As an installation that has been here for long and has not acted yet: a copy has another place."""
         self.sql(
             "UPDATE reconciler.installation SET since = '2026-01-01', system_identifier = '', database_oid = NULL,"
-            " timeline = NULL, refused = false, caution_since = NULL, caution_reason = '', nonces = '{}',"
-            " beacon_since = NULL"
+            " timeline = NULL, caution_since = NULL, caution_reason = ''"
         )
 
     def customer(self, **values: Any) -> str:

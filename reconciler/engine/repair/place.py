@@ -14,7 +14,7 @@ def enter_place(store: Store, clock: Clock) -> None:
     """Called before anything acts.
 
     Raises:
-        UnsafePlace: the installation is bound to another database, or a copy of this one may be acting.
+        UnsafePlace: the installation is bound to another database.
     """
     with store.reading() as tx:
         view = tx.places.view()

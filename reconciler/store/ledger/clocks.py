@@ -29,7 +29,7 @@ HAPPENED: Mapping[str, tuple[str, ...]] = {
 """Moments that have happened, by the clock of the passes."""
 AHEAD: Mapping[str, Mapping[str, timedelta]] = {
     "intent": {"leased_until": LONGEST_LEASE, "examined_at": NONE},
-    "installation": {"since": NONE, "caution_since": NONE, "beacon_since": NONE},
+    "installation": {"since": NONE, "caution_since": NONE},
     "source": {"since": NONE},
     "outbox": {"leased_until": LONGEST_LEASE},
 }

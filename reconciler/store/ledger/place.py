@@ -18,12 +18,12 @@ _SYSTEM = text("SELECT system_identifier::text FROM pg_catalog.pg_control_system
 # The first eight digits of a WAL file's name are the timeline, in base 16. The control file has it only later.
 _TIMELINE = text("SELECT left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)")
 _BOUND = text("""
-    SELECT system_identifier, database_oid, timeline, refused, caution_since, caution_reason
+    SELECT system_identifier, database_oid, timeline, caution_since, caution_reason
     FROM reconciler.installation
 """)
 _BIND = text("""
     UPDATE reconciler.installation
-    SET system_identifier = :system, database_oid = :database, timeline = :timeline, refused = false
+    SET system_identifier = :system, database_oid = :database, timeline = :timeline
 """)
 _CAUTION = text("""
     UPDATE reconciler.installation SET caution_since = clock_timestamp(), caution_reason = :reason
@@ -52,9 +52,7 @@ def view_place(connection: Connection) -> PlaceView:
     """The place that the ledger is bound to, beside the one of this connection. Writes nothing."""
     row = connection.execute(_BOUND).mappings().one()
     bound, here = _place(row), read_place(connection)
-    return PlaceView(
-        here=here, bound=bound, status=judge_place(bound, here, refused=row["refused"]), caution=_caution(row)
-    )
+    return PlaceView(here=here, bound=bound, status=judge_place(bound, here), caution=_caution(row))
 
 
 @dataclass(frozen=True, slots=True)

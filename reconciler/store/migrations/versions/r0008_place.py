@@ -1,4 +1,4 @@
-"""The place of the installation, the caution after a possible loss, and the beacon's nonces.
+"""The place of the installation, and the caution after a possible loss.
 
 An installation from before this revision is bound by the next `migrate`, or by its next run that acts.
 """
@@ -14,11 +14,8 @@ COLUMNS = (
     "system_identifier text NOT NULL DEFAULT ''",
     "database_oid bigint",
     "timeline integer",
-    "refused boolean NOT NULL DEFAULT false",
     "caution_since timestamptz",
     "caution_reason text NOT NULL DEFAULT ''",
-    "nonces text[] NOT NULL DEFAULT '{}'",
-    "beacon_since timestamptz",
 )
 
 
