@@ -12,6 +12,7 @@ from reconciler.domain.alerting.alerts import command_of
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
+from reconciler.domain.place import Caution, caution_seen, place_fault
 from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
@@ -36,6 +37,8 @@ def run(*, as_json: bool, config: str | None) -> Exit:
 def status_exit_code(seen: StatusSnapshot) -> Exit:
     """The most urgent exit code of all open items, by the order that ``once`` uses."""
     codes = set()
+    if seen.place.status.forbids:
+        codes.add(Exit.REFUSED_AS_UNSAFE)
     if not seen.runs or seen.unknown or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         codes.add(Exit.WORK_LEFT)
     if seen.gaps or seen.unsettled:
@@ -47,6 +50,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
     """The snapshot for scripts: stable names, times in ISO 8601, UTC."""
     return {
         "at": seen.at.isoformat(),
+        "place": {"status": seen.place.status.value, **_caution_data(seen.place.caution)},
         "jobs": [
             {
                 "job": run.job,
@@ -78,6 +82,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
 
 def _show(seen: StatusSnapshot) -> None:
     out = console()
+    _show_place(seen)
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
     for run in seen.runs:
@@ -99,6 +104,24 @@ def _show(seen: StatusSnapshot) -> None:
         out.print(f"{'unknown':<11} {'?':>4}  {kind:<36} {why}", markup=False, soft_wrap=True)
     none = UNKNOWN if seen.unknown else "0"
     out.print(" · ".join(f"{seen.number(state) or none} {state}" for state in GapState), markup=False)
+
+
+def _show_place(seen: StatusSnapshot) -> None:
+    out = console()
+    fault, caution = place_fault(seen.place), seen.place.caution
+    if fault:
+        out.print(f"REFUSED: {fault.seen}", markup=False, soft_wrap=True)
+        out.print(f"remedy: {fault.remedy}", markup=False, soft_wrap=True)
+    if caution:
+        began = ago(seen.at - caution.since)
+        out.print(f"caution since {began} ago: {caution_seen(caution.reason)}", markup=False, soft_wrap=True)
+
+
+def _caution_data(caution: Caution | None) -> dict[str, str | None]:
+    return {
+        "caution_since": caution.since.isoformat() if caution else None,
+        "caution_reason": caution.reason.value if caution else None,
+    }
 
 
 def _unsettled(what: str) -> str:

@@ -7,10 +7,12 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
+from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
+from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -54,6 +56,7 @@ __all__ = [
     "OwnQueueRow",
     "PassServices",
     "PhoneNumbers",
+    "Places",
     "Pooler",
     "ProviderFailure",
     "Prunable",
@@ -70,6 +73,7 @@ __all__ = [
     "SmsDelivery",
     "SmsGateway",
     "Store",
+    "StoredClocks",
     "StoredEvent",
     "Transaction",
     "Unwritable",

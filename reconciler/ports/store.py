@@ -11,9 +11,11 @@ from typing import Protocol
 
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
+from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
+from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
 
@@ -22,6 +24,8 @@ from reconciler.ports.retention import Retention
 class Transaction:
     bookings: Bookings
     ledger: Ledger
+    places: Places
+    clocks: StoredClocks
     intents: Intents
     removals: Removals
     gaps: Gaps

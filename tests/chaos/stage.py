@@ -143,6 +143,7 @@ class Scene:
                 self.venue.close()
                 self.venue.postgres.drop_database(self.venue.name)
                 self.venue.postgres.create_database(self.venue.name, self.copy)
+                self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
             case Loss.LEDGER:
                 self.venue.sql(_NEW_SCHEMA)
                 self.venue.migrate()

@@ -90,8 +90,11 @@ class Hold(StrEnum):
     PAUSED = "paused"
     ANOTHER_TEXT = "another_text"
     NOT_ANSWERED = "not_answered"
+    CAUTION = "caution"
 
 
+HOLDS_BY_THE_PROVIDER = frozenset({Hold.ANOTHER_TEXT, Hold.CAUTION})
+"""Holds that only a repair meets, because it asks the provider. It asks again once the pause is over."""
 HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
 """Holds that last until a person changes a setting."""
 
@@ -162,6 +165,7 @@ LABELS: dict[str, str] = {
     Hold.PAUSED: "the provider asked for a pause",
     Hold.ANOTHER_TEXT: "another text went to the number",
     Hold.NOT_ANSWERED: "the provider does not say what it has sent",
+    Hold.CAUTION: "the ledger may have forgotten this text",
 }
 """The wording of each name for operators. The terminal, the alerts and the page all use it."""
 

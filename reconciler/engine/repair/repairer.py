@@ -13,6 +13,7 @@ from reconciler.domain.decide.sms_settlement import Settlement
 from reconciler.domain.decide.verdicts import Check, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
+from reconciler.domain.place import Caution
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus, RemovalResult
 from reconciler.ports import Lock, Transaction
 
@@ -27,6 +28,8 @@ class Scope:
     since: datetime
     installation: str
     """'' before the first ``migrate``, when there are no intents whose digests could be compared."""
+    caution: Caution | None = None
+    """Whether, and for which bookings, the ledger may have forgotten a text."""
 
 
 class Repairer(Protocol):

@@ -157,6 +157,11 @@ MOVE = text(f"""
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
     RETURNING {COLUMNS}
 """)
+# What a power cut may take back must not precede a call. A stronger setting stays.
+DURABLE = text("""
+    SELECT set_config('synchronous_commit', 'on', true)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
+""")
 RELEASE = text("""
     UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state IN ('planned', 'unknown')

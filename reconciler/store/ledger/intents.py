@@ -170,6 +170,7 @@ class PostgresIntents:
         starts_at: datetime | None = None,
         first_tried_at: datetime | None = None,
     ) -> Intent | None:
+        self.connection.execute(intent_sql.DURABLE)
         changes = {
             "attempts": 1,
             "lease": lease,

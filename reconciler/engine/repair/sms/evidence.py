@@ -3,6 +3,7 @@
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from reconciler.domain.bookings import reference
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus, control_of, settle_text
@@ -89,8 +90,15 @@ class SmsOutcomeFinder:
     def _is_controlled(self) -> bool:
         """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number."""
         if self._controlled is None:
-            control = control_of(self.gateway.recent(), self.services.clock.now())
-            self._controlled = control is not None and any(
-                text.sid == control.sid for text in self.gateway.sent_to(control.number).texts
-            )
+            self._controlled = is_controlled(self.gateway, self.services.clock.now())
         return self._controlled
+
+
+def is_controlled(gateway: SmsGateway, now: datetime) -> bool:
+    """Whether the provider's lists show a message that is known to have arrived.
+
+    Raises:
+        ProviderFailure: a list could not be read.
+    """
+    control = control_of(gateway.recent(), now)
+    return control is not None and any(text.sid == control.sid for text in gateway.sent_to(control.number).texts)

@@ -53,6 +53,7 @@ class Backup:
         self.venue.postgres.drop_database(self.venue.name)
         self.venue.postgres.create_database(self.venue.name, self.name)
         self.venue.postgres.drop_database(self.name)
+        self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
 
 
 def lose_ledger(world: World) -> None:
