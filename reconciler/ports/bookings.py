@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId, StoredEvent
+from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Finding
@@ -73,6 +74,10 @@ class Bookings(Protocol):
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
         """Bookings of the span created since ``oldest``, classified; the broken ones in full, oldest first."""
+        ...
+
+    def demand(self, kind: GapKind, now: datetime) -> Demand:
+        """How many bookings called for the effect of this rule within the last day, and in the busiest day lately."""
         ...
 
     def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:

@@ -15,6 +15,7 @@ from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
 from reconciler.ports.removals import Removals
+from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.retention import Retention
 
 
@@ -24,6 +25,7 @@ class Transaction:
     ledger: Ledger
     intents: Intents
     removals: Removals
+    repair_locks: RepairLocks
     gaps: Gaps
     runs: Runs
     rates: Rates

@@ -62,7 +62,7 @@ def test_plan_refusal_and_repair(morning: Morning) -> None:
         "events   7 gaps: 3 past, 4 possible, about 1 min at 5/s",
     ]
     refusal = [
-        "REFUSED  texts: 2 new repairs of 7 checked, 1 allowed; nothing was done",
+        "REFUSED  texts: 2 new repairs, 7 bookings checked, 1 allowed; nothing was done, 2 held",
         f"      to continue for one run: reconciler backfill --only sms --since {SINCE} --do --max 2",
     ]
     before = morning.venue.checksum()

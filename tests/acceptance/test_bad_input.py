@@ -12,6 +12,7 @@ from reconciler.errors import Exit
 from reconciler.sandbox.fakes.google import GoogleStandIn
 from reconciler.sandbox.fakes.twilio import AUTH_TOKEN, PHONE_NUMBER
 from reconciler.sandbox.fakes.twilio_messages import ACCOUNT_SID
+from reconciler.store.ledger.schema import REVISION
 from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
 
@@ -153,7 +154,10 @@ def test_the_printed_schema_is_what_migrate_makes(tmp_path: Path, bare_venue: Ve
     bare_venue.alter("DROP SCHEMA reconciler")
     bare_venue.sql(printed.out)
     url = {"DATABASE_URL": bare_venue.url()}
-    assert reconciler("migrate", "--defaults", folder=tmp_path, **url).out == "schema reconciler is up to date (0004)\n"
+    assert (
+        reconciler("migrate", "--defaults", folder=tmp_path, **url).out
+        == f"schema reconciler is up to date ({REVISION})\n"
+    )
     assert reconciler("status", folder=tmp_path, **url).out.startswith("no pass has run yet")
 
 

@@ -158,18 +158,22 @@ else:
 
 
 class BreakerLimits(Section):
-    """A plan beyond a floor and beyond the ratio is refused: so many gaps are more likely our mistake."""
+    """Repairs of a day beyond a floor and beyond the ratio are held: so many gaps are more likely our mistake."""
 
-    sms: Whole = Field(25, ge=0, description="as many new texts never trip it: a person can read that many replies")
-    calendar: Whole = Field(200, ge=0, description="as many new events never trip it: they disturb no customer")
+    sms: Whole = Field(25, ge=0, description="texts in a day; in a quiet venue the busiest of 28 days, at least 5")
+    calendar: Whole = Field(200, ge=0, description="the same for events, which disturb no customer")
     removals: Whole = Field(
         10, ge=0, description="as many events removed within a day never trip it; more need `removals_ratio` as well"
     )
     removals_ratio: Annotated[float, Strict()] = Field(
         0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
     )
-    ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings checked")
-    ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
+    ratio: Annotated[float, Strict()] = Field(
+        0.5, ge=0, le=1, description="of the bookings that became due within the day"
+    )
+    ratio_from: Whole = Field(
+        5, ge=1, description="below this number of bookings the ratio says nothing: the floor decides"
+    )
 
 
 class RateLimits(Section):
