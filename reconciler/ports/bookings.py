@@ -177,7 +177,10 @@ class Bookings(Protocol):
         ...
 
     def insert_queue_row(self, row: QueueRow) -> None:
-        """Insert our row as *failed, in flight*. If our row exists already, reset it to that, unless it is *sent*."""
+        """Insert our row as *in flight*, in a status that nothing sends (``record.in_flight``).
+
+        If our row exists already, reset it to that, unless it is *sent*.
+        """
         ...
 
     def hand_over(self, row: QueueRow) -> None:
@@ -189,9 +192,12 @@ class Bookings(Protocol):
         ...
 
     def mark_queue_row(
-        self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
+        self, row_id: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
-        """Write the outcome into our row. ``False`` if it is gone, no longer ours, or already has these values."""
+        """Write the outcome into our row. ``None``: not sent, in a status that nothing sends.
+
+        ``False`` if the row is gone, no longer ours, or already has these values.
+        """
         ...
 
     def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:

@@ -181,7 +181,9 @@ class PostgresBookings:
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
-        values = columns_of(queue, row, status="failed", error=f"{OURS}{IN_FLIGHT} {row.intent}")
+        values = columns_of(
+            queue, row, status=self.tables.application.in_flight, error=f"{OURS}{IN_FLIGHT} {row.intent}"
+        )
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
         statement = insert(queue).values(values)
         statement = statement.on_conflict_do_update(
@@ -201,10 +203,10 @@ class PostgresBookings:
         trial.rollback()
 
     def mark_queue_row(
-        self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
+        self, row_id: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
         queue = self._queue()
-        written = {"status": status, "error": f"{OURS}{error}" if error else None}
+        written = {"status": status or self.tables.application.in_flight, "error": f"{OURS}{error}" if error else None}
         if provider_id:
             written["provider_id"] = provider_id
         values: dict[Any, Any] = {queue.c[name]: value for name, value in written.items()}

@@ -132,7 +132,9 @@ def test_a_wrong_database_name(tmp_path: Path, variables: dict[str, str], venue:
 def test_providers_that_are_away_are_told_and_nothing_is_lost(
     tmp_path: Path, variables: dict[str, str], venue: Venue
 ) -> None:
-    (tmp_path / "cron.yaml").write_text("bookings: {since: 2026-01-01}\nrules: {sms.missing: {quiet_hours: off}}\n")
+    (tmp_path / "cron.yaml").write_text(
+        "bookings: {since: 2026-01-01}\nrules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\n"
+    )
     booking = venue.booking(event_date="2999-01-01", created_at="2026-11-20", customer_name="Ana Lima")
     venue.sql("UPDATE private_bookings SET created_at = clock_timestamp() - interval '1 hour'")
     ran = reconciler("once", "--do", folder=tmp_path, **variables | {"DATABASE_URL": venue.url()})

@@ -22,7 +22,7 @@ TEMPLATE = "chaos_template"
 CRON_YAML = """\
 bookings: {{since: 2020-01-01, grace: 1ms}}
 rules:
-  sms.missing: {{quiet_hours: off}}
+  sms.missing: {{quiet_hours: off, queue_failed_resent: no}}
 limits:
   rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h

@@ -10,8 +10,17 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import REPORT_ONLY, RULES
 from reconciler.domain.rules.rule import Rule
 from reconciler.settings.file.ignored import Ignored
-from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
+from reconciler.settings.file.model_bookings import (
+    BookingSettings,
+    Only,
+    Queue,
+    RecordSettings,
+    Section,
+    minutes,
+    table_alone,
+)
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS, KEEP, Job
+from reconciler.settings.file.model_reporting import Reporting
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -66,6 +75,9 @@ class SmsMissing(RuleSection):
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
     queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
+    queue_failed_resent: bool | None = Field(
+        None, description="yes | no: does anything send failed rows again? To be answered before a text is sent"
+    )
     satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
         None, description="any queued or sent row, or a list of triggers that count"
     )
@@ -239,28 +251,6 @@ class LimitSettings(Section):
     )
 
 
-class Reporting(Section):
-    """Alerts: docs/alerting.md."""
-
-    deadline: PositiveDuration = Field(timedelta(hours=1), description="a gap open this long is an error")
-    page_after: PositiveDuration = Field(
-        timedelta(hours=4), description="a systemic cause open this long pages the person on call"
-    )
-    remind_every: PositiveDuration = Field(
-        timedelta(hours=24), description="an unresolved error alerts again after this long"
-    )
-    settled_after: Duration = Field(
-        timedelta(hours=1), description="an incident is closed after this long without a new gap"
-    )
-    monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
-        "one", description="one | each | off: Sentry's cron monitors; its plans include one"
-    )
-    fallback_after: Duration = Field(
-        minutes(15), description="an error that Sentry has not accepted after this long goes to the on-call routes"
-    )
-    oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
-
-
 class CronFile(Section):
     """The whole file. A key that is left out has the default shown."""
 
@@ -273,6 +263,7 @@ class CronFile(Section):
     )
     bookings: BookingSettings = Field(default_factory=BookingSettings)
     rules: Rules = Field(default_factory=Rules)
+    record: RecordSettings = Field(default_factory=RecordSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     reporting: Reporting = Field(default_factory=Reporting)
     jobs: dict[str, Annotated[Job | None, NoneFor("off"), OffWord]] = Field(

@@ -208,7 +208,7 @@ class FirstSend:
             record_outcome(tx, self.repairer, sending, lost, now)
             error = f"{lost.result} {lost.code} {intent.id}"
             row = row_id(self.scope, intent)
-            tx.bookings.mark_queue_row(row, status="failed", error=error, provider_id=None, at=now)
+            tx.bookings.mark_queue_row(row, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 
     def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:
