@@ -1,6 +1,5 @@
 """Builds ``Settings`` from cron.yaml and the environment, in the domain's terms: policies, limits, a window."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -31,13 +30,13 @@ from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
 from reconciler.settings.file.ignored import parse_ignored
+from reconciler.settings.file.locate import locate
 from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
 from reconciler.text.templates import MessageTemplate, check_template
 
-DEFAULT_FILE = Path("cron.yaml")
 SMS, CALENDAR = rule_of_effect(Effect.SMS).kind, rule_of_effect(Effect.CALENDAR).kind
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
 
@@ -177,7 +176,7 @@ def load(
     Raises:
         ConfigurationError: with every mistake of both.
     """
-    read, mistakes = _read(path, environ, file_required=file_required, defaults=defaults)
+    read, mistakes = locate(path, environ, file_required=file_required, defaults=defaults)
     file, found = source.validate(read) if read.data is not None or not mistakes else (None, [])
     mistakes += found
     if file:
@@ -204,25 +203,6 @@ def _every_mistake(of_file: list[str], of_database: list[str], parsed: environme
     """Everything that is wrong, so that one correction is enough."""
     of_providers = [mistake for found in parsed.providers.mistakes.values() for mistake in found]
     return [*of_file, *of_database, *of_providers, *parsed.mistakes]
-
-
-def _read(
-    path: Path | None, environ: Mapping[str, str], *, file_required: bool, defaults: bool
-) -> tuple[Source, list[str]]:
-    variable = environ.get("RECONCILER_CONFIG", "").strip()
-    named = path or (Path(variable) if variable else None)
-    there = named or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
-    if there and defaults:
-        both = f"{there}: it is to be read, and --defaults is given too; leave out one of them"
-        return Source(there.name, None), [both]
-    if there:
-        return source.read(there)
-    seen = f"{DEFAULT_FILE.absolute()}: there is no such file, and neither RECONCILER_CONFIG nor --config names another"
-    if file_required and not defaults:
-        what = f"{seen}; with --defaults every key has its default, repairs: repair among them"
-        return Source(DEFAULT_FILE.name, None), [what]
-    said = () if defaults else (f"{seen}: every key has its default",)
-    return Source(DEFAULT_FILE.name, None, said, missing=True), []
 
 
 def _repairs(read: Source, rule: str) -> bool:

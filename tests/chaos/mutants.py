@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
+from reconciler.domain.decide import removals
 from reconciler.domain.decide.breaker import Demand, check_breaker
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
@@ -340,3 +341,13 @@ def leave_the_dead_alone() -> None:
 def leave_orphans() -> None:
     """An event for which the booking has no use any more stays where it is."""
     _put(CalendarRepairer, "plan_removals", lambda _: lambda *_: None)
+
+
+@mutant(
+    "wrong",
+    starts=(Start.NO_NUMBER, Start.BARE),
+    steps=(Step(), *_stopped("before calendar.abandoned#1", Act.DELETE), Step()),
+)
+def remove_at_once() -> None:
+    """A row that is missing is believed to be gone for good."""
+    _put(removals, "ABSENT_FOR", lambda _: timedelta(0))
