@@ -8,8 +8,8 @@ import click
 
 from reconciler.cli import configuration
 from reconciler.cli.output import UNKNOWN, console, removal
-from reconciler.domain.alerting.alerts import command_of
-from reconciler.domain.decide.verdicts import LABELS
+from reconciler.domain.alerting.alerts import command_of, continue_command
+from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
 from reconciler.domain.place import Caution, caution_seen, place_fault
@@ -17,7 +17,7 @@ from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
-from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
+from reconciler.store.views.status import GapState, LastRun, OpenGaps, StatusSnapshot, status_snapshot
 from reconciler.wiring import assembly
 
 
@@ -73,7 +73,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
                 "turn": gaps.state.value,
                 "count": gaps.number,
                 "oldest": gaps.oldest.isoformat(),
-                "command": command_of(gaps.kind, gaps.reference),
+                "command": _command(gaps),
             }
             for gaps in seen.gaps
         ],
@@ -92,6 +92,8 @@ def _show(seen: StatusSnapshot) -> None:
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.state:<11} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+        if gaps.reason in BY_APPROVAL:
+            out.print(f"{'':<17} to continue: {_command(gaps)}", markup=False, soft_wrap=True)
     alone = [gaps for gaps in seen.gaps if gaps.state is GapState.NEEDS_HUMAN]
     if alone:
         out.print("needs a human:")
@@ -122,6 +124,13 @@ def _caution_data(caution: Caution | None) -> dict[str, str | None]:
         "caution_since": caution.since.isoformat() if caution else None,
         "caution_reason": caution.reason.value if caution else None,
     }
+
+
+def _command(gaps: OpenGaps) -> str:
+    """What shows the details, or what ends a hold that waits for a person's approval."""
+    if gaps.reason in BY_APPROVAL:
+        return continue_command(gaps.kind, gaps.number)
+    return command_of(gaps.kind, gaps.reference)
 
 
 def _unsettled(what: str) -> str:

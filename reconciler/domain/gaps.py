@@ -91,6 +91,7 @@ class Cause(StrEnum):
     BLOCKED = "blocked"
     GIVEN_UP = "given_up"
     BREAKER = "breaker"
+    REFUSED_ALIKE = "refused_alike"
     UNUSABLE_DATA = "unusable_data"
     REFUSED_RECIPIENT = "refused_recipient"
     TOO_LATE = "too_late"
@@ -104,7 +105,15 @@ class Cause(StrEnum):
 
 
 _SYSTEMIC = frozenset(
-    {Cause.NEVER_QUEUED, Cause.NEVER_CREATED, Cause.APP_FAILED, Cause.BLOCKED, Cause.GIVEN_UP, Cause.BREAKER}
+    {
+        Cause.NEVER_QUEUED,
+        Cause.NEVER_CREATED,
+        Cause.APP_FAILED,
+        Cause.BLOCKED,
+        Cause.GIVEN_UP,
+        Cause.BREAKER,
+        Cause.REFUSED_ALIKE,
+    }
 )
 
 

@@ -24,6 +24,7 @@ from reconciler.ports.providers import (
     Unwritable,
 )
 from reconciler.ports.removals import Removals
+from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.reporting import Notifier, Route
 from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
 from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServices, RepairServices, Services, Window
@@ -63,6 +64,7 @@ __all__ = [
     "QueueRow",
     "Rates",
     "Removals",
+    "RepairLocks",
     "RepairServices",
     "Retention",
     "Route",

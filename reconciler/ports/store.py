@@ -17,6 +17,7 @@ from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
 from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
+from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.retention import Retention
 
 
@@ -28,6 +29,7 @@ class Transaction:
     clocks: StoredClocks
     intents: Intents
     removals: Removals
+    repair_locks: RepairLocks
     gaps: Gaps
     runs: Runs
     rates: Rates

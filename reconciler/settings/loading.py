@@ -21,11 +21,10 @@ from reconciler.domain.decide.policies import (
 )
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
-from reconciler.domain.rules.registry import REPORT_ONLY, RULES, report_of, rule_of_effect
-from reconciler.domain.rules.rule import Rule
+from reconciler.domain.rules.registry import RULES, rule_of_effect
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
-from reconciler.settings.contradictions import limit_contradictions
+from reconciler.settings.contradictions import limit_contradictions, text_contradictions, unanswered
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.providers import access_fault
@@ -183,6 +182,7 @@ def load(
     if file:
         secrets = list(unnamed(read, file))
         mistakes += secrets or list(_contradictions(read, file))
+        mistakes += unanswered(read, file) if file_required and need is Need.ACT else []
         file = None if secrets else file
     parsed, missing = environment.read(
         environ,
@@ -239,45 +239,5 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     for status, message in rule.messages.items():
         for problem in check_template(message.template):
             yield read.mistake((*at, status, "template"), problem)
-    unsatisfying = _unsatisfying(file)
-    if unsatisfying:
-        what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
-        yield read.mistake(("rules", SMS, "satisfied_by"), what, at)
-    yield from _unreported(read, file)
+    yield from text_contradictions(read, file)
     yield from limit_contradictions(read, file)
-
-
-def _unsatisfying(file: CronFile) -> list[str]:
-    """Triggers that we would send but that do not satisfy the rule."""
-    rule = file.rules.sms_missing
-    sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
-    return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
-
-
-def _unreported(read: Source, file: CronFile) -> Iterator[str]:
-    """Report-only rules that cannot report. They would miss a text that is never sent."""
-    rules = file.rules
-    if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
-        for rule in REPORT_ONLY:
-            if rule.report and rule.report.covers_hand_over:
-                yield from _not_covered(read, file, rule)
-    columns = rules.sms_missing.queue.columns
-    for kind in rules.report_only():
-        times = report_of(kind).times
-        if not any(getattr(columns, column) for column in times):
-            at = ("rules", SMS, "queue", "columns", times[0])
-            needed = f"{kind} goes by {' or '.join(times)}, and there is neither; name one, or switch it off"
-            yield read.mistake(at, needed, ("rules", kind))
-
-
-def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
-    """The application sends what we hand over, so this rule must notice every text that it does not send."""
-    section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
-    off = "off, so nothing would notice that the application does not send what we hand over"
-    if section.policy is Policy.OFF:
-        yield read.mistake(("rules", rule.kind, "policy"), off, handed_over)
-    if rule.job not in file.running():
-        yield read.mistake(("jobs", rule.job), off, handed_over)
-    if section.only not in ({}, file.rules.sms_missing.only):
-        narrow = f"must apply to all bookings that {SMS} applies to, since the application sends what we hand over"
-        yield read.mistake(("rules", rule.kind, "only"), narrow, handed_over)

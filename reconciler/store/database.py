@@ -28,6 +28,7 @@ from reconciler.store.ledger.outbox import PostgresOutbox
 from reconciler.store.ledger.place import PostgresPlaces
 from reconciler.store.ledger.rates import PostgresRates
 from reconciler.store.ledger.removals import PostgresRemovals
+from reconciler.store.ledger.repair_locks import PostgresRepairLocks
 from reconciler.store.ledger.runs import PostgresRuns
 from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.ledger.sources import SourceKey
@@ -170,6 +171,7 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
         clocks=PostgresStoredClocks(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),
+        repair_locks=PostgresRepairLocks(connection, source),
         gaps=PostgresGaps(connection, runner.scope, source, runner.scan_settings),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),

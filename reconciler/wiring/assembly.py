@@ -195,6 +195,8 @@ def application(chosen: Settings) -> AppMapping:
             sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
         ),
         deliver=rule.deliver,
+        in_flight=chosen.file.record.in_flight,
+        failed_resent=bool(rule.queue_failed_resent),
         report_after={kind: rule.after for kind, rule in chosen.report_only_rules().items()},
     )
 

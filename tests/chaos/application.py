@@ -44,6 +44,7 @@ class Application:
         chance = random.Random(scenario.seed)
         self._keys = (str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in itertools.count())
         self._phones = itertools.repeat(0) if scenario.one_phone else itertools.count()
+        self._made_at = datetime.now(LONDON) - timedelta(days=scenario.days_old, hours=0 if scenario.days_old else 1)
         self.take(scenario.starts)
         if scenario.control:
             older = datetime.now(LONDON) - timedelta(hours=2)
@@ -55,7 +56,7 @@ class Application:
             self.bookings.append(self._book(start, _NUMBER.format(next(self._phones)), next(self._keys)))
 
     def _book(self, start: Start, phone: str, key: str) -> BookingId:
-        values: dict[str, Any] = {"id": key, "contact_phone": phone}
+        values: dict[str, Any] = {"id": key, "contact_phone": phone, "created_at": self._made_at}
         if start is Start.OPTED_OUT:
             values["customer_id"] = self.venue.customer(mobile_e164=phone, sms_opt_in=False)
         if start is Start.DRAFT:

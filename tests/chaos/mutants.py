@@ -13,10 +13,14 @@ from typing import Any
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
 from reconciler.domain.decide import removals
+from reconciler.domain.decide.breaker import Demand, check_breaker
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
+from reconciler.domain.decide.plan import BreakerTrip, Plan
+from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.engine.reconcile import planning
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.calendar.create import EventCreation
 from reconciler.engine.repair.calendar.write_back import WriteBack
@@ -106,6 +110,23 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
 def send_without_asking() -> None:
     """Twilio is not asked what it has sent already."""
     _put(FirstSend, "obstacle", lambda _: lambda *_: None)
+
+
+@mutant(
+    "duplicate",
+    starts=(Start.TEXTED,) * 6,
+    days_old=2,
+    texts_a_day=1,
+    steps=(Step(loss=Loss.QUEUE),),
+)
+def divide_by_everything_checked() -> None:
+    """The breaker measures by all bookings that were checked, and by this pass alone: many are always fine."""
+    send_without_asking()
+
+    def check(plan: Plan, breaker: Breaker, _: Demand, __: int, ___: int | None) -> BreakerTrip | None:
+        return check_breaker(plan, breaker, Demand(due=plan.checked, busiest_day=plan.checked), 0, None)
+
+    _put(planning, "check_breaker", lambda _: check)
 
 
 @mutant(
@@ -229,7 +250,7 @@ def search_once() -> None:
 @mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))
 def trust_any_list() -> None:
     """What a list does not show is not there, whether or not it would show it."""
-    _put(SmsOutcomeFinder, "_is_controlled", lambda _: lambda _: True)
+    _put(SmsOutcomeFinder, "is_controlled", lambda _: lambda _: True)
 
 
 @mutant(

@@ -70,6 +70,8 @@ class Loss(StrEnum):
     """All bookings but the last are deleted, past the application's own checks."""
     REPLACED = "replaced"
     """The application's tables were emptied, and hold other people's bookings under the same ids."""
+    QUEUE = "queue"
+    """The application's queue has lost what it says about every other booking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,10 @@ class Scenario:
     starts: tuple[Start, ...] = (Start.BARE,)
     one_phone: bool = False
     """All bookings have the same number."""
+    days_old: float = 0
+    """How long ago the bookings of the start were made; 0: an hour."""
+    texts_a_day: int = 25
+    """``limits.breaker.sms``."""
     control: bool = True
     """The account has sent another text before, so that Twilio's list can show that it tells the truth."""
     settle: float = SETTLE

@@ -95,7 +95,6 @@ WOULD_CHANGE: dict[str, str] = {
     Refusal.NOT_SENT: "the application has to send it, or a person cancels it",
     Refusal.NO_PROOF: "look it up at Twilio and write its SID, or cancel it",
     Hold.INTEGRATION: "fix the integration: reconciler once says how",
-    Hold.BREAKER: "reconciler once --do --max N",
     Hold.IN_FLIGHT: "a process is repairing it",
     Hold.BUSY: "the application has to release its lock",
 }

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
 from reconciler.domain.decide.removals import Removal, RemovalPlan
@@ -88,6 +89,16 @@ class Repairer(Protocol):
 
         Raises (the function):
             ProviderFailure: the provider could not be queried.
+        """
+        ...
+
+    def presence_finder(self, scope: Scope) -> Callable[[Decision], Presence]:
+        """Return a function that asks the provider whether the effect of a held repair exists.
+
+        It answers *undecided* unless the provider's lists are seen to be true. It reuses what it learns between calls.
+
+        Raises (both):
+            ProviderFailure: the provider could not be asked.
         """
         ...
 

@@ -67,7 +67,7 @@ class SmsOutcomeFinder:
             body=next((body for body in bodies if self._is_part(intent, body)), None),
             attempted_at=intent.attempted_at,
             taken=taken,
-            controlled=self._is_controlled(),
+            controlled=self.is_controlled(),
         )
 
     def _candidates(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
@@ -87,7 +87,7 @@ class SmsOutcomeFinder:
         """Whether the intent's subject contains this number or body."""
         return digest(self.scope.installation, value) in intent.subject.split(SUBJECT_PARTS)
 
-    def _is_controlled(self) -> bool:
+    def is_controlled(self) -> bool:
         """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number."""
         if self._controlled is None:
             self._controlled = is_controlled(self.gateway, self.services.clock.now())

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking
+from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import deadline
 from reconciler.domain.decide.sms_first_send import (
+    TOO_MANY_TO_READ,
     EarlierText,
     EarlierTexts,
     TextToSend,
@@ -33,6 +35,8 @@ from reconciler.ports import ProviderFailure, RepairServices, SmsGateway, Transa
 
 ROW_WITHOUT_INTENT = "row_without_intent"
 """The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
+_NO_ROW = "00000000-0000-0000-0000-000000000000"
+"""A repair that is not planned has no row in the queue."""
 _ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
 
 
@@ -66,7 +70,7 @@ class FirstSend:
             try:
                 if self._are_credentials_useless(self.services.sms):
                     return self._treat_as_unknown(intent, decision.booking)
-                earlier = self._earlier(self.services.sms, intent, decision)
+                earlier = self._earlier(self.services.sms, row_id(self.scope, intent), decision)
             except ProviderFailure as failure:
                 return self._hold_unanswered(intent, failure.outcome)
             match earlier.found:
@@ -83,6 +87,19 @@ class FirstSend:
             return self._hold(intent, decision.booking, Hold.CAUTION, wait)
         return self._treat_as_unknown(intent, decision.booking)
 
+    def presence(self, decision: Decision) -> Presence:
+        """Whether the provider has a text that the queue does not show, for a repair that the breaker holds.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        if self.services.sms is None or decision.draft is None:
+            return Presence.UNDECIDED
+        earlier = self._earlier(self.services.sms, _NO_ROW, decision)
+        if earlier.found is EarlierText.NONE:
+            return Presence.ABSENT
+        return Presence.UNDECIDED if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
+
     def _are_credentials_useless(self, gateway: SmsGateway) -> bool:
         """Whether the application sends and our own credentials are rejected: then they are as good as none.
 
@@ -91,12 +108,11 @@ class FirstSend:
         """
         return self.services.sms_policy.deliver is Deliver.APPLICATION and gateway.check() is not None
 
-    def _earlier(self, gateway: SmsGateway, intent: Intent, decision: Decision) -> EarlierTexts:
+    def _earlier(self, gateway: SmsGateway, own_row: str, decision: Decision) -> EarlierTexts:
         assert decision.draft is not None
         booking, number = decision.booking, decision.draft.number
         trail = gateway.sent_to(number, since=asked_since(booking.created_at))
         ids = {sent.sid for sent in trail.texts}
-        own_row = row_id(self.scope, intent)
         with self.services.store.reading() as tx:
             claimed = tx.intents.used_provider_ids(Effect.SMS, ids)
             claimed |= tx.bookings.queue_names(ids - claimed, own_row)
@@ -219,7 +235,7 @@ class FirstSend:
             record_outcome(tx, self.repairer, sending, lost, now)
             error = f"{lost.result} {lost.code} {intent.id}"
             row = row_id(self.scope, intent)
-            tx.bookings.mark_queue_row(row, status="failed", error=error, provider_id=None, at=now)
+            tx.bookings.mark_queue_row(row, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 
     def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:

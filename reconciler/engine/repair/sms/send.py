@@ -152,7 +152,7 @@ class SmsSend:
                 return  # the row already names a message that was sent
             tx.bookings.mark_queue_row(
                 row_id(self.scope, intent),
-                status="sent" if done else "failed",
+                status="sent" if done else None,
                 error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
                 provider_id=outcome.provider_id,
                 at=now,
