@@ -42,6 +42,17 @@ def _after_loss(loss: Loss) -> Draw:
     return draw
 
 
+def _beside(loss: Loss) -> Draw:
+    """While there is something to do: the pass before it was killed."""
+
+    def draw(seed: int) -> Scenario:
+        chance = random.Random(seed)
+        steps = (Step(order=f"kill {point(chance)}"), Step(loss=loss), _first(chance))
+        return Scenario(seed=seed, starts=_starts(chance), steps=steps)
+
+    return draw
+
+
 def _trickling(seed: int) -> Scenario:
     """Answers of both providers that come byte by byte, with a call of ours in them, for two passes."""
     chance = random.Random(seed)
@@ -66,6 +77,9 @@ def _same_ids(seed: int) -> Scenario:
 
 DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "a backup is restored": _after_loss(Loss.RESTORED),
+    "a lagging standby is promoted": _after_loss(Loss.PROMOTED),
+    "a copy runs with the same keys": _beside(Loss.COPIED),
+    "a host's clock is wrong": _beside(Loss.CLOCK),
     "the ledger is lost": _after_loss(Loss.LEDGER),
     "the providers trickle": _trickling,
     "bookings are deleted by the hundred": _mass_deletion,

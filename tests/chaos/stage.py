@@ -58,6 +58,18 @@ _KEEPS_HISTORY = (
     "CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent "
     "FOR EACH ROW EXECUTE FUNCTION chaos.note()"
 )
+_HERE_BEFORE_A_FAILOVER = """
+UPDATE reconciler.installation SET since = '2026-01-01', timeline = 0,
+    system_identifier = (SELECT system_identifier::text FROM pg_control_system()),
+    database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_CLOCK_AHEAD = """
+CREATE SCHEMA skewed;
+GRANT USAGE ON SCHEMA skewed TO PUBLIC;
+CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+    AS $$ SELECT pg_catalog.clock_timestamp() - interval '15 days' $$;
+ALTER DATABASE {database} SET search_path = skewed, pg_catalog, public
+"""
 _NEW_SCHEMA = "DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job"
 
 
@@ -139,13 +151,26 @@ class Scene:
         self.venue.close()
         self.venue.postgres.create_database(self.copy, self.venue.name)
 
+    def _restore(self) -> None:
+        self.venue.close()
+        self.venue.postgres.drop_database(self.venue.name)
+        self.venue.postgres.create_database(self.venue.name, self.copy)
+
     def lose(self, loss: Loss) -> None:
         match loss:
             case Loss.RESTORED:
-                self.venue.close()
-                self.venue.postgres.drop_database(self.venue.name)
-                self.venue.postgres.create_database(self.venue.name, self.copy)
+                self._restore()
                 self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
+            case Loss.PROMOTED:
+                self._restore()
+                self.venue.sql(_HERE_BEFORE_A_FAILOVER)
+            case Loss.COPIED:
+                self.back_up()
+                self.finish(self.start(database=self.copy))
+            case Loss.CLOCK:
+                self.venue.sql(_CLOCK_AHEAD.format(database=self.venue.name))
+                self.run()
+                self.venue.sql(f"ALTER DATABASE {self.venue.name} RESET search_path")
             case Loss.LEDGER:
                 self.venue.sql(_NEW_SCHEMA)
                 self.venue.migrate()
@@ -163,12 +188,14 @@ class Scene:
                     self.application.most_texts[booking] = len(self.application.ours(booking))
                     self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id = %s", booking)
 
-    def start(self, order: str = "", command: str = "once") -> Command:
-        """One of ``COMMANDS`` as a process of its own."""
+    def start(self, order: str = "", command: str = "once", database: str = "") -> Command:
+        """One of ``COMMANDS`` as a process of its own, on the scene's database or on this one."""
         self.commands += 1
         with self.trace.open("a") as trace:
             trace.write(f"-- {self.commands}: {command}, {order or 'undisturbed'}\n")
         chaos = {points.ORDERS: order, points.TRACE: str(self.trace), mutants.VARIABLE: self.mutant}
+        if database:
+            chaos["DATABASE_URL"] = self.stage.postgres.url("reconciler_job", database)
         variables = environment({**self.sandbox.environment(), **chaos})
         return self.stage.zygote.start(COMMANDS[command], variables, self.output)
 
