@@ -71,6 +71,7 @@ def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: s
     configuration.note_unset(settings)
     stop = threading.Event()
     with assembly.services(settings, Mandate(act=act, max_repairs=max_repairs), stop=stop) as services:
+        configuration.note_place(services)
         backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
         )

@@ -107,5 +107,10 @@ class Booking:
         return self.due.at if self.due else self.created_at
 
     @property
+    def due_without_ledger(self) -> datetime:
+        """The same by the application's tables alone: a ledger that was restored may have lost what it stored."""
+        return self.due.at if self.due and self.due.basis is DueBasis.MAPPED else self.created_at
+
+    @property
     def reference(self) -> str:
         return reference(self.id)

@@ -7,11 +7,13 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
+from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
 from reconciler.ports.moments import DueMoments
+from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -23,6 +25,7 @@ from reconciler.ports.providers import (
     Unwritable,
 )
 from reconciler.ports.removals import Removals
+from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.reporting import Notifier, Route
 from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
 from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServices, RepairServices, Services, Window
@@ -56,12 +59,14 @@ __all__ = [
     "OwnQueueRow",
     "PassServices",
     "PhoneNumbers",
+    "Places",
     "Pooler",
     "ProviderFailure",
     "Prunable",
     "QueueRow",
     "Rates",
     "Removals",
+    "RepairLocks",
     "RepairServices",
     "Retention",
     "Route",
@@ -72,6 +77,7 @@ __all__ = [
     "SmsDelivery",
     "SmsGateway",
     "Store",
+    "StoredClocks",
     "StoredEvent",
     "Transaction",
     "Unwritable",

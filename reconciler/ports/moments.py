@@ -12,7 +12,8 @@ class DueMoments(Protocol):
     def is_watched(self, kind: GapKind) -> bool:
         """Whether a complete scan has looked for all bookings, here and under this mapping.
 
-        Then a booking without a moment has become due since. Before, it may have been due for long.
+        Then a booking without a moment has become due since. Before, it may have been due for long. What was seen
+        before caution began does not count: the moments of then may be lost.
         """
         ...
 

@@ -11,11 +11,14 @@ from typing import Protocol
 
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
+from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
 from reconciler.ports.moments import DueMoments
+from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
+from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.retention import Retention
 
 
@@ -23,9 +26,12 @@ from reconciler.ports.retention import Retention
 class Transaction:
     bookings: Bookings
     ledger: Ledger
+    places: Places
+    clocks: StoredClocks
     intents: Intents
     removals: Removals
     moments: DueMoments
+    repair_locks: RepairLocks
     gaps: Gaps
     runs: Runs
     rates: Rates

@@ -29,7 +29,8 @@ _READABLE = text("""
 _WATCHED = text(f"""
     SELECT EXISTS (SELECT FROM reconciler.run
                    WHERE job = :job AND scope = :scope AND full_scan AND finished_at IS NOT NULL
-                     AND watched = :occasions || {PLACE})
+                     AND watched = :occasions || {PLACE}
+                     AND started_at >= coalesce((SELECT caution_since FROM reconciler.installation), '-infinity'))
 """)
 _RECENT = text("""
     SELECT booking FROM reconciler.due

@@ -10,7 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.alerting.alerts import remedy_of
-from reconciler.domain.decide.verdicts import LABELS, Hold
+from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
 from reconciler.domain.explain.wording import FOR_A_PERSON, WOULD_CHANGE
 from reconciler.domain.gaps import INTEGRATIONS, Cause, GapKind
 from reconciler.domain.intents import State
@@ -112,7 +112,7 @@ def reason_text(group: OpenGapGroup) -> str:
 
 def needs_human(group: OpenGapGroup) -> bool:
     """Whether nothing proceeds without a person; gaps that the breaker holds also need approval."""
-    return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason == Hold.BREAKER
+    return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason in BY_APPROVAL
 
 
 def _mark(
@@ -201,7 +201,9 @@ def _needs_human_actions(snapshot: DashboardSnapshot) -> Iterator[ActionItem]:
     for group in sorted(snapshot.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
         if needs_human(group):
             named = {**WOULD_CHANGE, **FOR_A_PERSON}
-            remedy = named.get(group.gaps.reason) or remedy_of(group.gaps.kind, group.gaps.cause)
+            remedy = named.get(group.gaps.reason) or remedy_of(
+                group.gaps.kind, group.gaps.cause, group.gaps.number, group.gaps.reason
+            )
             said = f"{group.gaps.kind}, {_counted(group.gaps.number, 'gap')}"
             yield ActionItem(mark=Mark.YOURS, title=reason_text(group), says=said, remedy=remedy, group=group)
 

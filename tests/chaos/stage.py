@@ -22,10 +22,11 @@ TEMPLATE = "chaos_template"
 CRON_YAML = """\
 bookings: {{since: 2020-01-01, grace: 1ms}}
 rules:
-  sms.missing: {{quiet_hours: off}}
+  sms.missing: {{quiet_hours: off, queue_failed_resent: no}}
 limits:
   rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h
+  breaker: {{sms: {texts_a_day}}}
   timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: {timeout:.0f}ms, lock: 200ms}}
   lease: {lease:.0f}ms
   settle: {settle:.0f}ms
@@ -57,6 +58,18 @@ _KEEPS_HISTORY = (
     "CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent "
     "FOR EACH ROW EXECUTE FUNCTION chaos.note()"
 )
+_HERE_BEFORE_A_FAILOVER = """
+UPDATE reconciler.installation SET since = '2026-01-01', timeline = 0,
+    system_identifier = (SELECT system_identifier::text FROM pg_control_system()),
+    database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_CLOCK_AHEAD = """
+CREATE SCHEMA skewed;
+GRANT USAGE ON SCHEMA skewed TO PUBLIC;
+CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+    AS $$ SELECT pg_catalog.clock_timestamp() - interval '15 days' $$;
+ALTER DATABASE {database} SET search_path = skewed, pg_catalog, public
+"""
 _NEW_SCHEMA = "DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job"
 
 
@@ -84,7 +97,8 @@ class Stage:
         venue = Venue(self.postgres, name, now=datetime.now(LONDON))
         with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
             seconds = {"timeout": TIMEOUT, "lease": LEASE, "settle": scenario.settle}
-            sandbox.cron_yaml.write_text(CRON_YAML.format(**{name: n * 1000 for name, n in seconds.items()}))
+            durations = {name: n * 1000 for name, n in seconds.items()}
+            sandbox.cron_yaml.write_text(CRON_YAML.format(**durations, texts_a_day=scenario.texts_a_day))
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             sandbox.twilio.transit = timedelta(0)  # a scenario is over in seconds
@@ -137,23 +151,51 @@ class Scene:
         self.venue.close()
         self.venue.postgres.create_database(self.copy, self.venue.name)
 
+    def _restore(self) -> None:
+        self.venue.close()
+        self.venue.postgres.drop_database(self.venue.name)
+        self.venue.postgres.create_database(self.venue.name, self.copy)
+
     def lose(self, loss: Loss) -> None:
         match loss:
             case Loss.RESTORED:
-                self.venue.close()
-                self.venue.postgres.drop_database(self.venue.name)
-                self.venue.postgres.create_database(self.venue.name, self.copy)
+                self._restore()
+                self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
+            case Loss.PROMOTED:
+                self._restore()
+                self.venue.sql(_HERE_BEFORE_A_FAILOVER)
+            case Loss.COPIED:
+                self.back_up()
+                self.finish(self.start(database=self.copy))
+            case Loss.CLOCK:
+                self.venue.sql(_CLOCK_AHEAD.format(database=self.venue.name))
+                self.run()
+                self.venue.sql(f"ALTER DATABASE {self.venue.name} RESET search_path")
             case Loss.LEDGER:
                 self.venue.sql(_NEW_SCHEMA)
                 self.venue.migrate()
                 self.venue.sql(_KEEPS_HISTORY)
+            case Loss.DELETED:
+                gone = self.application.bookings[:-1]
+                # The application keeps a booking that was texted, but not if its texts are gone.
+                self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id::text = ANY(%s)", gone)
+                self.venue.sql("DELETE FROM private_bookings WHERE id::text = ANY(%s)", gone)
+            case Loss.REPLACED:
+                self.venue.sql("TRUNCATE private_bookings CASCADE")
+                self.application.replace_all()
+            case Loss.QUEUE:
+                for booking in self.application.bookings[::2]:
+                    self.application.most_texts[booking] = len(self.application.ours(booking))
+                    self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id = %s", booking)
 
-    def start(self, order: str = "", command: str = "once") -> Command:
-        """One of ``COMMANDS`` as a process of its own."""
+    def start(self, order: str = "", command: str = "once", database: str = "") -> Command:
+        """One of ``COMMANDS`` as a process of its own, on the scene's database or on this one."""
         self.commands += 1
         with self.trace.open("a") as trace:
             trace.write(f"-- {self.commands}: {command}, {order or 'undisturbed'}\n")
         chaos = {points.ORDERS: order, points.TRACE: str(self.trace), mutants.VARIABLE: self.mutant}
+        if database:
+            chaos["DATABASE_URL"] = self.stage.postgres.url("reconciler_job", database)
         variables = environment({**self.sandbox.environment(), **chaos})
         return self.stage.zygote.start(COMMANDS[command], variables, self.output)
 

@@ -9,8 +9,10 @@ from reconciler.domain.decide.verdicts import (
     Check,
     Condition,
     Finding,
+    Hold,
     Verdict,
     VerdictStatus,
+    check,
     failed_condition,
     first_blocking,
 )
@@ -56,6 +58,8 @@ class RuleExplanation:
     """Whether every pass scans the booking. If not, it is older than ``scan_window``: a full scan reaches it."""
     gap: Gap | None
     """The open gap in our ledger, as of the last pass."""
+    held_alike: int = 0
+    """How many open gaps of the rule are held for the same reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +189,7 @@ class _RuleInPass:
             required_changes=found,
             in_scan_window=finding.in_window or booking in self.known or booking in self.newly_due,
             gap=self.gaps.get(booking),
+            held_alike=sum(gap.reason == verdict.reason for gap in self.gaps.values()),
         )
 
     def _judged(self, finding: Finding, since: datetime) -> tuple[Verdict, Sequence[Check], Sequence[RequiredChange]]:
@@ -208,6 +213,9 @@ class _RuleInPass:
         if tx.ledger.exists():
             last = latest_intents(tx, repairer, [booking]).get(booking.id)
         of_the_pass = list(pass_checks(repairer, self.services, self.faults))
+        is_locked = tx.ledger.exists() and tx.repair_locks.is_locked(repairer.effect)
+        if is_locked:
+            of_the_pass.append(check(Hold.LOCKED, "by a text found at the provider", applies=True, cause=Cause.BREAKER))
         checks = [*repairer.checks(tx, self.scope, booking, last, now), *of_the_pass]
         (decision,) = repairer.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
         verdict = decision.verdict

@@ -1,17 +1,15 @@
 """cron.yaml as types. The only place with each key's meaning, unit and default, and the reason for it."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Strict, create_model
+from pydantic import Field, Strict
 
-from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
-from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.rules.registry import REPORT_ONLY, RULES
-from reconciler.domain.rules.rule import Rule
-from reconciler.settings.file.ignored import Ignored
-from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
+from reconciler.domain.decide.policies import Policy
+from reconciler.settings.file.model_bookings import BookingSettings, RecordSettings, Section, minutes
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS, KEEP, Job
+from reconciler.settings.file.model_reporting import Reporting
+from reconciler.settings.file.model_rules import Rules
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -19,175 +17,31 @@ from reconciler.settings.file.values import (
     Per,
     PerPeriod,
     PositiveDuration,
-    QuietHoursValue,
-    Region,
-    Some,
     Zone,
-    parse_hours,
     parse_zone,
 )
 
-PolicyWord = Annotated[Policy, OffWord]
 Whole = Annotated[int, Strict()]
 """A strict integer: ``true`` is refused, although pydantic otherwise reads it as 1."""
 
 
-class MessageSettings(Section):
-    """A text for one status of a booking."""
-
-    trigger: str = Field(min_length=1, description="the queue's word for this kind of text")
-    satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
-        None,
-        description="the triggers whose queued or sent texts count as this one, its own among them; left out: its own "
-        "alone; any: every trigger",
-    )
-    template: str = Field(min_length=1, description="Jinja2; must contain {{ ref }}, by which a text is found again")
-
-
-def _messages() -> dict[str, MessageSettings]:
-    return {
-        "draft": MessageSettings(
-            trigger="booking_created",
-            satisfied_by=("booking_created", "deposit_received", "booking_confirmed"),
-            template="Hi {{ first_name }}, we have pencilled in your party for {{ date }} at {{ time }}. "
-            "We will be in touch about the next steps. Ref {{ ref }}",
-        ),
-        "confirmed": MessageSettings(
-            trigger="booking_confirmed",
-            satisfied_by=("booking_confirmed", "deposit_received"),
-            template="Hi {{ first_name }}, your party on {{ date }} at {{ time }} is confirmed. "
-            "We look forward to seeing you! Ref {{ ref }}",
-        ),
-    }
-
-
-class RuleSection(Section):
-    """What every rule's section has."""
-
-    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off")
-    only: Only = Field(default_factory=dict, description="column: value: this rule applies only to such bookings")
-
-
-class SmsMissing(RuleSection):
-    """A booking has no text queued or sent."""
-
-    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
-    queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
-    satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
-        None, description="until 0.2: of every message that has no `satisfied_by` of its own; write it there"
-    )
-    deliver: Deliver = Field(
-        Deliver.RECONCILER,
-        description="reconciler: we post to Twilio | application: we queue, yours sends (no TWILIO_* needed; "
-        "with them, Twilio is asked first)",
-    )
-    region: Region = Field("GB", description="how to read 07700 900123")
-    quiet_hours: QuietHoursValue = Field(
-        parse_hours("21:00-09:00"), description="no text is sent then, or may still wait at Twilio; off: none"
-    )
-    stale_after: PositiveDuration = Field(
-        timedelta(hours=72), description="due longer ago than this: alerted, not sent"
-    )
-    min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
-    ignore: tuple[Ignored, ...] = Field(
-        (),
-        description="texts to a customer's number that are about no booking and so hold none: a part of their wording, "
-        "such as one-time code, or a regular expression, such as /code \\d{4}/; case does not matter",
-    )
-    messages: dict[str, MessageSettings] = Field(
-        default_factory=_messages, description="status: {trigger, satisfied_by, template}"
-    )
-
-    def satisfying(self, message: MessageSettings) -> tuple[str, ...] | None:
-        """The triggers whose texts count as this message; ``None``: every trigger."""
-        own = "satisfied_by" in message.model_fields_set
-        if "satisfied_by" in self.model_fields_set and not (own and "messages" in self.model_fields_set):
-            return self.satisfied_by  # one list for all messages, as until 0.2
-        return message.satisfied_by if own else (message.trigger,)
-
-
-ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]
-
-
-class ReportOnlySection(RuleSection):
-    """The section of a report-only rule. The rule's file has the default of ``after`` and its description."""
-
-    policy: ReportWord = Field(Policy.REPORT, description="report | off")
-    after: Duration
-
-
-class CalendarMissing(RuleSection):
-    """A booking names no calendar event."""
-
-    policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no GOOGLE_* needed)")
-    deleted_by_hand: DeletedByHand = Field(
-        DeletedByHand.REPORT, description="report | restore: what to do where a person deleted the event"
-    )
-    default_length: PositiveDuration = Field(timedelta(hours=3), description="where the booking has no end")
-
-
-class RuleSections(Section):
-    """What must be true of a booking."""
-
-    if TYPE_CHECKING:
-        sms_missing: SmsMissing = SmsMissing()
-        calendar_missing: CalendarMissing = CalendarMissing()
-
-    def of(self, rule: Rule) -> RuleSection:
-        section: RuleSection = getattr(self, rule.key)
-        return section
-
-    def report_only(self) -> dict[GapKind, ReportOnlySection]:
-        """The report-only rules that are not off."""
-        sections = {rule.kind: self.of(rule) for rule in REPORT_ONLY}
-        return {
-            kind: section
-            for kind, section in sections.items()
-            if isinstance(section, ReportOnlySection) and section.policy is not Policy.OFF
-        }
-
-
-_SECTIONS: dict[Effect, type[RuleSection]] = {Effect.SMS: SmsMissing, Effect.CALENDAR: CalendarMissing}
-"""The sections of the rules that repair. Each of them has settings that no other rule has."""
-
-
-def _section_of(rule: Rule) -> type[RuleSection]:
-    if rule.report is None:
-        assert rule.effect is not None, "a rule either has an effect or only reports"
-        return _SECTIONS[rule.effect]
-    after = (Duration, Field(rule.report.after, description=rule.report.after_means))
-    return create_model(rule.key, __base__=ReportOnlySection, __doc__=rule.summary, after=after)
-
-
-def _rules() -> type[RuleSections]:
-    fields: dict[str, Any] = {
-        rule.key: (section, Field(default_factory=section, alias=str(rule.kind)))
-        for rule in RULES
-        for section in [_section_of(rule)]
-    }
-    return create_model("Rules", __base__=RuleSections, __doc__=RuleSections.__doc__, **fields)
-
-
-if TYPE_CHECKING:
-    Rules = RuleSections
-else:
-    # One key per rule of the registry; a type checker cannot know them.
-    Rules = _rules()
-
-
 class BreakerLimits(Section):
-    """A plan beyond a floor and beyond the ratio is refused: so many gaps are more likely our mistake."""
+    """Repairs of a day beyond a floor and beyond the ratio are held: so many gaps are more likely our mistake."""
 
-    sms: Whole = Field(25, ge=0, description="as many new texts never trip it: a person can read that many replies")
-    calendar: Whole = Field(200, ge=0, description="as many new events never trip it: they disturb no customer")
+    sms: Whole = Field(25, ge=0, description="texts in a day; in a quiet venue the busiest of 28 days, at least 5")
+    calendar: Whole = Field(200, ge=0, description="the same for events, which disturb no customer")
     removals: Whole = Field(
         10, ge=0, description="as many events removed within a day never trip it; more need `removals_ratio` as well"
     )
     removals_ratio: Annotated[float, Strict()] = Field(
         0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
     )
-    ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings checked")
-    ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
+    ratio: Annotated[float, Strict()] = Field(
+        0.5, ge=0, le=1, description="of the bookings that became due within the day"
+    )
+    ratio_from: Whole = Field(
+        5, ge=1, description="below this number of bookings the ratio says nothing: the floor decides"
+    )
 
 
 class RateLimits(Section):
@@ -253,28 +107,6 @@ class LimitSettings(Section):
     )
 
 
-class Reporting(Section):
-    """Alerts: docs/alerting.md."""
-
-    deadline: PositiveDuration = Field(timedelta(hours=1), description="a gap open this long is an error")
-    page_after: PositiveDuration = Field(
-        timedelta(hours=4), description="a systemic cause open this long pages the person on call"
-    )
-    remind_every: PositiveDuration = Field(
-        timedelta(hours=24), description="an unresolved error alerts again after this long"
-    )
-    settled_after: Duration = Field(
-        timedelta(hours=1), description="an incident is closed after this long without a new gap"
-    )
-    monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
-        "one", description="one | each | off: Sentry's cron monitors; its plans include one"
-    )
-    fallback_after: Duration = Field(
-        minutes(15), description="an error that Sentry has not accepted after this long goes to the on-call routes"
-    )
-    oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
-
-
 class CronFile(Section):
     """The whole file. A key that is left out has the default shown."""
 
@@ -287,6 +119,7 @@ class CronFile(Section):
     )
     bookings: BookingSettings = Field(default_factory=BookingSettings)
     rules: Rules = Field(default_factory=Rules)
+    record: RecordSettings = Field(default_factory=RecordSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     reporting: Reporting = Field(default_factory=Reporting)
     jobs: dict[str, Annotated[Job | None, NoneFor("off"), OffWord]] = Field(

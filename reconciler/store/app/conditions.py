@@ -197,8 +197,10 @@ def _is_text(tables: AppTables) -> ColumnElement[bool]:
     status = cast(queue.c.status, Text)
     # A row with a Twilio SID was sent, even if it was cancelled later. A failed row is judged by its error message.
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
-    queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
-    return and_(queued_or_sent, _is_of_occasion(tables))
+    no_text = ("cancelled",) if tables.application.failed_resent else NO_TEXT_STATUSES
+    queued_or_sent = or_(func.coalesce(status.not_in(no_text), True), sent_all_the_same)
+    # Our own row is no text until it says *sent*, whatever status the application's table has for it.
+    return and_(queued_or_sent, _not_ours_in_flight(tables), _is_of_occasion(tables))
 
 
 def _is_of_occasion(tables: AppTables) -> ColumnElement[bool]:
@@ -227,7 +229,17 @@ def _too_long(tables: AppTables, kind: GapKind, more: ColumnElement[bool]) -> Co
     times = [queue.c[name] for name in report.times if name in queue.c]
     # A row without a time may be old, so it counts as too long.
     too_long = func.coalesce(func.coalesce(*times) <= NOW - after, True, type_=Boolean())
-    return and_(cast(queue.c.status, Text).in_(report.statuses), more, too_long)
+    statuses = report.statuses
+    if tables.application.failed_resent and report.covers_hand_over:
+        statuses = (*statuses, "failed")  # it waits to be sent again, and may wait for ever
+    return and_(cast(queue.c.status, Text).in_(statuses), more, too_long)
+
+
+def _not_ours_in_flight(tables: AppTables) -> ColumnElement[bool]:
+    """Our own row is no text until it says *sent*, whatever status the mapping gives it until then."""
+    queue = queue_of(tables)
+    ours = _true_if(queue.c.error.startswith(OURS))
+    return ~and_(ours, _true_if(cast(queue.c.status, Text) == tables.application.in_flight))
 
 
 def queue_of(tables: AppTables) -> Table:

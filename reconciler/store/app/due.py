@@ -88,6 +88,18 @@ def due_at(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
     return case((begins_with_booking(tables, kind), made), else_=_later(tables, kind))
 
 
+def recorded_at(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    """The due moment as far as it is on record, else when the booking was made; needs ``from_clause``. Never NULL.
+
+    A booking that is over or cancelled has no moment any more, and did not become due at present.
+    """
+    made = created_at(tables)
+    if "due" in tables.booking.c or tables.moments is None or not is_stored(tables, kind):
+        return due_at(tables, kind)
+    begins = begins_with_booking(tables, kind)
+    return case((begins, made), (_is_kept(tables, kind), tables.moments.c.due_at), else_=made)
+
+
 def due_basis(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
     """Where the moment comes from: a ``DueBasis``."""
     if "due" in tables.booking.c:

@@ -6,8 +6,8 @@ count for every text that was due when it was made, so that nothing is sent agai
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0011"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
