@@ -53,6 +53,8 @@ def local_time(date: ColumnElement[Any], time: ColumnElement[Any]) -> ColumnElem
     return cast(usable_date(date) + time, DateTime())
 
 
-def local_end_time(date: ColumnElement[Any], time: ColumnElement[Any], next_day: ColumnElement[Any]) -> ColumnElement[Any]:
+def local_end_time(
+    date: ColumnElement[Any], time: ColumnElement[Any], next_day: ColumnElement[Any]
+) -> ColumnElement[Any]:
     days = case((func.coalesce(next_day, False), 1), else_=0)
     return cast(usable_date(date) + days + time, DateTime())
