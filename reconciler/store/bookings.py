@@ -19,10 +19,10 @@ from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Result
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import booking_facts, booking_lock, conditions, demand, recipients, remediation, scan
+from reconciler.store.app import booking_facts, booking_lock, conditions, demand, recipients, remediation, scan, times
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
-from reconciler.store.schema import checks, requirements, trial_writes, warnings
+from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
 from reconciler.store.schema.catalog import CatalogTable
 
 IN_FLIGHT = "in flight"
@@ -46,6 +46,9 @@ class PostgresBookings:
 
     def try_writes(self, effect: Effect) -> CheckResult:
         return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)
+
+    def zone_faults(self, now: datetime) -> Sequence[IntegrationFault]:
+        return zone_rules.zone_faults(self.connection, self.tables.application.zone, now)
 
     def notes(self) -> Sequence[Note]:
         return warnings.schema_notes(self.connection, self.tables.application)
@@ -223,7 +226,7 @@ class PostgresBookings:
             cast(row.c.id, Text).label("id"),
             func.nullif(func.btrim(cast(row.c.event_id, Text)), "").label("event_id"),
             conditions.is_eligible(self.tables).label("eligible"),
-            conditions.starts_at(self.tables).label("starts_at"),
+            conditions.local_start(self.tables).label("starts_at"),
             func.coalesce(status.in_(self.tables.application.cancelled), False).label("cancelled"),
             conditions.is_deleted(self.tables).label("deleted"),
             conditions.has_date(self.tables).label("has_date"),
@@ -234,6 +237,7 @@ class PostgresBookings:
             for values in self.connection.execute(statement.where(row.c.id.in_(some))).mappings():
                 said = dict(values)
                 booking = BookingId(said.pop("id"))
+                said["starts_at"] = times.instant(said["starts_at"], self.tables.application.zone)
                 found[booking] = StoredEvent(**said)
         return found
 
@@ -262,7 +266,10 @@ class PostgresBookings:
         trial.rollback()
 
     def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
-        row = self.tables.booking
+        row, local_start = self.tables.booking, conditions.local_start(self.tables)
+        local = self.connection.scalar(select(local_start).where(row.c.id == booking))
+        if times.instant(local, self.tables.application.zone) != starts_at:
+            return False
         stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
         statement = (
             update(row)
@@ -270,7 +277,7 @@ class PostgresBookings:
             .where(
                 row.c.id == booking,
                 stored.is_not_distinct_from(seen if seen else null()),
-                conditions.starts_at(self.tables) == starts_at,
+                local_start == local,
                 conditions.is_eligible(self.tables),
                 self.tables.in_scope(),
             )

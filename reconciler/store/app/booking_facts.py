@@ -13,6 +13,7 @@ from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app.conditions import OURS, AppTables, conditions
+from reconciler.store.app.times import LOCAL_NOW, civil
 
 MOST_ROWS = 20
 
@@ -22,7 +23,9 @@ def condition_results(
 ) -> Mapping[Condition, bool]:
     """Which of the rule's conditions hold for the booking, in their order; empty if it is gone or not ours."""
     statement = _asking(tables, kind)
-    row = connection.execute(statement, {"now": now, "oldest": oldest, "id": booking}).first()
+    row = connection.execute(
+        statement, {"now": now, LOCAL_NOW: civil(now, tables.application.zone), "oldest": oldest, "id": booking}
+    ).first()
     return dict(zip(rule_of(kind).conditions, row, strict=True)) if row else {}
 
 

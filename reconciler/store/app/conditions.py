@@ -35,6 +35,7 @@ from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import report_of, rule_of
+from reconciler.store.app import times
 from reconciler.store.app.mapping import AppMapping, AsStored
 
 OURS = "reconciler: "
@@ -43,8 +44,6 @@ OURS = "reconciler: "
 NO_TEXT_STATUSES = ("failed", "cancelled")
 """A queue row in any other status, including NULL and unknown words, counts as queued or sent: in doubt, we send no
 text."""
-EARLIEST, LATEST = "1900-01-01", "2999-12-31"
-"""Dates outside are typing mistakes or placeholders. PostgreSQL stores them; Python and calendars cannot."""
 
 
 Moment = datetime | BindParameter[datetime]
@@ -97,24 +96,22 @@ def _column(table: Table, theirs: str) -> ColumnElement[Any]:
     return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
 
 
-def starts_at(tables: AppTables) -> ColumnElement[Any]:
-    """The booking start; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
-    return func.timezone(tables.application.zone.key, _date(tables) + tables.booking.c.start_time)
+def local_start(tables: AppTables) -> ColumnElement[Any]:
+    """The booking start in the venue's civil time, as it stands in the row; NULL without a usable date."""
+    return times.local_time(tables.booking.c.date, tables.booking.c.start_time)
 
 
 def may_be_to_come(tables: AppTables, moment: Moment) -> ColumnElement[bool]:
     """Whether the booking starts after ``moment`` or has no usable date."""
-    return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
-
-
-def _date(tables: AppTables) -> ColumnElement[Any]:
-    return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
+    return or_(
+        func.coalesce(local_start(tables) >= times.civil_moment(moment, tables.application), True), ~_date_set(tables)
+    )
 
 
 def created_at(tables: AppTables) -> ColumnElement[Any]:
     """When the booking was made, within Python's range. An unknown time counts as long ago, so that no text is sent."""
-    known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
-    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
+    known = func.coalesce(tables.booking.c.created_at, cast(times.EARLIEST, DateTime(timezone=True)))
+    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (times.EARLIEST, times.LATEST))
     return func.least(func.greatest(known, earliest), latest)
 
 
@@ -130,14 +127,12 @@ def within(tables: AppTables, oldest: datetime, span: BookingRange) -> ColumnEle
     return and_(*bounds, tables.in_scope())
 
 
-def ends_at(tables: AppTables) -> ColumnElement[Any]:
-    """When the booking ends, on the next day if the booking says so; NULL without an end."""
+def local_end(tables: AppTables) -> ColumnElement[Any]:
+    """When the booking ends in civil time, on the next day if the booking says so; NULL without an end."""
     if "end_time" not in tables.booking.c:
         return null()
-    days: ColumnElement[int] = literal(0)
-    if "end_next_day" in tables.booking.c:
-        days = case((func.coalesce(tables.booking.c.end_next_day, False), 1), else_=0)
-    return func.timezone(tables.application.zone.key, _date(tables) + days + tables.booking.c.end_time)
+    next_day = tables.booking.c.end_next_day if "end_next_day" in tables.booking.c else false()
+    return times.local_end_time(tables.booking.c.date, tables.booking.c.end_time, next_day)
 
 
 def phones(tables: AppTables) -> list[ColumnElement[Any]]:
@@ -156,7 +151,7 @@ def conditions(
         Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
         Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
-        Condition.AHEAD: func.coalesce(starts_at(tables) > now, True),
+        Condition.AHEAD: func.coalesce(local_start(tables) > times.civil_moment(now, tables.application), True),
         Condition.DATE_SET: _date_set(tables),
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
@@ -183,7 +178,7 @@ def is_deleted(tables: AppTables) -> ColumnElement[bool]:
 
 def has_date(tables: AppTables) -> ColumnElement[bool]:
     """Whether the booking has a usable date that is no placeholder."""
-    return and_(starts_at(tables).is_not(None), _date_set(tables))
+    return and_(local_start(tables).is_not(None), _date_set(tables))
 
 
 def is_looked_after(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
