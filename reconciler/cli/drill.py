@@ -20,7 +20,7 @@ from reconciler.wiring import assembly
 def run(*, as_json: bool, config: str | None, defaults: bool) -> int:
     """Run the fire drill and show each link of the chain."""
     logs.set_up(logging.WARNING)
-    settings = configuration.settings(config, Need.ACT, writes=True, defaults=defaults)
+    settings = configuration.settings(config, Need.DRILL, writes=True, defaults=defaults)
     drilled = assembly.run_fire_drill(settings, lambda: _late(settings))
     if as_json:
         click.echo(json.dumps(as_data(drilled), indent=2))

@@ -10,7 +10,8 @@ from reconciler.store import migrate
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.traces import has_traces
 from reconciler.store.drill import shadow_tables
-from reconciler.store.ledger import binding, sources
+from reconciler.store.ledger import sources
+from reconciler.store.ledger.installation import binding
 from reconciler.wiring import assembly
 
 

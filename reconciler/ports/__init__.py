@@ -11,8 +11,7 @@ from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
-from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
-from reconciler.ports.moments import DueMoments
+from reconciler.ports.ledger import DueMoments, Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
 from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,

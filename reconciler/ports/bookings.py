@@ -68,6 +68,10 @@ class Bookings(Protocol):
         """
         ...
 
+    def zone_faults(self, now: datetime) -> Sequence[IntegrationFault]:
+        """Whether the database knows the venue's time zone otherwise than we do, in the year ahead."""
+        ...
+
     def notes(self) -> Sequence[Note]:
         """Warnings about the tables that break nothing: missing indexes, wrong defaults."""
         ...

@@ -14,8 +14,7 @@ from reconciler.ports.bookings import Bookings
 from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
-from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
-from reconciler.ports.moments import DueMoments
+from reconciler.ports.ledger import DueMoments, Gaps, Ledger, Rates, Runs
 from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
 from reconciler.ports.repair_locks import RepairLocks

@@ -16,7 +16,7 @@ from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
-from reconciler.store.ledger.place import view_place
+from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished

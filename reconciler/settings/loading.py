@@ -217,7 +217,7 @@ def load(
         oncall=file.reporting.oncall if file and need.reads_listeners else (),
         switches=file.switches() if file and need.reads_listeners else (),
     )
-    refused = [*mistakes, *missing, *(parsed.mistakes if need is Need.ACT else ())]
+    refused = [*mistakes, *missing, *(parsed.mistakes if need.acts else ())]
     if refused or file is None:
         raise ConfigurationError(_every_mistake(mistakes, missing, parsed), ADVICE)
     return Settings(file=file, environment=parsed, source=read)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, cast, false, func, literal, null, or_, select, update
+from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
@@ -19,11 +19,20 @@ from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Result
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import booking_facts, booking_lock, conditions, demand, recipients, remediation, scan
+from reconciler.store.app import (
+    booking_facts,
+    booking_lock,
+    conditions,
+    demand,
+    event_ids,
+    recipients,
+    remediation,
+    scan,
+)
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.moments import PostgresMoments
-from reconciler.store.schema import checks, requirements, trial_writes, warnings
+from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
 from reconciler.store.schema.catalog import CatalogTable
 
 IN_FLIGHT = "in flight"
@@ -48,6 +57,9 @@ class PostgresBookings:
 
     def try_writes(self, effect: Effect) -> CheckResult:
         return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)
+
+    def zone_faults(self, now: datetime) -> Sequence[IntegrationFault]:
+        return zone_rules.zone_faults(self.connection, self.tables.application.zone, now)
 
     def notes(self) -> Sequence[Note]:
         return warnings.schema_notes(self.connection, self.tables.application)
@@ -139,10 +151,7 @@ class PostgresBookings:
         return list(self.connection.scalars(statement, {"spellings": sorted(spellings), "since": since}))
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
-        booking = self.tables.booking
-        stored = cast(booking.c.event_id, Text)
-        statement = select(stored).where(func.btrim(stored) != "", self.tables.in_scope())
-        return list(self.connection.scalars(statement.order_by(booking.c.created_at.desc()).limit(limit)))
+        return event_ids.recent(self.connection, self.tables, limit)
 
     def shares_reference(self, booking: BookingId) -> bool:
         key = cast(self.tables.booking.c.id, Text)
@@ -153,9 +162,7 @@ class PostgresBookings:
         return self.connection.execute(other).first() is not None
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
-        booking = self.tables.booking
-        other = select(literal(1)).where(booking.c.event_id == event_id, cast(booking.c.id, Text) != besides).limit(1)
-        return self.connection.execute(other).first() is not None
+        return event_ids.is_named(self.connection, self.tables, event_id, besides)
 
     def lock(self, booking: BookingId) -> Lock:
         return booking_lock.lock(self.connection, self.tables, booking)
@@ -234,25 +241,7 @@ class PostgresBookings:
         return self.connection.execute(statement).rowcount == 1
 
     def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
-        row = self.tables.booking
-        status = cast(row.c.status, Text)
-        statement = select(
-            cast(row.c.id, Text).label("id"),
-            func.nullif(func.btrim(cast(row.c.event_id, Text)), "").label("event_id"),
-            conditions.is_eligible(self.tables).label("eligible"),
-            conditions.starts_at(self.tables).label("starts_at"),
-            func.coalesce(status.in_(self.tables.application.cancelled), False).label("cancelled"),
-            conditions.is_deleted(self.tables).label("deleted"),
-            conditions.has_date(self.tables).label("has_date"),
-            conditions.is_looked_after(GapKind.CALENDAR_MISSING, self.tables).label("in_scope"),
-        )
-        found = {}
-        for some in scan.chunks(sorted(bookings)):
-            for values in self.connection.execute(statement.where(row.c.id.in_(some))).mappings():
-                said = dict(values)
-                booking = BookingId(said.pop("id"))
-                found[booking] = StoredEvent(**said)
-        return found
+        return event_ids.stored_events(self.connection, self.tables, bookings)
 
     def oldest(self, limit: int) -> Mapping[BookingId, datetime]:
         booking = self.tables.booking
@@ -269,9 +258,7 @@ class PostgresBookings:
         trial.rollback()
 
     def clear_event_id(self, booking: BookingId, event_id: str) -> None:
-        row = self.tables.booking
-        named = and_(row.c.id == booking, func.btrim(cast(row.c.event_id, Text)) == event_id, self.tables.in_scope())
-        self.connection.execute(update(row).values({row.c.event_id: null()}).where(named))
+        event_ids.clear(self.connection, self.tables, booking, event_id)
 
     def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
         trial = self.connection.begin_nested()
@@ -279,20 +266,7 @@ class PostgresBookings:
         trial.rollback()
 
     def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
-        row = self.tables.booking
-        stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
-        statement = (
-            update(row)
-            .values({row.c.event_id: event_id})
-            .where(
-                row.c.id == booking,
-                stored.is_not_distinct_from(seen if seen else null()),
-                conditions.starts_at(self.tables) == starts_at,
-                conditions.is_eligible(self.tables),
-                self.tables.in_scope(),
-            )
-        )
-        return self.connection.execute(statement).rowcount == 1
+        return event_ids.store(self.connection, self.tables, booking, seen, event_id, starts_at)
 
     def _queue(self) -> Any:
         if self.tables.queue is None:

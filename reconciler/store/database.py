@@ -20,12 +20,12 @@ from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.ledger.clocks import PostgresStoredClocks
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
+from reconciler.store.ledger.installation.clocks import PostgresStoredClocks
+from reconciler.store.ledger.installation.place import PostgresPlaces
 from reconciler.store.ledger.intents import PostgresIntents
 from reconciler.store.ledger.outbox import PostgresOutbox
-from reconciler.store.ledger.place import PostgresPlaces
 from reconciler.store.ledger.rates import PostgresRates
 from reconciler.store.ledger.removals import PostgresRemovals
 from reconciler.store.ledger.repair_locks import PostgresRepairLocks

@@ -17,6 +17,7 @@ from reconciler.ports import Runner
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import exists_row, is_eligible, may_be_to_come, within
+from reconciler.store.app.times import LOCAL_NOW, civil
 from reconciler.store.ledger.runs import PLACE
 from reconciler.store.ledger.sources import SourceKey
 
@@ -73,7 +74,8 @@ class PostgresMoments:
         self, kind: GapKind, now: datetime, since: datetime, window: datetime | None = None
     ) -> dict[str, object]:
         """What the conditions of a rule compare with."""
-        values: dict[str, object] = {"now": now, "since": since, "window": window or since}
+        local_now = civil(now, self.mapped.application.zone)
+        values: dict[str, object] = {"now": now, LOCAL_NOW: local_now, "since": since, "window": window or since}
         if self.tables.moments is not None and due.is_stored(self.tables, kind):
             values |= {"watched": self.is_watched(kind), "source": self.source_key.of(self.connection)}
         return values

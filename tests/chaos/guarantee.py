@@ -92,10 +92,10 @@ seeds {seeds}, kills {kills}, duplicates {duplicates}, lost {lost}, wrong {wrong
   texts {texts}, events {events}; outcomes unknown {unknown}: settled {found} found, {absent} absent
   adopted {adopted}, refused {refused}, need a human {need a human}
   mutants {mutants}, caught {caught}
-  disasters: {told}
+  disasters: {listed}
   beyond the bounds, a list that lags longer than limits.settle: {lagging_seeds} seeds, {lagging_doubles} doubles
   beyond the bounds, a process that stands still before its call: {frozen_seeds} seeds, {frozen_doubles} doubles\
-""".format(**results, told=_told(results["disasters"]))
+""".format(**results, listed=_listed(results["disasters"]))
 
 
 def paragraph(results: Mapping[str, Any]) -> str:
@@ -107,14 +107,14 @@ def paragraph(results: Mapping[str, Any]) -> str:
   **{seeds} seeds, {duplicates} duplicates, {lost} lost.** {unknown} calls had an unclear outcome: {found} of them had
   arrived and {absent} had not, and {need a human} wait for a person. The promise has two conditions. Twilio's list
   lags less than `limits.settle`. No process stands still for longer than `limits.lease` between its last check and its
-  call. Disasters are played too: {told}.
+  call. Disasters are played too: {listed}.
   With a list that lagged longer, there were {lagging_doubles} duplicates in {lagging_seeds} seeds. With a process
   that stood still for longer, there were {frozen_doubles} in {frozen_seeds} seeds. The test itself is tested:
   {mutants} safeguards were removed one at a time, and it noticed {caught} of the removals.
-""".format(**results, told=_told(results["disasters"]))
+""".format(**results, listed=_listed(results["disasters"]))
 
 
-def _told(disasters: Mapping[str, Mapping[str, int]]) -> str:
+def _listed(disasters: Mapping[str, Mapping[str, int]]) -> str:
     """In one sentence, such as ``a backup is restored (10 seeds, 0 duplicates, 0 lost)``."""
     return "; ".join(
         f"{name} ({n['seeds']} seeds, {n['duplicates']} duplicates, {n['lost']} lost)" for name, n in disasters.items()

@@ -174,7 +174,7 @@ def test_a_kill_at_this_point_leaves_no_trace_after_a_restart(stage: Stage, name
         assert scene.venue.sql("SELECT kind, reason FROM reconciler.gap WHERE closed_at IS NULL") == []
 
 
-EXAMINED = ("google.token", "google.list", "google.get", "sentry.envelope", "gap.changed")
+EXAMINED = ("installation.changed", "google.token", "google.list", "google.get", "sentry.envelope", "gap.changed")
 """What the job that examines the integrations comes to, whatever there is to be mended."""
 
 

@@ -14,9 +14,16 @@ from reconciler.cli.explain import ExplanationPrinter
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.ledger_checks import LEDGER
 from reconciler.domain.decide.plan import BookingRange, Plan
-from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
+from reconciler.domain.decide.verdicts import (
+    CAUSE_OF_REFUSAL,
+    Condition,
+    Hold,
+    Refusal,
+    Verdict,
+    VerdictStatus,
+)
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.rules.registry import REPORT_ONLY, RULES, rule_of
 from reconciler.engine.explain.explanation import Explanation, RuleExplanation, explain_each
 from reconciler.engine.explain.remediation import TICK
@@ -121,11 +128,18 @@ def agrees(services: Services, explanations: Explanations) -> None:
         found = rules(explanations, kind)
         seen = {booking: rule for booking, rule in found.items() if rule.in_scan_window}
         broken = {booking: rule.verdict for booking, rule in seen.items() if all(rule.conditions.values())}
-        assert broken == {decision.booking.id: decision.verdict for decision in plan.decisions}
+        assert broken == {decision.booking.id: _alone(decision.verdict) for decision in plan.decisions}
         others = {booking: _failing(rule) for booking, rule in seen.items() if booking not in broken}
         assert Counter(others.values()) == Counter({k: v for (k, _), v in plan.by_condition.items()} | _summed(plan))
         assert len(seen) == plan.checked
         _each_by_itself(services, kind, found)
+
+
+def _alone(verdict: Verdict) -> Verdict:
+    """The verdict of the booking alone. That many were refused alike is known to a pass, and only of its bookings."""
+    if verdict.cause is not Cause.REFUSED_ALIKE:
+        return verdict
+    return replace(verdict, cause=CAUSE_OF_REFUSAL[Refusal(verdict.reason)])
 
 
 def _summed(plan: Plan) -> Counter[Condition]:

@@ -82,6 +82,7 @@ class DoctorChecks:
                 for fault in tx.bookings.effect_faults(repairer.effect, writing=may_repair(repairer, self.services))
             ]
             faults += [f for kind in sorted(self.services.report_only) for f in tx.bookings.read_faults(kind)]
+            faults += tx.bookings.zone_faults(self.services.clock.now())
             notes = [] if faults else tx.bookings.notes()
         # Texts and events may need the same right for different reasons: one statement, one line.
         faults = list({fault.sql or fault.seen: fault for fault in faults}.values())

@@ -11,17 +11,14 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    case,
     cast,
     func,
     null,
     true,
 )
 
+from reconciler.store.app import times
 from reconciler.store.app.mapping import AppMapping, AsStored
-
-EARLIEST, LATEST = "1900-01-01", "2999-12-31"
-"""Dates outside are typing mistakes or placeholders. PostgreSQL stores them; Python and calendars cannot."""
 
 NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "window"))
 """What every statement compares with: the present; since when a rule applies; how far back a scan selects."""
@@ -77,18 +74,13 @@ def column_of(table: Table, theirs: str) -> ColumnElement[Any]:
     return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
 
 
-def starts_at(tables: AppTables) -> ColumnElement[Any]:
-    """The booking start; NULL without a usable date. PostgreSQL resolves DST by its zone rules."""
-    return func.timezone(tables.application.zone.key, date_of(tables) + tables.booking.c.start_time)
-
-
-def date_of(tables: AppTables) -> ColumnElement[Any]:
-    """The day of the booking start; NULL if it cannot be one."""
-    return case((tables.booking.c.date.between(EARLIEST, LATEST), tables.booking.c.date), else_=null())
+def local_start(tables: AppTables) -> ColumnElement[Any]:
+    """The booking start in the venue's civil time, as it stands in the row; NULL without a usable date."""
+    return times.local_time(tables.booking.c.date, tables.booking.c.start_time)
 
 
 def created_at(tables: AppTables) -> ColumnElement[Any]:
     """When the booking was made, within Python's range. An unknown time counts as long ago, so that no text is sent."""
-    known = func.coalesce(tables.booking.c.created_at, cast(EARLIEST, DateTime(timezone=True)))
-    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
+    known = func.coalesce(tables.booking.c.created_at, cast(times.EARLIEST, DateTime(timezone=True)))
+    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (times.EARLIEST, times.LATEST))
     return func.least(func.greatest(known, earliest), latest)

@@ -31,10 +31,10 @@ from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import report_of, rule_of
-from reconciler.store.app import due
-from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, column_of, created_at, date_of, starts_at
+from reconciler.store.app import due, times
+from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, column_of, created_at, local_start
 
-__all__ = ["AppTables", "created_at", "starts_at"]
+__all__ = ["AppTables", "created_at", "local_start"]
 
 OURS = "reconciler: "
 """Start of the error text in our own queue rows while nothing was sent. Such a row is not evidence of a text."""
@@ -46,7 +46,9 @@ text."""
 
 def may_be_to_come(tables: AppTables, moment: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Whether the booking starts after ``moment`` or has no usable date."""
-    return or_(func.coalesce(starts_at(tables) >= moment, True), ~_date_set(tables))
+    return or_(
+        func.coalesce(local_start(tables) >= times.civil_moment(moment, tables.application), True), ~_date_set(tables)
+    )
 
 
 def within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElement[bool]:
@@ -68,14 +70,12 @@ def within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElemen
     return and_(*bounds, tables.in_scope())
 
 
-def ends_at(tables: AppTables) -> ColumnElement[Any]:
-    """When the booking ends, on the next day if the booking says so; NULL without an end."""
+def local_end(tables: AppTables) -> ColumnElement[Any]:
+    """When the booking ends in civil time, on the next day if the booking says so; NULL without an end."""
     if "end_time" not in tables.booking.c:
         return null()
-    days: ColumnElement[int] = literal(0)
-    if "end_next_day" in tables.booking.c:
-        days = case((func.coalesce(tables.booking.c.end_next_day, False), 1), else_=0)
-    return func.timezone(tables.application.zone.key, date_of(tables) + days + tables.booking.c.end_time)
+    next_day = tables.booking.c.end_next_day if "end_next_day" in tables.booking.c else false()
+    return times.local_end_time(tables.booking.c.date, tables.booking.c.end_time, next_day)
 
 
 def phones(tables: AppTables) -> list[ColumnElement[Any]]:
@@ -96,7 +96,7 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
         Condition.SINCE: or_(tables.booking.c.created_at.is_(None), due_at >= SINCE),
         Condition.GRACE: due_at <= NOW - tables.application.grace,
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
-        Condition.AHEAD: func.coalesce(starts_at(tables) > NOW, True),
+        Condition.AHEAD: func.coalesce(local_start(tables) > times.civil_moment(NOW, tables.application), True),
         Condition.DATE_SET: _date_set(tables),
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
@@ -123,7 +123,7 @@ def is_deleted(tables: AppTables) -> ColumnElement[bool]:
 
 def has_date(tables: AppTables) -> ColumnElement[bool]:
     """Whether the booking has a usable date that is no placeholder."""
-    return and_(starts_at(tables).is_not(None), _date_set(tables))
+    return and_(local_start(tables).is_not(None), _date_set(tables))
 
 
 def is_looked_after(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:

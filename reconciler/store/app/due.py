@@ -31,7 +31,8 @@ from reconciler.domain.bookings import DueBasis
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER
 from reconciler.domain.rules.registry import rule_of
-from reconciler.store.app.app_tables import EARLIEST, NOW, AppTables, created_at
+from reconciler.store.app.app_tables import NOW, AppTables, created_at
+from reconciler.store.app.times import EARLIEST
 
 MOMENTS = Table(
     "due",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     Boolean,
@@ -34,14 +35,15 @@ from reconciler.store.app.conditions import (
     AppTables,
     conditions,
     created_at,
-    ends_at,
     first_failing,
     is_deleted,
+    local_end,
+    local_start,
     phones,
-    starts_at,
     within,
 )
 from reconciler.store.app.queue_rows import app_failures
+from reconciler.store.app.times import instant
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
@@ -59,7 +61,7 @@ def scan_rows(
     held = conditions(kind, tables)
     window = within(kind, tables, span)
     broken = _full(tables, kind).where(window, *held.values()).order_by(tables.booking.c.created_at)
-    found = [booking(row) for row in connection.execute(broken, values).mappings()]
+    found = [booking(row, tables.application.zone) for row in connection.execute(broken, values).mappings()]
     failing = first_failing(held).label("failing")
     label = case(
         (is_deleted(tables), DELETED), (~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()
@@ -96,11 +98,11 @@ def findings(
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
-    statement, found = _by_id(tables, kind), {}
+    statement, found, zone = _by_id(tables, kind), {}, tables.application.zone
     for some in chunks(sorted(bookings)):
         rows = connection.execute(statement, {**values, "ids": some}).mappings()
         for row in rows:
-            seen = booking(row)
+            seen = booking(row, zone)
             found[seen.id] = Finding(
                 booking=seen,
                 failed=_condition(row["failing"]),
@@ -144,8 +146,8 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         cast(tables.booking.c.id, Text).label("id"),
         cast(tables.booking.c.status, Text).label("status"),
         created_at(tables).label("created_at"),
-        starts_at(tables).label("starts_at"),
-        ends_at(tables).label("ends_at"),
+        local_start(tables).label("local_start"),
+        local_end(tables).label("local_end"),
         cast(tables.field("event_id"), Text).label("event_id"),
         cast(tables.field("first_name"), Text).label("first_name"),
         cast(tables.booking.c.name, Text).label("name"),
@@ -187,15 +189,15 @@ def refusals(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     return ways
 
 
-def booking(row: RowMapping) -> Booking:
+def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
     """The ``Booking`` of a row of ``_full``."""
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
     return Booking(
         id=BookingId(row["id"]),
         status=row["status"] or "",
         created_at=row["created_at"],
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
+        starts_at=instant(row["local_start"], zone),
+        ends_at=instant(row["local_end"], zone),
         event_id=(row["event_id"] or "").strip() or None,
         first_name=row["first_name"] or "",
         name=row["name"] or "",

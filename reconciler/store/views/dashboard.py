@@ -15,7 +15,7 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.place import place_fault
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
-from reconciler.store.ledger.place import view_place
+from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.status import LastRun, OpenGaps

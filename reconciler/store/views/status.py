@@ -14,7 +14,7 @@ from reconciler.domain.place import PlaceView
 from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
-from reconciler.store.ledger.place import view_place
+from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.views.scans import unknown_kinds
 
 _RUNS = text("""

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from reconciler.domain.place import CautionReason, PlaceView
-from reconciler.store.ledger.place import PostgresPlaces
+from reconciler.store.ledger.installation.place import PostgresPlaces
 
 
 def bind_at_migration(connection: Connection, decided: str | None, *, lost: bool) -> PlaceView:

@@ -1,0 +1,1 @@
+"""The installation: where it may act, and by which clock."""
