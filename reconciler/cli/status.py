@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
@@ -29,7 +29,7 @@ def run(*, as_json: bool, config: str | None) -> Exit:
         seen = status_snapshot(database, settings.runner().scope)
     seen = replace(seen, unknown=unknown_in_force(settings.file, seen.unknown))
     if as_json:
-        click.echo(json.dumps(as_data(seen), indent=2))
+        click.echo(json.dumps(as_data(seen, settings.file.bookings.full_scan), indent=2))
     else:
         _show(seen)
         within = write_duration(settings.file.bookings.full_scan)
@@ -49,10 +49,12 @@ def status_exit_code(seen: StatusSnapshot) -> Exit:
     return most_urgent(codes, human_first=any(gaps.kind.is_integration for gaps in seen.gaps))
 
 
-def as_data(seen: StatusSnapshot) -> dict[str, object]:
+def as_data(seen: StatusSnapshot, full_scan: timedelta) -> dict[str, object]:
     """The snapshot for scripts: stable names, times in ISO 8601, UTC."""
     return {
         "at": seen.at.isoformat(),
+        # So late an old booking that becomes due is seen.
+        "full_scan_seconds": int(full_scan.total_seconds()),
         "place": {"status": seen.place.status.value, **_caution_data(seen.place.caution)},
         "jobs": [
             {

@@ -23,10 +23,10 @@ REFUSING = """
 
 
 def book(world: World, number: int) -> list[str]:
-    """So many bookings that lack their text, each with a phone of its own."""
+    """So many drafts that lack their text, due since they were made, each with a phone of its own."""
     known = len(world.venue.rows("private_bookings"))
     return [
-        world.venue.booking(contact_phone=f"+447700{index:06d}", calendar_event_id=f"there{index}")
+        world.venue.booking(status="draft", contact_phone=f"+447700{index:06d}", calendar_event_id=f"there{index}")
         for index in range(known, known + number)
     ]
 

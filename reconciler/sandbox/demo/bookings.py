@@ -132,9 +132,9 @@ def _complete_row(text_row: Row, booking: Row, index: int) -> Row:
 
 
 def one_more(now: datetime) -> DemoBooking:
-    """Maya's booking, which the demo adds later."""
+    """Maya's booking, which the demo adds later: a draft, whose text is due since it was made."""
     return Stories(now, first=LATE_BOOKING_NUMBER).add(
-        "late", text="sent", calendar="created", customer_name="Maya Reyes"
+        "late", text="sent", calendar="created", status="draft", customer_name="Maya Reyes"
     )
 
 

@@ -18,7 +18,7 @@ _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 def schema_notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
     """Indexes that our statements lack on large tables, and defaults that store a wrong time."""
     wanted = {
-        "bookings": (application.bookings, ("created_at", "event_id")),
+        "bookings": (application.bookings, ("created_at", "due", "updated", "event_id")),
         "queue": (application.queue, ("booking_id", "provider_id")),
     }
     found: list[Note] = []

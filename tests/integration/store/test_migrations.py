@@ -323,6 +323,41 @@ def test_two_counts_that_share_a_name_by_now_are_added(bare_venue: Venue) -> Non
     assert counts == {"sms_missing": {"held": 5}, "fire_drill": {}}
 
 
+# Occasions and due moments
+
+
+def test_every_text_of_an_older_ledger_counts_for_any_occasion_and_nothing_has_a_due_moment(bare_venue: Venue) -> None:
+    """What the booking called for when it was sent is not known any more."""
+    venue = bare_venue
+    venue.altered = True
+    at_revision(venue, "0002")
+    write_intents(venue)
+    venue.migrate()
+    counts_for_any = {str(row["id"]): row["any_occasion"] for row in venue.rows("reconciler.intent")}
+    for name, (old, _) in INTENTS.items():
+        assert counts_for_any[id_of(name)] is (old.get("effect", "text") == "text"), name
+    assert venue.rows("reconciler.due") == []
+    with store_of(venue) as store, store.reading() as tx:
+        # So a booking without a moment is as old as it was made, and not new.
+        assert not tx.moments.is_watched(GapKind.SMS_MISSING)
+        found = tx.intents.latest(Effect.SMS, [id_of("sent")], ["another_trigger"])
+        assert found[id_of("sent")].state is State.DONE
+
+
+@pytest.mark.parametrize("back", ["0009", "0005"])
+def test_moments_go_with_a_downgrade_and_the_intents_stay(bare_venue: Venue, back: str) -> None:
+    venue = bare_venue
+    venue.altered = True
+    venue.migrate()
+    insert(
+        venue, "due", source="", booking=id_of("sent"), occasion="booking_confirmed", due_at=venue.now - HOUR
+    )  # fmt: skip
+    back_to(venue, back)
+    assert venue.sql("SELECT to_regclass('reconciler.due')") == [(None,)]
+    venue.migrate()
+    assert venue.rows("reconciler.due") == []
+
+
 # The installation
 
 

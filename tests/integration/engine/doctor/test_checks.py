@@ -527,6 +527,12 @@ WARNINGS = {
         said=f"public.{BOOKINGS} has about 50,000 rows and no index on calendar_event_id",
         remedy="create it; CONCURRENTLY",
     ),
+    "a large table whose last change has no index": Warned(
+        seed=lambda world: (sql(LARGE)(world), world.configure(bookings=", columns: {updated: updated_at}")),
+        check="schema",
+        said=f"public.{BOOKINGS} has about 50,000 rows and no index on updated_at",
+        remedy="create it; CONCURRENTLY",
+    ),
     "a default that lies": Warned(
         seed=lambda _: None,
         check="schema",

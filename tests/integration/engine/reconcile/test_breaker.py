@@ -26,10 +26,14 @@ def number_of(index: int) -> str:
 
 
 def bookings(world: World, number: int, *, days_ago: float = 0.1, **values: object) -> list[BookingId]:
-    """Bookings with an event and without a text, each with a number of its own; the last starts soonest."""
+    """Drafts with an event and without a text, each with a number of its own; the last starts soonest.
+
+    The text of a draft is due when the booking is made, also of one that no scan has seen before.
+    """
     made = world.venue.now - timedelta(days=days_ago)
     return [
         world.venue.booking(
+            status="draft",
             calendar_event_id=f"there{next(_NUMBERS)}",
             created_at=made + timedelta(seconds=index),
             contact_phone=number_of(next(_NUMBERS)),

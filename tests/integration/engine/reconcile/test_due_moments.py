@@ -175,6 +175,24 @@ def test_a_mapping_that_widens_does_not_make_old_bookings_new(world: World) -> N
     assert (world.sent_to(), world.gaps()[SMS, booking]) == ([], ("too_late", "old"))
 
 
+@pytest.mark.parametrize("lost", ["moments", "nothing"])
+def test_after_a_failover_a_confirmation_without_a_moment_is_not_new(world: World, lost: str) -> None:
+    """The ledger's last transactions may be lost, and with them the moment and the text."""
+    booking = draft(world, 10 * DAY)
+    world.texts()
+    confirm(world, booking)
+    if lost == "nothing":
+        world.texts()
+        text_of_application(world, booking)
+    moment = world.clock.now() + timedelta(minutes=1)
+    world.venue.sql("UPDATE reconciler.installation SET caution_since = %s, caution_reason = 'new_timeline'", moment)
+    for _ in range(3):
+        world.later(minutes=10)
+        world.texts()
+    assert world.sent_to() == []
+    assert world.gaps().get((SMS, booking)) == (("too_late", "old") if lost == "moments" else None)
+
+
 def test_a_moment_in_the_future_is_replaced(world: World) -> None:
     """A host's clock was ahead when it was stored."""
     booking = draft(world, DAY)

@@ -100,7 +100,10 @@ def reborn(world: World, **values: Any) -> BookingId:
     world.venue.sql("SET LOCAL session_replication_role = replica; DELETE FROM private_bookings")
     world.later(hours=2)
     row = {"id": booking, "contact_phone": BEA, "event_date": (world.venue.now + timedelta(days=20)).date(), **values}
-    return world.venue.booking(**row)
+    again = world.venue.booking(**row)
+    world.both()  # sees it for the first time: its text is due from now
+    world.later(minutes=10)
+    return again
 
 
 def test_an_id_that_comes_again_is_another_booking(world: World) -> None:
@@ -153,6 +156,8 @@ def test_a_start_that_the_ledger_does_not_know_never_counts_as_another(world: Wo
     world.venue.sql("UPDATE private_bookings SET created_at = %s, contact_phone = %s", later, BEA)
     world.later(hours=2)
 
+    world.texts()
+    world.later(minutes=10)
     world.texts()
 
     assert world.sent_to() == [ANA]

@@ -117,7 +117,7 @@ def test_a_booking_that_failed_goes_last(world: World) -> None:
     world.sandbox.twilio.refuse(POISONED, 500, 20500)
     a_while(world, 20)
     new = [book(world) for _ in range(3)]
-    a_while(world, 10)
+    a_while(world, 20)
     assert {world.states()[booking] for booking in new} == {"done"}
 
 
