@@ -17,6 +17,7 @@ from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
 
 SINCE = "2026-01-01"
+STALE = ("--stale-after", "72h")
 CRON_YAML = (
     "rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\nlimits: {breaker: {sms: 1, ratio: 0.2}}\n"
 )
@@ -59,24 +60,24 @@ def test_plan_refusal_and_repair(morning: Morning) -> None:
     for number in range(5, 7):
         morning.booking(number, days=1)
     plan = [
-        "texts    7 gaps: 3 past, 2 older than 72h, 2 possible   (--stale-after 7d: 2 more)",
+        "texts    7 gaps: 3 past, 2 due more than 72h ago, 2 possible   (--stale-after 7d: 2 more)",
         "         2 texts to 2 people (2 segments), about 1 min at 1/s",
         "events   7 gaps: 3 past, 4 possible, about 1 min at 5/s",
     ]
     refusal = [
         "REFUSED  texts: 2 new repairs, 7 bookings checked, 1 allowed; nothing was done, 2 held",
-        f"      to continue for one run: reconciler backfill --only sms --since {SINCE} --do --max 2",
+        f"      to continue for one run: reconciler backfill --only sms --since {SINCE} --stale-after 72h --do --max 2",
     ]
     before = morning.venue.checksum()
-    looked = morning.run("backfill", "--since", SINCE)
+    looked = morning.run("backfill", "--since", SINCE, *STALE)
     assert (looked.code, looked.out.splitlines()) == (Exit.REFUSED_AS_UNSAFE, plan + refusal)
     assert (morning.venue.checksum(), morning.sandbox.writes()) == (before, {"Twilio": 0, "Google": 0})
 
-    refused = morning.run("backfill", "--since", SINCE, "--do")
+    refused = morning.run("backfill", "--since", SINCE, *STALE, "--do")
     assert refused.out.splitlines() == [
         *plan,
         "events repaired: 4 created",
-        "texts left: 2 older than 72h, 2 possible",
+        "texts left: 2 due more than 72h ago, 2 possible",
         "events left: none",
         *refusal,
     ]
@@ -85,7 +86,7 @@ def test_plan_refusal_and_repair(morning: Morning) -> None:
 
     to_copy = refusal[1].partition("reconciler ")[2].split()
     copied = morning.run(*to_copy)
-    assert copied.out.splitlines()[-2:] == ["texts repaired: 2 sent", "texts left: 2 older than 72h"]
+    assert copied.out.splitlines()[-2:] == ["texts repaired: 2 sent", "texts left: 2 due more than 72h ago"]
     assert (copied.code, len(morning.sandbox.twilio.messages)) == (Exit.NEEDS_A_HUMAN, 2)
 
     wider = morning.run(*to_copy, "--stale-after", "7d", "--limit", "1")

@@ -151,7 +151,7 @@ def test_twilio_out_of_reach_costs_no_try_and_the_other_effect_goes_on(world: Wo
 
 def test_a_list_that_cannot_be_read_stops_no_other_text(world: World) -> None:
     """Twilio as a whole is well, and everything else goes on. Lists that fail for everybody use up nobody's tries."""
-    booking, other = lost(world), world.venue.booking(contact_phone=BEA)
+    booking, other = lost(world), world.venue.booking(status="draft", contact_phone=BEA)
     for tries in range(6):
         world.sandbox.twilio.faults.next_calls("messages.list", Fault(kind=Misbehaviour.STATUS, status=500, body="{}"))
         world.settle_time_is_over()
@@ -219,7 +219,7 @@ def test_a_booking_that_was_deleted_stops_nothing(world: World) -> None:
     gone, other = lost(world), None
     _deleted_row(world, gone)
     world.venue.sql("DELETE FROM private_bookings WHERE id = %s", gone)
-    other = world.venue.booking(contact_phone=BEA)
+    other = world.venue.booking(status="draft", contact_phone=BEA)
     settle(world)
     world.both()
     assert world.states()[other] == "done"
@@ -285,7 +285,9 @@ def test_attempts_are_counted_and_used_up_while_others_are_accepted(world: World
         world.sandbox.twilio.faults.next_calls("messages.create", NEVER)
         world.texts()
         # Before the outcome is settled, another booking's text is accepted.
-        world.venue.booking(calendar_event_id=f"there{number}", contact_phone=f"+4477009003{number:02d}")
+        world.venue.booking(
+            status="draft", calendar_event_id=f"there{number}", contact_phone=f"+4477009003{number:02d}"
+        )
         world.texts()
         settle(world)
         world.later(hours=2)
@@ -472,7 +474,7 @@ ODD = {
 
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_row_stops_nothing_doubles_nothing_and_is_seen(world: World, odd: str) -> None:
-    booking, other = lost(world), world.venue.booking(contact_phone="+447700900103")
+    booking, other = lost(world), world.venue.booking(status="draft", contact_phone="+447700900103")
     known_message(world)
     usual = {"attempted_at": "now()"} if "attempted_at" not in ODD[odd] else {}
     more = "".join(f", {name} = {value}" for name, value in usual.items())
