@@ -151,7 +151,7 @@ class PostgresBookings:
         return list(self.connection.scalars(statement, {"spellings": sorted(spellings), "since": since}))
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
-        return event_ids.recent(self.connection, self.tables, limit)
+        return event_ids.recent_event_ids(self.connection, self.tables, limit)
 
     def shares_reference(self, booking: BookingId) -> bool:
         key = cast(self.tables.booking.c.id, Text)

@@ -44,7 +44,7 @@ def stored_events(
     return found
 
 
-def recent(connection: Connection, tables: AppTables, limit: int) -> Sequence[str]:
+def recent_event_ids(connection: Connection, tables: AppTables, limit: int) -> Sequence[str]:
     booking = tables.booking
     stored = cast(booking.c.event_id, Text)
     statement = select(stored).where(func.btrim(stored) != "", tables.in_scope())

@@ -120,7 +120,7 @@ def test_a_table_that_is_locked(world: World, runner: DoctorRunner) -> None:
 def test_a_pass_that_crashed(world: World, runner: DoctorRunner) -> None:
     """A bug in the plan: no booking was judged. What the run before found is not shown as if it were new."""
     world.once()
-    world.venue.booking()
+    world.venue.booking(status="draft")
     with world.services() as services, pytest.raises(AttributeError):
         perform("sms_missing", replace(services, phones=None))  # type: ignore[arg-type]  # the bug
     assert [one["kind"] for one in status(runner)[1]["unknown"]] == ["sms.missing", "sms.duplicate"]  # type: ignore[attr-defined]
