@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.chaos.scenarios import LEASE, SETTLE
 ROOT = Path(__file__).parents[2]
 RESULTS, README = ROOT / "docs" / "guarantee.json", ROOT / "README.md"
 BEGINS, ENDS = "<!-- written by `make chaos SEEDS=200` -->", "<!-- until here -->"
+WIDTH = 118
 FULL = 200
 """Seeds from which on a run is worth writing down."""
 KINDS = {"duplicates": "duplicate", "lost": "lost", "wrong": "wrong"}
@@ -92,7 +94,7 @@ seeds {seeds}, kills {kills}, duplicates {duplicates}, lost {lost}, wrong {wrong
   texts {texts}, events {events}; outcomes unknown {unknown}: settled {found} found, {absent} absent
   adopted {adopted}, refused {refused}, need a human {need a human}
   mutants {mutants}, caught {caught}
-  disasters: {listed}
+  {listed}
   beyond the bounds, a list that lags longer than limits.settle: {lagging_seeds} seeds, {lagging_doubles} doubles
   beyond the bounds, a process that stands still before its call: {frozen_seeds} seeds, {frozen_doubles} doubles\
 """.format(**results, listed=_listed(results["disasters"]))
@@ -100,25 +102,26 @@ seeds {seeds}, kills {kills}, duplicates {duplicates}, lost {lost}, wrong {wrong
 
 def paragraph(results: Mapping[str, Any]) -> str:
     """For the README, between its markers."""
-    return """\
-- **Tested by breaking it.** `make chaos SEEDS={seeds}` runs the real command on a real database. It killed the command
-  {kills} times: at named points before and after a commit or a call, and at random. Answers were lost, the providers'
-  lists lagged, PostgreSQL went away, processes raced, and the application wrote at the same time.
-  **{seeds} seeds, {duplicates} duplicates, {lost} lost.** {unknown} calls had an unclear outcome: {found} of them had
-  arrived and {absent} had not, and {need a human} wait for a person. The promise has two conditions. Twilio's list
-  lags less than `limits.settle`. No process stands still for longer than `limits.lease` between its last check and its
-  call. Disasters are played too: {listed}.
-  With a list that lagged longer, there were {lagging_doubles} duplicates in {lagging_seeds} seeds. With a process
-  that stood still for longer, there were {frozen_doubles} in {frozen_seeds} seeds. The test itself is tested:
-  {mutants} safeguards were removed one at a time, and it noticed {caught} of the removals.
+    text = """\
+**Tested by breaking it.** `make chaos SEEDS={seeds}` runs the real command on a real database. It killed the command
+{kills} times: at named points before and after a commit or a call, and at random. Answers were lost, the providers'
+lists lagged, PostgreSQL went away, processes raced, and the application wrote at the same time.
+**{seeds} seeds, {duplicates} duplicates, {lost} lost.** {unknown} calls had an unclear outcome: {found} of them had
+arrived and {absent} had not, and {need a human} wait for a person. {listed}
+The promise has two conditions. Twilio's list lags less than `limits.settle`. No process stands still for longer than
+`limits.lease` between its last check and its call. With a list that lagged longer, there were {lagging_doubles}
+duplicates in {lagging_seeds} seeds. With a process that stood still for longer, there were {frozen_doubles} in
+{frozen_seeds} seeds. The test itself is tested: {mutants} safeguards were removed one at a time, and it noticed
+{caught} of the removals.
 """.format(**results, listed=_listed(results["disasters"]))
+    return textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
 
 
 def _listed(disasters: Mapping[str, Mapping[str, int]]) -> str:
-    """In one sentence, such as ``a backup is restored (10 seeds, 0 duplicates, 0 lost)``."""
-    return "; ".join(
-        f"{name} ({n['seeds']} seeds, {n['duplicates']} duplicates, {n['lost']} lost)" for name, n in disasters.items()
-    )
+    """Each disaster by name, and what became of all of them."""
+    seeds, duplicates, lost = (sum(n[what] for n in disasters.values()) for what in ("seeds", "duplicates", "lost"))
+    names = ", ".join(disasters)
+    return f"Disasters were played too, {seeds} seeds with {duplicates} duplicates and {lost} lost: {names}."
 
 
 def read() -> dict[str, Any]:
