@@ -4,6 +4,7 @@ import logging
 import shlex
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -19,8 +20,10 @@ from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.gaps import Effect
 from reconciler.engine import backfill
 from reconciler.engine.jobs import raise_crash
+from reconciler.engine.reconcile.aggregates import read_backlog, refresh_backlog
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.repairer import LONG_AGO
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.settings import Need, Settings
@@ -74,7 +77,17 @@ def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: s
         backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
         )
-        return _run(asked, Backlog(settings=settings, services=backfill_services, limit=asked.limit), stop)
+        code = _run(asked, Backlog(settings=settings, services=backfill_services, limit=asked.limit), stop)
+        _show_backlog(services, act=act)
+        return code
+
+
+def _show_backlog(services: Services, *, act: bool) -> None:
+    """What is left of the bookings from before the installation, whatever range was asked for."""
+    with suppress(DatabaseUnreachable, DatabaseDisagrees):
+        counted = refresh_backlog(services) if act else read_backlog(services)
+        if counted and counted.is_open:
+            click.echo(f"backlog: {counted.says(services.sms_policy.zone)}")
 
 
 def _check(asked: BackfillOptions) -> None:

@@ -3,7 +3,10 @@
 import click
 
 from reconciler.cli import configuration
-from reconciler.settings import Need
+from reconciler.engine.reconcile.aggregates import refresh_backlog
+from reconciler.errors import DatabaseDisagrees
+from reconciler.ports import Mandate
+from reconciler.settings import Need, Settings
 from reconciler.store import migrate
 from reconciler.store.drill import shadow_tables
 from reconciler.store.ledger import sources
@@ -30,6 +33,23 @@ def run(*, sql: bool, role: str | None, config: str | None, defaults: bool) -> N
     else:
         click.echo(f"schema reconciler: {f'{before} -> {after}' if before else f'created at {after}'}")
     _show_copies(refreshed)
+    _show_backlog(settings)
+
+
+def _show_backlog(settings: Settings) -> None:
+    """Count and show what the passes will leave alone from now on."""
+    with assembly.services(settings, Mandate(act=True)) as services:
+        try:
+            counted = refresh_backlog(services)
+        except DatabaseDisagrees as error:
+            click.echo(f"backlog not counted: {error}")
+            return
+    if counted and counted.is_open:
+        click.echo(f"backlog: {counted.says(settings.file.timezone)}")
+        click.echo(
+            "they are left alone: repair them with `reconciler backfill`, or write them off with "
+            "`reconciler open --write-off`"
+        )
 
 
 def _show_copies(refreshed: shadow_tables.RefreshResult) -> None:

@@ -3,20 +3,24 @@
 import json
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import click
 
 from reconciler.cli import configuration
 from reconciler.cli.output import UNKNOWN, console, removal
+from reconciler.cli.together_output import together_lines
 from reconciler.domain.alerting.alerts import command_of
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
+from reconciler.domain.rules.registry import find_aggregate
 from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
 from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
+from reconciler.store.views.together import Together
 from reconciler.wiring import assembly
 
 
@@ -29,7 +33,7 @@ def run(*, as_json: bool, config: str | None) -> Exit:
     if as_json:
         click.echo(json.dumps(as_data(seen), indent=2))
     else:
-        _show(seen)
+        _show(seen, settings.file.timezone)
     return status_exit_code(seen)
 
 
@@ -61,6 +65,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
         "open": {state.name.lower(): seen.number(state) or (None if seen.unknown else 0) for state in GapState},
         "unknown": [{"kind": kind.value, "why": why} for kind, why in seen.unknown.items()],
         "unsettled": dict(seen.unsettled),
+        **together_data(seen.together),
         "gaps": [
             {
                 "kind": gaps.kind.value,
@@ -76,14 +81,40 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
     }
 
 
-def _show(seen: StatusSnapshot) -> None:
+def together_data(seen: Together) -> dict[str, object]:
+    """The backlog and the coverage for scripts; null before the first count."""
+    backlog, coverage = seen.backlog, seen.coverage
+    return {
+        "backlog": {
+            "open": backlog.is_open,
+            "before": backlog.since.isoformat(),
+            "counted_at": backlog.at.isoformat() if backlog.at else None,
+            "counts": {str(kind): number for kind, number in backlog.counts.items()},
+            "written_off": seen.written_off,
+        }
+        if backlog
+        else None,
+        "coverage": {
+            "new_bookings": coverage.of,
+            "share": coverage.share,
+            "usual": coverage.usual,
+            "counted_at": coverage.at.isoformat(),
+        }
+        if coverage
+        else None,
+    }
+
+
+def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
     out = console()
+    for line in together_lines(seen.together, seen.at, zone):
+        out.print(line, markup=False, soft_wrap=True)
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
     for run in seen.runs:
         out.print(f"{run.job:<18} {_when(run, seen.at):<24} {_found(run)}", markup=False, soft_wrap=True)
     for gaps in seen.gaps:
-        why = LABELS.get(gaps.reason, gaps.reason)
+        why = gaps.seen if find_aggregate(gaps.kind) else LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.state:<11} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
+from reconciler.ports.coverage import Backlog, CountedDays, CoverageCounts
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
@@ -30,10 +31,13 @@ from reconciler.ports.store import Store, Transaction
 __all__ = [
     "DUPLICATE",
     "AlertingServices",
+    "Backlog",
     "Bookings",
     "Calendar",
     "CalendarFacts",
     "Clock",
+    "CountedDays",
+    "CoverageCounts",
     "Cursor",
     "DrillEnvironment",
     "DrillStage",

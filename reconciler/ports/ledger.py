@@ -83,6 +83,12 @@ class Gaps(Protocol):
         """Open the gap of a broken integration, or record that it still exists and what is wrong now."""
         ...
 
+    def record_aggregate(
+        self, kind: GapKind, about: str, cause: Cause, key: str, detail: Mapping[str, str], now: datetime
+    ) -> None:
+        """Open the gap of an aggregate rule, or record that it still exists. ``detail``: *seen* and *remedy*."""
+        ...
+
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         """Close the gap. ``by`` says why: a condition, ``repaired`` or ``gone``."""
         ...

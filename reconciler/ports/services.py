@@ -122,6 +122,11 @@ class PassServices(RepairServices, Protocol):
         ...
 
     @property
+    def aggregates(self) -> frozenset[GapKind]:
+        """The aggregate rules that are not off."""
+        ...
+
+    @property
     def suspended(self) -> frozenset[Effect]:
         """Effects that the operator's kill switch forbids."""
         ...
@@ -190,6 +195,7 @@ class Services:
     mandate: Mandate
     repairs: Policy
     report_only: frozenset[GapKind]
+    aggregates: frozenset[GapKind]
     suspended: frozenset[Effect]
     access_faults: Mapping[Effect, IntegrationFault]
     runner: Runner

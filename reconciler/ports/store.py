@@ -11,6 +11,7 @@ from typing import Protocol
 
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
+from reconciler.ports.coverage import Backlog, CoverageCounts
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
@@ -24,6 +25,8 @@ class Transaction:
     ledger: Ledger
     intents: Intents
     removals: Removals
+    backlog: Backlog
+    coverage: CoverageCounts
     gaps: Gaps
     runs: Runs
     rates: Rates

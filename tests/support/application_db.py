@@ -28,7 +28,9 @@ DEFAULTS = load(None, {}, Need.FILE)
 """What an empty cron.yaml wants."""
 MOST_LEFT_BEHIND = 512 * 1024
 """Bytes in all tables, deleted rows included."""
-LEDGER = ("gap", "intent", "run", "incident", "outbox", "rate")
+LEDGER = (
+    "gap", "intent", "run", "incident", "outbox", "rate", "backlog", "write_off", "coverage_day", "coverage",
+)  # fmt: skip
 
 
 @dataclass

@@ -12,7 +12,7 @@ from reconciler.store.drill import shadow_tables
 from reconciler.wiring import assembly
 from tests.support.application_db import Venue
 
-READY = "schema reconciler is up to date (0004)\n"
+READY = "schema reconciler is up to date (0007)\n"
 REPORT_ONLY = "rules: {sms.missing: {policy: report}, calendar.missing: {policy: report}}"
 
 
@@ -65,7 +65,7 @@ def test_it_migrates_where_the_tables_are_not_there_or_not_readable(migrate: Mig
     migrate.venue.alter("ALTER TABLE customers RENAME TO guests")
     migrate.venue.alter("REVOKE SELECT ON private_bookings FROM reconciler_job")
     first, *said, remedy = migrate().splitlines()
-    assert first == "schema reconciler: created at 0004"
+    assert first == "schema reconciler: created at 0007"
     assert said[0] == "copies of the application's tables for the fire drill: 1 created"
     assert said[1].startswith("no fire drill yet: public.private_bookings: PostgreSQL rejected a statement")
     assert "InsufficientPrivilege" in said[1]
