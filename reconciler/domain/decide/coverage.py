@@ -40,7 +40,8 @@ MOSTLY = 0.5
 PAUSES = 3
 """No booking for this many times the longest pause of a year is unusual."""
 HISTORY_WANTED = timedelta(days=60)
-YEAR = timedelta(days=365)
+YEAR = timedelta(days=425)
+"""A year and two months: last year's closure is in it as a whole, from the booking before to the one after."""
 SHORTEST_PAUSE = timedelta(hours=1)
 """A shorter pause is never unusual, so the pauses of a year need not be read."""
 UNSEEN_CLOSURE = timedelta(days=14)
@@ -301,7 +302,7 @@ def judge_pause(pauses: Pauses, now: datetime) -> NoBookings | None:
     if pauses.last is None or pauses.first is None or now - pauses.first < HISTORY_WANTED:
         return None
     allowed = max(PAUSES * pauses.longest, SHORTEST_PAUSE)
-    if now - pauses.first < YEAR - NEW_WITHIN:
+    if now - pauses.first < YEAR:
         allowed = max(allowed, UNSEEN_CLOSURE)
     if now - pauses.last <= allowed:
         return None

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from reconciler.cli.status import as_data, status_exit_code
-from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import GapKind
 from reconciler.engine import backlog
 from reconciler.errors import Exit
@@ -73,8 +72,9 @@ def test_328_old_bookings_are_counted_shown_and_told_once(installed: World) -> N
     assert data["open"]
     assert data["counts"] == {"sms.missing": 328, "sms.stuck": 0, "sms.unproven": 0, "calendar.missing": 328}
     shown = page(installed)
-    assert shown.headline == "Backlog before 10 Jun 2026: 328 without text, 328 without event"
-    assert shown.actions[0].title == shown.headline
+    said = "Backlog before 10 Jun 2026: 328 without text, 328 without event"
+    assert said in [action.title for action in shown.actions]
+    assert shown.headline != "All is well"
     assert shown.number == 0
     assert installed.sent_to() == []
 
@@ -174,4 +174,3 @@ def test_an_unreadable_table_is_unknown_and_never_0(installed: World) -> None:
     assert (result.unscanned, result.exit_code) == (True, Exit.NEEDS_A_HUMAN)
     assert ("backlog", "backlog") in installed.gaps()
     assert GapKind.BACKLOG in status(installed).unknown
-    assert BookingId  # the ids are of the application
