@@ -46,7 +46,9 @@ def rule_only_mistyped(world: World) -> None:
 
 def statuses_mistyped(world: World) -> None:
     forty(world)
-    world.configure(bookings=", statuses: [draft, confirmmed]", texts=", messages: {draft: {trigger: booking_created, template: 'Hi {{ ref }}'}, confirmmed: {trigger: booking_confirmed, template: 'Hi {{ ref }}'}}")  # fmt: skip
+    triggers = {"draft": "booking_created", "confirmmed": "booking_confirmed"}
+    said = ", ".join(f"{word}: {{trigger: {one}, template: 'Hi {{{{ ref }}}}'}}" for word, one in triggers.items())
+    world.configure(bookings=", statuses: [draft, confirmmed]", texts=f", messages: {{{said}}}")
 
 
 def deleted_by_default(world: World) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_christmas_is_no_unusual_pause(a_day: int, seed: int) -> None:
         now = start + timedelta(days=number, hours=12)
         known = [at for at in made if now - YEAR <= at <= now] if number % 3 == 0 else None
         if known:
-            longest = max(later - earlier for earlier, later in zip(known, known[1:], strict=False))
+            longest = max(later - earlier for earlier, later in pairwise(known))
             if judge_pause(Pauses(first=made[0], last=known[-1], longest=longest), now):
                 told.append(now)
     assert told == []
