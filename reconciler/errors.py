@@ -64,6 +64,16 @@ class DatabaseBusy(DatabaseUnreachable):
     """The database answers, but a lock or a statement took too long, or a deadlock was resolved at our cost."""
 
 
+class UnsafePlace(ReconcilerError):
+    """Acting is refused: the installation is bound to another database."""
+
+    exit_code = Exit.REFUSED_AS_UNSAFE
+
+    def __init__(self, seen: str, advice: str, code: str) -> None:
+        super().__init__(seen, advice)
+        self.code = code
+
+
 SQLSTATE = "sqlstate:"
 """The prefix of the code of a refusal by the database, before the SQLSTATE (PostgreSQL, appendix A)."""
 

@@ -109,7 +109,9 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
 def migrated(postgres: PostgresServer) -> str:
     """A template with the ledger in it."""
     postgres.create_database(MIGRATED, TEMPLATE)
-    Venue(postgres, MIGRATED).migrate()
+    template = Venue(postgres, MIGRATED)
+    template.migrate()
+    template.forget_place()
     return MIGRATED
 
 

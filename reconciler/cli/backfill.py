@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.backfill_output import Backlog
+from reconciler.cli.backfill_output import BackfillPrinter
 from reconciler.cli.once import once_exit_code
 from reconciler.cli.progress import followed
 from reconciler.cli.signals import KILLED_BY, finishing
@@ -74,10 +74,11 @@ def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: s
     configuration.note_unset(settings)
     stop = threading.Event()
     with assembly.services(settings, Mandate(act=act, max_repairs=max_repairs), stop=stop) as services:
+        configuration.note_place(services)
         backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
         )
-        code = _run(asked, Backlog(settings=settings, services=backfill_services, limit=asked.limit), stop)
+        code = _run(asked, BackfillPrinter(settings=settings, services=backfill_services, limit=asked.limit), stop)
         _show_backlog(services, act=act)
         return code
 
@@ -119,19 +120,19 @@ def _booking(asked: BackfillOptions, services: Services) -> BookingId:
     return found[0]
 
 
-def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int:
-    services = backlog.services
+def _run(asked: BackfillOptions, printer: BackfillPrinter, stop: threading.Event) -> int:
+    services = printer.services
     planned = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
     for effect, seen in planned.items():
-        backlog.show_plan(effect, seen, backfill.suggest_stale_after(seen, services))
+        printer.show_plan(effect, seen, backfill.suggest_stale_after(seen, services))
     if not services.mandate.act:
-        backlog.show_refusals(planned, asked.again)
+        printer.show_refusals(planned, asked.again)
         return once_exit_code(list(planned.values()))
     with finishing(stop) as caught:
         done = _repair(asked.effects, services, stop)
     left = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
-    backlog.show_end(done, left, interrupted=bool(caught))
-    backlog.show_refusals(done, asked.again)
+    printer.show_end(done, left, interrupted=bool(caught))
+    printer.show_refusals(done, asked.again)
     raise_crash(list(done.values()))
     ended = [_remaining(left[effect], done.get(effect)) for effect in asked.effects]
     return KILLED_BY + caught[0] if caught else once_exit_code(ended)

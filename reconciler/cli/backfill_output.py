@@ -8,7 +8,7 @@ from datetime import timedelta
 from reconciler.cli.output import NOUN, attempted, console, counted, fault_lines, folded, refusal, would
 from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.policies import Deliver
-from reconciler.domain.decide.verdicts import LABELS, Hold, Refusal, VerdictStatus
+from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect
 from reconciler.engine.backfill import StaleAfterSuggestion
 from reconciler.engine.reconcile.results import PassResult
@@ -17,12 +17,12 @@ from reconciler.settings import Settings
 from reconciler.settings.file.values import write_duration
 
 _INDENT = " " * 9
-_ENDED_BY_HAND = frozenset({Hold.POLICY, Hold.SUSPENDED, Hold.BREAKER})
+_ENDED_BY_HAND = frozenset({Hold.POLICY, Hold.SUSPENDED, *BY_APPROVAL})
 """Holds that do not end by waiting. Other lines say what ends them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class BackfillPrinter:
     """Shows one backfill."""
 
     settings: Settings
@@ -131,7 +131,7 @@ class Backlog:
 
 def _is_possible(decision: Decision) -> bool:
     """Whether a run can repair it. A repair that only the breaker holds counts: --max releases it."""
-    return decision.verdict.status is VerdictStatus.REPAIRABLE or decision.verdict.reason == Hold.BREAKER
+    return decision.verdict.status is VerdictStatus.REPAIRABLE or decision.verdict.reason in BY_APPROVAL
 
 
 def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import click
 
+from reconciler.domain.place import place_fault
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
+from reconciler.ports import Services
 from reconciler.settings import Need, Settings, load
 from reconciler.settings.env.providers import access_fault
 
@@ -45,6 +48,17 @@ def note_unset(chosen: Settings) -> None:
             f"with --do no {effect.noun} is made without them",
             err=True,
         )
+
+
+def note_place(services: Services) -> None:
+    """Say where a look is, if acting is refused there. Looking is not."""
+    try:
+        with services.store.reading() as tx:
+            fault = place_fault(tx.places.view()) if tx.ledger.exists() and tx.ledger.installation() else None
+    except (DatabaseUnreachable, DatabaseDisagrees):
+        return  # the look itself says so
+    if fault:
+        warn(f"{fault.seen}. Looking goes on; acting is refused. {fault.remedy}")
 
 
 def warn(what: str) -> None:

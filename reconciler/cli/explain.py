@@ -42,6 +42,7 @@ def run(*, booking: str, ask: bool, config: str | None) -> Exit:
     if ask:
         configuration.note_unset(settings)
     with assembly.services(settings, Mandate(act=False)) as services:
+        configuration.note_place(services)
         found = _meant(booking, services)
         explained = explanation.explain(found, services)
         if explained is None:

@@ -3,37 +3,62 @@
 import click
 
 from reconciler.cli import configuration
+from reconciler.domain.place import CAUTION_MEANS, CautionReason, PlaceView, caution_seen, place_fault
 from reconciler.engine.reconcile.aggregates import refresh_backlog
-from reconciler.errors import DatabaseDisagrees
+from reconciler.errors import DatabaseDisagrees, Exit
 from reconciler.ports import Mandate
 from reconciler.settings import Need, Settings
 from reconciler.store import migrate
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.traces import has_traces
 from reconciler.store.drill import shadow_tables
-from reconciler.store.ledger import sources
+from reconciler.store.ledger import binding, sources
 from reconciler.wiring import assembly
 
 
-def run(*, sql: bool, role: str | None, config: str | None, defaults: bool) -> None:
+def run(*, sql: bool, role: str | None, place: str | None, config: str | None, defaults: bool) -> Exit:
     """Create or update our own schema, `reconciler`, in the database of DATABASE_URL."""
     if role and not sql:
         raise click.UsageError("--role requires --sql: without it, the role of DATABASE_URL owns the schema")
+    if place and sql:
+        raise click.UsageError("--same-installation and --new-installation are about a database: not with --sql")
     if sql:
         wanted = assembly.application(configuration.settings(config, Need.FILE, defaults=defaults))
         click.echo(migrate.schema_script(role, shadow_tables.shadow_tables_script(wanted)), nl=False)
-        return
+        return Exit.AS_DESIRED
     settings = configuration.settings(config, Need.DATABASE, writes=True, defaults=defaults)
     with assembly.database(settings) as database:
         wanted = assembly.application(settings)
         before, after = migrate.upgrade(database)
         with database.transaction() as connection:
             sources.register(connection, wanted.bookings.quoted)
+            lost = before is None and has_traces(connection, AppTables.of(wanted))
+            view = binding.bind_at_migration(connection, place, lost=lost)
         refreshed = shadow_tables.refresh(database, wanted)
     if before == after:
         click.echo(f"schema reconciler is up to date ({after})")
     else:
         click.echo(f"schema reconciler: {f'{before} -> {after}' if before else f'created at {after}'}")
+    if place or not place_fault(view):  # a copy of another database counts nothing
+        _show_backlog(settings)
     _show_copies(refreshed)
-    _show_backlog(settings)
+    if lost:
+        click.echo(f"caution begins: {caution_seen(CautionReason.LOST_LEDGER)}. {CAUTION_MEANS}")
+    return _show_place(view, place)
+
+
+def _show_place(view: PlaceView, decided: str | None) -> Exit:
+    """Whether this is the database that the installation is bound to, or has just become it."""
+    fault = place_fault(view)
+    if not fault:
+        return Exit.AS_DESIRED
+    if decided:
+        click.echo(
+            f"bound to {view.here} as {'the same' if decided == 'same' else 'a new'} installation; caution begins"
+        )
+        return Exit.AS_DESIRED
+    click.echo(f"acting is refused: {fault.seen}\nremedy: {fault.remedy}", err=True)
+    return Exit.REFUSED_AS_UNSAFE
 
 
 def _show_backlog(settings: Settings) -> None:
@@ -42,7 +67,7 @@ def _show_backlog(settings: Settings) -> None:
         try:
             counted = refresh_backlog(services)
         except DatabaseDisagrees as error:
-            click.echo(f"backlog not counted: {error}")
+            click.echo(f"backlog: unknown: {error}")
             return
     if counted and counted.is_open:
         click.echo(f"backlog: {counted.says(settings.file.timezone)}")

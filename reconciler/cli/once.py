@@ -44,6 +44,7 @@ def run(
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
     services = assembly.services(chosen, Mandate(act=act, max_repairs=max_repairs), stop=stop)
     with signals as caught, signs as done, services as parts:
+        configuration.note_place(parts)
         done += run_jobs(names, parts, assembly.switches(chosen) if scheduled else None)
     ResultPrinter(parts).show(done)
     raise_crash(done)

@@ -15,7 +15,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.engine import backlog
 from reconciler.engine.backlog import BacklogList
-from reconciler.errors import Exit
+from reconciler.errors import DatabaseDisagrees, Exit
 from reconciler.ports import Mandate, Services
 from reconciler.settings import Need, Settings
 from reconciler.store.views.status import GapState, OpenGaps, status_snapshot
@@ -67,8 +67,13 @@ def _text(option: str, value: str | None) -> str:
 def _list(settings: Settings, services: Services) -> Exit:
     with assembly.database(settings) as database:
         seen = status_snapshot(database, settings.runner().scope)
-    known = backlog.read(services)
-    lines = [*_backlog_lines(known, settings), *map(_gap_line, _gaps(seen.gaps))]
+    try:
+        known = backlog.read(services)
+    except DatabaseDisagrees as error:
+        known, lines = BacklogList(count=None), [f"backlog unknown: {error}"]
+    else:
+        lines = [*_backlog_lines(known, settings)]
+    lines += [*map(_gap_line, _gaps(seen.gaps))]
     lines += [f"{number:>5}  {what}: reconciler resolve" for what, number in seen.unsettled.items()]
     out = console()
     for line in lines:

@@ -11,7 +11,7 @@ from rich.table import Table
 from reconciler.cli.together_output import aggregate_lines
 from reconciler.domain.decide.plan import BreakerTrip, Decision
 from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
-from reconciler.domain.decide.verdicts import LABELS, VerdictStatus
+from reconciler.domain.decide.verdicts import LABELS, Hold, VerdictStatus
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
@@ -201,11 +201,19 @@ def removal(verb: str, removed: Mapping[str, int]) -> str:
 
 def refusal(result: PassResult, breaker_trip: BreakerTrip, command: str) -> Iterable[str]:
     """The breaker's numbers, and the command that continues."""
+    trip = breaker_trip
+    lately = f" and {trip.repaired} of the last day" if trip.repaired else ""
+    of = f"{counted(trip.checked, 'booking')} {trip.of}"
+    does = f"{trip.goes_on} {'went on' if result.acted else 'would go on'}" if trip.goes_on else "nothing was done"
     yield (
-        f"REFUSED  {noun(result)}: {counted(breaker_trip.found, 'new repair')} of {breaker_trip.checked} checked, "
-        f"{breaker_trip.allowed} allowed; nothing was done"
+        f"REFUSED  {noun(result)}: {counted(trip.found, 'new repair')}{lately}, {of}, {trip.allowed} allowed; "
+        f"{does}, {trip.held} held"
     )
-    yield f"      to continue for one run: {command} --do --max {breaker_trip.found}"
+    if trip.locked:
+        yield f"      {LABELS[Hold.LOCKED]}: check some of these bookings at the provider"
+    # What went on is not new to the next run.
+    left = trip.held if result.acted else trip.found
+    yield f"      to continue for one run: {command} --do --max {left}"
 
 
 def fault_lines(fault: IntegrationFault) -> Iterable[str]:

@@ -37,10 +37,26 @@ def run(
     if provider_id and word != Word.SENT:
         raise click.UsageError("--id requires --sent")
     settings = configuration.settings(config, Need.DATABASE, writes=act, defaults=defaults)
-    with assembly.services(settings, Mandate(act=True)) as services:
+    with assembly.services(settings, Mandate(act=act), needs_ledger=True) as services:
+        configuration.note_place(services)
         if intent is None or word is None:
             return _list(services)
         return _resolve(_one(intent, services), Word(word), provider_id, services, act=act)
+
+
+def lift(*, act: bool, alone: bool, config: str | None, defaults: bool) -> Exit:
+    """End every pause, so that the next pass calls the providers again."""
+    if not alone:
+        raise click.UsageError("--lift-pause is about no intent: give it alone, or with --do")
+    settings = configuration.settings(config, Need.DATABASE, writes=act, defaults=defaults)
+    with assembly.services(settings, Mandate(act=act), needs_ledger=True) as services:
+        if not act:
+            click.echo("would: the next pass calls the providers again. Nothing was written; use --do")
+            return Exit.WORK_LEFT
+        with services.store.writing() as tx:
+            tx.clocks.lift_pauses()
+    click.echo("no pause is left: the next pass calls the providers again")
+    return Exit.AS_DESIRED
 
 
 def _list(services: Services) -> Exit:

@@ -14,7 +14,15 @@ from reconciler.cli import configuration
 from reconciler.domain.alerting.alerts import Alert, Severity
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.engine.jobs import unknown
-from reconciler.errors import ConfigurationError, Exit
+from reconciler.errors import (
+    ConfigurationError,
+    DatabaseDisagrees,
+    DatabaseUnreachable,
+    Exit,
+    ReconcilerError,
+    UnsafePlace,
+)
+from reconciler.ports import Mandate
 from reconciler.reporting import logs
 from reconciler.service.scheduler_loop import SchedulerLoop
 from reconciler.settings import Need, Settings
@@ -40,11 +48,28 @@ def run(*, address: str | None, config: str | None, defaults: bool) -> None:
         structlog.get_logger().error(
             "integration_broken", kind=fault.kind.value, code=fault.code, seen=fault.seen, remedy=fault.remedy
         )
+    _check_place(settings)
     loop = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
     if not _run_until_stopped(loop, bound):
         # A hanging thread would keep the interpreter alive. The ledger has everything that the thread did.
         logging.shutdown()
         os._exit(Exit.WORK_LEFT)
+
+
+def _check_place(settings: Settings) -> None:
+    """A copy of the database must not start with production's keys. A database that is away is met by the loop.
+
+    Raises:
+        UnsafePlace: the installation is bound to another database.
+    """
+    try:
+        with assembly.services(settings, Mandate(act=True)):
+            pass
+    except UnsafePlace as error:
+        _send(GapKind.INTEGRATION_PLACE, error.code, 1, error)
+        raise
+    except (DatabaseUnreachable, DatabaseDisagrees):
+        return
 
 
 def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None) -> bool:
@@ -66,6 +91,10 @@ def _checked(settings: Settings) -> Settings:
 
 def _alert(error: ConfigurationError) -> None:
     """Alert about unusable settings, by names and lines. The alert never contains a value of the environment."""
+    _send(GapKind.INTEGRATION_SCHEDULER, "configuration", len(error.mistakes), error)
+
+
+def _send(kind: GapKind, code: str, found: int, error: ReconcilerError) -> None:
     notifier = assembly.notifier(read_sentry(os.environ))
     if notifier is None:
         return
@@ -73,14 +102,14 @@ def _alert(error: ConfigurationError) -> None:
         Alert(
             # A container in a restart loop sends one event per day.
             id=uuid.uuid5(uuid.NAMESPACE_OID, f"{datetime.now(UTC).date()} {error}").hex,
-            kind=GapKind.INTEGRATION_SCHEDULER,
+            kind=kind,
             cause=Cause.BLOCKED,
             severity=Severity.ERROR,
-            found=len(error.mistakes),
+            found=found,
             repaired=0,
             oldest_at=datetime.now(UTC),
-            code="configuration",
-            seen="; ".join(error.mistakes),
+            code=code,
+            seen="; ".join(str(error).splitlines()),
             remedy=error.advice,
         )
     )

@@ -10,16 +10,17 @@ import click
 from reconciler.cli import configuration
 from reconciler.cli.output import UNKNOWN, console, removal
 from reconciler.cli.together_output import together_lines
-from reconciler.domain.alerting.alerts import command_of
-from reconciler.domain.decide.verdicts import LABELS
+from reconciler.domain.alerting.alerts import command_of, continue_command
+from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
+from reconciler.domain.place import Caution, caution_seen, place_fault
 from reconciler.domain.rules.registry import find_aggregate
 from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
-from reconciler.store.views.status import GapState, LastRun, StatusSnapshot, status_snapshot
+from reconciler.store.views.status import GapState, LastRun, OpenGaps, StatusSnapshot, status_snapshot
 from reconciler.store.views.together import Together
 from reconciler.wiring import assembly
 
@@ -40,6 +41,8 @@ def run(*, as_json: bool, config: str | None) -> Exit:
 def status_exit_code(seen: StatusSnapshot) -> Exit:
     """The most urgent exit code of all open items, by the order that ``once`` uses."""
     codes = set()
+    if seen.place.status.forbids:
+        codes.add(Exit.REFUSED_AS_UNSAFE)
     if not seen.runs or seen.unknown or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         codes.add(Exit.WORK_LEFT)
     if seen.gaps or seen.unsettled:
@@ -51,6 +54,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
     """The snapshot for scripts: stable names, times in ISO 8601, UTC."""
     return {
         "at": seen.at.isoformat(),
+        "place": {"status": seen.place.status.value, **_caution_data(seen.place.caution)},
         "jobs": [
             {
                 "job": run.job,
@@ -74,7 +78,7 @@ def as_data(seen: StatusSnapshot) -> dict[str, object]:
                 "turn": gaps.state.value,
                 "count": gaps.number,
                 "oldest": gaps.oldest.isoformat(),
-                "command": command_of(gaps.kind, gaps.reference),
+                "command": _command(gaps),
             }
             for gaps in seen.gaps
         ],
@@ -107,8 +111,10 @@ def together_data(seen: Together) -> dict[str, object]:
 
 def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
     out = console()
+    _show_refusal(seen)
     for line in together_lines(seen.together, seen.at, zone):
         out.print(line, markup=False, soft_wrap=True)
+    _show_caution(seen)
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
     for run in seen.runs:
@@ -118,6 +124,8 @@ def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.state:<11} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
+        if gaps.reason in BY_APPROVAL:
+            out.print(f"{'':<17} to continue: {_command(gaps)}", markup=False, soft_wrap=True)
     alone = [gaps for gaps in seen.gaps if gaps.state is GapState.NEEDS_HUMAN]
     if alone:
         out.print("needs a human:")
@@ -130,6 +138,34 @@ def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
         out.print(f"{'unknown':<11} {'?':>4}  {kind:<36} {why}", markup=False, soft_wrap=True)
     none = UNKNOWN if seen.unknown else "0"
     out.print(" · ".join(f"{seen.number(state) or none} {state}" for state in GapState), markup=False)
+
+
+def _show_refusal(seen: StatusSnapshot) -> None:
+    out, fault = console(), place_fault(seen.place)
+    if fault:
+        out.print(f"REFUSED: {fault.seen}", markup=False, soft_wrap=True)
+        out.print(f"remedy: {fault.remedy}", markup=False, soft_wrap=True)
+
+
+def _show_caution(seen: StatusSnapshot) -> None:
+    out, caution = console(), seen.place.caution
+    if caution:
+        began = ago(seen.at - caution.since)
+        out.print(f"caution since {began} ago: {caution_seen(caution.reason)}", markup=False, soft_wrap=True)
+
+
+def _caution_data(caution: Caution | None) -> dict[str, str | None]:
+    return {
+        "caution_since": caution.since.isoformat() if caution else None,
+        "caution_reason": caution.reason.value if caution else None,
+    }
+
+
+def _command(gaps: OpenGaps) -> str:
+    """What shows the details, or what ends a hold that waits for a person's approval."""
+    if gaps.reason in BY_APPROVAL:
+        return continue_command(gaps.kind, gaps.number)
+    return command_of(gaps.kind, gaps.reference)
 
 
 def _unsettled(what: str) -> str:

@@ -43,6 +43,7 @@ class GapKind(str):
     INTEGRATION_GOOGLE: ClassVar["GapKind"]
     INTEGRATION_SENTRY: ClassVar["GapKind"]
     INTEGRATION_SCHEDULER: ClassVar["GapKind"]
+    INTEGRATION_PLACE: ClassVar["GapKind"]
 
     @property
     def value(self) -> str:
@@ -70,6 +71,7 @@ GapKind.INTEGRATION_TWILIO = GapKind("integration.twilio")
 GapKind.INTEGRATION_GOOGLE = GapKind("integration.google")
 GapKind.INTEGRATION_SENTRY = GapKind("integration.sentry")
 GapKind.INTEGRATION_SCHEDULER = GapKind("integration.scheduler")
+GapKind.INTEGRATION_PLACE = GapKind("integration.place")
 INTEGRATIONS = (
     GapKind.INTEGRATION_SCHEMA,
     GapKind.INTEGRATION_DATABASE,
@@ -77,6 +79,7 @@ INTEGRATIONS = (
     GapKind.INTEGRATION_GOOGLE,
     GapKind.INTEGRATION_SENTRY,
     GapKind.INTEGRATION_SCHEDULER,
+    GapKind.INTEGRATION_PLACE,
 )
 """The kinds for a broken integration that repairs depend on. They are not about a booking."""
 
@@ -94,6 +97,7 @@ class Cause(StrEnum):
     BLOCKED = "blocked"
     GIVEN_UP = "given_up"
     BREAKER = "breaker"
+    REFUSED_ALIKE = "refused_alike"
     UNUSABLE_DATA = "unusable_data"
     REFUSED_RECIPIENT = "refused_recipient"
     TOO_LATE = "too_late"
@@ -115,7 +119,15 @@ class Cause(StrEnum):
 
 _ONLY_INFORM = frozenset({Cause.BEFORE_INSTALLATION, Cause.UNUSUAL})
 _SYSTEMIC = frozenset(
-    {Cause.NEVER_QUEUED, Cause.NEVER_CREATED, Cause.APP_FAILED, Cause.BLOCKED, Cause.GIVEN_UP, Cause.BREAKER}
+    {
+        Cause.NEVER_QUEUED,
+        Cause.NEVER_CREATED,
+        Cause.APP_FAILED,
+        Cause.BLOCKED,
+        Cause.GIVEN_UP,
+        Cause.BREAKER,
+        Cause.REFUSED_ALIKE,
+    }
 )
 
 

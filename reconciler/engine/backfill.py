@@ -15,6 +15,7 @@ from reconciler.domain.decide.sms import SHORTEST_VALIDITY
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect
 from reconciler.engine import alerting
+from reconciler.engine.reconcile.clock import check_clocks
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.run_pass import run_pass
 from reconciler.engine.repair.repairers import repairer_of
@@ -62,7 +63,8 @@ def run_backfill(effect: Effect, services: Services) -> PassResult:
     Raises:
         Exception: a bug occurred with one of the bookings. It is raised after all others are done.
     """
-    result = _pass(effect, services)
+    refused = check_clocks(JOBS[effect], services)
+    result = refused or _pass(effect, services)
     alerting.send_alerts([result], services)
     return result
 

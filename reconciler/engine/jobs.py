@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from reconciler.engine import alerting
+from reconciler.engine.reconcile.clock import check_clocks
 from reconciler.engine.reconcile.job_run import record_crash
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
@@ -51,6 +52,9 @@ def perform(name: str, services: Services) -> Sequence[PassResult]:
     Raises:
         DatabaseDisagrees: our own schema is not as this version needs it.
     """
+    refused = _check_clocks(name, services)
+    if refused:
+        return [refused]
     job = importlib.import_module(f"{FOLDER}.{name}")
     try:
         results: Sequence[PassResult] = job.run(services)
@@ -63,6 +67,13 @@ def perform(name: str, services: Services) -> Sequence[PassResult]:
                 record_crash(name, services)
         raise
     return results
+
+
+def _check_clocks(name: str, services: Services) -> PassResult | None:
+    """What a run finds that must not begin. A database that is away or refuses is met, and told, by the run itself."""
+    with suppress(DatabaseUnreachable, DatabaseDisagrees):
+        return check_clocks(name, services) if services.mandate.act else None
+    return None
 
 
 def raise_crash(results: Sequence[PassResult]) -> None:

@@ -7,11 +7,13 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
-from reconciler.ports.coverage import Backlog, CountedDays, CoverageCounts
+from reconciler.ports.clocks import StoredClocks
+from reconciler.ports.coverage import BacklogBookings, CountedDays, CoverageCounts
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
-from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
+from reconciler.ports.ledger import Gaps, Installation, Ledger, NewGap, Rates, RepairLocks, Runner, Runs
+from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -31,7 +33,7 @@ from reconciler.ports.store import Store, Transaction
 __all__ = [
     "DUPLICATE",
     "AlertingServices",
-    "Backlog",
+    "BacklogBookings",
     "Bookings",
     "Calendar",
     "CalendarFacts",
@@ -58,12 +60,14 @@ __all__ = [
     "OwnQueueRow",
     "PassServices",
     "PhoneNumbers",
+    "Places",
     "Pooler",
     "ProviderFailure",
     "Prunable",
     "QueueRow",
     "Rates",
     "Removals",
+    "RepairLocks",
     "RepairServices",
     "Retention",
     "Route",
@@ -74,6 +78,7 @@ __all__ = [
     "SmsDelivery",
     "SmsGateway",
     "Store",
+    "StoredClocks",
     "StoredEvent",
     "Transaction",
     "Unwritable",

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId, StoredEvent
+from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Finding
@@ -73,6 +74,10 @@ class Bookings(Protocol):
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
         """Bookings of the span created since ``oldest``, classified; the broken ones in full, oldest first."""
+        ...
+
+    def demand(self, kind: GapKind, now: datetime) -> Demand:
+        """How many bookings called for the effect of this rule within the last day, and in the busiest day lately."""
         ...
 
     def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
@@ -172,7 +177,10 @@ class Bookings(Protocol):
         ...
 
     def insert_queue_row(self, row: QueueRow) -> None:
-        """Insert our row as *failed, in flight*. If our row exists already, reset it to that, unless it is *sent*."""
+        """Insert our row as *in flight*, in a status that nothing sends (``record.in_flight``).
+
+        If our row exists already, reset it to that, unless it is *sent*.
+        """
         ...
 
     def hand_over(self, row: QueueRow) -> None:
@@ -184,9 +192,12 @@ class Bookings(Protocol):
         ...
 
     def mark_queue_row(
-        self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
+        self, row_id: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
-        """Write the outcome into our row. ``False`` if it is gone, no longer ours, or already has these values."""
+        """Write the outcome into our row. ``None``: not sent, in a status that nothing sends.
+
+        ``False`` if the row is gone, no longer ours, or already has these values.
+        """
         ...
 
     def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount, WrittenOff
-from reconciler.domain.decide.coverage import Outs, Pauses
+from reconciler.domain.decide.coverage import Outs
+from reconciler.domain.decide.pauses import Pauses
 from reconciler.domain.gaps import GapKind
 
 
-class Backlog(Protocol):
+class BacklogBookings(Protocol):
     """Bookings made before ``since`` that break a rule, and those of them that a person has written off."""
 
     def count(self, kinds: Collection[GapKind], now: datetime, since: datetime) -> Mapping[GapKind, int]:

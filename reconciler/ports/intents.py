@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.breaker import PlannedBy
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import Intent, State
 
@@ -19,6 +20,7 @@ class NewIntent:
     incarnation: int = 0
     recipient: str = ""
     starts_at: datetime | None = None
+    planned_by: PlannedBy = PlannedBy.ORDINARY
 
 
 class Intents(Protocol):
@@ -69,6 +71,10 @@ class Intents(Protocol):
 
         Drops a planned intent of the same booking and effect that has another trigger.
         """
+        ...
+
+    def begun_since(self, effect: Effect, planned_by: PlannedBy, since: datetime) -> int:
+        """Return how many repairs of this count of the breaker are planned, or left the machine since then."""
         ...
 
     def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,4 +130,20 @@ class Rates(Protocol):
 
     def pause(self, name: str, wait: timedelta) -> None:
         """Grant no process a slot of ``name`` before ``wait`` has passed."""
+        ...
+
+
+class RepairLocks(Protocol):
+    """Effects whose repairs wait for a person: the provider has shown what the application's tables do not show."""
+
+    def is_locked(self, effect: Effect) -> bool:
+        """Whether the repairs of this effect are locked, in any scope of our table."""
+        ...
+
+    def lock(self, effect: Effect, code: str, now: datetime) -> None:
+        """Lock the repairs of this effect; one that is locked stays as it is."""
+        ...
+
+    def unlock(self, effect: Effect) -> None:
+        """Let the repairs of this effect go on."""
         ...

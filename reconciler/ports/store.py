@@ -11,10 +11,12 @@ from typing import Protocol
 
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
-from reconciler.ports.coverage import Backlog, CoverageCounts
+from reconciler.ports.clocks import StoredClocks
+from reconciler.ports.coverage import BacklogBookings, CoverageCounts
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
-from reconciler.ports.ledger import Gaps, Ledger, Rates, Runs
+from reconciler.ports.ledger import Gaps, Ledger, Rates, RepairLocks, Runs
+from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
 
@@ -23,10 +25,13 @@ from reconciler.ports.retention import Retention
 class Transaction:
     bookings: Bookings
     ledger: Ledger
+    places: Places
+    clocks: StoredClocks
     intents: Intents
     removals: Removals
-    backlog: Backlog
+    backlog: BacklogBookings
     coverage: CoverageCounts
+    repair_locks: RepairLocks
     gaps: Gaps
     runs: Runs
     rates: Rates

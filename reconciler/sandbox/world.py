@@ -33,6 +33,7 @@ bookings:
 rules:
   sms.missing:
     quiet_hours: {quiet}
+    queue_failed_resent: no
 limits:
   rate: {{sms: 200/s, calendar: 200/s}}
 """

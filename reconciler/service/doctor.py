@@ -6,6 +6,7 @@ from datetime import datetime
 
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.place import UNREADABLE, UNREADABLE_REMEDY, place_fault
 from reconciler.engine.doctor.checks import DATABASE, TWILIO, DoctorChecks
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.integration_faults import database_fault, schema_fault
@@ -15,6 +16,7 @@ from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished
@@ -46,11 +48,15 @@ class DoctorSuite:
                 if migrate.revision(connection) is None:
                     return CheckResult(notes=[_NO_LEDGER])
                 require_ledger(connection)
+                view = view_place(connection)
         except DatabaseDisagrees as error:
             return CheckResult(faults=[schema_fault(error)])
         except DatabaseUnreachable as error:
             return CheckResult(faults=[database_fault(error)])
-        return CheckResult(notes=[Note(message=f"revision {REVISION}")])
+        fault = place_fault(view)
+        notes = [Note(message=f"revision {REVISION}")]
+        notes += [] if view.is_readable else [Note(message=UNREADABLE, remedy=UNREADABLE_REMEDY)]
+        return CheckResult(faults=[fault] if fault else [], notes=notes)
 
     def jobs(self) -> CheckResult:
         running = self.settings.file.running()

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from reconciler.domain.decide.verdicts import VerdictStatus
+from reconciler.domain.alerting.alerts import remedy_of
+from reconciler.domain.decide.verdicts import BY_APPROVAL, VerdictStatus
 from reconciler.domain.explain.remediation import Location
 from reconciler.domain.explain.wording import NEXT, TOMORROW, WOULD_CHANGE, describe_change
+from reconciler.domain.gaps import Cause
 from reconciler.engine.explain.explanation import RuleExplanation
 from reconciler.service.lateness import next_time
 from reconciler.settings.file.model import CronFile
@@ -33,6 +35,8 @@ def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
     if rule.verdict.status in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
         return ()
     changes = [describe_change(change, _columns(file)) for change in rule.required_changes]
+    if rule.verdict.reason in BY_APPROVAL:
+        changes.insert(0, remedy_of(rule.kind, Cause.BREAKER, rule.held_alike, rule.verdict.reason))
     if rule.verdict.reason in WOULD_CHANGE:
         changes.insert(0, WOULD_CHANGE[rule.verdict.reason])
     return changes or ["nothing that we know of"]

@@ -14,7 +14,7 @@ from reconciler.domain.alerting.alerts import CheckIn, monitor_of
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.jobs import raise_crash, run_job
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, ReconcilerError, UnsafePlace
 from reconciler.ports import Mandate, Notifier, Services
 from reconciler.reporting import logs
 from reconciler.reporting.heartbeats import Heartbeats
@@ -117,6 +117,8 @@ class SchedulerLoop:
             self.reruns.put((name, SOON))
         except DatabaseDisagrees as error:
             self._run_failed(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)
+        except UnsafePlace as error:
+            self._run_failed(GapKind.INTEGRATION_PLACE, "place", error.code, error)
         except Exception as error:  # noqa: BLE001 - the boundary of a run: a bug is alerted, and the schedule continues
             _log.exception("run_failed", job=name)
             self._alert_scheduler_fault(name, RunProblem.FAILED, f"job {name} failed ({type(error).__name__})")
@@ -161,6 +163,7 @@ class SchedulerLoop:
     def _clear_faults(self, name: str) -> None:
         self.alerts.clear(GapKind.INTEGRATION_DATABASE, "database")
         self.alerts.clear(GapKind.INTEGRATION_SCHEMA, "ledger")
+        self.alerts.clear(GapKind.INTEGRATION_PLACE, "place")
         for problem in RunProblem:
             self.alerts.clear(GapKind.INTEGRATION_SCHEDULER, f"{name} {problem}")
 

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 
-from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, shortest_lease
-from reconciler.domain.gaps import Effect
+from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, Deliver, Policy, shortest_lease
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.domain.rules.registry import REPORT_ONLY, report_of
+from reconciler.domain.rules.rule import Rule
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import write_duration
+
+SMS = str(GapKind.SMS_MISSING)
+QUEUED, SENT = ("pending", "approved"), ("sent",)
+"""Statuses of rows that the application is going to send, or has sent."""
 
 
 def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
@@ -79,3 +85,70 @@ def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
             f"what is kept prevents repeated repairs; write {window} or more"
         )
         yield read.mistake(("jobs", "ledger_retention", "keep"), what, longest)
+
+
+def text_contradictions(read: Source, file: CronFile) -> Iterator[str]:
+    """The same of what is said about texts and the application's queue."""
+    unsatisfying = _unsatisfying(file)
+    if unsatisfying:
+        what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
+        yield read.mistake(("rules", SMS, "satisfied_by"), what, ("rules", SMS, "messages"))
+    yield from _unreported(read, file)
+    yield from _unsafe_in_flight(read, file)
+
+
+def unanswered(read: Source, file: CronFile) -> list[str]:
+    """What a person has to answer before the first text is sent. ``--defaults`` answers everything."""
+    rule = file.rules.sms_missing
+    sends = Policy.REPAIR is rule.policy is file.repairs and rule.deliver is Deliver.RECONCILER
+    if read.missing or not sends or rule.queue_failed_resent is not None:
+        return []
+    what = "does anything in the application send rows of the queue that are failed again? Write no or yes"
+    return [read.mistake(("rules", SMS, "queue_failed_resent"), what, ("rules", SMS))]
+
+
+def _unsafe_in_flight(read: Source, file: CronFile) -> Iterator[str]:
+    """Our row in a status that the application sends: then the text is sent by both."""
+    rule, status = file.rules.sms_missing, file.record.in_flight
+    if rule.policy is Policy.OFF or rule.deliver is Deliver.APPLICATION:
+        return
+    sends = {*QUEUED, *SENT, *(["failed"] if rule.queue_failed_resent else [])}
+    if status in sends:
+        what = f"the application sends rows in status {status}: write one that nothing sends, such as cancelled"
+        yield read.mistake(("record", "in_flight"), what, ("rules", SMS, "queue_failed_resent"))
+
+
+def _unsatisfying(file: CronFile) -> list[str]:
+    """Triggers that we would send but that do not satisfy the rule."""
+    rule = file.rules.sms_missing
+    sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
+    return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
+
+
+def _unreported(read: Source, file: CronFile) -> Iterator[str]:
+    """Report-only rules that cannot report. They would miss a text that is never sent."""
+    rules = file.rules
+    if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
+        for rule in REPORT_ONLY:
+            if rule.report and rule.report.covers_hand_over:
+                yield from _not_covered(read, file, rule)
+    columns = rules.sms_missing.queue.columns
+    for kind in rules.report_only():
+        times = report_of(kind).times
+        if not any(getattr(columns, column) for column in times):
+            at = ("rules", SMS, "queue", "columns", times[0])
+            needed = f"{kind} goes by {' or '.join(times)}, and there is neither; name one, or switch it off"
+            yield read.mistake(at, needed, ("rules", kind))
+
+
+def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
+    """The application sends what we hand over, so this rule must notice every text that it does not send."""
+    section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
+    off = "off, so nothing would notice that the application does not send what we hand over"
+    if section.policy is Policy.OFF:
+        yield read.mistake(("rules", rule.kind, "policy"), off, handed_over)
+    if rule.job not in file.running():
+        yield read.mistake(("jobs", rule.job), off, handed_over)
+    if section.only not in ({}, file.rules.sms_missing.only):
+        narrow = f"must apply to all bookings that {SMS} applies to, since the application sends what we hand over"
+        yield read.mistake(("rules", rule.kind, "only"), narrow, handed_over)

@@ -1,6 +1,5 @@
 """Builds ``Settings`` from cron.yaml and the environment, in the domain's terms: policies, limits, a window."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -22,23 +21,22 @@ from reconciler.domain.decide.policies import (
 )
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
-from reconciler.domain.rules.registry import REPORT_ONLY, RULES, report_of, rule_of_effect
-from reconciler.domain.rules.rule import Rule
+from reconciler.domain.rules.registry import RULES, rule_of_effect
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
-from reconciler.settings.contradictions import limit_contradictions
+from reconciler.settings.contradictions import limit_contradictions, text_contradictions, unanswered
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
 from reconciler.settings.file.ignored import parse_ignored
+from reconciler.settings.file.locate import locate
 from reconciler.settings.file.model import CronFile, ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
 from reconciler.text.templates import MessageTemplate, check_template
 
-DEFAULT_FILE = Path("cron.yaml")
 SMS, CALENDAR = rule_of_effect(Effect.SMS).kind, rule_of_effect(Effect.CALENDAR).kind
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
 
@@ -178,12 +176,13 @@ def load(
     Raises:
         ConfigurationError: with every mistake of both.
     """
-    read, mistakes = _read(path, environ, file_required=file_required, defaults=defaults)
+    read, mistakes = locate(path, environ, file_required=file_required, defaults=defaults)
     file, found = source.validate(read) if read.data is not None or not mistakes else (None, [])
     mistakes += found
     if file:
         secrets = list(unnamed(read, file))
         mistakes += secrets or list(_contradictions(read, file))
+        mistakes += unanswered(read, file) if file_required and need is Need.ACT else []
         file = None if secrets else file
     parsed, missing = environment.read(
         environ,
@@ -204,25 +203,6 @@ def _every_mistake(of_file: list[str], of_database: list[str], parsed: environme
     """Everything that is wrong, so that one correction is enough."""
     of_providers = [mistake for found in parsed.providers.mistakes.values() for mistake in found]
     return [*of_file, *of_database, *of_providers, *parsed.mistakes]
-
-
-def _read(
-    path: Path | None, environ: Mapping[str, str], *, file_required: bool, defaults: bool
-) -> tuple[Source, list[str]]:
-    variable = environ.get("RECONCILER_CONFIG", "").strip()
-    named = path or (Path(variable) if variable else None)
-    there = named or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
-    if there and defaults:
-        both = f"{there}: it is to be read, and --defaults is given too; leave out one of them"
-        return Source(there.name, None), [both]
-    if there:
-        return source.read(there)
-    seen = f"{DEFAULT_FILE.absolute()}: there is no such file, and neither RECONCILER_CONFIG nor --config names another"
-    if file_required and not defaults:
-        what = f"{seen}; with --defaults every key has its default, repairs: repair among them"
-        return Source(DEFAULT_FILE.name, None), [what]
-    said = () if defaults else (f"{seen}: every key has its default",)
-    return Source(DEFAULT_FILE.name, None, said, missing=True), []
 
 
 def _repairs(read: Source, rule: str) -> bool:
@@ -259,45 +239,5 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     for status, message in rule.messages.items():
         for problem in check_template(message.template):
             yield read.mistake((*at, status, "template"), problem)
-    unsatisfying = _unsatisfying(file)
-    if unsatisfying:
-        what = f"lacks {', '.join(unsatisfying)}, which we send: our own text would never satisfy the rule"
-        yield read.mistake(("rules", SMS, "satisfied_by"), what, at)
-    yield from _unreported(read, file)
+    yield from text_contradictions(read, file)
     yield from limit_contradictions(read, file)
-
-
-def _unsatisfying(file: CronFile) -> list[str]:
-    """Triggers that we would send but that do not satisfy the rule."""
-    rule = file.rules.sms_missing
-    sent = {rule.messages[status].trigger for status in file.bookings.statuses if status in rule.messages}
-    return sorted(sent - set(rule.satisfied_by)) if rule.satisfied_by is not None else []
-
-
-def _unreported(read: Source, file: CronFile) -> Iterator[str]:
-    """Report-only rules that cannot report. They would miss a text that is never sent."""
-    rules = file.rules
-    if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
-        for rule in REPORT_ONLY:
-            if rule.report and rule.report.covers_hand_over:
-                yield from _not_covered(read, file, rule)
-    columns = rules.sms_missing.queue.columns
-    for kind in rules.report_only():
-        times = report_of(kind).times
-        if not any(getattr(columns, column) for column in times):
-            at = ("rules", SMS, "queue", "columns", times[0])
-            needed = f"{kind} goes by {' or '.join(times)}, and there is neither; name one, or switch it off"
-            yield read.mistake(at, needed, ("rules", kind))
-
-
-def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
-    """The application sends what we hand over, so this rule must notice every text that it does not send."""
-    section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
-    off = "off, so nothing would notice that the application does not send what we hand over"
-    if section.policy is Policy.OFF:
-        yield read.mistake(("rules", rule.kind, "policy"), off, handed_over)
-    if rule.job not in file.running():
-        yield read.mistake(("jobs", rule.job), off, handed_over)
-    if section.only not in ({}, file.rules.sms_missing.only):
-        narrow = f"must apply to all bookings that {SMS} applies to, since the application sends what we hand over"
-        yield read.mistake(("rules", rule.kind, "only"), narrow, handed_over)

@@ -1,4 +1,4 @@
-"""``ports.Backlog``: old bookings without those that the ledger has repaired or a person wrote off."""
+"""``ports.BacklogBookings``: old bookings without those that the ledger has repaired or a person wrote off."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ _LIST = text("""
 
 @dataclass(frozen=True, slots=True)
 class PostgresBacklog:
-    """``ports.Backlog`` over one connection in one transaction."""
+    """``ports.BacklogBookings`` over one connection in one transaction."""
 
     connection: Connection
     scope: str

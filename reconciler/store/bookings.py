@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Text, and_, cast, false, func, literal, null,
 from sqlalchemy.dialects.postgresql import insert
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
+from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.doctor import CheckResult, Note
@@ -18,7 +19,7 @@ from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Result
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import booking_facts, booking_lock, conditions, recipients, remediation, scan
+from reconciler.store.app import booking_facts, booking_lock, conditions, demand, recipients, remediation, scan
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.schema import checks, requirements, trial_writes, warnings
@@ -51,6 +52,9 @@ class PostgresBookings:
 
     def scan(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange = EVERYTHING) -> ScanRows:
         return scan.scan_rows(self.connection, self.tables, kind, now, oldest, span)
+
+    def demand(self, kind: GapKind, now: datetime) -> Demand:
+        return demand.recent_demand(self.connection, self.tables, kind, now)
 
     def past(self, kind: GapKind, now: datetime, oldest: datetime, span: BookingRange) -> int:
         return scan.past(self.connection, self.tables, kind, now, oldest, span)
@@ -177,7 +181,9 @@ class PostgresBookings:
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
-        values = columns_of(queue, row, status="failed", error=f"{OURS}{IN_FLIGHT} {row.intent}")
+        values = columns_of(
+            queue, row, status=self.tables.application.in_flight, error=f"{OURS}{IN_FLIGHT} {row.intent}"
+        )
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
         statement = insert(queue).values(values)
         statement = statement.on_conflict_do_update(
@@ -197,10 +203,10 @@ class PostgresBookings:
         trial.rollback()
 
     def mark_queue_row(
-        self, row_id: str, *, status: str, error: str | None, provider_id: str | None, at: datetime
+        self, row_id: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
     ) -> bool:
         queue = self._queue()
-        written = {"status": status, "error": f"{OURS}{error}" if error else None}
+        written = {"status": status or self.tables.application.in_flight, "error": f"{OURS}{error}" if error else None}
         if provider_id:
             written["provider_id"] = provider_id
         values: dict[Any, Any] = {queue.c[name]: value for name, value in written.items()}

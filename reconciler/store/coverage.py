@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from reconciler.domain.decide.coverage import SHORTEST_PAUSE, YEAR, Outs, Pauses
+from reconciler.domain.decide.coverage import Outs
+from reconciler.domain.decide.pauses import SHORTEST_PAUSE, YEAR, Pauses
 from reconciler.domain.gaps import GapKind
 from reconciler.ports import CountedDays
 from reconciler.store.app import new_bookings
@@ -46,7 +47,7 @@ class PostgresCoverage:
     def count(self, kinds: Sequence[GapKind], now: datetime, new_from: datetime, since: datetime) -> CountedDays:
         new: dict[Outs, int] = defaultdict(int)
         days: dict[date, dict[Outs, int]] = defaultdict(lambda: defaultdict(int))
-        statement = new_bookings.counted(self.tables, kinds, now, new_from, since)
+        statement = new_bookings.count_by_reason(self.tables, kinds, now, new_from, since)
         for row in self.connection.execute(statement).mappings():
             outs = new_bookings.outs(row, kinds)
             days[row["day"]][outs] += row["number"]
@@ -55,7 +56,7 @@ class PostgresCoverage:
         return CountedDays(new=dict(new), days={day: dict(counts) for day, counts in days.items()})
 
     def recent(self, kinds: Sequence[GapKind], now: datetime, number: int) -> Sequence[tuple[date, Outs]]:
-        rows = self.connection.execute(new_bookings.recent(self.tables, kinds, now, number)).mappings()
+        rows = self.connection.execute(new_bookings.last_bookings(self.tables, kinds, now, number)).mappings()
         return [(row["day"], new_bookings.outs(row, kinds)) for row in rows]
 
     def outside(self, most: int) -> int:

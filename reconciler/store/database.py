@@ -22,12 +22,15 @@ from reconciler.store.app.conditions import AppTables
 from reconciler.store.backlog import PostgresBacklog
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.coverage import PostgresCoverage
+from reconciler.store.ledger.clocks import PostgresStoredClocks
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.intents import PostgresIntents
 from reconciler.store.ledger.outbox import PostgresOutbox
+from reconciler.store.ledger.place import PostgresPlaces
 from reconciler.store.ledger.rates import PostgresRates
 from reconciler.store.ledger.removals import PostgresRemovals
+from reconciler.store.ledger.repair_locks import PostgresRepairLocks
 from reconciler.store.ledger.runs import PostgresRuns
 from reconciler.store.ledger.schema import PostgresLedger
 from reconciler.store.ledger.sources import SourceKey
@@ -166,10 +169,13 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
     return Transaction(
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
+        places=PostgresPlaces(connection),
+        clocks=PostgresStoredClocks(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),
         backlog=PostgresBacklog(connection, runner.scope, source, tables),
         coverage=PostgresCoverage(connection, runner.scope, source, tables),
+        repair_locks=PostgresRepairLocks(connection, source),
         gaps=PostgresGaps(connection, runner.scope, source, runner.scan_settings),
         runs=PostgresRuns(connection),
         rates=PostgresRates(connection),

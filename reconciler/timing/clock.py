@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """``ports.Clock`` of this machine. A pause ends early when the process is asked to stop."""
+    """``ports.Clock``: the database's time. A pause ends early when the process is asked to stop."""
 
     stop: threading.Event = field(default_factory=threading.Event)
+    ahead: timedelta = timedelta(0)
+    """How far the database's clock is ahead of this machine's. The ledger's moments are the database's."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self.ahead
 
     def pause(self, duration: timedelta) -> None:
         self.stop.wait(duration.total_seconds())

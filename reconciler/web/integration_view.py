@@ -19,6 +19,7 @@ INTEGRATION_NAMES = {
     GapKind.INTEGRATION_GOOGLE: "Google Calendar",
     GapKind.INTEGRATION_SENTRY: "Sentry",
     GapKind.INTEGRATION_SCHEDULER: "Schedule",
+    GapKind.INTEGRATION_PLACE: "Place of the ledger",
 }
 CHECKED_BY = {
     GapKind.INTEGRATION_SCHEMA: ("integrations", *JOBS),

@@ -10,7 +10,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.alerting.alerts import remedy_of
-from reconciler.domain.decide.verdicts import LABELS, Hold
+from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
 from reconciler.domain.explain.coverage import coverage_line
 from reconciler.domain.explain.wording import FOR_A_PERSON, WOULD_CHANGE
 from reconciler.domain.formatting import ago
@@ -122,7 +122,7 @@ def reason_text(group: OpenGapGroup) -> str:
 
 def needs_human(group: OpenGapGroup) -> bool:
     """Whether nothing proceeds without a person; gaps that the breaker holds also need approval."""
-    return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason == Hold.BREAKER
+    return group.gaps.state is GapState.NEEDS_HUMAN or group.gaps.reason in BY_APPROVAL
 
 
 def _mark(
@@ -130,6 +130,8 @@ def _mark(
 ) -> Mark:
     if any(action.mark is Mark.BROKEN for action in actions):
         return Mark.BROKEN
+    if snapshot.together.open_backlog:  # it stands first, also before the first pass
+        return Mark.YOURS
     if not any(row.run for row in jobs):
         return Mark.UNKNOWN
     if actions:
@@ -157,9 +159,11 @@ def _headline(
         case Mark.UNKNOWN:
             return "No job has run yet", "Once `reconciler run` is running, this page shows what it finds."
         case Mark.YOURS:
+            if snapshot.together.open_backlog:
+                return actions[0].title, f"{open_}{f', {yours:,} of which need a human' if yours else ''}."
             rest = f"{number - yours:,} more, which need no action." if number > yours else ""
             if not yours:
-                return next(action.title for action in actions if action.mark is Mark.YOURS), rest
+                return actions[0].title, rest
             return f"{_counted(yours, 'gap')} {'needs' if yours == 1 else 'need'} a human", rest
         case Mark.WORKING:
             return "Repairs in progress", f"{open_}, none of which needs you."
@@ -230,7 +234,9 @@ def _needs_human_actions(snapshot: DashboardSnapshot, zone: ZoneInfo) -> Iterato
                 )
         elif needs_human(group):
             named = {**WOULD_CHANGE, **FOR_A_PERSON}
-            remedy = named.get(group.gaps.reason) or remedy_of(group.gaps.kind, group.gaps.cause)
+            remedy = named.get(group.gaps.reason) or remedy_of(
+                group.gaps.kind, group.gaps.cause, group.gaps.number, group.gaps.reason
+            )
             said = f"{group.gaps.kind}, {_counted(group.gaps.number, 'gap')}"
             yield ActionItem(mark=Mark.YOURS, title=reason_text(group), says=said, remedy=remedy, group=group)
 

@@ -14,6 +14,8 @@ from reconciler.domain.decide.policies import Policy
 from reconciler.domain.drill import DrillResult
 from reconciler.domain.gaps import Effect
 from reconciler.engine.drill import fire_drill
+from reconciler.engine.repair.place import enter_place
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Calendar, Clock, Mandate, Notifier, Route, Services, SmsGateway
 from reconciler.providers.google import credentials
 from reconciler.providers.google.calendar import GoogleCalendar
@@ -88,29 +90,33 @@ def services(
     *,
     stop: threading.Event | None = None,
     at_start: bool = False,
+    needs_ledger: bool = False,
     over: Database | None = None,
 ) -> Iterator[Services]:
     """Everything that one run needs; connections are closed afterwards.
 
     ``stop`` is set when the call in hand is to be the last; ``at_start`` marks the first pass of a process; ``over`` is
-    a database that the caller keeps open.
+    a database that the caller keeps open; ``needs_ledger``: without our schema there is nothing to show.
 
     Raises:
         DatabaseUnreachable: no connection.
         DatabaseDisagrees: the run may act, and our schema is missing, old, or not ours to write.
+        UnsafePlace: the run may act, and the installation is bound to another database.
     """
     stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = over or stack.enter_context(database(chosen))
         wanted = application(chosen)
-        source = SourceKey(wanted.bookings.quoted)
-        if mandate.act:
+        store = PostgresStore(connected, chosen.runner(), SourceKey(wanted.bookings.quoted), AppTables.of(wanted))
+        if mandate.act or needs_ledger:
             with connected.transaction() as connection:
-                require_ledger(connection, writing=True)
-                register(connection, wanted.bookings.quoted)
+                require_ledger(connection, writing=mandate.act)
+        used_clock = clock or _clock(store, stop, act=mandate.act)
+        if mandate.act:
+            _enter(connected, store, wanted, used_clock)
         yield Services(
-            store=PostgresStore(connected, chosen.runner(), source, AppTables.of(wanted)),
-            clock=clock or SystemClock(stop),
+            store=store,
+            clock=used_clock,
             phones=Phones(chosen.file.rules.sms_missing.region),
             message_writer=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
@@ -137,6 +143,22 @@ def services(
             progress=lambda *_: None,
             run_fire_drill=partial(run_fire_drill, chosen),
         )
+
+
+def _enter(connected: Database, store: PostgresStore, wanted: AppMapping, clock: Clock) -> None:
+    with connected.transaction() as connection:
+        register(connection, wanted.bookings.quoted)
+    enter_place(store, clock)
+
+
+def _clock(store: PostgresStore, stop: threading.Event, *, act: bool) -> Clock:
+    """The database's clock. Whoever only looks while the database is away has this machine's."""
+    try:
+        return SystemClock(stop, store.clock_skew())
+    except (DatabaseUnreachable, DatabaseDisagrees):
+        if act:
+            raise
+        return SystemClock(stop)
 
 
 def run_fire_drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResult:
@@ -174,6 +196,8 @@ def application(chosen: Settings) -> AppMapping:
             sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
         ),
         deliver=rule.deliver,
+        in_flight=chosen.file.record.in_flight,
+        failed_resent=bool(rule.queue_failed_resent),
         report_after={kind: rule.after for kind, rule in chosen.report_only_rules().items()},
     )
 

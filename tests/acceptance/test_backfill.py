@@ -17,7 +17,9 @@ from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
 
 SINCE = "2026-01-01"
-CRON_YAML = "rules: {sms.missing: {quiet_hours: off}}\nlimits: {breaker: {sms: 1, ratio: 0.2}}\n"
+CRON_YAML = (
+    "rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\nlimits: {breaker: {sms: 1, ratio: 0.2}}\n"
+)
 
 
 @dataclass
@@ -62,7 +64,7 @@ def test_plan_refusal_and_repair(morning: Morning) -> None:
         "events   7 gaps: 3 past, 4 possible, about 1 min at 5/s",
     ]
     refusal = [
-        "REFUSED  texts: 2 new repairs of 7 checked, 1 allowed; nothing was done",
+        "REFUSED  texts: 2 new repairs, 7 bookings checked, 1 allowed; nothing was done, 2 held",
         f"      to continue for one run: reconciler backfill --only sms --since {SINCE} --do --max 2",
     ]
     before = morning.venue.checksum()
@@ -96,7 +98,7 @@ def test_plan_refusal_and_repair(morning: Morning) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_finishes_the_call_in_hand(morning: Morning, signum: signal.Signals) -> None:
-    (morning.folder / "cron.yaml").write_text("rules: {sms.missing: {quiet_hours: off}}\n")
+    (morning.folder / "cron.yaml").write_text("rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\n")
     for number in range(3):
         morning.booking(number, days=1)
     morning.sandbox.twilio.faults.always("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=1))

@@ -12,6 +12,7 @@ from reconciler.errors import Exit
 from reconciler.sandbox.fakes.google import GoogleStandIn
 from reconciler.sandbox.fakes.twilio import AUTH_TOKEN, PHONE_NUMBER
 from reconciler.sandbox.fakes.twilio_messages import ACCOUNT_SID
+from reconciler.store.ledger.schema import REVISION
 from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
 
@@ -131,7 +132,9 @@ def test_a_wrong_database_name(tmp_path: Path, variables: dict[str, str], venue:
 def test_providers_that_are_away_are_told_and_nothing_is_lost(
     tmp_path: Path, variables: dict[str, str], venue: Venue
 ) -> None:
-    (tmp_path / "cron.yaml").write_text("bookings: {since: 2026-01-01}\nrules: {sms.missing: {quiet_hours: off}}\n")
+    (tmp_path / "cron.yaml").write_text(
+        "bookings: {since: 2026-01-01}\nrules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\n"
+    )
     booking = venue.booking(event_date="2999-01-01", created_at="2026-11-20", customer_name="Ana Lima")
     venue.sql("UPDATE private_bookings SET created_at = clock_timestamp() - interval '1 hour'")
     ran = reconciler("once", "--do", folder=tmp_path, **variables | {"DATABASE_URL": venue.url()})
@@ -153,7 +156,10 @@ def test_the_printed_schema_is_what_migrate_makes(tmp_path: Path, bare_venue: Ve
     bare_venue.alter("DROP SCHEMA reconciler")
     bare_venue.sql(printed.out)
     url = {"DATABASE_URL": bare_venue.url()}
-    assert reconciler("migrate", "--defaults", folder=tmp_path, **url).out == "schema reconciler is up to date (0007)\n"
+    assert (
+        reconciler("migrate", "--defaults", folder=tmp_path, **url).out
+        == f"schema reconciler is up to date ({REVISION})\n"
+    )
     assert reconciler("status", folder=tmp_path, **url).out.startswith("no pass has run yet")
 
 

@@ -10,11 +10,12 @@ import requests
 
 from reconciler.engine.jobs import available
 from reconciler.errors import Exit
+from reconciler.store.ledger.schema import REVISION
 from tests.support.application_db import LEDGER, TABLES
 from tests.support.command import reconciler, sandbox
 
-MIGRATED = """\
-schema reconciler: created at 0007
+MIGRATED = f"""\
+schema reconciler: created at {REVISION}
 copies of the application's tables for the fire drill: 3 created
 """
 
@@ -62,7 +63,9 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
 
         migrated = reconciler("migrate", folder=tmp_path, **exported)
         assert (migrated.code, migrated.out) == (0, MIGRATED)
-        assert reconciler("migrate", folder=tmp_path, **exported).out == "schema reconciler is up to date (0007)\n"
+        assert (
+            reconciler("migrate", folder=tmp_path, **exported).out == f"schema reconciler is up to date ({REVISION})\n"
+        )
         empty = ledger(exported)
         assert reconciler("once", folder=tmp_path, **exported).code == Exit.WORK_LEFT
         assert (rows(exported), writes(exported), ledger(exported)) == (*before, empty), "looking writes nothing"

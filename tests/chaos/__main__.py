@@ -1,4 +1,6 @@
-"""``make chaos SEEDS=n``: drawn scenarios, every mutant, and two runs beyond the bounds; exit 1 unless all is well.
+"""``make chaos SEEDS=n``: drawn scenarios, disasters, every mutant, and two runs beyond the bounds.
+
+The exit code is 1 unless all is well.
 
 ``FIRST=17 SEEDS=1`` replays seed 17 alone.
 """
@@ -8,12 +10,15 @@ import sys
 import time
 
 from tests.chaos import guarantee
+from tests.chaos.disasters import DISASTERS
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job, played
 
 _SAY_EVERY = 25
 BEYOND = 10
 """Seeds of each run beyond the bounds."""
+DISASTER_SHARE = 20
+"""One seed of each disaster for so many drawn seeds; at least one."""
 
 
 def say(text: str) -> None:
@@ -30,6 +35,8 @@ def main() -> int:
     jobs: list[Job] = [(WITHIN, seed) for seed in range(first, first + wanted.seeds)]
     if wanted.first is None:
         jobs += [(MUTANT, name) for name in MUTANTS]
+        each = max(1, wanted.seeds // DISASTER_SHARE)
+        jobs += [(name, seed) for name in DISASTERS for seed in range(1, each + 1)]
         jobs += [(run, seed) for run in (LAGGING, FROZEN) for seed in range(1, BEYOND + 1)]
     began, shown = time.monotonic(), guarantee.Shown()
     for job, verdict in played(jobs):

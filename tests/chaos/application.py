@@ -34,6 +34,8 @@ class Application:
     """Ids of its events."""
     removed_by_hand: set[str] = field(default_factory=set)
     """Ids of events that a person deleted."""
+    replaced: set[str] = field(default_factory=set)
+    """Ids that two bookings have had, one after the other."""
     most_texts: dict[str, int] = field(default_factory=dict)
     """Bookings that have wanted no text of ours from some moment on -> how many there may be."""
 
@@ -42,6 +44,7 @@ class Application:
         chance = random.Random(scenario.seed)
         self._keys = (str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in itertools.count())
         self._phones = itertools.repeat(0) if scenario.one_phone else itertools.count()
+        self._made_at = datetime.now(LONDON) - timedelta(days=scenario.days_old, hours=0 if scenario.days_old else 1)
         self.take(scenario.starts)
         if scenario.control:
             older = datetime.now(LONDON) - timedelta(hours=2)
@@ -53,7 +56,7 @@ class Application:
             self.bookings.append(self._book(start, _NUMBER.format(next(self._phones)), next(self._keys)))
 
     def _book(self, start: Start, phone: str, key: str) -> BookingId:
-        values: dict[str, Any] = {"id": key, "contact_phone": phone}
+        values: dict[str, Any] = {"id": key, "contact_phone": phone, "created_at": self._made_at}
         if start is Start.OPTED_OUT:
             values["customer_id"] = self.venue.customer(mobile_e164=phone, sms_opt_in=False)
         if start is Start.DRAFT:
@@ -66,6 +69,14 @@ class Application:
         if start in (Start.ENTERED, Start.COMPLETE, Start.LOST_ID):
             self._event(booking, stores=start is not Start.LOST_ID)
         return booking
+
+    def replace_all(self) -> None:
+        """Other people's bookings, for other days, under the ids that there were."""
+        for number, booking in enumerate(self.bookings):
+            day = (datetime.now(LONDON) + timedelta(days=20)).date()
+            values = {"contact_phone": f"+4477009004{number:02d}", "created_at": datetime.now(LONDON)}
+            self.venue.booking(id=booking, event_date=day, customer_first_name="Bo", **values)
+            self.replaced.add(booking)
 
     def do(self, deed: Deed, *, we_stand_still: bool) -> None:
         """One act; what the database refuses is the application's own business.

@@ -95,23 +95,23 @@ def _step(chance: random.Random) -> Step:
     beside = _beside(chance)
     match chance.choice(_STEPS):
         case "kill" | "end" as word:
-            return replace(step, order=f"{word} {_point(chance)}", beside=beside, beside_as=_command(chance))
+            return replace(step, order=f"{word} {point(chance)}", beside=beside, beside_as=_command(chance))
         case "lose":
             order = f"lose {chance.choice(_LOSABLE)}#{chance.choice((1, 1, 2))}"
             return replace(step, order=order, beside=beside, beside_as=_command(chance))
         case "at random":
             return replace(step, kill_after=chance.uniform(0.03, 0.5))
         case "pair":
-            return replace(step, beside=1, beside_as=_command(chance), beside_order=f"kill {_point(chance)}")
+            return replace(step, beside=1, beside_as=_command(chance), beside_order=f"kill {point(chance)}")
         case "deeds":
-            return replace(step, order=f"stop {_point(chance)}", deeds=_deeds(chance, 1))
+            return replace(step, order=f"stop {point(chance)}", deeds=_deeds(chance, 1))
         case "frozen":
-            point = _point(chance)
-            longest = LEASE - TIMEOUT if point.startswith(_BEFORE_A_CALL) else LEASE + SETTLE
+            where = point(chance)
+            longest = LEASE - TIMEOUT if where.startswith(_BEFORE_A_CALL) else LEASE + SETTLE
             beside = chance.randint(0, 3)
-            return replace(step, order=f"stop {point}", frozen=chance.uniform(0.1, longest), beside=beside)
+            return replace(step, order=f"stop {where}", frozen=chance.uniform(0.1, longest), beside=beside)
         case "restart":
-            return replace(step, order=f"stop {_point(chance)}", restart=True)
+            return replace(step, order=f"stop {point(chance)}", restart=True)
         case _:
             return step
 
@@ -120,7 +120,7 @@ def _command(chance: random.Random) -> str:
     return chance.choice(("once", "once", "backfill", "settling"))
 
 
-def _point(chance: random.Random) -> str:
+def point(chance: random.Random) -> str:
     name = chance.choice(_HEART if chance.random() < 0.7 else _REST)
     return f"{chance.choice(('before', 'after'))} {name}#{chance.choice((1, 1, 1, 1, 2, 3))}"
 

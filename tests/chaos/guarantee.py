@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.disasters import DISASTERS
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.playing import Verdict
 from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job
@@ -32,6 +33,7 @@ class Shown:
     counts: Counter[str] = field(default_factory=Counter)
     caught: set[str] = field(default_factory=set)
     missed: set[str] = field(default_factory=set)
+    disasters: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in DISASTERS})
     beyond: dict[str, Counter[str]] = field(default_factory=lambda: {LAGGING: Counter(), FROZEN: Counter()})
 
     def add(self, job: Job, verdict: Verdict) -> bool:
@@ -49,6 +51,10 @@ class Shown:
             is_caught = MUTANTS[which].leads_to in kinds
             (self.caught if is_caught else self.missed).add(which)
             return is_caught
+        if run in DISASTERS:
+            self.disasters[run].update(seeds=1, **kinds)
+            self.problems += kinds
+            return not kinds
         self.beyond[run]["seeds"] += 1
         self.beyond[run]["doubles"] += kinds["duplicate"]
         return True
@@ -62,6 +68,10 @@ class Shown:
             **{name: self.counts[name] for name in ("adopted", "refused", "need a human")},
             "mutants": len(self.caught) + len(self.missed),
             "caught": len(self.caught),
+            "disasters": {
+                name: {"seeds": n["seeds"], **{column: n[kind] for column, kind in KINDS.items()}}
+                for name, n in self.disasters.items()
+            },
             "lease": f"{LEASE * 1000:.0f}ms",
             "settle": f"{SETTLE * 1000:.0f}ms",
             **{f"{run}_{what}": n[what] for run, n in self.beyond.items() for what in ("seeds", "doubles")},
@@ -82,9 +92,10 @@ seeds {seeds}, kills {kills}, duplicates {duplicates}, lost {lost}, wrong {wrong
   texts {texts}, events {events}; outcomes unknown {unknown}: settled {found} found, {absent} absent
   adopted {adopted}, refused {refused}, need a human {need a human}
   mutants {mutants}, caught {caught}
+  disasters: {told}
   beyond the bounds, a list that lags longer than limits.settle: {lagging_seeds} seeds, {lagging_doubles} doubles
   beyond the bounds, a process that stands still before its call: {frozen_seeds} seeds, {frozen_doubles} doubles\
-""".format(**results)
+""".format(**results, told=_told(results["disasters"]))
 
 
 def paragraph(results: Mapping[str, Any]) -> str:
@@ -96,10 +107,18 @@ def paragraph(results: Mapping[str, Any]) -> str:
   **{seeds} seeds, {duplicates} duplicates, {lost} lost.** {unknown} calls had an unclear outcome: {found} of them had
   arrived and {absent} had not, and {need a human} wait for a person. The promise has two conditions. Twilio's list
   lags less than `limits.settle`. No process stands still for longer than `limits.lease` between its last check and its
-  call. With a list that lagged longer, there were {lagging_doubles} duplicates in {lagging_seeds} seeds. With a process
+  call. Disasters are played too: {told}.
+  With a list that lagged longer, there were {lagging_doubles} duplicates in {lagging_seeds} seeds. With a process
   that stood still for longer, there were {frozen_doubles} in {frozen_seeds} seeds. The test itself is tested:
   {mutants} safeguards were removed one at a time, and it noticed {caught} of the removals.
-""".format(**results)
+""".format(**results, told=_told(results["disasters"]))
+
+
+def _told(disasters: Mapping[str, Mapping[str, int]]) -> str:
+    """In one sentence, such as ``a backup is restored (10 seeds, 0 duplicates, 0 lost)``."""
+    return "; ".join(
+        f"{name} ({n['seeds']} seeds, {n['duplicates']} duplicates, {n['lost']} lost)" for name, n in disasters.items()
+    )
 
 
 def read() -> dict[str, Any]:

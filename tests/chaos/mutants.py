@@ -12,10 +12,15 @@ from typing import Any
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
+from reconciler.domain.decide import removals
+from reconciler.domain.decide.breaker import Demand, check_breaker
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_decision_table import Step as EventStep
+from reconciler.domain.decide.plan import BreakerTrip, Plan
+from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.engine.reconcile import planning
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.calendar.create import EventCreation
 from reconciler.engine.repair.calendar.write_back import WriteBack
@@ -105,6 +110,23 @@ def _stopped(point: str, *deeds: Act, **more: Any) -> tuple[Step, ...]:
 def send_without_asking() -> None:
     """Twilio is not asked what it has sent already."""
     _put(FirstSend, "obstacle", lambda _: lambda *_: None)
+
+
+@mutant(
+    "duplicate",
+    starts=(Start.TEXTED,) * 6,
+    days_old=2,
+    texts_a_day=1,
+    steps=(Step(loss=Loss.QUEUE),),
+)
+def divide_by_everything_checked() -> None:
+    """The breaker measures by all bookings that were checked, and by this pass alone: many are always fine."""
+    send_without_asking()
+
+    def check(plan: Plan, breaker: Breaker, _: Demand, __: int, ___: int | None) -> BreakerTrip | None:
+        return check_breaker(plan, breaker, Demand(due=plan.checked, busiest_day=plan.checked), 0, None)
+
+    _put(planning, "check_breaker", lambda _: check)
 
 
 @mutant(
@@ -228,7 +250,7 @@ def search_once() -> None:
 @mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))
 def trust_any_list() -> None:
     """What a list does not show is not there, whether or not it would show it."""
-    _put(SmsOutcomeFinder, "_is_controlled", lambda _: lambda _: True)
+    _put(SmsOutcomeFinder, "is_controlled", lambda _: lambda _: True)
 
 
 @mutant(
@@ -319,3 +341,13 @@ def leave_the_dead_alone() -> None:
 def leave_orphans() -> None:
     """An event for which the booking has no use any more stays where it is."""
     _put(CalendarRepairer, "plan_removals", lambda _: lambda *_: None)
+
+
+@mutant(
+    "wrong",
+    starts=(Start.NO_NUMBER, Start.BARE),
+    steps=(Step(), *_stopped("before calendar.abandoned#1", Act.DELETE), Step()),
+)
+def remove_at_once() -> None:
+    """A row that is missing is believed to be gone for good."""
+    _put(removals, "ABSENT_FOR", lambda _: timedelta(0))

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.sandbox.postgres import EmbeddedPostgres
 from tests.chaos import drawing
+from tests.chaos.disasters import DISASTERS
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.playing import Verdict, play
 from tests.chaos.stage import Stage, prepare
@@ -17,7 +18,7 @@ from tests.support.application_db import Venue
 WORKERS = 2
 HUNTS = 3
 WITHIN, LAGGING, FROZEN, MUTANT = "within", "lagging", "frozen", "mutant"
-DRAWN = {WITHIN: drawing.drawn, LAGGING: drawing.lagging, FROZEN: drawing.frozen}
+DRAWN = {WITHIN: drawing.drawn, LAGGING: drawing.lagging, FROZEN: drawing.frozen, **DISASTERS}
 Job = tuple[str, Any]
 """A run and the seed in it; of mutants, the name."""
 

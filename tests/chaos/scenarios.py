@@ -66,6 +66,12 @@ class Loss(StrEnum):
     """It is as it was before the first step: application and ledger."""
     LEDGER = "ledger"
     """Our schema is gone, and made anew."""
+    DELETED = "deleted"
+    """All bookings but the last are deleted, past the application's own checks."""
+    REPLACED = "replaced"
+    """The application's tables were emptied, and hold other people's bookings under the same ids."""
+    QUEUE = "queue"
+    """The application's queue has lost what it says about every other booking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,10 @@ class Scenario:
     starts: tuple[Start, ...] = (Start.BARE,)
     one_phone: bool = False
     """All bookings have the same number."""
+    days_old: float = 0
+    """How long ago the bookings of the start were made; 0: an hour."""
+    texts_a_day: int = 25
+    """``limits.breaker.sms``."""
     control: bool = True
     """The account has sent another text before, so that Twilio's list can show that it tells the truth."""
     settle: float = SETTLE
@@ -139,6 +149,7 @@ SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT / 4)
 TOO_SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT * 1.5)
 SILENT = Fault(kind=Misbehaviour.HANG, seconds=TIMEOUT * 1.5)
 TRICKLED = Fault(kind=Misbehaviour.TRICKLE_HEADERS, seconds=TIMEOUT / 4)
+TRICKLING_BODY = Fault(kind=Misbehaviour.TRICKLE_BODY, seconds=TIMEOUT / 4)
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503)
 FAIR = Fault(kind=Misbehaviour.SLOW, seconds=0)
 PAGE = Fault(kind=Misbehaviour.HTML, status=502)

@@ -22,10 +22,11 @@ TEMPLATE = "chaos_template"
 CRON_YAML = """\
 bookings: {{since: 2020-01-01, grace: 1ms}}
 rules:
-  sms.missing: {{quiet_hours: off}}
+  sms.missing: {{quiet_hours: off, queue_failed_resent: no}}
 limits:
   rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h
+  breaker: {{sms: {texts_a_day}}}
   timeouts: {{twilio: {timeout:.0f}ms, google: {timeout:.0f}ms, sql: {timeout:.0f}ms, lock: 200ms}}
   lease: {lease:.0f}ms
   settle: {settle:.0f}ms
@@ -84,7 +85,8 @@ class Stage:
         venue = Venue(self.postgres, name, now=datetime.now(LONDON))
         with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
             seconds = {"timeout": TIMEOUT, "lease": LEASE, "settle": scenario.settle}
-            sandbox.cron_yaml.write_text(CRON_YAML.format(**{name: n * 1000 for name, n in seconds.items()}))
+            durations = {name: n * 1000 for name, n in seconds.items()}
+            sandbox.cron_yaml.write_text(CRON_YAML.format(**durations, texts_a_day=scenario.texts_a_day))
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             sandbox.twilio.transit = timedelta(0)  # a scenario is over in seconds
@@ -143,10 +145,23 @@ class Scene:
                 self.venue.close()
                 self.venue.postgres.drop_database(self.venue.name)
                 self.venue.postgres.create_database(self.venue.name, self.copy)
+                self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
             case Loss.LEDGER:
                 self.venue.sql(_NEW_SCHEMA)
                 self.venue.migrate()
                 self.venue.sql(_KEEPS_HISTORY)
+            case Loss.DELETED:
+                gone = self.application.bookings[:-1]
+                # The application keeps a booking that was texted, but not if its texts are gone.
+                self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id::text = ANY(%s)", gone)
+                self.venue.sql("DELETE FROM private_bookings WHERE id::text = ANY(%s)", gone)
+            case Loss.REPLACED:
+                self.venue.sql("TRUNCATE private_bookings CASCADE")
+                self.application.replace_all()
+            case Loss.QUEUE:
+                for booking in self.application.bookings[::2]:
+                    self.application.most_texts[booking] = len(self.application.ours(booking))
+                    self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id = %s", booking)
 
     def start(self, order: str = "", command: str = "once") -> Command:
         """One of ``COMMANDS`` as a process of its own."""

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.chaos import drawing
+from tests.chaos.disasters import DISASTERS
 from tests.chaos.playing import play
 from tests.chaos.stage import Stage
 
@@ -15,6 +16,13 @@ QUICK, OTHERS = range(1, 5), range(5, 11)
 @pytest.mark.parametrize("seed", [*QUICK, *(pytest.param(seed, marks=pytest.mark.long) for seed in OTHERS)])
 def test_a_drawn_scenario_ends_well(stage: Stage, seed: int) -> None:
     verdict = play(stage, drawing.drawn(seed))
+    assert not verdict.problems, verdict
+
+
+@EMBEDDED
+@pytest.mark.parametrize("name", DISASTERS)
+def test_a_disaster_ends_well(stage: Stage, name: str) -> None:
+    verdict = play(stage, DISASTERS[name](1))
     assert not verdict.problems, verdict
 
 

@@ -42,7 +42,11 @@ def test_every_variable_stands_on_the_page() -> None:
 
 
 def test_the_example_states_the_defaults() -> None:
-    assert example().model_copy(update={"jobs": {}}) == CronFile()
+    shipped = example().model_copy(update={"jobs": {}})
+    answer = shipped.rules.sms_missing.model_copy(update={"queue_failed_resent": None})
+    rules = shipped.rules.model_copy(update={"sms_missing": answer})
+    assert shipped.rules.sms_missing.queue_failed_resent is False, "the one answer that has no default"
+    assert shipped.model_copy(update={"rules": rules}) == CronFile()
     assert example().running() == CronFile().running()
 
 

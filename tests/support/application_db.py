@@ -29,7 +29,8 @@ DEFAULTS = load(None, {}, Need.FILE)
 MOST_LEFT_BEHIND = 512 * 1024
 """Bytes in all tables, deleted rows included."""
 LEDGER = (
-    "gap", "intent", "run", "incident", "outbox", "rate", "backlog", "write_off", "coverage_day", "coverage",
+    "gap", "intent", "run", "incident", "outbox", "rate", "repair_lock",
+    "backlog", "write_off", "coverage_day", "coverage",
 )  # fmt: skip
 
 
@@ -59,6 +60,13 @@ class Venue:
             with database.transaction() as connection:
                 sources.register(connection, wanted.bookings.quoted)
             shadow_tables.refresh(database, wanted)
+
+    def forget_place(self) -> None:
+        """As an installation that has been here for long and has not acted yet: a copy has another place."""
+        self.sql(
+            "UPDATE reconciler.installation SET since = '2026-01-01', system_identifier = '', database_oid = NULL,"
+            " timeline = NULL, caution_since = NULL, caution_reason = ''"
+        )
 
     def customer(self, **values: Any) -> str:
         row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}
@@ -153,6 +161,8 @@ class Venue:
         else:  # no trigger of the application's may object
             deletes = "; ".join(f"DELETE FROM {table}" for table in tables)
             self.sql(f"SET LOCAL session_replication_role = replica; {deletes}")
+        if ours:
+            self.forget_place()
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A whole table, each row as a dictionary, by id."""

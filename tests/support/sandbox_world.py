@@ -21,7 +21,7 @@ from tests.support.clock import StandingClock
 CRON_YAML = """\
 bookings: {{since: {since}{bookings}}}
 rules:
-  sms.missing: {{quiet_hours: {quiet}{texts}}}
+  sms.missing: {{quiet_hours: {quiet}, queue_failed_resent: {resent}{texts}}}
   calendar.missing: {{policy: {calendar_policy}{events}}}
 {rules}
 limits: {{rate: {{sms: {rate}, calendar: {rate}}}{limits}}}
@@ -61,6 +61,7 @@ class World:
             "limits": "",
             "more": "",
             "rules": "",
+            "resent": "no",
             "quiet": "21:00-09:00",
             "rate": "500/s",
             "calendar_policy": "repair",

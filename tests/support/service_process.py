@@ -17,7 +17,7 @@ from tests.support.command import COMMAND, environment
 CRON_YAML = """\
 timezone: UTC
 bookings: {since: 2026-01-01, grace: 1s}
-rules: {sms.missing: {quiet_hours: off}}
+rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}
 limits: {rate: {sms: 2000/s, calendar: 2000/s}, breaker: {sms: 5000, calendar: 5000}, pass: 1000, pass_budget: 900ms,
          lease: 20s, settle: 20s, per_recipient: 1000/24h, timeouts: {twilio: 3s, google: 3s, sql: 5s}}
 reporting: {settled_after: 2s}

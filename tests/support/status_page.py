@@ -23,7 +23,7 @@ from tests.support.command import COMMAND, environment
 CRON_YAML = """\
 timezone: Europe/London
 bookings: {since: 2026-01-01, grace: 1s}
-rules: {sms.missing: {quiet_hours: off}}
+rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}
 limits: {rate: {sms: 2000/s, calendar: 2000/s}, per_recipient: 1000/24h}
 """
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.rules.registry import find_aggregate, find_rule
+from reconciler.domain.rules.registry import find_aggregate, find_rule, rule_of
 
 MOST_REFERENCES = 10
 MONITOR = "reconciler"
@@ -145,7 +146,9 @@ REMEDIES: dict[Cause, str] = {
     Cause.APP_FAILED: "the application tried and failed: its queue rows say why",
     Cause.BLOCKED: "something blocks the repairs; the code names it",
     Cause.GIVEN_UP: "all attempts are used up: check these bookings one by one",
-    Cause.BREAKER: "suspiciously many at once: check some of them, then run `reconciler once --do --max N`",
+    Cause.BREAKER: "suspiciously many at once: check some of them, then run {command}",
+    Cause.REFUSED_ALIKE: "many bookings are refused for one reason at once: something that they share is wrong, such "
+    "as an import, a column or a setting",
     Cause.UNUSABLE_DATA: "correct what is wrong with these bookings; the next pass repairs them",
     Cause.REFUSED_RECIPIENT: "these customers opted out of texts: confirm another way",
     Cause.TOO_LATE: "a text would come too late: confirm another way",
@@ -158,18 +161,39 @@ REMEDIES: dict[Cause, str] = {
 """What an operator can do, by cause. The fault of an integration has a more precise remedy of its own."""
 
 
+_COMMAND = "{command}"
 ORPHAN_REMEDIES: dict[Cause, str] = {
     Cause.APP_FAILED: "no booking calls for these events any more, and the application left them: check how it removes "
     "the event of a booking that was cancelled, moved or deleted",
     Cause.BLOCKED: "these events could not be removed; the code says why",
     Cause.BREAKER: "suspiciously many events would be removed at once: check that these bookings were not deleted or "
-    "cancelled by mistake, then run `reconciler once calendar_missing --do --max N`",
+    "cancelled by mistake, then run {command}",
 }
 """The same for ``calendar.orphan``, whose repair is a removal."""
 
 
-def remedy_of(kind: GapKind, cause: Cause) -> str:
-    """What an operator can do about gaps of this kind and cause."""
+LOCKED_REMEDY = (
+    "the provider has texts that the queue does not show: find out what emptied or changed the queue, and compare some "
+    "of these bookings with the provider's log; if the rest may be sent, run {command}"
+)
+"""The same for what is locked."""
+
+
+def remedy_of(kind: GapKind, cause: Cause, number: int = 0, reason: str = "") -> str:
+    """What an operator can do about ``number`` gaps of this kind, cause and reason."""
+    remedy = LOCKED_REMEDY if reason == Hold.LOCKED else _remedy_of(kind, cause)
+    if _COMMAND not in remedy:
+        return remedy
+    return remedy.replace(_COMMAND, f"`{continue_command(kind, number)}`")
+
+
+def continue_command(kind: GapKind, number: int) -> str:
+    """The command by which a person lets the breaker's repairs or removals go on."""
+    job = "calendar_missing" if kind == GapKind.CALENDAR_ORPHAN else rule_of(kind).job
+    return f"reconciler once {job} --do --max {number}"
+
+
+def _remedy_of(kind: GapKind, cause: Cause) -> str:
     if kind == GapKind.CALENDAR_ORPHAN and cause in ORPHAN_REMEDIES:
         return ORPHAN_REMEDIES[cause]
     aggregate, rule = find_aggregate(kind), find_rule(kind)

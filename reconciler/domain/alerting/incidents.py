@@ -205,7 +205,7 @@ def alert_of(
         references=tuple(dict.fromkeys(name for group in groups for name in group.references))[:MOST_REFERENCES],
         code=first.code if first else "",
         seen=first.seen if first else "",
-        remedy=remedy or remedy_of(key.kind, key.cause),
+        remedy=remedy or remedy_of(key.kind, key.cause, counts.open, first.code if first else ""),
         sql=first.sql if first else "",
         events=tuple(events),
     )

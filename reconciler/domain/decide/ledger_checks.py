@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from reconciler.domain.bookings import Booking
 from reconciler.domain.decide.verdicts import (
+    HOLDS_BY_THE_PROVIDER,
     Check,
     Condition,
     Hold,
@@ -42,8 +43,7 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
             if last.code in _REFUSALS:
                 # These refusals are rechecked after a while, because a person may have fixed the cause.
                 return refused(_named(last.code))
-            # Only a repair meets the other text, because it asks the provider. It asks again once the pause is over.
-            hold = Hold.ANOTHER_TEXT if last.code == Hold.ANOTHER_TEXT else Hold.BACKOFF
+            hold = Hold(last.code) if last.code in HOLDS_BY_THE_PROVIDER else Hold.BACKOFF
             return held(hold, last.cause or cause)
         case _:
             return None

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Hold, Verdict, VerdictStatus, held
 from reconciler.domain.gaps import Cause, GapKind
@@ -83,10 +82,11 @@ class Plan:
 
     def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
         """A copy of the plan in which ``hold`` holds every repair. ``cause``, if given, replaces the gaps' causes."""
-        return replace(self, decisions=[_hold(d, hold, cause) for d in self.decisions])
+        return replace(self, decisions=[hold_decision(d, hold, cause) for d in self.decisions])
 
 
-def _hold(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
+def hold_decision(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:
+    """The decision with its repair held; one that is no repair stays as it is."""
     verdict = decision.verdict
     if verdict.status is not VerdictStatus.REPAIRABLE or verdict.cause is None:
         return decision
@@ -99,19 +99,16 @@ class BreakerTrip:
 
     found: int
     checked: int
+    """The bookings that the breaker's ratio is a share of; ``of`` says which they are."""
     allowed: int
+    goes_on: int = 0
+    """How many of those found are repaired all the same."""
+    repaired: int = 0
+    """What was begun within the last day, and counts as well."""
+    of: str = "due within a day"
+    locked: bool = False
+    """The provider has shown effects that the application's tables do not show: nothing is repaired."""
 
-
-def check_breaker(plan: Plan, breaker: Breaker, max_repairs: int | None) -> BreakerTrip | None:
-    """The trip if the plan is suspiciously large, else ``None``.
-
-    ``max_repairs`` (``--max``) replaces the breaker for one run.
-    """
-    found = plan.new_repairs
-    if max_repairs is not None:
-        return BreakerTrip(found=found, checked=plan.checked, allowed=max_repairs) if found > max_repairs else None
-    if found <= breaker.floor or plan.checked < breaker.ratio_from:
-        return None
-    if found <= breaker.ratio * plan.checked:
-        return None
-    return BreakerTrip(found=found, checked=plan.checked, allowed=breaker.floor)
+    @property
+    def held(self) -> int:
+        return max(0, self.found - self.goes_on)

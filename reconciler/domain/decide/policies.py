@@ -109,10 +109,9 @@ class CalendarPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """Refuses a plan whose new repairs exceed both ``floor`` and the share ``ratio`` of the checked bookings.
+    """Holds what exceeds both ``floor`` repairs in a day and the share ``ratio`` of the bookings that became due in it.
 
-    A share means nothing for a handful of bookings, so the breaker refuses no plan of fewer than ``ratio_from`` checked
-    bookings.
+    A share means nothing for a handful of bookings. Below ``ratio_from`` of them the floor alone decides.
     """
 
     floor: int

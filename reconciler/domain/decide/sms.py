@@ -13,6 +13,7 @@ from reconciler.domain.decide.identity import Known
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
 from reconciler.domain.decide.policies import Deliver, SmsPolicy
 from reconciler.domain.decide.verdicts import (
+    HOLDS_BY_THE_PROVIDER,
     Check,
     Condition,
     Hold,
@@ -102,7 +103,7 @@ def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: dateti
 
 def cause_of(booking: Booking, last: Intent | None) -> Cause:
     """Why there is no text: the application tried and failed, or never queued one; or nobody knows whether there is."""
-    if last and last.state is State.PLANNED and last.code == Hold.ANOTHER_TEXT:
+    if last and last.state is State.PLANNED and last.code in HOLDS_BY_THE_PROVIDER:
         return Cause.UNKNOWN_OUTCOME  # also while it is asked for again, or each pass would see a new cause
     return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
 

@@ -15,6 +15,7 @@ from reconciler.domain.decide.sms_settlement import SKEW, SentMessages, SentSms,
 
 _REFERENCE = re.compile(rf"(?<!\w)(?=([\w-]{{{REFERENCE_LENGTH}}})(?!\w))")
 """A word that may be a reference. The lookahead also finds one that begins inside another candidate."""
+TOO_MANY_TO_READ = "too_many_to_read"
 MOST_REFERENCES = 100
 """References looked up for one number. Beyond, the texts count as another text: in doubt, none is sent."""
 
@@ -93,7 +94,7 @@ def judge_earlier_texts(
     if any(_holds(free, text, other_references)):
         return EarlierTexts(found=EarlierText.ANOTHER, code="another_text")
     if not trail.complete:
-        return EarlierTexts(found=EarlierText.ANOTHER, code="too_many_to_read")
+        return EarlierTexts(found=EarlierText.ANOTHER, code=TOO_MANY_TO_READ)
     return EarlierTexts(found=EarlierText.NONE)
 
 

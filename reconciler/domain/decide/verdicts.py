@@ -82,6 +82,7 @@ class Hold(StrEnum):
     SUSPENDED = "suspended"
     INTEGRATION = "integration"
     BREAKER = "breaker"
+    LOCKED = "locked"
     IN_FLIGHT = "in_flight"
     BACKOFF = "backoff"
     QUIET_HOURS = "quiet_hours"
@@ -90,10 +91,15 @@ class Hold(StrEnum):
     PAUSED = "paused"
     ANOTHER_TEXT = "another_text"
     NOT_ANSWERED = "not_answered"
+    CAUTION = "caution"
 
 
+HOLDS_BY_THE_PROVIDER = frozenset({Hold.ANOTHER_TEXT, Hold.CAUTION})
+"""Holds that only a repair meets, because it asks the provider. It asks again once the pause is over."""
 HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
 """Holds that last until a person changes a setting."""
+BY_APPROVAL = frozenset({Hold.BREAKER, Hold.LOCKED})
+"""Holds that a person ends by ``--max``."""
 
 
 CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
@@ -154,6 +160,7 @@ LABELS: dict[str, str] = {
     Hold.SUSPENDED: "suspended by SUSPEND_ALL_*",
     Hold.INTEGRATION: "integration broken",
     Hold.BREAKER: "breaker",
+    Hold.LOCKED: "locked: the provider has texts that the queue does not show",
     Hold.IN_FLIGHT: "being repaired",
     Hold.BACKOFF: "waiting before the next attempt",
     Hold.QUIET_HOURS: "quiet hours",
@@ -162,6 +169,7 @@ LABELS: dict[str, str] = {
     Hold.PAUSED: "the provider asked for a pause",
     Hold.ANOTHER_TEXT: "another text went to the number",
     Hold.NOT_ANSWERED: "the provider does not say what it has sent",
+    Hold.CAUTION: "the ledger may have forgotten this text",
 }
 """The wording of each name for operators. The terminal, the alerts and the page all use it."""
 

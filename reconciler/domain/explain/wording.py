@@ -90,10 +90,11 @@ WOULD_CHANGE: dict[str, str] = {
     Refusal.TAKEN_BACK: "queue it again, or leave it",
     Hold.ANOTHER_TEXT: "ends when the queue names its SID or rules.sms.missing.ignore its kind; else, at its deadline, "
     "it needs a human",
+    Hold.CAUTION: "ends when Twilio proves, by a message that has arrived, that it has not sent it; "
+    "else, at its deadline, it needs a human",
     Refusal.NOT_SENT: "the application has to send it, or a person cancels it",
     Refusal.NO_PROOF: "look it up at Twilio and write its SID, or cancel it",
     Hold.INTEGRATION: "fix the integration: reconciler once says how",
-    Hold.BREAKER: "reconciler once --do --max N",
     Hold.IN_FLIGHT: "a process is repairing it",
     Hold.BUSY: "the application has to release its lock",
 }

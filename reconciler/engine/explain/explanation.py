@@ -9,8 +9,10 @@ from reconciler.domain.decide.verdicts import (
     Check,
     Condition,
     Finding,
+    Hold,
     Verdict,
     VerdictStatus,
+    check,
     failed_condition,
     first_blocking,
 )
@@ -19,7 +21,7 @@ from reconciler.domain.explain.remediation import RequiredChange
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
 from reconciler.domain.rules.rule import Rule
-from reconciler.engine.explain.blind import UnknownRule, rules_in_force, unknown_rules
+from reconciler.engine.explain.blind import UnknownRule, unknown_rules
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import (
@@ -31,7 +33,7 @@ from reconciler.engine.reconcile.planning import (
 )
 from reconciler.engine.reconcile.scan import oldest_of, scope_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
-from reconciler.engine.repair.repairers import repairer_of
+from reconciler.engine.repair.repairers import repairer_of, rules_in_force
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.ports import Services, Transaction
 
@@ -55,6 +57,8 @@ class RuleExplanation:
     """Whether every pass scans the booking. If not, it is older than ``scan_window``: a day's first pass scans it."""
     gap: Gap | None
     """The open gap in our ledger, as of the last pass."""
+    held_alike: int = 0
+    """How many open gaps of the rule are held for the same reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +186,7 @@ class _RuleInPass:
             required_changes=found,
             in_scan_window=booking in self.known or self._is_in_the_window(finding.booking),
             gap=self.gaps.get(booking),
+            held_alike=sum(gap.reason == verdict.reason for gap in self.gaps.values()),
         )
 
     def _is_in_the_window(self, booking: Booking) -> bool:
@@ -209,6 +214,9 @@ class _RuleInPass:
         if tx.ledger.exists():
             last = tx.intents.latest(repairer.effect, [booking.id], repairer.final_triggers).get(booking.id)
         of_the_pass = list(pass_checks(repairer, self.services, self.faults))
+        is_locked = tx.ledger.exists() and tx.repair_locks.is_locked(repairer.effect)
+        if is_locked:
+            of_the_pass.append(check(Hold.LOCKED, "by a text found at the provider", applies=True, cause=Cause.BREAKER))
         checks = [*repairer.checks(tx, self.scope, booking, last, now), *of_the_pass]
         (decision,) = repairer.decide(tx, self.scope, [booking], {booking.id: last} if last else {}, now)
         verdict = decision.verdict

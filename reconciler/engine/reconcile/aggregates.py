@@ -6,17 +6,17 @@ from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount
-from reconciler.domain.decide.coverage import NoBookings, judge_pause
-from reconciler.domain.decide.policies import Policy
+from reconciler.domain.decide.pauses import NoBookings, judge_pause
 from reconciler.domain.explain.coverage import coverage_line, drop_line, pause_line
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
-from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY, find_aggregate
+from reconciler.domain.rules.registry import find_aggregate
 from reconciler.engine.reconcile.coverage import CoverageCount, count_coverage, store_coverage
 from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, scan_or_fault, subject_of_job
 from reconciler.engine.reconcile.results import AggregateResult, PassResult
 from reconciler.engine.repair.integration_faults import record_faults, recordable
-from reconciler.engine.repair.repairers import repairer_of
+from reconciler.engine.repair.repairers import rules_in_force
+from reconciler.errors import DatabaseDisagrees
 from reconciler.ports import PassServices, Services, Transaction
 
 
@@ -46,20 +46,13 @@ def run_aggregates(job: str, kinds: Sequence[GapKind], services: Services) -> Se
     return run_or_unreachable(run, unread)
 
 
-def rules_in_force(services: Services) -> tuple[GapKind, ...]:
-    """The rules that a single booking can break and that are not off, in their order."""
-    repaired = [
-        rule.kind for rule in REPAIRED if rule.effect and repairer_of(rule.effect, services).policy is not Policy.OFF
-    ]
-    return (*repaired, *(rule.kind for rule in REPORT_ONLY if rule.kind in services.report_only))
-
-
 def count_backlog(tx: Transaction, services: Services, now: datetime) -> BacklogCount | None:
     """Count the backlog; ``None`` while our schema does not exist, for then no booking is left alone."""
     if not tx.ledger.exists():
         return None
     since = services.window.since or tx.ledger.installation().since
-    return BacklogCount(counts=tx.backlog.count(rules_in_force(services), now, since), since=since, at=None)
+    kinds = [rule.kind for rule in rules_in_force(services)]
+    return BacklogCount(counts=tx.backlog.count(kinds, now, since), since=since, at=None)
 
 
 def refresh_backlog(services: Services) -> BacklogCount | None:
@@ -72,10 +65,16 @@ def refresh_backlog(services: Services) -> BacklogCount | None:
 
 
 def read_backlog(services: Services) -> BacklogCount | None:
-    """Count the backlog now; ``None`` if the rule is off or the tables cannot be read."""
+    """Count the backlog now; ``None`` if the rule is off.
+
+    Raises:
+        DatabaseDisagrees: the tables cannot be read as the mapping needs, so that the number is unknown.
+    """
+    if GapKind.BACKLOG not in services.aggregates:
+        return None
     with services.store.reading() as tx:
-        if GapKind.BACKLOG not in services.aggregates or _faults(tx, services):
-            return None
+        for fault in _faults(tx, services):
+            raise DatabaseDisagrees(fault.seen, fault.remedy, code=fault.code)
         return count_backlog(tx, services, services.clock.now())
 
 
@@ -86,7 +85,7 @@ def _read(services: Services, now: datetime) -> AggregateCount:
             return AggregateCount(faults=faults, at=now)
         wanted = services.aggregates
         # The texts and events that a booking calls for; the report-only rules apply to the same bookings.
-        kinds = tuple(rule.kind for rule in REPAIRED if rule.kind in rules_in_force(services))
+        kinds = tuple(rule.kind for rule in rules_in_force(services) if rule.effect)
         covered = bool(kinds) and GapKind.COVERAGE_DROPPED in wanted
         return AggregateCount(
             backlog=count_backlog(tx, services, now) if GapKind.BACKLOG in wanted else None,
@@ -99,9 +98,10 @@ def _read(services: Services, now: datetime) -> AggregateCount:
 def _faults(tx: Transaction, services: Services) -> tuple[IntegrationFault, ...]:
     """What would falsify a count. What else is wrong is found by the passes of the rules."""
     faults: list[IntegrationFault] = []
-    for kind in rules_in_force(services):
-        rule = next(rule for rule in (*REPAIRED, *REPORT_ONLY) if rule.kind == kind)
-        seen = tx.bookings.effect_faults(rule.effect, writing=False) if rule.effect else tx.bookings.read_faults(kind)
+    for rule in rules_in_force(services):
+        seen = (
+            tx.bookings.effect_faults(rule.effect, writing=False) if rule.effect else tx.bookings.read_faults(rule.kind)
+        )
         faults += [fault for fault in seen if fault.blinds]
     return tuple(dict.fromkeys(faults))
 

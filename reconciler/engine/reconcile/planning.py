@@ -1,15 +1,25 @@
 """The scan and the plan of a pass: read-only, from one consistent view of the database."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan, check_breaker
+from reconciler.domain.decide.breaker import (
+    COUNTED,
+    LEAST_FLOOR,
+    Demand,
+    PlannedBy,
+    check_backfill,
+    check_breaker,
+    hold_beyond,
+    mark_refused_alike,
+)
+from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.removals import RemovalPlan
-from reconciler.domain.decide.verdicts import Check, Hold, check
-from reconciler.domain.gaps import Cause, Gap, IntegrationFault
+from reconciler.domain.decide.verdicts import Check, Hold, VerdictStatus, check
+from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.scan import Recorded, oldest_of, scan, scope_of
 from reconciler.engine.repair.repairer import Repairer, Scope
@@ -25,6 +35,13 @@ class PassPlan:
     faults: tuple[IntegrationFault, ...]
     plan: Plan | None
     breaker_trip: BreakerTrip | None = None
+    as_found: Plan | None = None
+    """The plan without what the breaker holds; ``None`` unless it trips."""
+    planned_by: PlannedBy = PlannedBy.ORDINARY
+    locks: str = ""
+    """Why the repairs of the effect are to be locked; '' if they are not."""
+    unlocks: bool = False
+    """Whether a person has let the repairs go on."""
     removals: RemovalPlan | None = None
     """What would be removed; ``None``: nothing can be, or nothing may be concluded from what was seen."""
     at: datetime
@@ -42,8 +59,9 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
     unfinished = unfinished_intents(tx, repairer) if has_ledger else []
+    gaps = tx.gaps.open(repairer.kind) if has_ledger else ()
     recorded = (
-        recorded_by(tx.gaps.open(repairer.kind), unfinished)
+        recorded_by(gaps, unfinished)
         if has_ledger and services.booking_range is None
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
@@ -58,18 +76,20 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         decisions=repairer.decide(tx, scope, seen.broken, intents, now),
         past=tx.bookings.past(repairer.kind, now, oldest, booking_range) if services.booking_range else 0,
     )
-    plan, breaker_trip = _hold_all(plan, repairer, services, faults)
     removals = _removals(tx, repairer, scope, services, faults, now) if has_ledger else None
-    return PassPlan(
+    found = PassPlan(
         scope=scope,
         full=full,
         faults=faults,
         plan=plan,
-        breaker_trip=breaker_trip,
         removals=removals,
         at=now,
         intents=intents,
         resolved_otherwise=seen.over,
+    )
+    known = {BookingId(gap.about): gap for gap in gaps}
+    return _weigh(
+        tx, repairer, services, found, known, is_locked=has_ledger and tx.repair_locks.is_locked(repairer.effect)
     )
 
 
@@ -135,13 +155,51 @@ def _removals(
     return removals.holding(Hold(hold.name)) if removals and hold else removals
 
 
-def _hold_all(
-    plan: Plan, repairer: Repairer, services: PassServices, faults: Collection[IntegrationFault]
-) -> tuple[Plan, BreakerTrip | None]:
-    """The plan, with every repair held if one check or the breaker stops them all; the most fundamental decides."""
-    hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
+def _weigh(
+    tx: Transaction,
+    repairer: Repairer,
+    services: PassServices,
+    seen: PassPlan,
+    gaps: Mapping[BookingId, Gap],
+    *,
+    is_locked: bool,
+) -> PassPlan:
+    """The plan, judged as a whole: what one check, a lock or the breaker holds; the most fundamental decides."""
+    assert seen.plan is not None
+    plan, breaker, most = seen.plan, repairer.limits.breaker, services.mandate.max_repairs
+    effect, is_backfill = repairer.effect, services.booking_range is not None
+    demand = _demand(tx, plan, repairer.kind, seen.at)
+    if not is_backfill:
+        plan = mark_refused_alike(plan, gaps, breaker, demand, seen.at)
+    hold = next((check for check in pass_checks(repairer, services, seen.faults) if check.verdict), None)
     if hold:
         name = Hold(hold.name)
-        return plan.holding(name, Cause.BLOCKED if name is Hold.INTEGRATION else None), None
-    breaker_trip = check_breaker(plan, repairer.limits.breaker, services.mandate.max_repairs)
-    return (plan.holding(Hold.BREAKER, Cause.BREAKER), breaker_trip) if breaker_trip else (plan, None)
+        return replace(seen, plan=plan.holding(name, Cause.BLOCKED if name is Hold.INTEGRATION else None))
+    planned_by = PlannedBy.BACKFILL if is_backfill else PlannedBy.ORDINARY
+    repaired = 0
+    if plan.new_repairs and tx.ledger.exists():
+        repaired = tx.intents.begun_since(effect, planned_by, seen.at - COUNTED)
+    trip = (
+        check_backfill(plan, breaker, repaired, most)
+        if is_backfill
+        else check_breaker(plan, breaker, demand, repaired, most)
+    )
+    if is_locked and (most is None or trip):
+        found = plan.new_repairs
+        trip = trip or BreakerTrip(found=found, checked=demand.due, allowed=0)
+        trip = replace(trip, allowed=0 if most is None else most, goes_on=0, locked=True)
+        return replace(seen, plan=plan.holding(Hold.LOCKED, Cause.BREAKER), breaker_trip=trip)
+    if most is not None:
+        planned_by = PlannedBy.APPROVED
+    held = hold_beyond(plan, trip) if trip else plan
+    return replace(
+        seen, plan=held, breaker_trip=trip, as_found=plan if trip else None, planned_by=planned_by, unlocks=is_locked
+    )
+
+
+def _demand(tx: Transaction, plan: Plan, kind: GapKind, now: datetime) -> Demand:
+    """It is read only where it can matter: most passes have nothing to repair."""
+    refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in plan.decisions)
+    if not plan.new_repairs and refused <= LEAST_FLOOR:
+        return Demand(due=0, busiest_day=0)
+    return tx.bookings.demand(kind, now)

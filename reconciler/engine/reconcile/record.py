@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.breaker import PlannedBy
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.intents import State
@@ -17,7 +18,7 @@ from reconciler.ports import NewGap, NewIntent, Transaction
 
 def record_plan(tx: Transaction, repairer: Repairer, seen: PassPlan, now: datetime) -> None:
     decisions = _still_true(tx, repairer, seen, seen.plan.decisions if seen.plan else ())
-    _plan(tx, repairer, decisions, now)
+    _plan(tx, repairer, decisions, seen.planned_by, now)
     dropped = {d.booking.id: d.verdict.reason for d in decisions if _drops_planned(d, seen)}
     tx.intents.drop_planned(repairer.effect, {**seen.resolved_otherwise, **dropped}, now)
     _record_gaps(tx, repairer, seen, decisions, now)
@@ -34,10 +35,12 @@ def record_gaps(tx: Transaction, repairer: Repairer, seen: PassPlan, now: dateti
 
 def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: Decision, now: datetime) -> None:
     """Plan one repair, unless another pass has acted on its booking since the scan."""
-    _plan(tx, repairer, _still_true(tx, repairer, seen, [decision]), now)
+    _plan(tx, repairer, _still_true(tx, repairer, seen, [decision]), seen.planned_by, now)
 
 
-def _plan(tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], now: datetime) -> None:
+def _plan(
+    tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], planned_by: PlannedBy, now: datetime
+) -> None:
     repairs = [decision for decision in decisions if decision.verdict.status is VerdictStatus.REPAIRABLE]
     tx.intents.plan(
         [
@@ -49,6 +52,7 @@ def _plan(tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], no
                 incarnation=d.incarnation,
                 recipient=d.recipient,
                 starts_at=d.booking.starts_at,
+                planned_by=planned_by,
             )
             for d in repairs
         ],

@@ -81,7 +81,7 @@ class PassResult:
     @property
     def has_scan(self) -> bool:
         """Whether it is the result of a rule's scan; a job that settles or removes old rows has no plan to show."""
-        return self.plan is not None or self.off or self.unscanned or bool(self.faults)
+        return bool(self.plan is not None or self.aggregate or self.off or self.unscanned or self.faults)
 
     @property
     def acted(self) -> bool:

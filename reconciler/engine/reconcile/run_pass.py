@@ -11,6 +11,7 @@ from reconciler.domain.decide.verdicts import Hold, VerdictStatus
 from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
 from reconciler.domain.intents import State
 from reconciler.engine.reconcile.apply import repairs
+from reconciler.engine.reconcile.breaker_proof import after_proof
 from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unreachable, scan_or_fault
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
@@ -71,12 +72,18 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     if preflight.faults and seen.plan:
         removals = seen.removals and seen.removals.holding(Hold.INTEGRATION)
         seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED), removals=removals)
+    else:
+        seen = after_proof(repairer, services, seen)
     faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
         run.record_faults(tx, subject, recordable(faults), preflight.checked)
         record = record_gaps if services.booking_range else record_plan
         record(tx, repairer, seen, now)
+        if seen.locks:
+            tx.repair_locks.lock(repairer.effect, seen.locks, now)
+        if seen.unlocks:
+            tx.repair_locks.unlock(repairer.effect)
         if seen.removals:
             record_removals(tx, seen.removals, seen)
     # Removals come first: a booking that moved gets its new event once the old one is gone.

@@ -50,7 +50,7 @@ def scope_of(tx: Transaction, job: str, services: PassServices, now: datetime) -
     if not tx.ledger.exists():
         return Scope(since=since or now - window.scan_window, installation=""), True
     installation = tx.ledger.installation()
-    scope = Scope(since=since or installation.since, installation=installation.id)
+    scope = Scope(since=since or installation.since, installation=installation.id, caution=tx.places.caution())
     had_one = tx.runs.had_full_scan(job, services.runner, _midnight(now, services.sms_policy.zone))
     return scope, window.at_start or not had_one
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
 from reconciler.domain.decide.removals import Removal, RemovalPlan
@@ -13,6 +14,7 @@ from reconciler.domain.decide.sms_settlement import Settlement
 from reconciler.domain.decide.verdicts import Check, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
+from reconciler.domain.place import Caution
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus, RemovalResult
 from reconciler.ports import Lock, Transaction
 
@@ -27,6 +29,8 @@ class Scope:
     since: datetime
     installation: str
     """'' before the first ``migrate``, when there are no intents whose digests could be compared."""
+    caution: Caution | None = None
+    """Whether, and for which bookings, the ledger may have forgotten a text."""
 
 
 class Repairer(Protocol):
@@ -85,6 +89,16 @@ class Repairer(Protocol):
 
         Raises (the function):
             ProviderFailure: the provider could not be queried.
+        """
+        ...
+
+    def presence_finder(self, scope: Scope) -> Callable[[Decision], Presence]:
+        """Return a function that asks the provider whether the effect of a held repair exists.
+
+        It answers *undecided* unless the provider's lists are seen to be true. It reuses what it learns between calls.
+
+        Raises (both):
+            ProviderFailure: the provider could not be asked.
         """
         ...
 

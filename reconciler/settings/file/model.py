@@ -11,8 +11,17 @@ from reconciler.domain.rules.registry import AGGREGATE, ALL_RULES, REPORT_ONLY
 from reconciler.domain.rules.rule import AggregateRule, Rule
 from reconciler.settings.file.ignored import Ignored
 from reconciler.settings.file.model_aggregates import AggregateSection, ReportWord
-from reconciler.settings.file.model_bookings import BookingSettings, Only, Queue, Section, minutes, table_alone
+from reconciler.settings.file.model_bookings import (
+    BookingSettings,
+    Only,
+    Queue,
+    RecordSettings,
+    Section,
+    minutes,
+    table_alone,
+)
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS, KEEP, Job
+from reconciler.settings.file.model_reporting import Reporting
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -67,6 +76,9 @@ class SmsMissing(RuleSection):
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
     queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
+    queue_failed_resent: bool | None = Field(
+        None, description="yes | no: does anything send failed rows again? To be answered before a text is sent"
+    )
     satisfied_by: Annotated[Some | None, NoneFor("any")] = Field(
         None, description="any queued or sent row, or a list of triggers that count"
     )
@@ -166,18 +178,22 @@ else:
 
 
 class BreakerLimits(Section):
-    """A plan beyond a floor and beyond the ratio is refused: so many gaps are more likely our mistake."""
+    """Repairs of a day beyond a floor and beyond the ratio are held: so many gaps are more likely our mistake."""
 
-    sms: Whole = Field(25, ge=0, description="as many new texts never trip it: a person can read that many replies")
-    calendar: Whole = Field(200, ge=0, description="as many new events never trip it: they disturb no customer")
+    sms: Whole = Field(25, ge=0, description="texts in a day; in a quiet venue the busiest of 28 days, at least 5")
+    calendar: Whole = Field(200, ge=0, description="the same for events, which disturb no customer")
     removals: Whole = Field(
         10, ge=0, description="as many events removed within a day never trip it; more need `removals_ratio` as well"
     )
     removals_ratio: Annotated[float, Strict()] = Field(
         0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
     )
-    ratio: Annotated[float, Strict()] = Field(0.5, ge=0, le=1, description="of the bookings checked")
-    ratio_from: Whole = Field(5, ge=1, description="the ratio says nothing about fewer bookings than this")
+    ratio: Annotated[float, Strict()] = Field(
+        0.5, ge=0, le=1, description="of the bookings that became due within the day"
+    )
+    ratio_from: Whole = Field(
+        5, ge=1, description="below this number of bookings the ratio says nothing: the floor decides"
+    )
 
 
 class RateLimits(Section):
@@ -243,28 +259,6 @@ class LimitSettings(Section):
     )
 
 
-class Reporting(Section):
-    """Alerts: docs/alerting.md."""
-
-    deadline: PositiveDuration = Field(timedelta(hours=1), description="a gap open this long is an error")
-    page_after: PositiveDuration = Field(
-        timedelta(hours=4), description="a systemic cause open this long pages the person on call"
-    )
-    remind_every: PositiveDuration = Field(
-        timedelta(hours=24), description="an unresolved error alerts again after this long"
-    )
-    settled_after: Duration = Field(
-        timedelta(hours=1), description="an incident is closed after this long without a new gap"
-    )
-    monitors: Annotated[Literal["one", "each", "off"], OffWord] = Field(
-        "one", description="one | each | off: Sentry's cron monitors; its plans include one"
-    )
-    fallback_after: Duration = Field(
-        minutes(15), description="an error that Sentry has not accepted after this long goes to the on-call routes"
-    )
-    oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
-
-
 class CronFile(Section):
     """The whole file. A key that is left out has the default shown."""
 
@@ -277,6 +271,7 @@ class CronFile(Section):
     )
     bookings: BookingSettings = Field(default_factory=BookingSettings)
     rules: Rules = Field(default_factory=Rules)
+    record: RecordSettings = Field(default_factory=RecordSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     reporting: Reporting = Field(default_factory=Reporting)
     jobs: dict[str, Annotated[Job | None, NoneFor("off"), OffWord]] = Field(

@@ -83,6 +83,16 @@ class QueueColumns(Section):
     created_at: Column | None = Field("created_at", description="optional: shows which failed row is the newest")
 
 
+class RecordSettings(Section):
+    """Where reconciler leaves its word in the application's tables."""
+
+    in_flight: Column = Field(
+        "failed",
+        description="the status of our row in the queue while a text may or may not have left: one that nothing in the "
+        "application sends or sends again, such as cancelled",
+    )
+
+
 def table_alone(value: Any) -> Any:
     """A table may be given by its name alone."""
     return {"table": value} if isinstance(value, str | TableName) else value

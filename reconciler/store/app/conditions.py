@@ -254,7 +254,10 @@ def _is_text(tables: AppTables) -> ColumnElement[bool]:
     status = cast(queue.c.status, Text)
     # A row with a Twilio SID was sent, even if it was cancelled later. A failed row is judged by its error message.
     sent_all_the_same = and_(status == "cancelled", _filled(queue.c.provider_id))
-    queued_or_sent = or_(func.coalesce(status.not_in(NO_TEXT_STATUSES), True), sent_all_the_same)
+    no_text = ("cancelled",) if tables.application.failed_resent else NO_TEXT_STATUSES
+    queued_or_sent = or_(func.coalesce(status.not_in(no_text), True), sent_all_the_same)
+    # Our own row is no text until it says *sent*, whatever status the application's table has for it.
+    queued_or_sent = and_(queued_or_sent, _not_ours_in_flight(tables))
     if tables.application.satisfied_by is None:
         return queued_or_sent
     # A row without a trigger may be the right text.
@@ -276,7 +279,17 @@ def _too_long(tables: AppTables, kind: GapKind, now: Moment, more: ColumnElement
     times = [queue.c[name] for name in report.times if name in queue.c]
     # A row without a time may be old, so it counts as too long.
     too_long = func.coalesce(func.coalesce(*times) <= now - after, True, type_=Boolean())
-    return and_(cast(queue.c.status, Text).in_(report.statuses), more, too_long)
+    statuses = report.statuses
+    if tables.application.failed_resent and report.covers_hand_over:
+        statuses = (*statuses, "failed")  # it waits to be sent again, and may wait for ever
+    return and_(cast(queue.c.status, Text).in_(statuses), more, too_long)
+
+
+def _not_ours_in_flight(tables: AppTables) -> ColumnElement[bool]:
+    """Our own row is no text until it says *sent*, whatever status the mapping gives it until then."""
+    queue = queue_of(tables)
+    ours = _true_if(queue.c.error.startswith(OURS))
+    return ~and_(ours, _true_if(cast(queue.c.status, Text) == tables.application.in_flight))
 
 
 def queue_of(tables: AppTables) -> Table:

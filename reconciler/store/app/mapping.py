@@ -79,5 +79,9 @@ class AppMapping:
     triggers: tuple[str, ...]
     """Triggers that we write."""
     deliver: Deliver
+    in_flight: str
+    """The status of our row in the queue while its text is not known to be sent."""
+    failed_resent: bool
+    """Whether the application sends its failed rows again: then they are queued."""
     report_after: Mapping[GapKind, timedelta]
     """The report-only rules that are on, and for how long a queue row may keep its status under each."""

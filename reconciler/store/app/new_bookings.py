@@ -33,7 +33,7 @@ EVIDENCE = frozenset({Condition.SINCE, Condition.UNDECIDED})
 """Conditions that say nothing about what kind of booking it is."""
 
 
-def reasons(tables: AppTables, kinds: Sequence[GapKind], now: datetime) -> list[ColumnElement[Any]]:
+def fall_out_reasons(tables: AppTables, kinds: Sequence[GapKind], now: datetime) -> list[ColumnElement[Any]]:
     """For each rule: why it does not apply to the booking, NULL if it does. Judged as of the booking's creation."""
     return [_reason(tables, kind, now).label(kind) for kind in kinds]
 
@@ -62,7 +62,7 @@ def day(tables: AppTables) -> ColumnElement[Any]:
     return cast(func.timezone(tables.application.zone.key, created_at(tables)), Date)
 
 
-def counted(
+def count_by_reason(
     tables: AppTables, kinds: Sequence[GapKind], now: datetime, new_from: datetime, since: datetime
 ) -> Select[Any]:
     """Rows of day, whether they are new, their number, and a reason per rule.
@@ -74,7 +74,7 @@ def counted(
     is_new = (made >= new_from).label("is_new")
     is_over = and_(~is_eligible(tables), func.coalesce(starts_at(tables) <= now, False))
     rows = (
-        select(day(tables).label("day"), is_new, *reasons(tables, kinds, now))
+        select(day(tables).label("day"), is_new, *fall_out_reasons(tables, kinds, now))
         .select_from(tables.from_clause())
         .where(made >= since, tables.in_scope(), or_(made >= new_from, ~is_over))
         .subquery()
@@ -82,11 +82,11 @@ def counted(
     return select(func.count().label("number"), *rows.c).group_by(*rows.c)
 
 
-def recent(tables: AppTables, kinds: Sequence[GapKind], now: datetime, number: int) -> Select[Any]:
+def last_bookings(tables: AppTables, kinds: Sequence[GapKind], now: datetime, number: int) -> Select[Any]:
     """The last bookings: day and a reason per rule."""
     made = tables.booking.c.created_at
     return (
-        select(day(tables).label("day"), *reasons(tables, kinds, now))
+        select(day(tables).label("day"), *fall_out_reasons(tables, kinds, now))
         .select_from(tables.from_clause())
         .where(made.is_not(None), tables.in_scope())
         .order_by(made.desc())

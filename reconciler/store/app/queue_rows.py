@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, FromClause, Table, Text, cast, func, select
+from sqlalchemy import Column, FromClause, Table, Text, cast, false, func, select, true
 
 from reconciler.ports import QueueRow
 from reconciler.store.app.conditions import OURS, AppTables, queue_of
@@ -43,6 +43,7 @@ def app_failures(tables: AppTables) -> FromClause:
         .where(
             queue.c.booking_id == tables.booking.c.id,
             cast(queue.c.status, Text) == "failed",
+            true() if not tables.application.failed_resent else false(),
             ~func.coalesce(queue.c.error.startswith(OURS), False),
         )
         .lateral("app_failures")

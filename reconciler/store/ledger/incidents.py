@@ -30,7 +30,7 @@ _NOTE_NEW = text(f"""
         UPDATE reconciler.gap SET noted_at = :now
         WHERE id IN (SELECT id FROM reconciler.gap
                      WHERE scope = :scope AND kind = ANY(:kinds) AND noted_at IS NULL
-                       AND (closed_at IS NULL OR closed_by = 'repaired')
+                       AND (closed_at IS NULL OR closed_by IN ('repaired', 'caution'))
                      ORDER BY id FOR UPDATE)
         RETURNING kind, cause, key, about, opened_at, closed_at, reason, detail)
     {_GROUP.format("noted")}

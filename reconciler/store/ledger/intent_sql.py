@@ -61,14 +61,22 @@ DROP_OTHER_TRIGGERS = text(f"""
 PLAN = text(f"""
     INSERT INTO reconciler.intent
         (id, scope, booking, source, incarnation, effect, trigger, generation, state, subject, recipient, starts_at,
-         created_at, updated_at)
+         planned_by, created_at, updated_at)
     SELECT CAST(:id AS uuid), CAST(:scope AS text), CAST(:booking AS text), CAST(:source AS text),
            CAST(:incarnation AS integer), CAST(:effect AS text), CAST(:trigger AS text),
            coalesce(max(generation), 0) + 1, 'planned', CAST(:subject AS text), CAST(:recipient AS text),
-           CAST(:starts_at AS timestamptz), CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+           CAST(:starts_at AS timestamptz), CAST(:planned_by AS text), CAST(:now AS timestamptz),
+           CAST(:now AS timestamptz)
     FROM reconciler.intent
     WHERE {OF_SOURCE} AND booking = :booking AND effect = :effect AND trigger = :trigger AND incarnation = :incarnation
     ON CONFLICT DO NOTHING
+""")
+# A call that was made may have had its effect. One that was adopted or found was made by somebody else, or before.
+BEGUN_SINCE = text(f"""
+    SELECT count(*) FROM reconciler.intent
+    WHERE {OF_SOURCE} AND effect = :effect AND planned_by = :planned_by
+      AND (state = 'planned' OR (attempted_at >= :since AND attempts > 0 AND code <> ALL (:without_call)
+                                 AND state IN ('sending', 'unknown', 'needs_human', 'done')))
 """)
 REFRESH = text(f"""
     UPDATE reconciler.intent SET subject = :subject, recipient = :recipient, starts_at = :starts_at, updated_at = :now
@@ -156,6 +164,11 @@ MOVE = text(f"""
         leased_until = clock_timestamp() + CAST(:lease AS interval)  -- NULL without a lease
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = ANY(:from)
     RETURNING {COLUMNS}
+""")
+# What a power cut may take back must not precede a call. A stronger setting stays.
+DURABLE = text("""
+    SELECT set_config('synchronous_commit', 'on', true)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
 """)
 RELEASE = text("""
     UPDATE reconciler.intent SET leased_until = NULL, code = :code, updated_at = :now

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.breaker import PlannedBy
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import (
     BY_A_PERSON,
@@ -37,6 +38,9 @@ _NO_CHANGES: Mapping[str, object] = {
     "proved_absent": False,
 }
 """What ``intent_sql.MOVE`` binds beside the guard, the state and the code, unless a move changes it."""
+
+_WITHOUT_CALL = ["adopted", "found", "own_row"]
+"""Codes of intents that are *done* although no call of theirs was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class PostgresIntents:
                 "incarnation": new.incarnation,
                 "recipient": new.recipient,
                 "starts_at": new.starts_at,
+                "planned_by": new.planned_by,
                 "now": now,
             }
             for _, new in in_lock_order({new.booking: new for new in intents})
@@ -95,6 +100,10 @@ class PostgresIntents:
         if many:
             for statement in (intent_sql.DROP_OTHER_TRIGGERS, intent_sql.REFRESH, intent_sql.PLAN):
                 self.connection.execute(statement, many)
+
+    def begun_since(self, effect: Effect, planned_by: PlannedBy, since: datetime) -> int:
+        values = {"source": self._source, "effect": effect, "planned_by": planned_by, "since": since}
+        return int(self.connection.scalar(intent_sql.BEGUN_SINCE, {**values, "without_call": _WITHOUT_CALL}) or 0)
 
     def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
         many = [
@@ -170,6 +179,7 @@ class PostgresIntents:
         starts_at: datetime | None = None,
         first_tried_at: datetime | None = None,
     ) -> Intent | None:
+        self.connection.execute(intent_sql.DURABLE)
         changes = {
             "attempts": 1,
             "lease": lease,
@@ -200,7 +210,7 @@ class PostgresIntents:
         return self._move(intent, State.PLANNED, code, now, changes)
 
     def others_accepted(self, intent: Intent) -> bool:
-        values = {"id": intent.id, "without_call": ["adopted", "found", "own_row"]}
+        values = {"id": intent.id, "without_call": _WITHOUT_CALL}
         return bool(self.connection.scalar(intent_sql.OTHERS_ACCEPTED, values))
 
     def take_back_attempt(

@@ -16,7 +16,13 @@ FILLED_LATER = frozenset({"sent_at", "provider_id"})
 """Columns that a new row of ours leaves empty; ``doctor`` tries out a row in its last state, and fills them."""
 PLACE = ("tableoid", "ctid")
 """PostgreSQL's own columns by which a locked row is found again; a right per column does not include them."""
-WRITTEN_STATUSES = {Deliver.RECONCILER: ("failed", "sent", "cancelled"), Deliver.APPLICATION: ("approved",)}
+
+
+def written_statuses(application: AppMapping) -> tuple[str, ...]:
+    """The statuses of the rows that we write into the queue."""
+    if application.deliver is Deliver.APPLICATION:
+        return ("approved",)
+    return tuple(dict.fromkeys((application.in_flight, "sent", "cancelled")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +88,7 @@ def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements
             inserts=frozenset(application.queue.columns) - {"approved_by"} - FILLED_LATER,
             tried_out=FILLED_LATER,
             updates=frozenset(UPDATED_IN_QUEUE[application.deliver]) & frozenset(application.queue.columns),
-            values={"status": WRITTEN_STATUSES[application.deliver], "trigger": application.triggers},
+            values={"status": written_statuses(application), "trigger": application.triggers},
             refers={"booking_id": application.bookings},
         )
         needs.insert(0, queue)

@@ -17,7 +17,7 @@ from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.errors import SQLSTATE
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema.catalog import CatalogTable
-from reconciler.store.schema.requirements import WRITTEN_STATUSES
+from reconciler.store.schema.requirements import written_statuses
 from reconciler.store.schema.trial_rows import TrialRows
 
 
@@ -29,7 +29,7 @@ def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
         return CheckResult()
     rows = TrialRows.of(queue, table, mapped)
     keys = table.foreign_keys(mapped.columns["booking_id"])
-    tried = list(product(tables.application.triggers, WRITTEN_STATUSES[tables.application.deliver]))
+    tried = list(product(tables.application.triggers, written_statuses(tables.application)))
     refused: dict[str, list[str]] = {}
     why: dict[str, pg.Error | None] = {}
     for trigger, status in tried:

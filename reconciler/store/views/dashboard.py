@@ -3,7 +3,7 @@
 Nothing here reads the application's tables, so the cost does not depend on the number of bookings.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -12,9 +12,11 @@ from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.place import place_fault
 from reconciler.domain.rules.registry import AGGREGATE, find_aggregate
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
+from reconciler.store.ledger.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.status import LastRun, OpenGaps
@@ -170,10 +172,7 @@ def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zo
             runs={row["job"]: _run(row) for row in runs},
             ended={row["job"]: _ended(row) for row in runs if row["ended_at"]},
             groups=_groups(connection, scope),
-            faults=tuple(
-                FaultRow(**{**row, "kind": GapKind(row["kind"])})
-                for row in connection.execute(_FAULTS, {"scope": scope}).mappings()
-            ),
+            faults=(*_place(connection, at), *_faults(connection, scope)),
             unsettled={(effect, state): number for effect, state, number in unsettled},
             unknown=unknown_kinds(connection, scope),
             together=together(connection, scope),
@@ -209,6 +208,20 @@ def last_day(database: Database, jobs: Collection[str], scope: str) -> LastDay:
         return LastDay(
             counted={(job, name): number for job, name, number in counted},
             ended={(effect, state): number for effect, state, number in ended},
+        )
+
+
+def _faults(connection: Connection, scope: str) -> Iterator[FaultRow]:
+    for row in connection.execute(_FAULTS, {"scope": scope}).mappings():
+        yield FaultRow(**{**row, "kind": GapKind(row["kind"])})
+
+
+def _place(connection: Connection, at: datetime) -> Iterator[FaultRow]:
+    """Nothing acts in another place, so nothing records it either: it is seen by whoever looks."""
+    fault = place_fault(view_place(connection))
+    if fault:
+        yield FaultRow(
+            kind=fault.kind, about="", code=fault.code, since=at, seen=fault.seen, remedy=fault.remedy, sql=""
         )
 
 

@@ -10,10 +10,12 @@ from sqlalchemy import text
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
 from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.place import PlaceView
 from reconciler.domain.rules.registry import find_aggregate
 from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.place import view_place
 from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.together import Together, together
 
@@ -32,6 +34,8 @@ _FINISHED = text("""
     SELECT job, finished_at FROM unnest(CAST(:jobs AS text[])) AS job, LATERAL (
         SELECT finished_at FROM reconciler.run AS run
         WHERE run.job = job.job AND run.scope = :scope AND finished_at IS NOT NULL
+          -- A run in the future is of a wrong clock, and would hide that no job runs.
+          AND run.started_at <= clock_timestamp() + interval '2 minutes'
         ORDER BY started_at DESC LIMIT 1
     ) AS last
 """)
@@ -89,6 +93,7 @@ class OpenGaps:
 class StatusSnapshot:
     at: datetime
     """The database's clock."""
+    place: PlaceView
     runs: tuple[LastRun, ...]
     gaps: tuple[OpenGaps, ...]
     unknown: Mapping[GapKind, str]
@@ -113,6 +118,7 @@ def status_snapshot(database: Database, scope: str = "") -> StatusSnapshot:
         migrate.require_ledger(connection)
         unsettled = connection.execute(_UNSETTLED)
         return StatusSnapshot(
+            place=view_place(connection),
             unknown=unknown_kinds(connection, scope),
             together=together(connection, scope),
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},

@@ -51,7 +51,7 @@ def test_ten_references_at_most_and_the_count_of_all(world: World) -> None:
     for _ in range(14):
         world.venue.booking(contact_phone="07700", calendar_event_id="there")
     world.once()
-    seen = details(world, "sms.missing", "unusable_data")
+    seen = details(world, "sms.missing", "refused_alike")
     assert (seen["found"], len(seen["references"])) == (14, 10)  # type: ignore[arg-type]
 
 

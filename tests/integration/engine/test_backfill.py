@@ -272,7 +272,9 @@ def test_a_provider_that_is_unwell_stops_it_and_the_next_goes_on(world: World) -
 
 @pytest.fixture
 def folder(world: World, tmp_path: Path) -> Path:
-    (tmp_path / "cron.yaml").write_text("bookings: {since: 2026-01-01}\nrules: {sms.missing: {quiet_hours: off}}\n")
+    (tmp_path / "cron.yaml").write_text(
+        "bookings: {since: 2026-01-01}\nrules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\n"
+    )
     return tmp_path
 
 
@@ -296,7 +298,8 @@ def test_a_booking_is_named_by_how_its_id_begins(world: World, folder: Path) -> 
     unknown = typed(world, folder, "--booking", "%")
     assert (unknown.code, "no booking's id begins with this" in unknown.err) == (Exit.CONFIGURATION, True)
     (folder / "cron.yaml").write_text(
-        "rules: {sms.missing: {stale_after: 3650d, quiet_hours: off}}\njobs: {ledger_retention: off}\n"
+        "rules: {sms.missing: {stale_after: 3650d, quiet_hours: off, queue_failed_resent: no}}\n"
+        "jobs: {ledger_retention: off}\n"
     )
     found = typed(world, folder, "--booking", "ABCD1")
     assert (found.code, found.out.splitlines()[0]) == (Exit.WORK_LEFT, "texts    1 gap: 1 possible")

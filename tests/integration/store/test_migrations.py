@@ -14,6 +14,7 @@ from reconciler.domain.alerting.alerts import AlertType
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import Intent, State
+from reconciler.domain.place import PlaceStatus
 from reconciler.errors import DatabaseDisagrees
 from reconciler.ports import Runner, Store
 from reconciler.sandbox.world import Sandbox
@@ -320,6 +321,25 @@ def test_two_counts_that_share_a_name_by_now_are_added(bare_venue: Venue) -> Non
     with venue.database() as database:
         counts = {run.job: run.counts for run in status.status_snapshot(database).runs}
     assert counts == {"sms_missing": {"held": 5}, "fire_drill": {}}
+
+
+# The installation
+
+
+def test_an_installation_without_a_place_is_bound_by_the_next_migration_and_begins_no_caution(
+    bare_venue: Venue,
+) -> None:
+    bare_venue.altered = True
+    at_revision(bare_venue, "0005")
+    write = "UPDATE reconciler.installation SET since = '2026-01-01' RETURNING id"
+    ((installation,),) = bare_venue.sql(write)
+    bare_venue.migrate()
+    with store_of(bare_venue) as store, store.reading() as tx:
+        view = tx.places.view()
+        assert tx.ledger.installation().id == str(installation)
+    assert (view.status, view.caution) == (PlaceStatus.SAME, None)
+    back_to(bare_venue, "0005")
+    assert [row.keys() for row in bare_venue.rows("reconciler.installation")] == [{"id", "since", "only_one"}]
 
 
 # Incidents and alerts

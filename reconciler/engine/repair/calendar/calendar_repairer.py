@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide import calendar_event
+from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
 from reconciler.domain.decide.identity import Known, identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
@@ -18,7 +19,7 @@ from reconciler.domain.decide.verdicts import Check, VerdictStatus, first_blocki
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent
 from reconciler.engine.repair.calendar import removal as calendar_removal
-from reconciler.engine.repair.calendar.create import EventCreation
+from reconciler.engine.repair.calendar.create import EventCreation, find_adoptable
 from reconciler.engine.repair.calendar.removal import TOMBSTONE, EventRemoval
 from reconciler.engine.repair.calendar.write_back import WriteBack
 from reconciler.engine.repair.recipients import recipient_digest, recipient_of
@@ -130,6 +131,29 @@ class CalendarRepairer:
                 return Settlement(found=SettlementStatus.TAKEN_BACK, code=TOMBSTONE)
             case _:
                 return Settlement(found=SettlementStatus.ABSENT, code="absent")
+
+    def presence_finder(self, scope: Scope) -> Callable[[Decision], Presence]:
+        controlled = self._is_controlled()
+        return lambda decision: self._presence(decision.booking) if controlled else Presence.UNDECIDED
+
+    def _presence(self, booking: Booking) -> Presence:
+        """An event under our own id needs no search: an insert collides with it. One to take over is not doubled."""
+        if booking.starts_at is None:
+            return Presence.UNDECIDED
+        seen, _ = find_adoptable(self.services, self._calendar(), booking)
+        repairs = seen is Seen.NOTHING or step(seen, Whose.CANDIDATE) is Step.ADOPT
+        return Presence.ABSENT if repairs else Presence.UNDECIDED
+
+    def _is_controlled(self) -> bool:
+        """Whether the calendar's list shows an event that is known to be there."""
+        with self.services.store.reading() as tx:
+            known = tx.bookings.recent_event_ids(PROBES)
+        for event_id in known:
+            found = self._calendar().get(event_id)
+            if found and found.starts_at and observed(found) is Seen.LIVE:
+                around = self._calendar().around(found.starts_at, calendar_event.ADOPTION_WINDOW)
+                return any(event.id == event_id for event in around)
+        return False
 
     def complete(self, done: Intent, scope: Scope) -> None:
         """Write the event's id back. If Google fails now, the next pass finds the event in the ledger."""

@@ -86,13 +86,7 @@ class EventCreation:
 
     def _adoptable(self, booking: Booking) -> tuple[Seen, CalendarEvent | None]:
         """Return what the calendar holds for this booking and no other booking or intent names."""
-        assert booking.starts_at is not None
-        around = self.calendar.around(booking.starts_at, calendar_event.ADOPTION_WINDOW)
-        with self.services.store.reading() as tx:
-            free = [event for event in around if _step(tx, event, booking) is not Step.LEAVE_ALONE]
-            if free and tx.bookings.shares_reference(booking.id):
-                return Seen.SEVERAL, None
-        return pick_adoptable(free, self.services.calendar_policy.deleted_by_hand)
+        return find_adoptable(self.services, self.calendar, booking)
 
     def _link_existing(self, event_id: str, *, already_known: bool) -> AttemptResult:
         """Write the id of an existing event. No call is made, so ledger and booking change in one transaction."""
@@ -198,6 +192,21 @@ _CODES = {
     Step.NEXT_GENERATION: TOMBSTONE,
     Step.ASK: "absent",
 }
+
+
+def find_adoptable(services: RepairServices, calendar: Calendar, booking: Booking) -> tuple[Seen, CalendarEvent | None]:
+    """Return what the calendar holds for this booking and no other booking or intent names.
+
+    Raises:
+        ProviderFailure: the list could not be read to its end.
+    """
+    assert booking.starts_at is not None
+    around = calendar.around(booking.starts_at, calendar_event.ADOPTION_WINDOW)
+    with services.store.reading() as tx:
+        free = [event for event in around if _step(tx, event, booking) is not Step.LEAVE_ALONE]
+        if free and tx.bookings.shares_reference(booking.id):
+            return Seen.SEVERAL, None
+    return pick_adoptable(free, services.calendar_policy.deleted_by_hand)
 
 
 def is_ours(intent: Intent, scope: Scope) -> bool:

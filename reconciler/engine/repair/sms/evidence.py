@@ -3,6 +3,7 @@
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from reconciler.domain.bookings import reference
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus, control_of, settle_text
@@ -66,7 +67,7 @@ class SmsOutcomeFinder:
             body=next((body for body in bodies if self._is_part(intent, body)), None),
             attempted_at=intent.attempted_at,
             taken=taken,
-            controlled=self._is_controlled(),
+            controlled=self.is_controlled(),
         )
 
     def _candidates(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
@@ -86,11 +87,18 @@ class SmsOutcomeFinder:
         """Whether the intent's subject contains this number or body."""
         return digest(self.scope.installation, value) in intent.subject.split(SUBJECT_PARTS)
 
-    def _is_controlled(self) -> bool:
+    def is_controlled(self) -> bool:
         """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number."""
         if self._controlled is None:
-            control = control_of(self.gateway.recent(), self.services.clock.now())
-            self._controlled = control is not None and any(
-                text.sid == control.sid for text in self.gateway.sent_to(control.number).texts
-            )
+            self._controlled = is_controlled(self.gateway, self.services.clock.now())
         return self._controlled
+
+
+def is_controlled(gateway: SmsGateway, now: datetime) -> bool:
+    """Whether the provider's lists show a message that is known to have arrived.
+
+    Raises:
+        ProviderFailure: a list could not be read.
+    """
+    control = control_of(gateway.recent(), now)
+    return control is not None and any(text.sid == control.sid for text in gateway.sent_to(control.number).texts)

@@ -5,13 +5,15 @@ and an application or a person who texts outside the queue all show up in the pr
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking
+from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import deadline
 from reconciler.domain.decide.sms_first_send import (
+    TOO_MANY_TO_READ,
     EarlierText,
     EarlierTexts,
     TextToSend,
@@ -28,11 +30,13 @@ from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms.evidence import account_digest, row_id
+from reconciler.engine.repair.sms.evidence import account_digest, is_controlled, row_id
 from reconciler.ports import ProviderFailure, RepairServices, SmsGateway, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"
 """The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
+_NO_ROW = "00000000-0000-0000-0000-000000000000"
+"""A repair that is not planned has no row in the queue."""
 _ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
 
 
@@ -66,7 +70,7 @@ class FirstSend:
             try:
                 if self._are_credentials_useless(self.services.sms):
                     return self._treat_as_unknown(intent, decision.booking)
-                earlier = self._earlier(self.services.sms, intent, decision)
+                earlier = self._earlier(self.services.sms, row_id(self.scope, intent), decision)
             except ProviderFailure as failure:
                 return self._hold_unanswered(intent, failure.outcome)
             match earlier.found:
@@ -75,8 +79,26 @@ class FirstSend:
                 case EarlierText.OURS_FAILED:
                     return self._ask_human(intent, earlier)
                 case EarlierText.ANOTHER:
-                    return self._hold(intent, decision.booking)
+                    return self._hold(intent, decision.booking, Hold.ANOTHER_TEXT, self._backoff(intent))
+        wait = self._cautious_wait(intent, decision.booking)
+        if isinstance(wait, Outcome):
+            return self._hold_unanswered(intent, wait)
+        if wait is not None:
+            return self._hold(intent, decision.booking, Hold.CAUTION, wait)
         return self._treat_as_unknown(intent, decision.booking)
+
+    def presence(self, decision: Decision) -> Presence:
+        """Whether the provider has a text that the queue does not show, for a repair that the breaker holds.
+
+        Raises:
+            ProviderFailure: the provider could not be asked.
+        """
+        if self.services.sms is None or decision.draft is None:
+            return Presence.UNDECIDED
+        earlier = self._earlier(self.services.sms, _NO_ROW, decision)
+        if earlier.found is EarlierText.NONE:
+            return Presence.ABSENT
+        return Presence.UNDECIDED if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
 
     def _are_credentials_useless(self, gateway: SmsGateway) -> bool:
         """Whether the application sends and our own credentials are rejected: then they are as good as none.
@@ -86,12 +108,11 @@ class FirstSend:
         """
         return self.services.sms_policy.deliver is Deliver.APPLICATION and gateway.check() is not None
 
-    def _earlier(self, gateway: SmsGateway, intent: Intent, decision: Decision) -> EarlierTexts:
+    def _earlier(self, gateway: SmsGateway, own_row: str, decision: Decision) -> EarlierTexts:
         assert decision.draft is not None
         booking, number = decision.booking, decision.draft.number
         trail = gateway.sent_to(number, since=asked_since(booking.created_at))
         ids = {sent.sid for sent in trail.texts}
-        own_row = row_id(self.scope, intent)
         with self.services.store.reading() as tx:
             claimed = tx.intents.used_provider_ids(Effect.SMS, ids)
             claimed |= tx.bookings.queue_names(ids - claimed, own_row)
@@ -144,19 +165,41 @@ class FirstSend:
             tx.gaps.record(self.repairer.kind, intent.booking, cause, refusal, now)
         return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
 
-    def _hold(self, intent: Intent, booking: Booking) -> AttemptResult:
-        """The customer may have been told. It waits for the other text to be explained, until it is too late."""
-        now, limits = self.services.clock.now(), self.repairer.limits
+    def _cautious_wait(self, intent: Intent, booking: Booking) -> timedelta | Outcome | None:
+        """How long to wait because the ledger may have forgotten this text; ``None`` if it certainly was not sent.
+
+        The lists that were read so far show none. That proves something only once a message sent before the loss must
+        be in them, and only if they show a message that is known to have arrived.
+        """
+        caution = self.scope.caution
+        if caution is None or not caution.concerns(booking.created_at):
+            return None
+        with self.services.store.reading() as tx:
+            left = caution.since + self.repairer.limits.settle - tx.ledger.now()
+        if left > timedelta(0):
+            return left
+        try:
+            proved = self.services.sms is not None and is_controlled(self.services.sms, self.services.clock.now())
+        except ProviderFailure as failure:
+            return failure.outcome
+        return None if proved else self._backoff(intent)
+
+    def _backoff(self, intent: Intent) -> timedelta:
+        return self.repairer.limits.backoff.after(1, intent.id)
+
+    def _hold(self, intent: Intent, booking: Booking, hold: Hold, wait: timedelta) -> AttemptResult:
+        """The customer may have been told. It waits until that is explained, or until it is too late."""
+        now = self.services.clock.now()
         # At the deadline the pass must not find it waiting: from then on it needs a human.
-        until = min(now + limits.backoff.after(1, intent.id), deadline(booking, self.services.sms_policy))
+        until = min(now + wait, deadline(booking, self.services.sms_policy))
         with self.services.store.writing() as tx:
             sending = self._begin(tx, intent)
             if sending is None:
                 return _ELSEWHERE
-            tx.intents.take_back_attempt(sending, Hold.ANOTHER_TEXT, Cause.UNKNOWN_OUTCOME, until, now)
-            self.repairer.cancel_in_application(tx, intent, self.scope, Hold.ANOTHER_TEXT)
-            tx.gaps.record(self.repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, Hold.ANOTHER_TEXT, now)
-        return AttemptResult(status=AttemptStatus.HELD, reason=Hold.ANOTHER_TEXT)
+            tx.intents.take_back_attempt(sending, hold, Cause.UNKNOWN_OUTCOME, until, now)
+            self.repairer.cancel_in_application(tx, intent, self.scope, hold)
+            tx.gaps.record(self.repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, hold, now)
+        return AttemptResult(status=AttemptStatus.HELD, reason=hold)
 
     def _hold_unanswered(self, intent: Intent, outcome: Outcome) -> AttemptResult:
         """No answer is no leave to send. One list that fails stops no other text; a provider that is away stops all."""
@@ -192,7 +235,7 @@ class FirstSend:
             record_outcome(tx, self.repairer, sending, lost, now)
             error = f"{lost.result} {lost.code} {intent.id}"
             row = row_id(self.scope, intent)
-            tx.bookings.mark_queue_row(row, status="failed", error=error, provider_id=None, at=now)
+            tx.bookings.mark_queue_row(row, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 
     def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import validity
-from reconciler.domain.decide.verdicts import Hold
+from reconciler.domain.decide.verdicts import HOLDS_BY_THE_PROVIDER, Hold
 from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
@@ -38,8 +38,8 @@ class SmsSend:
         intent = self.intent
         if self.services.sms_policy.deliver is Deliver.APPLICATION:
             return self._hand_over(intent)
-        if intent.code == Hold.ANOTHER_TEXT:
-            # It is asked for again and again. As long as the answer is the same, the queue is left as it is.
+        if intent.code in HOLDS_BY_THE_PROVIDER or self.scope.caution:
+            # It may be asked for again and again. As long as the answer is the same, the queue is left as it is.
             asked = FirstSend(self.repairer, self.services, self.scope).check_and_ask(intent)
             if isinstance(asked, AttemptResult):
                 return asked
@@ -152,7 +152,7 @@ class SmsSend:
                 return  # the row already names a message that was sent
             tx.bookings.mark_queue_row(
                 row_id(self.scope, intent),
-                status="sent" if done else "failed",
+                status="sent" if done else None,
                 error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
                 provider_id=outcome.provider_id,
                 at=now,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.identity import identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
@@ -24,6 +25,7 @@ from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
 from reconciler.engine.repair.sms.evidence import SmsOutcomeFinder, row_id
+from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.send import SmsSend, cancel_row
 from reconciler.ports import RepairServices, SmsGateway, Transaction, Unwritable
 
@@ -133,6 +135,13 @@ class SmsRepairer:
         if self.services.sms is None:  # we sent this text once; by now the application sends them
             return lambda _: Settlement(found=SettlementStatus.UNDECIDED, code="no_provider")
         return SmsOutcomeFinder(self.services, self.services.sms, scope)
+
+    def presence_finder(self, scope: Scope) -> Callable[[Decision], Presence]:
+        if self.services.sms is None:
+            return lambda _: Presence.UNDECIDED
+        controlled = SmsOutcomeFinder(self.services, self.services.sms, scope).is_controlled
+        asked = FirstSend(self, self.services, scope)
+        return lambda decision: asked.presence(decision) if controlled() else Presence.UNDECIDED
 
     def complete(self, done: Intent, scope: Scope) -> None:
         self.record_in_application(done, scope)

@@ -7,8 +7,7 @@ from threading import Thread
 
 import pytest
 
-from reconciler.domain.decide.plan import BreakerTrip
-from reconciler.domain.decide.verdicts import Hold, VerdictStatus
+from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
@@ -76,37 +75,11 @@ def test_a_gap_closes_by_a_statement_about_its_booking(world: World) -> None:
     assert world.gaps() == {}
 
 
-def test_the_breaker_refuses_with_its_numbers_and_touches_nothing(world: World) -> None:
-    world.configure(limits=", breaker: {sms: 3, calendar: 200}")
-    many(world.venue, 5)
-    for act in (False, True):
-        result = world.both(act=act)[SMS]
-        assert result.breaker_trip == BreakerTrip(found=5, checked=5, allowed=3)
-        assert (result.exit_code, result.repaired) == (Exit.REFUSED_AS_UNSAFE, 0)
-    assert world.sent_to() == []
-    assert {gap for (kind, _), gap in world.gaps().items() if kind == SMS} == {("breaker", Hold.BREAKER)}
-    assert sum(bool(world.venue.stored_event(row["id"])) for row in world.venue.rows("private_bookings")) == 5
-
-
-@pytest.mark.parametrize(("max_repairs", "sent"), [(5, 5), (4, 0)])
-def test_max_continues_for_one_run_and_refuses_again_beyond_it(world: World, max_repairs: int, sent: int) -> None:
-    world.configure(limits=", breaker: {sms: 3, calendar: 200}")
-    many(world.venue, 5)
-    assert (world.texts(max_repairs=max_repairs).repaired, len(world.sent_to())) == (sent, sent)
-
-
 def test_max_overrides_neither_hidden_rows_nor_an_empty_table(world: World) -> None:
     many(world.venue, 2)
     world.venue.alter("DROP POLICY reconciler_select ON private_booking_sms_queue")
     assert world.texts(max_repairs=100).exit_code == Exit.NEEDS_A_HUMAN
     assert world.sent_to() == []
-
-
-def test_intents_planned_earlier_do_not_trip_the_breaker_again(world: World) -> None:
-    world.configure(limits=", breaker: {sms: 3, calendar: 200}, pass: 2")
-    many(world.venue, 5)
-    assert world.texts(max_repairs=5).repaired == 2
-    assert world.texts().repaired == 2, "the person said yes to these five"
 
 
 def test_a_pass_does_at_most_so_much_and_says_so(world: World) -> None:

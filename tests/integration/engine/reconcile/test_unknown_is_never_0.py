@@ -123,7 +123,7 @@ def test_a_pass_that_crashed(world: World, runner: DoctorRunner) -> None:
     world.venue.booking()
     with world.services() as services, pytest.raises(AttributeError):
         perform("sms_missing", replace(services, phones=None))  # type: ignore[arg-type]  # the bug
-    assert [one["kind"] for one in status(runner)[1]["unknown"]] == ["sms.missing"]  # type: ignore[attr-defined]
+    assert [one["kind"] for one in status(runner)[1]["unknown"]] == ["sms.missing", "sms.duplicate"]  # type: ignore[attr-defined]
     assert metrics(world)['reconciler_scan_ok{kind="calendar.missing"}'] == 1
 
 

@@ -7,19 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.domain.decide.coverage import (
-    KNOWN_DAYS,
-    RUN,
-    YEAR,
-    CoverageFacts,
-    Drop,
-    OpenDrop,
-    Outs,
-    Pauses,
-    judge,
-    judge_pause,
-    tail,
-)
+from reconciler.domain.decide.coverage import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, Outs, judge, tail
+from reconciler.domain.decide.pauses import YEAR, Pauses, judge_pause
 from reconciler.domain.gaps import GapKind
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING

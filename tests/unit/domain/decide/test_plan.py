@@ -3,13 +3,11 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.plan import BreakerTrip, Decision, Plan, check_breaker
-from reconciler.domain.decide.policies import Breaker
+from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, Verdict, VerdictStatus, held, refused
 from reconciler.domain.gaps import Cause, GapKind
 
@@ -132,67 +130,3 @@ def test_a_plan_that_is_held_back_does_nothing_and_forgets_nothing() -> None:
         Cause.TOO_LATE,
         Cause.BLOCKED,
     ]
-
-
-# The breaker
-
-
-@pytest.mark.parametrize(
-    ("new", "old", "fine", "trips_it"),
-    [
-        # new repairs, those begun before, the others; floor 3, ratio 0.5 from 5 looked at
-        (0, 0, 0, False),
-        (3, 0, 0, False),  # the floor itself
-        (4, 0, 0, False),  # more than the floor, and too few looked at
-        (4, 0, 1, True),  # now they are enough
-        (4, 0, 3, True),  # 4 of 7
-        (4, 0, 4, False),  # half is not more than half
-        (5, 0, 4, True),
-        (3, 0, 2, False),  # more than half, and within the floor
-        (3, 9, 0, False),  # what was begun before is not held against the plan
-        (7, 9, 0, False),  # 7 of 16
-        (9, 8, 0, True),  # 9 of 17
-        (400, 0, 400, False),
-        (401, 0, 400, True),
-    ],
-)
-def test_the_breaker(new: int, old: int, fine: int, trips_it: bool) -> None:
-    made = plan(*[decision(REPAIR)] * new, *[decision(AGAIN, is_new=False)] * old, fine=fine)
-    refusal = BreakerTrip(found=new, checked=new + old + fine, allowed=3)
-
-    assert check_breaker(made, Breaker(floor=3, ratio=0.5, ratio_from=5), None) == (refusal if trips_it else None)
-
-
-@pytest.mark.parametrize(
-    ("ratio", "new", "fine", "trips_it"),
-    [(0.0, 4, 1000, True), (1.0, 1000, 0, False), (0.25, 5, 15, False), (0.25, 5, 14, True)],
-)
-def test_the_ratio(ratio: float, new: int, fine: int, trips_it: bool) -> None:
-    made = plan(*[decision(REPAIR)] * new, fine=fine)
-
-    assert (check_breaker(made, Breaker(floor=3, ratio=ratio, ratio_from=5), None) is not None) is trips_it
-
-
-def test_what_is_refused_or_waits_does_not_count() -> None:
-    made = plan(*[decision(refused(Refusal.OLD))] * 50, *[decision(held(Hold.BACKOFF, Cause.NEVER_QUEUED))] * 50)
-
-    assert check_breaker(made, Breaker(floor=0, ratio=0, ratio_from=1), None) is None
-
-
-@pytest.mark.parametrize(
-    ("new", "max_repairs", "trips_it"),
-    [
-        (400, 400, False),  # the breaker alone would refuse
-        (401, 400, True),
-        (0, 0, False),
-        (1, 0, True),  # the breaker alone would not
-        (2, 1, True),
-    ],
-)
-def test_a_ceiling_stands_in_for_the_breaker(new: int, max_repairs: int, trips_it: bool) -> None:
-    made = plan(*[decision(REPAIR)] * new, decision(AGAIN, is_new=False))
-    refusal = BreakerTrip(found=new, checked=new + 1, allowed=max_repairs)
-
-    assert check_breaker(made, Breaker(floor=3, ratio=0.5, ratio_from=5), max_repairs) == (
-        refusal if trips_it else None
-    )

@@ -5,14 +5,14 @@ Nothing is carried over: the first run of the job `coverage` counts what an olde
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0005"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
 CAUSES = (
     "'never_queued', 'never_created', 'app_failed', 'blocked', 'given_up', 'breaker', "
-    "'unusable_data', 'refused_recipient', 'too_late', 'deleted_by_hand', 'unknown_outcome'"
+    "'unusable_data', 'refused_recipient', 'too_late', 'deleted_by_hand', 'unknown_outcome', 'refused_alike'"
 )
 UPGRADE = (
     """

@@ -1,0 +1,45 @@
+"""When the breaker holds repairs: ask the provider about some of them, and let go, lock or go on holding."""
+
+from dataclasses import replace
+
+from reconciler.domain.decide.breaker import PlannedBy, Presence, Proof, judge_sample, sample_of
+from reconciler.domain.decide.plan import Plan
+from reconciler.domain.decide.verdicts import Hold
+from reconciler.domain.gaps import Cause
+from reconciler.engine.reconcile.planning import PassPlan
+from reconciler.engine.repair.repairer import Repairer
+from reconciler.ports import PassServices, ProviderFailure
+
+TEXT_FOUND = "text_found"
+"""The code of a lock: the provider has a text to one of the sample that the queue does not show."""
+
+
+def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> PassPlan:
+    """The plan after the provider was asked. Nothing is asked in a backfill, nor if a person gave ``--max``."""
+    trip = seen.breaker_trip
+    if trip is None or trip.locked or seen.plan is None or seen.as_found is None:
+        return seen
+    if services.booking_range or services.mandate.max_repairs is not None:
+        return seen
+    match _prove(repairer, seen, seen.plan):
+        case Proof.LIFTED:
+            return replace(seen, plan=seen.as_found, breaker_trip=None, planned_by=PlannedBy.APPROVED)
+        case Proof.LOCKED:
+            plan = seen.as_found.holding(Hold.LOCKED, Cause.BREAKER)
+            locked = replace(trip, locked=True, allowed=0, goes_on=0)
+            return replace(seen, plan=plan, breaker_trip=locked, locks=TEXT_FOUND)
+        case Proof.HELD:
+            return seen
+
+
+def _prove(repairer: Repairer, seen: PassPlan, plan: Plan) -> Proof:
+    try:
+        presence_of = repairer.presence_finder(seen.scope)
+        found = []
+        for decision in sample_of(plan):
+            found.append(presence_of(decision))
+            if found[-1] is not Presence.ABSENT:
+                break
+    except ProviderFailure:
+        return Proof.HELD  # no answer proves nothing; the next pass asks again
+    return judge_sample(found)

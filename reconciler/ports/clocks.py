@@ -1,0 +1,20 @@
+"""Moments of the ledger that a wrong clock has stored."""
+
+from datetime import datetime
+from typing import Protocol
+
+
+class StoredClocks(Protocol):
+    """What lies in the future and cannot."""
+
+    def has_futures(self, now: datetime) -> bool:
+        """Whether a run or a pause of a provider says so. Each process that writes leaves a run."""
+        ...
+
+    def clamp(self, now: datetime) -> None:
+        """Clamp every moment to now plus the longest span that its column may lie ahead. An impossible pause ends."""
+        ...
+
+    def lift_pauses(self) -> None:
+        """End the pauses of all providers, and the waits before the next attempts."""
+        ...

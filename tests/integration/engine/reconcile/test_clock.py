@@ -1,0 +1,141 @@
+"""One clock: B7, a host or a database whose clock is wrong, does no lasting harm."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.cli import main
+from reconciler.errors import Exit
+from tests.support.sandbox_world import World
+
+MOMENTS = """
+    SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'reconciler' AND c.relkind = 'r' AND atttypid = 'timestamptz'::regtype
+      AND NOT starts_with(c.relname, 'drill_') AND a.attname NOT IN ('starts_at', 'not_before', 'next_at')
+"""
+
+
+def command(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The command in this process, by the real clocks."""
+    world.write_settings()
+    for name, value in {**world.sandbox.environment(), **world.environment}.items():
+        monkeypatch.setenv(name, value)
+    return main.run(list(arguments))
+
+
+@contextmanager
+def host_ahead(world: World, **by: float) -> Iterator[None]:
+    """The database's clock as a host sees it whose own clock is ahead."""
+    behind = timedelta(**by)
+    world.venue.alter(
+        "CREATE SCHEMA IF NOT EXISTS skewed; GRANT USAGE ON SCHEMA skewed TO PUBLIC;"
+        "CREATE OR REPLACE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+        f" $$ SELECT pg_catalog.clock_timestamp() - interval '{behind.total_seconds()} s' $$;"
+        f"ALTER DATABASE {world.venue.name} SET search_path = skewed, pg_catalog, public"
+    )
+    yield
+    world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path")
+
+
+def futures(world: World) -> list[tuple[str, str]]:
+    """Columns of the ledger with a moment after the world's."""
+    found = []
+    for table, column in world.venue.sql(MOMENTS):
+        query = f"SELECT EXISTS (SELECT FROM reconciler.{table} WHERE {column} > greatest(%s, now()) + interval '2 h')"
+        found += [(table, column)] * world.venue.sql(query, world.clock.now())[0][0]
+    return found
+
+
+def today(world: World) -> None:
+    """The real clocks are asked, and the quiet hours are off."""
+    world.configure(quiet="off")
+    world.venue.now = datetime.now(UTC)
+
+
+@pytest.mark.parametrize("days", [15, -15, 0.01])
+def test_b7_a_host_whose_clock_is_wrong_writes_that_fault_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, days: float
+) -> None:
+    today(world)
+    world.venue.booking()
+    with host_ahead(world, days=days):
+        assert command(world, monkeypatch, "once", "--do") == Exit.NEEDS_A_HUMAN
+        assert command(world, monkeypatch, "backfill", "--do", "--since", "2026-01-01") == Exit.NEEDS_A_HUMAN
+    assert world.gaps() == {("integration.scheduler", "clock"): ("blocked", "clock_skew")}
+    assert (world.venue.rows("reconciler.run"), world.intents(), world.sent_to()) == ([], [], [])
+    kinds = {event["tags"]["kind"] for event in world.sandbox.sentry.events}
+    assert kinds <= {"integration.scheduler"}
+    command(world, monkeypatch, "once", "--do")
+    assert [len(world.sent_to()), len(world.sandbox.google.live())] == [1, 1]
+    assert ("integration.scheduler", "clock") not in world.gaps()
+
+
+def test_b7_what_a_wrong_clock_stored_does_no_lasting_harm(world: World) -> None:
+    """As earlier versions did it, or a database whose own clock was ahead."""
+    for phone in ("+447700900101", "no number"):
+        world.venue.booking(contact_phone=phone)
+    moment = world.clock.moment
+    world.clock.moment = max(moment, datetime.now(UTC)) + timedelta(days=15)
+    world.venue.sql("UPDATE private_bookings SET created_at = %s, event_date = %s", world.clock.moment
+                    - timedelta(hours=1), (world.clock.moment + timedelta(days=9)).date())  # fmt: skip
+    world.once()
+    assert futures(replace_now(world, moment))
+    world.once(jobs=("ledger_retention",))
+    assert futures(world) == []
+
+
+def replace_now(world: World, moment: datetime) -> World:
+    world.clock.moment = moment
+    return world
+
+
+def test_b7_a_pause_of_ten_days_is_ignored(world: World) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.venue.sql("INSERT INTO reconciler.rate (name, next_at) VALUES ('twilio', now() + interval '10 days')")
+    assert world.texts().repaired == 1
+
+
+def test_a_pause_within_its_span_holds_until_a_person_lifts_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.venue.sql("INSERT INTO reconciler.rate (name, next_at) VALUES ('twilio', now() + interval '1 day')")
+    assert world.texts().repaired == 0
+    assert command(world, monkeypatch, "resolve", "--lift-pause") == Exit.WORK_LEFT
+    assert world.texts().repaired == 0, "without --do nothing is written"
+    assert command(world, monkeypatch, "resolve", "--lift-pause", "--do") == Exit.AS_DESIRED
+    assert "no pause is left" in capsys.readouterr().out
+    assert world.texts().repaired == 1
+
+
+def test_a_lease_far_ahead_ends_within_its_longest_span(world: World) -> None:
+    booking = world.venue.booking(calendar_event_id="there", contact_phone="+447700900101")
+    world.texts()
+    world.venue.sql("UPDATE reconciler.intent SET leased_until = now() + interval '15 days'")
+    world.venue.sql("INSERT INTO reconciler.rate (name, next_at) VALUES ('google', now() + interval '15 days')")
+    world.texts()
+    ((left,),) = world.venue.sql("SELECT leased_until - now() FROM reconciler.intent WHERE booking = %s", booking)
+    assert left <= timedelta(hours=1)
+
+
+def test_a_run_of_the_future_does_not_make_the_service_look_healthy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today(world)
+    command(world, monkeypatch, "once", "--do")
+    assert command(world, monkeypatch, "status", "--healthy") in (Exit.AS_DESIRED, Exit.WORK_LEFT)
+    world.venue.sql("UPDATE reconciler.run SET started_at = now() + interval '15 d', finished_at = started_at")
+    assert command(world, monkeypatch, "status", "--healthy") == Exit.WORK_LEFT
+
+
+def test_a_clock_that_is_off_by_less_is_corrected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger's moments are the database's, to the second, whatever this host's clock says."""
+    today(world)
+    world.venue.booking()
+    with host_ahead(world, seconds=100):
+        command(world, monkeypatch, "once", "--do")
+    ((latest,),) = world.venue.sql("SELECT max(started_at) FROM reconciler.run")
+    assert datetime.now(UTC) - latest > timedelta(seconds=95)
