@@ -100,13 +100,17 @@ def together_data(seen: Together) -> dict[str, object]:
         else None,
         "coverage": {
             "new_bookings": coverage.of,
-            "share": coverage.share,
-            "usual": coverage.usual,
+            "share": _rounded(coverage.share),
+            "usual": _rounded(coverage.usual),
             "counted_at": coverage.at.isoformat(),
         }
         if coverage
         else None,
     }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount, WrittenOff
-from reconciler.domain.decide.coverage import Outs
+from reconciler.domain.decide.past_shares import Outs
 from reconciler.domain.decide.pauses import Pauses
 from reconciler.domain.gaps import GapKind
 

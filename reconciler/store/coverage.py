@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from reconciler.domain.decide.coverage import Outs
+from reconciler.domain.decide.past_shares import Outs
 from reconciler.domain.decide.pauses import SHORTEST_PAUSE, YEAR, Pauses
 from reconciler.domain.gaps import GapKind
 from reconciler.ports import CountedDays

@@ -59,7 +59,7 @@ def test_it_repairs_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path:
         assert [service.log_lines("started") != [], service.log_lines("stopped") != []] == [True, True]
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert {line["job"] for line in lines if line["event"] == "pass"} == {
-            "sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations"
+            "sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations", "coverage"
         }  # fmt: skip
         assert not [secret for secret in (ANA, "Ana", "Lima", "7700900", "sandbox-token") if secret in str(lines)]
 
@@ -168,7 +168,9 @@ def test_a_configuration_error_is_told_and_ends_it(venue: Venue, tmp_path: Path)
                 "kind": "integration.scheduler", "cause": "blocked", "what": "opened", "code": "configuration",
             }  # fmt: skip
         assert "limits.pas: unknown key, did you mean pass?" in event["message"]
-        (tmp_path / "cron.yaml").write_text("jobs: {sms_missings: {every: 10m}}\n")
+        (tmp_path / "cron.yaml").write_text(
+            "rules: {sms.missing: {queue_failed_resent: no}}\njobs: {sms_missings: {every: 10m}}\n"
+        )
         with running(tmp_path, variables) as service:
             assert service.child.wait(20) == Exit.CONFIGURATION
         assert "no such job: sms_missings, did you mean sms_missing?" in service.log.read_text()

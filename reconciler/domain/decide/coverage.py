@@ -5,15 +5,13 @@ return verdicts; ``engine.reconcile.coverage`` reads the counts.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import exp, lgamma
+from functools import cache
 
+from reconciler.domain.decide.past_shares import ENOUGH, Out, Outs, Past, tail, total_of
 from reconciler.domain.gaps import GapKind
-
-Outs = tuple[tuple[GapKind, str], ...]
-"""The rules that do not apply to a booking, each with its reason; empty for a booking that all rules apply to."""
 
 NEW_WITHIN = timedelta(hours=24)
 """A booking is new for this long."""
@@ -21,19 +19,25 @@ BASE_DAYS = 28
 """Days before the new bookings that say what is usual."""
 KNOWN_DAYS = 120
 """Days that are counted at all: a quiet venue has few bookings in ``BASE_DAYS``."""
-ENOUGH = 20
-"""From this many bookings on, their share is compared. With fewer, an unbroken run is looked for."""
-UNLIKELY = 1e-6
+GATHERED = (ENOUGH, 60)
+"""A quiet venue's bookings are gathered from several days, until they are so many. The more show a smaller rise."""
+WIDEST_DAYS = 28
+"""They are gathered from this many days at most."""
+UNLIKELY = 5e-6
 """With 24 comparisons a day and a handful of reasons, a share as unlikely as this is no accident of a year."""
 STILL_UNLIKELY = 1e-3
 """A drop that was found stays open while its share is as unlikely as this, so that it does not come and go."""
-LEAST_RISE = 0.05
+LEAST_RISE = 0.07
 """A smaller rise of a reason's share matters to nobody, however certain it is."""
+LEAST_PART = 0.5
+"""Where a rule applies to few bookings anyway, losing this part of them matters as well."""
 CLEAR_RISE = 0.5
 """A larger one is told even if one of the days before was as bad."""
+PLENTY = 200
+"""Fewer bookings say little about a share: a quiet venue's past are all days that are known."""
 RUN = 8
-RARE = 0.1
-"""A reason is rare if it had at most this share. Eight in a row are then less likely than 1 in 10 million."""
+RARE = 0.15
+"""A reason is rare if it had at most this share. Eight in a row are then less likely than 1 in a million."""
 MOSTLY = 0.5
 """Without a past to compare with, a reason that more than this share of the bookings has is told."""
 
@@ -103,7 +107,7 @@ STATUS = "status:"
 def judge(facts: CoverageFacts, open_drops: Collection[OpenDrop] = ()) -> Coverage:
     """Compare the new bookings with the past."""
     of = sum(facts.new.values())
-    base = _base(facts, facts.new_since)
+    base = total_of(facts.days[day] for day in _base_days(facts, facts.new_since))
     total = sum(base.values())
     return Coverage(
         of=of,
@@ -121,16 +125,17 @@ def _drops(facts: CoverageFacts, open_drops: Collection[OpenDrop]) -> list[Drop]
         ]
     # A drop that has lasted for as long as the past reaches is what is usual now.
     oldest = facts.today - timedelta(days=BASE_DAYS)
-    still_open = {(drop.reason, kind): drop for drop in open_drops for kind in drop.kinds if drop.base_until >= oldest}
-    counted = [*facts.new, *(outs for _, outs in facts.recent), *(((kind, reason),) for reason, kind in still_open)]
-    seen = dict.fromkeys((reason, kind) for outs in counted for kind, reason in outs if kind in facts.kinds)
+    still_open = {(kind, drop.reason): drop for drop in open_drops for kind in drop.kinds if drop.base_until >= oldest}
+    counted = (*facts.new, *(outs for _, outs in facts.recent), tuple(still_open))
+    seen = dict.fromkeys(out for outs in counted for out in outs if out[0] in facts.kinds)
+    past_until = cache(lambda until: _past(facts, until))
     found: dict[tuple[str, int, int, float | None, date], list[GapKind]] = {}
-    for reason, kind in seen:
-        before = still_open.get((reason, kind))
-        drop = _never(facts, kind, reason) or _drop(facts, kind, reason, before)
+    for out in seen:
+        before = still_open.get(out)
+        drop = _never(facts, *out) or _rise(facts, past_until, out, before) or _run(facts, past_until, out, before)
         if drop:
             said = (drop.reason, drop.number, drop.of, drop.usual, drop.base_until)
-            found.setdefault(said, []).append(kind)
+            found.setdefault(said, []).append(out[0])
     return [
         Drop(reason=reason, kinds=tuple(kinds), number=number, of=of, usual=usual, base_until=until)
         for (reason, number, of, usual, until), kinds in found.items()
@@ -139,6 +144,8 @@ def _drops(facts: CoverageFacts, open_drops: Collection[OpenDrop]) -> list[Drop]
 
 def _never(facts: CoverageFacts, kind: GapKind, reason: str) -> Drop | None:
     """The drop if the rule applies to no booking that is known: it looks at nothing, whatever is usual."""
+    if any(all(one != kind for one, _ in outs) for outs in facts.new):
+        return None
     every: Counter[Outs] = Counter(facts.new)
     for day, counts in facts.days.items():
         if day < facts.new_since:
@@ -156,111 +163,87 @@ def _never(facts: CoverageFacts, kind: GapKind, reason: str) -> Drop | None:
     return Drop(reason=reason, kinds=(kind,), number=number, of=of, usual=None, base_until=facts.new_since)
 
 
-def _drop(facts: CoverageFacts, kind: GapKind, reason: str, before: OpenDrop | None) -> Drop | None:
-    of = sum(facts.new.values())
-    number = _having(facts.new, kind, reason)
-    if of >= ENOUGH:
-        until = min(facts.new_since, before.base_until) if before else facts.new_since
-        base = _base(facts, until)
-        total, usual = sum(base.values()), _having(base, kind, reason)
-        if total >= ENOUGH:
-            if not _is_unlikely(facts, kind, reason, until, number, of, usual, total, was_open=before is not None):
-                return None
-            return _made(kind, reason, number, of, usual / total, until)
-        if number > MOSTLY * of and usual <= RARE * total:
-            return _made(kind, reason, number, of, None, until)
-        return None
-    return _run(facts, kind, reason, before)
+def _rise(facts: CoverageFacts, past_until: Callable[[date], Past], out: Out, before: OpenDrop | None) -> Drop | None:
+    """The drop if far more bookings have the reason than usual."""
+    found = (_rise_among(facts, *_gathered(facts, number), past_until, out, before) for number in GATHERED)
+    return next((drop for drop in found if drop), None)
 
 
-def _is_unlikely(
+def _rise_among(
     facts: CoverageFacts,
-    kind: GapKind,
-    reason: str,
-    until: date,
-    number: int,
-    of: int,
-    usual: int,
-    total: int,
-    *,
-    was_open: bool,
-) -> bool:
-    share = number / of
-    if share < usual / total + LEAST_RISE:
-        return False
-    if was_open:
-        return tail(number, of, usual, total) < STILL_UNLIKELY
-    if tail(number, of, usual, total) >= UNLIKELY:
-        return False
-    # Some venues have days on which everything is different, such as a fair. Such a day is known once it has been seen.
-    return share >= usual / total + CLEAR_RISE or share >= _worst_day(facts, kind, reason, until) + LEAST_RISE
-
-
-def _worst_day(facts: CoverageFacts, kind: GapKind, reason: str, until: date) -> float:
-    shares = [
-        _having(facts.days[day], kind, reason) / total
-        for day in _base_days(facts, until)
-        if (total := sum(facts.days[day].values())) >= ENOUGH
-    ]
-    return max(shares, default=0.0)
-
-
-def _run(facts: CoverageFacts, kind: GapKind, reason: str, before: OpenDrop | None) -> Drop | None:
-    """The drop if the last bookings all have the reason; an open one ends when half of them do not."""
-    if len(facts.recent) < RUN:
+    new: Mapping[Outs, int],
+    first: date,
+    past_until: Callable[[date], Past],
+    out: Out,
+    before: OpenDrop | None,
+) -> Drop | None:
+    of, number = sum(new.values()), _having(new, out)
+    if of < ENOUGH:
         return None
-    having = [dict(outs).get(kind) == reason for _, outs in facts.recent]
-    needed = RUN // 2 if before else RUN
-    if sum(having) < needed:
+    is_quiet = first < facts.new_since
+    if before and is_quiet and not any(out in outs for _, outs in facts.recent):
+        return None  # the last bookings are right again, although the days before still count
+    until = min(first, before.base_until) if before else first
+    past = past_until(until)
+    if not past.is_enough:
+        is_most = number > MOSTLY * of and past.having[out] <= RARE * past.total
+        return _made(out, number, of, None, until) if is_most and not is_quiet else None
+    share, usual = number / of, past.share(out)
+    if share - usual < min(LEAST_RISE, LEAST_PART * past.applied(out[0])):
+        return None
+    spread = past.spread(out)
+    likely = tail(*(round(one / spread) for one in (number, of, past.having[out], past.total)))
+    if likely >= (STILL_UNLIKELY if before else UNLIKELY):
+        return None
+    # Some venues have days on which everything is different, such as a fair. Such a day is known once it has been seen.
+    if not before and share < usual + CLEAR_RISE and share < past.worst(out) + LEAST_RISE / 2:
+        return None
+    return _made(out, number, of, usual, until)
+
+
+def _gathered(facts: CoverageFacts, enough: int) -> tuple[Mapping[Outs, int], date]:
+    """The new bookings and their first day; a quiet venue's, with those of the days before until they are enough."""
+    if sum(facts.new.values()) >= enough:
+        return facts.new, facts.new_since
+    counts: Counter[Outs] = Counter(facts.new)
+    first = facts.new_since
+    while sum(counts.values()) < enough and facts.new_since - first < timedelta(days=WIDEST_DAYS):
+        first -= timedelta(days=1)
+        counts.update(facts.days.get(first, {}))
+    return counts, first
+
+
+def _run(facts: CoverageFacts, past_until: Callable[[date], Past], out: Out, before: OpenDrop | None) -> Drop | None:
+    """The drop if few bookings come and the last all have the reason; an open one ends when half of them do not."""
+    if len(facts.recent) < RUN or sum(facts.new.values()) >= ENOUGH:
+        return None
+    number = sum(out in outs for _, outs in facts.recent)
+    if number < (RUN // 2 if before else RUN):
         return None
     first = min(day for day, _ in facts.recent)
     until = min(first, before.base_until) if before else first
-    base = _base(facts, until)
-    if sum(base.values()) < ENOUGH:  # a quiet venue: all that is known
-        base = _total(facts.days[day] for day in facts.days if day < until)
-    total, usual = sum(base.values()), _having(base, kind, reason)
-    if usual > RARE * total:
+    past = past_until(until)
+    if past.having[out] > RARE * past.total:
         return None
-    return _made(kind, reason, sum(having), len(having), usual / total if total else None, until)
+    return _made(out, number, len(facts.recent), past.share(out) if past.total else None, until)
 
 
-def _made(kind: GapKind, reason: str, number: int, of: int, usual: float | None, until: date) -> Drop:
+def _made(out: Out, number: int, of: int, usual: float | None, until: date) -> Drop:
+    kind, reason = out
     return Drop(reason=reason, kinds=(kind,), number=number, of=of, usual=usual, base_until=until)
+
+
+def _past(facts: CoverageFacts, until: date) -> Past:
+    """The days before ``until`` that say what is usual: of a quiet venue, all that are known."""
+    days = _base_days(facts, until)
+    if sum(sum(facts.days[day].values()) for day in days) < PLENTY:
+        days = [day for day in facts.days if day < until]
+    return Past.of(facts.days[day] for day in days)
 
 
 def _base_days(facts: CoverageFacts, until: date) -> list[date]:
     return [day for day in facts.days if until - timedelta(days=BASE_DAYS) <= day < until]
 
 
-def _base(facts: CoverageFacts, until: date) -> Mapping[Outs, int]:
-    return _total(facts.days[day] for day in _base_days(facts, until))
-
-
-def _total(days: Iterable[Mapping[Outs, int]]) -> Counter[Outs]:
-    total: Counter[Outs] = Counter()
-    for counts in days:
-        total.update(counts)
-    return total
-
-
-def _having(counts: Mapping[Outs, int], kind: GapKind, reason: str) -> int:
-    return sum(number for outs, number in counts.items() if (kind, reason) in outs)
-
-
-def tail(number: int, of: int, usual: int, total: int) -> float:
-    """How likely at least ``number`` of ``of`` is, if the new bookings are like the ``total`` before (Fisher)."""
-    everything, having = of + total, number + usual
-    most = min(of, having)
-    certain = _log_choose(everything, of)
-    return min(
-        1.0,
-        sum(
-            exp(_log_choose(having, one) + _log_choose(everything - having, of - one) - certain)
-            for one in range(number, most + 1)
-            if of - one <= everything - having
-        ),
-    )
-
-
-def _log_choose(of: int, number: int) -> float:
-    return lgamma(of + 1) - lgamma(number + 1) - lgamma(of - number + 1)
+def _having(counts: Mapping[Outs, int], out: Out) -> int:
+    return sum(number for outs, number in counts.items() if out in outs)

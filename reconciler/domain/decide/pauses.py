@@ -10,7 +10,7 @@ YEAR = timedelta(days=425)
 """A year and two months: last year's closure is in it as a whole, from the booking before to the one after."""
 SHORTEST_PAUSE = timedelta(hours=1)
 """A shorter pause is never unusual, so the pauses of a year need not be read."""
-UNSEEN_CLOSURE = timedelta(days=14)
+UNSEEN_CLOSURE = timedelta(days=21)
 """A table that is younger than a year has not shown its longest closure yet: no shorter pause is unusual there."""
 
 

@@ -1,13 +1,18 @@
 """The decisions about coverage: a seeded year without a false alarm, and what must be told."""
 
 import random
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import pairwise
+from math import pi, sin
 
 import pytest
 
-from reconciler.domain.decide.coverage import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, Outs, judge, tail
+from reconciler.domain.decide.coverage import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, judge
+from reconciler.domain.decide.past_shares import Outs, tail
 from reconciler.domain.decide.pauses import YEAR, Pauses, judge_pause
 from reconciler.domain.gaps import GapKind
 
@@ -20,87 +25,155 @@ CANCELLED: Outs = ((SMS, "status:cancelled"), (CALENDAR, "status:cancelled"))
 FIRST = date(2024, 1, 1)
 DAYS = 731
 """A year of history, and a year that is watched."""
+WEEK = (0.5, 0.6, 0.8, 1.0, 1.5, 1.8, 0.8)
+ORDINARY = {NO_PHONE: 0.08, CANCELLED: 0.05, NO_DATE: 0.03}
+"""The share of bookings that a rule does not apply to, in an ordinary year."""
+A_DAY, SEEDS = [3, 30, 3000], range(5)
 
 
 def is_closed(day: date) -> bool:
-    return (day.month, day.day) >= (12, 23) or (day.month, day.day) <= (1, 4)
+    """Two weeks at Christmas."""
+    return (day.month, day.day) >= (12, 22) or (day.month, day.day) <= (1, 4)
 
 
-def year_of(a_day: int, seed: int) -> list[Counter[Outs]]:
-    """Two years of days. Weekends are busy, seasons differ, shares vary from day to day; closed at Christmas."""
-    dice = random.Random(seed)
-    days = []
+def drawn(dice: random.Random, number: int, share: float) -> int:
+    """How many of ``number`` have what ``share`` of all have."""
+    if number * share < 20:
+        return sum(dice.random() < share for _ in range(number)) if number < 100 else poisson(dice, number * share)
+    return min(number, max(0, round(dice.gauss(number * share, (number * share * (1 - share)) ** 0.5))))
+
+
+def poisson(dice: random.Random, mean: float) -> int:
+    if mean > 50:
+        return max(0, round(dice.gauss(mean, mean**0.5)))
+    number, passed = 0, dice.expovariate(1)
+    while passed < mean:
+        number, passed = number + 1, passed + dice.expovariate(1)
+    return number
+
+
+def bookings_of(dice: random.Random, made: int, shares: dict[Outs, float]) -> Counter[Outs]:
+    counts = Counter({outs: drawn(dice, made, share) for outs, share in shares.items()})
+    counts[COVERED] = max(0, made - counts.total())
+    return +counts
+
+
+@cache
+def halves_of(a_day: int, seed: int) -> tuple[Counter[Outs], ...]:
+    """Two years of half days.
+
+    Their number follows the season and the weekday, and varies more than chance makes it. Each share varies from day to
+    day by a factor of two.
+    """
+    dice, halves = random.Random(seed), []
     for number in range(DAYS):
         day = FIRST + timedelta(days=number)
-        counts: Counter[Outs] = Counter()
-        if not is_closed(day):
-            season = 0.6 if day.month in (1, 2) else 1.3 if day.month in (6, 7, 11) else 1.0
-            weekend = 1.6 if day.weekday() >= 4 else 0.8
-            mean = a_day * season * weekend * dice.uniform(0.7, 1.3)
-            made = max(0, round(dice.gauss(mean, mean**0.5)))
-            phone, cancelled, undated = (dice.betavariate(8, 240), dice.betavariate(12, 240), dice.betavariate(5, 200))
-            for outs, share in ((NO_PHONE, phone), (CANCELLED, cancelled), (NO_DATE, undated)):
-                counts[outs] = (
-                    dice.binomialvariate(made, share)
-                    if hasattr(dice, "binomialvariate")
-                    else sum(dice.random() < share for _ in range(made))
-                )
-            counts[COVERED] = max(0, made - counts.total())
-        days.append(counts)
-    return days
+        season = 1 + 0.4 * sin(2 * pi * (day.timetuple().tm_yday - 80) / 365)
+        mean = 0 if is_closed(day) else a_day * season * WEEK[day.weekday()] * dice.gammavariate(12, 1 / 12)
+        shares = {outs: share * 2 ** dice.uniform(-0.5, 0.5) for outs, share in ORDINARY.items()}
+        halves += [bookings_of(dice, poisson(dice, mean / 2), shares) for _ in range(2)]
+    return tuple(halves)
 
 
-def facts_of(days: list[Counter[Outs]], at: int, dice: random.Random) -> CoverageFacts:
-    """What is known at the end of day ``at``."""
-    today = FIRST + timedelta(days=at)
+def days_of(halves: Sequence[Counter[Outs]]) -> list[Counter[Outs]]:
+    return [one + other for one, other in zip(halves[::2], halves[1::2], strict=True)]
+
+
+def facts_of(
+    halves: Sequence[Counter[Outs]], days: Sequence[Counter[Outs]], at: int, dice: random.Random
+) -> CoverageFacts:
+    """What is known after the half day ``at``: at midnight, or at noon."""
+    today = FIRST + timedelta(days=at // 2)
     recent: list[tuple[date, Outs]] = []
-    for back in range(at, -1, -1):
-        number = min(RUN, days[back].total())
-        made = dice.choices(list(days[back]), weights=list(days[back].values()), k=number) if number else []
-        recent += [(FIRST + timedelta(days=back), outs) for outs in made[:RUN]]
+    for back in (one for one in range(at, -1, -1) if halves[one]):
+        made = dice.sample(list(halves[back]), min(RUN, halves[back].total()), counts=halves[back].values())
+        recent += [(FIRST + timedelta(days=back // 2), outs) for outs in made]
         if len(recent) >= RUN:
             break
+    first = max(0, at // 2 - KNOWN_DAYS)
     return CoverageFacts(
         kinds=KINDS,
-        new=days[at],
+        new=halves[at] + halves[at - 1],
         recent=recent[:RUN],
-        days={FIRST + timedelta(days=one): days[one] for one in range(max(0, at - KNOWN_DAYS), at)},
+        days={FIRST + timedelta(days=one): days[one] for one in range(first, at // 2)},
         today=today,
-        new_since=today,
+        new_since=today if at % 2 else today - timedelta(days=1),
     )
 
 
-@pytest.mark.parametrize("a_day", [3, 30, 3000])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("a_day", A_DAY)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_year_of_an_ordinary_venue_raises_no_false_alarm(a_day: int, seed: int) -> None:
-    days, dice = year_of(a_day, seed), random.Random(seed)
-    told = []
-    for at in range(28, DAYS):
-        drops = judge(facts_of(days, at, dice)).drops
-        told += [(FIRST + timedelta(days=at), drop) for drop in drops]
-    assert told == []
+    halves, dice = halves_of(a_day, seed), random.Random(seed)
+    days = days_of(halves)
+    looks = range(2 * (DAYS - 365), 2 * DAYS)
+    assert [(at, drops) for at in looks if (drops := judge(facts_of(halves, days, at, dice)).drops)] == []
 
 
-@pytest.mark.parametrize("a_day", [3, 30, 3000])
-@pytest.mark.parametrize("seed", range(5))
+UNKNOWN_STATUS: Outs = ((SMS, "status:tentative"), (CALENDAR, "status:tentative"))
+SILENCES = {
+    "no phone for a day": (NO_PHONE, 1.0, 1),
+    "no phone for good": (NO_PHONE, 1.0, 40),
+    "half without phone for two days": (NO_PHONE, 0.5, 2),
+    "an unknown status for 30 % from one day on": (UNKNOWN_STATUS, 0.3, 200),
+}
+BEGINS = [date(2025, 2, 6), date(2025, 5, 3), date(2025, 8, 13), date(2025, 11, 28)]
+"""A Thursday in the quiet season, a Saturday, a Wednesday in summer, a Friday."""
+
+
+def silenced(a_day: int, seed: int, began: date, silence: str) -> list[Counter[Outs]]:
+    """The same two years, with the silence in them."""
+    outs, share, lasts = SILENCES[silence]
+    halves, dice, first = list(halves_of(a_day, seed)), random.Random(seed), 2 * (began - FIRST).days
+    for at in range(first, min(first + 2 * lasts, len(halves))):
+        before = halves[at]
+        moved = Counter({one: drawn(dice, number, share) for one, number in before.items() if one != outs})
+        halves[at] = +(before - moved + Counter({outs: moved.total()}))
+    return halves
+
+
+@pytest.mark.parametrize("began", BEGINS, ids=str)
+@pytest.mark.parametrize("a_day", [30, 3000])
+@pytest.mark.parametrize("silence", SILENCES)
+def test_a_silence_is_told_within_two_days(a_day: int, began: date, silence: str) -> None:
+    first, reason = 2 * (began - FIRST).days, SILENCES[silence][0][0][1]
+    for seed in SEEDS:
+        halves, dice = silenced(a_day, seed, began, silence), random.Random(seed)
+        days = days_of(halves)
+        drops = [drop for at in range(first, first + 4) for drop in judge(facts_of(halves, days, at, dice)).drops]
+        assert {drop.reason for drop in drops} == {reason}, seed
+
+
+@pytest.mark.parametrize("began", BEGINS, ids=str)
+@pytest.mark.parametrize(("silence", "within"), [("no phone for good", 10), (list(SILENCES)[-1], 60)])
+def test_a_quiet_venue_is_told_after_some_bookings(began: date, silence: str, within: int) -> None:
+    """Of 30 % it needs more of them: three of ten are no proof, where every day differs."""
+    first, reason = 2 * (began - FIRST).days, SILENCES[silence][0][0][1]
+    for seed in SEEDS:
+        halves, dice = silenced(3, seed, began, silence), random.Random(seed)
+        days = days_of(halves)
+        at = next(at for at in range(first, len(halves)) if judge(facts_of(halves, days, at, dice)).drops)
+        # Up to the look before the one that found it: within a half day, nobody looks.
+        assert sum(halves[one].total() for one in range(first, at)) < within, seed
+        assert {drop.reason for drop in judge(facts_of(halves, days, at, dice)).drops} == {reason}
+
+
+@pytest.mark.parametrize("a_day", A_DAY)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_christmas_is_no_unusual_pause(a_day: int, seed: int) -> None:
     """Also in the first year, of which the table shows no closure yet."""
-    days, dice = year_of(a_day, seed), random.Random(seed)
-    start = datetime(2024, 1, 1, tzinfo=UTC)
+    dice, start = random.Random(seed), datetime(2024, 1, 1, tzinfo=UTC)
     made = sorted(
-        start + timedelta(days=number, hours=dice.uniform(9, 22))
-        for number, counts in enumerate(days)
-        for _ in range(min(counts.total(), 40))
+        start + timedelta(days=number / 2, hours=dice.uniform(0, 12))
+        for number, counts in enumerate(halves_of(a_day, seed))
+        for _ in range(min(counts.total(), 10))
     )
-    told = []
+    pauses = [later - earlier for earlier, later in pairwise(made)]
     for number in range(60, DAYS):
         now = start + timedelta(days=number, hours=12)
-        known = [at for at in made if now - YEAR <= at <= now] if number % 3 == 0 else None
-        if known:
-            longest = max(later - earlier for earlier, later in pairwise(known))
-            if judge_pause(Pauses(first=made[0], last=known[-1], longest=longest), now):
-                told.append(now)
-    assert told == []
+        known, old = bisect_right(made, now), bisect_left(made, now - YEAR)
+        longest = max(pauses[old : known - 1])
+        assert judge_pause(Pauses(first=made[0], last=made[known - 1], longest=longest), now) is None, now
 
 
 def steady(outs: Outs, number: int, *, a_day: int, days: int = 60, usual: Counter[Outs] | None = None) -> CoverageFacts:
@@ -121,7 +194,8 @@ def test_bookings_that_all_fall_out_are_told(outs: Outs, number: int, a_day: int
 
 
 def test_seven_in_a_row_are_not_told() -> None:
-    assert judge(steady(NO_PHONE, 7, a_day=3)).drops == ()
+    """After a week, of which nothing is known that would make them unlikely."""
+    assert judge(steady(NO_PHONE, 7, a_day=3, days=7)).drops == ()
 
 
 def test_a_reason_that_is_usual_is_not_told() -> None:
