@@ -4,13 +4,14 @@ import logging
 import shlex
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.backfill_output import Backlog
+from reconciler.cli.backfill_output import BackfillPrinter
 from reconciler.cli.once import once_exit_code
 from reconciler.cli.progress import followed
 from reconciler.cli.signals import KILLED_BY, finishing
@@ -19,8 +20,10 @@ from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.gaps import Effect
 from reconciler.engine import backfill
 from reconciler.engine.jobs import raise_crash
+from reconciler.engine.reconcile.aggregates import read_backlog, refresh_backlog
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.repairer import LONG_AGO
+from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
 from reconciler.settings import Need, Settings
@@ -75,7 +78,17 @@ def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: s
         backfill_services = backfill.backfill_services(
             services, _span(asked, settings, services), limit=asked.limit, stale_after=asked.stale_after
         )
-        return _run(asked, Backlog(settings=settings, services=backfill_services, limit=asked.limit), stop)
+        code = _run(asked, BackfillPrinter(settings=settings, services=backfill_services, limit=asked.limit), stop)
+        _show_backlog(services, act=act)
+        return code
+
+
+def _show_backlog(services: Services, *, act: bool) -> None:
+    """What is left of the bookings from before the installation, whatever range was asked for."""
+    with suppress(DatabaseUnreachable, DatabaseDisagrees):
+        counted = refresh_backlog(services) if act else read_backlog(services)
+        if counted and counted.is_open:
+            click.echo(f"backlog: {counted.says(services.sms_policy.zone)}")
 
 
 def _check(asked: BackfillOptions) -> None:
@@ -108,19 +121,19 @@ def _booking(asked: BackfillOptions, services: Services) -> BookingId:
     return found[0]
 
 
-def _run(asked: BackfillOptions, backlog: Backlog, stop: threading.Event) -> int:
-    services = backlog.services
+def _run(asked: BackfillOptions, printer: BackfillPrinter, stop: threading.Event) -> int:
+    services = printer.services
     planned = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
     for effect, seen in planned.items():
-        backlog.show_plan(effect, seen, backfill.suggest_stale_after(seen, services))
+        printer.show_plan(effect, seen, backfill.suggest_stale_after(seen, services))
     if not services.mandate.act:
-        backlog.show_refusals(planned, asked.again)
+        printer.show_refusals(planned, asked.again)
         return once_exit_code(list(planned.values()))
     with finishing(stop) as caught:
         done = _repair(asked.effects, services, stop)
     left = {effect: backfill.plan_backfill(effect, services) for effect in asked.effects}
-    backlog.show_end(done, left, interrupted=bool(caught))
-    backlog.show_refusals(done, asked.again)
+    printer.show_end(done, left, interrupted=bool(caught))
+    printer.show_refusals(done, asked.again)
     raise_crash(list(done.values()))
     ended = [_remaining(left[effect], done.get(effect)) for effect in asked.effects]
     return KILLED_BY + caught[0] if caught else once_exit_code(ended)

@@ -22,7 +22,7 @@ _ENDED_BY_HAND = frozenset({Hold.POLICY, Hold.SUSPENDED, *BY_APPROVAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class BackfillPrinter:
     """Shows one backfill."""
 
     settings: Settings

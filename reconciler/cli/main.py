@@ -32,6 +32,7 @@ COMMANDS = {
     "migrate": _Entry("Set up", "Create or update our own schema in the database."),
     "run": _Entry("Every day", "Run the jobs of cron.yaml on their schedule, until stopped."),
     "status": _Entry("Every day", "Show what the last passes found, and what is open."),
+    "open": _Entry("Every day", "List what needs a human; write off old bookings."),
     "explain": _Entry("Every day", "Explain why one booking has, or lacks, its text and its event."),
     "serve": _Entry("Every day", "Serve the status page, health checks and metrics."),
     "once": _Entry("Recovery", "Run jobs once; changes nothing without --do."),

@@ -4,8 +4,10 @@ import click
 
 from reconciler.cli import configuration
 from reconciler.domain.place import CAUTION_MEANS, CautionReason, PlaceView, caution_seen, place_fault
-from reconciler.errors import Exit
-from reconciler.settings import Need
+from reconciler.engine.reconcile.aggregates import refresh_backlog
+from reconciler.errors import DatabaseDisagrees, Exit
+from reconciler.ports import Mandate
+from reconciler.settings import Need, Settings
 from reconciler.store import migrate
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.traces import has_traces
@@ -38,6 +40,8 @@ def run(*, sql: bool, role: str | None, place: str | None, config: str | None, d
         click.echo(f"schema reconciler is up to date ({after})")
     else:
         click.echo(f"schema reconciler: {f'{before} -> {after}' if before else f'created at {after}'}")
+    if place or not place_fault(view):  # a copy of another database counts nothing
+        _show_backlog(settings)
     _show_copies(refreshed)
     if lost:
         click.echo(f"caution begins: {caution_seen(CautionReason.LOST_LEDGER)}. {CAUTION_MEANS}")
@@ -56,6 +60,22 @@ def _show_place(view: PlaceView, decided: str | None) -> Exit:
         return Exit.AS_DESIRED
     click.echo(f"acting is refused: {fault.seen}\nremedy: {fault.remedy}", err=True)
     return Exit.REFUSED_AS_UNSAFE
+
+
+def _show_backlog(settings: Settings) -> None:
+    """Count and show what the passes will leave alone from now on."""
+    with assembly.services(settings, Mandate(act=True)) as services:
+        try:
+            counted = refresh_backlog(services)
+        except DatabaseDisagrees as error:
+            click.echo(f"backlog: unknown: {error}")
+            return
+    if counted and counted.is_open:
+        click.echo(f"backlog: {counted.says(settings.file.timezone)}")
+        click.echo(
+            "they are left alone: repair them with `reconciler backfill`, or write them off with "
+            "`reconciler open --write-off`"
+        )
 
 
 def _show_copies(refreshed: shadow_tables.RefreshResult) -> None:

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from reconciler.cli.together_output import aggregate_lines
 from reconciler.domain.decide.plan import BreakerTrip, Decision
 from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
 from reconciler.domain.decide.verdicts import LABELS, Hold, VerdictStatus
@@ -61,7 +62,7 @@ class ResultPrinter:
         out = console()
         if any(result.plan or result.unscanned for result in results):
             out.print(verdict_table(results))
-        lines = [line for result in results for line in self._lines(result)]
+        lines = [*aggregate_lines(results), *(line for result in results for line in self._lines(result))]
         # A fault that affects several rules is shown once: it needs one fix.
         faults = dict.fromkeys(fault for result in results for fault in result.faults)
         lines += [line for fault in faults for line in fault_lines(fault)]

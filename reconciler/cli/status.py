@@ -3,22 +3,26 @@
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import click
 
 from reconciler.cli import configuration
 from reconciler.cli.output import UNKNOWN, console, removal
+from reconciler.cli.together_output import together_lines
 from reconciler.domain.alerting.alerts import command_of, continue_command
 from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
 from reconciler.domain.place import Caution, caution_seen, place_fault
+from reconciler.domain.rules.registry import find_aggregate
 from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
 from reconciler.settings.file.values import write_duration
 from reconciler.store.views.status import GapState, LastRun, OpenGaps, StatusSnapshot, status_snapshot
+from reconciler.store.views.together import Together
 from reconciler.wiring import assembly
 
 
@@ -31,7 +35,7 @@ def run(*, as_json: bool, config: str | None) -> Exit:
     if as_json:
         click.echo(json.dumps(as_data(seen, settings.file.bookings.full_scan), indent=2))
     else:
-        _show(seen)
+        _show(seen, settings.file.timezone)
         within = write_duration(settings.file.bookings.full_scan)
         console().print(f"full scan every {within}: so late an old booking that becomes due is seen", markup=False)
     return status_exit_code(seen)
@@ -70,6 +74,7 @@ def as_data(seen: StatusSnapshot, full_scan: timedelta) -> dict[str, object]:
         "open": {state.name.lower(): seen.number(state) or (None if seen.unknown else 0) for state in GapState},
         "unknown": [{"kind": kind.value, "why": why} for kind, why in seen.unknown.items()],
         "unsettled": dict(seen.unsettled),
+        **together_data(seen.together),
         "gaps": [
             {
                 "kind": gaps.kind.value,
@@ -85,15 +90,46 @@ def as_data(seen: StatusSnapshot, full_scan: timedelta) -> dict[str, object]:
     }
 
 
-def _show(seen: StatusSnapshot) -> None:
+def together_data(seen: Together) -> dict[str, object]:
+    """The backlog and the coverage for scripts; null before the first count."""
+    backlog, coverage = seen.backlog, seen.coverage
+    return {
+        "backlog": {
+            "open": backlog.is_open,
+            "before": backlog.since.isoformat(),
+            "counted_at": backlog.at.isoformat() if backlog.at else None,
+            "counts": {str(kind): number for kind, number in backlog.counts.items()},
+            "written_off": seen.written_off,
+        }
+        if backlog
+        else None,
+        "coverage": {
+            "new_bookings": coverage.of,
+            "share": _rounded(coverage.share),
+            "usual": _rounded(coverage.usual),
+            "counted_at": coverage.at.isoformat(),
+        }
+        if coverage
+        else None,
+    }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
+
+
+def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
     out = console()
-    _show_place(seen)
+    _show_refusal(seen)
+    for line in together_lines(seen.together, seen.at, zone):
+        out.print(line, markup=False, soft_wrap=True)
+    _show_caution(seen)
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
     for run in seen.runs:
         out.print(f"{run.job:<18} {_when(run, seen.at):<24} {_found(run)}", markup=False, soft_wrap=True)
     for gaps in seen.gaps:
-        why = LABELS.get(gaps.reason, gaps.reason)
+        why = gaps.seen if find_aggregate(gaps.kind) else LABELS.get(gaps.reason, gaps.reason)
         named = f"{gaps.kind} / {gaps.cause}"
         age = ago(seen.at - gaps.oldest)
         out.print(f"{gaps.state:<11} {gaps.number:>4}  {named:<36} {why} (oldest {age})", markup=False, soft_wrap=True)
@@ -113,12 +149,15 @@ def _show(seen: StatusSnapshot) -> None:
     out.print(" · ".join(f"{seen.number(state) or none} {state}" for state in GapState), markup=False)
 
 
-def _show_place(seen: StatusSnapshot) -> None:
-    out = console()
-    fault, caution = place_fault(seen.place), seen.place.caution
+def _show_refusal(seen: StatusSnapshot) -> None:
+    out, fault = console(), place_fault(seen.place)
     if fault:
         out.print(f"REFUSED: {fault.seen}", markup=False, soft_wrap=True)
         out.print(f"remedy: {fault.remedy}", markup=False, soft_wrap=True)
+
+
+def _show_caution(seen: StatusSnapshot) -> None:
+    out, caution = console(), seen.place.caution
     if caution:
         began = ago(seen.at - caution.since)
         out.print(f"caution since {began} ago: {caution_seen(caution.reason)}", markup=False, soft_wrap=True)

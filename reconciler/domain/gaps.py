@@ -34,6 +34,9 @@ class GapKind(str):
     CALENDAR_MISSING: ClassVar["GapKind"]
     CALENDAR_DUPLICATE: ClassVar["GapKind"]
     CALENDAR_ORPHAN: ClassVar["GapKind"]
+    BACKLOG: ClassVar["GapKind"]
+    COVERAGE_DROPPED: ClassVar["GapKind"]
+    COVERAGE_NO_BOOKINGS: ClassVar["GapKind"]
     INTEGRATION_SCHEMA: ClassVar["GapKind"]
     INTEGRATION_DATABASE: ClassVar["GapKind"]
     INTEGRATION_TWILIO: ClassVar["GapKind"]
@@ -59,6 +62,9 @@ GapKind.SMS_DUPLICATE = GapKind("sms.duplicate")
 GapKind.CALENDAR_MISSING = GapKind("calendar.missing")
 GapKind.CALENDAR_DUPLICATE = GapKind("calendar.duplicate")
 GapKind.CALENDAR_ORPHAN = GapKind("calendar.orphan")
+GapKind.BACKLOG = GapKind("backlog")
+GapKind.COVERAGE_DROPPED = GapKind("coverage.dropped")
+GapKind.COVERAGE_NO_BOOKINGS = GapKind("coverage.no_bookings")
 GapKind.INTEGRATION_SCHEMA = GapKind("integration.schema")
 GapKind.INTEGRATION_DATABASE = GapKind("integration.database")
 GapKind.INTEGRATION_TWILIO = GapKind("integration.twilio")
@@ -97,6 +103,13 @@ class Cause(StrEnum):
     TOO_LATE = "too_late"
     DELETED_BY_HAND = "deleted_by_hand"
     UNKNOWN_OUTCOME = "unknown_outcome"
+    BEFORE_INSTALLATION = "before_installation"
+    UNUSUAL = "unusual"
+
+    @property
+    def only_informs(self) -> bool:
+        """Whether its incident is alerted once, as a warning: no deadline, no reminder, no page."""
+        return self in _ONLY_INFORM
 
     @property
     def is_systemic(self) -> bool:
@@ -104,6 +117,7 @@ class Cause(StrEnum):
         return self in _SYSTEMIC
 
 
+_ONLY_INFORM = frozenset({Cause.BEFORE_INSTALLATION, Cause.UNUSUAL})
 _SYSTEMIC = frozenset(
     {
         Cause.NEVER_QUEUED,

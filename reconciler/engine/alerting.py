@@ -24,7 +24,7 @@ from reconciler.domain.alerting.incidents import (
     routes_of,
 )
 from reconciler.domain.gaps import INTEGRATIONS, GapKind
-from reconciler.domain.rules.registry import find_rule
+from reconciler.domain.rules.registry import any_rule_of
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import AlertingServices, Transaction
@@ -52,8 +52,9 @@ def send_alerts(results: Sequence[PassResult], services: AlertingServices) -> No
 
 def _kinds_to_note(result: PassResult) -> set[GapKind]:
     """The kinds of this pass and every integration. A gap of another kind may still be repaired by its own pass."""
-    rule = find_rule(result.kind) if result.kind else None
-    return {*(rule.kinds if rule else ()), *INTEGRATIONS}
+    if result.kind is None:
+        return set(INTEGRATIONS)
+    return {*any_rule_of(result.kind).kinds, *INTEGRATIONS}
 
 
 def _evaluate_incidents(kinds_to_note: Collection[GapKind], services: AlertingServices) -> Sequence[Alert]:

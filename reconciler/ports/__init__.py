@@ -8,10 +8,11 @@ from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
 from reconciler.ports.clocks import StoredClocks
+from reconciler.ports.coverage import BacklogBookings, CountedDays, CoverageCounts
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
-from reconciler.ports.ledger import DueMoments, Gaps, Installation, Ledger, NewGap, Rates, Runner, Runs
+from reconciler.ports.ledger import DueMoments, Gaps, Installation, Ledger, NewGap, Rates, RepairLocks, Runner, Runs
 from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
@@ -24,7 +25,6 @@ from reconciler.ports.providers import (
     Unwritable,
 )
 from reconciler.ports.removals import Removals
-from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.reporting import Notifier, Route
 from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
 from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServices, RepairServices, Services, Window
@@ -33,10 +33,13 @@ from reconciler.ports.store import Store, Transaction
 __all__ = [
     "DUPLICATE",
     "AlertingServices",
+    "BacklogBookings",
     "Bookings",
     "Calendar",
     "CalendarFacts",
     "Clock",
+    "CountedDays",
+    "CoverageCounts",
     "Cursor",
     "DrillEnvironment",
     "DrillStage",

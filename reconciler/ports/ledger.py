@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
+from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,12 @@ class Gaps(Protocol):
         """Open the gap of a broken integration, or record that it still exists and what is wrong now."""
         ...
 
+    def record_aggregate(
+        self, kind: GapKind, about: str, cause: Cause, key: str, detail: Mapping[str, str], now: datetime
+    ) -> None:
+        """Open the gap of an aggregate rule, or record that it still exists. ``detail``: *seen* and *remedy*."""
+        ...
+
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         """Close the gap. ``by`` says why: a condition, ``repaired`` or ``gone``."""
         ...
@@ -147,4 +153,20 @@ class DueMoments(Protocol):
 
         ``window``: only what a scan of this window selects; ``None``: of all bookings that are not over.
         """
+        ...
+
+
+class RepairLocks(Protocol):
+    """Effects whose repairs wait for a person: the provider has shown what the application's tables do not show."""
+
+    def is_locked(self, effect: Effect) -> bool:
+        """Whether the repairs of this effect are locked, in any scope of our table."""
+        ...
+
+    def lock(self, effect: Effect, code: str, now: datetime) -> None:
+        """Lock the repairs of this effect; one that is locked stays as it is."""
+        ...
+
+    def unlock(self, effect: Effect) -> None:
+        """Let the repairs of this effect go on."""
         ...

@@ -126,6 +126,11 @@ class PassServices(RepairServices, Protocol):
         ...
 
     @property
+    def aggregates(self) -> frozenset[GapKind]:
+        """The aggregate rules that are not off."""
+        ...
+
+    @property
     def suspended(self) -> frozenset[Effect]:
         """Effects that the operator's kill switch forbids."""
         ...
@@ -194,6 +199,7 @@ class Services:
     mandate: Mandate
     repairs: Policy
     report_only: frozenset[GapKind]
+    aggregates: frozenset[GapKind]
     suspended: frozenset[Effect]
     access_faults: Mapping[Effect, IntegrationFault]
     runner: Runner

@@ -12,12 +12,12 @@ from typing import Protocol
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
 from reconciler.ports.clocks import StoredClocks
+from reconciler.ports.coverage import BacklogBookings, CoverageCounts
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
-from reconciler.ports.ledger import DueMoments, Gaps, Ledger, Rates, Runs
+from reconciler.ports.ledger import DueMoments, Gaps, Ledger, Rates, RepairLocks, Runs
 from reconciler.ports.place import Places
 from reconciler.ports.removals import Removals
-from reconciler.ports.repair_locks import RepairLocks
 from reconciler.ports.retention import Retention
 
 
@@ -30,6 +30,8 @@ class Transaction:
     intents: Intents
     removals: Removals
     moments: DueMoments
+    backlog: BacklogBookings
+    coverage: CoverageCounts
     repair_locks: RepairLocks
     gaps: Gaps
     runs: Runs

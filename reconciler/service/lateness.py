@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from reconciler.domain.decide.policies import Policy
-from reconciler.domain.rules.registry import JOBS, RULES
+from reconciler.domain.rules.registry import ALL_RULES, JOBS, REPAIRED
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_jobs import GRACE, Job
 
@@ -29,9 +29,9 @@ class LateJob:
 
 def expected(file: CronFile) -> dict[str, Job]:
     """The jobs that write runs to the ledger. A job whose rules are all off scans nothing and writes none."""
-    on = [rule for rule in RULES if file.rules.of(rule).policy is not Policy.OFF]
+    on = [rule for rule in ALL_RULES if file.rules.policy_of(rule) is not Policy.OFF]
     idle = set(JOBS) - {rule.job for rule in on}
-    if not any(rule.effect for rule in on):
+    if not any(rule in REPAIRED for rule in on):
         idle.add("unsettled_repairs")
     return {name: job for name, job in file.running().items() if name not in idle}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import GapKind
-from reconciler.domain.rules.registry import rule_of
+from reconciler.domain.rules.registry import any_rule_of
 from reconciler.settings.file.model import CronFile
 from reconciler.store.views.scans import NEVER
 
@@ -14,6 +14,6 @@ def unknown_in_force(file: CronFile, unknown: Mapping[GapKind, str]) -> Mapping[
     return {
         kind: why
         for kind, why in unknown.items()
-        if file.rules.of(rule_of(kind)).policy is not Policy.OFF
-        and (why != NEVER or rule_of(kind).job in file.running())
+        if file.rules.policy_of(any_rule_of(kind)) is not Policy.OFF
+        and (why != NEVER or any_rule_of(kind).job in file.running())
     }

@@ -19,7 +19,9 @@ from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, Databas
 from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.backlog import PostgresBacklog
 from reconciler.store.bookings import PostgresBookings
+from reconciler.store.coverage import PostgresCoverage
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.installation.clocks import PostgresStoredClocks
@@ -174,6 +176,8 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),
         moments=moments,
+        backlog=PostgresBacklog(connection, runner.scope, source, moments),
+        coverage=PostgresCoverage(connection, runner.scope, source, tables),
         repair_locks=PostgresRepairLocks(connection, source),
         gaps=PostgresGaps(connection, runner.scope, source, runner.scan_settings),
         runs=PostgresRuns(connection),

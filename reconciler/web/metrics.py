@@ -23,6 +23,7 @@ from reconciler.service.scans import unknown_in_force
 from reconciler.settings.file.model import CronFile
 from reconciler.store.views.dashboard import DashboardSnapshot, LastDay
 from reconciler.store.views.status import GapState
+from reconciler.store.views.together import Together
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -36,6 +37,16 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconciler_gaps_open_by_cause": ("open gaps by cause; absent where there are none", ("kind", "cause")),
     "reconciler_gaps_open_by_turn": ("open gaps by who has to act, integrations excluded", ("turn",)),
     "reconciler_gap_oldest_age_seconds": ("age of the oldest open gap; 0 if there is none", ("kind",)),
+    "reconciler_backlog_bookings": (
+        "bookings from before the installation that break the rule; absent before the first count",
+        ("kind",),
+    ),
+    "reconciler_backlog_counted_timestamp_seconds": ("when the backlog was last counted", ()),
+    "reconciler_coverage_ratio": (
+        "share of the new bookings of 24 hours that all rules apply to; absent without a new booking",
+        (),
+    ),
+    "reconciler_coverage_usual_ratio": ("the same of the 28 days before; absent without enough of them", ()),
     "reconciler_unsettled": ("repairs whose outcome is unknown", ("effect", "state")),
     "reconciler_repairs_last_day": (
         "repairs that ended within 24 hours",
@@ -89,6 +100,7 @@ class _Once(Collector):
         yield _family("reconciler_database_up", [((), int(self._reading is not None))])
         if self._reading:
             yield from _gaps(self._reading.snapshot, self._reading.file)
+            yield from _together(self._reading.snapshot.together)
             yield from _repairs(self._reading.last_day)
             yield from _jobs(self._reading)
 
@@ -118,6 +130,20 @@ def _gaps(snapshot: DashboardSnapshot, file: CronFile) -> Iterator[Metric]:
     yield _family("reconciler_gap_oldest_age_seconds", [((kind,), age) for kind, age in ages.items()])
     states = [(effect, state) for effect in Effect for state in (State.UNKNOWN, State.NEEDS_HUMAN)]
     yield _family("reconciler_unsettled", [(key, snapshot.unsettled.get(key, 0)) for key in states])
+
+
+def _together(seen: Together) -> Iterator[Metric]:
+    backlog, coverage = seen.backlog, seen.coverage
+    counted = backlog.counts.items() if backlog else ()
+    yield _family("reconciler_backlog_bookings", [((kind,), number) for kind, number in counted])
+    at = backlog.at if backlog else None
+    yield _family("reconciler_backlog_counted_timestamp_seconds", [((), at.timestamp())] if at else [])
+    shares = {
+        "reconciler_coverage_ratio": coverage.share if coverage else None,
+        "reconciler_coverage_usual_ratio": coverage.usual if coverage else None,
+    }
+    for name, share in shares.items():
+        yield _family(name, [] if share is None else [((), share)])
 
 
 def _repairs(last_day: LastDay) -> Iterator[Metric]:

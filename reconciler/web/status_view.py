@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from reconciler.domain.alerting.alerts import remedy_of
 from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
+from reconciler.domain.explain.coverage import coverage_line
 from reconciler.domain.explain.wording import FOR_A_PERSON, WOULD_CHANGE
+from reconciler.domain.formatting import ago
 from reconciler.domain.gaps import INTEGRATIONS, Cause, GapKind
 from reconciler.domain.intents import State
 from reconciler.errors import Exit
@@ -77,9 +79,15 @@ class StatusView:
     jobs: Sequence[JobRow]
 
     @property
+    def coverage(self) -> str:
+        """The last coverage in words; '' before the first count."""
+        counted = self.snapshot.together.coverage
+        return coverage_line(counted.of, counted.share, counted.usual) if counted else ""
+
+    @property
     def number(self) -> int:
-        """Number of open gaps."""
-        return sum(group.gaps.number for group in self.snapshot.groups)
+        """Number of open gaps of bookings."""
+        return _number(self.snapshot)
 
 
 def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, answers: bool = True) -> StatusView:
@@ -88,7 +96,7 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
     behind = {one.job for one in late(file, finished, now)}
     jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
     integrations = [integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in INTEGRATIONS]
-    actions = [*_broken_actions(snapshot), *_late_actions(jobs), *_needs_human_actions(snapshot)]
+    actions = [*_broken_actions(snapshot), *_late_actions(jobs), *_needs_human_actions(snapshot, file.timezone)]
     unknown = unknown_in_force(file, snapshot.unknown)
     mark = _mark(snapshot, jobs, actions, unknown)
     headline, below = _headline(mark, snapshot, actions, unknown if any(row.run for row in jobs) else {})
@@ -107,6 +115,8 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
 
 def reason_text(group: OpenGapGroup) -> str:
     """Why these gaps are open, in a few words."""
+    if group.is_aggregate:
+        return group.gaps.seen
     return LABELS.get(group.gaps.reason, group.gaps.reason) or "the next pass repairs it"
 
 
@@ -120,6 +130,8 @@ def _mark(
 ) -> Mark:
     if any(action.mark is Mark.BROKEN for action in actions):
         return Mark.BROKEN
+    if snapshot.together.open_backlog:  # it stands first, also before the first pass
+        return Mark.YOURS
     if not any(row.run for row in jobs):
         return Mark.UNKNOWN
     if actions:
@@ -132,8 +144,8 @@ def _mark(
 def _headline(
     mark: Mark, snapshot: DashboardSnapshot, actions: Sequence[ActionItem], unknown: Mapping[GapKind, str]
 ) -> tuple[str, str]:
-    number = sum(group.gaps.number for group in snapshot.groups)
-    yours = sum(group.gaps.number for group in snapshot.groups if needs_human(group))
+    number = _number(snapshot)
+    yours = sum(group.gaps.number for group in snapshot.groups if needs_human(group) and not group.is_aggregate)
     broken = [action for action in actions if action.mark is Mark.BROKEN]
     none = "Whether a gap is open is unknown" if unknown else "No gap is open"
     open_ = f"{_counted(number, 'gap')} open" if number else none
@@ -147,14 +159,20 @@ def _headline(
         case Mark.UNKNOWN:
             return "No job has run yet", "Once `reconciler run` is running, this page shows what it finds."
         case Mark.YOURS:
+            if snapshot.together.open_backlog:
+                return actions[0].title, f"{open_}{f', {yours:,} of which need a human' if yours else ''}."
             rest = f"{number - yours:,} more, which need no action." if number > yours else ""
             if not yours:
-                return "Repairs to resolve", rest
+                return actions[0].title, rest
             return f"{_counted(yours, 'gap')} {'needs' if yours == 1 else 'need'} a human", rest
         case Mark.WORKING:
             return "Repairs in progress", f"{open_}, none of which needs you."
         case _:
             return "All is well", "Every booking that was checked has the text and the event it should have."
+
+
+def _number(snapshot: DashboardSnapshot) -> int:
+    return sum(group.gaps.number for group in snapshot.groups if not group.is_aggregate)
 
 
 def _gaps(snapshot: DashboardSnapshot) -> Iterator[GapRow]:
@@ -192,14 +210,29 @@ def _late_actions(jobs: Sequence[JobRow]) -> Iterator[ActionItem]:
         )
 
 
-def _needs_human_actions(snapshot: DashboardSnapshot) -> Iterator[ActionItem]:
+def _needs_human_actions(snapshot: DashboardSnapshot, zone: ZoneInfo) -> Iterator[ActionItem]:
+    backlog = snapshot.together.open_backlog
+    if backlog:
+        age = f"counted {ago(snapshot.at - backlog.at)} ago" if backlog.at else ""
+        remedy = remedy_of(GapKind.BACKLOG, Cause.BEFORE_INSTALLATION)
+        yield ActionItem(mark=Mark.YOURS, title=f"Backlog {backlog.says(zone)}", says=age, remedy=remedy)
     waiting = sum(number for (_, state), number in snapshot.unsettled.items() if state == State.NEEDS_HUMAN)
     if waiting:
         said = f"{_counted(waiting, 'repair')}: only a person can find out the outcome"
         remedy = "`reconciler resolve` lists them and says how to continue"
         yield ActionItem(mark=Mark.YOURS, title="Repairs to resolve", says=said, remedy=remedy)
     for group in sorted(snapshot.groups, key=lambda group: (-group.gaps.number, group.gaps.oldest)):
-        if needs_human(group):
+        if group.is_aggregate:
+            # The count itself says more than its gap, which is as old as the last count that opened it.
+            if group.gaps.kind != GapKind.BACKLOG:
+                yield ActionItem(
+                    mark=Mark.YOURS,
+                    title=reason_text(group),
+                    says=f"{group.gaps.kind}",
+                    remedy=remedy_of(group.gaps.kind, group.gaps.cause),
+                    group=group,
+                )
+        elif needs_human(group):
             named = {**WOULD_CHANGE, **FOR_A_PERSON}
             remedy = named.get(group.gaps.reason) or remedy_of(
                 group.gaps.kind, group.gaps.cause, group.gaps.number, group.gaps.reason

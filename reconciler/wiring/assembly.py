@@ -129,6 +129,7 @@ def services(
             mandate=mandate,
             repairs=chosen.file.repairs,
             report_only=frozenset(chosen.report_only_rules()),
+            aggregates=chosen.file.rules.aggregates(),
             suspended=chosen.environment.providers.suspended,
             access_faults=chosen.access_faults(),
             runner=chosen.runner(),

@@ -59,7 +59,7 @@ def test_it_repairs_what_is_planted_and_stops_when_asked(venue: Venue, tmp_path:
         assert [service.log_lines("started") != [], service.log_lines("stopped") != []] == [True, True]
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
         assert {line["job"] for line in lines if line["event"] == "pass"} == {
-            "sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations"
+            "sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations", "coverage"
         }  # fmt: skip
         assert not [secret for secret in (ANA, "Ana", "Lima", "7700900", "sandbox-token") if secret in str(lines)]
 

@@ -39,6 +39,7 @@ RULE = Rule(
         after_means="cancelled this long ago: a gap",
     ),
     remedies={Cause.APP_FAILED: "find out who cancels texts that were sent"},
+    backlog_label="with a text that was withdrawn",
     drill=(
         DrillGap(
             kind=GapKind("sms.withdrawn"),

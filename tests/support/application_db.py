@@ -28,7 +28,10 @@ DEFAULTS = load(None, {}, Need.FILE)
 """What an empty cron.yaml wants."""
 MOST_LEFT_BEHIND = 512 * 1024
 """Bytes in all tables, deleted rows included."""
-LEDGER = ("gap", "intent", "run", "incident", "outbox", "rate", "due", "repair_lock")
+LEDGER = (
+    "gap", "intent", "run", "incident", "outbox", "rate", "due", "repair_lock",
+    "backlog", "write_off", "coverage_day", "coverage",
+)  # fmt: skip
 
 
 @dataclass

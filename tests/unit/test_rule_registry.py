@@ -35,8 +35,8 @@ def test_the_files_are_found_in_their_order() -> None:
     assert [rule.kind for rule in REPORT_ONLY] == ["sms.stuck", "sms.unproven"]
     assert report_only_kinds("sms_delivery") == ("sms.stuck", "sms.unproven")
     assert (
-        "sms.missing", "sms.duplicate", "sms.stuck", "sms.unproven", "calendar.missing", "calendar.duplicate",
-        "calendar.orphan", *INTEGRATIONS,
+        "backlog", "sms.missing", "sms.duplicate", "sms.stuck", "sms.unproven", "calendar.missing",
+        "calendar.duplicate", "calendar.orphan", "coverage.dropped", "coverage.no_bookings", *INTEGRATIONS,
     ) == KINDS  # fmt: skip
 
 

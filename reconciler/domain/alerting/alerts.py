@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.rules.registry import find_rule, rule_of
+from reconciler.domain.rules.registry import find_aggregate, find_rule, rule_of
 
 MOST_REFERENCES = 10
 MONITOR = "reconciler"
@@ -94,7 +94,7 @@ class Alert:
     def title(self) -> str:
         """One line; identical alerts have identical titles."""
         suffix = _TITLE_SUFFIX[self.alert_type]
-        if self.kind.is_integration:
+        if self.kind.is_integration or find_aggregate(self.kind):
             return f"{self.kind}{suffix}: {self.seen or self.code}"
         return f"{self.kind} / {self.cause}{suffix}: {self.found} found, {self.repaired} repaired"
 
@@ -155,6 +155,8 @@ REMEDIES: dict[Cause, str] = {
     Cause.DELETED_BY_HAND: "a person deleted the event of a live booking: restore it, or set deleted_by_hand: restore",
     Cause.UNKNOWN_OUTCOME: "whether the text was sent is unknown, so it is not sent again: ask the customer, or check "
     "the provider's log",
+    Cause.BEFORE_INSTALLATION: "repair them with `reconciler backfill`, or write them off",
+    Cause.UNUSUAL: "find out what has changed",
 }
 """What an operator can do, by cause. The fault of an integration has a more precise remedy of its own."""
 
@@ -194,7 +196,9 @@ def continue_command(kind: GapKind, number: int) -> str:
 def _remedy_of(kind: GapKind, cause: Cause) -> str:
     if kind == GapKind.CALENDAR_ORPHAN and cause in ORPHAN_REMEDIES:
         return ORPHAN_REMEDIES[cause]
-    rule = find_rule(kind)
+    aggregate, rule = find_aggregate(kind), find_rule(kind)
+    if aggregate:
+        return aggregate.remedy
     if rule and kind in rule.also_remedies:
         return rule.also_remedies[kind]
     return rule.remedies.get(cause, REMEDIES[cause]) if rule else REMEDIES[cause]
@@ -204,6 +208,8 @@ def command_of(kind: GapKind, reference: str) -> str:
     """The command that explains a gap of this kind with this reference: why it is open, and what happens next."""
     if kind.is_integration:
         return "reconciler doctor"
+    if find_aggregate(kind):
+        return "reconciler open" if kind == GapKind.BACKLOG else ""
     return f"reconciler explain {reference}" if reference else ""
 
 

@@ -17,6 +17,7 @@ from reconciler.domain.alerting.alerts import (
     Severity,
     remedy_of,
 )
+from reconciler.domain.gaps import Cause
 
 ESCALATION_FACTOR = 10
 """An incident escalates when it has this many times as many gaps as at its last alert."""
@@ -111,6 +112,8 @@ def _due_issue_alert(incident: Incident, counts: GapCounts, deadlines: Deadlines
     """At most one alert is due. Each alert has the current numbers, so a second one would add nothing."""
     if incident.alerted_at is None:
         return AlertType.OPENED
+    if incident.key.cause.only_informs:
+        return None
     if counts.open and incident.deadline_at is None and _open_for(incident, counts, now) >= deadlines.deadline:
         return AlertType.DEADLINE
     if incident.found >= ESCALATION_FACTOR * incident.alerted_found:
@@ -133,7 +136,7 @@ def _open_for(incident: Incident, counts: GapCounts, now: datetime) -> timedelta
 def _after_alerts(incident: Incident, due: Sequence[AlertType], counts: GapCounts, now: datetime) -> Incident:
     if not due:
         return incident
-    severities = {severity_of(alert_type, counts) for alert_type in due}
+    severities = {severity_of(alert_type, counts, incident.key.cause) for alert_type in due}
     return replace(
         incident,
         at_error=incident.at_error or bool(severities & {Severity.ERROR, Severity.FATAL}),
@@ -144,11 +147,13 @@ def _after_alerts(incident: Incident, due: Sequence[AlertType], counts: GapCount
     )
 
 
-def severity_of(alert_type: AlertType, counts: GapCounts) -> Severity:
-    """The severity of an alert. It is *warning* only if no gap is open, because then every gap was repaired."""
+def severity_of(alert_type: AlertType, counts: GapCounts, cause: Cause) -> Severity:
+    """The severity of an alert. It is *warning* if no gap is open, because then every gap was repaired, and if the
+    incident only informs.
+    """
     match alert_type:
         case AlertType.OPENED | AlertType.ESCALATED:
-            return Severity.ERROR if counts.open else Severity.WARNING
+            return Severity.ERROR if counts.open and not cause.only_informs else Severity.WARNING
         case AlertType.DEADLINE | AlertType.REMINDER:
             return Severity.ERROR
         case AlertType.PAGED:
@@ -190,7 +195,7 @@ def alert_of(
         id=id_,
         kind=key.kind,
         cause=key.cause,
-        severity=severity_of(alert_type, counts),
+        severity=severity_of(alert_type, counts, key.cause),
         alert_type=alert_type,
         incident=incident.id,
         found=incident.found,

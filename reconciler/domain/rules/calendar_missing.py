@@ -28,6 +28,7 @@ RULE = Rule(
     ),
     also=(GapKind.CALENDAR_DUPLICATE,),
     removal=GapKind.CALENDAR_ORPHAN,
+    backlog_label="without event",
     drill=(
         DrillGap(kind=GapKind.CALENDAR_MISSING, text=PROVEN_TEXT, names_event=False, events=0),
         DrillGap(kind=GapKind.CALENDAR_DUPLICATE, text=PROVEN_TEXT, names_event=False, events=2, only_if_repaired=True),

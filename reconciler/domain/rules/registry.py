@@ -5,12 +5,12 @@ from pkgutil import iter_modules
 
 from reconciler.domain import rules
 from reconciler.domain.gaps import INTEGRATIONS, Effect, GapKind
-from reconciler.domain.rules.rule import Report, Rule
+from reconciler.domain.rules.rule import AggregateRule, Report, Rule
 
 _NOT_RULES = frozenset({"rule", "registry"})
 
 
-def _find() -> tuple[Rule, ...]:
+def _find() -> tuple[Rule | AggregateRule, ...]:
     """The ``RULE`` of every file, sorted by ``Rule.order``.
 
     Raises:
@@ -18,22 +18,27 @@ def _find() -> tuple[Rule, ...]:
         ValueError: two files declare the same kind or repair the same effect.
     """
     names = sorted(module.name for module in iter_modules(rules.__path__) if module.name not in _NOT_RULES)
-    found: list[Rule] = [import_module(f"{rules.__name__}.{name}").RULE for name in names]
+    found: list[Rule | AggregateRule] = [import_module(f"{rules.__name__}.{name}").RULE for name in names]
     kinds = [kind for rule in found for kind in rule.kinds]
-    effects = [rule.effect for rule in found if rule.effect]
+    effects = [rule.effect for rule in found if isinstance(rule, Rule) and rule.effect]
     if len(set(kinds)) < len(kinds) or len(set(effects)) < len(effects):
         raise ValueError(f"two rules have a kind or an effect in common: {', '.join(kinds)}")
     return tuple(sorted(found, key=lambda rule: (rule.order, rule.kind)))
 
 
-RULES = _find()
+ALL_RULES = _find()
+RULES = tuple(rule for rule in ALL_RULES if isinstance(rule, Rule))
+"""The rules that a single booking can break."""
+AGGREGATE = tuple(rule for rule in ALL_RULES if isinstance(rule, AggregateRule))
+"""The rules about many bookings together."""
 REPAIRED = tuple(rule for rule in RULES if rule.effect)
 REPORT_ONLY = tuple(rule for rule in RULES if rule.report)
-KINDS: tuple[GapKind, ...] = (*(kind for rule in RULES for kind in rule.kinds), *INTEGRATIONS)
+KINDS: tuple[GapKind, ...] = (*(kind for rule in ALL_RULES for kind in rule.kinds), *INTEGRATIONS)
 """Every kind of gap that can be open, in the order in which lists show them."""
-JOBS = tuple(dict.fromkeys(rule.job for rule in (*REPAIRED, *REPORT_ONLY)))
+JOBS = tuple(dict.fromkeys([*(rule.job for rule in (*REPAIRED, *REPORT_ONLY)), *(rule.job for rule in AGGREGATE)]))
 """The jobs that check a rule."""
 _BY_KIND = {kind: rule for rule in RULES for kind in rule.kinds}
+_AGGREGATE_BY_KIND = {rule.kind: rule for rule in AGGREGATE}
 
 
 def rule_of(kind: GapKind) -> Rule:
@@ -46,8 +51,22 @@ def rule_of(kind: GapKind) -> Rule:
 
 
 def find_rule(kind: GapKind) -> Rule | None:
-    """The rule that finds gaps of this kind; ``None`` for an integration's kind, or if the rule no longer exists."""
+    """The rule that a booking with a gap of this kind breaks; ``None`` for any other kind."""
     return _BY_KIND.get(kind)
+
+
+def any_rule_of(kind: GapKind) -> Rule | AggregateRule:
+    """The rule of either sort that opens gaps of this kind.
+
+    Raises:
+        KeyError: no rule does.
+    """
+    return _AGGREGATE_BY_KIND[kind] if kind in _AGGREGATE_BY_KIND else _BY_KIND[kind]
+
+
+def find_aggregate(kind: GapKind) -> AggregateRule | None:
+    """The aggregate rule of this kind, if there is one."""
+    return _AGGREGATE_BY_KIND.get(kind)
 
 
 def report_of(kind: GapKind) -> Report:
@@ -70,6 +89,11 @@ def rule_of_effect(effect: Effect) -> Rule:
 def report_only_kinds(job: str) -> tuple[GapKind, ...]:
     """The kinds of the report-only rules that a job checks."""
     return tuple(rule.kind for rule in REPORT_ONLY if rule.job == job)
+
+
+def aggregate_kinds(job: str) -> tuple[GapKind, ...]:
+    """The kinds of the aggregate rules that a job checks."""
+    return tuple(rule.kind for rule in AGGREGATE if rule.job == job)
 
 
 def closes_with(kind: GapKind) -> tuple[GapKind, ...]:

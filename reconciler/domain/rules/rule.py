@@ -93,6 +93,8 @@ class Rule:
     """The kind of gap for an effect that no booking needs. It opens and closes on its own."""
     drill: tuple[DrillGap, ...]
     """What the fire drill plants to check that the rule still finds its gaps."""
+    backlog_label: str
+    """What bookings of the backlog lack under this rule, after their number: *without text*."""
 
     def __post_init__(self) -> None:
         if (self.effect is None) == (self.report is None):
@@ -124,3 +126,30 @@ class Rule:
             raise ValueError(f"{self.kind} does not only report")
         refusal = self.report.refusal
         return Verdict(status=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=CAUSE_OF_REFUSAL[refusal])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateRule:
+    """A report-only rule about many bookings together. It has at most one gap, and no booking breaks it alone."""
+
+    kind: GapKind
+    order: int
+    """Its place in lists, among all rules."""
+    summary: str
+    """One sentence for the documentation of cron.yaml: when the rule is broken."""
+    job: str
+    """The job that checks the rule."""
+    cause: Cause
+    """The cause of its gap."""
+    remedy: str
+    """What a person can do about it."""
+
+    @property
+    def key(self) -> str:
+        """The rule's kind with an underscore for each dot, for names that allow no dot."""
+        return self.kind.replace(".", "_")
+
+    @property
+    def kinds(self) -> tuple[GapKind, ...]:
+        """Every kind of gap that the rule opens."""
+        return (self.kind,)

@@ -40,5 +40,6 @@ RULE = Rule(
         GapKind.SMS_DUPLICATE: "the provider has two messages for one text: apologise to the customer; if this happens "
         "again, raise limits.settle, because lists show messages later than that",
     },
+    backlog_label="without text",
     drill=(DrillGap(kind=GapKind.SMS_MISSING, text=None, names_event=True, events=1),),
 )

@@ -28,6 +28,7 @@ RULE = Rule(
         Cause.APP_FAILED: "these texts are queued and not sent: press Send, or find out why the application's "
         "sender has stopped",
     },
+    backlog_label="with a text that was not sent",
     drill=(
         DrillGap(
             kind=GapKind.SMS_STUCK,

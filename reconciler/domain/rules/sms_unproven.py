@@ -27,6 +27,7 @@ RULE = Rule(
         Cause.UNKNOWN_OUTCOME: "the application says sent and has no id to prove it: check the provider's log, or "
         "ask the customer",
     },
+    backlog_label="with a text without proof",
     drill=(
         DrillGap(
             kind=GapKind.SMS_UNPROVEN,

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
 from reconciler.domain.rules.rule import Rule
 from reconciler.engine.reconcile.planning import may_repair
-from reconciler.engine.repair.repairers import is_off, repairer_of
+from reconciler.engine.repair.repairers import repairer_of
 from reconciler.errors import DatabaseDisagrees
 from reconciler.ports import Services, Transaction
 
@@ -20,10 +19,6 @@ class UnknownRule:
     effect: Effect | None
     fault: IntegrationFault
     """The first fault in the way."""
-
-
-def rules_in_force(services: Services) -> Sequence[Rule]:
-    return [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]
 
 
 def unknown_rules(tx: Transaction, rules: Sequence[Rule], services: Services) -> Sequence[UnknownRule]:

@@ -21,7 +21,7 @@ from reconciler.domain.explain.remediation import RequiredChange
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
 from reconciler.domain.rules.rule import Rule
-from reconciler.engine.explain.blind import UnknownRule, rules_in_force, unknown_rules
+from reconciler.engine.explain.blind import UnknownRule, unknown_rules
 from reconciler.engine.explain.remediation import RemediationFinder
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import (
@@ -34,7 +34,7 @@ from reconciler.engine.reconcile.planning import (
 )
 from reconciler.engine.reconcile.scan import scope_of, window_of
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, latest_intents
-from reconciler.engine.repair.repairers import repairer_of
+from reconciler.engine.repair.repairers import repairer_of, rules_in_force
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.ports import Services, Transaction
 

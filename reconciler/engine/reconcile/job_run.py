@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from reconciler.domain.gaps import UNSCANNED, GapKind, IntegrationFault
-from reconciler.domain.rules.registry import RULES
+from reconciler.domain.rules.registry import ALL_RULES
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
 from reconciler.engine.repair.repairer import Repairer
@@ -108,7 +108,7 @@ def scan_or_fault(read: Callable[[], T], otherwise: Callable[[IntegrationFault],
 def record_crash(job: str, services: PassServices) -> None:
     """Record a run that a bug ended: what its rules would have found is unknown."""
     now = services.clock.now()
-    kinds = [rule.kind for rule in RULES if rule.job == job]
+    kinds = [rule.kind for rule in ALL_RULES if rule.job == job]
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now)
         tx.runs.finish(run.number, now, CRASHED, {UNSCANNED + kind: 1 for kind in kinds})

@@ -32,6 +32,16 @@ class SettleOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateResult:
+    """The result of an aggregate rule."""
+
+    lines: tuple[str, ...]
+    """What was counted, in words."""
+    is_open: bool
+    """Whether the rule is broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult:
     job: str
     kind: GapKind | None
@@ -63,13 +73,15 @@ class PassResult:
     """The rule is on and could not be scanned: how many gaps it has is unknown, and not 0."""
     removed: Mapping[str, int] | None = None
     """Rows that were removed from the ledger, or would be; ``None``: the job removes nothing."""
+    aggregate: AggregateResult | None = None
+    """Set for an aggregate rule that was counted."""
     cut_short: bool = False
     """The budget was used up, or the process was asked to stop: the next run removes the rest."""
 
     @property
     def has_scan(self) -> bool:
         """Whether it is the result of a rule's scan; a job that settles or removes old rows has no plan to show."""
-        return self.plan is not None or self.off or self.unscanned or bool(self.faults)
+        return bool(self.plan is not None or self.aggregate or self.off or self.unscanned or self.faults)
 
     @property
     def acted(self) -> bool:
@@ -113,7 +125,7 @@ class PassResult:
     def needs_human(self) -> int:
         """Gaps that need a human: refused, blocked, of unknown outcome, or held because the policy is *report*."""
         if self.plan is None:
-            return 0
+            return int(self.aggregate is not None and self.aggregate.is_open)
         refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
         ended = self.count(AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED)
         return refused + ended + self._held(by_a_person=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import Effect
-from reconciler.domain.rules.registry import REPAIRED
+from reconciler.domain.rules.registry import REPAIRED, REPORT_ONLY
 from reconciler.domain.rules.rule import Rule
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.repairer import Repairer
@@ -31,3 +31,8 @@ def is_off(rule: Rule, services: Services) -> bool:
     if rule.effect is None:
         return rule.kind not in services.report_only
     return repairer_of(rule.effect, services).policy is Policy.OFF
+
+
+def rules_in_force(services: Services) -> Sequence[Rule]:
+    """The rules that a single booking can break and that are not off, those that are repaired first."""
+    return [rule for rule in (*REPAIRED, *REPORT_ONLY) if not is_off(rule, services)]

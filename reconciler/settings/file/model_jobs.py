@@ -41,6 +41,7 @@ KEEP = timedelta(days=400)
 """A year and a month, so that bookings of the same week last year can still be explained."""
 DEFAULT_JOBS = {
     **{name: Job(every=minutes(10)) for name in JOBS},
+    "coverage": Job(every=minutes(60)),
     "unsettled_repairs": Job(every=minutes(5)),
     "integrations": Job(every=minutes(15)),
     "fire_drill": Job(cron="0 10 * * mon", at_start=False),

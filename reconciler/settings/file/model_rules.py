@@ -1,15 +1,16 @@
 """The section ``rules`` of cron.yaml as types: one section per rule of the registry."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model
 
 from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
-from reconciler.domain.rules.registry import REPORT_ONLY, RULES
-from reconciler.domain.rules.rule import Rule
+from reconciler.domain.rules.registry import AGGREGATE, ALL_RULES, REPORT_ONLY
+from reconciler.domain.rules.rule import AggregateRule, Rule
 from reconciler.settings.file.ignored import Ignored
+from reconciler.settings.file.model_aggregates import AggregateSection, ReportWord
 from reconciler.settings.file.model_bookings import Only, Queue, Section, table_alone
 from reconciler.settings.file.values import (
     Duration,
@@ -102,9 +103,6 @@ class SmsMissing(RuleSection):
         return message.satisfied_by if own else (message.trigger,)
 
 
-ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]
-
-
 class ReportOnlySection(RuleSection):
     """The section of a report-only rule. The rule's file has the default of ``after`` and its description."""
 
@@ -133,6 +131,14 @@ class RuleSections(Section):
         section: RuleSection = getattr(self, rule.key)
         return section
 
+    def policy_of(self, rule: Rule | AggregateRule) -> Policy:
+        policy: Policy = getattr(self, rule.key).policy
+        return policy
+
+    def aggregates(self) -> frozenset[GapKind]:
+        """The aggregate rules that are not off."""
+        return frozenset(rule.kind for rule in AGGREGATE if self.policy_of(rule) is not Policy.OFF)
+
     def report_only(self) -> dict[GapKind, ReportOnlySection]:
         """The report-only rules that are not off."""
         sections = {rule.kind: self.of(rule) for rule in REPORT_ONLY}
@@ -147,7 +153,9 @@ _SECTIONS: dict[Effect, type[RuleSection]] = {Effect.SMS: SmsMissing, Effect.CAL
 """The sections of the rules that repair. Each of them has settings that no other rule has."""
 
 
-def _section_of(rule: Rule) -> type[RuleSection]:
+def _section_of(rule: Rule | AggregateRule) -> type[Section]:
+    if isinstance(rule, AggregateRule):
+        return create_model(rule.key, __base__=AggregateSection, __doc__=rule.summary)
     if rule.report is None:
         assert rule.effect is not None, "a rule either has an effect or only reports"
         return _SECTIONS[rule.effect]
@@ -158,7 +166,7 @@ def _section_of(rule: Rule) -> type[RuleSection]:
 def _rules() -> type[RuleSections]:
     fields: dict[str, Any] = {
         rule.key: (section, Field(default_factory=section, alias=str(rule.kind)))
-        for rule in RULES
+        for rule in ALL_RULES
         for section in [_section_of(rule)]
     }
     return create_model("Rules", __base__=RuleSections, __doc__=RuleSections.__doc__, **fields)

@@ -100,6 +100,12 @@ class PostgresGaps:
         values = {"cause": Cause.BLOCKED, "reason": faults[0].code, "key": key, "detail": json.dumps(said)}
         self.connection.execute(_RECORD, {**self._values(kind, about, now), **values})
 
+    def record_aggregate(
+        self, kind: GapKind, about: str, cause: Cause, key: str, detail: Mapping[str, str], now: datetime
+    ) -> None:
+        values = {"cause": cause, "reason": kind, "key": key, "detail": json.dumps(dict(detail))}
+        self.connection.execute(_RECORD, {**self._values(kind, about, now), **values})
+
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         self.close_all(kind, {BookingId(about): by}, now)
 

@@ -11,6 +11,7 @@ from reconciler.domain.alerting.alerts import MOST_REFERENCES, GapGroup, Inciden
 from reconciler.domain.alerting.incidents import Incident
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.rules.registry import find_aggregate
 
 # The lock belongs to the transaction, so it works behind a pooler. If a process reaches lock_timeout here, it skips the
 # evaluation. The next pass does it.
@@ -119,7 +120,7 @@ def _group(row: RowMapping) -> GapGroup:
         found=row["found"],
         open=row["open"],
         since=row["since"],
-        references=tuple(row["references"]),
+        references=() if find_aggregate(GapKind(row["kind"])) else tuple(row["references"]),
         code=row["code"],
         **row["detail"],
     )

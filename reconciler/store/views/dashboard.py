@@ -13,18 +13,21 @@ from sqlalchemy import Connection, RowMapping, text
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.place import place_fault
+from reconciler.domain.rules.registry import AGGREGATE, find_aggregate
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.status import LastRun, OpenGaps
+from reconciler.store.views.together import Together, together
 
 BOOKINGS_PER_GROUP = 5
 """Bookings named per group of gaps; the others are only counted."""
 DAYS = 14
 """Days of found and repaired gaps, today included."""
 _SINGLE = "kind NOT LIKE 'integration.%'"
+_OF_BOOKINGS = f"{_SINGLE} AND kind NOT IN ({', '.join(repr(str(rule.kind)) for rule in AGGREGATE)})"
 
 # One index entry per job and subquery, however many runs there were.
 _RUNS = text("""
@@ -40,6 +43,7 @@ _RUNS = text("""
 """)
 _GROUPS = text(f"""
     SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest,
+           coalesce(string_agg(DISTINCT detail ->> 'seen', '; '), '') AS seen,
            (array_agg(about ORDER BY opened_at, id))[1:{BOOKINGS_PER_GROUP}] AS named
     FROM reconciler.gap WHERE scope = :scope AND closed_at IS NULL AND {_SINGLE}
     GROUP BY kind, cause, reason ORDER BY kind, cause, reason
@@ -59,13 +63,13 @@ _DAYS = text(f"""
     SELECT day, sum(found)::int AS found, sum(repaired)::int AS repaired FROM (
         SELECT width_bucket(opened_at, CAST(:midnights AS timestamptz[])) AS day, count(*) AS found, 0 AS repaired
         FROM reconciler.gap
-        WHERE scope = :scope AND closed_at IS NULL AND opened_at >= :since AND {_SINGLE} GROUP BY 1
+        WHERE scope = :scope AND closed_at IS NULL AND opened_at >= :since AND {_OF_BOOKINGS} GROUP BY 1
         UNION ALL
         SELECT width_bucket(opened_at, CAST(:midnights AS timestamptz[])), count(*), 0 FROM reconciler.gap
-        WHERE scope = :scope AND closed_at >= :since AND opened_at >= :since AND {_SINGLE} GROUP BY 1
+        WHERE scope = :scope AND closed_at >= :since AND opened_at >= :since AND {_OF_BOOKINGS} GROUP BY 1
         UNION ALL
         SELECT width_bucket(closed_at, CAST(:midnights AS timestamptz[])), 0, count(*) FROM reconciler.gap
-        WHERE scope = :scope AND closed_at >= :since AND closed_by = 'repaired' AND {_SINGLE} GROUP BY 1
+        WHERE scope = :scope AND closed_at >= :since AND closed_by = 'repaired' AND {_OF_BOOKINGS} GROUP BY 1
     ) AS moved GROUP BY day
 """)
 _ENDED = text("""
@@ -97,7 +101,12 @@ class OpenGapGroup:
 
     @property
     def more(self) -> int:
-        return self.gaps.number - len(self.named)
+        return 0 if self.is_aggregate else self.gaps.number - len(self.named)
+
+    @property
+    def is_aggregate(self) -> bool:
+        """Whether it is about many bookings together, and names none."""
+        return find_aggregate(self.gaps.kind) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +141,8 @@ class DashboardSnapshot:
     """Effect and state -> number of repairs whose outcome is unknown."""
     unknown: Mapping[GapKind, str]
     """Kinds whose number of gaps is unknown, and why; rules that are off are among them."""
+    together: Together
+    """The backlog and the coverage."""
     days: Sequence[Day]
     """The last ``DAYS`` days in the venue's time zone, today last."""
 
@@ -164,6 +175,7 @@ def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zo
             faults=(*_place(connection, at), *_faults(connection, scope)),
             unsettled={(effect, state): number for effect, state, number in unsettled},
             unknown=unknown_kinds(connection, scope),
+            together=together(connection, scope),
             days=_days(connection, scope, zone, at),
         )
 
@@ -237,8 +249,9 @@ def _groups(connection: Connection, scope: str) -> Sequence[OpenGapGroup]:
                 number=row["number"],
                 oldest=row["oldest"],
                 reference=reference(BookingId(row["named"][0])),
+                seen=row["seen"],
             ),
-            named=tuple(map(BookingId, row["named"])),
+            named=() if find_aggregate(GapKind(row["kind"])) else tuple(map(BookingId, row["named"])),
         )
         for row in connection.execute(_GROUPS, {"scope": scope}).mappings()
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, text
 
 from reconciler.domain.gaps import UNSCANNED, GapKind
-from reconciler.domain.rules.registry import JOBS, RULES
+from reconciler.domain.rules.registry import ALL_RULES, JOBS
 
 NEVER, NOT_DONE = "not scanned yet", "the last run could not scan"
 # One index entry per job, however many runs there were.
@@ -23,7 +23,7 @@ def unknown_kinds(connection: Connection, scope: str) -> Mapping[GapKind, str]:
     counts: dict[str, dict[str, int]] = {name: found or {} for name, found in rows}
     return {
         kind: NEVER if rule.job not in counts else NOT_DONE
-        for rule in RULES
+        for rule in ALL_RULES
         for kind in rule.kinds
         if rule.job not in counts or UNSCANNED + rule.kind in counts[rule.job]
     }

@@ -11,11 +11,13 @@ from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.place import PlaceView
+from reconciler.domain.rules.registry import find_aggregate
 from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.views.scans import unknown_kinds
+from reconciler.store.views.together import Together, together
 
 _RUNS = text("""
     SELECT DISTINCT ON (job) job, started_at, finished_at, result, counts
@@ -23,6 +25,7 @@ _RUNS = text("""
 """)
 _GAPS = text(f"""
     SELECT kind, cause, reason, count(*) AS number, min(opened_at) AS oldest,
+           coalesce(string_agg(DISTINCT detail ->> 'seen', '; '), '') AS seen,
            left((array_agg(about ORDER BY opened_at, about))[1], {REFERENCE_LENGTH}) AS reference
     FROM reconciler.gap WHERE closed_at IS NULL GROUP BY kind, cause, reason ORDER BY kind, cause, reason
 """)
@@ -74,11 +77,13 @@ class OpenGaps:
     number: int
     oldest: datetime
     reference: str
-    """Of the oldest gap's booking; meaningless for an integration."""
+    """Of the oldest gap's booking; meaningless for an integration and for an aggregate rule."""
+    seen: str = ""
+    """What was seen, where the gaps are those of an aggregate rule."""
 
     @property
     def state(self) -> GapState:
-        blocked = self.kind.is_integration or self.reason.startswith(SQLSTATE)
+        blocked = self.kind.is_integration or find_aggregate(self.kind) is not None or self.reason.startswith(SQLSTATE)
         if blocked or self.reason in frozenset(Refusal) or self.reason in HOLDS_BY_A_PERSON:
             return GapState.NEEDS_HUMAN
         return GapState.HELD if self.reason in frozenset(Hold) else GapState.REPAIRABLE
@@ -95,6 +100,8 @@ class StatusSnapshot:
     """Kinds whose number of gaps is unknown, and why; rules that are off are among them."""
     unsettled: Mapping[str, int]
     """'effect state' -> number of repairs whose outcome is unknown, whether or not the gap is still open."""
+    together: Together
+    """The backlog and the coverage."""
 
     def number(self, state: GapState) -> int:
         return sum(gaps.number for gaps in self.gaps if gaps.state is state)
@@ -113,6 +120,7 @@ def status_snapshot(database: Database, scope: str = "") -> StatusSnapshot:
         return StatusSnapshot(
             place=view_place(connection),
             unknown=unknown_kinds(connection, scope),
+            together=together(connection, scope),
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},
             at=connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
             runs=tuple(LastRun(**row) for row in connection.execute(_RUNS).mappings()),
@@ -123,7 +131,8 @@ def status_snapshot(database: Database, scope: str = "") -> StatusSnapshot:
                     reason=row["reason"],
                     number=row["number"],
                     oldest=row["oldest"],
-                    reference=row["reference"],
+                    reference="" if find_aggregate(GapKind(row["kind"])) else row["reference"],
+                    seen=row["seen"],
                 )
                 for row in connection.execute(_GAPS).mappings()
             ),

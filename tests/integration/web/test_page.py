@@ -354,4 +354,6 @@ def test_every_metric_is_there(page: Site) -> None:
     families = dict(re.findall(r"(?m)^# HELP (\S+) (.*)$", scraped.text))
     assert families == {name: says for name, (says, _) in METRICS.items()}
     with_samples = set(re.findall(r"(?m)^(reconciler_\w+)[{ ]", scraped.text))
-    assert set(METRICS) - with_samples <= {"reconciler_gaps_open_by_cause"}
+    # A share is absent without new bookings, and without a past; it is no 0.
+    shares = {"reconciler_coverage_ratio", "reconciler_coverage_usual_ratio"}
+    assert set(METRICS) - with_samples <= {"reconciler_gaps_open_by_cause", *shares}

@@ -13,7 +13,13 @@ from reconciler.settings.file.model_jobs import DEFAULT_JOBS
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 """A Wednesday, 13:00 in London."""
 LONDON = ZoneInfo("Europe/London")
-OTHERS = {"calendar_missing": "off", "sms_delivery": "off", "unsettled_repairs": "off", "integrations": "off"}
+OTHERS = {
+    "calendar_missing": "off",
+    "sms_delivery": "off",
+    "unsettled_repairs": "off",
+    "integrations": "off",
+    "coverage": "off",
+}
 
 
 def file(**job: Any) -> CronFile:

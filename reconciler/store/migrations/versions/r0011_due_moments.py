@@ -7,7 +7,7 @@ count for every text that was due when it was made, so that nothing is sent agai
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

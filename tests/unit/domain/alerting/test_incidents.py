@@ -102,7 +102,11 @@ def test_the_truth_table(before: Incident, counts: GapCounts, later: timedelta, 
 def test_it_opens_with_a_warning_if_all_was_repaired(counts: GapCounts, severity: Severity) -> None:
     incident, due = evaluate_counts(open_incident("e", SYSTEMIC, counts, NOON), counts, USUAL, NOON)
 
-    assert (due, severity_of(AlertType.OPENED, counts), incident.found) == ((AlertType.OPENED,), severity, 4)
+    assert (due, severity_of(AlertType.OPENED, counts, Cause.NEVER_QUEUED), incident.found) == (
+        (AlertType.OPENED,),
+        severity,
+        4,
+    )
     assert incident.at_error == (severity is Severity.ERROR)
 
 
