@@ -119,7 +119,7 @@ def play(world: World, *, texts_from: str = "twilio") -> None:
     )
     assert world.venue.stored_event(lacks)
     for fault in (Misbehaviour.LOSE, Misbehaviour.DROP) if texts_from == "twilio" else ():
-        lost = world.venue.booking(contact_phone=BEA, calendar_event_id="there")
+        lost = world.venue.booking(contact_phone=BEA, calendar_event_id="there", status="draft")
         world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=fault))
         world.once()
         assert world.states()[lost] == "unknown"

@@ -75,7 +75,7 @@ def test_328_old_bookings_are_counted_shown_and_told_once(installed: World) -> N
     assert alerts(installed) == [("warning", "opened")]
     seen = status(installed)
     assert status_exit_code(seen) is Exit.NEEDS_A_HUMAN
-    data = as_data(seen)["backlog"]
+    data = as_data(seen, timedelta(hours=1))["backlog"]
     assert data["open"]
     assert data["counts"] == {"sms.missing": 328, "sms.stuck": 0, "sms.unproven": 0, "calendar.missing": 328}
     shown = page(installed)
