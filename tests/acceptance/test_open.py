@@ -1,20 +1,25 @@
-"""The backlog by the real commands: from `migrate` until a person has written the last booking off."""
+"""The backlog by the real commands: 328 old bookings, from `migrate` until a person has written the last one off."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from reconciler.errors import Exit
 from tests.support.application_db import Venue
 from tests.support.command import Ran, reconciler
+from tests.support.status_page import command
 
 CRON_YAML = """\
 bookings: {since: installed}
 rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}
 """
+OLD = 328
+
 Run = Callable[..., Ran]
 
 
@@ -28,6 +33,34 @@ def run(bare_venue: Venue, tmp_path: Path) -> Run:
 
 def old_bookings(venue: Venue, number: int) -> list[str]:
     return [venue.booking(created_at=venue.now - timedelta(days=2, minutes=one)) for one in range(number)]
+
+
+def test_328_old_bookings_are_shown_by_every_command(run: Run, bare_venue: Venue, tmp_path: Path) -> None:
+    old_bookings(bare_venue, OLD)
+    assert re.search(rf"^sms.missing +{OLD} .* {OLD} ", run("once").out, re.MULTILINE), "before migrate they are gaps"
+    said = re.compile(rf"before \d+ \w{{3}} \d{{4}}: {OLD} without text, {OLD} without event")
+    migrated = run("migrate")
+    assert (migrated.code, migrated.out.splitlines()[0].startswith("schema reconciler: created at")) == (0, True)
+    assert said.search(migrated.out.splitlines()[1])
+    assert "reconciler backfill" in migrated.out.splitlines()[2]
+
+    status = run("status")
+    seen = bool(said.search(status.out.splitlines()[0]))
+    assert (status.code, seen) == (Exit.WORK_LEFT, True), "nothing was scanned yet"
+    data = json.loads(run("status", "--json").out)["backlog"]
+    assert (data["open"], data["counts"]["sms.missing"], data["written_off"]) == (True, OLD, 0)
+    once = run("once", "sms_missing", "coverage")
+    assert (once.code, bool(said.search(once.out))) == (Exit.NEEDS_A_HUMAN, True)
+    assert said.search(run("backfill", "--since", "2026-01-01").out)
+    with command(tmp_path, {"DATABASE_URL": bare_venue.url()}) as (url, _):
+        shown = requests.get(url, timeout=20).text
+        metrics = requests.get(f"{url}/metrics", timeout=20).text
+    assert "All is well" not in shown
+    headline = re.search(r"<h1[^>]*>(.*?)</h1>", shown, re.DOTALL)
+    assert headline
+    assert said.search(headline[1])
+    assert f'reconciler_backlog_bookings{{kind="sms.missing"}} {OLD}.0' in metrics
+    assert re.search(r"^reconciler_backlog_counted_timestamp_seconds 1\.\d+e\+09$", metrics, re.MULTILINE)
 
 
 def write_offs(venue: Venue) -> list[tuple[object, ...]]:
