@@ -8,10 +8,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from reconciler.domain.alerting.alerts import continue_command
 from reconciler.domain.decide.plan import BreakerTrip, Decision
 from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
 from reconciler.domain.decide.verdicts import LABELS, Hold, VerdictStatus
-from reconciler.domain.gaps import Effect, IntegrationFault
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.engine.retention import REMOVABLE
@@ -180,7 +181,7 @@ def removals(result: PassResult) -> Iterable[str]:
             "none was removed"
         )
         yield "      check that the bookings were meant to go: limits.breaker.removals, .removals_ratio"
-        yield f"      to continue for one run: reconciler once {result.job} --do --max {trip.found}"
+        yield f"      to continue for one run: {continue_command(GapKind.CALENDAR_ORPHAN, trip.found)}"
     elif result.acted and result.removals_left and not planned.hold:
         yield f"events to remove: {result.removals_left} left for a later pass"
 

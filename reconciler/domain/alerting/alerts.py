@@ -187,8 +187,8 @@ def remedy_of(kind: GapKind, cause: Cause, number: int = 0, reason: str = "") ->
 
 def continue_command(kind: GapKind, number: int) -> str:
     """The command by which a person lets the breaker's repairs or removals go on."""
-    job = "calendar_missing" if kind == GapKind.CALENDAR_ORPHAN else rule_of(kind).job
-    return f"reconciler once {job} --do --max {number}"
+    rule = rule_of(kind)
+    return f"reconciler once {rule.job} --do {'--max-removals' if kind == rule.removal else '--max'} {number}"
 
 
 def _remedy_of(kind: GapKind, cause: Cause) -> str:

@@ -150,7 +150,7 @@ def _removals(
     """The removals of a pass. A backfill is about the bookings that a person named, and removes nothing."""
     if services.booking_range:
         return None
-    removals = repairer.plan_removals(tx, scope, now, services.mandate.max_repairs)
+    removals = repairer.plan_removals(tx, scope, now, services.mandate.max_removals)
     hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
     return removals.holding(Hold(hold.name)) if removals and hold else removals
 

@@ -101,9 +101,10 @@ def test_max_with_the_real_number_removes_what_was_deleted_on_purpose(world: Wor
     assert results[-1].removals
     assert results[-1].removals.trip
     assert results[-1].removals.trip.found == 20
-    assert world.events(max_repairs=19).exit_code == Exit.REFUSED_AS_UNSAFE
-    assert live(world) == 40
-    assert world.events(max_repairs=20).events_removed == 20
+    assert world.events(max_removals=19).exit_code == Exit.REFUSED_AS_UNSAFE
+    approved_repairs = world.events(max_repairs=20)
+    assert (approved_repairs.events_removed, live(world)) == (0, 40), "who approves repairs approves no removal"
+    assert world.events(max_removals=20).events_removed == 20
     assert (live(world), orphans(world)) == (20, {})
 
 
@@ -382,7 +383,7 @@ def test_a_mass_cancellation_is_held_by_the_breaker(world: World) -> None:
     result = world.events()
     assert (live(world), result.exit_code) == (40, Exit.REFUSED_AS_UNSAFE)
     assert set(orphans(world).values()) == {("breaker", "breaker")}
-    assert world.events(max_repairs=11).events_removed == 11
+    assert world.events(max_removals=11).events_removed == 11
     assert (live(world), orphans(world)) == (29, {})
 
 
