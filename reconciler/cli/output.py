@@ -171,6 +171,9 @@ def removals(result: PassResult) -> Iterable[str]:
     if planned.waiting:
         kept = counted(len(planned.waiting), "event")
         yield f"events kept: {kept} whose booking is gone, until it has been absent for a day and others were seen"
+    if planned.unplaced:
+        kept = counted(len(planned.unplaced), "event")
+        yield f"events kept: {kept} of an older ledger, until a pass has asked the calendar when they start"
     for (status, reason), number in result.removal_results.items():
         label = REASON_LABELS.get(RemovalReason(reason), reason) if status is RemovalStatus.REMOVED else reason
         yield f"events {status}: {number} {label}"

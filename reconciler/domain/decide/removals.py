@@ -49,7 +49,7 @@ class KnownEvent:
 
     intent: Intent
     starts_at: datetime | None
-    """Where we put it; ``None`` for an event of an earlier version."""
+    """Where we put it; ``None`` for an event of an earlier version that nobody has asked the calendar about."""
     absent_since: datetime | None
     """When a scan first missed the booking's row; ``None`` while the row is there."""
     made_at: datetime
@@ -75,6 +75,8 @@ class RemovalPlan:
     """Intents whose bookings' rows are missing."""
     present: tuple[IntentId, ...] = ()
     """Intents whose absence ends or begins anew: the row is there again, or another one has come back."""
+    unplaced: tuple[KnownEvent, ...] = ()
+    """Neither the ledger nor a row says where they stand: neither judged nor counted until the calendar was asked."""
     live: int = 0
     """Events of ours that may be in the calendar and are not over."""
     trip: BreakerTrip | None = None
@@ -136,12 +138,14 @@ def plan_removals(
     day. ``max_removals`` replaces the breaker.
     """
     there = [event for event in events if event.intent.booking in rows]
-    ours = [event for event in events if event.is_ours]
+    mine = [_placed(event, rows.get(event.intent.booking)) for event in events if event.is_ours]
+    unplaced = [event for event in mine if event.starts_at is None]
+    ours = [event for event in mine if event.starts_at is not None]
     seen = {event.intent.booking for event in there}
     returned = [event.intent.id for event in there if event.absent_since]
     due: list[Removal] = []
     waiting: list[Removal] = []
-    noted: list[IntentId] = []
+    noted = [event.intent.id for event in unplaced if event.intent.booking not in rows]
     for event in ours:
         reason = reason_to_remove(event, rows.get(event.intent.booking), now)
         if reason is None:
@@ -157,7 +161,7 @@ def plan_removals(
         removal = Removal(event=event, reason=reason, witnesses=witnesses[:MOST_WITNESSES])
         is_due = bool(witnesses) and now - since >= ABSENT_FOR
         (due if is_due else waiting).append(removal)
-    live = sum(event.starts_at is None or event.starts_at > now for event in ours)
+    live = sum(event.starts_at is not None and event.starts_at > now for event in ours)
     gone = sum(removal.reason is RemovalReason.GONE for removal in (*due, *waiting))
     found = len(due) + len(waiting)
     return RemovalPlan(
@@ -165,9 +169,20 @@ def plan_removals(
         waiting=tuple(sorted(waiting, key=_soonest_first)),
         absent=tuple(noted),
         present=tuple([*returned, *noted] if returned else ()),
+        unplaced=tuple(unplaced),
         live=live,
         trip=_trip(found, live, removed_lately, breaker, max_removals, mostly_gone=gone > len(seen)),
     )
+
+
+def _placed(event: KnownEvent, stored: StoredEvent | None) -> KnownEvent:
+    """An event whose start the ledger does not know stands where its booking is.
+
+    If it counted as to come instead, the past events of an old ledger would hide how many of the others are removed.
+    """
+    if event.starts_at is not None or stored is None or not stored.has_date:
+        return event
+    return replace(event, starts_at=stored.starts_at)
 
 
 def _witnesses(

@@ -1,12 +1,14 @@
 """The removals of a pass: recorded as gaps before any call, executed one by one, counted and told like repairs."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.hashing import digest
 from reconciler.engine.reconcile.planning import PassPlan
 from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.repairer import Repairer
@@ -14,6 +16,8 @@ from reconciler.engine.repair.results import RemovalResult, RemovalStatus
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
 from reconciler.ports import NewGap, PassServices, ProviderFailure, Transaction
 
+MOST_ASKED = 50
+"""Events whose start a pass asks the calendar for. There are none once an older ledger has been read through."""
 _HOLDS = frozenset(Hold)
 RemovalCounts = Counter[tuple[RemovalStatus, str]]
 
@@ -41,6 +45,25 @@ def _cause(plan: RemovalPlan) -> tuple[Cause, str]:
         return Cause.BLOCKED, plan.hold
     # The application ended or moved the booking and left the event behind.
     return Cause.APP_FAILED, plan.hold or ""
+
+
+def place(repairer: Repairer, services: PassServices, plan: RemovalPlan) -> None:
+    """Ask the calendar for the starts that nobody else knows; the next pass judges those events."""
+    if plan.hold:
+        return
+    # Another order in each pass: an event that never gets a start does not stand before the others for ever.
+    now = services.clock.now()
+    drawn = sorted(plan.unplaced, key=lambda event: digest(event.intent.id, now.isoformat()))
+    ends_at = now + repairer.limits.budget
+    for event in drawn[:MOST_ASKED]:
+        if services.stopping() or services.clock.now() >= ends_at:
+            return
+        # What could not be asked or noted is left to the next pass; the pass shows what is wrong with the provider.
+        with suppress(DatabaseBusy, DatabaseDisagrees):
+            try:
+                repairer.ask_start(event)
+            except ProviderFailure:
+                return
 
 
 def remove(repairer: Repairer, services: PassServices, seen: PassPlan) -> RemovalCounts:

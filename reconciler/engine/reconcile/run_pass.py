@@ -16,7 +16,7 @@ from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unre
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
-from reconciler.engine.reconcile.removals import record_removals, remove
+from reconciler.engine.reconcile.removals import place, record_removals, remove
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
 from reconciler.engine.repair.integration_faults import attempt_fault, recordable
@@ -88,6 +88,8 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
             record_removals(tx, seen.removals, seen)
     # Removals come first: a booking that moved gets its new event once the old one is gone.
     removed = remove(repairer, services, seen)
+    if seen.removals:
+        place(repairer, services, seen.removals)
     attempts, broken, crash = _repair(repairer, services, seen)
     crash = answers.crash or crash
     result = replace(

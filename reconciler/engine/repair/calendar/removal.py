@@ -11,6 +11,7 @@ from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, 
 from reconciler.domain.decide.calendar_event import CalendarEvent
 from reconciler.domain.decide.removals import (
     MOST_WITNESSES,
+    KnownEvent,
     Removal,
     RemovalPlan,
     RemovalReason,
@@ -40,6 +41,25 @@ def read_removal_plan(
     oldest = tx.bookings.oldest(MOST_WITNESSES)
     lately = tx.removals.removed_since(Effect.CALENDAR, now - _A_DAY)
     return plan_removals(events, rows, oldest, lately, repairer.limits.removal_breaker, max_removals, now)
+
+
+def ask_start(services: RepairServices, calendar: Calendar, settle: timedelta, event: KnownEvent) -> None:
+    """Note where the calendar shows an event, or that it shows none.
+
+    Raises:
+        ProviderFailure: the calendar could not be asked.
+    """
+    intent, now = event.intent, services.clock.now()
+    assert intent.provider_id is not None
+    found = calendar.get(intent.provider_id)
+    with services.store.writing() as tx:
+        if found is None and intent.state is State.DROPPED:
+            tx.intents.confirm_never_arrived(intent, settle, now)
+        elif found is None or not found.live:
+            tx.intents.mark_effect_gone(intent, TOMBSTONE, now)
+            tx.bookings.clear_event_id(intent.booking, intent.provider_id)
+        elif found.starts_at is not None:  # a person may have made it an event of whole days: it stays
+            tx.removals.note_start(intent, found.starts_at)
 
 
 @dataclass(frozen=True, slots=True)

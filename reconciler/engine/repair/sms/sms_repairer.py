@@ -15,7 +15,7 @@ from reconciler.domain.decide.identity import identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
-from reconciler.domain.decide.removals import Removal, RemovalPlan
+from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
 from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, first_blocking
@@ -160,6 +160,9 @@ class SmsRepairer:
     def remove(self, removal: Removal) -> RemovalResult:
         """Do nothing: no removal of a text is ever planned."""
         return RemovalResult(status=RemovalStatus.KEPT, reason="")
+
+    def ask_start(self, event: KnownEvent) -> None:
+        """Do nothing: a text stands nowhere."""
 
     def record_in_application(self, intent: Intent, scope: Scope) -> None:
         if self.policy is Policy.OFF:

@@ -1,5 +1,6 @@
 """Removal is a repair: planned, counted, capped, held by limits of its own, told; and only on a positive statement."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -152,6 +153,76 @@ def test_a_past_event_of_an_earlier_version_is_kept_by_what_google_says(world: W
     delete(world, past)
     passes(world, 26)
     assert (live(world), orphans(world)) == (5, {})
+
+
+def of_an_older_ledger(world: World, some: Sequence[BookingId]) -> None:
+    """A season ago: *done*, without a start."""
+    ((installation,),) = world.venue.sql("SELECT id::text FROM reconciler.installation")
+    for booking in some:
+        world.venue.sql(
+            """INSERT INTO reconciler.intent (id, scope, booking, effect, trigger, generation, state, attempts, subject,
+                                             provider_id, created_at, updated_at, attempted_at)
+               SELECT gen_random_uuid(), scope, %s, 'calendar', 'event', 1, 'done', 1, 'x', %s, season, season, season
+               FROM reconciler.intent, (SELECT now() - interval '90 days') AS ago (season) LIMIT 1""",
+            booking,
+            calendar_event.event_id(installation, booking, 1),
+        )
+
+
+def past_bookings(world: World, number: int) -> list[BookingId]:
+    made, day = world.venue.now - timedelta(days=90), (world.venue.now - timedelta(days=60)).date()
+    return [world.venue.booking(event_date=day, created_at=made) for _ in range(number)]
+
+
+def test_past_events_of_an_older_ledger_hide_no_mass_deletion(world: World) -> None:
+    some = bookings(world, 30)
+    of_an_older_ledger(world, past_bookings(world, 150))
+    delete(world, some[12:])
+    result = passes(world, 26)[-1]
+    assert live(world) == 30
+    assert result.removals
+    assert result.removals.live == 30
+    assert result.exit_code == Exit.REFUSED_AS_UNSAFE
+
+
+def test_archived_events_of_an_older_ledger_are_no_mass_deletion(world: World) -> None:
+    some = bookings(world, 10)
+    of_an_older_ledger(world, [BookingId(str(uuid.uuid4())) for _ in range(60)])
+    first, second, third = passes(world, 3)
+    assert {result.exit_code for result in (first, second, third)} == {Exit.AS_DESIRED}
+    assert [len(result.removals.unplaced) for result in (first, second, third) if result.removals] == [60, 10, 0]
+    change(world, some[:1], "status = 'cancelled'")
+    world.later(minutes=10)
+    assert world.events().events_removed == 1
+
+
+def test_an_event_of_an_older_ledger_whose_row_is_deleted_goes_after_a_day(world: World) -> None:
+    some = bookings(world, 4)
+    world.venue.sql("UPDATE reconciler.intent SET starts_at = NULL")
+    delete(world, some[:1])
+    passes(world, 24)
+    assert live(world) == 4
+    passes(world, 2)
+    assert (live(world), orphans(world)) == (3, {})
+
+
+def test_an_event_of_an_older_ledger_loses_its_date_and_is_removed(world: World) -> None:
+    some = bookings(world, 4)
+    world.venue.sql("UPDATE reconciler.intent SET starts_at = NULL")
+    change(world, some[:1], "date_tbd = true")
+    passes(world, 2)
+    assert (live(world), orphans(world)) == (3, {})
+
+
+def test_an_event_of_an_older_ledger_that_a_person_made_last_all_day_stays(world: World) -> None:
+    some = bookings(world, 4)
+    world.venue.sql("UPDATE reconciler.intent SET starts_at = NULL")
+    event = world.sandbox.google.calendar.events[str(world.venue.stored_event(some[0]))]
+    for edge in ("start", "end"):
+        event[edge] = {"date": event[edge]["dateTime"][:10]}
+    delete(world, some[:1])
+    passes(world, 26)
+    assert (live(world), orphans(world)) == (4, {})
 
 
 # TRUNCATE, and what else makes rows invisible
