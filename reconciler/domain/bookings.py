@@ -34,6 +34,7 @@ class StoredEvent:
     eligible: bool
     """Whether the booking's status is one that the rules cover, and the booking is not marked as deleted."""
     starts_at: datetime | None
+    created_at: datetime
     cancelled: bool
     """Whether the status is listed in ``bookings.cancelled``."""
     deleted: bool

@@ -227,6 +227,7 @@ class PostgresBookings:
             func.nullif(func.btrim(cast(row.c.event_id, Text)), "").label("event_id"),
             conditions.is_eligible(self.tables).label("eligible"),
             conditions.local_start(self.tables).label("starts_at"),
+            conditions.created_at(self.tables).label("created_at"),
             func.coalesce(status.in_(self.tables.application.cancelled), False).label("cancelled"),
             conditions.is_deleted(self.tables).label("deleted"),
             conditions.has_date(self.tables).label("has_date"),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.bookings import BookingId, StoredEvent
+from reconciler.domain.decide.identity import Same
 from reconciler.domain.decide.plan import BreakerTrip
 from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.verdicts import Hold
@@ -55,6 +56,8 @@ class KnownEvent:
     made_at: datetime
     is_ours: bool
     """Whether its id can be derived from the booking. Any other event only shows that its booking is there."""
+    row: Same = Same.YES
+    """Whether the row that has its booking's id now is its booking's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,17 @@ class RemovalPlan:
         return replace(self, hold=hold)
 
 
+def row_of(event: KnownEvent, rows: Mapping[BookingId, StoredEvent]) -> StoredEvent | None:
+    """The row that speaks for the event. If the id came again, its booking's row is gone."""
+    return rows.get(event.intent.booking) if event.row is Same.YES else None
+
+
+def came_back(event: KnownEvent, rows: Mapping[BookingId, StoredEvent]) -> bool:
+    """Whether the row of an event whose id came again is the earlier booking's after all."""
+    stored = rows.get(event.intent.booking)
+    return event.row is Same.NO and stored is not None and stored.created_at <= event.intent.updated_at
+
+
 def reason_to_remove(event: KnownEvent, stored: StoredEvent | None, now: datetime) -> RemovalReason | None:
     """The positive statement against the event; ``None``: it stays."""
     is_past = event.starts_at is not None and event.starts_at <= now
@@ -137,18 +151,18 @@ def plan_removals(
     ``oldest``: the oldest bookings of the table, and when they were made. ``removed_lately``: events removed within a
     day. ``max_removals`` replaces the breaker.
     """
-    there = [event for event in events if event.intent.booking in rows]
-    mine = [_placed(event, rows.get(event.intent.booking)) for event in events if event.is_ours]
+    there = [event for event in events if row_of(event, rows)]
+    mine = [_placed(event, row_of(event, rows)) for event in events if event.is_ours]
     unplaced = [event for event in mine if event.starts_at is None]
     ours = [event for event in mine if event.starts_at is not None]
     seen = {event.intent.booking for event in there}
     returned = [event.intent.id for event in there if event.absent_since]
     due: list[Removal] = []
     waiting: list[Removal] = []
-    noted = [event.intent.id for event in unplaced if event.intent.booking not in rows]
+    noted = [event.intent.id for event in unplaced if not row_of(event, rows)]
     for event in ours:
-        reason = reason_to_remove(event, rows.get(event.intent.booking), now)
-        if reason is None:
+        reason = reason_to_remove(event, row_of(event, rows), now)
+        if reason is None or event.row is Same.DOUBTFUL or came_back(event, rows):
             continue
         if reason is not RemovalReason.GONE:
             due.append(Removal(event=event, reason=reason))

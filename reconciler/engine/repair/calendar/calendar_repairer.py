@@ -166,7 +166,9 @@ class CalendarRepairer:
     def plan_removals(
         self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
     ) -> RemovalPlan | None:
-        return calendar_removal.read_removal_plan(tx, self, scope, now, max_removals)
+        return calendar_removal.read_removal_plan(
+            tx, self, scope, lambda booking: self._recipient(booking, scope), now, max_removals
+        )
 
     def remove(self, removal: Removal) -> RemovalResult:
         return EventRemoval(self, self.services, self._calendar(), removal).run()

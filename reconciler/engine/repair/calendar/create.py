@@ -23,6 +23,7 @@ from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.engine.repair.calendar.removal import REMEMBERED
 from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
@@ -61,7 +62,7 @@ class EventCreation:
     def _run(self) -> AttemptResult:
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, self.intent, self.scope, self.services.clock.now())
-            earlier = tx.intents.done(self.repairer.effect, self.intent.booking)
+            earlier = tx.intents.done(self.repairer.effect, self.intent.booking, self.intent.incarnation)
         if isinstance(decision, AttemptResult):
             return decision
         if earlier and earlier.provider_id:
@@ -71,7 +72,7 @@ class EventCreation:
                 case Step.DONE | Step.ADOPT:
                     # The event still exists, but the booking lost its id. Only the id has to be written.
                     return self._link_existing(earlier.provider_id, already_known=True)
-                case Step.REMOVE:
+                case Step.REMOVE if not self._is_history(earlier, found):
                     # The booking moved before the id was written. The event is removed first, as a planned removal of
                     # the next pass if it is not one of this pass: never create a second event.
                     return self._hold_until_removed(earlier, found)
@@ -176,6 +177,12 @@ class EventCreation:
     @property
     def _write_back(self) -> WriteBack:
         return WriteBack(self.services, self.calendar, self.repairer.kind)
+
+    def _is_history(self, earlier: Intent, found: CalendarEvent | None) -> bool:
+        """Whether no pass plans the removal of that event: nothing may wait for it."""
+        oldest = self.services.clock.now() - REMEMBERED
+        is_old = found is not None and found.starts_at is not None and found.starts_at < oldest
+        return earlier.effect_gone or is_old
 
     def _hold_until_removed(self, earlier: Intent, found: CalendarEvent | None) -> AttemptResult:
         with self.services.store.writing() as tx:

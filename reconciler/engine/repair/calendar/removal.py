@@ -4,25 +4,30 @@
 call, because the table may have been emptied, or the booking restored, in between.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
 from reconciler.domain.decide.calendar_event import CalendarEvent
+from reconciler.domain.decide.identity import Same, same_booking
 from reconciler.domain.decide.removals import (
     MOST_WITNESSES,
     KnownEvent,
     Removal,
     RemovalPlan,
     RemovalReason,
+    came_back,
     plan_removals,
     reason_to_remove,
+    row_of,
     still_seen,
 )
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent, Result, State
 from reconciler.engine.repair.calendar.write_back import WriteBack
-from reconciler.engine.repair.repairer import Repairer, Scope
+from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.engine.repair.results import RemovalResult, RemovalStatus
 from reconciler.ports import Calendar, RepairServices, StoredEvent, Transaction
 
@@ -33,14 +38,48 @@ _A_DAY = timedelta(days=1)
 
 
 def read_removal_plan(
-    tx: Transaction, repairer: Repairer, scope: Scope, now: datetime, max_removals: int | None
+    tx: Transaction,
+    repairer: Repairer,
+    scope: Scope,
+    recipient: Callable[[Booking], str],
+    now: datetime,
+    max_removals: int | None,
 ) -> RemovalPlan:
-    """The removals that the rows of the bookings call for."""
-    events = tx.removals.events(Effect.CALENDAR, scope.installation, now - REMEMBERED)
-    rows = tx.bookings.stored_events({event.intent.booking for event in events})
+    """The removals that the rows of the bookings call for. ``recipient`` is the digest of a booking's number."""
+    known = tx.removals.events(Effect.CALENDAR, scope.installation, now - REMEMBERED)
+    rows = tx.bookings.stored_events({event.intent.booking for event in known})
+    events = _identified(tx, repairer, known, rows, recipient, now)
     oldest = tx.bookings.oldest(MOST_WITNESSES)
     lately = tx.removals.removed_since(Effect.CALENDAR, now - _A_DAY)
     return plan_removals(events, rows, oldest, lately, repairer.limits.removal_breaker, max_removals, now)
+
+
+def _identified(
+    tx: Transaction,
+    repairer: Repairer,
+    events: Sequence[KnownEvent],
+    rows: Mapping[BookingId, StoredEvent],
+    recipient: Callable[[Booking], str],
+    now: datetime,
+) -> list[KnownEvent]:
+    """The events; where the row was made after the event, it is asked whether it is the same booking's."""
+    younger = {
+        event.intent.booking
+        for event in events
+        if (stored := row_of(event, rows)) and stored.created_at > event.intent.updated_at
+    }
+    found = tx.bookings.findings(repairer.kind, now, LONG_AGO, younger) if younger else {}
+
+    def row(event: KnownEvent) -> Same:
+        booking = event.intent.booking
+        if event.row is not Same.YES or booking not in younger:
+            return event.row
+        if booking not in found:
+            return Same.DOUBTFUL
+        booked = found[booking].booking
+        return same_booking(booked, event.intent, lambda: recipient(booked))
+
+    return [replace(event, row=row(event)) for event in events]
 
 
 def ask_start(services: RepairServices, calendar: Calendar, settle: timedelta, event: KnownEvent) -> None:
@@ -101,8 +140,8 @@ class EventRemoval:
         if any(fault.blinds for fault in tx.bookings.effect_faults(Effect.CALENDAR, writing=True)):
             return RemovalResult(status=RemovalStatus.KEPT, reason="unreadable")
         rows = tx.bookings.stored_events({booking, *removal.witnesses})
-        stored = rows.get(booking)
-        if reason_to_remove(removal.event, stored, now) is not removal.reason:
+        stored = row_of(removal.event, rows)
+        if came_back(removal.event, rows) or reason_to_remove(removal.event, stored, now) is not removal.reason:
             return RemovalResult(status=RemovalStatus.KEPT, reason="changed")
         if removal.reason is RemovalReason.GONE and not still_seen(removal.witnesses, rows):
             return RemovalResult(status=RemovalStatus.KEPT, reason="emptied")
