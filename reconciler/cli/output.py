@@ -175,7 +175,8 @@ def removals(result: PassResult) -> Iterable[str]:
         kept = counted(len(planned.unplaced), "event")
         yield f"events kept: {kept} of an older ledger, until a pass has asked the calendar when they start"
     for (status, reason), number in result.removal_results.items():
-        label = REASON_LABELS.get(RemovalReason(reason), reason) if status is RemovalStatus.REMOVED else reason
+        removed = status is RemovalStatus.REMOVED
+        label = REASON_LABELS[RemovalReason(reason)] if removed else LABELS.get(reason, reason)
         yield f"events {status}: {number} {label}"
     if planned.trip:
         trip = planned.trip

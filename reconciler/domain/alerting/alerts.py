@@ -164,6 +164,8 @@ ORPHAN_REMEDIES: dict[Cause, str] = {
     Cause.APP_FAILED: "no booking calls for these events any more, and the application left them: check how it removes "
     "the event of a booking that was cancelled, moved or deleted",
     Cause.BLOCKED: "these events could not be removed; the code says why",
+    Cause.UNUSABLE_DATA: "calendar and booking disagree about these events: put the event where the booking is, or "
+    "delete it and empty the id in the booking; a new one is made",
     Cause.BREAKER: "suspiciously many events would be removed at once: check that these bookings were not deleted or "
     "cancelled by mistake, then run {command}",
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Hold
-from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.gaps import Cause, Gap, GapKind
 from reconciler.domain.hashing import digest
 from reconciler.engine.reconcile.planning import PassPlan
 from reconciler.engine.repair.integration_faults import provider_fault
@@ -33,9 +33,13 @@ def record_removals(tx: Transaction, plan: RemovalPlan, seen: PassPlan) -> None:
     over = dict.fromkeys(open_gaps.keys() - shown.keys(), "needed")
     tx.gaps.close_all(GapKind.CALENDAR_ORPHAN, over, now)
     # A removal that failed keeps its cause until it succeeds: another cause would alert again in every pass.
-    failed = {about for about, gap in open_gaps.items() if gap.cause is Cause.BLOCKED and gap.reason not in _HOLDS}
+    failed = {about for about, gap in open_gaps.items() if _has_failed(gap)}
     again = shown if reason else {about: said for about, said in shown.items() if about not in failed}
     tx.gaps.record_all(GapKind.CALENDAR_ORPHAN, again, now)
+
+
+def _has_failed(gap: Gap) -> bool:
+    return gap.cause in (Cause.BLOCKED, Cause.UNUSABLE_DATA) and gap.reason not in _HOLDS
 
 
 def _cause(plan: RemovalPlan) -> tuple[Cause, str]:

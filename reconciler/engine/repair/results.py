@@ -41,6 +41,7 @@ class RemovalStatus(StrEnum):
     REMOVED = "removed"
     KEPT = "left as it is"
     """The booking or the calendar says otherwise by now."""
+    NEEDS_HUMAN = "for a person to decide"
     HELD = "not removed"
     """It could not be removed now; every pass tries again."""
 

@@ -24,11 +24,12 @@ from reconciler.domain.decide.removals import (
     row_of,
     still_seen,
 )
+from reconciler.domain.decide.verdicts import Contradiction
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent, Result, State
-from reconciler.engine.repair.calendar.write_back import WriteBack
+from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
-from reconciler.engine.repair.results import RemovalResult, RemovalStatus
+from reconciler.engine.repair.results import AttemptStatus, RemovalResult, RemovalStatus
 from reconciler.ports import Calendar, RepairServices, StoredEvent, Transaction
 
 TOMBSTONE = Seen.TOMBSTONE.value
@@ -157,7 +158,7 @@ class EventRemoval:
                 return RemovalResult(status=RemovalStatus.KEPT, reason="moved_too")
             if stored.event_id and starts_at != self.removal.event.starts_at:
                 # Somebody put it at a third place. The booking still names it, so a person decides.
-                return RemovalResult(status=RemovalStatus.KEPT, reason="edited")
+                return self._for_a_person(Contradiction.EDITED)
             return None
         if starts_at is not None and starts_at <= now:
             self._note_start(starts_at)
@@ -167,9 +168,25 @@ class EventRemoval:
             assert stored.event_id is not None
             if step(observed(self.calendar.get(stored.event_id)), Whose.STORED) is not Step.GIVE_WAY:
                 # The other event does not exist (any more): ours takes its place.
-                WriteBack(self.services, self.calendar, self.repairer.kind).run(self._intent, starts_at)
-                return RemovalResult(status=RemovalStatus.KEPT, reason="written_back")
+                return self._take_its_place(starts_at)
         return None
+
+    def _take_its_place(self, starts_at: datetime | None) -> RemovalResult:
+        end = WriteBack(self.services, self.calendar, self.repairer.kind).run(self._intent, starts_at)
+        if end.status.is_repaired:
+            return RemovalResult(status=RemovalStatus.KEPT, reason="written_back")
+        if end.reason == MOVED:
+            # Ours stands elsewhere too. With the id in the row, no rule sees that this booking has no event.
+            return self._for_a_person(Contradiction.NO_SUCH_EVENT)
+        if end.status is AttemptStatus.HELD:
+            return RemovalResult(status=RemovalStatus.HELD, reason=end.reason, outcome=end.outcome)
+        return RemovalResult(status=RemovalStatus.KEPT, reason="changed")
+
+    def _for_a_person(self, why: Contradiction) -> RemovalResult:
+        now, about = self.services.clock.now(), self._intent.booking
+        with self.services.store.writing() as tx:
+            tx.gaps.record(GapKind.CALENDAR_ORPHAN, about, Cause.UNUSABLE_DATA, why, now)
+        return RemovalResult(status=RemovalStatus.NEEDS_HUMAN, reason=why)
 
     def _delete(self, stored: StoredEvent | None, now: datetime) -> RemovalResult:
         if self._is_named(stored):

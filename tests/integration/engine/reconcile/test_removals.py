@@ -418,6 +418,42 @@ def test_an_event_that_the_application_moved_with_its_booking_stays(world: World
     assert (live(world), world.venue.stored_event(some[0]), orphans(world)) == (4, event_id, {})
 
 
+def drag(world: World, event_id: str, clock_time: str) -> None:
+    """A person moves the event to another time of its day."""
+    event = world.sandbox.google.calendar.events[event_id]
+    start = event["start"]
+    event["start"] = {**start, "dateTime": f"{start['dateTime'][:10]}T{clock_time}{start['dateTime'][16:]}"}
+
+
+def test_an_event_dragged_by_hand_whose_booking_then_moved_is_for_a_person(world: World) -> None:
+    some = bookings(world, 4)
+    event_id = str(world.venue.stored_event(some[0]))
+    drag(world, event_id, "18:00")
+    change(world, some[:1], "start_time = '21:00'")
+    results = passes(world, 3)
+    assert (live(world), orphans(world)) == (4, {some[0]: ("unusable_data", "edited")})
+    assert {result.exit_code for result in results} == {Exit.NEEDS_A_HUMAN}
+    assert alerts(world) >= {("unusable_data", "error")}
+    drag(world, event_id, "21:00")
+    passes(world, 1)
+    assert (live(world), orphans(world)) == (4, {}), "the person decided"
+
+
+@pytest.mark.parametrize("ours_stands_elsewhere", [False, True])
+def test_a_booking_that_names_an_event_that_does_not_exist(world: World, ours_stands_elsewhere: bool) -> None:
+    some = bookings(world, 4)
+    event_id = str(world.venue.stored_event(some[0]))
+    change(world, some[:1], "calendar_event_id = 'apphasnone1'")
+    if ours_stands_elsewhere:
+        change(world, some[:1], "start_time = '21:00'")
+    passes(world, 2)
+    if ours_stands_elsewhere:
+        assert orphans(world) == {some[0]: ("unusable_data", "no_such_event")}
+    else:
+        assert (world.venue.stored_event(some[0]), orphans(world)) == (event_id, {})
+    assert live(world) == 4
+
+
 def test_a_booking_marked_as_deleted_loses_its_event_and_gets_no_other(world: World) -> None:
     world.venue.alter(
         f"ALTER TABLE {TABLE} ADD COLUMN deleted_at timestamptz; GRANT SELECT ON {TABLE} TO reconciler_job"
