@@ -88,12 +88,13 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
             record_removals(tx, seen.removals, seen)
     # Removals come first: a booking that moved gets its new event once the old one is gone.
     removed = remove(repairer, services, seen)
-    if seen.removals:
+    if seen.removals and not removed.stops_pass:
         place(repairer, services, seen.removals)
-    attempts, broken, crash = _repair(repairer, services, seen)
+    attempts, broken, crash = _repair(repairer, services, seen, stopped=removed.stops_pass)
+    broken += [removed.fault] if removed.fault else []
     crash = answers.crash or crash
     result = replace(
-        _result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts, removal_results=removed
+        _result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts, removal_results=removed.counts
     )
     result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
@@ -111,7 +112,7 @@ def _settle(repairer: Repairer, services: PassServices) -> Answers:
 
 
 def _repair(
-    repairer: Repairer, services: PassServices, seen: PassPlan
+    repairer: Repairer, services: PassServices, seen: PassPlan, *, stopped: bool
 ) -> tuple[Counter[tuple[AttemptStatus, str]], list[IntegrationFault], Exception | None]:
     attempts: Counter[tuple[AttemptStatus, str]] = Counter()
     broken: list[IntegrationFault] = []
@@ -119,6 +120,8 @@ def _repair(
     if seen.plan is None:
         return attempts, broken, crash
     attempts.update(_finish(repairer, seen, seen.plan))
+    if stopped:
+        return attempts, broken, crash
     for end in repairs(repairer, services, seen.plan, seen):
         services.progress(end.status.is_repaired, len(seen.plan.repairs))
         attempts[end.status, end.reason if not end.status.is_repaired else ""] += 1

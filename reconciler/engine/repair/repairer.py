@@ -124,8 +124,10 @@ class Repairer(Protocol):
         """
         ...
 
-    def ask_start(self, event: KnownEvent) -> None:
+    def ask_start(self, event: KnownEvent) -> bool:
         """Note where the provider shows an effect whose start the ledger does not know.
+
+        Returns whether the provider could be asked now; it may have asked for a pause.
 
         Raises:
             ProviderFailure: the provider could not be queried.

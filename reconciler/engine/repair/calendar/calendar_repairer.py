@@ -173,8 +173,8 @@ class CalendarRepairer:
     def remove(self, removal: Removal) -> RemovalResult:
         return EventRemoval(self, self.services, self._calendar(), removal).run()
 
-    def ask_start(self, event: KnownEvent) -> None:
-        calendar_removal.ask_start(self.services, self._calendar(), self.limits.settle, event)
+    def ask_start(self, event: KnownEvent) -> bool:
+        return calendar_removal.ask_start(self.services, self._calendar(), self.limits, event)
 
     def _write_back(self, made: Intent) -> None:
         """Read one of our events, then write its id back if the booking needs it."""

@@ -27,7 +27,7 @@ from reconciler.engine.repair.calendar.removal import REMEMBERED
 from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
-from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
+from reconciler.engine.repair.rate_limit import GOOGLE, apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.engine.repair.write_retry import write_with_retry
@@ -36,7 +36,6 @@ from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, RepairService
 TOMBSTONE = Seen.TOMBSTONE.value
 RECHECK_DUPLICATES_AFTER = timedelta(hours=1)
 """When a booking with several events is checked again. A person may have removed one of them by then."""
-_SLOT = "google"
 _REFUSALS = {Seen.SEVERAL: Refusal.SEVERAL_CANDIDATES, Seen.TOMBSTONE: Refusal.DELETED_BY_HAND}
 
 
@@ -127,7 +126,7 @@ class EventCreation:
 
     def _insert(self) -> AttemptResult:
         intent, limits = self.intent, self.repairer.limits
-        stopped = wait_for_slot(self.services, _SLOT, limits.interval, intent)
+        stopped = wait_for_slot(self.services, GOOGLE, limits.interval, intent)
         if stopped:
             return stopped
         now = self.services.clock.now()
@@ -151,7 +150,7 @@ class EventCreation:
 
         def write_ledger(tx: Transaction) -> Intent | None:
             moved = record_outcome(tx, self.repairer, sending, outcome, now)
-            apply_retry_after(tx, _SLOT, outcome)
+            apply_retry_after(tx, GOOGLE, outcome)
             used_up = moved is not None and outcome.code == TOMBSTONE
             return tx.intents.drop(moved, TOMBSTONE, now) if moved and used_up else moved
 

@@ -12,6 +12,7 @@ from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
 from reconciler.domain.decide.calendar_event import CalendarEvent
 from reconciler.domain.decide.identity import Same, same_booking
+from reconciler.domain.decide.policies import Limits
 from reconciler.domain.decide.removals import (
     MOST_WITNESSES,
     KnownEvent,
@@ -28,9 +29,10 @@ from reconciler.domain.decide.verdicts import Contradiction
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent, Result, State
 from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
+from reconciler.engine.repair.rate_limit import GOOGLE, apply_retry_after, take_slot, without_slot
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope
 from reconciler.engine.repair.results import AttemptStatus, RemovalResult, RemovalStatus
-from reconciler.ports import Calendar, RepairServices, StoredEvent, Transaction
+from reconciler.ports import Calendar, ProviderFailure, RepairServices, StoredEvent, Transaction
 
 TOMBSTONE = Seen.TOMBSTONE.value
 REMEMBERED = timedelta(days=31)
@@ -83,23 +85,26 @@ def _identified(
     return [replace(event, row=row(event)) for event in events]
 
 
-def ask_start(services: RepairServices, calendar: Calendar, settle: timedelta, event: KnownEvent) -> None:
-    """Note where the calendar shows an event, or that it shows none.
+def ask_start(services: RepairServices, calendar: Calendar, limits: Limits, event: KnownEvent) -> bool:
+    """Note where the calendar shows an event, or that it shows none. Returns whether it could be asked now.
 
     Raises:
         ProviderFailure: the calendar could not be asked.
     """
+    if take_slot(services, GOOGLE, limits.interval):
+        return False
     intent, now = event.intent, services.clock.now()
     assert intent.provider_id is not None
     found = calendar.get(intent.provider_id)
     with services.store.writing() as tx:
         if found is None and intent.state is State.DROPPED:
-            tx.intents.confirm_never_arrived(intent, settle, now)
+            tx.intents.confirm_never_arrived(intent, limits.settle, now)
         elif found is None or not found.live:
             tx.intents.mark_effect_gone(intent, TOMBSTONE, now)
             tx.bookings.clear_event_id(intent.booking, intent.provider_id)
         elif found.starts_at is not None:  # a person may have made it an event of whole days: it stays
             tx.removals.note_start(intent, found.starts_at)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,17 @@ class EventRemoval:
         """Raises:
         ProviderFailure: the calendar could not be asked; nothing was removed.
         """
+        hold = take_slot(self.services, GOOGLE, self.repairer.limits.interval)
+        if hold:
+            return RemovalResult(status=RemovalStatus.HELD, reason=hold, outcome=without_slot(hold))
+        try:
+            return self._run()
+        except ProviderFailure as failure:
+            with self.services.store.writing() as tx:
+                apply_retry_after(tx, GOOGLE, failure.outcome)
+            raise
+
+    def _run(self) -> RemovalResult:
         now = self.services.clock.now()
         with self.services.store.reading() as tx:
             stored = self._stored_as_planned(tx, now)
@@ -195,6 +211,7 @@ class EventRemoval:
         outcome = self.calendar.delete(self._event_id)
         done = outcome.result is Result.DONE
         with self.services.store.writing() as tx:
+            apply_retry_after(tx, GOOGLE, outcome)
             if done:
                 self._mark_gone(tx, self.removal.reason, stored, now)
                 tx.gaps.close(GapKind.CALENDAR_ORPHAN, self._intent.booking, "repaired", now)

@@ -161,8 +161,9 @@ class SmsRepairer:
         """Do nothing: no removal of a text is ever planned."""
         return RemovalResult(status=RemovalStatus.KEPT, reason="")
 
-    def ask_start(self, event: KnownEvent) -> None:
-        """Do nothing: a text stands nowhere."""
+    def ask_start(self, event: KnownEvent) -> bool:
+        """Return ``False``: a text stands nowhere."""
+        return False
 
     def record_in_application(self, intent: Intent, scope: Scope) -> None:
         if self.policy is Policy.OFF:

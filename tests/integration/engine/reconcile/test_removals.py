@@ -13,6 +13,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from reconciler.sandbox.fakes.google_state import GoogleError
 from tests.support.sandbox_world import World
 
 ORPHAN = GapKind.CALENDAR_ORPHAN
@@ -542,6 +543,77 @@ def test_a_removal_that_google_does_not_answer_is_tried_again_and_told_once(worl
     world.later(minutes=10)
     world.events()
     assert (live(world), orphans(world)) == (3, {})
+
+
+def refuse(world: World, some: Sequence[BookingId], reason: str = "forbiddenForNonOrganizer") -> None:
+    """Google refuses to delete these events, and no others."""
+    calendar, refused = world.sandbox.google.calendar, {world.venue.stored_event(booking) for booking in some}
+    original = calendar.delete
+
+    def delete(event_id: str, etag: str | None) -> None:
+        if event_id in refused:
+            raise GoogleError(403, reason)
+        original(event_id, etag)
+
+    calendar.delete = delete  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("cap", [2, 20])
+def test_events_that_cannot_be_deleted_are_in_no_others_way(world: World, cap: int) -> None:
+    world.configure(limits=f", pass: {cap}")
+    soon = bookings(world, 4, event_date=(world.venue.now + timedelta(days=5)).date())
+    later = bookings(world, 5)
+    refuse(world, soon)
+    change(world, [*soon, *later[:3]], "status = 'cancelled'")
+    passes(world, 4)
+    assert live(world) == 6
+    assert orphans(world) == dict.fromkeys(soon, ("blocked", "google:forbiddenForNonOrganizer"))
+
+
+def test_dragged_events_take_no_others_place(world: World) -> None:
+    world.configure(limits=", pass: 2")
+    soon = bookings(world, 3, event_date=(world.venue.now + timedelta(days=5)).date())
+    later = bookings(world, 5)
+    for booking in soon:
+        drag(world, str(world.venue.stored_event(booking)), "18:00")
+    change(world, soon, "start_time = '21:00'")
+    change(world, later[:1], "status = 'cancelled'")
+    passes(world, 1)
+    assert live(world) == 7
+
+
+def test_the_pause_that_google_asks_a_removal_for_holds_for_everything(world: World) -> None:
+    some = bookings(world, 4)
+    change(world, some[:2], "status = 'cancelled'")
+    world.venue.booking()
+    refuse(world, some[:2], "quotaExceeded")
+    world.later(minutes=10)
+    result = world.events()
+    assert (result.removal_results.total(), result.repaired, result.exit_code) == (1, 0, Exit.WORK_LEFT)
+    ((pause,),) = world.venue.sql("SELECT next_at - now() FROM reconciler.rate WHERE name = 'google'")
+    assert pause > timedelta(minutes=50)
+    assert world.events().removal_results == {("not removed", "paused"): 1}
+
+
+def test_where_google_goes_away_the_first_removal_ends_the_pass(world: World) -> None:
+    some = bookings(world, 4)
+    change(world, some[:3], "status = 'cancelled'")
+    new = world.venue.booking()
+    google, original = world.sandbox.google, world.sandbox.google.calendar.delete
+
+    def delete(event_id: str, etag: str | None) -> None:
+        google.faults.always("events.list", Fault(kind=Misbehaviour.STATUS, status=503))
+        raise GoogleError(503, "backendError")
+
+    google.calendar.delete = delete  # type: ignore[method-assign]
+    world.later(minutes=10)
+    result = world.events()
+    assert (result.removal_results.total(), result.repaired, result.exit_code) == (1, 0, Exit.WORK_LEFT)
+    assert [fault.kind for fault in result.faults] == [GapKind.INTEGRATION_GOOGLE]
+    google.calendar.delete = original  # type: ignore[method-assign]
+    google.faults.clear()
+    passes(world, 2)
+    assert (live(world), orphans(world), bool(world.venue.stored_event(new))) == (2, {}, True)
 
 
 @pytest.mark.parametrize("setting", ["policy: report", "repairs: report"])
