@@ -177,7 +177,10 @@ def plan_removals(
         (due if is_due else waiting).append(removal)
     live = sum(event.starts_at is not None and event.starts_at > now for event in ours)
     gone = sum(removal.reason is RemovalReason.GONE for removal in (*due, *waiting))
+    ended = sum(removal.reason is not RemovalReason.MOVED for removal in (*due, *waiting))
     found = len(due) + len(waiting)
+    # More ended than not: one statement without its WHERE looks like this too, however few there are.
+    mostly_ended = live >= breaker.ratio_from and 2 * ended > live
     return RemovalPlan(
         due=tuple(sorted(due, key=_soonest_first)),
         waiting=tuple(sorted(waiting, key=_soonest_first)),
@@ -185,7 +188,7 @@ def plan_removals(
         present=tuple([*returned, *noted] if returned else ()),
         unplaced=tuple(unplaced),
         live=live,
-        trip=_trip(found, live, removed_lately, breaker, max_removals, mostly_gone=gone > len(seen)),
+        trip=_trip(found, live, removed_lately, breaker, max_removals, most=gone > len(seen) or mostly_ended),
     )
 
 
@@ -212,12 +215,12 @@ def _witnesses(
 
 
 def _trip(
-    found: int, live: int, removed_lately: int, breaker: Breaker, max_removals: int | None, *, mostly_gone: bool
+    found: int, live: int, removed_lately: int, breaker: Breaker, max_removals: int | None, *, most: bool
 ) -> BreakerTrip | None:
     """Removals of the last day count too: a mistake that comes in portions is still one mistake."""
     if max_removals is not None:
         return BreakerTrip(found=found, checked=live, allowed=max_removals) if found > max_removals else None
-    if mostly_gone:
+    if most:
         # More bookings missing than there: a table emptied or restored looks like this, however few there are.
         return BreakerTrip(found=found, checked=live, allowed=0)
     everything = found + removed_lately

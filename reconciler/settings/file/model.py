@@ -184,7 +184,10 @@ class BreakerLimits(Section):
         0.5, ge=0, le=1, description="of the bookings that became due within the day"
     )
     ratio_from: Whole = Field(
-        5, ge=1, description="below this number of bookings the ratio says nothing: the floor decides"
+        5,
+        ge=1,
+        description="below this number of bookings the ratio says nothing: the floor decides; from as many events to "
+        "come, no more than half may end at once",
     )
 
 

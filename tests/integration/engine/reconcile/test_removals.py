@@ -495,6 +495,24 @@ def test_a_mass_cancellation_is_held_by_the_breaker(world: World) -> None:
     assert (live(world), orphans(world)) == (29, {})
 
 
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS.keys())
+def test_at_a_small_venue_an_update_of_every_row_removes_nothing(world: World, statement: str) -> None:
+    some = bookings(world, 9)
+    change(world, some, statement)
+    world.later(minutes=10)
+    result = world.events()
+    assert (live(world), result.exit_code) == (9, Exit.REFUSED_AS_UNSAFE)
+    assert set(orphans(world).values()) == {("breaker", "breaker")}
+    assert world.events(max_removals=9).events_removed == 9
+
+
+def test_a_small_venue_that_moves_all_its_bookings_has_all_its_events_moved(world: World) -> None:
+    some = bookings(world, 9)
+    change(world, some, "event_date = event_date + 2")
+    passes(world, 3)
+    assert (live(world), orphans(world)) == (9, {})
+
+
 def test_a_mass_cancellation_in_portions_is_held_as_well(world: World) -> None:
     some = bookings(world, 40)
     for number in range(8):
@@ -515,16 +533,16 @@ def test_a_breaker_of_removals_stops_no_repair(world: World) -> None:
 
 
 def test_149_cancelled_one_by_one_over_a_season_all_lose_their_events(world: World) -> None:
-    some = bookings(world, 150, event_date=(world.venue.now + timedelta(days=200)).date())
+    some = bookings(world, 160, event_date=(world.venue.now + timedelta(days=200)).date())
     for start in range(0, 149, 5):
         change(world, some[start : min(start + 5, 149)], "status = 'cancelled'")
         world.later(days=2)
         assert world.events().exit_code == Exit.AS_DESIRED
-    assert (live(world), orphans(world)) == (1, {})
+    assert (live(world), orphans(world)) == (11, {})
 
 
 def test_a_pass_removes_no_more_than_its_cap(world: World) -> None:
-    some = bookings(world, 9)
+    some = bookings(world, 11)
     world.configure(limits=", pass: 2")
     change(world, some[:5], "status = 'cancelled'")
     removed = [(result.events_removed, result.exit_code) for result in passes(world, 3)]
@@ -562,11 +580,11 @@ def refuse(world: World, some: Sequence[BookingId], reason: str = "forbiddenForN
 def test_events_that_cannot_be_deleted_are_in_no_others_way(world: World, cap: int) -> None:
     world.configure(limits=f", pass: {cap}")
     soon = bookings(world, 4, event_date=(world.venue.now + timedelta(days=5)).date())
-    later = bookings(world, 5)
+    later = bookings(world, 12)
     refuse(world, soon)
     change(world, [*soon, *later[:3]], "status = 'cancelled'")
     passes(world, 4)
-    assert live(world) == 6
+    assert live(world) == 13
     assert orphans(world) == dict.fromkeys(soon, ("blocked", "google:forbiddenForNonOrganizer"))
 
 
