@@ -5,6 +5,7 @@ the bookings around it were there. A booking that is merely not covered any more
 is over.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -151,7 +152,8 @@ def plan_removals(
     ``oldest``: the oldest bookings of the table, and when they were made. ``removed_lately``: events removed within a
     day. ``max_removals`` replaces the breaker.
     """
-    there = [event for event in events if row_of(event, rows)]
+    there = sorted((event for event in events if row_of(event, rows)), key=lambda event: event.made_at)
+    made = [event.made_at for event in there]
     mine = [_placed(event, row_of(event, rows)) for event in events if event.is_ours]
     unplaced = [event for event in mine if event.starts_at is None]
     ours = [event for event in mine if event.starts_at is not None]
@@ -169,7 +171,9 @@ def plan_removals(
             continue
         # A row that comes back shows that the table was not what it was: the day begins again for all others.
         since = now if returned or event.absent_since is None else event.absent_since
-        witnesses = _witnesses(event, since, there, oldest)
+        known = bisect_left(made, since)
+        before = there[max(0, known - MOST_WITNESSES) : known]
+        witnesses = _witnesses(event, before, oldest)
         seen.update(witnesses)
         noted.append(event.intent.id)
         removal = Removal(event=event, reason=reason, witnesses=witnesses[:MOST_WITNESSES])
@@ -203,13 +207,13 @@ def _placed(event: KnownEvent, stored: StoredEvent | None) -> KnownEvent:
 
 
 def _witnesses(
-    event: KnownEvent, since: datetime, there: Sequence[KnownEvent], oldest: Mapping[BookingId, datetime]
+    event: KnownEvent, before: Sequence[KnownEvent], oldest: Mapping[BookingId, datetime]
 ) -> tuple[BookingId, ...]:
-    """Bookings that are there and were there before this one was missed.
+    """Bookings that are there and were there before this one was missed; ``before``: the newest of ours.
 
     Bookings made after a table was emptied prove nothing about those that are missing from it.
     """
-    known = [one.intent.booking for one in there if one.made_at < since]
+    known = [one.intent.booking for one in before]
     older = [booking for booking, made_at in oldest.items() if made_at < event.made_at]
     return tuple(dict.fromkeys([*reversed(known), *older]))
 

@@ -52,7 +52,8 @@ def read_removal_plan(
     known = tx.removals.events(Effect.CALENDAR, scope.installation, now - REMEMBERED)
     rows = tx.bookings.stored_events({event.intent.booking for event in known})
     events = _identified(tx, repairer, known, rows, recipient, now)
-    oldest = tx.bookings.oldest(MOST_WITNESSES)
+    # Sorting the whole table is for the rare pass that misses a row.
+    oldest = {} if all(row_of(event, rows) for event in events) else tx.bookings.oldest(MOST_WITNESSES)
     lately = tx.removals.removed_since(Effect.CALENDAR, now - _A_DAY)
     return plan_removals(events, rows, oldest, lately, repairer.limits.removal_breaker, max_removals, now)
 
