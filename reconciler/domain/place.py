@@ -139,3 +139,4 @@ def place_fault(view: PlaceView) -> IntegrationFault | None:
 
 UNREADABLE = "the cluster's system identifier cannot be read: a copy on another server is noticed by its oid only"
 UNREADABLE_REMEDY = "GRANT EXECUTE ON FUNCTION pg_control_system() TO the role of DATABASE_URL"
+NO_TIMELINE = "the cluster's timeline cannot be read: a failover is not noticed, and begins no caution"

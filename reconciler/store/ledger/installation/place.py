@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, TextClause, text
+from sqlalchemy.exc import DBAPIError
 
 from reconciler.domain.place import Caution, CautionReason, Place, PlaceStatus, PlaceView, judge_place
 
@@ -40,12 +41,26 @@ _LOCK = text("SELECT FROM reconciler.installation FOR UPDATE")
 def read_place(connection: Connection) -> Place:
     """The place of this connection."""
     may = connection.execute(_READABLE).mappings().one()
-    timeline = str(connection.scalar(_TIMELINE)) if may["timeline"] else None
+    timeline = _told(connection, _TIMELINE) if may["timeline"] else ""
     return Place(
-        system=str(connection.scalar(_SYSTEM)) if may["system"] else "",
+        system=_told(connection, _SYSTEM) if may["system"] else "",
         database=may["database"],
         timeline=int(timeline, 16) if timeline else None,
     )
+
+
+def _told(connection: Connection, statement: TextClause) -> str:
+    """What the server tells, '' if it refuses.
+
+    A managed server refuses more than its privileges say: Aurora has no WAL of its own to name.
+    """
+    try:
+        with connection.begin_nested():
+            return str(connection.scalar(statement))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return ""
 
 
 def view_place(connection: Connection) -> PlaceView:

@@ -147,6 +147,32 @@ def test_an_identifier_that_may_not_be_read_is_shown_and_refuses_nothing(world: 
     world.venue.sql(f"GRANT EXECUTE ON {function} TO PUBLIC")
 
 
+_REFUSES = """
+    SET allow_system_table_mods = on;
+    ALTER FUNCTION pg_catalog.{name}() RENAME TO {name}_of_postgres;
+    CREATE FUNCTION pg_catalog.{name}({returned} LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'WAL control functions cannot be executed' USING ERRCODE = '55000'; END $$
+"""
+RETURNED = {"pg_current_wal_lsn": ") RETURNS pg_lsn", "pg_control_system": "OUT system_identifier bigint)"}
+
+
+@pytest.mark.parametrize("refused", [["pg_current_wal_lsn"], ["pg_control_system"], list(RETURNED)], ids="+".join)
+def test_a_managed_server_that_refuses_what_its_privileges_allow_is_repaired(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refused: list[str]
+) -> None:
+    """Aurora has no WAL of its own: everybody may call pg_current_wal_lsn(), and it fails."""
+    for function in refused:
+        world.venue.alter(_REFUSES.format(name=function, returned=RETURNED[function]))
+    world.venue.booking()
+    assert world.texts().repaired == 1
+    assert command(world, monkeypatch, "once") == Exit.AS_DESIRED
+    assert command(world, monkeypatch, "migrate") == Exit.AS_DESIRED
+    command(world, monkeypatch, "doctor")
+    assert ("a failover is not noticed" in capsys.readouterr().out) is ("pg_current_wal_lsn" in refused)
+    with copy_of(world) as copy, pytest.raises(UnsafePlace):
+        copy.texts()  # its oid is another one
+
+
 def test_the_question_which_place_it_is_needs_no_decision_at_home(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
