@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.cli import main
+from reconciler.domain.decide.verdicts import Refusal
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from tests.support.application_db import ANA
 from tests.support.sandbox_world import World
 
 MOMENTS = """
@@ -191,3 +193,26 @@ def test_a_pause_is_kept_although_the_hosts_clock_was_wrong(
     world.venue.sql("INSERT INTO reconciler.rate (name, next_at) VALUES ('twilio', now() + %s)", asked)
     command(world, monkeypatch, "once", "--do")
     assert world.sent_to() == []
+
+
+@pytest.mark.parametrize("days", [2, 10, 400])
+def test_b7_a_booking_that_the_database_made_while_it_was_ahead_is_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], days: int
+) -> None:
+    """How old it is cannot be told: its event is made, and no text is sent."""
+    one = world.venue.booking(created_at=world.venue.now + timedelta(days=days))
+    assert world.events().repaired == 1
+    assert world.texts().exit_code is Exit.NEEDS_A_HUMAN
+    assert world.gaps() == {("sms.missing", one): ("too_late", Refusal.OLD)}
+    assert world.sent_to() == []
+    world.venue.sql("UPDATE private_bookings SET created_at = %s", world.clock.now() - timedelta(hours=1))
+    assert world.texts().repaired == 1
+
+
+@pytest.mark.parametrize("hours", [1, 11])
+def test_a_creation_time_in_another_zone_only_delays_the_text(world: World, hours: int) -> None:
+    one = world.venue.booking(created_at=world.venue.now + timedelta(hours=hours), calendar_event_id="there")
+    assert (world.texts().exit_code, world.gaps()) == (Exit.AS_DESIRED, {})
+    world.later(hours=hours, minutes=11)
+    world.texts()
+    assert ("sms.missing", one) in world.gaps() or world.sent_to() == [ANA]
