@@ -44,15 +44,15 @@ _LOCK = text("SELECT FROM reconciler.installation FOR UPDATE")
 def read_place(connection: Connection) -> Place:
     """The place of this connection."""
     may = connection.execute(_READABLE).mappings().one()
-    timeline = _told(connection, _TIMELINE) if may["timeline"] else ""
+    timeline = _answer(connection, _TIMELINE) if may["timeline"] else ""
     return Place(
-        system=_told(connection, _SYSTEM) if may["system"] else "",
+        system=_answer(connection, _SYSTEM) if may["system"] else "",
         database=may["database"],
         timeline=int(timeline, 16) if timeline else None,
     )
 
 
-def _told(connection: Connection, statement: TextClause) -> str:
+def _answer(connection: Connection, statement: TextClause) -> str:
     """What the server tells, '' if it refuses.
 
     A managed server refuses more than its privileges say: Aurora has no WAL of its own to name.
