@@ -1,13 +1,17 @@
 """The application's booking, as far as the rules need it. We read bookings and never create or delete one."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NewType
 
 BookingId = NewType("BookingId", str)
 
 REFERENCE_LENGTH = 8
 """The application puts the first eight characters of the booking id into its event titles and its texts."""
+
+MOST_AHEAD = timedelta(days=1)
+"""How far ahead a booking's creation time may lie: its column may be in another zone. One that lies further says
+nothing: a clock that was wrong has written it."""
 
 
 def reference(booking: BookingId) -> str:

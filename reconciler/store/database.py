@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from psycopg import errors as pg
@@ -19,6 +20,7 @@ from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, Databas
 from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
@@ -167,7 +169,7 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
     return Transaction(
         bookings=PostgresBookings(connection, tables),
         ledger=PostgresLedger(connection),
-        places=PostgresPlaces(connection),
+        places=PostgresPlaces(connection, partial(has_traces, connection, tables)),
         clocks=PostgresStoredClocks(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reconciler.domain.bookings import AppFailure, Booking
+from reconciler.domain.bookings import MOST_AHEAD, AppFailure, Booking
 from reconciler.domain.decide.identity import Known
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
 from reconciler.domain.decide.policies import Deliver, SmsPolicy
@@ -165,7 +165,9 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
     # A text sent in the last minute would expire on its way, so it already counts as too late.
     latest = now + SHORTEST_VALIDITY
     made_at = booking.created_at
-    yield check(Refusal.OLD, f"made {moment(made_at)}", applies=made_at + policy.stale_after < latest, cause=cause)
+    # A creation time that cannot be may hide an old booking.
+    is_old = made_at + policy.stale_after < latest or made_at > now + MOST_AHEAD
+    yield check(Refusal.OLD, f"made {moment(made_at)}", applies=is_old, cause=cause)
     if booking.starts_at is not None:
         too_soon = booking.starts_at - policy.min_notice < latest
         yield check(Refusal.TOO_SOON, f"starts {moment(booking.starts_at)}", applies=too_soon, cause=cause)

@@ -65,7 +65,7 @@ def _cause(plan: RemovalPlan) -> tuple[Cause, str]:
     return Cause.APP_FAILED, plan.hold or ""
 
 
-def place(repairer: Repairer, services: PassServices, plan: RemovalPlan) -> None:
+def ask_starts(repairer: Repairer, services: PassServices, plan: RemovalPlan) -> None:
     """Ask the calendar for the starts that nobody else knows; the next pass judges those events."""
     if plan.hold:
         return

@@ -16,7 +16,7 @@ from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unre
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
-from reconciler.engine.reconcile.removals import place, record_removals, remove
+from reconciler.engine.reconcile.removals import ask_starts, record_removals, remove
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
 from reconciler.engine.repair.integration_faults import attempt_fault, recordable
@@ -89,7 +89,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     # Removals come first: a booking that moved gets its new event once the old one is gone.
     removed = remove(repairer, services, seen)
     if seen.removals and not removed.stops_pass:
-        place(repairer, services, seen.removals)
+        ask_starts(repairer, services, seen.removals)
     attempts, broken, crash = _repair(repairer, services, seen, stopped=removed.stops_pass)
     broken += [removed.fault] if removed.fault else []
     crash = answers.crash or crash

@@ -31,6 +31,7 @@ from sqlalchemy import (
     true,
 )
 
+from reconciler.domain.bookings import MOST_AHEAD
 from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
@@ -144,12 +145,13 @@ def conditions(
     kind: GapKind, tables: AppTables, now: Moment, oldest: Moment
 ) -> Mapping[Condition, ColumnElement[bool]]:
     """The rule's conditions: each is TRUE or FALSE, never NULL. The first one that fails gives the verdict."""
+    made = tables.booking.c.created_at
     everything = {
         Condition.STATUS: is_eligible(tables),
         Condition.ONLY: _rule_filter(kind, tables),
-        # A booking without a creation time counts as ours and as old, so that it is reported.
-        Condition.SINCE: func.coalesce(tables.booking.c.created_at >= oldest, True),
-        Condition.GRACE: func.coalesce(tables.booking.c.created_at <= now - tables.application.grace, True),
+        # A booking without a creation time counts as ours and as old, so that it is reported; so does one ahead.
+        Condition.SINCE: func.coalesce(made >= oldest, True),
+        Condition.GRACE: func.coalesce(or_(made <= now - tables.application.grace, made > now + MOST_AHEAD), True),
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
         Condition.AHEAD: func.coalesce(local_start(tables) > times.civil_moment(now, tables.application), True),
         Condition.DATE_SET: _date_set(tables),

@@ -11,7 +11,7 @@ from reconciler.domain.intents import State
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.application_db import ANA, BEA
+from tests.support.application_db import ANA, BEA, WITHOUT_CAUTION
 from tests.support.sandbox_world import World
 
 SMS = GapKind.SMS_MISSING
@@ -53,12 +53,13 @@ class Backup:
         self.venue.postgres.drop_database(self.venue.name)
         self.venue.postgres.create_database(self.venue.name, self.name)
         self.venue.postgres.drop_database(self.name)
-        self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
+        self.venue.settle_in()  # as a snapshot of the disk, which keeps every id
 
 
 def lose_ledger(world: World) -> None:
     world.venue.alter("DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job")
     world.venue.migrate()
+    world.venue.sql(f"UPDATE reconciler.installation SET {WITHOUT_CAUTION}")  # test_place.py has it
 
 
 def known_message(world: World) -> None:
