@@ -168,8 +168,8 @@ class Bookings(Protocol):
         """Our own row as it is now, ``None`` if it was deleted."""
         ...
 
-    def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
-        """Those of these message ids that a queue row other than ``besides`` contains."""
+    def queue_names(self, provider_ids: Collection[str], besides: str) -> Mapping[str, frozenset[BookingId]]:
+        """Those of these message ids that a queue row other than ``besides`` contains, each with its rows' bookings."""
         ...
 
     def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:

@@ -154,13 +154,14 @@ class PostgresBookings:
         found = self.connection.execute(statement.where(queue.c.id == row_id)).first()
         return OwnQueueRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
 
-    def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
+    def queue_names(self, provider_ids: Collection[str], besides: str) -> Mapping[str, frozenset[BookingId]]:
         if not provider_ids:
-            return frozenset()
+            return {}
         queue = self._queue()
-        named = cast(queue.c.provider_id, Text)
-        statement = select(named).where(named.in_(sorted(provider_ids)), queue.c.id != besides)
-        return frozenset(self.connection.scalars(statement))
+        named, booking = cast(queue.c.provider_id, Text), cast(queue.c.booking_id, Text)
+        statement = select(named, func.array_remove(func.array_agg(booking), None)).group_by(named)
+        rows = self.connection.execute(statement.where(named.in_(sorted(provider_ids)), queue.c.id != besides))
+        return {name: frozenset(bookings) for name, bookings in rows}
 
     def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:
         error = self._queue().c.error

@@ -5,7 +5,7 @@ the application texts outside its queue. The provider's own list shows what they
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +54,8 @@ class TextToSend:
     """When its booking was made. It never comes from our ledger, which may have been lost or restored."""
     ignored: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
     """``evidence.sms.ignore``: texts that say nothing about a booking, such as one-time codes."""
+    queue_is_believed: bool = True
+    """Whether the booking's own queue rows explain a text about it. Not if the queue itself is in question."""
 
 
 def asked_since(made_at: datetime) -> datetime:
@@ -74,14 +76,21 @@ def possible_references(texts: Collection[SentSms]) -> frozenset[str]:
 
 
 def judge_earlier_texts(
-    trail: SentMessages, text: TextToSend, *, claimed: Collection[str], other_references: Collection[str]
+    trail: SentMessages,
+    text: TextToSend,
+    *,
+    claimed: Collection[str],
+    filed: Mapping[str, Collection[str]],
+    other_references: Collection[str],
 ) -> EarlierTexts:
     """What stands against sending ``text``.
 
-    ``claimed`` are message ids that belong to an intent or to a row of the application's queue. ``other_references``
-    are those of other bookings with the same number.
+    ``claimed`` are message ids that belong to an intent, ``filed`` those that rows of the application's queue contain,
+    with the references of the rows' bookings. ``other_references`` are those of other bookings with the same number.
     """
-    free = unclaimed(trail, text, claimed)
+    free = unclaimed(trail, text, {*claimed, *filed})
+    if any(sent.leaves and _is_misfiled(sent, text, filed[sent.sid]) for sent in trail.texts if sent.sid in filed):
+        return EarlierTexts(found=EarlierText.ANOTHER, code="another_text")
     ours = [sent for sent in free if _is_ours(sent, text)]
     left = [sent for sent in ours if sent.leaves]
     if len(left) > 1:
@@ -102,6 +111,21 @@ def _is_ours(sent: SentSms, text: TextToSend) -> bool:
     """By the proof that settles an unknown outcome: made by the API, with our reference, in our words."""
     names_it = contains_reference(sent.body.lower(), text.reference.lower())
     return text.provable and sent.by_api and names_it and says_the_same(sent.body, text.body)
+
+
+def _is_misfiled(sent: SentSms, text: TextToSend, references: Collection[str]) -> bool:
+    """Whether the message is about our booking, and the queue rows that contain it do not explain that.
+
+    An UPDATE that named too many rows gives the texts of all bookings to one; a renamed trigger makes them texts that
+    satisfy no rule. A message that names its row's booking as well is that booking's.
+    """
+    said, ours = sent.body.lower(), text.reference.lower()
+    if not contains_reference(said, ours):
+        return False
+    of = {name.lower() for name in references}
+    if ours in of:
+        return not text.queue_is_believed
+    return not any(contains_reference(said, other) for other in of)
 
 
 def _holds(free: Collection[SentSms], text: TextToSend, other_references: Collection[str]) -> Iterator[bool]:

@@ -11,7 +11,7 @@ from reconciler.engine.repair.repairer import Repairer
 from reconciler.ports import PassServices, ProviderFailure
 
 TEXT_FOUND = "text_found"
-"""The code of a lock: the provider has a text to one of the sample that the queue does not show."""
+"""The code of a lock: the provider has a text about one of the sample that the queue does not show, or not rightly."""
 
 
 def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> PassPlan:

@@ -57,8 +57,8 @@ class SmsOutcomeFinder:
         trail = self.gateway.sent_to(number)
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
-            taken = tx.intents.used_provider_ids(Effect.SMS, ids) | tx.bookings.queue_names(
-                ids, row_id(self.scope, intent)
+            taken = tx.intents.used_provider_ids(Effect.SMS, ids) | set(
+                tx.bookings.queue_names(ids, row_id(self.scope, intent))
             )
         assert intent.attempted_at is not None
         return settle_text(

@@ -7,7 +7,7 @@ and an application or a person who texts outside the queue all show up in the pr
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.domain.bookings import Booking
+from reconciler.domain.bookings import Booking, reference
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
@@ -88,14 +88,14 @@ class FirstSend:
         return self._treat_as_unknown(intent, decision.booking)
 
     def presence(self, decision: Decision) -> Presence:
-        """Whether the provider has a text that the queue does not show, for a repair that the breaker holds.
+        """Whether the provider has a text about a booking that the breaker holds, whatever the queue says of it.
 
         Raises:
             ProviderFailure: the provider could not be asked.
         """
         if self.services.sms is None or decision.draft is None:
             return Presence.UNDECIDED
-        earlier = self._earlier(self.services.sms, _NO_ROW, decision)
+        earlier = self._earlier(self.services.sms, _NO_ROW, decision, queue_is_believed=False)
         if earlier.found is EarlierText.NONE:
             return Presence.ABSENT
         return Presence.UNDECIDED if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
@@ -108,23 +108,27 @@ class FirstSend:
         """
         return self.services.sms_policy.deliver is Deliver.APPLICATION and gateway.check() is not None
 
-    def _earlier(self, gateway: SmsGateway, own_row: str, decision: Decision) -> EarlierTexts:
+    def _earlier(
+        self, gateway: SmsGateway, own_row: str, decision: Decision, *, queue_is_believed: bool = True
+    ) -> EarlierTexts:
         assert decision.draft is not None
         booking, number = decision.booking, decision.draft.number
         trail = gateway.sent_to(number, since=asked_since(booking.created_at))
         ids = {sent.sid for sent in trail.texts}
         with self.services.store.reading() as tx:
             claimed = tx.intents.used_provider_ids(Effect.SMS, ids)
-            claimed |= tx.bookings.queue_names(ids - claimed, own_row)
+            queued = tx.bookings.queue_names(ids - claimed, own_row)
             text = TextToSend(
                 reference=booking.reference,
                 provable=not ids or not tx.bookings.shares_reference(booking.id),
                 body=decision.draft.body,
                 since=booking.created_at,
                 ignored=self.services.sms_policy.ignored_texts,
+                queue_is_believed=queue_is_believed,
             )
-            others = self._references_of_others(tx, trail, text, claimed, number)
-        return judge_earlier_texts(trail, text, claimed=claimed, other_references=others)
+            others = self._references_of_others(tx, trail, text, claimed | set(queued), number)
+        filed = {sid: frozenset(map(reference, bookings)) for sid, bookings in queued.items()}
+        return judge_earlier_texts(trail, text, claimed=claimed, filed=filed, other_references=others)
 
     def _references_of_others(
         self, tx: Transaction, trail: SentMessages, text: TextToSend, claimed: frozenset[str], number: str

@@ -113,6 +113,27 @@ def test_c1_false_gaps_in_portions_are_one_day_and_not_six_passes(world: World) 
     assert len([gap for gap in world.gaps().values() if gap == ("breaker", Hold.BREAKER)]) == 9 * 24 - 25
 
 
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        f"UPDATE {QUEUE} SET booking_id = (SELECT booking_id FROM {QUEUE} LIMIT 1)",
+        f"UPDATE {QUEUE} SET booking_id = (SELECT max(id::text)::uuid FROM private_bookings)",
+        f"UPDATE {QUEUE} SET trigger_type = 'confirmation_v2'",
+    ],
+)
+def test_c1_a_spoiled_queue_doubles_nothing_although_it_names_the_messages(world: World, spoiled: str) -> None:
+    world.venue.alter(f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_trigger_type_check")
+    world.configure(texts=", satisfied_by: [booking_confirmed, booking_created]")
+    texted_days(world, days=14, a_day=25, at_twilio=True)
+    assert world.texts().exit_code == Exit.AS_DESIRED
+    world.venue.sql(spoiled)
+    for _ in range(3):
+        result = world.texts()
+        world.later(minutes=10)
+    assert (result.exit_code, sent(world)) == (Exit.REFUSED_AS_UNSAFE, 0)
+    assert locks(world) == [("sms", "text_found")]
+
+
 # The numbers
 
 

@@ -239,6 +239,22 @@ def test_a_reminder_from_the_queue_of_the_application_holds_nothing(world: World
     assert world.texts().attempts == {("sent", ""): 1}
 
 
+def test_a_row_of_another_booking_does_not_explain_a_text_about_this_one(world: World) -> None:
+    """An UPDATE of the queue that named too many rows."""
+    one, other = booking(world), booking(world, contact_phone=BEA)
+    world.venue.text(other, twilio_message_sid=texted(world, f"Your party is confirmed. Ref {one[:8]}"))
+    assert world.texts().attempts == {("held", Hold.ANOTHER_TEXT): 1}
+    assert world.gaps() == {(SMS, one): HELD_BY_ANOTHER}
+
+
+@pytest.mark.parametrize("body", ["Your party is confirmed.", "Ref {other}: table {one}"])
+def test_a_row_of_another_booking_explains_what_names_that_one_or_none(world: World, body: str) -> None:
+    one, other = booking(world), booking(world)
+    said = body.format(one=one[:8], other=other[:8])
+    world.venue.text(other, twilio_message_sid=texted(world, said))
+    assert world.texts().attempts == {("sent", ""): 1}
+
+
 def test_two_bookings_of_one_number_at_the_same_time_both_get_theirs(world: World) -> None:
     bookings = [booking(world), booking(world)]
     assert world.texts().attempts == {("sent", ""): 2}
