@@ -31,7 +31,7 @@ from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms.evidence import account_digest, is_controlled, row_id
-from reconciler.ports import ProviderFailure, RepairServices, SmsGateway, Transaction
+from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"
 """The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
@@ -66,11 +66,15 @@ class FirstSend:
         ``intent`` has the subject of ``decision``.
         """
         # Without a gateway the application sends, and we have no credentials to ask with.
-        if self.services.sms:
+        gateway = self.services.sms
+        if gateway:
             try:
-                if self._are_credentials_useless(self.services.sms):
-                    return self._treat_as_unknown(intent, decision.booking)
-                earlier = self._earlier(self.services.sms, row_id(self.scope, intent), decision)
+                earlier = self._earlier(gateway, row_id(self.scope, intent), decision)
+            except CredentialsRejected as failure:
+                if self.services.sms_policy.deliver is not Deliver.APPLICATION:
+                    return self._hold_unanswered(intent, failure.outcome)
+                # It sends with credentials of its own. Ours are as good as none; any other answer would tell something.
+                gateway, earlier = None, EarlierTexts(found=EarlierText.NONE)
             except ProviderFailure as failure:
                 return self._hold_unanswered(intent, failure.outcome)
             match earlier.found:
@@ -80,7 +84,7 @@ class FirstSend:
                     return self._ask_human(intent, earlier)
                 case EarlierText.ANOTHER:
                     return self._hold(intent, decision.booking, Hold.ANOTHER_TEXT, self._backoff(intent))
-        wait = self._cautious_wait(intent, decision.booking)
+        wait = self._cautious_wait(intent, decision.booking, gateway)
         if isinstance(wait, Outcome):
             return self._hold_unanswered(intent, wait)
         if wait is not None:
@@ -99,14 +103,6 @@ class FirstSend:
         if earlier.found is EarlierText.NONE:
             return Presence.ABSENT
         return Presence.UNDECIDED if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
-
-    def _are_credentials_useless(self, gateway: SmsGateway) -> bool:
-        """Whether the application sends and our own credentials are rejected: then they are as good as none.
-
-        Raises:
-            ProviderFailure: nobody knows whether they are.
-        """
-        return self.services.sms_policy.deliver is Deliver.APPLICATION and gateway.check() is not None
 
     def _earlier(
         self, gateway: SmsGateway, own_row: str, decision: Decision, *, queue_is_believed: bool = True
@@ -169,7 +165,9 @@ class FirstSend:
             tx.gaps.record(self.repairer.kind, intent.booking, cause, refusal, now)
         return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
 
-    def _cautious_wait(self, intent: Intent, booking: Booking) -> timedelta | Outcome | None:
+    def _cautious_wait(
+        self, intent: Intent, booking: Booking, gateway: SmsGateway | None
+    ) -> timedelta | Outcome | None:
         """How long to wait because the ledger may have forgotten this text; ``None`` if it certainly was not sent.
 
         The lists that were read so far show none. That proves something only once a message sent before the loss must
@@ -183,7 +181,7 @@ class FirstSend:
         if left > timedelta(0):
             return left
         try:
-            proved = self.services.sms is not None and is_controlled(self.services.sms, self.services.clock.now())
+            proved = gateway is not None and is_controlled(gateway, self.services.clock.now())
         except ProviderFailure as failure:
             return failure.outcome
         return None if proved else self._backoff(intent)

@@ -20,6 +20,7 @@ LOST = Fault(kind=Misbehaviour.LOSE)
 AWAY = Fault(kind=Misbehaviour.STATUS, status=503, body="{}")
 HELD_BY_ANOTHER = ("unknown_outcome", Hold.ANOTHER_TEXT)
 QUEUE = "private_booking_sms_queue"
+NO_TWILIO = dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_API_URL"), "")
 
 
 def booking(world: World, **values: object) -> BookingId:
@@ -438,9 +439,42 @@ def test_the_application_is_not_asked_to_send_what_was_sent(world: World) -> Non
 
 def test_without_credentials_the_application_sends_unasked(world: World) -> None:
     world.configure(texts=", deliver: application")
-    world.environment |= dict.fromkeys(
-        ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_API_URL"), ""
-    )
+    world.environment |= NO_TWILIO
     booking(world)
     texted(world)
     assert world.texts().attempts == {("handed over", ""): 1}
+
+
+@pytest.mark.parametrize("fault", ["sender", "service", "suspended"])
+def test_a_fault_that_lets_us_read_the_list_excuses_no_question(world: World, fault: str) -> None:
+    world.configure(texts=", deliver: application")
+    match fault:
+        case "sender":
+            world.environment["TWILIO_PHONE_NUMBER"] = "+447700900999"
+        case "service":
+            world.environment["TWILIO_MESSAGING_SERVICE_SID"] = f"MG{'0' * 32}"
+        case "suspended":
+            world.sandbox.twilio.account_status = "suspended"
+    one = booking(world)
+    texted(world)
+    assert world.texts().attempts == {("held", Hold.ANOTHER_TEXT): 1}
+    assert (rows(world), world.gaps()) == ([], {(SMS, one): HELD_BY_ANOTHER})
+
+
+def test_with_rejected_credentials_the_application_sends_unasked(world: World) -> None:
+    world.configure(texts=", deliver: application")
+    world.environment["TWILIO_AUTH_TOKEN"] = "0" * 32
+    booking(world)
+    texted(world)
+    assert world.texts().attempts == {("handed over", ""): 1}
+
+
+@pytest.mark.parametrize("credentials", [{"TWILIO_AUTH_TOKEN": "0" * 32}, NO_TWILIO], ids=["rejected", "none"])
+def test_rejected_credentials_and_none_are_equally_cautious(world: World, credentials: dict[str, str]) -> None:
+    world.configure(texts=", deliver: application")
+    one = booking(world)
+    world.events()
+    world.venue.sql("UPDATE reconciler.installation SET caution_since = now(), caution_reason = 'new_timeline'")
+    world.environment |= credentials
+    assert world.texts().attempts == {("held", Hold.CAUTION): 1}
+    assert (rows(world), world.gaps()) == ([], {(SMS, one): ("unknown_outcome", Hold.CAUTION)})
