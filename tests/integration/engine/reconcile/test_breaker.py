@@ -7,9 +7,10 @@ import pytest
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import SAMPLE
-from reconciler.domain.decide.plan import BreakerTrip
+from reconciler.domain.decide.plan import BookingRange, BreakerTrip
 from reconciler.domain.decide.verdicts import Hold, Refusal
-from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.gaps import Cause, Effect, GapKind
+from reconciler.engine.backfill import backfill_services, run_backfill
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.application_db import BEA
@@ -229,13 +230,41 @@ def test_one_text_found_in_the_sample_locks_texts_until_a_person_says_max(world:
 
 def test_max_that_is_too_small_leaves_the_lock(world: World) -> None:
     world.configure(limits=", breaker: {sms: 0, calendar: 200, ratio: 0}")
+    lock_texts(world)
     bookings(world, 3)
-    world.venue.sql("INSERT INTO reconciler.repair_lock (effect, source, code, since) VALUES ('sms', '', 'x', now())")
     assert world.texts(max_repairs=2).exit_code == Exit.REFUSED_AS_UNSAFE
     assert (len(locks(world)), sent(world)) == (1, 0)
     assert world.texts(act=False, max_repairs=3).exit_code == Exit.WORK_LEFT
     assert len(locks(world)) == 1, "a look writes nothing"
     assert (world.texts(max_repairs=3).repaired, locks(world)) == (3, [])
+
+
+def lock_texts(world: World) -> None:
+    world.texts()
+    world.venue.sql("INSERT INTO reconciler.repair_lock (effect, source, code, since) VALUES ('sms', '', 'x', now())")
+
+
+def test_a_backfill_of_some_bookings_leaves_the_lock_of_all(world: World) -> None:
+    lock_texts(world)
+    one, *_ = bookings(world, 3)
+    with world.services(max_repairs=1) as services:
+        span = BookingRange(bookings=frozenset([one]))
+        named = backfill_services(services, span, limit=None, stale_after=None)
+        assert run_backfill(Effect.SMS, named).repaired == 1
+    assert (len(locks(world)), world.texts().repaired) == (1, 0)
+
+
+@pytest.mark.parametrize("broken", ["provider", "table"])
+def test_max_on_a_pass_that_can_do_nothing_leaves_the_lock(world: World, broken: str) -> None:
+    lock_texts(world)
+    bookings(world, 3)
+    if broken == "provider":
+        world.sandbox.twilio.account_status = "suspended"
+    else:
+        world.venue.alter(f"ALTER TABLE {QUEUE} ADD CHECK (status <> 'sent') NOT VALID")
+    assert world.texts(max_repairs=3).repaired == 0
+    world.sandbox.twilio.account_status = "active"
+    assert len(locks(world)) == 1
 
 
 @pytest.mark.parametrize("how", ["no control", "no answer", "hidden bodies", "not ours to read"])
