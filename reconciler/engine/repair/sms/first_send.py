@@ -102,7 +102,7 @@ class FirstSend:
         earlier = self._earlier(self.services.sms, _NO_ROW, decision, queue_is_believed=False)
         if earlier.found is EarlierText.NONE:
             return Presence.ABSENT
-        return Presence.UNDECIDED if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
+        return Presence.LEFT_OUT if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
 
     def _earlier(
         self, gateway: SmsGateway, own_row: str, decision: Decision, *, queue_is_believed: bool = True

@@ -228,6 +228,22 @@ def test_one_text_found_in_the_sample_locks_texts_until_a_person_says_max(world:
     assert (locks(world), sent(world)) == ([], number - 1), "that one is held by itself"
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_a_number_with_more_messages_than_are_read_hides_no_other(world: World, *, found: bool) -> None:
+    """Such as a test phone, whose booking starts soonest: nothing was proved by it, and nobody else was asked."""
+    world.configure(limits=", breaker: {sms: 0, calendar: 200, ratio: 0}", texts=", ignore: [news]")
+    control(world)
+    first, *_, last = bookings(world, 12)
+    phones = dict(world.venue.sql("SELECT id::text, contact_phone FROM private_bookings"))
+    for _ in range(1001):
+        world.sandbox.twilio.add_message(phones[last], "News", world.clock.now() - timedelta(minutes=20))
+    if found:
+        world.sandbox.twilio.add_message(phones[first], "Thanks!", world.clock.now() - timedelta(minutes=5))
+    world.texts()
+    assert (locks(world), sent(world)) == (([("sms", "text_found")], 0) if found else ([], 11))
+    assert reasons(world) == {("breaker", Hold.LOCKED) if found else ("unknown_outcome", Hold.ANOTHER_TEXT)}
+
+
 def test_max_that_is_too_small_leaves_the_lock(world: World) -> None:
     world.configure(limits=", breaker: {sms: 0, calendar: 200, ratio: 0}")
     lock_texts(world)

@@ -8,17 +8,19 @@ import pytest
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import (
+    MOST_ASKED,
     SAMPLE,
     Demand,
     Presence,
     Proof,
+    candidates_of,
     check_backfill,
     check_breaker,
     floor_of,
     hold_beyond,
     judge_sample,
     mark_refused_alike,
-    sample_of,
+    sample,
 )
 from reconciler.domain.decide.plan import BreakerTrip, Decision, Plan
 from reconciler.domain.decide.policies import Breaker
@@ -148,9 +150,32 @@ def test_what_a_sample_proves(seen: list[Presence], proof: Proof) -> None:
 @pytest.mark.parametrize(("number", "size"), [(1, 1), (9, 9), (10, 10), (11, 10), (400, 10)])
 def test_the_sample_reaches_from_the_first_to_the_last(number: int, size: int) -> None:
     made = plan(new(number)).holding(Hold.BREAKER, Cause.BREAKER)
-    sample = [d.booking.id for d in sample_of(made)]
-    assert len(set(sample)) == len(sample) == min(size, SAMPLE)
-    assert (sample[0], sample[-1]) == (f"{number - 1:04d}", "0000")
+    candidates = [d.booking.id for d in candidates_of(made)]
+    assert len(set(candidates)) == len(candidates) == min(number, MOST_ASKED)
+    spread = candidates[:SAMPLE]
+    assert (len(spread), spread[0], spread[-1]) == (size, f"{number - 1:04d}", "0000")
+
+
+A, P, U, L = Presence.ABSENT, Presence.PRESENT, Presence.UNDECIDED, Presence.LEFT_OUT
+
+
+@pytest.mark.parametrize(
+    ("answers", "seen", "asked"),
+    [
+        ([A] * 15, [A] * 10, 10),
+        ([L, *[A] * 15], [A] * 10, 11),
+        ([L, A, L, A], [A, A], 4),
+        ([L] * 20, [], 20),
+        ([L, A, P, A], [A, P], 3),
+        ([U, P], [U], 1),
+    ],
+)
+def test_one_that_cannot_be_read_is_left_out_and_another_is_asked_about(
+    answers: list[Presence], seen: list[Presence], asked: int
+) -> None:
+    left = iter(answers)
+    assert sample(left) == seen
+    assert len(list(left)) == len(answers) - asked
 
 
 def gap(number: int, reason: str, cause: Cause = Cause.UNUSABLE_DATA, days: float = 0) -> tuple[BookingId, Gap]:
