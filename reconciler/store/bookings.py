@@ -21,7 +21,7 @@ from reconciler.domain.intents import Result
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
 from reconciler.store.app import booking_facts, booking_lock, conditions, demand, recipients, remediation, scan, times
 from reconciler.store.app.conditions import OURS, AppTables
-from reconciler.store.app.queue_rows import columns_of
+from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
 from reconciler.store.schema.catalog import CatalogTable
 
@@ -148,9 +148,8 @@ class PostgresBookings:
 
     def queue_row(self, row_id: str) -> OwnQueueRow | None:
         queue = self._queue()
-        numbers = [cast(queue.c[name], Text) for name in ("recipient_phone", "customer_phone") if name in queue.c]
         body = func.coalesce(cast(queue.c.body, Text), "")
-        statement = select(cast(queue.c.provider_id, Text), func.coalesce(*numbers, ""), body)
+        statement = select(cast(queue.c.provider_id, Text), number_of(queue), body)
         found = self.connection.execute(statement.where(queue.c.id == row_id)).first()
         return OwnQueueRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
 
@@ -163,12 +162,13 @@ class PostgresBookings:
         rows = self.connection.execute(statement.where(named.in_(sorted(provider_ids)), queue.c.id != besides))
         return {name: frozenset(bookings) for name, bookings in rows}
 
-    def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:
-        error = self._queue().c.error
-        may_have_left = or_(*(error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
-        statement = select(cast(error, Text)).where(self._queue().c.booking_id == booking, may_have_left)
-        named = (_INTENT_AT_THE_END.search(said) for said in self.connection.scalars(statement))
-        return frozenset(found[1] for found in named if found)
+    def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
+        queue = self._queue()
+        may_have_left = or_(*(queue.c.error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
+        statement = select(cast(queue.c.error, Text), number_of(queue))
+        rows = self.connection.execute(statement.where(queue.c.booking_id == booking, may_have_left))
+        named = [(_INTENT_AT_THE_END.search(said), number) for said, number in rows]
+        return {found[1]: number for found, number in named if found}
 
     def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
         own = self.tables.booking.c.id

@@ -30,7 +30,7 @@ from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms.evidence import account_digest, is_controlled, row_id
+from reconciler.engine.repair.sms.evidence import account_digest, is_controlled, lost_rows, row_id
 from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"
@@ -225,8 +225,7 @@ class FirstSend:
         if intent.attempted_at is not None:
             return None
         with self.services.store.reading() as tx:
-            named = tx.bookings.intents_of_own_rows(intent.booking)
-            if named <= tx.intents.known(named):
+            if not lost_rows(tx, intent.booking):
                 return None
         now, lost = self.services.clock.now(), Outcome(result=Result.UNKNOWN, code=ROW_WITHOUT_INTENT)
         with self.services.store.writing() as tx:

@@ -18,6 +18,7 @@ SMS = GapKind.SMS_MISSING
 NUMBERS = ["+447700900101", "+447700900103", "+447700900104", "+447700900105"]
 LOST = Fault(kind=Misbehaviour.LOSE)
 AWAY = Fault(kind=Misbehaviour.STATUS, status=503, body="{}")
+NOT_PROVABLE = ("unknown_outcome", Refusal.NOT_PROVABLE)
 HELD_BY_ANOTHER = ("unknown_outcome", Hold.ANOTHER_TEXT)
 QUEUE = "private_booking_sms_queue"
 NO_TWILIO = dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_API_URL"), "")
@@ -178,6 +179,51 @@ def test_a_row_without_an_intent_is_sent_only_under_the_control(world: World) ->
     world.texts()
     world.later(minutes=90)  # the pause of something that has been failing since the booking was made
     assert world.texts().attempts == {("sent", ""): 1}
+    assert world.sent_to().count(ANA) == 1
+
+
+def after_settling(world: World) -> None:
+    known_message(world)
+    for _ in range(8):
+        world.texts()
+        world.time_passes(minutes=10)
+        world.settle_time_is_over()
+
+
+def lose_answer_and_ledger(world: World, fault: Fault) -> None:
+    world.configure(quiet="off")
+    world.sandbox.twilio.faults.next_calls("messages.create", fault)
+    world.texts()
+    lose_ledger(world)
+
+
+@pytest.mark.parametrize(("more", "state"), [("", State.DONE), (", status = 'draft'", State.NEEDS_HUMAN)])
+def test_b4_a_text_to_the_number_before_it_was_corrected_is_found(world: World, more: str, state: State) -> None:
+    one = booking(world)
+    lose_answer_and_ledger(world, LOST)
+    world.venue.sql(f"UPDATE private_bookings SET contact_phone = '+447700900777'{more}")
+    after_settling(world)
+    assert [number for number in world.sent_to() if number != BEA] == [ANA]
+    assert world.states() == {one: state}
+
+
+@pytest.mark.parametrize("fault", [AWAY, Fault(kind=Misbehaviour.DROP)], ids=["503", "drop"])
+def test_a_lost_text_to_another_number_is_never_called_absent(world: World, fault: Fault) -> None:
+    """The lists show none to either number, and a person decides."""
+    one = booking(world)
+    lose_answer_and_ledger(world, fault)
+    world.venue.sql("UPDATE private_bookings SET contact_phone = '+447700900777'")
+    after_settling(world)
+    assert (world.states(), world.gaps()) == ({one: State.NEEDS_HUMAN}, {(SMS, one): NOT_PROVABLE})
+    assert set(world.sent_to()) == {BEA}
+
+
+def test_a_lost_text_to_the_same_number_is_called_absent_as_before(world: World) -> None:
+    booking(world)
+    lose_answer_and_ledger(world, AWAY)
+    after_settling(world)
+    world.later(minutes=90)
+    world.texts()
     assert world.sent_to().count(ANA) == 1
 
 
