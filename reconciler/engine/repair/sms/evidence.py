@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus, control_of, settle_text
@@ -29,13 +28,36 @@ def account_digest(scope: Scope, gateway: SmsGateway) -> str:
 
 
 @dataclass(slots=True)
+class Control:
+    """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number.
+
+    It is asked once for a pass.
+    """
+
+    services: RepairServices
+    _shown: bool | None = field(default=None, init=False)
+
+    def is_shown(self) -> bool:
+        """Raises:
+        ProviderFailure: a list could not be read.
+        """
+        gateway = self.services.sms
+        if gateway is None:
+            return False
+        if self._shown is None:
+            known = control_of(gateway.recent(), self.services.clock.now())
+            self._shown = known is not None and known.sid in {text.sid for text in gateway.sent_to(known.number).texts}
+        return self._shown
+
+
+@dataclass(frozen=True, slots=True)
 class SmsOutcomeFinder:
-    """Queries the outcome of one text after another. The control is fetched once."""
+    """Queries the outcome of one text after another."""
 
     services: RepairServices
     gateway: SmsGateway
     scope: Scope
-    _controlled: bool | None = field(default=None, init=False)
+    control: Control
 
     def __call__(self, intent: Intent) -> Settlement:
         """Raises:
@@ -82,7 +104,7 @@ class SmsOutcomeFinder:
             body=body,
             attempted_at=intent.attempted_at,
             taken=taken,
-            controlled=self.is_controlled(),
+            controlled=self.control.is_shown(),
         )
 
     def _candidates(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
@@ -102,25 +124,9 @@ class SmsOutcomeFinder:
         """Whether the intent's subject contains this number or body."""
         return digest(self.scope.installation, value) in intent.subject.split(SUBJECT_PARTS)
 
-    def is_controlled(self) -> bool:
-        """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number."""
-        if self._controlled is None:
-            self._controlled = is_controlled(self.gateway, self.services.clock.now())
-        return self._controlled
-
 
 def lost_rows(tx: Transaction, booking: BookingId) -> Mapping[str, str]:
     """Our rows that say that a text may have left, and whose intent the ledger does not know: intent and number."""
     rows = tx.bookings.own_rows_in_doubt(booking)
     known = tx.intents.known(rows.keys())
     return {intent: number for intent, number in rows.items() if intent not in known}
-
-
-def is_controlled(gateway: SmsGateway, now: datetime) -> bool:
-    """Whether the provider's lists show a message that is known to have arrived.
-
-    Raises:
-        ProviderFailure: a list could not be read.
-    """
-    control = control_of(gateway.recent(), now)
-    return control is not None and any(text.sid == control.sid for text in gateway.sent_to(control.number).texts)

@@ -30,7 +30,7 @@ from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms.evidence import account_digest, is_controlled, lost_rows, row_id
+from reconciler.engine.repair.sms.evidence import Control, account_digest, lost_rows, row_id
 from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"
@@ -47,6 +47,7 @@ class FirstSend:
     repairer: Repairer
     services: RepairServices
     scope: Scope
+    control: Control
 
     def check_and_ask(self, intent: Intent) -> Intent | AttemptResult:
         """Recheck and ask, while no row of ours is in the queue.
@@ -181,7 +182,7 @@ class FirstSend:
         if left > timedelta(0):
             return left
         try:
-            proved = gateway is not None and is_controlled(gateway, self.services.clock.now())
+            proved = gateway is not None and self.control.is_shown()
         except ProviderFailure as failure:
             return failure.outcome
         return None if proved else self._backoff(intent)
