@@ -62,7 +62,7 @@ def check_breaker(
     if max_repairs is not None:
         return _beyond(plan, demand.due, max_repairs)
     found, floor = plan.new_repairs, floor_of(breaker, demand)
-    if not found or not _are_many(found + repaired, floor, breaker, demand):
+    if not found or not _are_many(found + repaired, floor, breaker, of=demand.due):
         return None
     goes_on = max(0, floor - repaired)
     return BreakerTrip(found=found, checked=demand.due, allowed=goes_on, goes_on=goes_on, repaired=repaired)
@@ -73,9 +73,7 @@ def check_backfill(plan: Plan, breaker: Breaker, repaired: int, max_repairs: int
     if max_repairs is not None:
         return _beyond(plan, plan.checked, max_repairs)
     found = plan.new_repairs
-    if not found or found + repaired <= breaker.floor or plan.checked < breaker.ratio_from:
-        return None
-    if found + repaired <= breaker.ratio * plan.checked:
+    if not found or not _are_many(found + repaired, breaker.floor, breaker, of=plan.checked):
         return None
     return BreakerTrip(
         found=found, checked=plan.checked, allowed=max(0, breaker.floor - repaired), repaired=repaired, of="checked"
@@ -87,9 +85,9 @@ def _beyond(plan: Plan, checked: int, max_repairs: int) -> BreakerTrip | None:
     return BreakerTrip(found=found, checked=checked, allowed=max_repairs) if found > max_repairs else None
 
 
-def _are_many(number: int, floor: int, breaker: Breaker, demand: Demand) -> bool:
+def _are_many(number: int, floor: int, breaker: Breaker, *, of: int) -> bool:
     # A share means nothing for a handful of bookings: then the floor alone decides.
-    share = breaker.ratio * demand.due if demand.due >= breaker.ratio_from else 0
+    share = breaker.ratio * of if of >= breaker.ratio_from else 0
     return number > floor and number > share
 
 
@@ -169,7 +167,7 @@ def mark_refused_alike(
 
     refused = [d for d in plan.decisions if d.verdict.status is VerdictStatus.NEEDS_HUMAN]
     counts = Counter(d.verdict.reason for d in refused if is_new(d))
-    many = {reason for reason, number in counts.items() if _are_many(number, LEAST_FLOOR, breaker, demand)}
+    many = {reason for reason, number in counts.items() if _are_many(number, LEAST_FLOOR, breaker, of=demand.due)}
 
     def marked(decision: Decision) -> Decision:
         verdict, gap = decision.verdict, gaps.get(decision.booking.id)

@@ -181,11 +181,9 @@ class BreakerLimits(Section):
         0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
     )
     ratio: Annotated[float, Strict()] = Field(
-        0.5, ge=0, le=1, description="of the bookings that became due within the day"
+        0.5, ge=0, le=1, description="of the bookings that became due within the day; in a backfill, of those it checks"
     )
-    ratio_from: Whole = Field(
-        5, ge=1, description="below this number of bookings the ratio says nothing: the floor decides"
-    )
+    ratio_from: Whole = Field(5, ge=1, description="below this number of bookings the floor decides, in a backfill too")
 
 
 class RateLimits(Section):

@@ -95,6 +95,27 @@ def test_what_trips_it(found: int, repaired: int, due: int, busiest: int, goes_o
         )
 
 
+@pytest.mark.parametrize(
+    ("ratio", "ratio_from", "due", "found", "trips"),
+    [
+        (0.25, 5, 100, 25, False),
+        (0.25, 5, 100, 26, True),
+        (0.5, 5, 100, 26, False),
+        (0, 5, 100, 3, False),  # the floor itself
+        (0, 5, 100, 4, True),
+        (1, 5, 100, 100, False),
+        (1, 5, 100, 101, True),
+        (1, 10, 9, 4, True),  # below ratio_from the floor decides
+        (1, 10, 10, 4, False),
+        (1, 5, 9, 4, False),
+    ],
+)
+def test_the_ratio_is_that_of_the_settings(ratio: float, ratio_from: int, due: int, found: int, *, trips: bool) -> None:
+    breaker, demand = Breaker(floor=3, ratio=ratio, ratio_from=ratio_from), Demand(due=due, busiest_day=due)
+    assert (check_breaker(plan(new(found)), breaker, demand, 0, None) is not None) is trips
+    assert (check_backfill(plan(new(found), due - found), breaker, 0, None) is not None) is trips
+
+
 def test_what_was_begun_goes_on_and_then_what_starts_soonest() -> None:
     made = plan([*new(7), decision(8, is_new=False)])
     trip = check_breaker(made, BREAKER, QUIET, 1, None)
@@ -124,7 +145,15 @@ def test_max_stands_in_for_the_breaker(found: int, most: int, *, trips: bool) ->
 
 @pytest.mark.parametrize(
     ("found", "fine", "repaired", "trips"),
-    [(25, 0, 0, False), (26, 0, 0, True), (26, 26, 0, False), (20, 0, 6, True), (3, 1, 30, False)],
+    [
+        (25, 0, 0, False),
+        (26, 0, 0, True),
+        (26, 26, 0, False),
+        (20, 0, 6, True),
+        (3, 1, 30, True),  # of four bookings no share is taken: the floor decides, as in a pass
+        (3, 1, 22, False),
+        (3, 197, 30, False),
+    ],
 )
 def test_a_backfill_counts_by_itself_and_is_a_share_of_its_range(
     found: int, fine: int, repaired: int, *, trips: bool
