@@ -13,7 +13,6 @@ from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import deadline
 from reconciler.domain.decide.sms_first_send import (
-    TOO_MANY_TO_READ,
     EarlierText,
     EarlierTexts,
     TextToSend,
@@ -22,14 +21,15 @@ from reconciler.domain.decide.sms_first_send import (
     possible_references,
     unclaimed,
 )
-from reconciler.domain.decide.sms_settlement import SentMessages
+from reconciler.domain.decide.sms_settlement import TOO_MANY_TO_READ, SentMessages
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.domain.own_rows import error_after
 from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms.evidence import Control, account_digest, lost_rows, row_id
 from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
 
@@ -37,7 +37,6 @@ ROW_WITHOUT_INTENT = "row_without_intent"
 """The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
 _NO_ROW = "00000000-0000-0000-0000-000000000000"
 """A repair that is not planned has no row in the queue."""
-_ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ class FirstSend:
             sending = self._begin(tx, intent)
             done = sending and tx.intents.mark_done(sending, earlier.provider_id, earlier.code, now)
             if done is None:
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
         self.repairer.record_in_application(done, self.scope)
         return AttemptResult(status=AttemptStatus.ADOPTED)
@@ -161,7 +160,7 @@ class FirstSend:
         cause = CAUSE_OF_REFUSAL[refusal]
         with self.services.store.writing() as tx:
             if not tx.intents.need_human(intent, earlier.code, cause, now, provider_id=earlier.provider_id):
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             self.repairer.cancel_in_application(tx, intent, self.scope, refusal)
             tx.gaps.record(self.repairer.kind, intent.booking, cause, refusal, now)
         return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
@@ -198,7 +197,7 @@ class FirstSend:
         with self.services.store.writing() as tx:
             sending = self._begin(tx, intent)
             if sending is None:
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             tx.intents.take_back_attempt(sending, hold, Cause.UNKNOWN_OUTCOME, until, now)
             self.repairer.cancel_in_application(tx, intent, self.scope, hold)
             tx.gaps.record(self.repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, hold, now)
@@ -233,10 +232,9 @@ class FirstSend:
             # Nobody knows when it was tried; not before the booking was made.
             sending = self._begin(tx, intent, first_tried_at=booking.created_at)
             if sending is None:
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             record_outcome(tx, self.repairer, sending, lost, now)
-            error = f"{lost.result} {lost.code} {intent.id}"
-            row = row_id(self.scope, intent)
+            row, error = row_id(self.scope, intent), error_after(lost, intent.id)
             tx.bookings.mark_queue_row(row, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 

@@ -8,19 +8,18 @@ from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import validity
 from reconciler.domain.decide.verdicts import HOLDS_BY_THE_PROVIDER, Hold
 from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
+from reconciler.domain.own_rows import TEMPLATE, error_after
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms.evidence import Control, account_digest, row_id
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.second_message import known_message, report_if_second
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction
 
-TEMPLATE = "reconciler"
-"""The template name in our queue rows."""
 _SLOT = "twilio"
 
 
@@ -78,7 +77,7 @@ class SmsSend:
                 return self._changed(tx, intent, now)
             sending = tx.intents.begin_sending(intent, self.repairer.limits.lease, now, subject=decision.subject)
             if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+                return CLAIMED_ELSEWHERE
             row = self._row(intent.id, intent, decision, now)
             tx.bookings.hand_over(row)
             tx.intents.mark_handed_over(sending, row.id, now)
@@ -133,7 +132,7 @@ class SmsSend:
                 intent, self.repairer.limits.lease, now, subject=intent.subject, account=account
             )
             if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+                return CLAIMED_ELSEWHERE
         text = OutgoingSms(
             number=decision.draft.number,
             body=decision.draft.body,
@@ -164,7 +163,7 @@ class SmsSend:
             tx.bookings.mark_queue_row(
                 row_id(self.scope, intent),
                 status="sent" if done else None,
-                error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
+                error=None if done else error_after(outcome, intent.id),
                 provider_id=outcome.provider_id,
                 at=now,
             )
