@@ -170,7 +170,8 @@ def removals(result: PassResult) -> Iterable[str]:
         yield from folded(f"events without a use{held}: ", said)
     if planned.waiting:
         kept = counted(len(planned.waiting), "event")
-        yield f"events kept: {kept} whose booking is gone, until it has been absent for a day and others were seen"
+        then = "removed once it has been missing for a day while others are there"
+        yield f"events kept: {kept} whose booking is missing; {then}"
     for (status, reason), number in result.removal_results.items():
         label = REASON_LABELS.get(RemovalReason(reason), reason) if status is RemovalStatus.REMOVED else reason
         yield f"events {status}: {number} {label}"

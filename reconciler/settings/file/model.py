@@ -94,7 +94,7 @@ class SmsMissing(RuleSection):
     min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
     ignore: tuple[Ignored, ...] = Field(
         (),
-        description="texts to a customer's number that are about no booking and so hold none: a part of their wording, "
+        description="texts unrelated to bookings, which do not hold back ours: part of their wording, "
         "such as one-time code, or a regular expression, such as /code \\d{4}/; case does not matter",
     )
     messages: dict[str, MessageSettings] = Field(default_factory=_messages, description="status: {trigger, template}")
@@ -175,10 +175,15 @@ class BreakerLimits(Section):
     sms: Whole = Field(25, ge=0, description="texts in a day; in a quiet venue the busiest of 28 days, at least 5")
     calendar: Whole = Field(200, ge=0, description="the same for events, which disturb no customer")
     removals: Whole = Field(
-        10, ge=0, description="as many events removed within a day never trip it; more need `removals_ratio` as well"
+        10,
+        ge=0,
+        description="so many a day may be removed whatever their share, unless more bookings are missing than there",
     )
     removals_ratio: Annotated[float, Strict()] = Field(
-        0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
+        0.1,
+        ge=0,
+        le=1,
+        description="share of our upcoming events; beyond floor and share nothing is removed until --max-removals",
     )
     ratio: Annotated[float, Strict()] = Field(
         0.5, ge=0, le=1, description="of the bookings that became due within the day; in a backfill, of those it checks"
