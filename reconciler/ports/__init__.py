@@ -16,6 +16,7 @@ from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
+    CredentialsRejected,
     MessageWriter,
     OutgoingSms,
     PhoneNumbers,
@@ -37,6 +38,7 @@ __all__ = [
     "Calendar",
     "CalendarFacts",
     "Clock",
+    "CredentialsRejected",
     "Cursor",
     "DrillEnvironment",
     "DrillStage",

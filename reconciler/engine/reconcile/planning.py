@@ -193,7 +193,13 @@ def _weigh(
         planned_by = PlannedBy.APPROVED
     held = hold_beyond(plan, trip) if trip else plan
     return replace(
-        seen, plan=held, breaker_trip=trip, as_found=plan if trip else None, planned_by=planned_by, unlocks=is_locked
+        seen,
+        plan=held,
+        breaker_trip=trip,
+        as_found=plan if trip else None,
+        planned_by=planned_by,
+        # A backfill is about the bookings that a person named, and the lock about all of them.
+        unlocks=is_locked and not is_backfill,
     )
 
 

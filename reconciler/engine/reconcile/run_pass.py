@@ -71,7 +71,8 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     preflight = run_preflight(repairer, services, seen, answers.faults)
     if preflight.faults and seen.plan:
         removals = seen.removals and seen.removals.holding(Hold.INTEGRATION)
-        seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED), removals=removals)
+        plan = seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED)
+        seen = replace(seen, plan=plan, removals=removals, unlocks=False)
     else:
         seen = after_proof(repairer, services, seen)
     faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))

@@ -71,3 +71,7 @@ class AttemptResult:
     @property
     def stops_pass(self) -> bool:
         return self.outcome is not None and (self.outcome.stops_pass or self.status is AttemptStatus.BROKEN)
+
+
+CLAIMED_ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+"""Our lease ran out, and another process has the intent."""

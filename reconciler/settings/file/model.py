@@ -186,13 +186,13 @@ class BreakerLimits(Section):
         description="share of our upcoming events; beyond floor and share nothing is removed until --max-removals",
     )
     ratio: Annotated[float, Strict()] = Field(
-        0.5, ge=0, le=1, description="of the bookings that became due within the day"
+        0.5, ge=0, le=1, description="of the bookings that became due within the day; in a backfill, of those it checks"
     )
     ratio_from: Whole = Field(
         5,
         ge=1,
-        description="below this number of bookings the ratio says nothing: the floor decides; from as many events to "
-        "come, no more than half may end at once",
+        description="with fewer bookings the floor decides, in a backfill too; from as many events to come, no more "
+        "than half may end at once",
     )
 
 

@@ -29,7 +29,7 @@ from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import GOOGLE, apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, RepairServices, Transaction
 
@@ -141,7 +141,7 @@ class EventCreation:
                 intent, limits.lease, now, subject=decision.subject, starts_at=body.starts_at
             )
             if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+                return CLAIMED_ELSEWHERE
         stands_at = body.starts_at
         outcome = call_within_lease(self.services, self.repairer, sending, lambda: self.calendar.insert(body))
         if outcome.code == DUPLICATE:

@@ -358,6 +358,22 @@ def test_bookings_made_after_the_failover_are_texted_at_once(world: World) -> No
     assert world.texts().attempts == {("sent", ""): 1}
 
 
+@pytest.mark.parametrize(("made", "lists"), [("after", 3), ("before", 2 * 3 + 2)])
+def test_caution_asks_no_more_than_it_must(world: World, made: str, lists: int) -> None:
+    """Nothing of a booking that was made after it; of the others once more each, and for the control once a pass."""
+    for number in NUMBERS[:3]:
+        world.venue.booking(contact_phone=number, calendar_event_id="there")
+    known_message(world)
+    since = world.clock.now() - timedelta(hours=2 if made == "after" else 0)
+    world.venue.sql(
+        "UPDATE reconciler.installation SET caution_since = %s, caution_reason = 'new_timeline'",
+        since,
+    )
+    before = world.sandbox.twilio.asked["messages.list"]
+    assert world.texts().attempts == {("sent", ""): 3}
+    assert world.sandbox.twilio.asked["messages.list"] - before == lists
+
+
 def test_b4_a_dropped_schema_begins_with_caution(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
