@@ -111,7 +111,6 @@ def migrated(postgres: PostgresServer) -> str:
     postgres.create_database(MIGRATED, TEMPLATE)
     template = Venue(postgres, MIGRATED)
     template.migrate()
-    template.forget_place()
     return MIGRATED
 
 
@@ -137,6 +136,8 @@ def _lent(postgres: PostgresServer, template: str) -> Iterator[Venue]:
         name = f"venue_{next(_numbers)}"
         postgres.create_database(name, template)
     venue = Venue(postgres, name, keeps_connections=True)
+    if template == MIGRATED:
+        venue.settle_in()
     yield venue
     if venue.altered:
         venue.close()

@@ -3,17 +3,15 @@
 import click
 
 from reconciler.cli import configuration
-from reconciler.domain.place import CAUTION_MEANS, CautionReason, PlaceView, caution_seen, place_fault
+from reconciler.domain.place import CAUTION_MEANS, PlaceStatus, bound_unseen, caution_seen, place_fault
 from reconciler.engine.reconcile.aggregates import refresh_backlog
+from reconciler.engine.repair.place import Entry, enter_at_migration
 from reconciler.errors import DatabaseDisagrees, Exit
 from reconciler.ports import Mandate
 from reconciler.settings import Need, Settings
 from reconciler.store import migrate
-from reconciler.store.app.conditions import AppTables
-from reconciler.store.app.traces import has_traces
 from reconciler.store.drill import shadow_tables
 from reconciler.store.ledger import sources
-from reconciler.store.ledger.installation import binding
 from reconciler.wiring import assembly
 
 
@@ -33,30 +31,33 @@ def run(*, sql: bool, role: str | None, place: str | None, config: str | None, d
         before, after = migrate.upgrade(database)
         with database.transaction() as connection:
             sources.register(connection, wanted.bookings.quoted)
-            lost = before is None and has_traces(connection, AppTables.of(wanted))
-            view = binding.bind_at_migration(connection, place, lost=lost)
+        with assembly.postgres_store(settings, database).writing() as tx:
+            entry = enter_at_migration(tx, place, tx.ledger.now())
         refreshed = shadow_tables.refresh(database, wanted)
     if before == after:
         click.echo(f"schema reconciler is up to date ({after})")
     else:
         click.echo(f"schema reconciler: {f'{before} -> {after}' if before else f'created at {after}'}")
-    if place or not place_fault(view):  # a copy of another database counts nothing
+    if place or not place_fault(entry.view):  # a copy of another database counts nothing
         _show_backlog(settings)
     _show_copies(refreshed)
-    if lost:
-        click.echo(f"caution begins: {caution_seen(CautionReason.LOST_LEDGER)}. {CAUTION_MEANS}")
-    return _show_place(view, place)
+    return _show_place(entry, place)
 
 
-def _show_place(view: PlaceView, decided: str | None) -> Exit:
+def _show_place(entry: Entry, decided: str | None) -> Exit:
     """Whether this is the database that the installation is bound to, or has just become it."""
-    fault = place_fault(view)
-    if not fault:
-        return Exit.AS_DESIRED
-    if decided:
+    view, fault = entry.view, place_fault(entry.view)
+    if decided and not view.status.is_home:
         click.echo(
             f"bound to {view.here} as {'the same' if decided == 'same' else 'a new'} installation; caution begins"
         )
+        return Exit.AS_DESIRED
+    if entry.caution:
+        click.echo(f"caution begins: {caution_seen(entry.caution)}. {CAUTION_MEANS}")
+    if view.status is PlaceStatus.NEVER_BOUND:
+        click.echo(bound_unseen(view.here))
+        return Exit.AS_DESIRED
+    if fault is None:
         return Exit.AS_DESIRED
     click.echo(f"acting is refused: {fault.seen}\nremedy: {fault.remedy}", err=True)
     return Exit.REFUSED_AS_UNSAFE

@@ -27,11 +27,10 @@ from reconciler.wiring import assembly
 ORDER = KINDS
 
 
-def run(
-    jobs: Sequence[str], *, act: bool, max_repairs: int | None, scheduled: bool, config: str | None, defaults: bool
-) -> int:
+def run(jobs: Sequence[str], mandate: Mandate, *, scheduled: bool, config: str | None, defaults: bool) -> int:
     """Run the named jobs once, or all but the fire drill, and show the results."""
     names = _checked(jobs)
+    act = mandate.act
     if scheduled and not act:
         raise click.UsageError("--scheduled requires --do")
     logs.set_up(logging.WARNING)
@@ -42,7 +41,7 @@ def run(
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
     # A scan may be interrupted at any time; a repair is always finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
-    services = assembly.services(chosen, Mandate(act=act, max_repairs=max_repairs), stop=stop)
+    services = assembly.services(chosen, mandate, stop=stop)
     with signals as caught, signs as done, services as parts:
         configuration.note_place(parts)
         done += run_jobs(names, parts, assembly.switches(chosen) if scheduled else None)

@@ -5,9 +5,7 @@ import click
 DEFAULT_ROLE = "reconciler_job"
 """The role that `grants` names if DATABASE_URL has no user."""
 
-defaults_option = click.option(
-    "--defaults", is_flag=True, help="There is no cron.yaml: every key has its default, and that is meant."
-)
+defaults_option = click.option("--defaults", is_flag=True, help="Run without cron.yaml, on the defaults.")
 config_option = click.option(
     "--config",
     metavar="FILE",

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from reconciler.cli.together_output import aggregate_lines
+from reconciler.domain.alerting.alerts import continue_command
 from reconciler.domain.decide.plan import BreakerTrip, Decision
 from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
 from reconciler.domain.decide.verdicts import LABELS, Hold, VerdictStatus
-from reconciler.domain.gaps import Effect, IntegrationFault
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.engine.retention import REMOVABLE
@@ -170,9 +171,14 @@ def removals(result: PassResult) -> Iterable[str]:
         yield from folded(f"events without a use{held}: ", said)
     if planned.waiting:
         kept = counted(len(planned.waiting), "event")
-        yield f"events kept: {kept} whose booking is gone, until it has been absent for a day and others were seen"
+        then = "removed once it has been missing for a day while others are there"
+        yield f"events kept: {kept} whose booking is missing; {then}"
+    if planned.unplaced:
+        kept = counted(len(planned.unplaced), "event")
+        yield f"events kept: {kept} of an older ledger, until a pass has asked the calendar when they start"
     for (status, reason), number in result.removal_results.items():
-        label = REASON_LABELS.get(RemovalReason(reason), reason) if status is RemovalStatus.REMOVED else reason
+        removed = status is RemovalStatus.REMOVED
+        label = REASON_LABELS[RemovalReason(reason)] if removed else LABELS.get(reason, reason)
         yield f"events {status}: {number} {label}"
     if planned.trip:
         trip = planned.trip
@@ -181,7 +187,7 @@ def removals(result: PassResult) -> Iterable[str]:
             "none was removed"
         )
         yield "      check that the bookings were meant to go: limits.breaker.removals, .removals_ratio"
-        yield f"      to continue for one run: reconciler once {result.job} --do --max {trip.found}"
+        yield f"      to continue for one run: {continue_command(GapKind.CALENDAR_ORPHAN, trip.found)}"
     elif result.acted and result.removals_left and not planned.hold:
         yield f"events to remove: {result.removals_left} left for a later pass"
 

@@ -1,7 +1,7 @@
 """The application's booking, as far as the rules need it. We read bookings and never create or delete one."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -9,6 +9,10 @@ BookingId = NewType("BookingId", str)
 
 REFERENCE_LENGTH = 8
 """The application puts the first eight characters of the booking id into its event titles and its texts."""
+
+MOST_AHEAD = timedelta(days=1)
+"""How far ahead a booking's creation time may lie: its column may be in another zone. One that lies further says
+nothing: a clock that was wrong has written it."""
 
 
 def reference(booking: BookingId) -> str:
@@ -35,6 +39,7 @@ class StoredEvent:
     eligible: bool
     """Whether the booking's status is one that the rules cover, and the booking is not marked as deleted."""
     starts_at: datetime | None
+    created_at: datetime
     cancelled: bool
     """Whether the status is listed in ``bookings.cancelled``."""
     deleted: bool

@@ -4,7 +4,7 @@ A copy of the database has another place, and production's keys must not let it 
 place and begins a new timeline: it is alerted, and texts that were due earlier are sent with caution only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,6 +12,7 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 
 SAME_COMMAND = "reconciler migrate --same-installation"
 NEW_COMMAND = "reconciler migrate --new-installation"
+UNBIND = "UPDATE reconciler.installation SET database_oid = NULL"
 DECIDE = (
     f"if this database replaces the old one (upgrade, restore, move): `{SAME_COMMAND}`; "
     f"if it is a copy and the original lives on: `{NEW_COMMAND}`, with keys of its own"
@@ -39,14 +40,21 @@ class PlaceStatus(StrEnum):
 
     SAME = "same"
     UNBOUND = "unbound"
-    """No run has acted since the ledger learned to keep its place."""
+    """The ledger is bound to no database, and has nothing in it that acting could harm."""
+    NEVER_BOUND = "never_bound"
+    """The ledger holds repairs of a time when it did not keep its place. It may be a copy of the original."""
     OTHER = "another_place"
     NEW_TIMELINE = "new_timeline"
 
     @property
     def forbids(self) -> bool:
         """Whether nothing may act until a person decides."""
-        return self is PlaceStatus.OTHER
+        return self in (PlaceStatus.OTHER, PlaceStatus.NEVER_BOUND)
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the ledger is bound to this very database."""
+        return self in (PlaceStatus.SAME, PlaceStatus.NEW_TIMELINE)
 
 
 class CautionReason(StrEnum):
@@ -88,11 +96,27 @@ class PlaceView:
     def is_readable(self) -> bool:
         return bool(self.here.system)
 
+    @property
+    def known(self) -> Place:
+        """What is known of this database: what cannot be read now is as it was bound, if it was bound here."""
+        if self.bound is None or not self.status.is_home:
+            return self.here
+        timeline = self.bound.timeline if self.here.timeline is None else self.here.timeline
+        return replace(self.here, system=self.here.system or self.bound.system, timeline=timeline)
 
-def judge_place(bound: Place | None, here: Place) -> PlaceStatus:
-    """How this database compares with the bound one. What cannot be read is shown, and counts as the same."""
+    @property
+    def is_settled(self) -> bool:
+        """Whether entering would change nothing: acting is refused, or all that is known is bound."""
+        return self.status.forbids or self.known == self.bound
+
+
+def judge_place(bound: Place | None, here: Place, *, has_repairs: bool) -> PlaceStatus:
+    """How this database compares with the bound one. What cannot be read is shown, and counts as the same.
+
+    ``has_repairs``: whether the ledger holds any. A copy would act on them with the ids of the original.
+    """
     if bound is None:
-        return PlaceStatus.UNBOUND
+        return PlaceStatus.NEVER_BOUND if has_repairs else PlaceStatus.UNBOUND
     other_cluster = bool(bound.system and here.system) and bound.system != here.system
     if other_cluster or bound.database != here.database:
         return PlaceStatus.OTHER
@@ -102,7 +126,17 @@ def judge_place(bound: Place | None, here: Place) -> PlaceStatus:
 
 def refusal_seen(view: PlaceView) -> str:
     """Why nothing may act, in one sentence."""
+    if view.status is PlaceStatus.NEVER_BOUND:
+        return f"the ledger holds repairs and is bound to no database: whether {view.here} is a copy cannot be told"
     return f"this database is not the one that the installation is bound to: it is {view.here}, bound is {view.bound}"
+
+
+def bound_unseen(here: Place) -> str:
+    """What a person has to know who bound a ledger with repairs in it without a word about the place."""
+    return (
+        f"bound to {here}, the first place that this ledger keeps. If it is a copy and the original lives on, let "
+        f"nothing act here: `{UNBIND}`, then `{NEW_COMMAND}`"
+    )
 
 
 _CAUTION_SEEN = {
@@ -139,3 +173,4 @@ def place_fault(view: PlaceView) -> IntegrationFault | None:
 
 UNREADABLE = "the cluster's system identifier cannot be read: a copy on another server is noticed by its oid only"
 UNREADABLE_REMEDY = "GRANT EXECUTE ON FUNCTION pg_control_system() TO the role of DATABASE_URL"
+NO_TIMELINE = "the cluster's timeline cannot be read: a failover is not noticed, and begins no caution"

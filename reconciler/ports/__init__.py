@@ -17,6 +17,7 @@ from reconciler.ports.place import Places
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
+    CredentialsRejected,
     MessageWriter,
     OutgoingSms,
     PhoneNumbers,
@@ -40,6 +41,7 @@ __all__ = [
     "Clock",
     "CountedDays",
     "CoverageCounts",
+    "CredentialsRejected",
     "Cursor",
     "DrillEnvironment",
     "DrillStage",

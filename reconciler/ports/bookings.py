@@ -182,12 +182,15 @@ class Bookings(Protocol):
         """Our own row as it is now, ``None`` if it was deleted."""
         ...
 
-    def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
-        """Those of these message ids that a queue row other than ``besides`` contains."""
+    def queue_names(self, provider_ids: Collection[str], besides: str) -> Mapping[str, frozenset[BookingId]]:
+        """Those of these message ids that a queue row other than ``besides`` contains, each with its rows' bookings."""
         ...
 
-    def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:
-        """The intents that our rows of this booking name, of those rows that say that a text may have left."""
+    def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
+        """Of our rows of this booking that say that a text may have left: the intent and the number of each.
+
+        The number is '' where the queue has no column for it.
+        """
         ...
 
     def with_references(self, references: Collection[str]) -> Sequence[BookingId]:

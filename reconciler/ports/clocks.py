@@ -1,6 +1,6 @@
 """Moments of the ledger that a wrong clock has stored."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -11,8 +11,12 @@ class StoredClocks(Protocol):
         """Whether a run or a pause of a provider says so. Each process that writes leaves a run."""
         ...
 
-    def clamp(self, now: datetime) -> None:
-        """Clamp every moment to now plus the longest span that its column may lie ahead. An impossible pause ends."""
+    def clamp(self, now: datetime, pause: timedelta, settle: timedelta) -> None:
+        """Clamp every moment to now plus the longest span that its column may lie ahead.
+
+        ``pause``: the longest pause of a provider, and wait before an attempt; one beyond it ends.
+        ``settle``: the longest wait for an unknown outcome.
+        """
         ...
 
     def lift_pauses(self) -> None:

@@ -44,8 +44,8 @@ class Intents(Protocol):
         """Return the intents in ``state``, least recently examined first."""
         ...
 
-    def done(self, effect: Effect, booking: BookingId) -> Intent | None:
-        """Return the booking's newest *done* intent."""
+    def done(self, effect: Effect, booking: BookingId, incarnation: int) -> Intent | None:
+        """Return the newest *done* intent of the booking, and of no earlier booking of its id."""
         ...
 
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from reconciler.domain.bookings import BookingId
+from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.gaps import Cause, Effect, Gap, GapKind, IntegrationFault
 
 
@@ -146,6 +146,13 @@ class DueMoments(Protocol):
 
     def recent(self, kind: GapKind, since: datetime) -> Collection[BookingId]:
         """Return the bookings that became due since then by what scans saw."""
+        ...
+
+    def not_yet_due(self, kind: GapKind, booking: Booking) -> datetime:
+        """Return the latest moment at which the booking certainly did not call for this yet.
+
+        A stored moment is the first scan that saw it. The full scan before had looked at every booking.
+        """
         ...
 
     def note(self, kind: GapKind, now: datetime, window: datetime | None) -> None:

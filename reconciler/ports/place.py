@@ -14,8 +14,12 @@ class Places(Protocol):
 
     def caution(self) -> Caution | None: ...
 
-    def enter(self) -> PlaceView:
-        """Bind an unbound ledger, and follow a new timeline, which starts caution. The view is the one before that."""
+    def lock(self) -> None:
+        """Until the end of the transaction nobody else changes the place or the caution."""
+        ...
+
+    def is_lost(self) -> bool:
+        """Whether the ledger is new, and the application's tables hold what an earlier one made."""
         ...
 
     def bind(self, here: Place) -> None:

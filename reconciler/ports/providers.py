@@ -56,6 +56,10 @@ class ProviderFailure(Exception):
         self.outcome = outcome
 
 
+class CredentialsRejected(ProviderFailure):
+    """The provider does not know us: our credentials are wrong or revoked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingSms:
     number: str = field(repr=False)

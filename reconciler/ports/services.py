@@ -47,10 +47,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mandate:
-    """What this run may do: without ``act`` it writes nothing; ``max_repairs`` (``--max``) replaces the breaker."""
+    """What this run may do: without ``act`` it writes nothing."""
 
     act: bool
     max_repairs: int | None = None
+    """``--max``: replaces the breaker of new repairs."""
+    max_removals: int | None = None
+    """``--max-removals``: replaces the breaker of removals. Approving repairs never approves a removal."""
 
 
 class RepairServices(Protocol):

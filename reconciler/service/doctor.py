@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.domain.place import UNREADABLE, UNREADABLE_REMEDY, place_fault
+from reconciler.domain.place import NO_TIMELINE, UNREADABLE, UNREADABLE_REMEDY, place_fault
 from reconciler.engine.doctor.checks import DATABASE, TWILIO, DoctorChecks
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.integration_faults import database_fault, schema_fault
@@ -56,6 +56,7 @@ class DoctorSuite:
         fault = place_fault(view)
         notes = [Note(message=f"revision {REVISION}")]
         notes += [] if view.is_readable else [Note(message=UNREADABLE, remedy=UNREADABLE_REMEDY)]
+        notes += [] if view.here.timeline else [Note(message=NO_TIMELINE)]
         return CheckResult(faults=[fault] if fault else [], notes=notes)
 
     def jobs(self) -> CheckResult:

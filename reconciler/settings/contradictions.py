@@ -6,13 +6,13 @@ from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import REPORT_ONLY, report_of
 from reconciler.domain.rules.rule import Rule
+from reconciler.domain.rules.sms_stuck import QUEUED
+from reconciler.domain.rules.sms_unproven import SENT
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import KeyPath, Source
 from reconciler.settings.file.values import write_duration
 
 SMS = str(GapKind.SMS_MISSING)
-QUEUED, SENT = ("pending", "approved"), ("sent",)
-"""Statuses of rows that the application is going to send, or has sent."""
 
 
 def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:

@@ -173,7 +173,11 @@ class Settings:
             repairs=limits.per_pass,
             budget=limits.pass_budget,
             breaker=Breaker(floor=floor, ratio=limits.breaker.ratio, ratio_from=limits.breaker.ratio_from),
-            removal_breaker=Breaker(floor=limits.breaker.removals, ratio=limits.breaker.removals_ratio, ratio_from=0),
+            removal_breaker=Breaker(
+                floor=limits.breaker.removals,
+                ratio=limits.breaker.removals_ratio,
+                ratio_from=limits.breaker.ratio_from,
+            ),
             interval=rate.interval,
             generations=limits.generations,
             attempts=limits.attempts,

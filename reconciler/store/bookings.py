@@ -3,21 +3,21 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
-from reconciler.domain.decide.breaker import Demand
+from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import Result
+from reconciler.domain.own_rows import MAY_HAVE_LEFT, error_in_flight, intent_named
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
 from reconciler.store.app import (
     booking_facts,
@@ -30,15 +30,10 @@ from reconciler.store.app import (
     scan,
 )
 from reconciler.store.app.conditions import OURS, AppTables
-from reconciler.store.app.queue_rows import columns_of
+from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
 from reconciler.store.schema.catalog import CatalogTable
-
-IN_FLIGHT = "in flight"
-MAY_HAVE_LEFT = (IN_FLIGHT, Result.UNKNOWN.value)
-"""How the errors of our rows begin, after our mark, if the text may have left."""
-_INTENT_AT_THE_END = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,9 @@ class PostgresBookings:
         return scan.scan_rows(self.connection, self.moments.tables, kind, values, span)
 
     def demand(self, kind: GapKind, now: datetime) -> Demand:
-        return demand.recent_demand(self.connection, self.moments.tables, kind, self.moments.values(kind, now, now))
+        values = self.moments.values(kind, now, now)
+        seen_due = self.moments.recent(kind, now - timedelta(days=DEMAND_DAYS))
+        return demand.recent_demand(self.connection, self.moments.tables, kind, values, seen_due)
 
     def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
         values = self.moments.values(kind, now, since)
@@ -169,26 +166,27 @@ class PostgresBookings:
 
     def queue_row(self, row_id: str) -> OwnQueueRow | None:
         queue = self._queue()
-        numbers = [cast(queue.c[name], Text) for name in ("recipient_phone", "customer_phone") if name in queue.c]
         body = func.coalesce(cast(queue.c.body, Text), "")
-        statement = select(cast(queue.c.provider_id, Text), func.coalesce(*numbers, ""), body)
+        statement = select(cast(queue.c.provider_id, Text), number_of(queue), body)
         found = self.connection.execute(statement.where(queue.c.id == row_id)).first()
         return OwnQueueRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
 
-    def queue_names(self, provider_ids: Collection[str], besides: str) -> frozenset[str]:
+    def queue_names(self, provider_ids: Collection[str], besides: str) -> Mapping[str, frozenset[BookingId]]:
         if not provider_ids:
-            return frozenset()
+            return {}
         queue = self._queue()
-        named = cast(queue.c.provider_id, Text)
-        statement = select(named).where(named.in_(sorted(provider_ids)), queue.c.id != besides)
-        return frozenset(self.connection.scalars(statement))
+        named, booking = cast(queue.c.provider_id, Text), cast(queue.c.booking_id, Text)
+        statement = select(named, func.array_remove(func.array_agg(booking), None)).group_by(named)
+        rows = self.connection.execute(statement.where(named.in_(sorted(provider_ids)), queue.c.id != besides))
+        return {name: frozenset(bookings) for name, bookings in rows}
 
-    def intents_of_own_rows(self, booking: BookingId) -> frozenset[str]:
-        error = self._queue().c.error
-        may_have_left = or_(*(error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
-        statement = select(cast(error, Text)).where(self._queue().c.booking_id == booking, may_have_left)
-        named = (_INTENT_AT_THE_END.search(said) for said in self.connection.scalars(statement))
-        return frozenset(found[1] for found in named if found)
+    def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
+        queue = self._queue()
+        may_have_left = or_(*(queue.c.error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
+        statement = select(cast(queue.c.error, Text), number_of(queue))
+        rows = self.connection.execute(statement.where(queue.c.booking_id == booking, may_have_left))
+        named = [(intent_named(said), number) for said, number in rows]
+        return {intent: number for intent, number in named if intent}
 
     def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
         own = self.tables.booking.c.id
@@ -205,9 +203,8 @@ class PostgresBookings:
 
     def insert_queue_row(self, row: QueueRow) -> None:
         queue = self._queue()
-        values = columns_of(
-            queue, row, status=self.tables.application.in_flight, error=f"{OURS}{IN_FLIGHT} {row.intent}"
-        )
+        error = f"{OURS}{error_in_flight(row.intent)}"
+        values = columns_of(queue, row, status=self.tables.application.in_flight, error=error)
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
         statement = insert(queue).values(values)
         statement = statement.on_conflict_do_update(

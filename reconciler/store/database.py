@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from psycopg import errors as pg
@@ -19,6 +20,7 @@ from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, Databas
 from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.traces import has_traces
 from reconciler.store.backlog import PostgresBacklog
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.coverage import PostgresCoverage
@@ -171,7 +173,7 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
     return Transaction(
         bookings=PostgresBookings(connection, tables, moments),
         ledger=PostgresLedger(connection),
-        places=PostgresPlaces(connection),
+        places=PostgresPlaces(connection, partial(has_traces, connection, tables)),
         clocks=PostgresStoredClocks(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),

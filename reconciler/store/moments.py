@@ -8,7 +8,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, Table, Text, and_, cast, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from reconciler.domain.bookings import BookingId
+from reconciler.domain.bookings import Booking, BookingId, DueBasis
 from reconciler.domain.decide.plan import EVERYTHING
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER
@@ -32,6 +32,10 @@ _WATCHED = text(f"""
                    WHERE job = :job AND scope = :scope AND full_scan AND finished_at IS NOT NULL
                      AND watched = :occasions || {PLACE}
                      AND started_at >= coalesce((SELECT caution_since FROM reconciler.installation), '-infinity'))
+""")
+_FULL_SCAN_BEFORE = text(f"""
+    SELECT max(started_at) FROM reconciler.run
+    WHERE job = :job AND scope = :scope AND full_scan AND finished_at < :due_at AND watched = :occasions || {PLACE}
 """)
 _RECENT = text("""
     SELECT booking FROM reconciler.due
@@ -95,6 +99,14 @@ class PostgresMoments:
             return ()
         asked = {"source": self.source_key.of(self.connection), "occasions": self._occasions(kind), "since": since}
         return [BookingId(found) for found in self.connection.scalars(_RECENT, asked)]
+
+    def not_yet_due(self, kind: GapKind, booking: Booking) -> datetime:
+        basis = booking.due.basis if booking.due else DueBasis.CREATED
+        if basis in (DueBasis.CREATED, DueBasis.MAPPED):
+            return booking.due_at
+        asked = {"job": rule_of(kind).job, "scope": self.runner.scope, "occasions": self.runner.occasions}
+        scanned = self.connection.scalar(_FULL_SCAN_BEFORE, asked | {"due_at": booking.due_at})
+        return max(booking.created_at, scanned) if scanned else booking.created_at
 
     def note(self, kind: GapKind, now: datetime, window: datetime | None) -> None:
         tables = self.tables

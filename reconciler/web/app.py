@@ -1,7 +1,7 @@
 """The routes: each reads, and answers with a page or data. GET and HEAD only; none of them writes anything."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from reconciler.settings import Settings
 from reconciler.store.database import READ, Database
 from reconciler.store.migrate import require_ledger
 from reconciler.store.views.dashboard import DashboardSnapshot, dashboard_snapshot, last_day, last_runs
+from reconciler.timing.clock import SystemClock
 from reconciler.web import metrics
 from reconciler.web.booking_view import BookingView
 from reconciler.web.chart import chart
@@ -168,14 +169,16 @@ class Site:
         return explanation
 
     def _explanation(self, written: str) -> BookingView | None:
+        # The database's clock as it is now: a page runs for weeks.
+        services = replace(self.services, clock=SystemClock(ahead=self.services.store.clock_skew()))
         # A text search: a word where ids are numbers matches nothing and is never cast to a number.
-        begin = explanation.bookings_with_prefix(written, MAX_MATCHES, self.services)
+        begin = explanation.bookings_with_prefix(written, MAX_MATCHES, services)
         booking = next((one for one in begin if one.lower() == written.lower()), None)
-        found = explanation.explain(booking, self.services) if booking else None
+        found = explanation.explain(booking, services) if booking else None
         if found is None:
             return None
         runs = last_runs(self.database, self.settings.file.running(), self.settings.runner().scope)
-        return BookingView(found, self.settings.file, runs, self.services.clock.now())
+        return BookingView(found, self.settings.file, runs, services.clock.now())
 
     def _snapshot(self) -> DashboardSnapshot:
         file = self.settings.file

@@ -14,6 +14,7 @@ from reconciler.errors import ConfigurationError
 from reconciler.ports import Mandate
 from reconciler.settings import Settings
 from reconciler.settings.env.reader import is_loopback
+from reconciler.timing.clock import SystemClock
 from reconciler.web.app import Site
 from reconciler.web.db_executor import DbExecutor
 from reconciler.wiring import assembly
@@ -98,7 +99,10 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
     with ExitStack() as stack:
         stack.enter_context(bound)
         database = stack.enter_context(assembly.page_database(settings))
-        services = stack.enter_context(assembly.services(settings, Mandate(act=False), over=database))
+        # A page starts and stays up while the database is away, so nothing here may ask it, not even for its clock.
+        services = stack.enter_context(
+            assembly.services(settings, Mandate(act=False), clock=SystemClock(), over=database)
+        )
         executor = DbExecutor(assembly.PAGE_PATIENCE)
         config = uvicorn.Config(
             Site(settings, database, services, executor).app(),

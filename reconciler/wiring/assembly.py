@@ -107,7 +107,7 @@ def services(
     with ExitStack() as stack:
         connected = over or stack.enter_context(database(chosen))
         wanted = application(chosen)
-        store = PostgresStore(connected, chosen.runner(), SourceKey(wanted.bookings.quoted), AppTables.of(wanted))
+        store = postgres_store(chosen, connected)
         if mandate.act or needs_ledger:
             with connected.transaction() as connection:
                 require_ledger(connection, writing=mandate.act)
@@ -143,6 +143,11 @@ def services(
             progress=lambda *_: None,
             run_fire_drill=partial(run_fire_drill, chosen),
         )
+
+
+def postgres_store(chosen: Settings, connected: Database) -> PostgresStore:
+    wanted = application(chosen)
+    return PostgresStore(connected, chosen.runner(), SourceKey(wanted.bookings.quoted), AppTables.of(wanted))
 
 
 def _enter(connected: Database, store: PostgresStore, wanted: AppMapping, clock: Clock) -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ SECRETS = ("s3cret", AUTH_TOKEN, "PRIVATE KEY")
 @pytest.fixture(scope="session")
 def variables() -> dict[str, str]:
     """Everything set, pointing at ports where nobody listens."""
-    google = GoogleStandIn(lambda: None)  # type: ignore[arg-type,return-value]  # never asked for the time
+    google = GoogleStandIn(lambda: datetime.now(UTC))
     key = google.service_account_info()
     google._server.server_close()
     with socket.create_server(("127.0.0.1", 0)) as listener:

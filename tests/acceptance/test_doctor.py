@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ PAGE = (
 @pytest.fixture(scope="module")
 def variables() -> dict[str, str]:
     """Everything set, pointing at a port where nobody listens."""
-    google = GoogleStandIn(lambda: None)  # type: ignore[arg-type,return-value]  # never asked for the time
+    google = GoogleStandIn(lambda: datetime.now(UTC))
     key = google.service_account_info()
     google._server.server_close()
     nobody = closed_port()

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import requests
+from psycopg.sql import SQL, Identifier
 
 from reconciler.engine.jobs import available
 from reconciler.errors import Exit
@@ -28,16 +29,17 @@ def connect(exported: dict[str, str]) -> psycopg.Connection[Any]:
 
 def rows(exported: dict[str, str]) -> list[Any]:
     """The application's rows with their ``xmin``: any write shows, also one of the same values."""
-    query = "SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t"
+    query = SQL("SELECT md5(coalesce(string_agg(t.xmin::text || t::text, '|' ORDER BY id), '')) FROM {} t")
     with connect(exported) as connection:
-        return [connection.execute(query.format(table)).fetchone() for table in TABLES]  # type: ignore[arg-type]  # psycopg wants literals
+        return [connection.execute(query.format(Identifier(table))).fetchone() for table in TABLES]
 
 
 def ledger(exported: dict[str, str]) -> list[Any]:
     with connect(exported) as connection:
         there = connection.execute("SELECT to_regclass('reconciler.intent')").fetchone() != (None,)
         tables = LEDGER if there else ()
-        return [connection.execute(f"SELECT count(*) FROM reconciler.{table}").fetchone() for table in tables]  # type: ignore[arg-type]  # psycopg wants literals
+        query = SQL("SELECT count(*) FROM {}")
+        return [connection.execute(query.format(Identifier("reconciler", table))).fetchone() for table in tables]
 
 
 def writes(exported: dict[str, str]) -> list[int]:

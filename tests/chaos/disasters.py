@@ -82,6 +82,6 @@ DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "a host's clock is wrong": _beside(Loss.CLOCK),
     "the ledger is lost": _after_loss(Loss.LEDGER),
     "the providers trickle": _trickling,
-    "bookings are deleted by the hundred": _mass_deletion,
+    "all bookings but one are deleted": _mass_deletion,
     "ids come again": _same_ids,
 }

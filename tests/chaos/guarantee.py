@@ -111,8 +111,8 @@ arrived and {absent} had not, and {need a human} wait for a person. {listed}
 The promise has two conditions. Twilio's list lags less than `limits.settle`. No process stands still for longer than
 `limits.lease` between its last check and its call. With a list that lagged longer, there were {lagging_doubles}
 duplicates in {lagging_seeds} seeds. With a process that stood still for longer, there were {frozen_doubles} in
-{frozen_seeds} seeds. The test itself is tested: {mutants} safeguards were removed one at a time, and it noticed
-{caught} of the removals.
+{frozen_seeds} seeds. The test itself is tested: {mutants} mutants of the
+product lack a safeguard (some also the question to Twilio that would hide it), and {caught} were noticed.
 """.format(**results, listed=_listed(results["disasters"]))
     return textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
 

@@ -26,7 +26,7 @@ from reconciler.engine.repair.calendar.create import EventCreation
 from reconciler.engine.repair.calendar.write_back import WriteBack
 from reconciler.engine.repair.results import AttemptResult
 from reconciler.engine.repair.sms import send as sms_send
-from reconciler.engine.repair.sms.evidence import SmsOutcomeFinder
+from reconciler.engine.repair.sms.evidence import Control
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.send import SmsSend
 from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
@@ -250,7 +250,7 @@ def search_once() -> None:
 @mutant("duplicate", redacted=True, next_twilio=(("messages.create", LOST),), steps=(Step(),))
 def trust_any_list() -> None:
     """What a list does not show is not there, whether or not it would show it."""
-    _put(SmsOutcomeFinder, "is_controlled", lambda _: lambda _: True)
+    _put(Control, "is_shown", lambda _: lambda _: True)
 
 
 @mutant(

@@ -15,7 +15,7 @@ from tests.chaos import mutants, points
 from tests.chaos.application import Application
 from tests.chaos.scenarios import LEASE, TIMEOUT, Loss, Scenario, Weather
 from tests.chaos.zygote import Command, Zygote
-from tests.support.application_db import LONDON, Venue
+from tests.support.application_db import LONDON, WITHOUT_CAUTION, Venue
 from tests.support.command import environment
 
 TEMPLATE = "chaos_template"
@@ -58,11 +58,6 @@ _KEEPS_HISTORY = (
     "CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent "
     "FOR EACH ROW EXECUTE FUNCTION chaos.note()"
 )
-_HERE_BEFORE_A_FAILOVER = """
-UPDATE reconciler.installation SET since = '2026-01-01', timeline = 0,
-    system_identifier = (SELECT system_identifier::text FROM pg_control_system()),
-    database_oid = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 _CLOCK_AHEAD = """
 CREATE SCHEMA skewed;
 GRANT USAGE ON SCHEMA skewed TO PUBLIC;
@@ -160,10 +155,11 @@ class Scene:
         match loss:
             case Loss.RESTORED:
                 self._restore()
-                self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
+                self.venue.settle_in()  # as a snapshot of the disk, which keeps every id
             case Loss.PROMOTED:
                 self._restore()
-                self.venue.sql(_HERE_BEFORE_A_FAILOVER)
+                self.venue.settle_in()
+                self.venue.sql("UPDATE reconciler.installation SET timeline = 0")
             case Loss.COPIED:
                 self.back_up()
                 self.finish(self.start(database=self.copy))
@@ -174,6 +170,7 @@ class Scene:
             case Loss.LEDGER:
                 self.venue.sql(_NEW_SCHEMA)
                 self.venue.migrate()
+                self.venue.sql(f"UPDATE reconciler.installation SET {WITHOUT_CAUTION}")
                 self.venue.sql(_KEEPS_HISTORY)
             case Loss.DELETED:
                 gone = self.application.bookings[:-1]

@@ -100,12 +100,12 @@ def opened(google: Listening) -> Iterator[Open]:
         def open_(way: str, timeout: float = 5, **changes: str) -> GoogleCalendar:
             parsed, mistakes = read(variables(google, way) | changes, texts=False, events=True)
             assert parsed is not None, mistakes
-            assert parsed.google is not None
+            assert parsed.providers.google is not None
             calendar = GoogleCalendar(
-                access=assembly._google_access(parsed.google),
-                calendar_id=parsed.google.calendar_id,
+                access=assembly._google_access(parsed.providers.google),
+                calendar_id=parsed.providers.google.calendar_id,
                 timeout=timedelta(seconds=timeout),
-                api_url=parsed.google.api_url,
+                api_url=parsed.providers.google.api_url,
             )
             return stack.enter_context(closing(calendar))
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from psycopg import Connection, OperationalError, sql
 
 from reconciler.domain.bookings import BookingId
+from reconciler.engine.repair.place import enter_at_migration
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.settings import Need, load
 from reconciler.store import migrate
@@ -32,6 +33,12 @@ LEDGER = (
     "gap", "intent", "run", "incident", "outbox", "rate", "due", "repair_lock",
     "backlog", "write_off", "coverage_day", "coverage",
 )  # fmt: skip
+WITHOUT_CAUTION = "caution_since = NULL, caution_reason = ''"
+HERE = (
+    "database_oid = (SELECT oid FROM pg_database WHERE datname = current_database()),"
+    " system_identifier = (SELECT system_identifier::text FROM pg_control_system()),"
+    " timeline = ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
+)
 
 
 @dataclass
@@ -59,14 +66,17 @@ class Venue:
             migrate.upgrade(database)
             with database.transaction() as connection:
                 sources.register(connection, wanted.bookings.quoted)
+            with assembly.postgres_store(DEFAULTS, database).writing() as tx:
+                enter_at_migration(tx, None, tx.ledger.now())
             shadow_tables.refresh(database, wanted)
 
+    def settle_in(self) -> None:
+        """As an installation that has been here for long, and whose caution concerns nobody."""
+        self.sql(f"UPDATE reconciler.installation SET since = '2026-01-01', {WITHOUT_CAUTION}, {HERE}")
+
     def forget_place(self) -> None:
-        """As an installation that has been here for long and has not acted yet: a copy has another place."""
-        self.sql(
-            "UPDATE reconciler.installation SET since = '2026-01-01', system_identifier = '', database_oid = NULL,"
-            " timeline = NULL, caution_since = NULL, caution_reason = ''"
-        )
+        """As a ledger of a version that did not keep its place."""
+        self.sql("UPDATE reconciler.installation SET system_identifier = '', database_oid = NULL, timeline = NULL")
 
     def customer(self, **values: Any) -> str:
         row = {"id": str(uuid.uuid4()), "first_name": "Ana", "mobile_e164": ANA, **values}
@@ -162,7 +172,7 @@ class Venue:
             deletes = "; ".join(f"DELETE FROM {table}" for table in tables)
             self.sql(f"SET LOCAL session_replication_role = replica; {deletes}")
         if ours:
-            self.forget_place()
+            self.settle_in()
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A whole table, each row as a dictionary, by id."""

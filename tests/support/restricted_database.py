@@ -38,3 +38,4 @@ def closed_venue(postgres: PostgresServer, template: str, name: str) -> Iterator
 def migrate_as_owner(venue: Venue) -> None:
     with venue.database(OWNER) as database:
         migrate.upgrade(database)
+    venue.settle_in()

@@ -71,15 +71,14 @@ class World:
             self.sandbox.cron_yaml.write_text(wanted)
 
     @contextmanager
-    def services(self, *, act: bool = True, max_repairs: int | None = None) -> Iterator[Services]:
-        with assembly.services(self.settings(), Mandate(act=act, max_repairs=max_repairs), self.clock) as services:
+    def services(self, *, act: bool = True, **approved: int | None) -> Iterator[Services]:
+        """``approved``: the numbers of ``--max`` and ``--max-removals``, by their names in ``Mandate``."""
+        with assembly.services(self.settings(), Mandate(act=act, **approved), self.clock) as services:
             yield services
 
-    def once(
-        self, *, jobs: Sequence[str] = (), act: bool = True, max_repairs: int | None = None
-    ) -> dict[GapKind, PassResult]:
+    def once(self, *, jobs: Sequence[str] = (), act: bool = True, **approved: int | None) -> dict[GapKind, PassResult]:
         """What ``reconciler once [JOB..]`` does, in this process."""
-        with self.services(act=act, max_repairs=max_repairs) as services:
+        with self.services(act=act, **approved) as services:
             results = run_jobs(jobs or OF_BOOKINGS, services)
         raise_crash(results)
         # The job that settles answers for the same rules, after their own passes, which are meant here. One has none.

@@ -9,6 +9,7 @@ from reconciler.cli.configuration import settings
 from reconciler.cli.main import run
 from reconciler.cli.once import run as once
 from reconciler.errors import ConfigurationError, Exit
+from reconciler.ports import Mandate
 from reconciler.settings import Need
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_jobs import DEFAULT_JOBS
@@ -102,4 +103,4 @@ def test_once_takes_the_old_name_of_a_job(file: Path, capsys: pytest.CaptureFixt
 
 def test_once_still_rejects_what_never_was_a_job() -> None:
     with pytest.raises(click.UsageError, match="no such job: missing_mail"):
-        once(["missing_mail"], act=False, max_repairs=None, scheduled=False, config=None, defaults=False)
+        once(["missing_mail"], Mandate(act=False), scheduled=False, config=None, defaults=False)

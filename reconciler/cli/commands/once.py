@@ -16,6 +16,12 @@ from reconciler.cli.options import config_option, defaults_option
     help="Continue for one run although the breaker refuses. It refuses again if more than N new repairs are found.",
 )
 @click.option(
+    "--max-removals",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The same for events that are to be removed. --max approves no removal.",
+)
+@click.option(
     "--scheduled",
     is_flag=True,
     help="With --do: check in at Sentry and call the heartbeats. For runs that a scheduler such as Kubernetes starts.",
@@ -23,7 +29,13 @@ from reconciler.cli.options import config_option, defaults_option
 @config_option
 @defaults_option
 def command(
-    jobs: tuple[str, ...], act: bool, max_repairs: int | None, scheduled: bool, config: str | None, defaults: bool
+    jobs: tuple[str, ...],
+    act: bool,
+    max_repairs: int | None,
+    max_removals: int | None,
+    scheduled: bool,
+    config: str | None,
+    defaults: bool,
 ) -> int:
     """Run the named jobs once. Without JOB, run all but the fire drill.
 
@@ -32,5 +44,7 @@ def command(
     --scheduled.
     """
     from reconciler.cli.once import run
+    from reconciler.ports import Mandate
 
-    return run(jobs, act=act, max_repairs=max_repairs, scheduled=scheduled, config=config, defaults=defaults)
+    mandate = Mandate(act=act, max_repairs=max_repairs, max_removals=max_removals)
+    return run(jobs, mandate, scheduled=scheduled, config=config, defaults=defaults)

@@ -166,6 +166,8 @@ ORPHAN_REMEDIES: dict[Cause, str] = {
     Cause.APP_FAILED: "no booking calls for these events any more, and the application left them: check how it removes "
     "the event of a booking that was cancelled, moved or deleted",
     Cause.BLOCKED: "these events could not be removed; the code says why",
+    Cause.UNUSABLE_DATA: "calendar and booking disagree about these events: put the event where the booking is, or "
+    "delete it and empty the id in the booking; a new one is made",
     Cause.BREAKER: "suspiciously many events would be removed at once: check that these bookings were not deleted or "
     "cancelled by mistake, then run {command}",
 }
@@ -189,8 +191,8 @@ def remedy_of(kind: GapKind, cause: Cause, number: int = 0, reason: str = "") ->
 
 def continue_command(kind: GapKind, number: int) -> str:
     """The command by which a person lets the breaker's repairs or removals go on."""
-    job = "calendar_missing" if kind == GapKind.CALENDAR_ORPHAN else rule_of(kind).job
-    return f"reconciler once {job} --do --max {number}"
+    rule = rule_of(kind)
+    return f"reconciler once {rule.job} --do {'--max-removals' if kind == rule.removal else '--max'} {number}"
 
 
 def _remedy_of(kind: GapKind, cause: Cause) -> str:

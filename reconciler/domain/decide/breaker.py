@@ -5,7 +5,7 @@ until the provider has shown for some of them that the effect does not exist, or
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,8 @@ LEAST_FLOOR = 5
 """The floor of a venue that is never busier than this: a person can look at so few."""
 SAMPLE = 10
 """How many held repairs the provider is asked about."""
+MOST_ASKED = 20
+"""Where some of them cannot be read, others are asked about, so many in all."""
 
 
 class PlannedBy(StrEnum):
@@ -60,7 +62,7 @@ def check_breaker(
     if max_repairs is not None:
         return _beyond(plan, demand.due, max_repairs)
     found, floor = plan.new_repairs, floor_of(breaker, demand)
-    if not found or not _are_many(found + repaired, floor, breaker, demand):
+    if not found or not _are_many(found + repaired, floor, breaker, of=demand.due):
         return None
     goes_on = max(0, floor - repaired)
     return BreakerTrip(found=found, checked=demand.due, allowed=goes_on, goes_on=goes_on, repaired=repaired)
@@ -71,9 +73,7 @@ def check_backfill(plan: Plan, breaker: Breaker, repaired: int, max_repairs: int
     if max_repairs is not None:
         return _beyond(plan, plan.checked, max_repairs)
     found = plan.new_repairs
-    if not found or found + repaired <= breaker.floor or plan.checked < breaker.ratio_from:
-        return None
-    if found + repaired <= breaker.ratio * plan.checked:
+    if not found or not _are_many(found + repaired, breaker.floor, breaker, of=plan.checked):
         return None
     return BreakerTrip(
         found=found, checked=plan.checked, allowed=max(0, breaker.floor - repaired), repaired=repaired, of="checked"
@@ -85,9 +85,9 @@ def _beyond(plan: Plan, checked: int, max_repairs: int) -> BreakerTrip | None:
     return BreakerTrip(found=found, checked=checked, allowed=max_repairs) if found > max_repairs else None
 
 
-def _are_many(number: int, floor: int, breaker: Breaker, demand: Demand) -> bool:
+def _are_many(number: int, floor: int, breaker: Breaker, *, of: int) -> bool:
     # A share means nothing for a handful of bookings: then the floor alone decides.
-    share = breaker.ratio * demand.due if demand.due >= breaker.ratio_from else 0
+    share = breaker.ratio * of if of >= breaker.ratio_from else 0
     return number > floor and number > share
 
 
@@ -111,6 +111,9 @@ class Presence(StrEnum):
     PRESENT = "present"
     """There is something that the application's tables do not show: they cannot be believed."""
     UNDECIDED = "undecided"
+    """Nothing is proved by what the provider shows, for this effect or for any other."""
+    LEFT_OUT = "left out"
+    """There is too much to read about this one. The others can be proved without it."""
 
 
 class Proof(StrEnum):
@@ -121,12 +124,28 @@ class Proof(StrEnum):
     HELD = "held"
 
 
-def sample_of(held: Plan) -> Sequence[Decision]:
-    """Held repairs spread evenly from the soonest to the latest booking start; all of them, if they are few."""
+def candidates_of(held: Plan) -> Sequence[Decision]:
+    """Held repairs in the order in which they are asked about.
+
+    The first ``SAMPLE`` are spread evenly from the soonest to the latest booking start. The others stand in for those
+    of them that cannot be read.
+    """
     waiting = sorted((d for d in held.decisions if d.verdict.reason == Hold.BREAKER), key=_soonest_first)
-    if len(waiting) <= SAMPLE:
-        return waiting
-    return [waiting[number * (len(waiting) - 1) // (SAMPLE - 1)] for number in range(SAMPLE)]
+    last, most = len(waiting) - 1, min(len(waiting), SAMPLE)
+    spread = [number * last // max(1, most - 1) for number in range(most)]
+    order = [*spread, *sorted(set(range(len(waiting))) - set(spread))]
+    return [waiting[index] for index in order[:MOST_ASKED]]
+
+
+def sample(answers: Iterable[Presence]) -> list[Presence]:
+    """As many of the answers as the proof needs; no further one is asked for."""
+    seen: list[Presence] = []
+    for answer in answers:
+        if answer is not Presence.LEFT_OUT:
+            seen.append(answer)
+        if answer in (Presence.PRESENT, Presence.UNDECIDED) or len(seen) == SAMPLE:
+            break
+    return seen
 
 
 def judge_sample(seen: Collection[Presence]) -> Proof:
@@ -148,7 +167,7 @@ def mark_refused_alike(
 
     refused = [d for d in plan.decisions if d.verdict.status is VerdictStatus.NEEDS_HUMAN]
     counts = Counter(d.verdict.reason for d in refused if is_new(d))
-    many = {reason for reason, number in counts.items() if _are_many(number, LEAST_FLOOR, breaker, demand)}
+    many = {reason for reason, number in counts.items() if _are_many(number, LEAST_FLOOR, breaker, of=demand.due)}
 
     def marked(decision: Decision) -> Decision:
         verdict, gap = decision.verdict, gaps.get(decision.booking.id)

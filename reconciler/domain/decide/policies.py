@@ -129,7 +129,8 @@ class CalendarPolicy:
 class Breaker:
     """Holds what exceeds both ``floor`` repairs in a day and the share ``ratio`` of the bookings that became due in it.
 
-    A share means nothing for a handful of bookings. Below ``ratio_from`` of them the floor alone decides.
+    A share means nothing for a handful of bookings. Below ``ratio_from`` of them the floor alone decides. For removals:
+    from as many events to come, the bookings of more than half never end at once.
     """
 
     floor: int

@@ -5,12 +5,14 @@ the bookings around it were there. A booking that is merely not covered any more
 is over.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.bookings import BookingId, StoredEvent
+from reconciler.domain.decide.identity import Same
 from reconciler.domain.decide.plan import BreakerTrip
 from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.verdicts import Hold
@@ -49,12 +51,14 @@ class KnownEvent:
 
     intent: Intent
     starts_at: datetime | None
-    """Where we put it; ``None`` for an event of an earlier version."""
+    """Where we put it; ``None`` for an event of an earlier version that nobody has asked the calendar about."""
     absent_since: datetime | None
     """When a scan first missed the booking's row; ``None`` while the row is there."""
     made_at: datetime
     is_ours: bool
     """Whether its id can be derived from the booking. Any other event only shows that its booking is there."""
+    row: Same = Same.YES
+    """Whether the row that has its booking's id now is its booking's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,8 @@ class RemovalPlan:
     """Intents whose bookings' rows are missing."""
     present: tuple[IntentId, ...] = ()
     """Intents whose absence ends or begins anew: the row is there again, or another one has come back."""
+    unplaced: tuple[KnownEvent, ...] = ()
+    """Neither the ledger nor a row says where they stand: neither judged nor counted until the calendar was asked."""
     live: int = 0
     """Events of ours that may be in the calendar and are not over."""
     trip: BreakerTrip | None = None
@@ -97,6 +103,17 @@ class RemovalPlan:
     def holding(self, hold: Hold) -> "RemovalPlan":
         """A copy of the plan in which nothing may be removed."""
         return replace(self, hold=hold)
+
+
+def row_of(event: KnownEvent, rows: Mapping[BookingId, StoredEvent]) -> StoredEvent | None:
+    """The row that speaks for the event. If the id came again, its booking's row is gone."""
+    return rows.get(event.intent.booking) if event.row is Same.YES else None
+
+
+def came_back(event: KnownEvent, rows: Mapping[BookingId, StoredEvent]) -> bool:
+    """Whether the row of an event whose id came again is the earlier booking's after all."""
+    stored = rows.get(event.intent.booking)
+    return event.row is Same.NO and stored is not None and stored.created_at <= event.intent.updated_at
 
 
 def reason_to_remove(event: KnownEvent, stored: StoredEvent | None, now: datetime) -> RemovalReason | None:
@@ -135,60 +152,79 @@ def plan_removals(
     ``oldest``: the oldest bookings of the table, and when they were made. ``removed_lately``: events removed within a
     day. ``max_removals`` replaces the breaker.
     """
-    there = [event for event in events if event.intent.booking in rows]
-    ours = [event for event in events if event.is_ours]
+    there = sorted((event for event in events if row_of(event, rows)), key=lambda event: event.made_at)
+    made = [event.made_at for event in there]
+    mine = [_placed(event, row_of(event, rows)) for event in events if event.is_ours]
+    unplaced = [event for event in mine if event.starts_at is None]
+    ours = [event for event in mine if event.starts_at is not None]
     seen = {event.intent.booking for event in there}
     returned = [event.intent.id for event in there if event.absent_since]
     due: list[Removal] = []
     waiting: list[Removal] = []
-    noted: list[IntentId] = []
+    noted = [event.intent.id for event in unplaced if not row_of(event, rows)]
     for event in ours:
-        reason = reason_to_remove(event, rows.get(event.intent.booking), now)
-        if reason is None:
+        reason = reason_to_remove(event, row_of(event, rows), now)
+        if reason is None or event.row is Same.DOUBTFUL or came_back(event, rows):
             continue
         if reason is not RemovalReason.GONE:
             due.append(Removal(event=event, reason=reason))
             continue
         # A row that comes back shows that the table was not what it was: the day begins again for all others.
         since = now if returned or event.absent_since is None else event.absent_since
-        witnesses = _witnesses(event, since, there, oldest)
+        known = bisect_left(made, since)
+        before = there[max(0, known - MOST_WITNESSES) : known]
+        witnesses = _witnesses(event, before, oldest)
         seen.update(witnesses)
         noted.append(event.intent.id)
         removal = Removal(event=event, reason=reason, witnesses=witnesses[:MOST_WITNESSES])
         is_due = bool(witnesses) and now - since >= ABSENT_FOR
         (due if is_due else waiting).append(removal)
-    live = sum(event.starts_at is None or event.starts_at > now for event in ours)
+    live = sum(event.starts_at is not None and event.starts_at > now for event in ours)
     gone = sum(removal.reason is RemovalReason.GONE for removal in (*due, *waiting))
+    ended = sum(removal.reason is not RemovalReason.MOVED for removal in (*due, *waiting))
     found = len(due) + len(waiting)
+    # More ended than not: one statement without its WHERE looks like this too, however few there are.
+    mostly_ended = live >= breaker.ratio_from and 2 * ended > live
     return RemovalPlan(
         due=tuple(sorted(due, key=_soonest_first)),
         waiting=tuple(sorted(waiting, key=_soonest_first)),
         absent=tuple(noted),
         present=tuple([*returned, *noted] if returned else ()),
+        unplaced=tuple(unplaced),
         live=live,
-        trip=_trip(found, live, removed_lately, breaker, max_removals, mostly_gone=gone > len(seen)),
+        trip=_trip(found, live, removed_lately, breaker, max_removals, most=gone > len(seen) or mostly_ended),
     )
 
 
+def _placed(event: KnownEvent, stored: StoredEvent | None) -> KnownEvent:
+    """An event whose start the ledger does not know stands where its booking is.
+
+    If it counted as to come instead, the past events of an old ledger would hide how many of the others are removed.
+    """
+    if event.starts_at is not None or stored is None or not stored.has_date:
+        return event
+    return replace(event, starts_at=stored.starts_at)
+
+
 def _witnesses(
-    event: KnownEvent, since: datetime, there: Sequence[KnownEvent], oldest: Mapping[BookingId, datetime]
+    event: KnownEvent, before: Sequence[KnownEvent], oldest: Mapping[BookingId, datetime]
 ) -> tuple[BookingId, ...]:
-    """Bookings that are there and were there before this one was missed.
+    """Bookings that are there and were there before this one was missed; ``before``: the newest of ours.
 
     Bookings made after a table was emptied prove nothing about those that are missing from it.
     """
-    known = [one.intent.booking for one in there if one.made_at < since]
+    known = [one.intent.booking for one in before]
     older = [booking for booking, made_at in oldest.items() if made_at < event.made_at]
     return tuple(dict.fromkeys([*reversed(known), *older]))
 
 
 def _trip(
-    found: int, live: int, removed_lately: int, breaker: Breaker, max_removals: int | None, *, mostly_gone: bool
+    found: int, live: int, removed_lately: int, breaker: Breaker, max_removals: int | None, *, most: bool
 ) -> BreakerTrip | None:
     """Removals of the last day count too: a mistake that comes in portions is still one mistake."""
     if max_removals is not None:
         return BreakerTrip(found=found, checked=live, allowed=max_removals) if found > max_removals else None
-    if mostly_gone:
+    if most:
         # More bookings missing than there: a table emptied or restored looks like this, however few there are.
         return BreakerTrip(found=found, checked=live, allowed=0)
     everything = found + removed_lately

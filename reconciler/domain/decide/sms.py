@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from reconciler.domain.bookings import AppFailure, Booking
+from reconciler.domain.bookings import MOST_AHEAD, AppFailure, Booking
 from reconciler.domain.decide.identity import Known
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
 from reconciler.domain.decide.policies import Deliver, SmsPolicy
@@ -175,7 +175,9 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
     # A text sent in the last minute would expire on its way, so it already counts as too late.
     latest = now + SHORTEST_VALIDITY
     stale = policy.stale_after is not None and booking.due_at + policy.stale_after < latest
-    yield check(Refusal.OLD, f"due {moment(booking.due_at)}", applies=stale, cause=cause)
+    # A due moment that cannot be may hide an old booking.
+    is_old = stale or booking.due_at > now + MOST_AHEAD
+    yield check(Refusal.OLD, f"due {moment(booking.due_at)}", applies=is_old, cause=cause)
     if booking.starts_at is not None:
         too_soon = booking.starts_at - policy.min_notice < latest
         yield check(Refusal.TOO_SOON, f"starts {moment(booking.starts_at)}", applies=too_soon, cause=cause)

@@ -5,17 +5,25 @@ the application texts outside its queue. The provider's own list shows what they
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from reconciler.domain.bookings import REFERENCE_LENGTH
-from reconciler.domain.decide.sms_settlement import SKEW, SentMessages, SentSms, contains_reference, says_the_same
+from reconciler.domain.decide.sms_settlement import (
+    ANOTHER_TEXT,
+    SEVERAL_CANDIDATES,
+    SKEW,
+    TOO_MANY_TO_READ,
+    SentMessages,
+    SentSms,
+    is_this_text,
+    names,
+)
 
 _REFERENCE = re.compile(rf"(?<!\w)(?=([\w-]{{{REFERENCE_LENGTH}}})(?!\w))")
 """A word that may be a reference. The lookahead also finds one that begins inside another candidate."""
-TOO_MANY_TO_READ = "too_many_to_read"
 MOST_REFERENCES = 100
 """References looked up for one number. Beyond, the texts count as another text: in doubt, none is sent."""
 
@@ -52,10 +60,13 @@ class TextToSend:
     body: str = field(repr=False)
     since: datetime
     """When its booking was made. It never comes from our ledger, which may have been lost or restored."""
-    due_at: datetime
-    """Since when the text is due. What was sent before is about something else, unless it is the text itself."""
+    not_due_at: datetime
+    """When the booking did not call for the text yet. What was sent before is about something else, unless it is the
+    text itself."""
     ignored: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
-    """``evidence.sms.ignore``: texts that say nothing about a booking, such as one-time codes."""
+    """``rules.sms.missing.ignore``: texts that say nothing about a booking, such as one-time codes."""
+    queue_is_believed: bool = True
+    """Whether the booking's own queue rows explain a text about it. Not if the queue itself is in question."""
 
 
 def asked_since(made_at: datetime) -> datetime:
@@ -76,35 +87,49 @@ def possible_references(texts: Collection[SentSms]) -> frozenset[str]:
 
 
 def judge_earlier_texts(
-    trail: SentMessages, text: TextToSend, *, claimed: Collection[str], other_references: Collection[str]
+    trail: SentMessages,
+    text: TextToSend,
+    *,
+    claimed: Collection[str],
+    filed: Mapping[str, Collection[str]],
+    other_references: Collection[str],
 ) -> EarlierTexts:
     """What stands against sending ``text``.
 
-    ``claimed`` are message ids that belong to an intent or to a row of the application's queue. ``other_references``
-    are those of other bookings with the same number.
+    ``claimed`` are message ids that belong to an intent, ``filed`` those that rows of the application's queue contain,
+    with the references of the rows' bookings. ``other_references`` are those of other bookings with the same number.
     """
-    free = unclaimed(trail, text, claimed)
-    ours = [sent for sent in free if _is_ours(sent, text)]
+    free = unclaimed(trail, text, {*claimed, *filed})
+    if any(sent.leaves and _is_misfiled(sent, text, filed[sent.sid]) for sent in trail.texts if sent.sid in filed):
+        return EarlierTexts(found=EarlierText.ANOTHER, code=ANOTHER_TEXT)
+    ours = [sent for sent in free if text.provable and is_this_text(sent, text.reference, text.body)]
     left = [sent for sent in ours if sent.leaves]
     if len(left) > 1:
         # It was doubled already. Whoever looks at the booking has to see that, so none of them is taken over.
-        return EarlierTexts(found=EarlierText.ANOTHER, code="several_candidates")
+        return EarlierTexts(found=EarlierText.ANOTHER, code=SEVERAL_CANDIDATES)
     if left:
         return EarlierTexts(found=EarlierText.OURS, code="adopted", provider_id=left[0].sid)
     if ours:
-        return EarlierTexts(found=EarlierText.OURS_FAILED, code=f"found_{ours[0].status}", provider_id=ours[0].sid)
-    since = asked_since(max(text.since, text.due_at))
+        return EarlierTexts(found=EarlierText.OURS_FAILED, code=ours[0].found_code, provider_id=ours[0].sid)
+    since = asked_since(text.not_due_at)
     if any(_holds([sent for sent in free if sent.made_at >= since], text, other_references)):
-        return EarlierTexts(found=EarlierText.ANOTHER, code="another_text")
+        return EarlierTexts(found=EarlierText.ANOTHER, code=ANOTHER_TEXT)
     if not trail.complete:
         return EarlierTexts(found=EarlierText.ANOTHER, code=TOO_MANY_TO_READ)
     return EarlierTexts(found=EarlierText.NONE)
 
 
-def _is_ours(sent: SentSms, text: TextToSend) -> bool:
-    """By the proof that settles an unknown outcome: made by the API, with our reference, in our words."""
-    names_it = contains_reference(sent.body.lower(), text.reference.lower())
-    return text.provable and sent.by_api and names_it and says_the_same(sent.body, text.body)
+def _is_misfiled(sent: SentSms, text: TextToSend, references: Collection[str]) -> bool:
+    """Whether the message is about our booking, and the queue rows that contain it do not explain that.
+
+    An UPDATE that named too many rows gives the texts of all bookings to one; a renamed trigger makes them texts that
+    satisfy no rule. A message that names its row's booking as well is that booking's.
+    """
+    if not names(sent, text.reference):
+        return False
+    if text.reference.lower() in {reference.lower() for reference in references}:
+        return not text.queue_is_believed
+    return not any(names(sent, reference) for reference in references)
 
 
 def _holds(free: Collection[SentSms], text: TextToSend, other_references: Collection[str]) -> Iterator[bool]:
@@ -116,8 +141,5 @@ def _holds(free: Collection[SentSms], text: TextToSend, other_references: Collec
             yield True  # redacted: it may be the text itself
         elif any(pattern.search(sent.body) for pattern in text.ignored):
             yield False
-        elif contains_reference(sent.body.lower(), text.reference.lower()):
-            yield True
         else:
-            said = sent.body.lower()
-            yield not any(contains_reference(said, other.lower()) for other in other_references)
+            yield names(sent, text.reference) or not any(names(sent, other) for other in other_references)

@@ -14,6 +14,9 @@ from enum import StrEnum
 SKEW = timedelta(minutes=5)
 """The largest accepted difference between the provider's clock and ours."""
 A_DAY = timedelta(days=1)
+SEVERAL_CANDIDATES = "several_candidates"
+ANOTHER_TEXT = "another_text"
+TOO_MANY_TO_READ = "too_many_to_read"
 _LINK = re.compile(r"https?://\S+|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
 _SHOWN_IN_FULL = re.compile(r"\+\d{7,15}")
@@ -35,6 +38,11 @@ class SentSms:
     """Whether the provider sent it or may still send it."""
     arrived: bool
     """Whether it has reached its final status. Redaction removes its parts by then, and not earlier."""
+
+    @property
+    def found_code(self) -> str:
+        """Our name for an effect that was found like this, and does not arrive."""
+        return f"found_{self.status}"
 
     @property
     def is_shown_in_full(self) -> bool:
@@ -97,28 +105,37 @@ def settle_text(
     other intents or to rows of the application's queue.
     """
     free = [text for text in trail.texts if text.by_api and text.sid not in taken]
-    named = [text for text in free if contains_reference(text.body.lower(), reference.lower())]
-    same = [text for text in named if body is not None and says_the_same(text.body, body)]
+    same = [text for text in free if body is not None and is_this_text(text, reference, body)]
     if len(same) > 1:
-        return Settlement(found=SettlementStatus.UNDECIDED, code="several_candidates")
-    if named and not same:
+        return Settlement(found=SettlementStatus.UNDECIDED, code=SEVERAL_CANDIDATES)
+    if not same and any(names(text, reference) for text in free):
         # Another sender's text about the booking, or a text in which the short reference means something else.
-        return Settlement(found=SettlementStatus.UNDECIDED, code="another_text")
+        return Settlement(found=SettlementStatus.UNDECIDED, code=ANOTHER_TEXT)
     if same:
         (one,) = same
         if one.made_at < attempted_at - SKEW:
             # No intent and no queue row has this message, and its wording is ours: one of the two clocks is wrong.
             return Settlement(found=SettlementStatus.UNDECIDED, code="older_than_the_attempt")
         if not one.leaves:
-            return Settlement(found=SettlementStatus.NOT_LEAVING, code=f"found_{one.status}", provider_id=one.sid)
+            return Settlement(found=SettlementStatus.NOT_LEAVING, code=one.found_code, provider_id=one.sid)
         return Settlement(found=SettlementStatus.FOUND, code="found", provider_id=one.sid)
     if not trail.complete:
-        return Settlement(found=SettlementStatus.UNDECIDED, code="too_many_to_read")
+        return Settlement(found=SettlementStatus.UNDECIDED, code=TOO_MANY_TO_READ)
     if any(not text.body.strip() and text.made_at >= attempted_at - A_DAY for text in free):
         return Settlement(found=SettlementStatus.UNDECIDED, code="body_not_shown")
     if not controlled:
         return Settlement(found=SettlementStatus.UNDECIDED, code="no_control")
     return Settlement(found=SettlementStatus.ABSENT, code="absent")
+
+
+def is_this_text(sent: SentSms, reference: str, body: str) -> bool:
+    """Whether the message is the text with this reference and wording: made by the API, named, and saying the same."""
+    return sent.by_api and names(sent, reference) and says_the_same(sent.body, body)
+
+
+def names(sent: SentSms, reference: str) -> bool:
+    """Whether the message contains the reference, in any case."""
+    return contains_reference(sent.body.lower(), reference.lower())
 
 
 def says_the_same(shown: str, body: str) -> bool:

@@ -75,6 +75,13 @@ class Refusal(StrEnum):
     NO_PROOF = "no_proof"
 
 
+class Contradiction(StrEnum):
+    """Why an event of ours is neither left alone nor removed: booking and calendar disagree, and a person decides."""
+
+    EDITED = "edited"
+    NO_SUCH_EVENT = "no_such_event"
+
+
 class Hold(StrEnum):
     """Why a gap is not repaired now. The intent stays planned; the gap is recorded."""
 
@@ -156,6 +163,8 @@ LABELS: dict[str, str] = {
     Refusal.TAKEN_BACK: "handed over, then removed from the queue",
     Refusal.NOT_SENT: "queued, but not sent by the application",
     Refusal.NO_PROOF: "marked as sent without the provider's id",
+    Contradiction.EDITED: "booking moved, and a person had moved its event elsewhere",
+    Contradiction.NO_SUCH_EVENT: "booking moved, and names an event that does not exist",
     Hold.POLICY: "policy: report",
     Hold.SUSPENDED: "suspended by SUSPEND_ALL_*",
     Hold.INTEGRATION: "integration broken",

@@ -88,8 +88,8 @@ WOULD_CHANGE: dict[str, str] = {
     Refusal.NOT_DELIVERED: "contact the customer another way",
     Refusal.GIVEN_UP: "find out why first",
     Refusal.TAKEN_BACK: "queue it again, or leave it",
-    Hold.ANOTHER_TEXT: "ends when the queue names its SID or rules.sms.missing.ignore its kind; else, at its deadline, "
-    "it needs a human",
+    Hold.ANOTHER_TEXT: "ends when the queue has its SID or rules.sms.missing.ignore matches it; "
+    "otherwise, at the deadline, it needs a human",
     Hold.CAUTION: "ends when Twilio proves, by a message that has arrived, that it has not sent it; "
     "else, at its deadline, it needs a human",
     Refusal.NOT_SENT: "the application has to send it, or a person cancels it",

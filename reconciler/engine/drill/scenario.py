@@ -56,16 +56,17 @@ class DrillScenario:
         if blinding:
             return self._named(blinding[0])
         self._plant(gaps)
-        for rule, result in self._perform(act=False).items():
-            fault = self._unseen(rule, result)
+        for result in self._perform(act=False):
+            fault = self._unseen(result)
             if fault:
                 return fault
         return None
 
     def repair(self) -> IntegrationFault | None:
         """Run the passes that act: each repairable gap must be repaired, and every other must be an open gap."""
-        self.results = self._perform(act=True)
-        for result in self.results.values():
+        performed = self._perform(act=True)
+        self.results = {result.kind: result for result in performed if result.kind}
+        for result in performed:
             if result.faults:
                 return self._named(result.faults[0])
             if result.crash:
@@ -128,11 +129,12 @@ class DrillScenario:
             for event_id in ids:
                 calendar.insert(replace(body, id=event_id))
 
-    def _perform(self, *, act: bool) -> dict[GapKind, PassResult]:
+    def _perform(self, *, act: bool) -> list[PassResult]:
+        """The results of the planted rules. A run that must not begin, as with a wrong clock, is about no rule."""
         rules = dict.fromkeys(rule_of(kind).kind for kind in self.planted)
         jobs = dict.fromkeys(rule_of(kind).job for kind in rules)
         results = [result for job in jobs for result in perform(job, self._services(act=act))]
-        return {result.kind: result for result in results if result.kind in rules}
+        return [result for result in results if result.kind is None or result.kind in rules]
 
     def _services(self, *, act: bool) -> Services:
         return replace(self.services, mandate=Mandate(act=act, max_repairs=len(self.planted)))
@@ -140,7 +142,8 @@ class DrillScenario:
     def _may_repair(self, rule: Rule) -> bool:
         return rule.effect is not None and may_repair(repairer_of(rule.effect, self.services), self.services)
 
-    def _unseen(self, rule: GapKind, result: PassResult) -> IntegrationFault | None:
+    def _unseen(self, result: PassResult) -> IntegrationFault | None:
+        rule = result.kind
         if result.plan is None:
             return self._named(result.faults[0])
         wanted = {booking for kind, booking in self.planted.items() if rule_of(kind).kind == rule}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.domain.bookings import Booking
+from reconciler.domain.bookings import MOST_AHEAD, Booking
 from reconciler.domain.decide.ledger_checks import LEDGER
 from reconciler.domain.decide.policies import DeletedByHand, Policy
 from reconciler.domain.decide.sms import SHORTEST_VALIDITY, certainly_not_sent, has_stop
@@ -77,6 +77,8 @@ class RemediationFinder:
         return [_rows("status", ("cancelled", "sent"), unclear)]
 
     def _old(self) -> Sequence[RequiredChange]:
+        if self.booking.due_at > self.now + MOST_AHEAD:
+            return [_own("created_at", Constraint.AT_MOST, self.now)]
         needed = self.now + SHORTEST_VALIDITY - self.booking.due_at
         return [_key(f"{self._rule}.stale_after", Constraint.AT_LEAST, needed)]
 

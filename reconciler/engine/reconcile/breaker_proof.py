@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from reconciler.domain.decide.breaker import PlannedBy, Presence, Proof, judge_sample, sample_of
+from reconciler.domain.decide.breaker import PlannedBy, Proof, candidates_of, judge_sample, sample
 from reconciler.domain.decide.plan import Plan
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause
@@ -11,7 +11,7 @@ from reconciler.engine.repair.repairer import Repairer
 from reconciler.ports import PassServices, ProviderFailure
 
 TEXT_FOUND = "text_found"
-"""The code of a lock: the provider has a text to one of the sample that the queue does not show."""
+"""The code of a lock: the provider has a text about one of the sample that the queue does not show, or not rightly."""
 
 
 def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> PassPlan:
@@ -35,11 +35,6 @@ def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> P
 def _prove(repairer: Repairer, seen: PassPlan, plan: Plan) -> Proof:
     try:
         presence_of = repairer.presence_finder(seen.scope)
-        found = []
-        for decision in sample_of(plan):
-            found.append(presence_of(decision))
-            if found[-1] is not Presence.ABSENT:
-                break
+        return judge_sample(sample(map(presence_of, candidates_of(plan))))
     except ProviderFailure:
         return Proof.HELD  # no answer proves nothing; the next pass asks again
-    return judge_sample(found)

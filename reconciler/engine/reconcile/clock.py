@@ -1,6 +1,9 @@
 """One clock: the ledger's moments are the database's. A host that disagrees with it writes that and no more."""
 
+from datetime import timedelta
+
 from reconciler.domain.gaps import GapKind
+from reconciler.domain.intents import LONGEST_PAUSE
 from reconciler.engine.reconcile.job_run import subject_of_job
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import clock_faults, record_faults
@@ -8,6 +11,8 @@ from reconciler.ports import PassServices
 
 CLOCK = "clock"
 """What the gap is about."""
+LONGEST_SETTLE = timedelta(days=1)
+"""Longer than any wait for an unknown outcome."""
 
 
 def check_clocks(job: str, services: PassServices) -> PassResult | None:
@@ -29,5 +34,10 @@ def check_clocks(job: str, services: PassServices) -> PassResult | None:
     if was_wrong or ahead:
         with services.store.writing() as tx:
             tx.gaps.close(kind, about, "well", now)
-            tx.clocks.clamp(now)
+            if ahead:
+                # The database's clock was set back. How long a pause was meant to last is not known any more.
+                settle = max(services.sms_limits.settle, services.calendar_limits.settle)
+                tx.clocks.clamp(now, timedelta(0), settle)
+            else:
+                tx.clocks.clamp(now, LONGEST_PAUSE, LONGEST_SETTLE)
     return None

@@ -158,7 +158,7 @@ def _removals(
     """The removals of a pass. A backfill is about the bookings that a person named, and removes nothing."""
     if services.booking_range:
         return None
-    removals = repairer.plan_removals(tx, scope, now, services.mandate.max_repairs)
+    removals = repairer.plan_removals(tx, scope, now, services.mandate.max_removals)
     hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
     return removals.holding(Hold(hold.name)) if removals and hold else removals
 
@@ -201,7 +201,13 @@ def _weigh(
         planned_by = PlannedBy.APPROVED
     held = hold_beyond(plan, trip) if trip else plan
     return replace(
-        seen, plan=held, breaker_trip=trip, as_found=plan if trip else None, planned_by=planned_by, unlocks=is_locked
+        seen,
+        plan=held,
+        breaker_trip=trip,
+        as_found=plan if trip else None,
+        planned_by=planned_by,
+        # A backfill is about the bookings that a person named, and the lock about all of them.
+        unlocks=is_locked and not is_backfill,
     )
 
 

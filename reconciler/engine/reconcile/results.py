@@ -15,6 +15,7 @@ from reconciler.errors import Exit, most_urgent
 
 EVENTS_REMOVED = "events_removed"
 """The name of the count of removed events."""
+_LEFT_AS_IT_IS = (RemovalStatus.KEPT, RemovalStatus.NEEDS_HUMAN)
 REMOVED = "removed_"
 """The names of the counts of removed rows begin with this."""
 
@@ -111,24 +112,30 @@ class PassResult:
 
     @property
     def events_removed(self) -> int:
-        return sum(number for (status, _), number in self.removal_results.items() if status is RemovalStatus.REMOVED)
+        return self._ended(RemovalStatus.REMOVED)
 
     @property
     def removals_left(self) -> int:
         """Planned removals that this pass did not finish."""
         if self.removals is None:
             return 0
-        kept = sum(number for (status, _), number in self.removal_results.items() if status is RemovalStatus.KEPT)
-        return max(0, len(self.removals.due) - self.events_removed - kept)
+        return max(0, len(self.removals.due) - self._ended(RemovalStatus.REMOVED, *_LEFT_AS_IT_IS))
+
+    def _ended(self, *statuses: RemovalStatus) -> int:
+        return sum(number for (status, _), number in self.removal_results.items() if status in statuses)
 
     @property
     def needs_human(self) -> int:
-        """Gaps that need a human: refused, blocked, of unknown outcome, or held because the policy is *report*."""
+        """Gaps that need a human: refused, blocked, of unknown outcome, or held because the policy is *report*.
+
+        Also events about which booking and calendar disagree.
+        """
         if self.plan is None:
             return int(self.aggregate is not None and self.aggregate.is_open)
+        disagree = self._ended(RemovalStatus.NEEDS_HUMAN)
         refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
         ended = self.count(AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED)
-        return refused + ended + self._held(by_a_person=True)
+        return refused + ended + disagree + self._held(by_a_person=True)
 
     def _held(self, *, by_a_person: bool) -> int:
         assert self.plan is not None

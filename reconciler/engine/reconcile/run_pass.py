@@ -16,7 +16,7 @@ from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unre
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
 from reconciler.engine.reconcile.preflight import run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
-from reconciler.engine.reconcile.removals import record_removals, remove
+from reconciler.engine.reconcile.removals import ask_starts, record_removals, remove
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
 from reconciler.engine.repair.integration_faults import attempt_fault, recordable
@@ -71,7 +71,8 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     preflight = run_preflight(repairer, services, seen, answers.faults)
     if preflight.faults and seen.plan:
         removals = seen.removals and seen.removals.holding(Hold.INTEGRATION)
-        seen = replace(seen, plan=seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED), removals=removals)
+        plan = seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED)
+        seen = replace(seen, plan=plan, removals=removals, unlocks=False)
     else:
         seen = after_proof(repairer, services, seen)
     faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
@@ -92,10 +93,13 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
             record_removals(tx, seen.removals, seen)
     # Removals come first: a booking that moved gets its new event once the old one is gone.
     removed = remove(repairer, services, seen)
-    attempts, broken, crash = _repair(repairer, services, seen)
+    if seen.removals and not removed.stops_pass:
+        ask_starts(repairer, services, seen.removals)
+    attempts, broken, crash = _repair(repairer, services, seen, stopped=removed.stops_pass)
+    broken += [removed.fault] if removed.fault else []
     crash = answers.crash or crash
     result = replace(
-        _result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts, removal_results=removed
+        _result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts, removal_results=removed.counts
     )
     result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
@@ -113,7 +117,7 @@ def _settle(repairer: Repairer, services: PassServices) -> Answers:
 
 
 def _repair(
-    repairer: Repairer, services: PassServices, seen: PassPlan
+    repairer: Repairer, services: PassServices, seen: PassPlan, *, stopped: bool
 ) -> tuple[Counter[tuple[AttemptStatus, str]], list[IntegrationFault], Exception | None]:
     attempts: Counter[tuple[AttemptStatus, str]] = Counter()
     broken: list[IntegrationFault] = []
@@ -121,6 +125,8 @@ def _repair(
     if seen.plan is None:
         return attempts, broken, crash
     attempts.update(_finish(repairer, seen, seen.plan))
+    if stopped:
+        return attempts, broken, crash
     for end in repairs(repairer, services, seen.plan, seen):
         services.progress(end.status.is_repaired, len(seen.plan.repairs))
         attempts[end.status, end.reason if not end.status.is_repaired else ""] += 1

@@ -9,7 +9,7 @@ from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
-from reconciler.domain.decide.removals import Removal, RemovalPlan
+from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement
 from reconciler.domain.decide.verdicts import Check, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
@@ -120,6 +120,16 @@ class Repairer(Protocol):
 
     def remove(self, removal: Removal) -> RemovalResult:
         """Execute one planned removal, unless its reason does not hold any more.
+
+        Raises:
+            ProviderFailure: the provider could not be queried.
+        """
+        ...
+
+    def ask_start(self, event: KnownEvent) -> bool:
+        """Note where the provider shows an effect whose start the ledger does not know.
+
+        Returns whether the provider could be asked now; it may have asked for a pause.
 
         Raises:
             ProviderFailure: the provider could not be queried.

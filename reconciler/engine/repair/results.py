@@ -41,6 +41,7 @@ class RemovalStatus(StrEnum):
     REMOVED = "removed"
     KEPT = "left as it is"
     """The booking or the calendar says otherwise by now."""
+    NEEDS_HUMAN = "for a person to decide"
     HELD = "not removed"
     """It could not be removed now; every pass tries again."""
 
@@ -70,3 +71,7 @@ class AttemptResult:
     @property
     def stops_pass(self) -> bool:
         return self.outcome is not None and (self.outcome.stops_pass or self.status is AttemptStatus.BROKEN)
+
+
+CLAIMED_ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+"""Our lease ran out, and another process has the intent."""

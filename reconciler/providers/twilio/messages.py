@@ -14,7 +14,7 @@ import requests
 
 from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
 from reconciler.domain.intents import Outcome, Result
-from reconciler.ports import ProviderFailure
+from reconciler.ports import CredentialsRejected, ProviderFailure
 from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ NOT_LEAVING = frozenset({"failed", "undelivered", "canceled"})
 _FINAL = frozenset({"delivered", "read", "undelivered", "failed"})
 _CHANNEL = ":"
 """Addresses of WhatsApp and other channels contain it; their messages are not texts."""
+_NOT_AUTHENTICATED = frozenset({"twilio:20003", "http:401"})
 _OUTBOUND = "outbound"
 _BY_API = "outbound-api"
 
@@ -85,6 +86,8 @@ def _read(query: Callable[[], Iterable[Any]]) -> list[Any]:
         return Outcome(result=Result.DONE, code="read")
 
     seen = outcome_of(read)
+    if seen.code in _NOT_AUTHENTICATED:
+        raise CredentialsRejected(seen)
     if seen.result is not Result.DONE:
         raise ProviderFailure(seen)
     return found

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +62,8 @@ class StandIn(ABC):
         self.lock = threading.RLock()
         self.writes = 0
         """The number of calls that changed something in the stand-in."""
+        self.asked: Counter[str] = Counter()
+        """How often each operation was called, answered or not."""
         self._server = _Server(self)
 
     @property
@@ -145,7 +148,10 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._request()
         if request.path.startswith("/_sandbox/"):
             return self._say(_control(stand_in, request))
-        fault = stand_in.faults.take(stand_in.operation(request))
+        operation = stand_in.operation(request)
+        with stand_in.lock:
+            stand_in.asked[operation] += 1
+        fault = stand_in.faults.take(operation)
         if fault is None or fault.kind.takes_effect:
             with stand_in.lock:
                 response = stand_in.answer(request)

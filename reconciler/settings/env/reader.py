@@ -31,7 +31,7 @@ VARIABLES = {
     "SUSPEND_ALL_SMS": "optional: true stops every text at once; gaps are still found and alerted",
     "SUSPEND_ALL_EVENTS": "optional: true stops every change of the calendar at once",
     "RECONCILER_TOKEN": "opens the status page; 16 characters or more. Optional where it listens on loopback only",
-    "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml. Without one, commands that write want --defaults",
+    "RECONCILER_CONFIG": "where cron.yaml is; else ./cron.yaml. Without one, commands that write need --defaults",
 }
 """Every variable that the product reads by a fixed name -> what it holds."""
 ROUTE = "an on-call route as an apprise URL, such as pagerduty://INTEGRATION_KEY@API_KEY; cron.yaml names it"

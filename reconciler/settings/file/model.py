@@ -31,16 +31,24 @@ class BreakerLimits(Section):
     sms: Whole = Field(25, ge=0, description="texts in a day; in a quiet venue the busiest of 28 days, at least 5")
     calendar: Whole = Field(200, ge=0, description="the same for events, which disturb no customer")
     removals: Whole = Field(
-        10, ge=0, description="as many events removed within a day never trip it; more need `removals_ratio` as well"
+        10,
+        ge=0,
+        description="so many a day may be removed whatever their share, unless more bookings are missing than there",
     )
     removals_ratio: Annotated[float, Strict()] = Field(
-        0.1, ge=0, le=1, description="of our events that are to come: more removals than that are none, until --max"
+        0.1,
+        ge=0,
+        le=1,
+        description="share of our upcoming events; beyond floor and share nothing is removed until --max-removals",
     )
     ratio: Annotated[float, Strict()] = Field(
-        0.5, ge=0, le=1, description="of the bookings that became due within the day"
+        0.5, ge=0, le=1, description="of the bookings that became due within the day; in a backfill, of those it checks"
     )
     ratio_from: Whole = Field(
-        5, ge=1, description="below this number of bookings the ratio says nothing: the floor decides"
+        5,
+        ge=1,
+        description="with fewer bookings the floor decides, in a backfill too; from as many events to come, no more "
+        "than half may end at once",
     )
 
 

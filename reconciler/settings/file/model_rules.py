@@ -88,7 +88,7 @@ class SmsMissing(RuleSection):
     min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
     ignore: tuple[Ignored, ...] = Field(
         (),
-        description="texts to a customer's number that are about no booking and so hold none: a part of their wording, "
+        description="texts unrelated to bookings, which do not hold back ours: part of their wording, "
         "such as one-time code, or a regular expression, such as /code \\d{4}/; case does not matter",
     )
     messages: dict[str, MessageSettings] = Field(

@@ -27,6 +27,7 @@ from sqlalchemy import (
     true,
 )
 
+from reconciler.domain.bookings import MOST_AHEAD
 from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
@@ -92,9 +93,9 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
     everything = {
         Condition.STATUS: is_eligible(tables),
         Condition.ONLY: _rule_filter(kind, tables),
-        # A booking without a creation time counts as ours and as old, so that it is reported.
+        # A booking without a creation time counts as ours and as old, so that it is reported; so does one ahead.
         Condition.SINCE: or_(tables.booking.c.created_at.is_(None), due_at >= SINCE),
-        Condition.GRACE: due_at <= NOW - tables.application.grace,
+        Condition.GRACE: or_(due_at <= NOW - tables.application.grace, due_at > NOW + MOST_AHEAD),
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
         Condition.AHEAD: func.coalesce(local_start(tables) > times.civil_moment(NOW, tables.application), True),
         Condition.DATE_SET: _date_set(tables),

@@ -1,34 +1,53 @@
 """How many bookings called for an effect lately: what the breaker measures repairs by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import is_eligible, is_looked_after
+from reconciler.store.app.mapping import AsStored
 
 _DAY = 86_400
 """Seconds."""
 
 
-def recent_demand(connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, object]) -> Demand:
+def recent_demand(
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    values: Mapping[str, object],
+    seen_due: Collection[BookingId],
+) -> Demand:
     """The demand of the last day, and the busiest of the last ``DEMAND_DAYS``, each of 24 hours until *now*.
 
     A booking that was cancelled or completed since then has called for its effect as well, so it makes its day busier.
-    ``values`` binds what the statements about due moments compare with.
+    ``values`` binds what the statements about due moments compare with. ``seen_due``: the bookings that became due in
+    these days by what scans saw.
     """
     since, oldest = due.recorded_at(tables, kind), NOW - timedelta(days=DEMAND_DAYS)
     age = func.floor(func.extract("epoch", NOW - since) / _DAY)
     statement = (
         select(age.label("age"), func.count().label("number"), func.count().filter(is_eligible(tables)).label("due"))
         .select_from(due.from_clause(tables, kind))
-        .where(since > oldest, since <= NOW, is_looked_after(kind, tables))
+        .where(_may_be_recent(tables, seen_due), since > oldest, since <= NOW, is_looked_after(kind, tables))
         .group_by(age)
     )
     days = {int(row.age): row for row in connection.execute(statement, values)}
     today = days.get(0)
     return Demand(due=today.due if today else 0, busiest_day=max((row.number for row in days.values()), default=0))
+
+
+def _may_be_recent(tables: AppTables, seen_due: Collection[BookingId]) -> ColumnElement[bool]:
+    """Follows from a recent due moment, and is there for the indexes on the columns."""
+    booking, oldest = tables.booking, NOW - timedelta(days=DEMAND_DAYS)
+    recent = [booking.c.created_at > oldest]
+    recent += [booking.c.due > oldest] if "due" in booking.c else []
+    if seen_due:
+        recent += [booking.c.id == func.any(bindparam("seen_due", list(seen_due), type_=AsStored()))]
+    return or_(*recent)

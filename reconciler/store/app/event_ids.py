@@ -10,6 +10,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.store.app import scan, times
 from reconciler.store.app.conditions import (
     AppTables,
+    created_at,
     has_date,
     is_deleted,
     is_eligible,
@@ -29,6 +30,7 @@ def stored_events(
         func.nullif(func.btrim(cast(row.c.event_id, Text)), "").label("event_id"),
         is_eligible(tables).label("eligible"),
         local_start(tables).label("starts_at"),
+        created_at(tables).label("created_at"),
         func.coalesce(status.in_(tables.application.cancelled), False).label("cancelled"),
         is_deleted(tables).label("deleted"),
         has_date(tables).label("has_date"),

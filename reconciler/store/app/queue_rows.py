@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, FromClause, Table, Text, cast, false, func, select, true
+from sqlalchemy import Column, ColumnElement, FromClause, Table, Text, cast, false, func, select, true
 
 from reconciler.ports import QueueRow
 from reconciler.store.app.conditions import OURS, AppTables, queue_of
@@ -28,6 +28,12 @@ def columns_of(queue: Table, row: QueueRow, *, status: str, error: str | None) -
         "created_at": row.at,
     }
     return {queue.c[name]: value for name, value in values.items() if name in queue.c}
+
+
+def number_of(queue: Table) -> ColumnElement[str]:
+    """The number that a row of ours is for; '' where the queue has no column for it."""
+    written = [cast(queue.c[name], Text) for name in ("recipient_phone", "customer_phone") if name in queue.c]
+    return func.coalesce(*written, "")
 
 
 def app_failures(tables: AppTables) -> FromClause:

@@ -43,7 +43,7 @@ from reconciler.store.app.conditions import (
     within,
 )
 from reconciler.store.app.queue_rows import app_failures
-from reconciler.store.app.times import instant
+from reconciler.store.app.times import instants
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
@@ -192,12 +192,13 @@ def refusals(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
 def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
     """The ``Booking`` of a row of ``_full``."""
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
+    starts_at, ends_at = instants(row["local_start"], row["local_end"], zone)
     return Booking(
         id=BookingId(row["id"]),
         status=row["status"] or "",
         created_at=row["created_at"],
-        starts_at=instant(row["local_start"], zone),
-        ends_at=instant(row["local_end"], zone),
+        starts_at=starts_at,
+        ends_at=ends_at,
         event_id=(row["event_id"] or "").strip() or None,
         first_name=row["first_name"] or "",
         name=row["name"] or "",

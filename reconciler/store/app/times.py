@@ -30,6 +30,18 @@ def instant(local: datetime | None, zone: ZoneInfo) -> datetime | None:
     return max(local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
+def instants(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """The instants of a start and an end in civil time.
+
+    Where the clocks skip the start, its offset moves it past an end that is not skipped. Then the end moves with it:
+    the row is in order, and the booking is as long as it says.
+    """
+    starts_at, ends_at = instant(start, zone), instant(end, zone)
+    if start and end and starts_at and ends_at and end > start and ends_at <= starts_at:
+        ends_at = starts_at + (end - start)
+    return starts_at, ends_at
+
+
 def civil(moment: datetime, zone: ZoneInfo) -> datetime:
     """The civil time of a moment at the venue, as the columns of a booking have it."""
     return moment.astimezone(zone).replace(tzinfo=None)

@@ -6,10 +6,8 @@ from sqlalchemy import Connection, Select, Text, cast, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from reconciler.domain.decide.calendar_event import ID_PREFIX
+from reconciler.domain.own_rows import TEMPLATE
 from reconciler.store.app.conditions import OURS, AppTables
-
-TEMPLATE = "reconciler"
-"""The template name in our queue rows."""
 
 
 def has_traces(connection: Connection, tables: AppTables) -> bool:

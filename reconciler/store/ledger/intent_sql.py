@@ -13,11 +13,8 @@ OF_SOURCE = "(tenant = '' AND (source = :source OR any_source))"
 """Intents about the bookings of our table. Those from before there were sources may be about any table."""
 
 OWNED = looked_after("intent")
-CERTAINLY_OURS = """(incarnation = (SELECT max(newer.incarnation) FROM reconciler.intent AS newer
-                    WHERE (newer.booking, newer.source, newer.tenant, newer.effect)
-                        = (intent.booking, intent.source, intent.tenant, intent.effect))
-    AND NOT (any_source AND (SELECT count(*) > 1 FROM reconciler.source)))"""
-"""Not about an earlier booking of the same id, and not perhaps about another table's."""
+CERTAINLY_OURS = "NOT (any_source AND (SELECT count(*) > 1 FROM reconciler.source))"
+"""Not perhaps about another table's booking."""
 FREE = "(leased_until IS NULL OR leased_until < clock_timestamp())"
 
 LATEST = text(f"""
@@ -39,8 +36,8 @@ IN_STATE = text(f"""
 """)
 DONE = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent
-    WHERE {OF_SOURCE} AND effect = :effect AND booking = :booking AND state = 'done'
-    ORDER BY incarnation DESC, generation DESC LIMIT 1
+    WHERE {OF_SOURCE} AND effect = :effect AND booking = :booking AND incarnation = :incarnation AND state = 'done'
+    ORDER BY generation DESC LIMIT 1
 """)
 NEVER_ARRIVED = text("""
     UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now

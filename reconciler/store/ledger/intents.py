@@ -63,8 +63,9 @@ class PostgresIntents:
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
         return [intent_of(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, effect=effect, state=state)]
 
-    def done(self, effect: Effect, booking: BookingId) -> Intent | None:
-        return self._one(intent_sql.DONE, source=self._source, effect=effect, booking=booking)
+    def done(self, effect: Effect, booking: BookingId, incarnation: int) -> Intent | None:
+        values = {"source": self._source, "effect": effect, "booking": booking, "incarnation": incarnation}
+        return self._one(intent_sql.DONE, **values)
 
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
         self.connection.execute(intent_sql.NEVER_ARRIVED, {"id": intent.id, "wait": wait, "now": now})

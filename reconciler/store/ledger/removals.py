@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.domain.decide.calendar_decision_table import Seen
 from reconciler.domain.decide.calendar_event import event_id
+from reconciler.domain.decide.identity import Same
 from reconciler.domain.decide.removals import KnownEvent, RemovalReason
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, IntentId, State
@@ -16,7 +17,9 @@ from reconciler.store.ledger.intents import intent_of
 from reconciler.store.ledger.sources import SourceKey
 
 _EVENTS = text(f"""
-    SELECT {COLUMNS}, absent_since, created_at FROM reconciler.intent AS intent
+    SELECT {COLUMNS}, absent_since, created_at, incarnation < newest AS of_earlier FROM reconciler.intent AS intent
+    JOIN (SELECT booking, max(incarnation) AS newest FROM reconciler.intent
+          WHERE {OF_SOURCE} AND effect = :effect GROUP BY booking) AS incarnations USING (booking)
     WHERE {OF_SOURCE} AND {OWNED} AND {CERTAINLY_OURS} AND effect = :effect AND NOT effect_gone
       AND (starts_at IS NULL OR starts_at >= :since)
       AND (state = 'done'
@@ -69,6 +72,7 @@ class PostgresRemovals:
                 absent_since=row["absent_since"],
                 made_at=row["created_at"],
                 is_ours=late or intent.provider_id == derived,
+                row=Same.NO if row["of_earlier"] else Same.YES,
             )
             found.append(known)
         return found

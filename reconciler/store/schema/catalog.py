@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
@@ -13,7 +13,7 @@ from reconciler.store.schema import privileges
 _COLUMNS = text("""
     SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS required,
            a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS has_default,
-           t.typtype = 'e' AS is_enum, a.atttypid AS type_oid, a.attnum AS number,
+           t.typtype = 'e' AS is_enum, t.typcategory = 'S' AS is_text, a.atttypid AS type_oid, a.attnum AS number,
            CASE WHEN a.atttypid IN (CAST('varchar' AS regtype), CAST('bpchar' AS regtype)) AND a.atttypmod > 4
                 THEN a.atttypmod - 4 END AS length
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -81,6 +81,8 @@ class CatalogColumn:
     required: bool
     has_default: bool
     is_enum: bool
+    is_text: bool
+    """Whether the type is text or like it, such as varchar, citext or a domain over them."""
     type_oid: int
     number: int
     length: int | None
@@ -147,7 +149,7 @@ class CatalogTable:
         return bool(self.connection.scalar(query, {"oid": self.oid}))
 
     def forbids(self, column: str, values: Iterable[str]) -> Sequence[str]:
-        """Those of ``values`` that the column's enum or its single-column CHECKs reject.
+        """Those of ``values`` that the column's type, its enum or its single-column CHECKs reject.
 
         PostgreSQL itself evaluates the CHECK on the value, so the answer is right however the CHECK is written.
         """
@@ -159,8 +161,22 @@ class CatalogTable:
         return [
             value
             for value in values
-            if not all(self._accepts(seen, expression, value) for expression in checks.values())
+            if not self._can_hold(seen, value)
+            or not all(self._accepts(seen, expression, value) for expression in checks.values())
         ]
+
+    def _can_hold(self, column: CatalogColumn, value: str) -> bool:
+        """Whether the value is one of the column's type: a number or a boolean never equals a word."""
+        if column.is_text:
+            return True
+        trial = self.connection.begin_nested()
+        try:
+            self.connection.execute(text(f"SELECT CAST(CAST(:value AS text) AS {column.type})"), {"value": value})
+        except DBAPIError:
+            return False
+        finally:
+            trial.rollback()
+        return True
 
     def widen_column_sql(self, column: str, values: Sequence[str]) -> str:
         """SQL that makes the column's enum or single-column CHECKs accept ``values`` too; '' if none is needed."""

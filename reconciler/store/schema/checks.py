@@ -98,6 +98,10 @@ def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, Ca
         if seen and seen.type not in expected:
             seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
             found.append(_fault("column_type", seen_type, _retyping(table, seen, expected[0]), blinds=True))
+    stored = table.columns.get(mapped.columns.get("event_id", ""))
+    if stored and not stored.is_text:
+        seen_type = f"{mapped.label}.{stored.name} is {stored.type}, and cannot hold an event's id"
+        found.append(_fault("column_type", seen_type, _retyping(table, stored, "text"), blinds=True))
     return found
 
 

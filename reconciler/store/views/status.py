@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import text
 
 from reconciler.domain.bookings import REFERENCE_LENGTH
-from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Hold, Refusal
+from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Contradiction, Hold, Refusal
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.place import PlaceView
 from reconciler.domain.rules.registry import find_aggregate
@@ -84,7 +84,8 @@ class OpenGaps:
     @property
     def state(self) -> GapState:
         blocked = self.kind.is_integration or find_aggregate(self.kind) is not None or self.reason.startswith(SQLSTATE)
-        if blocked or self.reason in frozenset(Refusal) or self.reason in HOLDS_BY_A_PERSON:
+        refused = self.reason in frozenset(Refusal) or self.reason in frozenset(Contradiction)
+        if blocked or refused or self.reason in HOLDS_BY_A_PERSON:
             return GapState.NEEDS_HUMAN
         return GapState.HELD if self.reason in frozenset(Hold) else GapState.REPAIRABLE
 

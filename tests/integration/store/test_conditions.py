@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
+from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import RULES
+from reconciler.store.bookings import PostgresBookings
 from tests.support.application_db import Venue
 from tests.support.sandbox_world import World
 
@@ -194,3 +197,19 @@ def test_a_rule_that_asks_only_for_some(world: World) -> None:
 def test_a_rule_that_asks_by_a_column_that_is_not_there(world: World) -> None:
     world.configure(texts=", only: {venu_id: 7}")
     assert [fault.code for fault in world.texts().faults] == ["columns_missing"]
+
+
+@pytest.mark.parametrize("kind", [SMS, CALENDAR])
+def test_what_is_due_is_counted_by_the_index_on_created_at(world: World, kind: GapKind) -> None:
+    world.venue.alter("CREATE INDEX ON private_bookings (created_at)")
+    ages = (0.1, 23.9, 24.1, 24 * 27.9, 24 * 28.1, 24 * 400)
+    for hours in ages:
+        world.venue.booking(created_at=world.venue.now - timedelta(hours=hours))
+    world.venue.booking(created_at=world.venue.now + timedelta(hours=1))
+    world.once(act=False)
+    with world.services(act=False) as services, services.store.reading() as tx:
+        assert isinstance(tx.bookings, PostgresBookings)
+        tx.bookings.connection.execute(text("SET LOCAL enable_seqscan = off"))
+        assert tx.bookings.demand(kind, world.venue.now) == Demand(due=2, busiest_day=2)
+        used = "SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'private_bookings'"
+        assert tx.bookings.connection.scalar(text(used)) == 1

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.store.app.times import instant
+from reconciler.store.app.times import instant, instants
 from reconciler.store.schema import zone_rules
 from tests.support.sandbox_world import World
 
@@ -24,7 +24,7 @@ def test_b8_text_and_event_have_the_time_of_the_row(world: World, zone: str, day
     assert (world.venue.stored_event(booking), "19:30" in world.sandbox.twilio.messages[0].body) == (event["id"], True)
 
 
-def test_a_zone_that_postgresql_does_not_know_is_no_obstacle(world: World) -> None:
+def test_the_doctor_names_a_zone_that_postgresql_does_not_know(world: World) -> None:
     with world.services() as services, services.store.reading() as tx:
         faults = zone_rules.zone_faults(tx.bookings.connection, _Named("Mars/Olympus"), world.clock.now())  # type: ignore[attr-defined]
     (fault,) = faults
@@ -69,3 +69,22 @@ def test_a_time_that_exists_twice_or_never_is_read_as_postgresql_does(
     assert found == datetime.fromisoformat(utc).replace(tzinfo=UTC)
     ((theirs,),) = world.venue.sql("SELECT timezone(%s, %s::timestamp)", zone, local)
     assert theirs == found
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end"),
+    [
+        ("Europe/London", "2027-03-28T01:45", "2027-03-28T02:15"),
+        ("Africa/Cairo", "2027-04-30T00:30", "2027-04-30T01:15"),  # it changes at midnight
+        ("America/New_York", "2027-03-14T02:30", "2027-03-14T03:00"),
+    ],
+)
+def test_a_booking_that_starts_in_the_hour_that_is_skipped_is_as_long_as_its_row_says(
+    zone: str, start: str, end: str
+) -> None:
+    begins, ends = datetime.fromisoformat(start), datetime.fromisoformat(end)
+    starts_at, ends_at = instants(begins, ends, ZoneInfo(zone))
+    assert starts_at
+    assert ends_at
+    assert ends_at - starts_at == ends - begins
+    assert instants(ends, begins, ZoneInfo(zone)) == (instant(ends, ZoneInfo(zone)), instant(begins, ZoneInfo(zone)))

@@ -13,7 +13,7 @@ from reconciler.domain.decide.identity import Known, identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
-from reconciler.domain.decide.removals import Removal, RemovalPlan
+from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, VerdictStatus, first_blocking
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
@@ -165,10 +165,15 @@ class CalendarRepairer:
     def plan_removals(
         self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
     ) -> RemovalPlan | None:
-        return calendar_removal.read_removal_plan(tx, self, scope, now, max_removals)
+        return calendar_removal.read_removal_plan(
+            tx, self, scope, lambda booking: self._recipient(booking, scope), now, max_removals
+        )
 
     def remove(self, removal: Removal) -> RemovalResult:
         return EventRemoval(self, self.services, self._calendar(), removal).run()
+
+    def ask_start(self, event: KnownEvent) -> bool:
+        return calendar_removal.ask_start(self.services, self._calendar(), self.limits, event)
 
     def _write_back(self, made: Intent) -> None:
         """Read one of our events, then write its id back if the booking needs it."""

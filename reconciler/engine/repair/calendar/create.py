@@ -23,19 +23,19 @@ from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.engine.repair.calendar.removal import REMEMBERED
 from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
-from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
+from reconciler.engine.repair.rate_limit import GOOGLE, apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
+from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import DUPLICATE, Calendar, ProviderFailure, RepairServices, Transaction
 
 TOMBSTONE = Seen.TOMBSTONE.value
 RECHECK_DUPLICATES_AFTER = timedelta(hours=1)
 """When a booking with several events is checked again. A person may have removed one of them by then."""
-_SLOT = "google"
 _REFUSALS = {Seen.SEVERAL: Refusal.SEVERAL_CANDIDATES, Seen.TOMBSTONE: Refusal.DELETED_BY_HAND}
 
 
@@ -61,7 +61,7 @@ class EventCreation:
     def _run(self) -> AttemptResult:
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, self.intent, self.scope, self.services.clock.now())
-            earlier = tx.intents.done(self.repairer.effect, self.intent.booking)
+            earlier = tx.intents.done(self.repairer.effect, self.intent.booking, self.intent.incarnation)
         if isinstance(decision, AttemptResult):
             return decision
         if earlier and earlier.provider_id:
@@ -71,7 +71,7 @@ class EventCreation:
                 case Step.DONE | Step.ADOPT:
                     # The event still exists, but the booking lost its id. Only the id has to be written.
                     return self._link_existing(earlier.provider_id, already_known=True)
-                case Step.REMOVE:
+                case Step.REMOVE if not self._is_history(earlier, found):
                     # The booking moved before the id was written. The event is removed first, as a planned removal of
                     # the next pass if it is not one of this pass: never create a second event.
                     return self._hold_until_removed(earlier, found)
@@ -126,7 +126,7 @@ class EventCreation:
 
     def _insert(self) -> AttemptResult:
         intent, limits = self.intent, self.repairer.limits
-        stopped = wait_for_slot(self.services, _SLOT, limits.interval, intent)
+        stopped = wait_for_slot(self.services, GOOGLE, limits.interval, intent)
         if stopped:
             return stopped
         now = self.services.clock.now()
@@ -141,7 +141,7 @@ class EventCreation:
                 intent, limits.lease, now, subject=decision.subject, starts_at=body.starts_at
             )
             if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+                return CLAIMED_ELSEWHERE
         stands_at = body.starts_at
         outcome = call_within_lease(self.services, self.repairer, sending, lambda: self.calendar.insert(body))
         if outcome.code == DUPLICATE:
@@ -150,7 +150,7 @@ class EventCreation:
 
         def write_ledger(tx: Transaction) -> Intent | None:
             moved = record_outcome(tx, self.repairer, sending, outcome, now)
-            apply_retry_after(tx, _SLOT, outcome)
+            apply_retry_after(tx, GOOGLE, outcome)
             used_up = moved is not None and outcome.code == TOMBSTONE
             return tx.intents.drop(moved, TOMBSTONE, now) if moved and used_up else moved
 
@@ -176,6 +176,12 @@ class EventCreation:
     @property
     def _write_back(self) -> WriteBack:
         return WriteBack(self.services, self.calendar, self.repairer.kind)
+
+    def _is_history(self, earlier: Intent, found: CalendarEvent | None) -> bool:
+        """Whether no pass plans the removal of that event: nothing may wait for it."""
+        oldest = self.services.clock.now() - REMEMBERED
+        is_old = found is not None and found.starts_at is not None and found.starts_at < oldest
+        return earlier.effect_gone or is_old
 
     def _hold_until_removed(self, earlier: Intent, found: CalendarEvent | None) -> AttemptResult:
         with self.services.store.writing() as tx:

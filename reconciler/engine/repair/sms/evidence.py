@@ -1,11 +1,11 @@
 """Evidence for a text whose outcome is unknown: our queue row, the provider's list, and a control of that list."""
 
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from reconciler.domain.bookings import reference
+from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus, control_of, settle_text
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
@@ -28,13 +28,36 @@ def account_digest(scope: Scope, gateway: SmsGateway) -> str:
 
 
 @dataclass(slots=True)
+class Control:
+    """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number.
+
+    It is asked once for a pass.
+    """
+
+    services: RepairServices
+    _shown: bool | None = field(default=None, init=False)
+
+    def is_shown(self) -> bool:
+        """Raises:
+        ProviderFailure: a list could not be read.
+        """
+        gateway = self.services.sms
+        if gateway is None:
+            return False
+        if self._shown is None:
+            known = control_of(gateway.recent(), self.services.clock.now())
+            self._shown = known is not None and known.sid in {text.sid for text in gateway.sent_to(known.number).texts}
+        return self._shown
+
+
+@dataclass(frozen=True, slots=True)
 class SmsOutcomeFinder:
-    """Queries the outcome of one text after another. The control is fetched once."""
+    """Queries the outcome of one text after another."""
 
     services: RepairServices
     gateway: SmsGateway
     scope: Scope
-    _controlled: bool | None = field(default=None, init=False)
+    control: Control
 
     def __call__(self, intent: Intent) -> Settlement:
         """Raises:
@@ -44,9 +67,11 @@ class SmsOutcomeFinder:
             row = tx.bookings.queue_row(row_id(self.scope, intent))
             numbers, bodies = self._candidates(tx, intent, row)
             ambiguous = tx.bookings.shares_reference(intent.booking)
+            lost = lost_rows(tx, intent.booking)
         if row and row.provider_id:
             # The process that made the call wrote the answer to the row and could not write it to the ledger.
             return Settlement(found=SettlementStatus.FOUND, code="own_row", provider_id=row.provider_id)
+        lost_numbers = {number for number in map(self.services.phones.e164, lost.values()) if number}
         number = next((number for number in numbers if self._is_part(intent, number)), None)
         if number is None:
             return Settlement(found=SettlementStatus.UNDECIDED, code="number_not_known")
@@ -54,20 +79,32 @@ class SmsOutcomeFinder:
             return Settlement(found=SettlementStatus.UNDECIDED, code="reference_shared")
         if intent.account != account_digest(self.scope, self.gateway):
             return Settlement(found=SettlementStatus.UNDECIDED, code="another_account")
+        body = next((body for body in bodies if self._is_part(intent, body)), None)
+        settled = self._settle(intent, number, body)
+        elsewhere = lost_numbers - {number}
+        if settled.found is not SettlementStatus.ABSENT or not elsewhere:
+            return settled
+        # The ledger lost the intent of a text to another number. Nothing proves that it did not leave.
+        others = [self._settle(intent, other, body) for other in sorted(elsewhere)]
+        exists = (SettlementStatus.FOUND, SettlementStatus.NOT_LEAVING)
+        undecided = Settlement(found=SettlementStatus.UNDECIDED, code="number_changed")
+        return next((other for other in others if other.found in exists), undecided)
+
+    def _settle(self, intent: Intent, number: str, body: str | None) -> Settlement:
         trail = self.gateway.sent_to(number)
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
-            taken = tx.intents.used_provider_ids(Effect.SMS, ids) | tx.bookings.queue_names(
-                ids, row_id(self.scope, intent)
+            taken = tx.intents.used_provider_ids(Effect.SMS, ids) | set(
+                tx.bookings.queue_names(ids, row_id(self.scope, intent))
             )
         assert intent.attempted_at is not None
         return settle_text(
             trail,
             reference=reference(intent.booking),
-            body=next((body for body in bodies if self._is_part(intent, body)), None),
+            body=body,
             attempted_at=intent.attempted_at,
             taken=taken,
-            controlled=self.is_controlled(),
+            controlled=self.control.is_shown(),
         )
 
     def _candidates(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
@@ -87,18 +124,9 @@ class SmsOutcomeFinder:
         """Whether the intent's subject contains this number or body."""
         return digest(self.scope.installation, value) in intent.subject.split(SUBJECT_PARTS)
 
-    def is_controlled(self) -> bool:
-        """Whether Twilio's lists can be trusted: a message delivered today is found when we query its number."""
-        if self._controlled is None:
-            self._controlled = is_controlled(self.gateway, self.services.clock.now())
-        return self._controlled
 
-
-def is_controlled(gateway: SmsGateway, now: datetime) -> bool:
-    """Whether the provider's lists show a message that is known to have arrived.
-
-    Raises:
-        ProviderFailure: a list could not be read.
-    """
-    control = control_of(gateway.recent(), now)
-    return control is not None and any(text.sid == control.sid for text in gateway.sent_to(control.number).texts)
+def lost_rows(tx: Transaction, booking: BookingId) -> Mapping[str, str]:
+    """Our rows that say that a text may have left, and whose intent the ledger does not know: intent and number."""
+    rows = tx.bookings.own_rows_in_doubt(booking)
+    known = tx.intents.known(rows.keys())
+    return {intent: number for intent, number in rows.items() if intent not in known}

@@ -7,13 +7,12 @@ and an application or a person who texts outside the queue all show up in the pr
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.domain.bookings import Booking
+from reconciler.domain.bookings import Booking, reference
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import deadline
 from reconciler.domain.decide.sms_first_send import (
-    TOO_MANY_TO_READ,
     EarlierText,
     EarlierTexts,
     TextToSend,
@@ -22,22 +21,22 @@ from reconciler.domain.decide.sms_first_send import (
     possible_references,
     unclaimed,
 )
-from reconciler.domain.decide.sms_settlement import SentMessages
+from reconciler.domain.decide.sms_settlement import TOO_MANY_TO_READ, SentMessages
 from reconciler.domain.decide.verdicts import CAUSE_OF_REFUSAL, Hold, Refusal
-from reconciler.domain.gaps import Cause, Effect
+from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.domain.own_rows import error_after
 from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms.evidence import account_digest, is_controlled, row_id
-from reconciler.ports import ProviderFailure, RepairServices, SmsGateway, Transaction
+from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms.evidence import Control, account_digest, lost_rows, row_id
+from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"
 """The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
 _NO_ROW = "00000000-0000-0000-0000-000000000000"
 """A repair that is not planned has no row in the queue."""
-_ELSEWHERE = AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class FirstSend:
     repairer: Repairer
     services: RepairServices
     scope: Scope
+    control: Control
 
     def check_and_ask(self, intent: Intent) -> Intent | AttemptResult:
         """Recheck and ask, while no row of ours is in the queue.
@@ -66,11 +66,15 @@ class FirstSend:
         ``intent`` has the subject of ``decision``.
         """
         # Without a gateway the application sends, and we have no credentials to ask with.
-        if self.services.sms:
+        gateway = self.services.sms
+        if gateway:
             try:
-                if self._are_credentials_useless(self.services.sms):
-                    return self._treat_as_unknown(intent, decision.booking)
-                earlier = self._earlier(self.services.sms, row_id(self.scope, intent), decision)
+                earlier = self._earlier(gateway, row_id(self.scope, intent), decision)
+            except CredentialsRejected as failure:
+                if self.services.sms_policy.deliver is not Deliver.APPLICATION:
+                    return self._hold_unanswered(intent, failure.outcome)
+                # It sends with credentials of its own. Ours are as good as none; any other answer would tell something.
+                gateway, earlier = None, EarlierTexts(found=EarlierText.NONE)
             except ProviderFailure as failure:
                 return self._hold_unanswered(intent, failure.outcome)
             match earlier.found:
@@ -80,7 +84,7 @@ class FirstSend:
                     return self._ask_human(intent, earlier)
                 case EarlierText.ANOTHER:
                     return self._hold(intent, decision.booking, Hold.ANOTHER_TEXT, self._backoff(intent))
-        wait = self._cautious_wait(intent, decision.booking)
+        wait = self._cautious_wait(intent, decision.booking, gateway)
         if isinstance(wait, Outcome):
             return self._hold_unanswered(intent, wait)
         if wait is not None:
@@ -88,44 +92,40 @@ class FirstSend:
         return self._treat_as_unknown(intent, decision.booking)
 
     def presence(self, decision: Decision) -> Presence:
-        """Whether the provider has a text that the queue does not show, for a repair that the breaker holds.
+        """Whether the provider has a text about a booking that the breaker holds, whatever the queue says of it.
 
         Raises:
             ProviderFailure: the provider could not be asked.
         """
         if self.services.sms is None or decision.draft is None:
             return Presence.UNDECIDED
-        earlier = self._earlier(self.services.sms, _NO_ROW, decision)
+        earlier = self._earlier(self.services.sms, _NO_ROW, decision, queue_is_believed=False)
         if earlier.found is EarlierText.NONE:
             return Presence.ABSENT
-        return Presence.UNDECIDED if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
+        return Presence.LEFT_OUT if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
 
-    def _are_credentials_useless(self, gateway: SmsGateway) -> bool:
-        """Whether the application sends and our own credentials are rejected: then they are as good as none.
-
-        Raises:
-            ProviderFailure: nobody knows whether they are.
-        """
-        return self.services.sms_policy.deliver is Deliver.APPLICATION and gateway.check() is not None
-
-    def _earlier(self, gateway: SmsGateway, own_row: str, decision: Decision) -> EarlierTexts:
+    def _earlier(
+        self, gateway: SmsGateway, own_row: str, decision: Decision, *, queue_is_believed: bool = True
+    ) -> EarlierTexts:
         assert decision.draft is not None
         booking, number = decision.booking, decision.draft.number
         trail = gateway.sent_to(number, since=asked_since(booking.created_at))
         ids = {sent.sid for sent in trail.texts}
         with self.services.store.reading() as tx:
             claimed = tx.intents.used_provider_ids(Effect.SMS, ids)
-            claimed |= tx.bookings.queue_names(ids - claimed, own_row)
+            queued = tx.bookings.queue_names(ids - claimed, own_row)
             text = TextToSend(
                 reference=booking.reference,
                 provable=not ids or not tx.bookings.shares_reference(booking.id),
                 body=decision.draft.body,
                 since=booking.created_at,
-                due_at=booking.due_at,
+                not_due_at=tx.moments.not_yet_due(GapKind.SMS_MISSING, booking),
                 ignored=self.services.sms_policy.ignored_texts,
+                queue_is_believed=queue_is_believed,
             )
-            others = self._references_of_others(tx, trail, text, claimed, number)
-        return judge_earlier_texts(trail, text, claimed=claimed, other_references=others)
+            others = self._references_of_others(tx, trail, text, claimed | set(queued), number)
+        filed = {sid: frozenset(map(reference, bookings)) for sid, bookings in queued.items()}
+        return judge_earlier_texts(trail, text, claimed=claimed, filed=filed, other_references=others)
 
     def _references_of_others(
         self, tx: Transaction, trail: SentMessages, text: TextToSend, claimed: frozenset[str], number: str
@@ -150,7 +150,7 @@ class FirstSend:
             sending = self._begin(tx, intent)
             done = sending and tx.intents.mark_done(sending, earlier.provider_id, earlier.code, now)
             if done is None:
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
         self.repairer.record_in_application(done, self.scope)
         return AttemptResult(status=AttemptStatus.ADOPTED)
@@ -161,12 +161,14 @@ class FirstSend:
         cause = CAUSE_OF_REFUSAL[refusal]
         with self.services.store.writing() as tx:
             if not tx.intents.need_human(intent, earlier.code, cause, now, provider_id=earlier.provider_id):
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             self.repairer.cancel_in_application(tx, intent, self.scope, refusal)
             tx.gaps.record(self.repairer.kind, intent.booking, cause, refusal, now)
         return AttemptResult(status=AttemptStatus.REFUSED, reason=refusal)
 
-    def _cautious_wait(self, intent: Intent, booking: Booking) -> timedelta | Outcome | None:
+    def _cautious_wait(
+        self, intent: Intent, booking: Booking, gateway: SmsGateway | None
+    ) -> timedelta | Outcome | None:
         """How long to wait because the ledger may have forgotten this text; ``None`` if it certainly was not sent.
 
         The lists that were read so far show none. That proves something only once a message sent before the loss must
@@ -180,7 +182,7 @@ class FirstSend:
         if left > timedelta(0):
             return left
         try:
-            proved = self.services.sms is not None and is_controlled(self.services.sms, self.services.clock.now())
+            proved = gateway is not None and self.control.is_shown()
         except ProviderFailure as failure:
             return failure.outcome
         return None if proved else self._backoff(intent)
@@ -196,7 +198,7 @@ class FirstSend:
         with self.services.store.writing() as tx:
             sending = self._begin(tx, intent)
             if sending is None:
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             tx.intents.take_back_attempt(sending, hold, Cause.UNKNOWN_OUTCOME, until, now)
             self.repairer.cancel_in_application(tx, intent, self.scope, hold)
             tx.gaps.record(self.repairer.kind, intent.booking, Cause.UNKNOWN_OUTCOME, hold, now)
@@ -224,18 +226,16 @@ class FirstSend:
         if intent.attempted_at is not None:
             return None
         with self.services.store.reading() as tx:
-            named = tx.bookings.intents_of_own_rows(intent.booking)
-            if named <= tx.intents.known(named):
+            if not lost_rows(tx, intent.booking):
                 return None
         now, lost = self.services.clock.now(), Outcome(result=Result.UNKNOWN, code=ROW_WITHOUT_INTENT)
         with self.services.store.writing() as tx:
             # Nobody knows when it was tried; not before the booking was made.
             sending = self._begin(tx, intent, first_tried_at=booking.created_at)
             if sending is None:
-                return _ELSEWHERE
+                return CLAIMED_ELSEWHERE
             record_outcome(tx, self.repairer, sending, lost, now)
-            error = f"{lost.result} {lost.code} {intent.id}"
-            row = row_id(self.scope, intent)
+            row, error = row_id(self.scope, intent), error_after(lost, intent.id)
             tx.bookings.mark_queue_row(row, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 

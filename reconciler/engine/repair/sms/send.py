@@ -8,19 +8,18 @@ from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.sms import validity
 from reconciler.domain.decide.verdicts import HOLDS_BY_THE_PROVIDER, Hold
 from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
+from reconciler.domain.own_rows import TEMPLATE, error_after
 from reconciler.engine.repair.lease_guard import call_within_lease
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
-from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.engine.repair.sms.evidence import account_digest, row_id
+from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms.evidence import Control, account_digest, row_id
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.second_message import known_message, report_if_second
 from reconciler.engine.repair.write_retry import write_with_retry
 from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction
 
-TEMPLATE = "reconciler"
-"""The template name in our queue rows."""
 _SLOT = "twilio"
 
 
@@ -32,23 +31,26 @@ class SmsSend:
     services: RepairServices
     scope: Scope
     intent: Intent
+    control: Control
 
     def run(self) -> AttemptResult:
         """Send the text, or hand it over to the application."""
         intent = self.intent
         if self.services.sms_policy.deliver is Deliver.APPLICATION:
             return self._hand_over(intent)
-        if intent.code in HOLDS_BY_THE_PROVIDER or self.scope.caution:
+        put = self._put_row(intent, is_asked=False)
+        if put is None:
             # It may be asked for again and again. As long as the answer is the same, the queue is left as it is.
-            asked = FirstSend(self.repairer, self.services, self.scope).check_and_ask(intent)
+            asked = self._first_send.check_and_ask(intent)
             if isinstance(asked, AttemptResult):
                 return asked
-        put = self._put_row(intent)
+            put = self._put_row(intent, is_asked=True)
         if isinstance(put, AttemptResult):
             return put
+        assert put is not None
         put_intent, decision = put
         stopped = wait_for_slot(self.services, _SLOT, self.repairer.limits.interval, put_intent)
-        stopped = stopped or FirstSend(self.repairer, self.services, self.scope).obstacle(put_intent, decision)
+        stopped = stopped or self._first_send.obstacle(put_intent, decision)
         if stopped:
             return stopped
         sending = self._begin_sending(put_intent)
@@ -63,7 +65,7 @@ class SmsSend:
 
         The row takes the intent's own id, which no other row of ours can have.
         """
-        asked = FirstSend(self.repairer, self.services, self.scope).check_and_ask(intent)
+        asked = self._first_send.check_and_ask(intent)
         if isinstance(asked, AttemptResult):
             return asked
         now = self.services.clock.now()
@@ -75,28 +77,36 @@ class SmsSend:
                 return self._changed(tx, intent, now)
             sending = tx.intents.begin_sending(intent, self.repairer.limits.lease, now, subject=decision.subject)
             if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+                return CLAIMED_ELSEWHERE
             row = self._row(intent.id, intent, decision, now)
             tx.bookings.hand_over(row)
             tx.intents.mark_handed_over(sending, row.id, now)
             tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.HANDED_OVER)
 
-    def _put_row(self, intent: Intent) -> tuple[Intent, Decision] | AttemptResult:
+    def _put_row(self, intent: Intent, *, is_asked: bool) -> tuple[Intent, Decision] | AttemptResult | None:
         """Recheck for the first time and insert our queue row, before any call may leave.
 
-        Returns the decision, and the intent with the subject from which the row's id is derived.
+        Returns the decision, and the intent with the subject from which the row's id is derived; ``None`` if the
+        provider must be asked before.
         """
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, intent, self.scope, now)
             if isinstance(decision, AttemptResult):
                 return decision
+            if not is_asked and self._is_probably_held(decision):
+                return None
             intent = replace(intent, subject=decision.subject)
             row = self._row(row_id(self.scope, intent), intent, decision, now)
             tx.bookings.insert_queue_row(row)
             tx.bookings.try_mark_sent(row.id, now)
         return intent, decision
+
+    def _is_probably_held(self, decision: Decision) -> bool:
+        caution = self.scope.caution
+        cautious = caution is not None and caution.concerns(decision.booking.created_at)
+        return self.intent.code in HOLDS_BY_THE_PROVIDER or cautious
 
     def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
         assert decision.draft is not None
@@ -122,7 +132,7 @@ class SmsSend:
                 intent, self.repairer.limits.lease, now, subject=intent.subject, account=account
             )
             if sending is None:
-                return AttemptResult(status=AttemptStatus.HELD, reason="claimed_elsewhere")
+                return CLAIMED_ELSEWHERE
         text = OutgoingSms(
             number=decision.draft.number,
             body=decision.draft.body,
@@ -153,7 +163,7 @@ class SmsSend:
             tx.bookings.mark_queue_row(
                 row_id(self.scope, intent),
                 status="sent" if done else None,
-                error=None if done else f"{outcome.result} {outcome.code} {intent.id}",
+                error=None if done else error_after(outcome, intent.id),
                 provider_id=outcome.provider_id,
                 at=now,
             )
@@ -162,6 +172,10 @@ class SmsSend:
         write_with_retry(self.services, write_ledger)
         write_with_retry(self.services, write_queue_row)
         return attempt_result(outcome, AttemptStatus.SENT)
+
+    @property
+    def _first_send(self) -> FirstSend:
+        return FirstSend(self.repairer, self.services, self.scope, self.control)
 
     @property
     def _gateway(self) -> SmsGateway:

@@ -5,7 +5,7 @@ says *sent*. If our process dies at any point between them, no text is sent twic
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,7 +15,7 @@ from reconciler.domain.decide.identity import identify, identity_checks
 from reconciler.domain.decide.ledger_checks import generation_check
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
-from reconciler.domain.decide.removals import Removal, RemovalPlan
+from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
 from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, first_blocking
@@ -24,19 +24,25 @@ from reconciler.domain.intents import Intent
 from reconciler.engine.repair.recipients import recipient_digest, recipient_of
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
-from reconciler.engine.repair.sms.evidence import SmsOutcomeFinder, row_id
+from reconciler.engine.repair.sms.evidence import Control, SmsOutcomeFinder, row_id
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.send import SmsSend, cancel_row
 from reconciler.ports import RepairServices, SmsGateway, Transaction, Unwritable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SmsRepairer:
+    """Of one pass."""
+
     services: RepairServices
+    control: Control = field(init=False)
     kind = GapKind.SMS_MISSING
     effect = Effect.SMS
     integration = GapKind.INTEGRATION_TWILIO
     may_arrive_late = False  # the settle time is longer than a text can be late
+
+    def __post_init__(self) -> None:
+        self.control = Control(self.services)
 
     @property
     def policy(self) -> Policy:
@@ -133,14 +139,11 @@ class SmsRepairer:
     def outcome_finder(self, scope: Scope) -> Callable[[Intent], Settlement]:
         if self.services.sms is None:  # we sent this text once; by now the application sends them
             return lambda _: Settlement(found=SettlementStatus.UNDECIDED, code="no_provider")
-        return SmsOutcomeFinder(self.services, self.services.sms, scope)
+        return SmsOutcomeFinder(self.services, self.services.sms, scope, self.control)
 
     def presence_finder(self, scope: Scope) -> Callable[[Decision], Presence]:
-        if self.services.sms is None:
-            return lambda _: Presence.UNDECIDED
-        controlled = SmsOutcomeFinder(self.services, self.services.sms, scope).is_controlled
-        asked = FirstSend(self, self.services, scope)
-        return lambda decision: asked.presence(decision) if controlled() else Presence.UNDECIDED
+        asked, is_shown = FirstSend(self, self.services, scope, self.control), self.control.is_shown
+        return lambda decision: asked.presence(decision) if is_shown() else Presence.UNDECIDED
 
     def complete(self, done: Intent, scope: Scope) -> None:
         self.record_in_application(done, scope)
@@ -160,6 +163,10 @@ class SmsRepairer:
         """Do nothing: no removal of a text is ever planned."""
         return RemovalResult(status=RemovalStatus.KEPT, reason="")
 
+    def ask_start(self, event: KnownEvent) -> bool:
+        """Return ``False``: a text stands nowhere."""
+        return False
+
     def record_in_application(self, intent: Intent, scope: Scope) -> None:
         if self.policy is Policy.OFF:
             return
@@ -171,7 +178,7 @@ class SmsRepairer:
             tx.bookings.mark_queue_row(row_id(scope, intent), status=status, error=error, provider_id=sid, at=now)
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
-        return SmsSend(self, self.services, scope, intent).run()
+        return SmsSend(self, self.services, scope, intent, self.control).run()
 
     @property
     def _hands_over(self) -> bool:

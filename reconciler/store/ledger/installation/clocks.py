@@ -16,7 +16,6 @@ TOLERANCE = timedelta(minutes=2)
 """How far clocks may differ; a pass refuses to act beyond."""
 LONGEST_LEASE = timedelta(hours=1)
 """Longer than any lease in use: another scope may have a longer one than we."""
-LONGEST_SETTLE = timedelta(days=1)
 NONE = timedelta(0)
 
 HAPPENED: Mapping[str, tuple[str, ...]] = {
@@ -65,14 +64,14 @@ class PostgresStoredClocks:
         values = {"now": now, "tolerance": TOLERANCE, "pause": LONGEST_PAUSE}
         return bool(self.connection.scalar(_HAS_FUTURES, values))
 
-    def clamp(self, now: datetime) -> None:
+    def clamp(self, now: datetime, pause: timedelta, settle: timedelta) -> None:
         for table, columns in HAPPENED.items():
             self._clamp(table, dict.fromkeys(columns, NONE), ":now", {"now": now})
         for table, spans in AHEAD.items():
             self._clamp(table, spans, "clock_timestamp()", {})
-        self.connection.execute(_PAUSES, {"pause": LONGEST_PAUSE})
-        self.connection.execute(_WAITS, {"now": now, "pause": LONGEST_PAUSE})
-        self.connection.execute(_SETTLES, {"settle": LONGEST_SETTLE})
+        self.connection.execute(_PAUSES, {"pause": pause})
+        self.connection.execute(_WAITS, {"now": now, "pause": pause})
+        self.connection.execute(_SETTLES, {"settle": settle})
 
     def lift_pauses(self) -> None:
         self.connection.execute(_LIFT_PAUSES)

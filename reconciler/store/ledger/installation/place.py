@@ -1,11 +1,13 @@
 """The place that the ledger is bound to, and the caution that starts when the ledger may have lost something."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, TextClause, text
+from sqlalchemy.exc import DBAPIError
 
-from reconciler.domain.place import Caution, CautionReason, Place, PlaceStatus, PlaceView, judge_place
+from reconciler.domain.place import Caution, CautionReason, Place, PlaceView, judge_place
 
 _READABLE = text("""
     SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') AS system,
@@ -18,9 +20,11 @@ _SYSTEM = text("SELECT system_identifier::text FROM pg_catalog.pg_control_system
 # The first eight digits of a WAL file's name are the timeline, in base 16. The control file has it only later.
 _TIMELINE = text("SELECT left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)")
 _BOUND = text("""
-    SELECT system_identifier, database_oid, timeline, caution_since, caution_reason
+    SELECT system_identifier, database_oid, timeline, caution_since, caution_reason,
+           database_oid IS NULL AND EXISTS (SELECT FROM reconciler.intent) AS has_repairs
     FROM reconciler.installation
 """)
+_NEW = text("SELECT NOT EXISTS (SELECT FROM reconciler.intent) AND NOT EXISTS (SELECT FROM reconciler.run)")
 _BIND = text("""
     UPDATE reconciler.installation
     SET system_identifier = :system, database_oid = :database, timeline = :timeline
@@ -40,19 +44,34 @@ _LOCK = text("SELECT FROM reconciler.installation FOR UPDATE")
 def read_place(connection: Connection) -> Place:
     """The place of this connection."""
     may = connection.execute(_READABLE).mappings().one()
-    timeline = str(connection.scalar(_TIMELINE)) if may["timeline"] else None
+    timeline = _answer(connection, _TIMELINE) if may["timeline"] else ""
     return Place(
-        system=str(connection.scalar(_SYSTEM)) if may["system"] else "",
+        system=_answer(connection, _SYSTEM) if may["system"] else "",
         database=may["database"],
         timeline=int(timeline, 16) if timeline else None,
     )
+
+
+def _answer(connection: Connection, statement: TextClause) -> str:
+    """What the server tells, '' if it refuses.
+
+    A managed server refuses more than its privileges say: Aurora has no WAL of its own to name.
+    """
+    try:
+        with connection.begin_nested():
+            return str(connection.scalar(statement))
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return ""
 
 
 def view_place(connection: Connection) -> PlaceView:
     """The place that the ledger is bound to, beside the one of this connection. Writes nothing."""
     row = connection.execute(_BOUND).mappings().one()
     bound, here = _place(row), read_place(connection)
-    return PlaceView(here=here, bound=bound, status=judge_place(bound, here), caution=_caution(row))
+    status = judge_place(bound, here, has_repairs=row["has_repairs"])
+    return PlaceView(here=here, bound=bound, status=status, caution=_caution(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +79,8 @@ class PostgresPlaces:
     """``ports.Places`` over one connection in one transaction."""
 
     connection: Connection
+    has_traces: Callable[[], bool]
+    """Whether the application's tables hold what an earlier ledger made."""
 
     def view(self) -> PlaceView:
         return view_place(self.connection)
@@ -67,21 +88,11 @@ class PostgresPlaces:
     def caution(self) -> Caution | None:
         return _caution(self.connection.execute(_BOUND).mappings().one())
 
-    def enter(self) -> PlaceView:
-        """Bind an unbound ledger, and follow a new timeline, which starts caution. The view is the one before that.
-
-        Of several processes that meet a new timeline, the first one alone sees it.
-        """
-        view = self.view()
-        if view.status not in (PlaceStatus.UNBOUND, PlaceStatus.NEW_TIMELINE):
-            return view
+    def lock(self) -> None:
         self.connection.execute(_LOCK)
-        view = self.view()
-        if view.status in (PlaceStatus.UNBOUND, PlaceStatus.NEW_TIMELINE):
-            self.bind(view.here)
-        if view.status is PlaceStatus.NEW_TIMELINE:
-            self.start_caution(CautionReason.NEW_TIMELINE)
-        return view
+
+    def is_lost(self) -> bool:
+        return bool(self.connection.scalar(_NEW)) and self.has_traces()
 
     def bind(self, here: Place) -> None:
         values = {"system": here.system, "database": here.database, "timeline": here.timeline}

@@ -1,6 +1,6 @@
 """The place of the installation, and the caution after a possible loss.
 
-An installation from before this revision is bound by the next `migrate`, or by its next run that acts.
+An installation from before this revision is bound by the next `migrate`; one without repairs, also by a run that acts.
 """
 
 from alembic import op

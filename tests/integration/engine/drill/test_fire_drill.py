@@ -25,6 +25,7 @@ from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
 from reconciler.store.ledger.sources import SourceKey
 from reconciler.wiring import assembly
+from tests.integration.engine.reconcile.test_clock import host_ahead
 from tests.support.application_db import LEDGER, Venue
 from tests.support.command import COMMAND, environment
 from tests.support.network import closed_port
@@ -172,6 +173,15 @@ def test_without_a_sink_nobody_would_hear(drill: Drill, world: World) -> None:
         "SENTRY_DSN is not set: alerts wait in the ledger and reach no one; set SENTRY_DSN; ",
     )
     assert world.sandbox.sentry.writes == 0
+
+
+@pytest.mark.parametrize("days", [1, -1, 15])
+def test_a_host_whose_clock_is_wrong_breaks_the_drill_and_is_named(drill: Drill, world: World, days: int) -> None:
+    with host_ahead(world, days=days):
+        link, said = drill.broken()
+    assert link == "repair"
+    assert "the database's clock is" in said
+    assert left_behind(world.venue) == []
 
 
 def test_jobs_that_ran_and_do_not_run_any_more(drill: Drill, world: World) -> None:

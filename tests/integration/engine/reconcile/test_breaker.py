@@ -7,9 +7,10 @@ import pytest
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import SAMPLE
-from reconciler.domain.decide.plan import BreakerTrip
+from reconciler.domain.decide.plan import BookingRange, BreakerTrip
 from reconciler.domain.decide.verdicts import Hold, Refusal
-from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.gaps import Cause, Effect, GapKind
+from reconciler.engine.backfill import backfill_services, run_backfill
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.application_db import BEA
@@ -117,6 +118,27 @@ def test_c1_false_gaps_in_portions_are_one_day_and_not_six_passes(world: World) 
     assert len([gap for gap in world.gaps().values() if gap == ("breaker", Hold.BREAKER)]) == 9 * 24 - 25
 
 
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        f"UPDATE {QUEUE} SET booking_id = (SELECT booking_id FROM {QUEUE} LIMIT 1)",
+        f"UPDATE {QUEUE} SET booking_id = (SELECT max(id::text)::uuid FROM private_bookings)",
+        f"UPDATE {QUEUE} SET trigger_type = 'confirmation_v2'",
+    ],
+)
+def test_c1_a_spoiled_queue_doubles_nothing_although_it_names_the_messages(world: World, spoiled: str) -> None:
+    world.venue.alter(f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_trigger_type_check")
+    world.configure(texts=", satisfied_by: [booking_confirmed, booking_created]")
+    texted_days(world, days=14, a_day=25, at_twilio=True)
+    assert world.texts().exit_code == Exit.AS_DESIRED
+    world.venue.sql(spoiled)
+    for _ in range(3):
+        result = world.texts()
+        world.later(minutes=10)
+    assert (result.exit_code, sent(world)) == (Exit.REFUSED_AS_UNSAFE, 0)
+    assert locks(world) == [("sms", "text_found")]
+
+
 # The numbers
 
 
@@ -210,15 +232,59 @@ def test_one_text_found_in_the_sample_locks_texts_until_a_person_says_max(world:
     assert (locks(world), sent(world)) == ([], number - 1), "that one is held by itself"
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_a_number_with_more_messages_than_are_read_hides_no_other(world: World, *, found: bool) -> None:
+    """Such as a test phone, whose booking starts soonest: nothing was proved by it, and nobody else was asked."""
+    world.configure(limits=", breaker: {sms: 0, calendar: 200, ratio: 0}", texts=", ignore: [news]")
+    control(world)
+    first, *_, last = bookings(world, 12)
+    phones = dict(world.venue.sql("SELECT id::text, contact_phone FROM private_bookings"))
+    for _ in range(1001):
+        world.sandbox.twilio.add_message(phones[last], "News", world.clock.now() - timedelta(minutes=20))
+    if found:
+        world.sandbox.twilio.add_message(phones[first], "Thanks!", world.clock.now() - timedelta(minutes=5))
+    world.texts()
+    assert (locks(world), sent(world)) == (([("sms", "text_found")], 0) if found else ([], 11))
+    assert reasons(world) == {("breaker", Hold.LOCKED) if found else ("unknown_outcome", Hold.ANOTHER_TEXT)}
+
+
 def test_max_that_is_too_small_leaves_the_lock(world: World) -> None:
     world.configure(limits=", breaker: {sms: 0, calendar: 200, ratio: 0}")
+    lock_texts(world)
     bookings(world, 3)
-    world.venue.sql("INSERT INTO reconciler.repair_lock (effect, source, code, since) VALUES ('sms', '', 'x', now())")
     assert world.texts(max_repairs=2).exit_code == Exit.REFUSED_AS_UNSAFE
     assert (len(locks(world)), sent(world)) == (1, 0)
     assert world.texts(act=False, max_repairs=3).exit_code == Exit.WORK_LEFT
     assert len(locks(world)) == 1, "a look writes nothing"
     assert (world.texts(max_repairs=3).repaired, locks(world)) == (3, [])
+
+
+def lock_texts(world: World) -> None:
+    world.texts()
+    world.venue.sql("INSERT INTO reconciler.repair_lock (effect, source, code, since) VALUES ('sms', '', 'x', now())")
+
+
+def test_a_backfill_of_some_bookings_leaves_the_lock_of_all(world: World) -> None:
+    lock_texts(world)
+    one, *_ = bookings(world, 3)
+    with world.services(max_repairs=1) as services:
+        span = BookingRange(bookings=frozenset([one]))
+        named = backfill_services(services, span, limit=None, stale_after=None)
+        assert run_backfill(Effect.SMS, named).repaired == 1
+    assert (len(locks(world)), world.texts().repaired) == (1, 0)
+
+
+@pytest.mark.parametrize("broken", ["provider", "table"])
+def test_max_on_a_pass_that_can_do_nothing_leaves_the_lock(world: World, broken: str) -> None:
+    lock_texts(world)
+    bookings(world, 3)
+    if broken == "provider":
+        world.sandbox.twilio.account_status = "suspended"
+    else:
+        world.venue.alter(f"ALTER TABLE {QUEUE} ADD CHECK (status <> 'sent') NOT VALID")
+    assert world.texts(max_repairs=3).repaired == 0
+    world.sandbox.twilio.account_status = "active"
+    assert len(locks(world)) == 1
 
 
 @pytest.mark.parametrize("how", ["no control", "no answer", "hidden bodies", "not ours to read"])

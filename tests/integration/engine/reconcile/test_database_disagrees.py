@@ -86,6 +86,22 @@ BREAKS_BOTH = {
         "value_forbidden",
         "cannot hold draft, confirmed",
     ),
+    "a status that is a number": (
+        (
+            f"ALTER TABLE {BOOKINGS} DROP CONSTRAINT {BOOKINGS}_status_check, ALTER status DROP DEFAULT, "
+            "ALTER status TYPE integer USING 1"
+        ),
+        "value_forbidden",
+        "cannot hold draft, confirmed",
+    ),
+    "a status that is a boolean": (
+        (
+            f"ALTER TABLE {BOOKINGS} DROP CONSTRAINT {BOOKINGS}_status_check, ALTER status DROP DEFAULT, "
+            "ALTER status TYPE boolean USING true"
+        ),
+        "value_forbidden",
+        "cannot hold draft, confirmed",
+    ),
     "another column name": (
         f"ALTER TABLE {BOOKINGS} RENAME COLUMN event_date TO party_date",
         "columns_missing",

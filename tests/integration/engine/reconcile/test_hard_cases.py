@@ -310,7 +310,7 @@ def test_an_event_that_cannot_be_removed_now_is_told_and_removed_later(world: Wo
     world.later(minutes=10)
     world.events()
     assert world.gaps() == {(GapKind.CALENDAR_ORPHAN, booking): ("blocked", "google:quotaExceeded")}
-    world.later(minutes=10)
+    world.later(hours=2)
     world.events()
     assert (world.sandbox.google.live(), world.gaps()) == ([], {})
 

@@ -10,6 +10,7 @@ from reconciler.domain.bookings import BookingId, hashed_key
 from reconciler.domain.decide.calendar_event import event_id
 from reconciler.domain.decide.verdicts import Refusal
 from reconciler.domain.gaps import GapKind
+from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.application_db import ANA, BEA, Venue
 from tests.support.sandbox_world import World
 
@@ -96,9 +97,15 @@ def reborn(world: World, **values: Any) -> BookingId:
     """The id of a booking that we repaired, used again an hour later by a row with these values."""
     booking = world.venue.booking()
     world.both()
-    world.venue.sql("SET LOCAL session_replication_role = replica; DELETE FROM private_booking_sms_queue")
-    world.venue.sql("SET LOCAL session_replication_role = replica; DELETE FROM private_bookings")
-    world.later(hours=2)
+    return again(world, booking, days=2 / 24, **values)
+
+
+def again(world: World, booking: BookingId, *, days: float, **values: Any) -> BookingId:
+    """The id, used again after days by a row with these values."""
+    alone = "SET LOCAL session_replication_role = replica; "
+    world.venue.sql(f"{alone}DELETE FROM private_booking_sms_queue WHERE booking_id = '{booking}'")
+    world.venue.sql(f"{alone}DELETE FROM private_bookings WHERE id = '{booking}'")
+    world.later(days=days)
     row = {"id": booking, "contact_phone": BEA, "event_date": (world.venue.now + timedelta(days=20)).date(), **values}
     again = world.venue.booking(**row)
     world.both()  # sees it for the first time: its text is due from now
@@ -121,6 +128,70 @@ def test_an_id_that_comes_again_is_another_booking(world: World) -> None:
         ("sms", 0, 1, "done"),
         ("sms", 1, 1, "done"),
     ]
+
+
+def passes(world: World, hours: int) -> None:
+    for _ in range(hours):
+        world.later(hours=1)
+        world.events()
+
+
+@pytest.mark.parametrize("days", [12, 45])
+def test_the_past_event_of_an_earlier_booking_stays_and_stops_nothing(world: World, days: int) -> None:
+    booking = world.venue.booking()
+    world.events()
+    theirs = world.venue.stored_event(booking)
+    again(world, booking, days=days)
+
+    passes(world, 2)
+
+    ours = world.venue.stored_event(booking)
+    assert ours
+    assert live_events(world) == {ours, theirs}
+    assert world.gaps() == {}
+
+
+def test_the_event_to_come_of_an_earlier_booking_goes_after_a_day(world: World) -> None:
+    world.venue.booking()
+    booking = world.venue.booking()
+    world.events()
+    theirs = world.venue.stored_event(booking)
+    again(world, booking, days=1)
+    world.sandbox.google.faults.next_calls("events.delete", Fault(kind=Misbehaviour.STATUS, status=503))
+
+    passes(world, 24)
+
+    assert {world.venue.stored_event(booking), theirs} <= live_events(world), "its row may be put back"
+    passes(world, 3)
+    assert world.venue.stored_event(booking) in live_events(world)
+    assert theirs not in live_events(world)
+    assert world.gaps() == {}
+
+
+def test_in_doubt_the_event_of_an_earlier_booking_stays(world: World) -> None:
+    world.venue.booking()
+    booking = world.venue.booking()
+    world.events()
+    theirs = world.venue.stored_event(booking)
+    again(world, booking, days=1, contact_phone=ANA)
+
+    passes(world, 27)
+
+    assert theirs in live_events(world)
+
+
+def test_a_booking_moved_long_after_it_took_place_has_an_event_again(world: World) -> None:
+    booking = world.venue.booking()
+    world.events()
+    old = world.venue.stored_event(booking)
+    world.later(days=45)
+    later = (world.venue.now + timedelta(days=20)).date()
+    world.venue.sql("UPDATE private_bookings SET event_date = %s, calendar_event_id = NULL", later)
+
+    passes(world, 2)
+
+    assert world.venue.stored_event(booking) not in (None, old)
+    assert old in live_events(world)
 
 
 def next_week(world: World) -> Any:

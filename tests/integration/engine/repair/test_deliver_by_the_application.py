@@ -98,8 +98,11 @@ def test_neither_a_slot_of_the_rate_nor_a_validity_is_needed(world: World) -> No
 
 def test_twilio_is_wanted_again_where_we_send_ourselves(world: World) -> None:
     world.configure(texts="")
-    with pytest.raises(ConfigurationError, match="TWILIO_ACCOUNT_SID: not set"):
-        texts(world)
+    world.venue.booking()
+    (fault,) = texts(world).faults
+    assert (fault.kind, fault.code) == (GapKind.INTEGRATION_TWILIO, "unusable_variables")
+    assert "TWILIO_ACCOUNT_SID: not set" in fault.seen
+    assert world.sent_to() == []
 
 
 def test_what_nobody_would_watch_is_not_accepted_as_a_setting(world: World) -> None:

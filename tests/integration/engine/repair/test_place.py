@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -12,7 +12,9 @@ import requests
 from reconciler.cli import main
 from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect
+from reconciler.domain.place import UNBIND
 from reconciler.errors import Exit, UnsafePlace
+from reconciler.store.migrate import upgrade
 from reconciler.web.server import bind, serving
 from tests.support.application_db import ANA, BEA
 from tests.support.sandbox_world import World
@@ -137,6 +139,90 @@ def test_what_the_original_has_planned_is_not_done_by_a_new_installation(
         assert "planned" not in copy.states(Effect.SMS).values()
 
 
+def test_b2_a_copy_that_is_older_than_the_place_does_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The schema was brought up to date as SQL, so that nobody was asked what this database is."""
+    bookings = [world.venue.booking(contact_phone=number) for number in NUMBERS]
+    world.both()
+    kept = world.sandbox.google.live()
+    world.venue.forget_place()
+    with copy_of(world) as copy:
+        copy.venue.sql("UPDATE private_bookings SET status = 'cancelled' WHERE id <> %s", bookings[0])
+        for jobs in (("sms_missing",), ("calendar_missing",), ("unsettled_repairs",)):
+            with pytest.raises(UnsafePlace, match="is bound to no database") as refused:
+                copy.once(jobs=jobs)
+            assert "reconciler migrate --new-installation" in refused.value.advice
+        assert command(copy, monkeypatch, "status") == Exit.REFUSED_AS_UNSAFE
+        assert command(copy, monkeypatch, "migrate", "--new-installation") == Exit.AS_DESIRED
+        assert "as a new installation" in capsys.readouterr().out
+        copy.events()
+    assert world.sandbox.google.live() == kept
+    assert len(world.sent_to()) == len(NUMBERS)
+
+
+@pytest.mark.parametrize("option", [[], ["--same-installation"]])
+def test_a_ledger_that_is_older_than_the_place_goes_on_once_a_person_migrates(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    world.venue.booking()
+    world.events()
+    world.venue.forget_place()
+    before = world.venue.sql("SELECT id FROM reconciler.installation")
+    assert command(world, monkeypatch, "migrate", *option) == Exit.AS_DESIRED
+    said = capsys.readouterr().out
+    assert ("caution begins" in said) is bool(option)
+    assert ("SET database_oid = NULL" in said) is not option
+    world.venue.booking(contact_phone=BEA)
+    assert world.events().repaired == 1
+    assert world.venue.sql("SELECT id FROM reconciler.installation") == before
+
+
+def test_a_copy_that_was_bound_by_mistake_can_become_an_installation_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.venue.booking()
+    world.events()
+    kept = world.sandbox.google.live()
+    world.venue.forget_place()
+    with copy_of(world) as copy:
+        assert command(copy, monkeypatch, "migrate") == Exit.AS_DESIRED
+        copy.venue.sql(UNBIND)
+        assert command(copy, monkeypatch, "migrate", "--new-installation") == Exit.AS_DESIRED
+        copy.venue.sql("UPDATE private_bookings SET status = 'cancelled'")
+        copy.events()
+    assert world.sandbox.google.live() == kept
+
+
+BOUND = "SELECT system_identifier, database_oid, timeline FROM reconciler.installation"
+
+
+@pytest.mark.parametrize(
+    "unread", ["system_identifier = ''", "timeline = NULL", "system_identifier = '', timeline = NULL"]
+)
+def test_what_becomes_readable_is_bound(world: World, unread: str) -> None:
+    """The doctor's GRANT was given after the first run."""
+    world.venue.booking()
+    world.events()
+    before = world.venue.sql(BOUND)
+    world.venue.sql(f"UPDATE reconciler.installation SET {unread}")
+    assert world.events().exit_code is Exit.AS_DESIRED
+    assert world.venue.sql(BOUND) == before
+    assert about_place(world) == []
+
+
+def test_what_was_readable_stays_bound(world: World) -> None:
+    world.venue.booking()
+    world.events()
+    ((system, _, _),) = world.venue.sql(BOUND)
+    world.venue.alter("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    fail_over(world)
+    world.events()
+    ((bound, _, _),) = world.venue.sql(BOUND)
+    assert bound == system
+    assert about_place(world) == ["opened"]
+
+
 def test_an_identifier_that_may_not_be_read_is_shown_and_refuses_nothing(world: World) -> None:
     function = "FUNCTION pg_control_system()"
     world.venue.alter(f"REVOKE EXECUTE ON {function} FROM PUBLIC")
@@ -145,6 +231,32 @@ def test_an_identifier_that_may_not_be_read_is_shown_and_refuses_nothing(world: 
     with copy_of(world) as copy, pytest.raises(UnsafePlace):
         copy.texts()  # its oid is another one
     world.venue.sql(f"GRANT EXECUTE ON {function} TO PUBLIC")
+
+
+_REFUSES = """
+    SET allow_system_table_mods = on;
+    ALTER FUNCTION pg_catalog.{name}() RENAME TO {name}_of_postgres;
+    CREATE FUNCTION pg_catalog.{name}({returned} LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'WAL control functions cannot be executed' USING ERRCODE = '55000'; END $$
+"""
+RETURNED = {"pg_current_wal_lsn": ") RETURNS pg_lsn", "pg_control_system": "OUT system_identifier bigint)"}
+
+
+@pytest.mark.parametrize("refused", [["pg_current_wal_lsn"], ["pg_control_system"], list(RETURNED)], ids="+".join)
+def test_a_managed_server_that_refuses_what_its_privileges_allow_is_repaired(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refused: list[str]
+) -> None:
+    """Aurora has no WAL of its own: everybody may call pg_current_wal_lsn(), and it fails."""
+    for function in refused:
+        world.venue.alter(_REFUSES.format(name=function, returned=RETURNED[function]))
+    world.venue.booking()
+    assert world.texts().repaired == 1
+    assert command(world, monkeypatch, "once") == Exit.AS_DESIRED
+    assert command(world, monkeypatch, "migrate") == Exit.AS_DESIRED
+    command(world, monkeypatch, "doctor")
+    assert ("a failover is not noticed" in capsys.readouterr().out) is ("pg_current_wal_lsn" in refused)
+    with copy_of(world) as copy, pytest.raises(UnsafePlace):
+        copy.texts()  # its oid is another one
 
 
 def test_the_question_which_place_it_is_needs_no_decision_at_home(
@@ -246,6 +358,22 @@ def test_bookings_made_after_the_failover_are_texted_at_once(world: World) -> No
     assert world.texts().attempts == {("sent", ""): 1}
 
 
+@pytest.mark.parametrize(("made", "lists"), [("after", 3), ("before", 2 * 3 + 2)])
+def test_caution_asks_no_more_than_it_must(world: World, made: str, lists: int) -> None:
+    """Nothing of a booking that was made after it; of the others once more each, and for the control once a pass."""
+    for number in NUMBERS[:3]:
+        world.venue.booking(contact_phone=number, calendar_event_id="there")
+    known_message(world)
+    since = world.clock.now() - timedelta(hours=2 if made == "after" else 0)
+    world.venue.sql(
+        "UPDATE reconciler.installation SET caution_since = %s, caution_reason = 'new_timeline'",
+        since,
+    )
+    before = world.sandbox.twilio.asked["messages.list"]
+    assert world.texts().attempts == {("sent", ""): 3}
+    assert world.sandbox.twilio.asked["messages.list"] - before == lists
+
+
 def test_b4_a_dropped_schema_begins_with_caution(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,6 +386,49 @@ def test_b4_a_dropped_schema_begins_with_caution(
     assert world.texts().attempts == {("held", Hold.CAUTION): 2}
     assert command(world, monkeypatch, "status") == Exit.WORK_LEFT
     assert "caution since" in capsys.readouterr().out
+
+
+def lose_ledger(world: World) -> None:
+    """The schema is there again, and the command ended before it went on."""
+    world.venue.alter("DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job")
+    with world.venue.database() as database:
+        upgrade(database)
+
+
+def test_a_lost_ledger_is_noticed_although_the_first_migrate_was_killed(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.texts()
+    lose_ledger(world)
+    assert command(world, monkeypatch, "migrate") == Exit.AS_DESIRED
+    assert "caution begins: the ledger is new" in capsys.readouterr().out
+    assert command(world, monkeypatch, "migrate") == Exit.AS_DESIRED
+    assert "caution begins" not in capsys.readouterr().out
+
+
+def test_a_lost_ledger_is_noticed_by_the_first_run_if_the_schema_was_made_as_sql(world: World) -> None:
+    world.venue.booking(contact_phone=BEA)
+    world.texts()
+    lose_ledger(world)
+    world.venue.booking(calendar_event_id="there")
+    assert world.texts().attempts == {("held", Hold.CAUTION): 1}
+    assert about_place(world) == ["opened"]
+    world.texts()
+    assert about_place(world) == ["opened"]
+
+
+def test_a_failover_that_migrate_meets_is_alerted_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.venue.booking(calendar_event_id="there")
+    world.texts()
+    fail_over(world)
+    assert command(world, monkeypatch, "migrate") == Exit.AS_DESIRED
+    assert "caution begins: the database has a new timeline" in capsys.readouterr().out
+    world.clock.moment = datetime.now(UTC)
+    world.texts()
+    assert about_place(world) == ["opened"]
 
 
 def test_the_first_ledger_of_a_venue_begins_without_caution(

@@ -11,15 +11,17 @@ from reconciler.domain.intents import State
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
-from tests.support.application_db import ANA, BEA
+from tests.support.application_db import ANA, BEA, WITHOUT_CAUTION
 from tests.support.sandbox_world import World
 
 SMS = GapKind.SMS_MISSING
 NUMBERS = ["+447700900101", "+447700900103", "+447700900104", "+447700900105"]
 LOST = Fault(kind=Misbehaviour.LOSE)
 AWAY = Fault(kind=Misbehaviour.STATUS, status=503, body="{}")
+NOT_PROVABLE = ("unknown_outcome", Refusal.NOT_PROVABLE)
 HELD_BY_ANOTHER = ("unknown_outcome", Hold.ANOTHER_TEXT)
 QUEUE = "private_booking_sms_queue"
+NO_TWILIO = dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_API_URL"), "")
 
 
 def booking(world: World, **values: object) -> BookingId:
@@ -53,12 +55,13 @@ class Backup:
         self.venue.postgres.drop_database(self.venue.name)
         self.venue.postgres.create_database(self.venue.name, self.name)
         self.venue.postgres.drop_database(self.name)
-        self.venue.forget_place()  # as a snapshot of the disk, which keeps every id
+        self.venue.settle_in()  # as a snapshot of the disk, which keeps every id
 
 
 def lose_ledger(world: World) -> None:
     world.venue.alter("DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job")
     world.venue.migrate()
+    world.venue.sql(f"UPDATE reconciler.installation SET {WITHOUT_CAUTION}")  # test_place.py has it
 
 
 def known_message(world: World) -> None:
@@ -180,6 +183,51 @@ def test_a_row_without_an_intent_is_sent_only_under_the_control(world: World) ->
     assert world.sent_to().count(ANA) == 1
 
 
+def after_settling(world: World) -> None:
+    known_message(world)
+    for _ in range(8):
+        world.texts()
+        world.time_passes(minutes=10)
+        world.settle_time_is_over()
+
+
+def lose_answer_and_ledger(world: World, fault: Fault) -> None:
+    world.configure(quiet="off")
+    world.sandbox.twilio.faults.next_calls("messages.create", fault)
+    world.texts()
+    lose_ledger(world)
+
+
+@pytest.mark.parametrize(("more", "state"), [("", State.DONE), (", status = 'draft'", State.NEEDS_HUMAN)])
+def test_b4_a_text_to_the_number_before_it_was_corrected_is_found(world: World, more: str, state: State) -> None:
+    one = booking(world)
+    lose_answer_and_ledger(world, LOST)
+    world.venue.sql(f"UPDATE private_bookings SET contact_phone = '+447700900777'{more}")
+    after_settling(world)
+    assert [number for number in world.sent_to() if number != BEA] == [ANA]
+    assert world.states() == {one: state}
+
+
+@pytest.mark.parametrize("fault", [AWAY, Fault(kind=Misbehaviour.DROP)], ids=["503", "drop"])
+def test_a_lost_text_to_another_number_is_never_called_absent(world: World, fault: Fault) -> None:
+    """The lists show none to either number, and a person decides."""
+    one = booking(world)
+    lose_answer_and_ledger(world, fault)
+    world.venue.sql("UPDATE private_bookings SET contact_phone = '+447700900777'")
+    after_settling(world)
+    assert (world.states(), world.gaps()) == ({one: State.NEEDS_HUMAN}, {(SMS, one): NOT_PROVABLE})
+    assert set(world.sent_to()) == {BEA}
+
+
+def test_a_lost_text_to_the_same_number_is_called_absent_as_before(world: World) -> None:
+    booking(world)
+    lose_answer_and_ledger(world, AWAY)
+    after_settling(world)
+    world.later(minutes=90)
+    world.texts()
+    assert world.sent_to().count(ANA) == 1
+
+
 def test_a_row_of_ours_that_says_not_sent_needs_no_proof(world: World) -> None:
     booking(world)
     world.sandbox.twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.STATUS, status=429, body="{}"))
@@ -236,6 +284,22 @@ def test_a_reminder_from_the_queue_of_the_application_holds_nothing(world: World
     world.configure(texts=", satisfied_by: [booking_created, booking_confirmed]")
     one = booking(world)
     world.venue.text(one, trigger_type="event_reminder_1d", twilio_message_sid=texted(world, f"Soon! {one[:8]}"))
+    assert world.texts().attempts == {("sent", ""): 1}
+
+
+def test_a_row_of_another_booking_does_not_explain_a_text_about_this_one(world: World) -> None:
+    """An UPDATE of the queue that named too many rows."""
+    one, other = booking(world), booking(world, contact_phone=BEA)
+    world.venue.text(other, twilio_message_sid=texted(world, f"Your party is confirmed. Ref {one[:8]}"))
+    assert world.texts().attempts == {("held", Hold.ANOTHER_TEXT): 1}
+    assert world.gaps() == {(SMS, one): HELD_BY_ANOTHER}
+
+
+@pytest.mark.parametrize("body", ["Your party is confirmed.", "Ref {other}: table {one}"])
+def test_a_row_of_another_booking_explains_what_names_that_one_or_none(world: World, body: str) -> None:
+    one, other = booking(world), booking(world)
+    said = body.format(one=one[:8], other=other[:8])
+    world.venue.text(other, twilio_message_sid=texted(world, said))
     assert world.texts().attempts == {("sent", ""): 1}
 
 
@@ -422,9 +486,42 @@ def test_the_application_is_not_asked_to_send_what_was_sent(world: World) -> Non
 
 def test_without_credentials_the_application_sends_unasked(world: World) -> None:
     world.configure(texts=", deliver: application")
-    world.environment |= dict.fromkeys(
-        ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_API_URL"), ""
-    )
+    world.environment |= NO_TWILIO
     booking(world)
     texted(world)
     assert world.texts().attempts == {("handed over", ""): 1}
+
+
+@pytest.mark.parametrize("fault", ["sender", "service", "suspended"])
+def test_a_fault_that_lets_us_read_the_list_excuses_no_question(world: World, fault: str) -> None:
+    world.configure(texts=", deliver: application")
+    match fault:
+        case "sender":
+            world.environment["TWILIO_PHONE_NUMBER"] = "+447700900999"
+        case "service":
+            world.environment["TWILIO_MESSAGING_SERVICE_SID"] = f"MG{'0' * 32}"
+        case "suspended":
+            world.sandbox.twilio.account_status = "suspended"
+    one = booking(world)
+    texted(world)
+    assert world.texts().attempts == {("held", Hold.ANOTHER_TEXT): 1}
+    assert (rows(world), world.gaps()) == ([], {(SMS, one): HELD_BY_ANOTHER})
+
+
+def test_with_rejected_credentials_the_application_sends_unasked(world: World) -> None:
+    world.configure(texts=", deliver: application")
+    world.environment["TWILIO_AUTH_TOKEN"] = "0" * 32
+    booking(world)
+    texted(world)
+    assert world.texts().attempts == {("handed over", ""): 1}
+
+
+@pytest.mark.parametrize("credentials", [{"TWILIO_AUTH_TOKEN": "0" * 32}, NO_TWILIO], ids=["rejected", "none"])
+def test_rejected_credentials_and_none_are_equally_cautious(world: World, credentials: dict[str, str]) -> None:
+    world.configure(texts=", deliver: application")
+    one = booking(world)
+    world.events()
+    world.venue.sql("UPDATE reconciler.installation SET caution_since = now(), caution_reason = 'new_timeline'")
+    world.environment |= credentials
+    assert world.texts().attempts == {("held", Hold.CAUTION): 1}
+    assert (rows(world), world.gaps()) == ([], {(SMS, one): ("unknown_outcome", Hold.CAUTION)})

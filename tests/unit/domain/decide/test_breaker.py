@@ -8,17 +8,19 @@ import pytest
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import (
+    MOST_ASKED,
     SAMPLE,
     Demand,
     Presence,
     Proof,
+    candidates_of,
     check_backfill,
     check_breaker,
     floor_of,
     hold_beyond,
     judge_sample,
     mark_refused_alike,
-    sample_of,
+    sample,
 )
 from reconciler.domain.decide.plan import BreakerTrip, Decision, Plan
 from reconciler.domain.decide.policies import Breaker
@@ -93,6 +95,27 @@ def test_what_trips_it(found: int, repaired: int, due: int, busiest: int, goes_o
         )
 
 
+@pytest.mark.parametrize(
+    ("ratio", "ratio_from", "due", "found", "trips"),
+    [
+        (0.25, 5, 100, 25, False),
+        (0.25, 5, 100, 26, True),
+        (0.5, 5, 100, 26, False),
+        (0, 5, 100, 3, False),  # the floor itself
+        (0, 5, 100, 4, True),
+        (1, 5, 100, 100, False),
+        (1, 5, 100, 101, True),
+        (1, 10, 9, 4, True),  # below ratio_from the floor decides
+        (1, 10, 10, 4, False),
+        (1, 5, 9, 4, False),
+    ],
+)
+def test_the_ratio_is_that_of_the_settings(ratio: float, ratio_from: int, due: int, found: int, *, trips: bool) -> None:
+    breaker, demand = Breaker(floor=3, ratio=ratio, ratio_from=ratio_from), Demand(due=due, busiest_day=due)
+    assert (check_breaker(plan(new(found)), breaker, demand, 0, None) is not None) is trips
+    assert (check_backfill(plan(new(found), due - found), breaker, 0, None) is not None) is trips
+
+
 def test_what_was_begun_goes_on_and_then_what_starts_soonest() -> None:
     made = plan([*new(7), decision(8, is_new=False)])
     trip = check_breaker(made, BREAKER, QUIET, 1, None)
@@ -122,7 +145,15 @@ def test_max_stands_in_for_the_breaker(found: int, most: int, *, trips: bool) ->
 
 @pytest.mark.parametrize(
     ("found", "fine", "repaired", "trips"),
-    [(25, 0, 0, False), (26, 0, 0, True), (26, 26, 0, False), (20, 0, 6, True), (3, 1, 30, False)],
+    [
+        (25, 0, 0, False),
+        (26, 0, 0, True),
+        (26, 26, 0, False),
+        (20, 0, 6, True),
+        (3, 1, 30, True),  # of four bookings no share is taken: the floor decides, as in a pass
+        (3, 1, 22, False),
+        (3, 197, 30, False),
+    ],
 )
 def test_a_backfill_counts_by_itself_and_is_a_share_of_its_range(
     found: int, fine: int, repaired: int, *, trips: bool
@@ -148,9 +179,32 @@ def test_what_a_sample_proves(seen: list[Presence], proof: Proof) -> None:
 @pytest.mark.parametrize(("number", "size"), [(1, 1), (9, 9), (10, 10), (11, 10), (400, 10)])
 def test_the_sample_reaches_from_the_first_to_the_last(number: int, size: int) -> None:
     made = plan(new(number)).holding(Hold.BREAKER, Cause.BREAKER)
-    sample = [d.booking.id for d in sample_of(made)]
-    assert len(set(sample)) == len(sample) == min(size, SAMPLE)
-    assert (sample[0], sample[-1]) == (f"{number - 1:04d}", "0000")
+    candidates = [d.booking.id for d in candidates_of(made)]
+    assert len(set(candidates)) == len(candidates) == min(number, MOST_ASKED)
+    spread = candidates[:SAMPLE]
+    assert (len(spread), spread[0], spread[-1]) == (size, f"{number - 1:04d}", "0000")
+
+
+A, P, U, L = Presence.ABSENT, Presence.PRESENT, Presence.UNDECIDED, Presence.LEFT_OUT
+
+
+@pytest.mark.parametrize(
+    ("answers", "seen", "asked"),
+    [
+        ([A] * 15, [A] * 10, 10),
+        ([L, *[A] * 15], [A] * 10, 11),
+        ([L, A, L, A], [A, A], 4),
+        ([L] * 20, [], 20),
+        ([L, A, P, A], [A, P], 3),
+        ([U, P], [U], 1),
+    ],
+)
+def test_one_that_cannot_be_read_is_left_out_and_another_is_asked_about(
+    answers: list[Presence], seen: list[Presence], asked: int
+) -> None:
+    left = iter(answers)
+    assert sample(left) == seen
+    assert len(list(left)) == len(answers) - asked
 
 
 def gap(number: int, reason: str, cause: Cause = Cause.UNUSABLE_DATA, days: float = 0) -> tuple[BookingId, Gap]:

@@ -3,13 +3,14 @@
 import io
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from reconciler.domain.decide.policies import Policy
+from reconciler.domain.decide.policies import Breaker, Policy
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.settings import Need, Settings, load
 from reconciler.settings.file.model import CronFile
@@ -618,6 +619,27 @@ limits: {pass: 7, breaker: {ratio: 0.25}, rate: {sms: 30/m}, per_recipient: 1/24
 reporting: {monitors: each, oncall: [PAGER_URL]}
 jobs: {sms_missing: {every: 5m}, drill: {cron: 0 10 * * mon, at_start: false}, tidy: {every: 24h, keep: 9d}, rest: off}
 """
+
+
+@pytest.mark.parametrize(
+    ("content", "sms", "calendar", "removals"),
+    [
+        ("", Breaker(floor=25, ratio=0.5, ratio_from=5), 200, Breaker(floor=10, ratio=0.1, ratio_from=0)),
+        (
+            "{sms: 7, calendar: 70, removals: 3, removals_ratio: 0.2, ratio: 0.25, ratio_from: 9}",
+            Breaker(floor=7, ratio=0.25, ratio_from=9),
+            70,
+            Breaker(floor=3, ratio=0.2, ratio_from=0),
+        ),
+    ],
+)
+def test_each_breaker_has_its_own_numbers(
+    written: Written, content: str, sms: Breaker, calendar: int, removals: Breaker
+) -> None:
+    settings = written.load(f"limits: {{breaker: {content}}}" if content else "")
+    texts, events = settings.sms_limits(), settings.calendar_limits()
+    assert (texts.breaker, events.breaker) == (sms, replace(sms, floor=calendar))
+    assert (texts.removal_breaker, events.removal_breaker) == (removals, removals)
 
 
 @pytest.mark.parametrize("content", ["", EVERYTHING], ids=["defaults", "everything"])
