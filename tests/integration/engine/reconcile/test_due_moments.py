@@ -133,6 +133,24 @@ def test_a_mapped_moment_is_believed_and_nothing_is_stored(world: World) -> None
     assert moments(world) == {}
 
 
+@pytest.mark.parametrize(("hours_ago", "texted"), [(1, False), (2.9, False), (3.5, True)])
+def test_a_text_outside_the_queue_holds_if_it_may_have_been_sent_since_the_booking_was_due(
+    world: World, hours_ago: float, texted: bool
+) -> None:
+    """Nobody scans for three hours. Within them the booking is confirmed, and the application may have texted it."""
+    booking = draft(world, DAY, contact_phone="+447700900777")
+    world.texts()
+    world.later(minutes=180)
+    confirm(world, booking)
+    at = world.clock.now() - timedelta(hours=hours_ago)
+    world.sandbox.twilio.add_message("+447700900777", "We look forward to it", at)
+    for _ in range(3):
+        world.texts()
+        world.later(minutes=10)
+    assert len(world.sent_to()) == 1 + texted
+    assert (world.gaps() == {}) is texted
+
+
 def test_losing_and_regaining_the_status_does_not_reset_the_moment(world: World) -> None:
     booking = draft(world, DAY)
     world.texts()
