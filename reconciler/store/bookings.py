@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
 from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
@@ -28,6 +27,7 @@ from reconciler.store.app import (
     recipients,
     remediation,
     scan,
+    writes,
 )
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.queue_rows import columns_of, number_of
@@ -218,18 +218,15 @@ class PostgresBookings:
         queue = self._queue()
         error = f"{OURS}{error_in_flight(row.intent)}"
         values = columns_of(queue, row, status=self.tables.application.in_flight, error=error)
+        if writes.insert_row(self.connection, queue, values, or_nothing=True):
+            return
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
-        statement = insert(queue).values(values)
-        statement = statement.on_conflict_do_update(
-            index_elements=[queue.c.id],
-            set_=again,
-            where=and_(queue.c.error.startswith(OURS), _changes(again)),
-        )
-        self.connection.execute(statement)
+        ours = queue.c.error.startswith(OURS)
+        writes.update_row(self.connection, queue, row.id, again, ours, _changes(again))
 
     def hand_over(self, row: QueueRow) -> None:
         queue = self._queue()
-        self.connection.execute(insert(queue).values(columns_of(queue, row, status="approved", error=None)))
+        writes.insert_row(self.connection, queue, columns_of(queue, row, status="approved", error=None))
 
     def try_mark_sent(self, row_id: str, at: datetime) -> None:
         trial = self.connection.begin_nested()
@@ -247,8 +244,7 @@ class PostgresBookings:
         if status == "sent" and "sent_at" in queue.c:
             values[queue.c.sent_at] = at
         ours = queue.c.error.startswith(OURS)
-        statement = update(queue).values(values).where(queue.c.id == row_id, ours, _changes(values))
-        return self.connection.execute(statement).rowcount == 1
+        return writes.update_row(self.connection, queue, row_id, values, ours, _changes(values)) == 1
 
     def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
         return event_ids.stored_events(self.connection, self.tables, bookings)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, Programmin
 
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Runner, ServerInfo, Transaction
-from reconciler.store import server
+from reconciler.store import server, session
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.traces import has_traces
 from reconciler.store.backlog import PostgresBacklog
@@ -74,6 +74,7 @@ class Database:
                 "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
                 "connect_timeout": connect_timeout,
                 "application_name": "reconciler",
+                "client_encoding": "utf-8",  # whatever PGCLIENTENCODING or the role says
                 # A connection whose peer has vanished must not block a pass or our shutdown.
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
@@ -105,7 +106,7 @@ class Database:
             with self._engine.connect() as connection, connection.begin():
                 # One round trip: a repair has a dozen transactions.
                 connection.exec_driver_sql(
-                    f"{mode}; SET LOCAL TimeZone = 'UTC'; "
+                    f"{mode}; {session.PINNED}; "
                     f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
                     f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}; "
                     f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)}"

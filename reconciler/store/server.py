@@ -48,7 +48,7 @@ def pooler(one: Connection, other: Connection) -> Pooler:
 
 def _backend(connection: Connection) -> int:
     with connection.begin():
-        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        return int(connection.execute(text("SELECT pg_catalog.pg_backend_pid()")).scalar_one())
 
 
 def _announced_backend(connection: Connection) -> int:

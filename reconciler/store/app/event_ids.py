@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, and_, cast, func, literal, null, select, update
+from sqlalchemy import Connection, Text, cast, func, literal, null, select
 
 from reconciler.domain.bookings import BookingId, StoredEvent
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app import scan, times
+from reconciler.store.app import scan, times, writes
 from reconciler.store.app.conditions import (
     AppTables,
     created_at,
@@ -62,8 +62,8 @@ def is_named(connection: Connection, tables: AppTables, event_id: str, besides: 
 
 def clear(connection: Connection, tables: AppTables, booking: BookingId, event_id: str) -> None:
     row = tables.booking
-    named = and_(row.c.id == booking, func.btrim(cast(row.c.event_id, Text)) == event_id, tables.in_scope())
-    connection.execute(update(row).values({row.c.event_id: null()}).where(named))
+    named = func.btrim(cast(row.c.event_id, Text)) == event_id
+    writes.update_row(connection, row, booking, {row.c.event_id: None}, named, tables.in_scope())
 
 
 def store(
@@ -80,15 +80,6 @@ def store(
     if times.instant(local, tables.application.zone) != starts_at:
         return False
     stored = func.nullif(func.btrim(cast(row.c.event_id, Text)), "")
-    statement = (
-        update(row)
-        .values({row.c.event_id: event_id})
-        .where(
-            row.c.id == booking,
-            stored.is_not_distinct_from(seen if seen else null()),
-            start == local,
-            is_eligible(tables),
-            tables.in_scope(),
-        )
-    )
-    return connection.execute(statement).rowcount == 1
+    is_as_seen = stored.is_not_distinct_from(seen if seen else null())
+    only_if = (is_as_seen, start == local, is_eligible(tables), tables.in_scope())
+    return writes.update_row(connection, row, booking, {row.c.event_id: event_id}, *only_if) == 1

@@ -9,12 +9,13 @@ from functools import partial
 from itertools import product
 
 from psycopg import errors as pg
-from sqlalchemy import Connection, Insert, Text, Update, and_, cast, insert, select, text, update
+from sqlalchemy import Connection, Text, and_, cast, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.errors import SQLSTATE
+from reconciler.store.app import writes
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.requirements import written_statuses
@@ -33,8 +34,8 @@ def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
     refused: dict[str, list[str]] = {}
     why: dict[str, pg.Error | None] = {}
     for trigger, status in tried:
-        row = insert(queue).values(rows.values(trigger, status))
-        refusal, written = _try_write(connection, partial(_insert, connection, row))
+        row = rows.values(trigger, status)
+        refusal, written = _try_write(connection, partial(writes.insert_row, connection, queue, row))
         if written or (isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys):
             continue
         named = _describe_error(refusal) if refusal else "the table accepts the row but does not keep it"
@@ -50,10 +51,6 @@ def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
         notes=[one for one in results if isinstance(one, Note)]
         or [Note(message=f"{len(tried)} trial rows of {mapped.name}")],
     )
-
-
-def _insert(connection: Connection, row: Insert) -> int:
-    return connection.execute(row, execution_options={"preserve_rowcount": True}).rowcount
 
 
 _DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
@@ -112,8 +109,8 @@ def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
     def write(rank: int) -> int:
         # One at a time, and released at once: the application may need the row.
         for key in connection.scalars(newest.offset(rank).with_for_update(skip_locked=True, of=row)).all():
-            again = update(row).values({row.c.event_id: row.c.event_id}).where(row.c.id == key)
-            tried.append(_try_write(connection, partial(_update, connection, again)))
+            again = partial(writes.update_locked, connection, row, key, {row.c.event_id: row.c.event_id})
+            tried.append(_try_write(connection, again))
         return len(tried)
 
     unlockable: pg.Error | None = None
@@ -143,10 +140,6 @@ _CHECK_BOOKINGS = (
 )
 
 
-def _update(connection: Connection, statement: Update) -> int:
-    return connection.execute(statement).rowcount
-
-
 TRIAL_WRITES: Mapping[Effect, Callable[[Connection, AppTables], CheckResult]] = {
     Effect.SMS: _try_queue_rows,
     Effect.CALENDAR: _try_event_id,
@@ -157,8 +150,7 @@ def _try_write(connection: Connection, write: Callable[[], int | None]) -> tuple
     """The database's error, or else the number of rows written. The write is always rolled back."""
     trial = connection.begin_nested()
     try:
-        written = write()
-        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        written = write()  # deferred triggers included
     except OperationalError:
         raise  # unreachable or busy: that says nothing about the write
     except DBAPIError as error:
