@@ -92,9 +92,9 @@ def test_40_of_40_that_fall_out_are_told(world: World, name: str, with_past: boo
     assert result.aggregate is not None
     assert any(reason in line for line in result.aggregate.lines[1:]), result.aggregate.lines
     assert result.exit_code is Exit.NEEDS_A_HUMAN
-    told = world.venue.sql("SELECT alert ->> 'severity', alert ->> 'seen' FROM reconciler.outbox")
-    assert [severity for severity, _ in told] == ["warning"]
-    assert reason in told[0][1]
+    alerts = world.venue.sql("SELECT alert ->> 'severity', alert ->> 'seen' FROM reconciler.outbox")
+    assert [severity for severity, _ in alerts] == ["warning"]
+    assert reason in alerts[0][1]
 
 
 def test_the_ordinary_is_not_told(world: World) -> None:

@@ -11,9 +11,9 @@ from math import pi, sin
 
 import pytest
 
-from reconciler.domain.decide.coverage import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, judge
-from reconciler.domain.decide.past_shares import Outs, tail
-from reconciler.domain.decide.pauses import YEAR, Pauses, judge_pause
+from reconciler.domain.decide.coverage.drops import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, judge
+from reconciler.domain.decide.coverage.past_shares import Outs, tail
+from reconciler.domain.decide.coverage.pauses import YEAR, Pauses, judge_pause
 from reconciler.domain.gaps import GapKind
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from reconciler.domain.decide.coverage import AHEAD_OF_NOW, STATUS
+from reconciler.domain.decide.coverage.drops import AHEAD_OF_NOW, STATUS
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app.conditions import AppTables, conditions, created_at, is_deleted, is_eligible, local_start
