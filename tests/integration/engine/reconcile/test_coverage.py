@@ -127,8 +127,8 @@ def test_it_neither_pages_nor_reminds(world: World) -> None:
     for _ in range(4):
         world.once(jobs=("coverage",))
         world.later(hours=9)
-    told = world.venue.sql("SELECT alert ->> 'alert_type' FROM reconciler.outbox")
-    assert told == [("opened",)]
+    alerts = world.venue.sql("SELECT alert ->> 'alert_type' FROM reconciler.outbox")
+    assert alerts == [("opened",)]
 
 
 def test_a_status_that_came_with_the_end_says_nothing_about_the_past(world: World) -> None:
