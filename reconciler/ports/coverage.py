@@ -70,6 +70,10 @@ class CoverageCounts(Protocol):
         """The last bookings, newest first."""
         ...
 
+    def of_booking(self, kinds: Sequence[GapKind], now: datetime, booking: BookingId) -> Outs | None:
+        """How this booking is counted; ``None`` if it is gone."""
+        ...
+
     def outside(self, most: int) -> int:
         """0 if ``bookings.only`` selects a booking; otherwise the number of bookings in the table, up to ``most``."""
         ...

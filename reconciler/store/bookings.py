@@ -173,6 +173,19 @@ class PostgresBookings:
         rows = self.connection.execute(statement.where(named.in_(sorted(provider_ids)), queue.c.id != besides))
         return {name: frozenset(bookings) for name, bookings in rows}
 
+    def messages_sent(self, bookings: Collection[BookingId]) -> Mapping[tuple[BookingId, str], frozenset[str]]:
+        queue = self._queue()
+        booking, trigger, sid = (cast(queue.c[name], Text) for name in ("booking_id", "trigger", "provider_id"))
+        leaves = func.coalesce(cast(queue.c.status, Text).not_in(conditions.NO_TEXT_STATUSES), True)
+        statement = select(booking, trigger, func.array_agg(sid)).group_by(booking, trigger)
+        found = {}
+        for some in scan.chunks(sorted(bookings)):
+            of_these = statement.where(queue.c.booking_id.in_(some), leaves, func.btrim(sid) != "")
+            found.update(
+                {(BookingId(own), word): frozenset(sids) for own, word, sids in self.connection.execute(of_these)}
+            )
+        return found
+
     def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
         queue = self._queue()
         may_have_left = or_(*(queue.c.error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
