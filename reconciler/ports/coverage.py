@@ -10,8 +10,8 @@ from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount, WrittenOff
-from reconciler.domain.decide.past_shares import Outs
-from reconciler.domain.decide.pauses import Pauses
+from reconciler.domain.decide.coverage.past_shares import Outs
+from reconciler.domain.decide.coverage.pauses import Pauses
 from reconciler.domain.gaps import GapKind
 
 

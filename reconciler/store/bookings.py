@@ -18,18 +18,10 @@ from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.own_rows import MAY_HAVE_LEFT, error_in_flight, intent_named
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import (
-    booking_facts,
-    booking_lock,
-    conditions,
-    demand,
-    event_ids,
-    recipients,
-    remediation,
-    scan,
-    writes,
-)
+from reconciler.store.app import booking_lock, conditions, event_ids, recipients, scan, writes
 from reconciler.store.app.conditions import OURS, AppTables
+from reconciler.store.app.counts import demand
+from reconciler.store.app.explain import booking_facts, remediation
 from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.past_shares import Outs
-from reconciler.domain.decide.pauses import SHORTEST_PAUSE, YEAR, Pauses
+from reconciler.domain.decide.coverage.past_shares import Outs
+from reconciler.domain.decide.coverage.pauses import SHORTEST_PAUSE, YEAR, Pauses
 from reconciler.domain.gaps import GapKind
 from reconciler.ports import CountedDays
-from reconciler.store.app import new_bookings
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.counts import new_bookings
 from reconciler.store.ledger.sources import SourceKey
 
 _DAYS = text("""

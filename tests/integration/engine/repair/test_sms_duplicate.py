@@ -108,8 +108,8 @@ def test_the_application_sends_its_own_text_after_ours(world: World) -> None:
         world.later(minutes=10)
 
     assert duplicates(world) == [(booking, f"2 messages: {ours} SM{'f' * 32}")]
-    told = [event for event in world.sandbox.sentry.events if event["tags"]["kind"] == "sms.duplicate"]
-    assert len(told) == 1
+    alerts = [event for event in world.sandbox.sentry.events if event["tags"]["kind"] == "sms.duplicate"]
+    assert len(alerts) == 1
 
 
 @pytest.mark.parametrize(

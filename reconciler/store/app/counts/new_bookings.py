@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from reconciler.domain.decide.coverage import AHEAD_OF_NOW, STATUS
+from reconciler.domain.decide.coverage.drops import AHEAD_OF_NOW, STATUS
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app.app_tables import NOW
