@@ -12,6 +12,7 @@ from reconciler.settings import Need, load
 from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.schema import checks, requirements, trial_writes
+from reconciler.store.session import application_path
 from reconciler.wiring import assembly
 from tests.support.application_db import Venue
 
@@ -239,11 +240,12 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
             try:
                 with database.transaction() as connection:
                     if shape:
-                        connection.exec_driver_sql(shape)
+                        with application_path(connection):
+                            connection.exec_driver_sql(shape)
                     connection.execute(text(f"SET LOCAL ROLE {role}"))
-                    rows = connection.scalar(text(f"SELECT count(*) FROM {QUEUE}"))
+                    rows = connection.scalar(text(f"SELECT count(*) FROM public.{QUEUE}"))
                     found = scan_once(connection, effect)
-                    assert connection.scalar(text(f"SELECT count(*) FROM {QUEUE}")) == rows
+                    assert connection.scalar(text(f"SELECT count(*) FROM public.{QUEUE}")) == rows
                     _undo()
             except Undone:
                 assert found is not None
