@@ -19,11 +19,11 @@ from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, Programmin
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server, session
+from reconciler.store.aggregates.backlog import PostgresBacklog
+from reconciler.store.aggregates.coverage import PostgresCoverage
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.traces import has_traces
-from reconciler.store.backlog import PostgresBacklog
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.coverage import PostgresCoverage
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.installation.clocks import PostgresStoredClocks

@@ -1,0 +1,1 @@
+"""What is counted over many bookings, from both the tables of the application and the ledger."""
