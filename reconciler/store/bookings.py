@@ -22,6 +22,7 @@ from reconciler.store.app import booking_lock, conditions, event_ids, recipients
 from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.app.counts import demand
 from reconciler.store.app.explain import booking_facts, remediation
+from reconciler.store.app.mapping import one_of
 from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
@@ -169,7 +170,7 @@ class PostgresBookings:
         queue = self._queue()
         named, booking = cast(queue.c.provider_id, Text), cast(queue.c.booking_id, Text)
         statement = select(named, func.array_remove(func.array_agg(booking), None)).group_by(named)
-        rows = self.connection.execute(statement.where(named.in_(sorted(provider_ids)), queue.c.id != besides))
+        rows = self.connection.execute(statement.where(one_of(named, provider_ids), queue.c.id != besides))
         return {name: frozenset(bookings) for name, bookings in rows}
 
     def messages_sent(self, bookings: Collection[BookingId]) -> Mapping[tuple[BookingId, str], frozenset[str]]:
@@ -179,7 +180,7 @@ class PostgresBookings:
         statement = select(booking, trigger, func.array_agg(sid)).group_by(booking, trigger)
         found = {}
         for some in scan.chunks(sorted(bookings)):
-            of_these = statement.where(queue.c.booking_id.in_(some), leaves, func.btrim(sid) != "")
+            of_these = statement.where(one_of(queue.c.booking_id, some), leaves, func.btrim(sid) != "")
             found.update(
                 {(BookingId(own), word): frozenset(sids) for own, word, sids in self.connection.execute(of_these)}
             )

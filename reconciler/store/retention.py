@@ -13,6 +13,7 @@ from reconciler.domain.intents import IntentId, State
 from reconciler.ports import Cursor, IntentPage, Prunable
 from reconciler.store.app import scan
 from reconciler.store.app.conditions import AppTables, may_be_to_come
+from reconciler.store.app.mapping import one_of
 from reconciler.store.schema import checks, requirements
 
 _FINAL = "state IN ({})".format(", ".join(f"'{state}'" for state in State if state.is_final))
@@ -109,7 +110,7 @@ class PostgresRetention:
         return {
             BookingId(found)
             for some in scan.chunks(sorted(bookings))
-            for found in self.connection.scalars(statement.where(key.in_(some)))
+            for found in self.connection.scalars(statement.where(one_of(key, some)))
         }
 
     def remove_intents(self, intents: Sequence[IntentId], before: datetime) -> int:

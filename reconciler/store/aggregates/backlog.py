@@ -16,6 +16,7 @@ from reconciler.domain.rules.registry import RULES, rule_of
 from reconciler.store.app import scan
 from reconciler.store.app.backlog import broken_before
 from reconciler.store.app.conditions import exists_row
+from reconciler.store.app.mapping import one_of
 from reconciler.store.ledger.sources import SourceKey
 from reconciler.store.moments import PostgresMoments
 
@@ -80,7 +81,7 @@ class PostgresBacklog:
         return [
             BookingId(found)
             for some in scan.chunks(sorted(wanted))
-            for found in self.connection.scalars(statement.where(bookings.id.in_(some)), values)
+            for found in self.connection.scalars(statement.where(one_of(bookings.id, some)), values)
         ]
 
     def _open(self, kind: GapKind) -> Select[Any]:

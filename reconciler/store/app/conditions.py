@@ -34,6 +34,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import report_of, rule_of
 from reconciler.store.app import due, times
 from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, column_of, created_at, local_start
+from reconciler.store.app.mapping import one_of
 
 __all__ = ["AppTables", "created_at", "local_start"]
 
@@ -66,7 +67,7 @@ def within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElemen
         recent += [and_(WINDOW <= SINCE, due.due_at(tables, kind) >= SINCE)]
     bounds = [or_(*recent)]
     bounds += [made < span.until] if span.until else []
-    bounds += [tables.booking.c.id.in_(sorted(span.bookings))] if span.bookings is not None else []
+    bounds += [one_of(tables.booking.c.id, span.bookings)] if span.bookings is not None else []
     bounds += [may_be_to_come(tables, NOW)] if span.ahead else []
     return and_(*bounds, tables.in_scope())
 

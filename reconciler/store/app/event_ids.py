@@ -17,6 +17,7 @@ from reconciler.store.app.conditions import (
     is_looked_after,
     local_start,
 )
+from reconciler.store.app.mapping import one_of
 
 
 def stored_events(
@@ -38,7 +39,7 @@ def stored_events(
     )
     found = {}
     for some in scan.chunks(sorted(bookings)):
-        for values in connection.execute(statement.where(row.c.id.in_(some))).mappings():
+        for values in connection.execute(statement.where(one_of(row.c.id, some))).mappings():
             said = dict(values)
             booking = BookingId(said.pop("id"))
             said["starts_at"] = times.instant(said["starts_at"], tables.application.zone)

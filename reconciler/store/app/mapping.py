@@ -1,12 +1,12 @@
 """The application's tables as SQLAlchemy Core sees them: our names as keys, theirs quoted in the SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import Column, ColumnElement, MetaData, Table, bindparam, func
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
@@ -24,6 +24,15 @@ class AsStored(UserDefinedType[Any]):
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
         return self
+
+
+def one_of(column: ColumnElement[Any], values: Collection[str] | str) -> ColumnElement[bool]:
+    """Whether the column has one of the values, or of those bound later under that name.
+
+    They are one parameter, an array: PostgreSQL takes no more than 65,535 parameters in a statement.
+    """
+    name, value = (values, None) if isinstance(values, str) else (None, sorted(values))
+    return column == func.any(bindparam(name, value, required=value is None, type_=AsStored()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

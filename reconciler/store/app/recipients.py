@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from reconciler.domain.intents import Result
 from reconciler.store.app.conditions import OURS, AppTables, exists_row
+from reconciler.store.app.mapping import one_of
 from reconciler.store.app.scan import refuses_texts
 
 
@@ -54,7 +55,7 @@ def sent_counts(tables: AppTables) -> Select[Any] | None:
     sent = _sent(tables)
     if sent is None:
         return None
-    counted = select(sent.c.number, func.count()).where(sent.c.number.in_(bindparam("spellings", expanding=True)))
+    counted = select(sent.c.number, func.count()).where(one_of(sent.c.number, "spellings"))
     return counted.group_by(sent.c.number)
 
 
@@ -64,7 +65,7 @@ def sent_times(tables: AppTables) -> Select[Any] | None:
     sent = _sent(tables)
     if sent is None:
         return None
-    return select(sent.c.at).where(sent.c.number.in_(bindparam("spellings", expanding=True))).order_by(sent.c.at)
+    return select(sent.c.at).where(one_of(sent.c.number, "spellings")).order_by(sent.c.at)
 
 
 def _sent(tables: AppTables) -> Subquery | None:

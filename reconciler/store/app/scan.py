@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    bindparam,
     case,
     cast,
     false,
@@ -42,6 +41,7 @@ from reconciler.store.app.conditions import (
     phones,
     within,
 )
+from reconciler.store.app.mapping import one_of
 from reconciler.store.app.queue_rows import app_failures
 from reconciler.store.app.times import instants
 
@@ -126,7 +126,7 @@ def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
     otherwise = first_failing(of_booking).label("failing_otherwise")
     in_scope = func.coalesce(tables.in_scope(), False, type_=Boolean()).label("in_scope")
     in_window = func.coalesce(within(kind, tables, EVERYTHING), False, type_=Boolean()).label("in_window")
-    wanted = tables.booking.c.id.in_(bindparam("ids", expanding=True))
+    wanted = one_of(tables.booking.c.id, "ids")
     return _full(tables, kind).add_columns(failing, otherwise, in_scope, in_window).where(wanted)
 
 

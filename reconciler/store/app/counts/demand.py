@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
@@ -11,7 +11,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import is_eligible, is_looked_after
-from reconciler.store.app.mapping import AsStored
+from reconciler.store.app.mapping import one_of
 
 _DAY = 86_400
 """Seconds."""
@@ -49,5 +49,5 @@ def _may_be_recent(tables: AppTables, seen_due: Collection[BookingId]) -> Column
     recent = [booking.c.created_at > oldest]
     recent += [booking.c.due > oldest] if "due" in booking.c else []
     if seen_due:
-        recent += [booking.c.id == func.any(bindparam("seen_due", list(seen_due), type_=AsStored()))]
+        recent += [one_of(booking.c.id, seen_due)]
     return or_(*recent)
