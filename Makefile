@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-long test-system chaos check benchmark lock clean
+.PHONY: help demo test test-long test-system chaos year check benchmark lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,10 @@ test-system: $(READY)  ## Those that need packages of the operating system (.ci/
 SEEDS ?= 20
 chaos: $(READY)  ## Kills, lost answers, lying lists, by seed: SEEDS=200 takes ten minutes; FIRST=7 SEEDS=1 replays one.
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
+
+SEED ?= 1
+year: $(READY)  ## A year of normal life with silences, of three venues: half an hour; SEED=2 ONLY=small plays one.
+	$(BIN)/python -m tests.year --seed $(SEED) $(if $(ONLY),--only '$(ONLY)')
 
 check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/ruff check .

@@ -87,6 +87,7 @@ def _counts(groups: Sequence[GapGroup], found: int) -> GapCounts:
         # If any gap is open, the first group holds all open ones, including those of the newly noted group.
         open=with_open[0].open if with_open else 0,
         open_since=with_open[0].since if with_open else None,
+        late_since=with_open[0].late_since if with_open else None,
     )
 
 

@@ -64,9 +64,17 @@ class InMemoryAlerts:
             incident = self._ongoing_incident(key, now)
             since = self._since.setdefault(key, now)
             group = GapGroup(
-                key=key, found=1, open=1, since=since, references=(about,), code=code, seen=seen, remedy=remedy
+                key=key,
+                found=1,
+                open=1,
+                since=since,
+                late_since=since,
+                references=(about,),
+                code=code,
+                seen=seen,
+                remedy=remedy,
             )
-            counts = GapCounts(found=0 if incident else 1, since=now, open=1, open_since=since)
+            counts = GapCounts(found=0 if incident else 1, since=now, open=1, open_since=since, late_since=since)
             if incident:
                 incident, due = evaluate(incident, counts, self.deadlines, now)
             else:

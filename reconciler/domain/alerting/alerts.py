@@ -54,6 +54,8 @@ class GapGroup:
     open: int
     since: datetime
     """When the oldest gap of the group was opened."""
+    late_since: datetime | None
+    """When the oldest open gap was opened that is not held by the hour; ``None`` without one."""
     references: tuple[str, ...]
     """Short booking references of some of the gaps, oldest first; for an integration, the effects it blocks."""
     code: str

@@ -70,6 +70,8 @@ class GapCounts:
     open: int = 0
     open_since: datetime | None = None
     """When the oldest open gap was opened."""
+    late_since: datetime | None = None
+    """The same of those that nobody wants open: a text that waits for the morning wakes nobody."""
 
 
 NO_GAPS = GapCounts()
@@ -114,7 +116,11 @@ def _due_issue_alert(incident: Incident, counts: GapCounts, deadlines: Deadlines
         return AlertType.OPENED
     if incident.key.cause.only_informs:
         return None
-    if counts.open and incident.deadline_at is None and _open_for(incident, counts, now) >= deadlines.deadline:
+    if (
+        counts.open
+        and incident.deadline_at is None
+        and _open_for(incident, counts.open_since, now) >= deadlines.deadline
+    ):
         return AlertType.DEADLINE
     if incident.found >= ESCALATION_FACTOR * incident.alerted_found:
         return AlertType.ESCALATED
@@ -125,12 +131,12 @@ def _due_issue_alert(incident: Incident, counts: GapCounts, deadlines: Deadlines
 
 def _page_is_due(incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime) -> bool:
     may_page = incident.key.cause.is_systemic and incident.paged_at is None
-    return may_page and bool(counts.open) and _open_for(incident, counts, now) >= deadlines.page_after
+    return may_page and bool(counts.open) and _open_for(incident, counts.late_since, now) >= deadlines.page_after
 
 
-def _open_for(incident: Incident, counts: GapCounts, now: datetime) -> timedelta:
+def _open_for(incident: Incident, since: datetime | None, now: datetime) -> timedelta:
     """The age of the oldest open gap. A gap that was open earlier for another cause counts from ``opened_at``."""
-    return now - max(counts.open_since or now, incident.opened_at)
+    return now - max(since or now, incident.opened_at)
 
 
 def _after_alerts(incident: Incident, due: Sequence[AlertType], counts: GapCounts, now: datetime) -> Incident:

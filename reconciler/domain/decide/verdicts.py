@@ -103,6 +103,8 @@ class Hold(StrEnum):
 
 HOLDS_BY_THE_PROVIDER = frozenset({Hold.ANOTHER_TEXT, Hold.CAUTION})
 """Holds that only a repair meets, because it asks the provider. It asks again once the pause is over."""
+HOLDS_BY_THE_HOUR = frozenset({Hold.QUIET_HOURS, Hold.PER_RECIPIENT})
+"""Holds that the settings want and that end by themselves. While nothing else holds a text, it is not late."""
 HOLDS_BY_A_PERSON = frozenset({Hold.POLICY, Hold.SUSPENDED})
 """Holds that last until a person changes a setting."""
 BY_APPROVAL = frozenset({Hold.BREAKER, Hold.LOCKED})

@@ -1,14 +1,16 @@
 """One calendar as Google keeps it: event ids stay taken after deletion, and events change by Google's rules."""
 
 import secrets
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 ID_ALPHABET = frozenset("abcdefghijklmnopqrstuv0123456789")
 WRITERS = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
 READERS = WRITERS | {"reader"}
 Event = dict[str, Any]
+LONG, MOST_DAYS = timedelta(days=2), timedelta(days=30)
 
 
 class GoogleError(Exception):
@@ -28,6 +30,8 @@ class CalendarState:
         self._now = now
         self.zone = zone
         self.events: dict[str, Event] = {}
+        self._by_day: dict[date | None, set[str]] = defaultdict(set)
+        """Ids by the day (UTC) on which they have ever started; ``None``: those that last longer than ``LONG``."""
 
     def insert(self, body: Mapping[str, Any]) -> Event:
         event_id = body.get("id") or secrets.token_hex(13).translate(str.maketrans("wxyz", "0123"))
@@ -67,7 +71,7 @@ class CalendarState:
     def list(self, query: Mapping[str, str]) -> list[Event]:
         """The matching events: they end after timeMin and start before timeMax, both exclusive."""
         earliest, latest = _bound(query, "timeMin"), _bound(query, "timeMax")
-        found = [event for event in self.events.values() if _within(event, earliest, latest)]
+        found = [event for event in self._near(earliest, latest) if _within(event, earliest, latest)]
         if query.get("showDeleted") != "true":
             found = [event for event in found if event["status"] != "cancelled"]
         if "privateExtendedProperty" in query:
@@ -92,7 +96,18 @@ class CalendarState:
     def _keep(self, event: Event) -> Event:
         event = {**event, "etag": f'"{secrets.randbits(48)}"', "updated": self._stamp()}
         self.events[event["id"]] = event
+        start, end = (event_instant(event[edge]) for edge in ("start", "end"))
+        self._by_day[start.astimezone(UTC).date() if end - start <= LONG else None].add(event["id"])
         return event
+
+    def _near(self, earliest: datetime | None, latest: datetime | None) -> Iterable[Event]:
+        """Every event that may be within these bounds: a sandbox may have many thousands of others."""
+        if earliest is None or latest is None or latest - earliest > MOST_DAYS:
+            return self.events.values()
+        first, last = (earliest - LONG).astimezone(UTC).date(), latest.astimezone(UTC).date()
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        ids = set().union(*(self._by_day[day] for day in (None, *days) if day in self._by_day))
+        return [self.events[one] for one in ids if one in self.events]
 
     def _stamp(self) -> str:
         return f"{self._now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"

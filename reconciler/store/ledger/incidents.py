@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, text
 from reconciler.domain.alerting.alerts import MOST_REFERENCES, GapGroup, IncidentKey
 from reconciler.domain.alerting.incidents import Incident
 from reconciler.domain.bookings import REFERENCE_LENGTH
+from reconciler.domain.decide.verdicts import HOLDS_BY_THE_HOUR
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.rules.registry import find_aggregate
 
@@ -19,12 +20,14 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('reconciler incidents'), has
 _GROUP = f"""
     SELECT kind, cause, key, count(*) AS found, count(*) FILTER (WHERE closed_at IS NULL) AS open,
            min(opened_at) AS since,
+           min(opened_at) FILTER (WHERE closed_at IS NULL AND reason <> ALL(:by_the_hour)) AS late_since,
            (array_agg(CASE WHEN kind LIKE 'integration.%' THEN about ELSE left(about, {REFERENCE_LENGTH}) END
                       ORDER BY opened_at, about))[1:{MOST_REFERENCES}] AS "references",
            (array_agg(reason ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS code,
            (array_agg(detail ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS detail
     FROM {{}} GROUP BY kind, cause, key ORDER BY kind, cause, key
 """
+_BY_THE_HOUR = {"by_the_hour": sorted(HOLDS_BY_THE_HOUR)}
 _NOTE_NEW = text(f"""
     WITH noted AS (
         UPDATE reconciler.gap SET noted_at = :now
@@ -73,11 +76,11 @@ class PostgresIncidents:
         self.connection.execute(_LOCK, {"scope": self.scope})
 
     def note_new_gaps(self, kinds: Collection[GapKind], now: datetime) -> Sequence[GapGroup]:
-        values = {"scope": self.scope, "kinds": sorted(kinds), "now": now}
+        values = {"scope": self.scope, "kinds": sorted(kinds), "now": now, **_BY_THE_HOUR}
         return [_group(row) for row in self.connection.execute(_NOTE_NEW, values).mappings()]
 
     def open_gaps(self) -> Sequence[GapGroup]:
-        return [_group(row) for row in self.connection.execute(_OPEN, {"scope": self.scope}).mappings()]
+        return [_group(row) for row in self.connection.execute(_OPEN, {"scope": self.scope, **_BY_THE_HOUR}).mappings()]
 
     def ongoing(self) -> Sequence[Incident]:
         rows = self.connection.execute(_ONGOING, {"scope": self.scope}).mappings()
@@ -120,6 +123,7 @@ def _group(row: RowMapping) -> GapGroup:
         found=row["found"],
         open=row["open"],
         since=row["since"],
+        late_since=row["late_since"],
         references=() if find_aggregate(GapKind(row["kind"])) else tuple(row["references"]),
         code=row["code"],
         **row["detail"],

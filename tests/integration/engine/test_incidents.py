@@ -123,6 +123,33 @@ def test_one_wrong_number_never_pages(world: World, pager: Webhook) -> None:
     assert pager.alerted == []
 
 
+@pytest.mark.parametrize("holds", ["quiet hours", "the recipient's limit"])
+def test_a_text_that_waits_as_the_settings_want_wakes_nobody(world: World, pager: Webhook, holds: str) -> None:
+    """Made at ten to nine in the evening; at one in the morning it has been open for four hours."""
+    world.configure(quiet="21:00-09:00" if holds == "quiet hours" else "off")
+    world.later(hours=8.8)
+    gap(world)
+    if holds != "quiet hours":
+        texted = world.venue.booking(contact_phone="+447700900100", calendar_event_id="x")
+        for _ in range(3):
+            world.venue.text(texted, customer_phone="+447700900100")
+    spend(world, 12, every=1)
+    assert world.gaps(), "the night is over, and it is still open"
+    assert pager.alerted == []
+    assert ("paged", "fatal") not in events(world)
+
+
+def test_a_text_that_the_morning_does_not_bring_pages(world: World, pager: Webhook) -> None:
+    world.configure(quiet="21:00-09:00")
+    world.later(hours=8.8)
+    gap(world)
+    spend(world, 12)
+    suspend(world)
+    assert ("paged", "fatal") not in events(world)
+    spend(world, 1.5, every=0.5)
+    assert ("paged", "fatal") in events(world), "in the morning something else holds it, and it is hours late"
+
+
 @pytest.mark.long
 def test_a_gap_that_comes_and_goes_is_one_incident(world: World, pager: Webhook) -> None:
     for number in range(6):

@@ -48,7 +48,7 @@ def state(key: IncidentKey = SYSTEMIC, **values: object) -> Incident:
 
 
 def there(number: int = 1, since: datetime = NOON, found: int = 0) -> GapCounts:
-    return GapCounts(found=found, since=since, open=number, open_since=since)
+    return GapCounts(found=found, since=since, open=number, open_since=since, late_since=since)
 
 
 def repaired(found: int, since: datetime) -> GapCounts:
@@ -153,11 +153,12 @@ def life(key: IncidentKey, scans: list[Scan], *, twice: bool) -> list[tuple[date
         open_since = (open_since or now) if scan.open else None
         found = scan.found or int(scan.open and open_since == now)
         since = open_since or (now if found else None)
-        counts = GapCounts(found=found, since=since, open=int(scan.open), open_since=open_since)
+        ages = {"open_since": open_since, "late_since": open_since}
+        counts = GapCounts(found=found, since=since, open=int(scan.open), **ages)
         for number in range(2 if twice else 1):
             if number:  # the first process has noted the new gaps
                 still_open = scan.open
-                counts = GapCounts(since=open_since if still_open else None, open=int(scan.open), open_since=open_since)
+                counts = GapCounts(since=open_since if still_open else None, open=int(scan.open), **ages)
             if incident is not None:
                 incident, due = evaluate(incident, counts, USUAL, now)
                 alerts += [(now, alert_type, incident, counts) for alert_type in due]
