@@ -16,8 +16,9 @@ from reconciler.domain.gaps import Effect
 from reconciler.engine.drill import fire_drill
 from reconciler.engine.repair.place import enter_place
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Calendar, Clock, Mandate, Notifier, Route, Services, SmsGateway
+from reconciler.ports import Beacons, Clock, Mandate, Notifier, Route, Services, SmsGateway
 from reconciler.providers.google import credentials
+from reconciler.providers.google.beacon import GoogleBeacons
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.reporting import logs
@@ -114,13 +115,15 @@ def services(
         used_clock = clock or _clock(store, stop, act=mandate.act)
         if mandate.act:
             _enter(connected, store, wanted, used_clock)
+        calendar = _calendar(chosen, stack)
         yield Services(
             store=store,
             clock=used_clock,
             phones=Phones(chosen.file.rules.sms_missing.region),
             message_writer=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
-            calendar=_calendar(chosen, stack),
+            calendar=calendar,
+            beacons=_beacons(chosen, calendar),
             sms_policy=chosen.sms_policy(),
             calendar_policy=chosen.calendar_policy(),
             sms_limits=chosen.sms_limits(),
@@ -239,7 +242,14 @@ def _gateway(chosen: Settings) -> SmsGateway | None:
     )
 
 
-def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
+def _beacons(chosen: Settings, calendar: GoogleCalendar | None) -> Beacons | None:
+    """The beacons, if the settings allow writing to the calendar."""
+    file = chosen.file
+    writes = Policy.REPAIR is file.repairs is chosen.calendar_policy().policy
+    return GoogleBeacons(calendar) if calendar and writes and file.record.beacon else None
+
+
+def _calendar(chosen: Settings, stack: ExitStack) -> GoogleCalendar | None:
     google = chosen.environment.providers.google
     if google is None:
         return None

@@ -74,6 +74,10 @@ class Venue:
         """As an installation that has been here for long, and whose caution concerns nobody."""
         self.sql(f"UPDATE reconciler.installation SET since = '2026-01-01', {WITHOUT_CAUTION}, {HERE}")
 
+    def forget_beacon(self) -> None:
+        """As a ledger that has never met its beacon."""
+        self.sql("DELETE FROM reconciler.beacon; INSERT INTO reconciler.beacon DEFAULT VALUES")
+
     def forget_place(self) -> None:
         """As a ledger of a version that did not keep its place."""
         self.sql("UPDATE reconciler.installation SET system_identifier = '', database_oid = NULL, timeline = NULL")
@@ -173,6 +177,7 @@ class Venue:
             self.sql(f"SET LOCAL session_replication_role = replica; {deletes}")
         if ours:
             self.settle_in()
+            self.forget_beacon()
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A whole table, each row as a dictionary, by id."""
