@@ -239,7 +239,7 @@ def missing_fault() -> IntegrationFault:
     return IntegrationFault(
         kind=GapKind.INTEGRATION_PLACE,
         code="beacon_missing",
-        seen="the beacon in the calendar was deleted or emptied, and made anew",
+        seen="the beacon in the calendar was deleted, and made anew",
         remedy="nothing to do; leave the event `reconciler beacon` in the calendar: it shows a copy and a restore",
     )
 

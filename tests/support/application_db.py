@@ -59,7 +59,7 @@ class Venue:
     def database(self, role: str = "reconciler_job") -> Database:
         return Database(self.url(role), statement_timeout=timedelta(seconds=30), lock_timeout=timedelta(seconds=2))
 
-    def migrate(self) -> None:
+    def migrate(self, place: str | None = None) -> None:
         self.altered = True
         wanted = assembly.application(DEFAULTS)
         with self.database() as database:
@@ -67,7 +67,7 @@ class Venue:
             with database.transaction() as connection:
                 sources.register(connection, wanted.bookings.quoted)
             with assembly.postgres_store(DEFAULTS, database).writing() as tx:
-                enter_at_migration(tx, None, tx.ledger.now())
+                enter_at_migration(tx, place, tx.ledger.now())
             shadow_tables.refresh(database, wanted)
 
     def settle_in(self) -> None:

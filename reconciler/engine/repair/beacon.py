@@ -79,7 +79,8 @@ def _meet(beacons: Beacons, services: PassServices) -> Meeting:
         view, shown = _look(beacons, services)
         if view is None:
             continue
-        status = judge_beacon(view)
+        # An event of ours whose content cannot be read says nothing about anybody: it is written again.
+        status = BeaconStatus.UNKNOWN if shown and shown.beacon is None else judge_beacon(view)
         if status.forbids:
             return _refuse(services, status)
         outcome = _renew(beacons, services, status, view, shown)
