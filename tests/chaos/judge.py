@@ -41,7 +41,8 @@ class World:
     bookings: Mapping[str, Mapping[str, Any]] = field(init=False)
     texts: list[dict[str, Any]] = field(init=False)
     intents: list[dict[str, Any]] = field(init=False)
-    live: set[str] = field(init=False)
+    live: dict[str, str] = field(init=False)
+    """Each live event, and the day on which it starts."""
     alerted: set[tuple[str, str]] = field(init=False)
     """Kind and booking of each open gap that somebody knows of."""
 
@@ -50,7 +51,7 @@ class World:
         self.bookings = {row["id"]: row for row in venue.rows("private_bookings")}
         self.texts = venue.rows("private_booking_sms_queue")
         self.intents = venue.rows("reconciler.intent")
-        self.live = {event["id"] for event in self.scene.sandbox.google.live()}
+        self.live = {event["id"]: event["start"]["dateTime"][:10] for event in self.scene.sandbox.google.live()}
         outbox = [row["alert"] for row in venue.rows("reconciler.outbox") if row["delivered_at"] is None]
         untold = {(report["kind"], report["cause"]) for report in outbox}
         self.alerted = {
@@ -112,10 +113,12 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
     application = world.scene.application
     intents = world.intents_of(booking, "calendar")
     ids = {intent["provider_id"] for intent in intents} - {None}
-    live = sorted(world.live & (ids | set(application.live_of(booking))))
+    live = sorted(world.live.keys() & (ids | set(application.live_of(booking))))
+    row = world.bookings.get(booking)
+    if row and booking in application.replaced:  # the earlier booking's event stays for a day, as if it were deleted
+        live = [event for event in live if world.live[event] == row["event_date"]]
     if len(live) > 1 and set(live) - application.made:
         yield "duplicate", f"{len(live)} live events"
-    row = world.bookings.get(booking)
     if row is None:  # deleted by mistake, perhaps: for a day the event stays
         if any(intent["effect_gone"] and intent["code"] == "gone" for intent in intents):
             yield "wrong", "an event was removed as soon as its booking's row was missing"

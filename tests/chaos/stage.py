@@ -90,6 +90,7 @@ class Stage:
         name = f"chaos_{self.played}"
         self.postgres.create_database(name, TEMPLATE)
         venue = Venue(self.postgres, name, now=datetime.now(LONDON))
+        venue.settle_in()  # a copy of the template is an installation of its own
         with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
             seconds = {"timeout": TIMEOUT, "lease": LEASE, "settle": scenario.settle}
             durations = {name: n * 1000 for name, n in seconds.items()}

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -115,22 +116,47 @@ def event_checks(booking: Booking, last: Intent | None, policy: CalendarPolicy, 
 def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
     """Whether everything that the event shows says that the application made it for the booking, live or deleted.
 
-    The booking's reference is a field of its own in the title, the event starts when the booking starts, it does not
-    recur, and it has no marker of another booking. A live event of ours that the ledger has lost may qualify, and so
-    may a person's copy of it. A deleted event of ours does not qualify: the application deleted it.
+    Its title names the booking, the event starts when the booking starts, it does not recur, and it has no marker of
+    another booking. A live event of ours that the ledger has lost may qualify, and so may a person's copy of it. A
+    deleted event of ours does not qualify: the application deleted it.
     """
     return (
         not event.recurring
         and event.starts_at == booking.starts_at
         and event.marker in (None, booking.id)
         and (event.live or not event.id.startswith(ID_PREFIX))
-        and booking.reference in _fields(event.title)
+        and _names(event, booking)
     )
+
+
+def _names(event: CalendarEvent, booking: Booking) -> bool:
+    """Whether the reference is a field of its own in the title, and cannot be there by chance.
+
+    The beginning of a random UUID identifies the booking. A number, or a beginning that other ids share, does not:
+    the title must show the booking's name as well.
+    """
+    fields = _fields(event.title)
+    if booking.reference not in fields:
+        return False
+    if _is_random(booking.id) or event.marker == booking.id:
+        return True
+    name = booking.name.strip().casefold()
+    endings = (" - ".join(fields[index:]).casefold() for index in range(len(fields)))
+    return bool(name) and any(re.match(rf"{re.escape(name)}(?!\w)", ending) for ending in endings)
 
 
 def _fields(title: str) -> list[str]:
     return [part.strip() for part in title.split(" - ")]
 
 
+def _is_random(booking: BookingId) -> bool:
+    try:
+        return uuid.UUID(booking).version == RANDOM_UUID
+    except ValueError:
+        return False
+
+
+RANDOM_UUID = 4
+"""The version of random UUIDs (RFC 9562, 5.4). Version 7 begins with the time, as the ids of its neighbours do."""
 ADOPTION_WINDOW = timedelta(days=1)
 """How far around the booking's start the calendar is searched for an event to adopt."""

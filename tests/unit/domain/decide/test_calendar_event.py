@@ -288,6 +288,38 @@ def test_not_an_event_of_this_booking(changes: dict[str, Any]) -> None:
     assert owner_of(found(**changes), BOOKING, named_elsewhere=False) is Whose.COPY
 
 
+NUMBER, SHARED, TIMED, WORD = "4", "APPT-00001", "0190d6a2-7c3b-7d2e-8c1a-5f6b7a8c9d0e", "tasting"
+
+
+@pytest.mark.parametrize("booking", [NUMBER, SHARED, TIMED, WORD])
+@pytest.mark.parametrize(
+    ("title", "whose"),
+    [
+        ("Tasting - {} - wine club", Whose.COPY),
+        ("{}", Whose.COPY),
+        ("Table - {} - Ana", Whose.COPY),
+        ("[CONFIRMED] - {} - Ana Limarez", Whose.COPY),
+        ("[CONFIRMED] - {} - Ana Lima", Whose.CANDIDATE),
+        ("[CONFIRMED] - {} - ana lima @ The Anchor", Whose.CANDIDATE),
+        ("Ana Lima - {} - Birthday", Whose.CANDIDATE),
+        ("[CONFIRMED] - 0 - Ana Lima", Whose.COPY),
+    ],
+)
+def test_a_number_or_a_shared_beginning_in_a_title_identifies_no_booking(
+    booking: str, title: str, whose: Whose
+) -> None:
+    """B9: ids that are numbers, or begin alike."""
+    wanted = replace(BOOKING, id=BookingId(booking))
+    assert owner_of(found(title=title.format(wanted.reference)), wanted, named_elsewhere=False) is whose
+
+
+def test_without_a_name_only_a_random_id_or_our_own_mark_identifies_it() -> None:
+    nameless = replace(BOOKING, id=BookingId(NUMBER), name=" ")
+    title = "[CONFIRMED] - 4 - Booking"
+    assert owner_of(found(title=title), nameless, named_elsewhere=False) is Whose.COPY
+    assert owner_of(found(title=title, marker=NUMBER), nameless, named_elsewhere=False) is Whose.CANDIDATE
+
+
 ONE, TWO, GONE = found(), found(id="app2"), found(id="app3", live=False)
 
 

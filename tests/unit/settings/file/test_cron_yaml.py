@@ -624,12 +624,12 @@ jobs: {sms_missing: {every: 5m}, drill: {cron: 0 10 * * mon, at_start: false}, t
 @pytest.mark.parametrize(
     ("content", "sms", "calendar", "removals"),
     [
-        ("", Breaker(floor=25, ratio=0.5, ratio_from=5), 200, Breaker(floor=10, ratio=0.1, ratio_from=0)),
+        ("", Breaker(floor=25, ratio=0.5, ratio_from=5), 200, Breaker(floor=10, ratio=0.1, ratio_from=5)),
         (
             "{sms: 7, calendar: 70, removals: 3, removals_ratio: 0.2, ratio: 0.25, ratio_from: 9}",
             Breaker(floor=7, ratio=0.25, ratio_from=9),
             70,
-            Breaker(floor=3, ratio=0.2, ratio_from=0),
+            Breaker(floor=3, ratio=0.2, ratio_from=9),
         ),
     ],
 )
