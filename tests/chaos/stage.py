@@ -130,6 +130,7 @@ class Scene:
     commands: int = 0
     codes: list[int] = field(default_factory=list)
     """How the commands ended, in order."""
+    losses: set[Loss] = field(default_factory=set)
 
     @property
     def trace(self) -> Path:
@@ -159,6 +160,7 @@ class Scene:
                 del self.sandbox.google.calendar.events[event["id"]]
 
     def lose(self, loss: Loss) -> None:
+        self.losses.add(loss)
         losses: dict[Loss, Callable[[], object]] = {
             Loss.RESTORED: self._restore_without_beacon,
             Loss.PROMOTED: self._promote,

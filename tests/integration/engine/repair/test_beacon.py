@@ -364,6 +364,23 @@ def test_three_replicas_at_once_never_refuse_each_other(world: World) -> None:
     assert (codes(world), caution(world)) == ([], "")
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_replicas_that_die_anywhere_in_a_renewal_never_refuse_each_other(world: World, seed: int) -> None:
+    """A call that never left, or whose answer nobody heard, leaves what a process leaves that is killed there."""
+    world.write_settings()
+    operations = ["beacon.get", "beacon.list", "beacon.insert", "beacon.patch"]
+    world.sandbox.google.faults.by_seed(seed, 0.5, [DROP, LOSE], operations)
+    for number in range(5):
+        for more in range(3):
+            world.venue.booking(status="draft", contact_phone=f"+4477009001{number}{more}")
+        results = together([world.texts, world.events, world.texts])
+        assert Exit.REFUSED_AS_UNSAFE not in {result.exit_code for result in results}
+    world.texts()
+    assert (codes(world), caution(world)) == ([], "")
+    assert len(world.sandbox.google.beacons()) == 1
+    assert len(world.sent_to()) == len(set(world.sent_to())) == 15
+
+
 @pytest.mark.parametrize("operation", ["beacon.insert", "beacon.patch"])
 @pytest.mark.parametrize("how", [DROP, LOSE])
 def test_a_renewal_whose_answer_is_lost_never_looks_like_a_copy(world: World, operation: str, how: Fault) -> None:
