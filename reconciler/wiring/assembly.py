@@ -107,22 +107,20 @@ def services(
     stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = over or stack.enter_context(database(chosen))
-        wanted = application(chosen)
         store = postgres_store(chosen, connected)
         if mandate.act or needs_ledger:
             with connected.transaction() as connection:
                 require_ledger(connection, writing=mandate.act)
         used_clock = clock or _clock(store, stop, act=mandate.act)
         if mandate.act:
-            _enter(connected, store, wanted, used_clock)
-        calendar = _calendar(chosen, stack)
+            _enter(connected, store, application(chosen), used_clock)
         yield Services(
             store=store,
             clock=used_clock,
             phones=Phones(chosen.file.rules.sms_missing.region),
             message_writer=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
-            calendar=calendar,
+            calendar=(calendar := _calendar(chosen, stack)),
             beacons=_beacons(chosen, calendar),
             sms_policy=chosen.sms_policy(),
             calendar_policy=chosen.calendar_policy(),

@@ -70,13 +70,13 @@ def continue_lost_ledger(services: PassServices) -> None:
             tx.beacon.looked()
         elif tx.beacon.continue_lost(lost):
             tx.places.start_caution(CautionReason.LOST_LEDGER)
-            _tell(tx, services, [caution_fault(CautionReason.LOST_LEDGER)])
+            _alert(tx, services, [caution_fault(CautionReason.LOST_LEDGER)])
 
 
 def _meet(beacons: Beacons, services: PassServices) -> Meeting:
     status = BeaconStatus.UNKNOWN
     for _ in range(MOST_TRIES):
-        view, shown = _look(beacons, services)
+        view, shown = _read(beacons, services)
         if view is None:
             continue
         # An event of ours whose content cannot be read says nothing about anybody: it is written again.
@@ -92,7 +92,7 @@ def _meet(beacons: Beacons, services: PassServices) -> Meeting:
     return Meeting(status=status)
 
 
-def _look(beacons: Beacons, services: PassServices) -> tuple[BeaconView | None, ShownBeacon | None]:
+def _read(beacons: Beacons, services: PassServices) -> tuple[BeaconView | None, ShownBeacon | None]:
     """The beacon beside the ledger; ``None``: the event was deleted, and the next generation has to be read.
 
     The ledger is read after the calendar. What a process of this ledger wrote to the calendar was in the ledger before,
@@ -147,13 +147,13 @@ def _begin_caution(tx: Transaction, services: PassServices, status: BeaconStatus
         return  # another process of this ledger has seen it, and has begun the caution
     tx.beacon.accept(view.shown.nonce)
     tx.places.start_caution(CautionReason.RESTORED)
-    _tell(tx, services, [caution_fault(CautionReason.RESTORED)])
+    _alert(tx, services, [caution_fault(CautionReason.RESTORED)])
 
 
 def _confirm(tx: Transaction, services: PassServices, status: BeaconStatus, strangers: Sequence[Beacon]) -> None:
     tx.beacon.confirm({beacon.installation for beacon in strangers})
     faults = [missing_fault()] if status is BeaconStatus.MISSING else []
-    _tell(tx, services, [*faults, *([stranger_fault(strangers)] if strangers else [])])
+    _alert(tx, services, [*faults, *([stranger_fault(strangers)] if strangers else [])])
 
 
 def _unanswered(services: PassServices, outcome: Outcome) -> Meeting:
@@ -169,7 +169,7 @@ def _unanswered(services: PassServices, outcome: Outcome) -> Meeting:
     return Meeting(status=last, fault=beacon_fault(last))
 
 
-def _tell(tx: Transaction, services: PassServices, faults: Sequence[IntegrationFault]) -> None:
+def _alert(tx: Transaction, services: PassServices, faults: Sequence[IntegrationFault]) -> None:
     """Alert once. The gap is closed at once: it stops nothing."""
     now = services.clock.now()
     for fault in faults:

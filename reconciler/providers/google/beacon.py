@@ -17,7 +17,7 @@ from reconciler.providers.google.calendar import (
     PAGE_KIND,
     GoogleCalendar,
     UnreadableError,
-    outcome_of,
+    calendar_outcome,
 )
 
 BEACON = "reconciler_beacon"
@@ -50,7 +50,7 @@ class GoogleBeacons:
             found.append(ShownBeacon(etag=str(item["etag"]), live=live, beacon=_beacon(item) if live else None))
             return Outcome(result=Result.DONE, code="found")
 
-        seen = self.calendar.event_or_calendar(outcome_of(call, Whose.ASKED))
+        seen = self.calendar.event_or_calendar(calendar_outcome(call, Whose.ASKED))
         if seen.code == DELETED:
             return ShownBeacon(etag="", live=False, beacon=None)
         if seen.result is Result.REFUSED:
@@ -76,7 +76,7 @@ class GoogleBeacons:
                 request = self.calendar.events.list_next(request, page)
             return Outcome(result=Result.DONE, code="read")
 
-        seen = outcome_of(call, Whose.CANDIDATE)
+        seen = calendar_outcome(call, Whose.CANDIDATE)
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return [beacon for beacon in found if beacon]
@@ -107,7 +107,7 @@ class GoogleBeacons:
                 raise UnreadableError
             return Outcome(result=Result.DONE, code="written", provider_id=event_id)
 
-        return outcome_of(call, Whose.INSERTED)
+        return calendar_outcome(call, Whose.INSERTED)
 
 
 def _properties(beacon: Beacon) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class GoogleCalendar:
             found.append(event)
             return Outcome(result=Result.DONE, code="found")
 
-        seen = self.event_or_calendar(outcome_of(call, Whose.ASKED))
+        seen = self.event_or_calendar(calendar_outcome(call, Whose.ASKED))
         if seen.code == DELETED:
             return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
         if seen.result is Result.REFUSED:
@@ -99,7 +99,7 @@ class GoogleCalendar:
                 request = self.events.list_next(request, page)
             return Outcome(result=Result.DONE, code="read")
 
-        seen = outcome_of(call, Whose.CANDIDATE)
+        seen = calendar_outcome(call, Whose.CANDIDATE)
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found
@@ -121,7 +121,7 @@ class GoogleCalendar:
                 raise UnreadableError
             return Outcome(result=Result.DONE, code="created", provider_id=event.id)
 
-        return outcome_of(call, Whose.INSERTED)
+        return calendar_outcome(call, Whose.INSERTED)
 
     def delete(self, event_id: str) -> Outcome:
         def call() -> Outcome:
@@ -130,7 +130,7 @@ class GoogleCalendar:
                 raise UnreadableError  # Calendar answers without a body
             return Outcome(result=Result.DONE, code="deleted")
 
-        seen = self.event_or_calendar(outcome_of(call, Whose.UNWANTED))
+        seen = self.event_or_calendar(calendar_outcome(call, Whose.UNWANTED))
         if seen is _NO_EVENT or seen.code == DELETED:
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
@@ -158,7 +158,7 @@ class GoogleCalendar:
             zone = str(answer.get("timeZone", ""))
             return Outcome(result=Result.DONE, code=str(answer["accessRole"]))
 
-        return outcome_of(call, Whose.CANDIDATE), zone
+        return calendar_outcome(call, Whose.CANDIDATE), zone
 
     @cached_property
     def events(self) -> Any:
@@ -189,7 +189,7 @@ _NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificatio
 """Errors before the connection was established: nothing can have been sent."""
 
 
-def outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
+def calendar_outcome(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     """Run ``call`` about an event of kind ``whose``; returns its outcome, or that of its failure.
 
     The SDK's messages contain URLs and titles, and are dropped here.

@@ -140,8 +140,8 @@ class PostgresBeacon:
 
     def continue_lost(self, lost: Beacon) -> bool:
         self.connection.execute(_LOCK)
-        became = self.connection.execute(_BECOME, {"id": lost.installation, "since": lost.since}).rowcount
-        if became:
+        changed = self.connection.execute(_BECOME, {"id": lost.installation, "since": lost.since}).rowcount
+        if changed:
             values = {"generation": lost.generation, "mark": lost.mark, "nonce": lost.nonce}
             self.connection.execute(_CONTINUE, values)
-        return bool(became)
+        return bool(changed)

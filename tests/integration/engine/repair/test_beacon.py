@@ -167,6 +167,22 @@ def test_an_outage_of_google_does_not_lift_a_refusal(world: World) -> None:
 # What a person decides
 
 
+def test_once_exits_4_and_prints_both_commands(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.venue.booking(status="draft")
+    world.both()
+    with snapshot_of(world) as copy:
+        for one in (world, copy):
+            one.venue.booking(status="draft", contact_phone=BEA)
+        copy.texts()
+        assert command(world, monkeypatch, "once", "sms_missing", "--do") == Exit.REFUSED_AS_UNSAFE
+        said = "".join(capsys.readouterr())
+    assert "another copy of this database acts with the same keys" in said
+    assert "migrate --same-installation" in said
+    assert "migrate --new-installation" in said
+
+
 def test_the_original_goes_on_with_caution_once_a_person_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
