@@ -11,6 +11,7 @@ from reconciler.cli.output import NARROWEST, UNKNOWN, console, counted, folded
 from reconciler.domain.bookings import BookingId, Due
 from reconciler.domain.decide.ledger_checks import moment
 from reconciler.domain.decide.verdicts import LABELS, Check, Condition, VerdictStatus
+from reconciler.domain.explain.coverage import reason_label
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.wording import ASKED, CHECKED, COMMON, HEADLINE
 from reconciler.domain.formatting import ago, sanitize
@@ -103,7 +104,8 @@ class ExplanationPrinter:
             f"event {_shortened(booking.event_id)}"
         )
         common = {name: holds for rule in explained.rules for name, holds in rule.conditions.items() if name in COMMON}
-        yield from folded("applies   ", [_condition(name, common[name]) for name in COMMON if name in common])
+        asked = [_condition(name, common[name]) for name in COMMON if name in common]
+        yield from folded("applies   ", [*asked, *_covered(explained)])
         for rule in explained.rules:
             yield from self._rule(rule)
         for one in explained.unknown:
@@ -155,7 +157,8 @@ def _most(said: list[str]) -> list[str]:
 
 def _text(row: QueuedText) -> str:
     status, whose = _word(row.status) if row.status else "no status", " (ours)" if row.ours else ""
-    return f"{status} {_word(row.trigger)} {_shortened(row.provider_id)}{whose}"
+    evidence = ": evidence" if row.is_evidence else ""
+    return f"{status} {_word(row.trigger)} {_shortened(row.provider_id)}{whose}{evidence}"
 
 
 def _intent(one: Intent) -> str:
@@ -172,6 +175,17 @@ def _word(value: str) -> str:
 
 def _condition(name: Condition, holds: bool) -> str:
     return f"{ASKED[name]}: {'yes' if holds else 'no'}"
+
+
+def _covered(explained: Explanation) -> Iterator[str]:
+    """How coverage counts the booking."""
+    outs = {kind: reason_label(reason) for kind, reason in explained.covered.items() if reason is not None}
+    for reason in dict.fromkeys(outs.values()):
+        kinds = [kind for kind, said in outs.items() if said == reason]
+        rules = "no rule" if len(kinds) == len(explained.covered) else f"not {' nor '.join(kinds)}"
+        yield f"coverage: {rules}, {reason}"
+    if explained.covered and not outs:
+        yield "coverage: every rule applies"
 
 
 def _check(check: Check) -> str:

@@ -21,17 +21,17 @@ def together_lines(seen: Together, at: datetime, zone: ZoneInfo) -> Iterator[str
     if seen.open_backlog:
         yield backlog_line(seen.open_backlog, at, zone)
     elif seen.written_off:
-        yield f"{'backlog':<18} none; {seen.written_off:,} written off: reconciler open"
+        yield f"{'backlog':<17} none; {seen.written_off:,} written off: reconciler open"
     if seen.coverage:
         counted = seen.coverage
         said = coverage_line(counted.of, counted.share, counted.usual)
-        yield f"{'coverage':<18} {said}, counted {ago(at - counted.at)} ago"
+        yield f"{'coverage':<17} {said}, counted {ago(at - counted.at)} ago"
 
 
 def backlog_line(backlog: BacklogCount, at: datetime, zone: ZoneInfo) -> str:
     """The backlog, and the age of the count."""
     age = f" (counted {ago(at - backlog.at)} ago)" if backlog.at else ""
-    return f"{'backlog':<18} {backlog.says(zone)}{age}"
+    return f"{'backlog':<17} {backlog.says(zone)}{age}"
 
 
 def aggregate_lines(results: Sequence[PassResult]) -> Iterable[str]:
@@ -40,4 +40,4 @@ def aggregate_lines(results: Sequence[PassResult]) -> Iterable[str]:
         if result.kind and result.aggregate:
             first, others = TITLES.get(result.kind, (str(result.kind), str(result.kind)))
             for number, line in enumerate(result.aggregate.lines):
-                yield f"{others if number else first:<18}{line}"
+                yield f"{others if number else first:<17} {line}"

@@ -197,6 +197,10 @@ class Bookings(Protocol):
         """The bookings that have one of these references, in any case."""
         ...
 
+    def messages_sent(self, bookings: Collection[BookingId]) -> Mapping[tuple[BookingId, str], frozenset[str]]:
+        """Return booking and trigger -> the message ids that queue rows name and do not call failed or cancelled."""
+        ...
+
     def insert_queue_row(self, row: QueueRow) -> None:
         """Insert our row as *in flight*, in a status that nothing sends (``record.in_flight``).
 

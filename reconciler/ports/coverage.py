@@ -10,8 +10,8 @@ from typing import Protocol
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount, WrittenOff
-from reconciler.domain.decide.past_shares import Outs
-from reconciler.domain.decide.pauses import Pauses
+from reconciler.domain.decide.coverage.past_shares import Outs
+from reconciler.domain.decide.coverage.pauses import Pauses
 from reconciler.domain.gaps import GapKind
 
 
@@ -68,6 +68,10 @@ class CoverageCounts(Protocol):
 
     def recent(self, kinds: Sequence[GapKind], now: datetime, number: int) -> Sequence[tuple[date, Outs]]:
         """The last bookings, newest first."""
+        ...
+
+    def of_booking(self, kinds: Sequence[GapKind], now: datetime, booking: BookingId) -> Outs | None:
+        """How this booking is counted; ``None`` if it is gone."""
         ...
 
     def outside(self, most: int) -> int:

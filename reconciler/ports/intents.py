@@ -44,6 +44,10 @@ class Intents(Protocol):
         """Return the intents in ``state``, least recently examined first."""
         ...
 
+    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        """Return the *done* intents that were last tried since then, without those handed to the application."""
+        ...
+
     def done(self, effect: Effect, booking: BookingId, incarnation: int) -> Intent | None:
         """Return the newest *done* intent of the booking, and of no earlier booking of its id."""
         ...

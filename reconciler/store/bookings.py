@@ -19,17 +19,10 @@ from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.own_rows import MAY_HAVE_LEFT, error_in_flight, intent_named
 from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import (
-    booking_facts,
-    booking_lock,
-    conditions,
-    demand,
-    event_ids,
-    recipients,
-    remediation,
-    scan,
-)
+from reconciler.store.app import booking_lock, conditions, event_ids, recipients, scan
 from reconciler.store.app.conditions import OURS, AppTables
+from reconciler.store.app.counts import demand
+from reconciler.store.app.explain import booking_facts, remediation
 from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
@@ -179,6 +172,19 @@ class PostgresBookings:
         statement = select(named, func.array_remove(func.array_agg(booking), None)).group_by(named)
         rows = self.connection.execute(statement.where(named.in_(sorted(provider_ids)), queue.c.id != besides))
         return {name: frozenset(bookings) for name, bookings in rows}
+
+    def messages_sent(self, bookings: Collection[BookingId]) -> Mapping[tuple[BookingId, str], frozenset[str]]:
+        queue = self._queue()
+        booking, trigger, sid = (cast(queue.c[name], Text) for name in ("booking_id", "trigger", "provider_id"))
+        leaves = func.coalesce(cast(queue.c.status, Text).not_in(conditions.NO_TEXT_STATUSES), True)
+        statement = select(booking, trigger, func.array_agg(sid)).group_by(booking, trigger)
+        found = {}
+        for some in scan.chunks(sorted(bookings)):
+            of_these = statement.where(queue.c.booking_id.in_(some), leaves, func.btrim(sid) != "")
+            found.update(
+                {(BookingId(own), word): frozenset(sids) for own, word, sids in self.connection.execute(of_these)}
+            )
+        return found
 
     def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
         queue = self._queue()

@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from reconciler.domain.decide.past_shares import Outs
-from reconciler.domain.decide.pauses import SHORTEST_PAUSE, YEAR, Pauses
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.coverage.past_shares import Outs
+from reconciler.domain.decide.coverage.pauses import SHORTEST_PAUSE, YEAR, Pauses
 from reconciler.domain.gaps import GapKind
 from reconciler.ports import CountedDays
-from reconciler.store.app import new_bookings
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.counts import new_bookings
 from reconciler.store.ledger.sources import SourceKey
 
 _DAYS = text("""
@@ -58,6 +59,11 @@ class PostgresCoverage:
     def recent(self, kinds: Sequence[GapKind], now: datetime, number: int) -> Sequence[tuple[date, Outs]]:
         rows = self.connection.execute(new_bookings.last_bookings(self.tables, kinds, now, number)).mappings()
         return [(row["day"], new_bookings.outs(row, kinds)) for row in rows]
+
+    def of_booking(self, kinds: Sequence[GapKind], now: datetime, booking: BookingId) -> Outs | None:
+        statement = new_bookings.of_booking(self.tables, tuple(kinds))
+        row = self.connection.execute(statement, {"now": now, "id": booking}).mappings().first()
+        return new_bookings.outs(row, kinds) if row else None
 
     def outside(self, most: int) -> int:
         if self.connection.execute(new_bookings.any_in_scope(self.tables)).first():

@@ -19,6 +19,8 @@ from tests.support.application_db import LONDON, Venue
 _NUMBER = "+4477009001{:02d}"
 _OTHER_CUSTOMER = "+447700900999"
 _START = (time(19, 30), time(23, 0))
+OURS = "reconciler"
+"""The template of our rows in its queue."""
 
 
 @dataclass
@@ -34,6 +36,14 @@ class Application:
     """Ids of its events."""
     removed_by_hand: set[str] = field(default_factory=set)
     """Ids of events that a person deleted."""
+    announced: set[str] = field(default_factory=set)
+    """Drafts that have the application's text about the draft."""
+    retried: set[str] = field(default_factory=set)
+    """Bookings whose text it could not send, and will send again."""
+    confirmed: set[str] = field(default_factory=set)
+    """Drafts that were confirmed: they may have a text for each."""
+    long_gone: set[str] = field(default_factory=set)
+    """Bookings that were deleted more than a day ago."""
     replaced: set[str] = field(default_factory=set)
     """Ids that two bookings have had, one after the other."""
     most_texts: dict[str, int] = field(default_factory=dict)
@@ -41,7 +51,7 @@ class Application:
 
     def begin(self, scenario: Scenario) -> None:
         """The bookings there are at the start; the seed makes their ids."""
-        chance = random.Random(scenario.seed)
+        chance, self.retries = random.Random(scenario.seed), scenario.failed_resent
         self._keys = (str(uuid.UUID(int=chance.getrandbits(128), version=4)) for _ in itertools.count())
         self._phones = itertools.repeat(0) if scenario.one_phone else itertools.count()
         self._made_at = datetime.now(LONDON) - timedelta(days=scenario.days_old, hours=0 if scenario.days_old else 1)
@@ -59,14 +69,22 @@ class Application:
         values: dict[str, Any] = {"id": key, "contact_phone": phone, "created_at": self._made_at}
         if start is Start.OPTED_OUT:
             values["customer_id"] = self.venue.customer(mobile_e164=phone, sms_opt_in=False)
-        if start is Start.DRAFT:
+        if start in (Start.DRAFT, Start.ANNOUNCED):
             values["status"] = "draft"
         if start is Start.NO_NUMBER:
             values["contact_phone"] = "the landline"
         booking = self.venue.booking(**values)
         if start in (Start.TEXTED, Start.COMPLETE):
             self._text(booking)
-        if start in (Start.ENTERED, Start.COMPLETE, Start.LOST_ID):
+        if start is Start.ANNOUNCED:
+            self.announced.add(booking)
+            self._text(booking, trigger="booking_created", body="We have pencilled you in, ref {}")
+        if start is Start.FAILED:
+            if self.retries:
+                self.retried.add(booking)
+            refused = {"status": "failed", "error_message": "violates check constraint", "sent_at": None}
+            self.venue.text(booking, customer_phone=phone, message_body=f"Your party, ref {booking[:8]}", **refused)
+        if start in (Start.ENTERED, Start.COMPLETE, Start.LOST_ID, Start.ANNOUNCED, Start.FAILED):
             self._event(booking, stores=start is not Start.LOST_ID)
         return booking
 
@@ -94,13 +112,21 @@ class Application:
             Act.MOVE: self._move,
             Act.DELETE: self._delete,
             Act.DELETE_EVENT: self._delete_event,
+            Act.RESEND: lambda _: self._resend(),
         }
         with contextlib.suppress(psycopg.Error):
-            before = self._may_still_be()
+            before, wants_no_more = self._may_still_be(), self._wants_no_more(deed.act, booking)
             acts[deed.act](booking)
-            if deed.act in (Act.QUEUE, Act.TEXT, Act.CANCEL, Act.DELETE):
-                most = (before if we_stand_still else self._may_still_be())[booking]
-                self.most_texts[booking] = min(most, self.most_texts.get(booking, most))
+            after = before if we_stand_still else self._may_still_be()
+            for concerned in wants_no_more:
+                most = after[concerned]
+                self.most_texts[concerned] = min(most, self.most_texts.get(concerned, most))
+
+    def _wants_no_more(self, act: Act, booking: BookingId) -> list[BookingId]:
+        """The bookings that want no text of ours once this is done."""
+        if act is Act.RESEND:
+            return [own for _, own, template, *_ in self._failed_rows() if template != OURS]
+        return [booking] if act in (Act.QUEUE, Act.TEXT, Act.CANCEL, Act.DELETE) else []
 
     def ours(self, booking: str) -> list[str]:
         """SIDs of the texts that Twilio has taken for this booking and that the application did not send."""
@@ -114,21 +140,39 @@ class Application:
     def _queue(self, booking: BookingId) -> None:
         self.venue.text(booking, status="pending", sent_at=None, scheduled_for=datetime.now(LONDON))
 
-    def _text(self, booking: BookingId) -> None:
+    def _text(self, booking: BookingId, trigger: str = "booking_confirmed", body: str = "Your party, ref {}") -> None:
         """Its row comes first, as a claim of its own; the SID once Twilio has answered."""
         for (phone,) in self._sql("SELECT contact_phone FROM private_bookings WHERE id = %s", booking):
             now = datetime.now(LONDON)
             claim = {"status": "approved", "error_message": "dispatching: by a person", "sent_at": None}
-            row = self.venue.text(booking, twilio_message_sid=None, created_at=now, **claim)
-            message = self.sandbox.twilio.add_message(phone, f"Your party, ref {booking[:8]}", now)
-            self.sent.add(message.sid)
-            self._sql(
-                "UPDATE private_booking_sms_queue SET status = 'sent', twilio_message_sid = %s, error_message = NULL, "
-                "sent_at = %s WHERE id = %s",
-                message.sid,
-                now,
-                row,
-            )
+            said = {"trigger_type": trigger, "message_body": body.format(booking[:8])}
+            row = self.venue.text(booking, twilio_message_sid=None, created_at=now, **claim, **said)
+            self._send(row, phone, said["message_body"])
+
+    def _send(self, row: str, phone: str, body: str) -> str:
+        now = datetime.now(LONDON)
+        message = self.sandbox.twilio.add_message(phone, body, now)
+        self.sent.add(message.sid)
+        self._sql(
+            "UPDATE private_booking_sms_queue SET status = 'sent', twilio_message_sid = %s, error_message = NULL, "
+            "sent_at = %s WHERE id = %s",
+            message.sid,
+            now,
+            row,
+        )
+        return message.sid
+
+    def _resend(self) -> None:
+        """Its retry job takes every failed row. A text that we wrote is none of its own, whoever sends it."""
+        for row, _, template, phone, body in self._failed_rows():
+            sid = self._send(row, phone, body)
+            self.sent -= {sid} if template == OURS else set()
+
+    def _failed_rows(self) -> list[tuple[Any, ...]]:
+        return self._sql(
+            "SELECT id::text, booking_id::text, template_key, customer_phone, message_body "
+            "FROM private_booking_sms_queue WHERE status = 'failed'"
+        )
 
     def _event(self, booking: BookingId, *, stores: bool = True) -> None:
         for stored, starts_at, ends_at in self._read(booking):
@@ -140,7 +184,9 @@ class Application:
                 self._sql("UPDATE private_bookings SET calendar_event_id = %s WHERE id = %s", event_id, booking)
 
     def _confirm(self, booking: BookingId) -> None:
-        self._sql("UPDATE private_bookings SET status = 'confirmed' WHERE id = %s AND status = 'draft'", booking)
+        confirm = "UPDATE private_bookings SET status = 'confirmed' WHERE id = %s AND status = 'draft' RETURNING 1"
+        if self._sql(confirm, booking):
+            self.confirmed.add(booking)
 
     def _cancel(self, booking: BookingId) -> None:
         stored = [stored for stored, *_ in self._read(booking) if stored]

@@ -6,13 +6,18 @@ passes, and the judge.
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.chaos.drawing import Draw, point
 from tests.chaos.scenarios import (
     LEASE,
+    LOST,
     SETTLE,
     TRICKLED,
     TRICKLING_BODY,
+    TWILIO_NO,
+    Act,
+    Deed,
     Loss,
     Scenario,
     Start,
@@ -75,6 +80,44 @@ def _same_ids(seed: int) -> Scenario:
     return Scenario(seed=seed, starts=starts, steps=(Step(), Step(loss=Loss.REPLACED), _first(chance)))
 
 
+def _late_confirmation(seed: int) -> Scenario:
+    """Drafts that have their text are confirmed days later, and the application texts them at any moment."""
+    chance = random.Random(seed)
+    starts = (*_starts(chance), *(Start.ANNOUNCED,) * chance.randint(1, 2))
+    late = len(starts) - 1
+    deeds = (Deed(act=Act.CONFIRM, booking=late), Deed(act=Act.TEXT, booking=late))
+    together = Step(order=f"{chance.choice(('stop', 'kill'))} {point(chance)}", deeds=deeds)
+    apart = tuple(replace(together, order=f"stop {point(chance)}", deeds=(deed,)) for deed in deeds)
+    steps = (Step(), *(chance.choice(((together,), apart))), _first(chance))
+    return Scenario(seed=seed, starts=starts, days_old=chance.choice((0.0, 2.0, 5.0)), steps=steps)
+
+
+def _resent(seed: int) -> Scenario:
+    """The application sends its failed rows again, at any moment, and the settings say so."""
+    chance = random.Random(seed)
+    resend = (Deed(act=Act.RESEND),)
+    steps = tuple(
+        Step(
+            order=f"{chance.choice(('stop', 'kill'))} {point(chance)}",
+            deeds=resend,
+            then_wait=chance.choice((0, LEASE)),
+        )
+        for _ in range(2)
+    )
+    refusing = Weather(rate=0.3, faults=(TWILIO_NO, LOST), operations=frozenset({"messages.create"}))
+    starts = (Start.BARE, *chance.choices((Start.BARE, Start.FAILED, Start.DRAFT), k=chance.randint(1, 3)))
+    twilio = chance.choice((None, refusing))
+    return Scenario(seed=seed, starts=starts, failed_resent=True, twilio=twilio, steps=(*steps, Step(deeds=resend)))
+
+
+def _deleted_for_good(seed: int) -> Scenario:
+    """A booking without a text is deleted, and nobody brings it back within a day."""
+    chance = random.Random(seed)
+    starts = (Start.NO_NUMBER, *chance.choices(_MANY, k=chance.randint(2, 4)))
+    gone = Step(order=f"{chance.choice(('stop', 'kill'))} {point(chance)}", deeds=(Deed(act=Act.DELETE),))
+    return Scenario(seed=seed, starts=starts, steps=(Step(), gone, Step(), Step(loss=Loss.A_DAY), _first(chance)))
+
+
 DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "a backup is restored": _after_loss(Loss.RESTORED),
     "a lagging standby is promoted": _after_loss(Loss.PROMOTED),
@@ -86,4 +129,7 @@ DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "the providers trickle": _trickling,
     "all bookings but one are deleted": _mass_deletion,
     "ids come again": _same_ids,
+    "a booking is deleted for good": _deleted_for_good,
+    "the application texts after a late confirmation": _late_confirmation,
+    "the application resends failed rows": _resent,
 }

@@ -54,7 +54,7 @@ class Shown:
             (self.caught if is_caught else self.missed).add(which)
             return is_caught
         if run in DISASTERS:
-            self.disasters[run].update(seeds=1, **kinds)
+            self.disasters[run].update(seeds=1, beside=verdict.counts["beside"], **kinds)
             self.problems += kinds
             return not kinds
         self.beyond[run]["seeds"] += 1
@@ -71,7 +71,11 @@ class Shown:
             "mutants": len(self.caught) + len(self.missed),
             "caught": len(self.caught),
             "disasters": {
-                name: {"seeds": n["seeds"], **{column: n[kind] for column, kind in KINDS.items()}}
+                name: {
+                    "seeds": n["seeds"],
+                    **{column: n[kind] for column, kind in KINDS.items()},
+                    "texted_by_both": n["beside"],
+                }
                 for name, n in self.disasters.items()
             },
             "lease": f"{LEASE * 1000:.0f}ms",
@@ -120,8 +124,12 @@ product lack a safeguard (some also the question to Twilio that would hide it), 
 def _listed(disasters: Mapping[str, Mapping[str, int]]) -> str:
     """Each disaster by name, and what became of all of them."""
     seeds, duplicates, lost = (sum(n[what] for n in disasters.values()) for what in ("seeds", "duplicates", "lost"))
-    names = ", ".join(disasters)
-    return f"Disasters were played too, {seeds} seeds with {duplicates} duplicates and {lost} lost: {names}."
+    names, both = ", ".join(disasters), sum(n["texted_by_both"] for n in disasters.values())
+    return (
+        f"Disasters were played too, {seeds} seeds with {duplicates} duplicates and {lost} lost: {names}. "
+        f"{both} times the application sent its own text in the same moment as we or later, which no question before "
+        "the call can show: each of them was found and reported."
+    )
 
 
 def read() -> dict[str, Any]:

@@ -13,10 +13,16 @@ from typing import Any
 
 from reconciler.cli.signals import KILLED_BY
 from reconciler.errors import Exit
+from tests.chaos.application import OURS
 from tests.chaos.scenarios import Loss
 from tests.chaos.stage import Scene
 
-ELIGIBLE = ("draft", "confirmed")
+SATISFIED_BY = {
+    "draft": ("booking_created", "deposit_received", "booking_confirmed"),
+    "confirmed": ("deposit_received", "booking_confirmed"),
+}
+"""Status -> the triggers of the texts that say as much as it calls for."""
+ELIGIBLE = tuple(SATISFIED_BY)
 USUAL: set[int] = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN}
 KILLED = -signal.SIGKILL
 USUAL |= {KILLED, KILLED_BY + signal.SIGTERM}
@@ -93,7 +99,9 @@ def _beacon(scene: Scene) -> Iterator[Problem]:
 def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
     application = world.scene.application
     ours = application.ours(booking)
-    wanted = 2 if booking in application.replaced else 1
+    row = world.bookings.get(booking)
+    wanted = 1 + (booking in application.replaced) + (booking in application.confirmed)
+    wanted -= booking in application.announced | application.retried
     most = min(wanted, application.most_texts.get(booking, wanted))
     if len(ours) > most:
         yield "duplicate", f"{len(ours)} texts of ours, {most} wanted"
@@ -104,20 +112,31 @@ def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
     accepted = {message.sid for message in world.scene.sandbox.twilio.messages}
     if any(i["state"] == "done" and i["provider_id"] not in accepted for i in intents):
         yield "wrong", "the ledger says done, and Twilio has no such text"
-    row = world.bookings.get(booking)
-    if row is None or row["status"] not in ELIGIBLE or ours or ("sms.missing", booking) in world.alerted:
+    if row is None or row["status"] not in ELIGIBLE:
         return
-    queued = any(_is_the_applications(text, booking) for text in world.texts)
-    if not queued:
+    if _texted_by_both(world, booking) and ("sms.duplicate", booking) not in world.alerted:
+        yield "lost", "a text of ours and one of the application's, and nobody was told"
+    if not _is_texted(world, booking, row["status"]) and ("sms.missing", booking) not in world.alerted:
         yield "lost", "no text, and nobody was told"
 
 
-def _is_the_applications(text: Mapping[str, Any], booking: str) -> bool:
-    return (
-        text["booking_id"] == booking
-        and text["template_key"] != "reconciler"
-        and text["status"] in ("pending", "approved", "sent")
-    )
+def _is_texted(world: World, booking: str, status: str) -> bool:
+    """Whether a text that says as much as the status calls for is queued, sent, or known to the ledger."""
+    resent = ("failed",) if world.scene.failed_resent else ()
+    for text in world.texts:
+        if text["booking_id"] == booking and text["trigger_type"] in SATISFIED_BY[status]:
+            waits = ("pending", "approved", *resent) if text["template_key"] != OURS else ()
+            if text["status"] in ("sent", *waits):
+                return True
+    intents = world.intents_of(booking, "sms")
+    return any(intent["state"] == "done" and intent["trigger"] in SATISFIED_BY[status] for intent in intents)
+
+
+def _texted_by_both(world: World, booking: str) -> bool:
+    """Whether the queue names a message of ours and one of the application's for the same occasion."""
+    sent = [text for text in world.texts if text["booking_id"] == booking and text["status"] == "sent"]
+    ours = {text["trigger_type"] for text in sent if text["template_key"] == OURS}
+    return bool(ours & {text["trigger_type"] for text in sent if text["template_key"] != OURS})
 
 
 def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
@@ -130,6 +149,10 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
         live = [event for event in live if world.live[event] == row["event_date"]]
     if len(live) > 1 and set(live) - application.made:
         yield "duplicate", f"{len(live)} live events"
+    if booking in application.long_gone:
+        if set(live) - application.made:
+            yield "wrong", "an event of ours stands for a booking that was deleted a day ago"
+        return
     if row is None:  # deleted by mistake, perhaps: for a day the event stays
         if any(intent["effect_gone"] and intent["code"] == "gone" for intent in intents):
             yield "wrong", "an event was removed as soon as its booking's row was missing"
@@ -148,7 +171,7 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
 def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:
     """What our rows in the application's queue say, against what Twilio has."""
     ours = {message.sid for message in world.scene.sandbox.twilio.messages}
-    rows = [text for text in world.texts if text["booking_id"] == booking and text["template_key"] == "reconciler"]
+    rows = [text for text in world.texts if text["booking_id"] == booking and text["template_key"] == OURS]
     if any(row["status"] == "sent" and row["twilio_message_sid"] not in ours for row in rows):
         yield "wrong", "a row of ours says sent, and Twilio has no such text"
     intents = world.intents_of(booking, "sms")
@@ -170,9 +193,9 @@ def tally(scene: Scene) -> Counter[str]:
         if name:
             counts[name] += number
     counts["texts"] = sum(len(scene.application.ours(booking)) for booking in scene.application.bookings)
-    counts["events"] = sum(
-        intent["effect"] == "calendar" and intent["state"] == "done" for intent in World(scene).intents
-    )
+    world = World(scene)
+    counts["beside"] = sum(_texted_by_both(world, booking) for booking in scene.application.bookings)
+    counts["events"] = sum(intent["effect"] == "calendar" and intent["state"] == "done" for intent in world.intents)
     return counts
 
 

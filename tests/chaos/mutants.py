@@ -20,6 +20,7 @@ from reconciler.domain.decide.plan import BreakerTrip, Plan
 from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
+from reconciler.domain.place import Caution, PlaceStatus
 from reconciler.engine.reconcile import planning
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.calendar.create import EventCreation
@@ -33,10 +34,13 @@ from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
+from reconciler.settings.file.model_rules import SmsMissing
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.gaps import PostgresGaps
+from reconciler.store.ledger.installation import place
 from reconciler.store.ledger.intents import PostgresIntents
+from reconciler.wiring import assembly
 from tests.chaos.scenarios import (
     FAIR,
     LEASE,
@@ -351,3 +355,53 @@ def leave_orphans() -> None:
 def remove_at_once() -> None:
     """A row that is missing is believed to be gone for good."""
     _put(removals, "ABSENT_FOR", lambda _: timedelta(0))
+
+
+@mutant("duplicate", steps=(Step(loss=Loss.COPIED),))
+def believe_any_place() -> None:
+    """A copy of the database is taken for the database."""
+    send_without_asking()
+    _put(place, "judge_place", lambda _: lambda *_, **__: PlaceStatus.SAME)
+
+
+@mutant("duplicate", settle=LONG_SETTLE, lag=LONG_SETTLE * 0.8, steps=(Step(), Step(loss=Loss.PROMOTED)))
+def begin_no_caution() -> None:
+    """After a failover the ledger counts as complete, and the first answer of a list that lags as true."""
+    _put(Caution, "concerns", lambda _: lambda *_: False)
+
+
+@mutant(
+    "lost",
+    starts=(Start.ANNOUNCED,),
+    days_old=2,
+    steps=(Step(), *_stopped("before run.changed#1", Act.CONFIRM)),
+)
+def take_any_text_for_the_confirmation() -> None:
+    """Whatever text a booking has had satisfies the rule."""
+    _put(SmsMissing, "satisfying", lambda _: lambda *_: None)
+
+
+@mutant("duplicate", failed_resent=True, starts=(Start.FAILED,), steps=(Step(), Step(deeds=(Deed(act=Act.RESEND),))))
+def text_beside_the_retry() -> None:
+    """A failed row counts as no text, although the application sends it again."""
+
+    def unaware(original: Any) -> Any:
+        return lambda settings: replace(original(settings), failed_resent=False)
+
+    _put(assembly, "application", unaware)
+
+
+@mutant(
+    "wrong",
+    starts=(Start.NO_NUMBER, Start.BARE),
+    steps=(Step(), *_stopped("before run.changed#1", Act.DELETE), Step(), Step(loss=Loss.A_DAY)),
+)
+def wait_for_the_row_for_ever() -> None:
+    """A row that is missing is believed to come back, however long it is."""
+    _put(removals, "ABSENT_FOR", lambda _: timedelta(days=1000))
+
+
+@mutant("lost", steps=(Step(), *_stopped("before run.changed#1", Act.TEXT)))
+def overlook_texts_of_others() -> None:
+    """Nobody compares the application's texts with ours once ours are sent."""
+    _put(SmsRepairer, "report_second_effects", lambda _: lambda *_: None)

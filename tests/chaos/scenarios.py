@@ -28,6 +28,10 @@ class Start(StrEnum):
     LOST_ID = "lost_id"
     """The application's event without its id in the booking, and no text."""
     COMPLETE = "complete"
+    ANNOUNCED = "announced"
+    """A draft with its own text and event. It calls for another text once it is confirmed."""
+    FAILED = "failed"
+    """The application's event, and a row of its queue that it could not send."""
     OPTED_OUT = "opted_out"
     NO_NUMBER = "no_number"
     """A number nobody can be texted on."""
@@ -46,6 +50,8 @@ class Act(StrEnum):
     CANCEL = "cancel"
     MOVE = "move"
     DELETE = "delete"
+    RESEND = "resend"
+    """It sends every row of its queue in status *failed* again, whoever wrote it."""
     DELETE_EVENT = "delete_event"
     """A person deletes the event in the calendar."""
 
@@ -74,6 +80,8 @@ class Loss(StrEnum):
     """A pass runs on a copy of the database, with the same keys. The database itself goes on as it is."""
     CLOCK = "clock"
     """A pass runs on a host whose clock is 15 days ahead of the database's."""
+    A_DAY = "a_day"
+    """A day passes for the rows that are missing."""
     LEDGER = "ledger"
     """Our schema is gone, and made anew."""
     DELETED = "deleted"
@@ -132,6 +140,8 @@ class Scenario:
     """All bookings have the same number."""
     days_old: float = 0
     """How long ago the bookings of the start were made; 0: an hour."""
+    failed_resent: bool = False
+    """Whether the application sends failed rows again, and the settings say so."""
     texts_a_day: int = 25
     """``limits.breaker.sms``."""
     control: bool = True

@@ -22,7 +22,8 @@ TEMPLATE = "chaos_template"
 CRON_YAML = """\
 bookings: {{since: 2020-01-01, grace: 1ms}}
 rules:
-  sms.missing: {{quiet_hours: off, queue_failed_resent: no}}
+  sms.missing: {{quiet_hours: off, queue_failed_resent: {resent}}}
+record: {{in_flight: {in_flight}}}
 limits:
   rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h
@@ -94,7 +95,9 @@ class Stage:
         with Sandbox(postgres=self.postgres, database=name, now=lambda: datetime.now(UTC), bookings=()) as sandbox:
             seconds = {"timeout": TIMEOUT, "lease": LEASE, "settle": scenario.settle}
             durations = {name: n * 1000 for name, n in seconds.items()}
-            sandbox.cron_yaml.write_text(CRON_YAML.format(**durations, texts_a_day=scenario.texts_a_day))
+            safe = {"resent": "yes", "in_flight": "cancelled"}
+            safe = safe if scenario.failed_resent else {"resent": "no", "in_flight": "failed"}
+            sandbox.cron_yaml.write_text(CRON_YAML.format(**durations, **safe, texts_a_day=scenario.texts_a_day))
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             sandbox.twilio.transit = timedelta(0)  # a scenario is over in seconds
@@ -103,7 +106,7 @@ class Stage:
             _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
             application = Application(venue, sandbox)
             application.begin(scenario)
-            scene = Scene(self, venue, sandbox, application, mutant)
+            scene = Scene(self, venue, sandbox, application, mutant, scenario.failed_resent)
             yield scene
         for left in (name, scene.copy):
             self.postgres.drop_database(left)
@@ -127,6 +130,7 @@ class Scene:
     sandbox: Sandbox
     application: Application
     mutant: str
+    failed_resent: bool
     commands: int = 0
     codes: list[int] = field(default_factory=list)
     """How the commands ended, in order."""
@@ -170,6 +174,7 @@ class Scene:
             Loss.CLOCK: self._run_with_clock_ahead,
             Loss.LEDGER: self._lose_ledger,
             Loss.DELETED: self._delete_most,
+            Loss.A_DAY: self._wait_a_day,
             Loss.REPLACED: self._replace_all,
             Loss.QUEUE: self._lose_queue,
         }
@@ -224,6 +229,11 @@ class Scene:
         # The application keeps a booking that was texted, but not if its texts are gone.
         self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id::text = ANY(%s)", gone)
         self.venue.sql("DELETE FROM private_bookings WHERE id::text = ANY(%s)", gone)
+
+    def _wait_a_day(self) -> None:
+        self.venue.sql("UPDATE reconciler.intent SET absent_since = absent_since - interval '25 hours'")
+        there = {row["id"] for row in self.venue.rows("private_bookings")}
+        self.application.long_gone.update(set(self.application.bookings) - there)
 
     def _replace_all(self) -> None:
         self.venue.sql("TRUNCATE private_bookings CASCADE")

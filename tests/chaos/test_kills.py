@@ -44,7 +44,7 @@ class Situation:
 
     @property
     def points(self) -> list[str]:
-        return [*_RETENTION.split(), *self.passes.split()]
+        return [*_ALWAYS.split(), *self.passes.split()]
 
 
 def _died(point: str) -> Step:
@@ -53,7 +53,7 @@ def _died(point: str) -> Step:
 
 _A_PASS = Step(then_wait=SETTLE + 0.05)
 """One that finds the lease run out; the next one settles."""
-_RETENTION = "run.removed gap.removed incident.removed outbox.removed"
+_ALWAYS = "due.removed run.removed gap.removed incident.removed outbox.removed"
 _REPAIRS_EVENT = "calendar.claimed rate.began calendar.sending google.insert calendar.done calendar.written gap.changed"
 _REPAIRS_TEXT = (
     "twilio.account sms.planned sms.claimed sms.row {} twilio.list sms.sending twilio.create sms.done sms.row_sent"

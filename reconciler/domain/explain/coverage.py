@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from reconciler.domain.decide.coverage import AHEAD_OF_NOW, OUTSIDE, STATUS, Drop
-from reconciler.domain.decide.pauses import NoBookings
+from reconciler.domain.decide.coverage.drops import AHEAD_OF_NOW, OUTSIDE, STATUS, Drop
+from reconciler.domain.decide.coverage.pauses import NoBookings
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.formatting import ago
 

@@ -15,3 +15,5 @@ class QueuedText:
     provider_id: str | None
     ours: bool
     """Whether we wrote the row and have not sent the text yet."""
+    is_evidence: bool
+    """Whether it satisfies *sms.missing*: its trigger says what the booking calls for, and it is queued or sent."""

@@ -37,8 +37,9 @@ RULE = Rule(
     },
     also=(GapKind.SMS_DUPLICATE,),
     also_remedies={
-        GapKind.SMS_DUPLICATE: "the provider has two messages for one text: apologise to the customer; if this happens "
-        "again, raise limits.settle, because lists show messages later than that",
+        GapKind.SMS_DUPLICATE: "the customer has two messages for one text: apologise; if both are ours and it happens "
+        "again, raise limits.settle, because lists show messages later than that; if the application sent one, raise "
+        "bookings.grace",
     },
     backlog_label="without text",
     drill=(DrillGap(kind=GapKind.SMS_MISSING, text=None, names_event=True, events=1),),

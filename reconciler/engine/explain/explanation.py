@@ -70,6 +70,8 @@ class Explanation:
     """The rules of which nothing can be said."""
     texts: Sequence[QueuedText]
     history: Sequence[Intent]
+    covered: Mapping[GapKind, str | None]
+    """How coverage counts the booking: under each rule the reason why it does not apply, or ``None``."""
 
 
 def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
@@ -116,7 +118,7 @@ def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[
             explained = [one for one in (rule.explained(booking) for rule in rules) if one]
             history = tx.intents.history(booking) if has_ledger else ()
             texts = () if any(rule.effect is not Effect.CALENDAR for rule in unknown) else tx.bookings.queued(booking)
-            yield booking, _together(explained, unknown, texts, history)
+            yield booking, _together(explained, unknown, texts, history, _covered(tx, explained, now))
 
 
 def _together(
@@ -124,10 +126,19 @@ def _together(
     unknown: Sequence[UnknownRule],
     texts: Sequence[QueuedText],
     history: Sequence[Intent],
+    covered: Mapping[GapKind, str | None],
 ) -> Explanation | None:
     if not rules:
         return None
-    return Explanation(booking=rules[0].booking, rules=rules, unknown=unknown, texts=texts, history=history)
+    return Explanation(
+        booking=rules[0].booking, rules=rules, unknown=unknown, texts=texts, history=history, covered=covered
+    )
+
+
+def _covered(tx: Transaction, rules: Sequence[RuleExplanation], now: datetime) -> Mapping[GapKind, str | None]:
+    kinds = [rule.kind for rule in rules]
+    outs = tx.coverage.of_booking(kinds, now, rules[0].booking.id) if rules else None
+    return {} if outs is None else {kind: dict(outs).get(kind) for kind in kinds}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount
-from reconciler.domain.decide.pauses import NoBookings, judge_pause
+from reconciler.domain.decide.coverage.pauses import NoBookings, judge_pause
 from reconciler.domain.explain.coverage import coverage_line, drop_line, pause_line
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.hashing import digest

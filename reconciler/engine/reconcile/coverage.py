@@ -6,8 +6,16 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reconciler.domain.decide.coverage import KNOWN_DAYS, NEW_WITHIN, RUN, Coverage, CoverageFacts, OpenDrop, judge
-from reconciler.domain.decide.past_shares import Outs
+from reconciler.domain.decide.coverage.drops import (
+    KNOWN_DAYS,
+    NEW_WITHIN,
+    RUN,
+    Coverage,
+    CoverageFacts,
+    OpenDrop,
+    judge,
+)
+from reconciler.domain.decide.coverage.past_shares import Outs
 from reconciler.domain.gaps import GapKind
 from reconciler.ports import Transaction
 

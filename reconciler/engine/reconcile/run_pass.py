@@ -89,6 +89,8 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
         run.record_faults(tx, subject, recordable(faults), [*preflight.checked, *checked])
         record = record_gaps if services.booking_range else record_plan
         record(tx, repairer, seen, now)
+        if seen.plan:
+            repairer.report_second_effects(tx, now)
         if seen.locks:
             tx.repair_locks.lock(repairer.effect, seen.locks, now)
         if seen.unlocks:

@@ -108,6 +108,10 @@ class Repairer(Protocol):
         """After the effect was found: update the application's tables and close the gap."""
         ...
 
+    def report_second_effects(self, tx: Transaction, now: datetime) -> None:
+        """Report what exists twice by what the application's tables show by now."""
+        ...
+
     def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         """Record in the application's tables that the effect is absent and not needed any more."""
         ...

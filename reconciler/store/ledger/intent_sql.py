@@ -39,6 +39,11 @@ DONE = text(f"""
     WHERE {OF_SOURCE} AND effect = :effect AND booking = :booking AND incarnation = :incarnation AND state = 'done'
     ORDER BY generation DESC LIMIT 1
 """)
+DONE_SINCE = text(f"""
+    SELECT {COLUMNS} FROM reconciler.intent AS intent
+    WHERE {OF_SOURCE} AND {OWNED} AND effect = :effect AND state = 'done' AND NOT handed_over AND attempted_at >= :since
+    ORDER BY id
+""")
 NEVER_ARRIVED = text("""
     UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now
     WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)

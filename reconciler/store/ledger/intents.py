@@ -63,6 +63,9 @@ class PostgresIntents:
     def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
         return [intent_of(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, effect=effect, state=state)]
 
+    def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
+        return [intent_of(row) for row in self._rows(intent_sql.DONE_SINCE, **self._ours, effect=effect, since=since)]
+
     def done(self, effect: Effect, booking: BookingId, incarnation: int) -> Intent | None:
         values = {"source": self._source, "effect": effect, "booking": booking, "incarnation": incarnation}
         return self._one(intent_sql.DONE, **values)

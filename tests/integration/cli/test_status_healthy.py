@@ -13,7 +13,7 @@ from tests.support.application_db import Venue
 from tests.support.sandbox_world import World
 
 REJECTED = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
-JOBS = ("sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations")
+JOBS = ("sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations", "coverage")
 
 
 class Asked:
@@ -65,6 +65,7 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
     assert asked() == (
         Exit.WORK_LEFT,
         [
+            "late: coverage has never finished, wanted every 1h",
             "late: integrations has never finished, wanted every 15m",
             "late: sms_delivery has never finished, wanted every 10m",
             "late: sms_missing finished last 30 min ago, wanted every 10m",
@@ -76,7 +77,7 @@ def test_a_line_for_each_late_job(venue: Venue, asked: Asked) -> None:
 def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, asked: Asked) -> None:
     ran(venue, "sms_missing", began=60 * 24 * 9)
     ran(venue, "calendar_missing", began=30)
-    others = "sms_delivery: off, unsettled_repairs: off, integrations: off"
+    others = "sms_delivery: off, unsettled_repairs: off, integrations: off, coverage: off"
     jobs = f"jobs: {{{{sms_missing: {{}}, calendar_missing: {{{{every: 1h}}}}, {others}}}}}"
     assert asked(jobs.format("off")) == (Exit.AS_DESIRED, [])
     assert asked(jobs.format("{cron: 0 10 * * mon}")) == (
@@ -86,7 +87,7 @@ def test_only_jobs_of_the_file_count_and_each_by_its_own_schedule(venue: Venue, 
 
 
 def test_another_venue_s_runs_do_not_count(venue: Venue, asked: Asked) -> None:
-    jobs = "jobs: {calendar_missing: off, sms_delivery: off, unsettled_repairs: off, integrations: off}"
+    jobs = "jobs: {calendar_missing: off, sms_delivery: off, unsettled_repairs: off, integrations: off, coverage: off}"
     ours = f"bookings: {{only: {{venue_id: 7, site: north}}}}\n{jobs}"
     ran(venue, "sms_missing", began=1, scope="venue_id=8")
     ran(venue, "sms_missing", began=1)

@@ -58,7 +58,9 @@ def test_ten_references_at_most_and_the_count_of_all(world: World) -> None:
 def test_a_new_incident_opens_after_a_quiet_while_and_not_before(world: World) -> None:
     for number, pause in enumerate((timedelta(minutes=20), timedelta(minutes=50), timedelta(hours=2), timedelta(0))):
         made = world.venue.now - timedelta(minutes=11)
-        world.venue.booking(calendar_event_id="there", created_at=made, contact_phone=f"0770090019{number}")
+        world.venue.booking(
+            calendar_event_id="there", created_at=made, contact_phone=f"0770090019{number}", status="draft"
+        )
         world.once()
         world.later(seconds=pause.total_seconds())
         world.once()
@@ -278,7 +280,7 @@ def test_a_second_wrong_number_weeks_later_is_alerted(world: World) -> None:
 
 def test_a_gap_a_day_is_an_event_a_day(world: World) -> None:
     for number in range(4):
-        world.venue.booking(calendar_event_id="there", contact_phone=f"0770090019{number}")
+        world.venue.booking(calendar_event_id="there", contact_phone=f"0770090019{number}", status="draft")
         world.once()
         world.later(days=1)
     assert sent_alerts(world) == [("sms.missing", "never_queued", "warning")] * 4

@@ -28,7 +28,7 @@ def pager(world: World) -> Iterator[Webhook]:
 
 def gap(world: World, number: int = 0) -> None:
     """A booking of another customer each time."""
-    world.venue.booking(contact_phone=f"+4477009001{number:02}", event_date="2026-12-01")
+    world.venue.booking(contact_phone=f"+4477009001{number:02}", event_date="2026-12-01", status="draft")
 
 
 def suspend(world: World) -> None:

@@ -99,7 +99,7 @@ def test_it_was_sent_says_a_person_with_proof(world: World, typed: Typed, stuck:
 
 
 def test_a_message_of_another_booking_is_no_proof(world: World, typed: Typed, stuck: BookingId) -> None:
-    world.venue.booking(contact_phone=BEA, calendar_event_id="too")
+    world.venue.booking(contact_phone=BEA, calendar_event_id="too", status="draft")
     world.texts()
     other = world.sandbox.twilio.messages[-1].sid
     code, said = typed(intent(world), "--sent", "--id", other, "--do")
@@ -132,7 +132,7 @@ def test_leave_it_says_a_person(world: World, typed: Typed, stuck: BookingId) ->
     ],
 )
 def test_what_cannot_be_meant(world: World, typed: Typed, stuck: BookingId, words: tuple[str, ...], said: str) -> None:
-    world.venue.booking(contact_phone=BEA, calendar_event_id="too")
+    world.venue.booking(contact_phone=BEA, calendar_event_id="too", status="draft")
     world.texts()
     code, seen = typed(*words)
     assert (code, said in seen) == (Exit.CONFIGURATION, True), seen

@@ -162,6 +162,9 @@ class CalendarRepairer:
     def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         """Do nothing: the booking does not name our event yet."""
 
+    def report_second_effects(self, tx: Transaction, now: datetime) -> None:
+        """Do nothing: a second event is found where the event is looked for."""
+
     def plan_removals(
         self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None
     ) -> RemovalPlan | None:

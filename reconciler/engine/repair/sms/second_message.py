@@ -1,14 +1,17 @@
-"""Two message ids for one intent mean two texts. That is reported, however late the second id becomes known.
+"""Two message ids for one text of a booking mean two texts. That is reported, however late the second becomes known.
 
 It happens if the process stood still after its call: another process settled the intent, did not find the message, and
-sent the text again.
+sent the text again. And it happens if the application sends its own text in the same moment as we, or later.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent
 from reconciler.ports import Transaction
+
+LOOKED_BACK = timedelta(days=1)
+"""How long after our text one of somebody else counts as a second one."""
 
 
 def report_if_second(tx: Transaction, intent: Intent, known: str | None, sid: str | None, now: datetime) -> bool:
@@ -19,6 +22,21 @@ def report_if_second(tx: Transaction, intent: Intent, known: str | None, sid: st
     reason = f"2 messages: {known} {sid}"
     tx.gaps.record(GapKind.SMS_DUPLICATE, intent.booking, Cause.UNKNOWN_OUTCOME, reason, now)
     return True
+
+
+def report_texts_of_others(tx: Transaction, now: datetime) -> None:
+    """Open ``sms.duplicate`` for each text of ours of the last day that somebody else has sent as well.
+
+    That is a queue row of the same booking and trigger which names another message. No question to the provider can
+    show a text that is sent after the question.
+    """
+    done = tx.intents.done_since(Effect.SMS, now - LOOKED_BACK)
+    sent = tx.bookings.messages_sent([intent.booking for intent in done])
+    for intent in done:
+        others = sent.get((intent.booking, intent.trigger), frozenset()) - {intent.provider_id}
+        unknown = others - tx.intents.used_provider_ids(Effect.SMS, others) if others else ()
+        for sid in sorted(unknown)[:1]:
+            report_if_second(tx, intent, intent.provider_id, sid, now)
 
 
 def known_message(tx: Transaction, intent: Intent) -> str | None:

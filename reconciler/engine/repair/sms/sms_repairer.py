@@ -26,6 +26,7 @@ from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
 from reconciler.engine.repair.sms.evidence import Control, SmsOutcomeFinder, row_id
 from reconciler.engine.repair.sms.first_send import FirstSend
+from reconciler.engine.repair.sms.second_message import report_texts_of_others
 from reconciler.engine.repair.sms.send import SmsSend, cancel_row
 from reconciler.ports import RepairServices, SmsGateway, Transaction, Unwritable
 
@@ -153,6 +154,9 @@ class SmsRepairer:
     def cancel_in_application(self, tx: Transaction, intent: Intent, scope: Scope, reason: str) -> None:
         if self.policy is not Policy.OFF:  # if the rule is off, no queue table is configured
             cancel_row(tx, intent, scope, reason, self.services.clock.now())
+
+    def report_second_effects(self, tx: Transaction, now: datetime) -> None:
+        report_texts_of_others(tx, now)
 
     def plan_removals(
         self, tx: Transaction, scope: Scope, now: datetime, max_removals: int | None

@@ -163,7 +163,7 @@ def test_b7_after_the_database_was_set_back_nobody_is_paused(
     world.venue.booking(contact_phone="+447700900101")
     command(world, monkeypatch, "once", "--do")
     set_back(world, hours=hours)
-    world.venue.booking(contact_phone="+447700900109")
+    world.venue.booking(contact_phone="+447700900109", status="draft")
     command(world, monkeypatch, "once", "--do")
     assert [len(world.sent_to()), len(world.sandbox.google.live())] == [2, 2]
 
@@ -200,7 +200,7 @@ def test_b7_a_booking_that_the_database_made_while_it_was_ahead_is_reported(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], days: int
 ) -> None:
     """How old it is cannot be told: its event is made, and no text is sent."""
-    one = world.venue.booking(created_at=world.venue.now + timedelta(days=days))
+    one = world.venue.booking(status="draft", created_at=world.venue.now + timedelta(days=days))
     assert world.events().repaired == 1
     assert world.texts().exit_code is Exit.NEEDS_A_HUMAN
     assert world.gaps() == {("sms.missing", one): ("too_late", Refusal.OLD)}

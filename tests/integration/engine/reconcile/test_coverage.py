@@ -92,9 +92,9 @@ def test_40_of_40_that_fall_out_are_told(world: World, name: str, with_past: boo
     assert result.aggregate is not None
     assert any(reason in line for line in result.aggregate.lines[1:]), result.aggregate.lines
     assert result.exit_code is Exit.NEEDS_A_HUMAN
-    told = world.venue.sql("SELECT alert ->> 'severity', alert ->> 'seen' FROM reconciler.outbox")
-    assert [severity for severity, _ in told] == ["warning"]
-    assert reason in told[0][1]
+    alerts = world.venue.sql("SELECT alert ->> 'severity', alert ->> 'seen' FROM reconciler.outbox")
+    assert [severity for severity, _ in alerts] == ["warning"]
+    assert reason in alerts[0][1]
 
 
 def test_the_ordinary_is_not_told(world: World) -> None:
@@ -127,8 +127,8 @@ def test_it_neither_pages_nor_reminds(world: World) -> None:
     for _ in range(4):
         world.once(jobs=("coverage",))
         world.later(hours=9)
-    told = world.venue.sql("SELECT alert ->> 'alert_type' FROM reconciler.outbox")
-    assert told == [("opened",)]
+    alerts = world.venue.sql("SELECT alert ->> 'alert_type' FROM reconciler.outbox")
+    assert alerts == [("opened",)]
 
 
 def test_a_status_that_came_with_the_end_says_nothing_about_the_past(world: World) -> None:

@@ -161,7 +161,7 @@ def test_no_visible_row_where_the_statistics_say_otherwise(world: World) -> None
 
 
 def test_an_empty_new_table_is_no_fault(world: World) -> None:
-    assert [(result.faults, result.exit_code) for result in world.once().values()] == [((), Exit.AS_DESIRED)] * 4
+    assert {(result.faults, result.exit_code) for result in world.once().values()} == {((), Exit.AS_DESIRED)}
 
 
 def test_the_remedy_s_sql_fixes_it_and_repairs_resume_by_themselves(world: World) -> None:

@@ -88,7 +88,8 @@ def test_the_table_of_once_has_a_row_for_each_and_its_columns_add_up(world: Worl
     stuck(world.venue)
     world.venue.booking(status="cancelled")
     results = world.once()
-    assert list(results) == [GapKind.SMS_MISSING, STUCK, UNPROVEN, GapKind.CALENDAR_MISSING]
+    each = [kind for kind, result in results.items() if result.plan]
+    assert each == [GapKind.SMS_MISSING, STUCK, UNPROVEN, GapKind.CALENDAR_MISSING]
     for kind, refused in ((STUCK, 1), (UNPROVEN, 0)):
         plan = results[kind].plan
         assert plan is not None

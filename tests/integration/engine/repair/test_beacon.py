@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -170,13 +170,14 @@ def test_an_outage_of_google_does_not_lift_a_refusal(world: World) -> None:
 def test_once_exits_4_and_prints_both_commands(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    world.clock.moment = world.venue.now = datetime.now(UTC)  # the command has the real clock
     world.venue.booking(status="draft")
     world.both()
     with snapshot_of(world) as copy:
         for one in (world, copy):
             one.venue.booking(status="draft", contact_phone=BEA)
-        copy.texts()
-        assert command(world, monkeypatch, "once", "sms_missing", "--do") == Exit.REFUSED_AS_UNSAFE
+        copy.events()
+        assert command(world, monkeypatch, "once", "calendar_missing", "--do") == Exit.REFUSED_AS_UNSAFE
         said = "".join(capsys.readouterr())
     assert "another copy of this database acts with the same keys" in said
     assert "migrate --same-installation" in said

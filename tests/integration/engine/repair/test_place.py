@@ -89,7 +89,7 @@ def test_looking_at_a_copy_works_and_says_so(
     world.venue.booking()
     world.texts()
     with copy_of(world) as copy:
-        copy.venue.booking()
+        copy.venue.booking(created_at=datetime.now(UTC))
         code = command(copy, monkeypatch, *arguments)
         assert code in (Exit.AS_DESIRED, Exit.WORK_LEFT)
         assert "acting is refused" in capsys.readouterr().err
@@ -251,7 +251,8 @@ def test_a_managed_server_that_refuses_what_its_privileges_allow_is_repaired(
         world.venue.alter(_REFUSES.format(name=function, returned=RETURNED[function]))
     world.venue.booking()
     assert world.texts().repaired == 1
-    assert command(world, monkeypatch, "once") == Exit.AS_DESIRED
+    world.venue.booking(created_at=datetime.now(UTC))
+    assert command(world, monkeypatch, "once") in (Exit.AS_DESIRED, Exit.WORK_LEFT)
     assert command(world, monkeypatch, "migrate") == Exit.AS_DESIRED
     command(world, monkeypatch, "doctor")
     assert ("a failover is not noticed" in capsys.readouterr().out) is ("pg_current_wal_lsn" in refused)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from reconciler.domain.gaps import GapKind
 from tests.support.interruptions import Interruption, Point, interrupted
 from tests.support.sandbox_world import World
@@ -93,3 +95,46 @@ def test_it_is_alerted_once_with_the_reference(world: World) -> None:
     alerts = [event for event in world.sandbox.sentry.events if event["tags"]["kind"] == "sms.duplicate"]
     assert len(alerts) == 1
     assert booking[:8] in str(alerts[0]["contexts"])
+
+
+def test_the_application_sends_its_own_text_after_ours(world: World) -> None:
+    booking = world.venue.booking()
+    world.texts()
+    (ours,) = [intent["provider_id"] for intent in world.venue.rows("reconciler.intent") if intent["effect"] == "sms"]
+    world.later(minutes=1)
+    world.venue.text(booking, twilio_message_sid=f"SM{'f' * 32}")
+    for _ in range(2):
+        world.texts()
+        world.later(minutes=10)
+
+    assert duplicates(world) == [(booking, f"2 messages: {ours} SM{'f' * 32}")]
+    alerts = [event for event in world.sandbox.sentry.events if event["tags"]["kind"] == "sms.duplicate"]
+    assert len(alerts) == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"trigger_type": "event_reminder_1d"},
+        {"trigger_type": "deposit_received"},
+        {"status": "failed", "error_message": "refused", "twilio_message_sid": f"SM{'f' * 32}"},
+        {"status": "pending", "sent_at": None, "twilio_message_sid": None},
+    ],
+    ids=["a reminder", "the receipt", "one that failed", "one that waits"],
+)
+def test_another_row_beside_our_text_is_no_second_text(world: World, row: dict[str, object]) -> None:
+    booking = world.venue.booking()
+    world.texts()
+    world.later(minutes=1)
+    world.venue.text(booking, **row)
+    world.texts()
+    assert duplicates(world) == []
+
+
+def test_a_text_of_the_application_that_is_a_day_later_is_a_new_one(world: World) -> None:
+    booking = world.venue.booking()
+    world.texts()
+    world.later(hours=25)
+    world.venue.text(booking, twilio_message_sid=f"SM{'f' * 32}")
+    world.texts()
+    assert duplicates(world) == []

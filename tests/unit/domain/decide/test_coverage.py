@@ -11,9 +11,9 @@ from math import pi, sin
 
 import pytest
 
-from reconciler.domain.decide.coverage import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, judge
-from reconciler.domain.decide.past_shares import Outs, tail
-from reconciler.domain.decide.pauses import YEAR, Pauses, judge_pause
+from reconciler.domain.decide.coverage.drops import KNOWN_DAYS, RUN, CoverageFacts, Drop, OpenDrop, judge
+from reconciler.domain.decide.coverage.past_shares import Outs, tail
+from reconciler.domain.decide.coverage.pauses import YEAR, Pauses, judge_pause
 from reconciler.domain.gaps import GapKind
 
 SMS, CALENDAR = GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING
@@ -220,13 +220,13 @@ def test_a_drop_is_what_is_usual_once_it_has_lasted_for_28_days() -> None:
     """Until then, the bookings since it began do not say what is usual."""
     before = steady(NO_PHONE, 30, a_day=30)
     today = before.today
-    for lasting, told in ((10, True), (27, True), (60, False)):
+    for lasting, open_ in ((10, True), (27, True), (60, False)):
         began = today - timedelta(days=lasting)
         days = {day: Counter({NO_PHONE: 30}) if day >= began else counts for day, counts in before.days.items()}
         days |= {today - timedelta(days=back): Counter({COVERED: 30}) for back in range(61, 90)}
         facts = CoverageFacts(**{**_fields(before), "days": days, "recent": [(today, NO_PHONE)] * RUN})
         opened = OpenDrop(reason="phone", kinds=(SMS,), base_until=began)
-        assert bool(judge(facts, [opened]).drops) is told, lasting
+        assert bool(judge(facts, [opened]).drops) is open_, lasting
 
 
 def _fields(facts: CoverageFacts) -> dict[str, object]:

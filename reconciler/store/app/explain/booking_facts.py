@@ -12,7 +12,7 @@ from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
-from reconciler.store.app.conditions import OURS, AppTables, conditions
+from reconciler.store.app.conditions import OURS, AppTables, conditions, deciding_rows
 
 MOST_ROWS = 20
 
@@ -50,12 +50,22 @@ def queued(connection: Connection, tables: AppTables, booking: BookingId) -> Seq
             made,
             func.coalesce(func.btrim(cast(queue.c.provider_id, Text)), ""),
             func.coalesce(queue.c.error.startswith(OURS), False),
+            deciding_rows(GapKind.SMS_MISSING, Condition.NO_TEXT, tables),
         )
+        .select_from(queue.join(tables.booking, queue.c.booking_id == tables.booking.c.id))
         .where(queue.c.booking_id == booking)
         .order_by(made.desc().nulls_last())
         .limit(MOST_ROWS)
     )
     return [
-        QueuedText(row=row, status=status or "", trigger=trigger or "", made=at, provider_id=sid or None, ours=ours)
-        for row, status, trigger, at, sid, ours in connection.execute(statement)
+        QueuedText(
+            row=row,
+            status=status or "",
+            trigger=trigger or "",
+            made=at,
+            provider_id=sid or None,
+            ours=ours,
+            is_evidence=counts,
+        )
+        for row, status, trigger, at, sid, ours, counts in connection.execute(statement)
     ]

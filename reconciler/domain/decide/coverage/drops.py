@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 
-from reconciler.domain.decide.past_shares import ENOUGH, Out, Outs, Past, tail, total_of
+from reconciler.domain.decide.coverage.past_shares import ENOUGH, Out, Outs, Past, tail, total_of
 from reconciler.domain.gaps import GapKind
 
 NEW_WITHIN = timedelta(hours=24)

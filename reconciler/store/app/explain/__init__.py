@@ -1,0 +1,1 @@
+"""What ``explain`` asks of one booking: what holds, and which values would change that."""
