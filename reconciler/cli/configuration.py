@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.domain.place import place_fault
+from reconciler.domain.beacon import acting_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Services
 from reconciler.settings import Need, Settings, load
@@ -54,7 +54,8 @@ def note_place(services: Services) -> None:
     """Say where a look is, if acting is refused there. Looking is not."""
     try:
         with services.store.reading() as tx:
-            fault = place_fault(tx.places.view()) if tx.ledger.exists() and tx.ledger.installation() else None
+            has_ledger = tx.ledger.exists() and tx.ledger.installation()
+            fault = acting_fault(tx.places.view(), tx.beacon.last()) if has_ledger else None
     except (DatabaseUnreachable, DatabaseDisagrees):
         return  # the look itself says so
     if fault:

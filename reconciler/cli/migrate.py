@@ -3,7 +3,15 @@
 import click
 
 from reconciler.cli import configuration
-from reconciler.domain.place import CAUTION_MEANS, PlaceStatus, bound_unseen, caution_seen, place_fault
+from reconciler.domain.beacon import acting_fault
+from reconciler.domain.place import (
+    CAUTION_MEANS,
+    CautionReason,
+    PlaceStatus,
+    bound_unseen,
+    caution_seen,
+    place_fault,
+)
 from reconciler.engine.reconcile.aggregates import refresh_backlog
 from reconciler.engine.repair.place import Entry, enter_at_migration
 from reconciler.errors import DatabaseDisagrees, Exit
@@ -44,10 +52,14 @@ def run(*, sql: bool, role: str | None, place: str | None, config: str | None, d
     return _show_place(entry, place)
 
 
+_DECIDED = (CautionReason.ANOTHER_PLACE, CautionReason.BEACON_SETTLED, CautionReason.NEW_INSTALLATION)
+"""The cautions that begin with a person's decision."""
+
+
 def _show_place(entry: Entry, decided: str | None) -> Exit:
     """Whether this is the database that the installation is bound to, or has just become it."""
-    view, fault = entry.view, place_fault(entry.view)
-    if decided and not view.status.is_home:
+    view, fault = entry.view, acting_fault(entry.view, entry.beacon)
+    if decided and entry.caution in _DECIDED:
         click.echo(
             f"bound to {view.here} as {'the same' if decided == 'same' else 'a new'} installation; caution begins"
         )

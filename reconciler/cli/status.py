@@ -11,16 +11,18 @@ from reconciler.cli import configuration
 from reconciler.cli.output import UNKNOWN, console, removal
 from reconciler.cli.together_output import together_lines
 from reconciler.domain.alerting.alerts import command_of, continue_command
+from reconciler.domain.beacon import acting_fault, beacon_says
 from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS
 from reconciler.domain.formatting import ago
 from reconciler.domain.intents import State
-from reconciler.domain.place import Caution, caution_seen, place_fault
+from reconciler.domain.place import Caution, caution_seen
 from reconciler.domain.rules.registry import find_aggregate
 from reconciler.engine.reconcile.results import EVENTS_REMOVED, REMOVED
 from reconciler.errors import Exit, most_urgent
 from reconciler.service.scans import unknown_in_force
 from reconciler.settings import Need
 from reconciler.settings.file.values import write_duration
+from reconciler.store.ledger.installation.beacon import BeaconRow
 from reconciler.store.views.status import GapState, LastRun, OpenGaps, StatusSnapshot, status_snapshot
 from reconciler.store.views.together import Together
 from reconciler.wiring import assembly
@@ -43,9 +45,9 @@ def run(*, as_json: bool, config: str | None) -> Exit:
 
 def status_exit_code(seen: StatusSnapshot) -> Exit:
     """The most urgent exit code of all open items, by the order that ``once`` uses."""
+    if acting_fault(seen.place, seen.beacon.status):
+        return Exit.REFUSED_AS_UNSAFE
     codes = set()
-    if seen.place.status.forbids:
-        codes.add(Exit.REFUSED_AS_UNSAFE)
     if not seen.runs or seen.unknown or seen.number(GapState.REPAIRABLE) or seen.number(GapState.HELD):
         codes.add(Exit.WORK_LEFT)
     if seen.gaps or seen.unsettled:
@@ -60,6 +62,7 @@ def as_data(seen: StatusSnapshot, full_scan: timedelta) -> dict[str, object]:
         # So late an old booking that becomes due is seen.
         "full_scan_seconds": int(full_scan.total_seconds()),
         "place": {"status": seen.place.status.value, **_caution_data(seen.place.caution)},
+        "beacon": _beacon_data(seen.beacon),
         "jobs": [
             {
                 "job": run.job,
@@ -124,6 +127,7 @@ def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
     for line in together_lines(seen.together, seen.at, zone):
         out.print(line, markup=False, soft_wrap=True)
     _show_caution(seen)
+    _show_beacon(seen)
     if not seen.runs:
         out.print("no pass has run yet: reconciler once --do")
     for run in seen.runs:
@@ -150,7 +154,7 @@ def _show(seen: StatusSnapshot, zone: ZoneInfo) -> None:
 
 
 def _show_refusal(seen: StatusSnapshot) -> None:
-    out, fault = console(), place_fault(seen.place)
+    out, fault = console(), acting_fault(seen.place, seen.beacon.status)
     if fault:
         out.print(f"REFUSED: {fault.seen}", markup=False, soft_wrap=True)
         out.print(f"remedy: {fault.remedy}", markup=False, soft_wrap=True)
@@ -161,6 +165,23 @@ def _show_caution(seen: StatusSnapshot) -> None:
     if caution:
         began = ago(seen.at - caution.since)
         out.print(f"caution since {began} ago: {caution_seen(caution.reason)}", markup=False, soft_wrap=True)
+
+
+def _show_beacon(seen: StatusSnapshot) -> None:
+    beacon = seen.beacon
+    if beacon.status is None:
+        return
+    renewed = f", renewed {ago(seen.at - beacon.renewed_at)} ago" if beacon.renewed_at else ""
+    console().print(f"beacon: {beacon_says(beacon.status, beacon.code)}{renewed}", markup=False, soft_wrap=True)
+
+
+def _beacon_data(beacon: BeaconRow) -> dict[str, str | None]:
+    return {
+        "status": beacon.status.value if beacon.status else None,
+        "code": beacon.code or None,
+        "asked_at": beacon.asked_at.isoformat() if beacon.asked_at else None,
+        "renewed_at": beacon.renewed_at.isoformat() if beacon.renewed_at else None,
+    }
 
 
 def _caution_data(caution: Caution | None) -> dict[str, str | None]:

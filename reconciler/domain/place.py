@@ -68,7 +68,11 @@ class CautionReason(StrEnum):
     NEW_INSTALLATION = "new_installation"
     """A person said that this is a copy with a life of its own."""
     LOST_LEDGER = "lost_ledger"
-    """The ledger is new, and the application's tables show that there was one before."""
+    """The ledger is new, and the application's tables or the calendar show that there was one before."""
+    RESTORED = "restored"
+    """The beacon in the calendar is ahead of the ledger: the ledger was put back to an earlier state."""
+    BEACON_SETTLED = "beacon_settled"
+    """A person said that this is the installation, after another copy had acted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +149,8 @@ _CAUTION_SEEN = {
     CautionReason.ANOTHER_PLACE: "the installation has moved to another place",
     CautionReason.NEW_INSTALLATION: "this database has become an installation of its own",
     CautionReason.LOST_LEDGER: "the ledger is new, and the application's tables hold what an earlier one made",
+    CautionReason.RESTORED: "the beacon in the calendar is ahead of the ledger: the ledger was restored",
+    CautionReason.BEACON_SETTLED: "another copy has acted with the same keys",
 }
 CAUTION_MEANS = (
     "nothing to do: a text for a booking made before that is sent only once limits.settle has passed and the provider "

@@ -13,7 +13,7 @@ from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelive
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import DueMoments, Gaps, Installation, Ledger, NewGap, Rates, RepairLocks, Runner, Runs
-from reconciler.ports.place import Places
+from reconciler.ports.place import CHANGED, BeaconLedger, Beacons, Places, ShownBeacon
 from reconciler.ports.providers import (
     DUPLICATE,
     Calendar,
@@ -32,9 +32,12 @@ from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServ
 from reconciler.ports.store import Store, Transaction
 
 __all__ = [
+    "CHANGED",
     "DUPLICATE",
     "AlertingServices",
     "BacklogBookings",
+    "BeaconLedger",
+    "Beacons",
     "Bookings",
     "Calendar",
     "CalendarFacts",
@@ -78,6 +81,7 @@ __all__ = [
     "Runs",
     "ServerInfo",
     "Services",
+    "ShownBeacon",
     "SmsDelivery",
     "SmsGateway",
     "Store",

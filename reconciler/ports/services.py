@@ -12,6 +12,7 @@ from reconciler.domain.decide.policies import CalendarPolicy, Limits, Policy, Sm
 from reconciler.domain.drill import DrillResult
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.ports.ledger import Runner
+from reconciler.ports.place import Beacons
 from reconciler.ports.providers import Calendar, MessageWriter, PhoneNumbers, SmsGateway
 from reconciler.ports.reporting import Notifier, Route
 from reconciler.ports.store import Store
@@ -139,6 +140,11 @@ class PassServices(RepairServices, Protocol):
         ...
 
     @property
+    def beacons(self) -> Beacons | None:
+        """``None`` where no calendar may be written to, or the settings switch the beacon off."""
+        ...
+
+    @property
     def runner(self) -> Runner: ...
 
     @property
@@ -192,6 +198,7 @@ class Services:
     message_writer: MessageWriter
     sms: SmsGateway | None
     calendar: Calendar | None
+    beacons: Beacons | None
     sms_policy: SmsPolicy
     calendar_policy: CalendarPolicy
     sms_limits: Limits

@@ -16,7 +16,7 @@ from reconciler.ports.coverage import BacklogBookings, CoverageCounts
 from reconciler.ports.doctor import ServerInfo
 from reconciler.ports.intents import Intents
 from reconciler.ports.ledger import DueMoments, Gaps, Ledger, Rates, RepairLocks, Runs
-from reconciler.ports.place import Places
+from reconciler.ports.place import BeaconLedger, Places
 from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
 
@@ -26,6 +26,7 @@ class Transaction:
     bookings: Bookings
     ledger: Ledger
     places: Places
+    beacon: BeaconLedger
     clocks: StoredClocks
     intents: Intents
     removals: Removals

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.domain.beacon import acting_fault, beacon_says
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
-from reconciler.domain.place import NO_TIMELINE, UNREADABLE, UNREADABLE_REMEDY, place_fault
+from reconciler.domain.place import NO_TIMELINE, UNREADABLE, UNREADABLE_REMEDY
 from reconciler.engine.doctor.checks import DATABASE, TWILIO, DoctorChecks
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.integration_faults import database_fault, schema_fault
@@ -16,6 +17,7 @@ from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.installation.beacon import read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.migrate import require_ledger
@@ -48,13 +50,14 @@ class DoctorSuite:
                 if migrate.revision(connection) is None:
                     return CheckResult(notes=[_NO_LEDGER])
                 require_ledger(connection)
-                view = view_place(connection)
+                view, beacon = view_place(connection), read_beacon(connection)
         except DatabaseDisagrees as error:
             return CheckResult(faults=[schema_fault(error)])
         except DatabaseUnreachable as error:
             return CheckResult(faults=[database_fault(error)])
-        fault = place_fault(view)
+        fault = acting_fault(view, beacon.status)
         notes = [Note(message=f"revision {REVISION}")]
+        notes += [Note(message=f"beacon: {beacon_says(beacon.status, beacon.code)}")]
         notes += [] if view.is_readable else [Note(message=UNREADABLE, remedy=UNREADABLE_REMEDY)]
         notes += [] if view.here.timeline else [Note(message=NO_TIMELINE)]
         return CheckResult(faults=[fault] if fault else [], notes=notes)

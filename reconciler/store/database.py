@@ -16,6 +16,7 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, ProgrammingError
 
+from reconciler.domain.hashing import digest
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Runner, ServerInfo, Transaction
 from reconciler.store import server, session
@@ -26,6 +27,7 @@ from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
+from reconciler.store.ledger.installation.beacon import PostgresBeacon
 from reconciler.store.ledger.installation.clocks import PostgresStoredClocks
 from reconciler.store.ledger.installation.place import PostgresPlaces
 from reconciler.store.ledger.intents import PostgresIntents
@@ -175,6 +177,7 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
         bookings=PostgresBookings(connection, tables, moments),
         ledger=PostgresLedger(connection),
         places=PostgresPlaces(connection, partial(has_traces, connection, tables)),
+        beacon=PostgresBeacon(connection, digest(source.relation, runner.scope)[:12]),
         clocks=PostgresStoredClocks(connection),
         intents=PostgresIntents(connection, runner.scope, source),
         removals=PostgresRemovals(connection, runner.scope, source),

@@ -16,8 +16,9 @@ from reconciler.domain.gaps import Effect
 from reconciler.engine.drill import fire_drill
 from reconciler.engine.repair.place import enter_place
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Calendar, Clock, Mandate, Notifier, Route, Services, SmsGateway
+from reconciler.ports import Beacons, Clock, Mandate, Notifier, Route, Services, SmsGateway
 from reconciler.providers.google import credentials
+from reconciler.providers.google.beacon import GoogleBeacons
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.reporting import logs
@@ -106,21 +107,21 @@ def services(
     stop = stop or threading.Event()
     with ExitStack() as stack:
         connected = over or stack.enter_context(database(chosen))
-        wanted = application(chosen)
         store = postgres_store(chosen, connected)
         if mandate.act or needs_ledger:
             with connected.transaction() as connection:
                 require_ledger(connection, writing=mandate.act)
         used_clock = clock or _clock(store, stop, act=mandate.act)
         if mandate.act:
-            _enter(connected, store, wanted, used_clock)
+            _enter(connected, store, application(chosen), used_clock)
         yield Services(
             store=store,
             clock=used_clock,
             phones=Phones(chosen.file.rules.sms_missing.region),
             message_writer=Templates(chosen.wordings(), chosen.file.timezone),
             sms=_gateway(chosen),
-            calendar=_calendar(chosen, stack),
+            calendar=(calendar := _calendar(chosen, stack)),
+            beacons=_beacons(chosen, calendar),
             sms_policy=chosen.sms_policy(),
             calendar_policy=chosen.calendar_policy(),
             sms_limits=chosen.sms_limits(),
@@ -239,7 +240,14 @@ def _gateway(chosen: Settings) -> SmsGateway | None:
     )
 
 
-def _calendar(chosen: Settings, stack: ExitStack) -> Calendar | None:
+def _beacons(chosen: Settings, calendar: GoogleCalendar | None) -> Beacons | None:
+    """The beacons, if the settings allow writing to the calendar."""
+    file = chosen.file
+    writes = Policy.REPAIR is file.repairs is chosen.calendar_policy().policy
+    return GoogleBeacons(calendar) if calendar and writes and file.record.beacon else None
+
+
+def _calendar(chosen: Settings, stack: ExitStack) -> GoogleCalendar | None:
     google = chosen.environment.providers.google
     if google is None:
         return None

@@ -88,6 +88,7 @@ class ShadowDrillStage:
                 clock=clock,
                 sms=MemoryGateway(clock),
                 calendar=MemoryCalendar(),
+                beacons=None,  # the real one is not touched
                 sms_limits=replace(self.services.sms_limits, repairs=MOST),
                 calendar_limits=replace(self.services.calendar_limits, repairs=MOST),
                 window=replace(self.services.window, since=LONG_AGO, at_start=True),

@@ -47,7 +47,7 @@ def test_run_starts_beside_a_wrong_variable_and_says_when_it_is_read_again(venue
         status = reconciler("status", folder=tmp_path, DATABASE_URL=venue.url())
         assert (status.code, "integration.google / blocked" in status.out) == (Exit.NEEDS_A_HUMAN, True)
         with running(tmp_path, variables):
-            eventually(lambda: len(sandbox.google.calendar.events) == 2 and not venue.sql(faults), SOON)
+            eventually(lambda: len(sandbox.google.live()) == 2 and not venue.sql(faults), SOON)
 
 
 @pytest.mark.parametrize("arguments", WRITING, ids=" ".join)

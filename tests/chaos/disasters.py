@@ -121,6 +121,8 @@ def _deleted_for_good(seed: int) -> Scenario:
 DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "a backup is restored": _after_loss(Loss.RESTORED),
     "a lagging standby is promoted": _after_loss(Loss.PROMOTED),
+    "a dump is restored in place": _after_loss(Loss.IN_PLACE),
+    "a snapshot runs beside the original": _beside(Loss.SNAPSHOT),
     "a copy runs with the same keys": _beside(Loss.COPIED),
     "a host's clock is wrong": _beside(Loss.CLOCK),
     "the ledger is lost": _after_loss(Loss.LEDGER),

@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.cli.signals import KILLED_BY
 from reconciler.errors import Exit
 from tests.chaos.application import OURS
+from tests.chaos.scenarios import Loss
 from tests.chaos.stage import Scene
 
 SATISFIED_BY = {
@@ -79,10 +80,20 @@ def problems(scene: Scene) -> list[Problem]:
             found += [Problem(kind, booking[:8], what) for kind, what in check(world, booking)]
     stuck = [intent for intent in world.intents if intent["state"] in ("sending", "unknown")]
     found += [Problem("wrong", intent["booking"][:8], f"is {intent['state']} for ever") for intent in stuck]
+    found += _beacon(scene)
     odd = set(scene.codes) - USUAL
     if odd:
         found.append(Problem("wrong", "-", f"the command ended with {sorted(odd)}"))
     return found
+
+
+def _beacon(scene: Scene) -> Iterator[Problem]:
+    """Processes of one ledger never take each other for a copy, wherever one was killed."""
+    (beacon,), (ledger,) = scene.venue.rows("reconciler.beacon"), scene.venue.rows("reconciler.installation")
+    if beacon["status"] in ("another_copy", "another_installation"):
+        yield Problem("wrong", "-", f"the only ledger that is left is refused: {beacon['status']}")
+    if ledger["caution_reason"] == "restored" and Loss.IN_PLACE not in scene.losses:
+        yield Problem("wrong", "-", "a ledger that lost nothing counts as restored")
 
 
 def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ class Verdict:
 
 def play(stage: Stage, scenario: Scenario, mutant: str = "") -> Verdict:
     with stage.world(scenario, mutant) as scene:
-        if any(step.loss in (Loss.RESTORED, Loss.PROMOTED) for step in scenario.steps):
+        if any(step.loss in (Loss.RESTORED, Loss.PROMOTED, Loss.IN_PLACE) for step in scenario.steps):
             scene.back_up()
         for step in scenario.steps:
             take(scene, step)

@@ -1,9 +1,9 @@
 """What scenarios are played on: one database server and one zygote per worker, a fresh world for each scenario."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -134,6 +134,7 @@ class Scene:
     commands: int = 0
     codes: list[int] = field(default_factory=list)
     """How the commands ended, in order."""
+    losses: set[Loss] = field(default_factory=set)
 
     @property
     def trace(self) -> Path:
@@ -156,49 +157,92 @@ class Scene:
         self.venue.postgres.drop_database(self.venue.name)
         self.venue.postgres.create_database(self.venue.name, self.copy)
 
-    def lose(self, loss: Loss) -> None:
-        match loss:
-            case Loss.RESTORED:
-                self._restore()
-                self.venue.settle_in()  # as a snapshot of the disk, which keeps every id
-            case Loss.PROMOTED:
-                self._restore()
-                self.venue.settle_in()
-                self.venue.sql("UPDATE reconciler.installation SET timeline = 0")
-            case Loss.COPIED:
-                self.back_up()
-                self.finish(self.start(database=self.copy))
-            case Loss.CLOCK:
-                self.venue.sql(_CLOCK_AHEAD.format(database=self.venue.name))
-                self.run()
-                self.venue.sql(f"ALTER DATABASE {self.venue.name} RESET search_path")
-            case Loss.LEDGER:
-                self.venue.sql(_NEW_SCHEMA)
-                self.venue.migrate()
-                self.venue.sql(f"UPDATE reconciler.installation SET {WITHOUT_CAUTION}")
-                self.venue.sql(_KEEPS_HISTORY)
-            case _:
-                self._lose_rows(loss)
+    def _lose_beacon(self) -> None:
+        """The beacon is lost as well: the other safeguards are meant."""
+        with self.sandbox.google.lock:
+            for event in self.sandbox.google.beacons():
+                del self.sandbox.google.calendar.events[event["id"]]
 
-    def _lose_rows(self, loss: Loss) -> None:
-        """What happens to the application's rows alone."""
-        match loss:
-            case Loss.DELETED:
-                gone = self.application.bookings[:-1]
-                # The application keeps a booking that was texted, but not if its texts are gone.
-                self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id::text = ANY(%s)", gone)
-                self.venue.sql("DELETE FROM private_bookings WHERE id::text = ANY(%s)", gone)
-            case Loss.A_DAY:
-                self.venue.sql("UPDATE reconciler.intent SET absent_since = absent_since - interval '25 hours'")
-                there = {row["id"] for row in self.venue.rows("private_bookings")}
-                self.application.long_gone.update(set(self.application.bookings) - there)
-            case Loss.REPLACED:
-                self.venue.sql("TRUNCATE private_bookings CASCADE")
-                self.application.replace_all()
-            case Loss.QUEUE:
-                for booking in self.application.bookings[::2]:
-                    self.application.most_texts[booking] = len(self.application.ours(booking))
-                    self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id = %s", booking)
+    def lose(self, loss: Loss) -> None:
+        self.losses.add(loss)
+        losses: dict[Loss, Callable[[], object]] = {
+            Loss.RESTORED: self._restore_without_beacon,
+            Loss.PROMOTED: self._promote,
+            Loss.IN_PLACE: self._restore_in_place,
+            Loss.SNAPSHOT: self._run_beside_snapshot,
+            Loss.COPIED: self._run_on_copy,
+            Loss.CLOCK: self._run_with_clock_ahead,
+            Loss.LEDGER: self._lose_ledger,
+            Loss.DELETED: self._delete_most,
+            Loss.A_DAY: self._wait_a_day,
+            Loss.REPLACED: self._replace_all,
+            Loss.QUEUE: self._lose_queue,
+        }
+        if loss in losses:
+            losses[loss]()
+
+    def _restore_without_beacon(self) -> None:
+        self._restore()
+        self._lose_beacon()
+        self.venue.settle_in()  # as a snapshot of the disk, which keeps every id
+
+    def _promote(self) -> None:
+        self._restore_without_beacon()
+        self.venue.sql("UPDATE reconciler.installation SET timeline = 0")
+
+    def _restore_in_place(self) -> None:
+        """A dump that is restored in place keeps the database's oid; here it is a new database."""
+        self._restore()
+        self.venue.settle_in()
+        ((oid,),) = self.venue.sql("SELECT oid FROM pg_database WHERE datname = current_database()")
+        with self.sandbox.google.lock:
+            for event in self.sandbox.google.beacons():
+                event["extendedProperties"]["private"]["database"] = str(oid)
+
+    def _run_beside_snapshot(self) -> None:
+        self.back_up()
+        replace(self.venue, name=self.copy, _open={}).settle_in()
+        beside = self.start(database=self.copy)
+        self.run()
+        self.finish(beside)
+        self.run()
+        self.venue.migrate("same")
+
+    def _run_on_copy(self) -> None:
+        self.back_up()
+        self.finish(self.start(database=self.copy))
+
+    def _run_with_clock_ahead(self) -> None:
+        self.venue.sql(_CLOCK_AHEAD.format(database=self.venue.name))
+        self.run()
+        self.venue.sql(f"ALTER DATABASE {self.venue.name} RESET search_path")
+
+    def _lose_ledger(self) -> None:
+        self._lose_beacon()
+        self.venue.sql(_NEW_SCHEMA)
+        self.venue.migrate()
+        self.venue.sql(f"UPDATE reconciler.installation SET {WITHOUT_CAUTION}")
+        self.venue.sql(_KEEPS_HISTORY)
+
+    def _delete_most(self) -> None:
+        gone = self.application.bookings[:-1]
+        # The application keeps a booking that was texted, but not if its texts are gone.
+        self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id::text = ANY(%s)", gone)
+        self.venue.sql("DELETE FROM private_bookings WHERE id::text = ANY(%s)", gone)
+
+    def _wait_a_day(self) -> None:
+        self.venue.sql("UPDATE reconciler.intent SET absent_since = absent_since - interval '25 hours'")
+        there = {row["id"] for row in self.venue.rows("private_bookings")}
+        self.application.long_gone.update(set(self.application.bookings) - there)
+
+    def _replace_all(self) -> None:
+        self.venue.sql("TRUNCATE private_bookings CASCADE")
+        self.application.replace_all()
+
+    def _lose_queue(self) -> None:
+        for booking in self.application.bookings[::2]:
+            self.application.most_texts[booking] = len(self.application.ours(booking))
+            self.venue.sql("DELETE FROM private_booking_sms_queue WHERE booking_id = %s", booking)
 
     def start(self, order: str = "", command: str = "once", database: str = "") -> Command:
         """One of ``COMMANDS`` as a process of its own, on the scene's database or on this one."""

@@ -59,7 +59,7 @@ class Venue:
     def database(self, role: str = "reconciler_job") -> Database:
         return Database(self.url(role), statement_timeout=timedelta(seconds=30), lock_timeout=timedelta(seconds=2))
 
-    def migrate(self) -> None:
+    def migrate(self, place: str | None = None) -> None:
         self.altered = True
         wanted = assembly.application(DEFAULTS)
         with self.database() as database:
@@ -67,12 +67,16 @@ class Venue:
             with database.transaction() as connection:
                 sources.register(connection, wanted.bookings.quoted)
             with assembly.postgres_store(DEFAULTS, database).writing() as tx:
-                enter_at_migration(tx, None, tx.ledger.now())
+                enter_at_migration(tx, place, tx.ledger.now())
             shadow_tables.refresh(database, wanted)
 
     def settle_in(self) -> None:
         """As an installation that has been here for long, and whose caution concerns nobody."""
         self.sql(f"UPDATE reconciler.installation SET since = '2026-01-01', {WITHOUT_CAUTION}, {HERE}")
+
+    def forget_beacon(self) -> None:
+        """As a ledger that has never met its beacon."""
+        self.sql("DELETE FROM reconciler.beacon; INSERT INTO reconciler.beacon DEFAULT VALUES")
 
     def forget_place(self) -> None:
         """As a ledger of a version that did not keep its place."""
@@ -173,6 +177,7 @@ class Venue:
             self.sql(f"SET LOCAL session_replication_role = replica; {deletes}")
         if ours:
             self.settle_in()
+            self.forget_beacon()
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A whole table, each row as a dictionary, by id."""

@@ -17,12 +17,15 @@ from reconciler.domain.alerting.alerts import (
     Severity,
     remedy_of,
 )
-from reconciler.domain.gaps import Cause
+from reconciler.domain.gaps import Cause, GapKind
 
 ESCALATION_FACTOR = 10
 """An incident escalates when it has this many times as many gaps as at its last alert."""
 SENTRY_ROUTE = "sentry"
 """The route of every Sentry event. An on-call route has the name of its environment variable, in capitals."""
+
+_PAGED_AT_ONCE = frozenset({GapKind.INTEGRATION_PLACE})
+"""Two copies that act at once do more harm with every hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,8 @@ def _due_issue_alert(incident: Incident, counts: GapCounts, deadlines: Deadlines
 
 def _page_is_due(incident: Incident, counts: GapCounts, deadlines: Deadlines, now: datetime) -> bool:
     may_page = incident.key.cause.is_systemic and incident.paged_at is None
-    return may_page and bool(counts.open) and _open_for(incident, counts.late_since, now) >= deadlines.page_after
+    page_after = timedelta(0) if incident.key.kind in _PAGED_AT_ONCE else deadlines.page_after
+    return may_page and bool(counts.open) and _open_for(incident, counts.late_since, now) >= page_after
 
 
 def _open_for(incident: Incident, since: datetime | None, now: datetime) -> timedelta:

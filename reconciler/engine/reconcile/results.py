@@ -150,6 +150,8 @@ class PassResult:
     @property
     def exit_code(self) -> Exit:
         """The most urgent code of what the run found."""
+        if any(fault.kind == GapKind.INTEGRATION_PLACE for fault in self.faults):
+            return Exit.REFUSED_AS_UNSAFE
         codes = set()
         settled = {outcome for outcome, _ in self.settled}
         settles_again = self.plan is None and bool(settled & {SettleOutcome.UNDECIDED, SettleOutcome.BUSY})

@@ -1,6 +1,7 @@
 """One pass: scan, plan, record, apply. It is level-based: a pass that is missed, doubled or late does no harm."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from reconciler.engine.reconcile.record import record_gaps, record_plan
 from reconciler.engine.reconcile.removals import ask_starts, record_removals, remove
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.reconcile.settle import Answers, settle
+from reconciler.engine.repair.beacon import continue_lost_ledger, meet_beacon
 from reconciler.engine.repair.integration_faults import attempt_fault, recordable
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import AttemptStatus
@@ -65,6 +67,7 @@ def _scan(job: str, repairer: Repairer, services: PassServices, now: datetime) -
 
 
 def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
+    continue_lost_ledger(services)
     answers = _settle(repairer, services)
     now, subject = services.clock.now(), gap_subject(repairer, services)
     seen = _scan(job, repairer, services, now)
@@ -75,14 +78,15 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
         seen = replace(seen, plan=plan, removals=removals, unlocks=False)
     else:
         seen = after_proof(repairer, services, seen)
-    faults = list(dict.fromkeys([*seen.faults, *preflight.faults]))
+    seen, checked, refusals = _meet(repairer, services, seen)
+    faults = list(dict.fromkeys([*seen.faults, *preflight.faults, *refusals]))
     if seen.plan and not services.booking_range:
         # Before anything is repaired: the second look at a booking needs the moment that the plan went by.
         with services.store.writing() as tx:
             tx.moments.note(repairer.kind, now, seen.window)
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
-        run.record_faults(tx, subject, recordable(faults), preflight.checked)
+        run.record_faults(tx, subject, recordable(faults), [*preflight.checked, *checked])
         record = record_gaps if services.booking_range else record_plan
         record(tx, repairer, seen, now)
         if seen.plan:
@@ -108,6 +112,25 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
         run.record_faults(tx, subject, broken)
         run.finish(tx, [result], crashed=crash is not None)
     return result
+
+
+def _meet(
+    repairer: Repairer, services: PassServices, seen: PassPlan
+) -> tuple[PassPlan, Sequence[GapKind], Sequence[IntegrationFault]]:
+    """Before the first repair or removal: is another copy acting, or was the ledger restored?"""
+    about, place = gap_subject(repairer, services), GapKind.INTEGRATION_PLACE
+    with services.store.reading() as tx:
+        was_refused = any(gap.about == about for gap in tx.gaps.open(place))
+    if not (was_refused or (seen.plan and seen.plan.repairs) or (seen.removals and seen.removals.allowed)):
+        return seen, (), ()
+    fault = meet_beacon(services).fault
+    if fault is None:
+        with services.store.reading() as tx:  # it may have begun now, here or in another process
+            caution = tx.places.caution()
+        return replace(seen, scope=replace(seen.scope, caution=caution)), (place,), ()
+    removals = seen.removals and seen.removals.holding(Hold.INTEGRATION)
+    plan = seen.plan and seen.plan.holding(Hold.INTEGRATION, Cause.BLOCKED)
+    return replace(seen, plan=plan, removals=removals, unlocks=False), (place,), (fault,)
 
 
 def _settle(repairer: Repairer, services: PassServices) -> Answers:

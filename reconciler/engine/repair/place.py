@@ -1,8 +1,9 @@
 """Entering the place: nothing acts in a copy of the database; a new timeline and a lost ledger start caution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from reconciler.domain.beacon import BeaconStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.place import CautionReason, PlaceStatus, PlaceView, caution_fault, place_fault
 from reconciler.engine.repair.integration_faults import record_faults
@@ -19,6 +20,8 @@ class Entry:
     """The place before anything was bound."""
     caution: CautionReason = CautionReason.NONE
     """Why caution began, if it began now."""
+    beacon: BeaconStatus | None = None
+    """What the beacon said to the last pass that was about to act."""
 
 
 def enter_place(store: Store, clock: Clock) -> None:
@@ -62,22 +65,25 @@ def enter(tx: Transaction, now: datetime) -> Entry:
 def enter_at_migration(tx: Transaction, decided: str | None, now: datetime) -> Entry:
     """What `migrate` does about the place. ``decided``: *same* or *new* installation, or nothing.
 
-    A place that is right needs no decision: then nothing changes. Without a decision, the person who migrates says that
-    a ledger which was never bound belongs here.
+    A place that is right, and that no beacon contradicts, needs no decision: then nothing changes. Without a decision,
+    the person who migrates says that a ledger which was never bound belongs here.
     """
     tx.places.lock()
-    view = tx.places.view()
-    if decided and not view.status.is_home:
+    view, beacon = tx.places.view(), tx.beacon.last()
+    if decided and (not view.status.is_home or (beacon and beacon.forbids)):
+        moved = CautionReason.BEACON_SETTLED if view.status.is_home else CautionReason.ANOTHER_PLACE
+        reason = moved if decided == "same" else CautionReason.NEW_INSTALLATION
         if decided == "new":
             tx.places.become_new()
-        reason = CautionReason.ANOTHER_PLACE if decided == "same" else CautionReason.NEW_INSTALLATION
-        tx.places.bind(view.here)
+        else:
+            tx.beacon.settle()
+        tx.places.bind(view.known if view.status.is_home else view.here)
         tx.places.start_caution(reason)
         return Entry(view=view, caution=reason)
     if view.status is PlaceStatus.NEVER_BOUND:
         tx.places.bind(view.here)
-        return Entry(view=view)
-    return enter(tx, now)
+        return Entry(view=view, beacon=beacon)
+    return replace(enter(tx, now), beacon=beacon)
 
 
 def _alert_caution(tx: Transaction, reason: CautionReason, now: datetime) -> None:

@@ -29,10 +29,10 @@ logging.getLogger("googleapiclient.http").setLevel(logging.ERROR)
 MARKER = "reconciler_booking"
 GENERATION = "reconciler_generation"
 CAN_WRITE = frozenset({"writer", "owner", "writerWithoutPrivateAccess"})
-_CANARY = {"visibility": "private", "transparency": "transparent", "reminders": {"useDefault": False}}
-_PAGE = 250
-_PAGE_KIND = "calendar#events"
-_DELETED = "google:deleted"
+HIDDEN_EVENT = {"visibility": "private", "transparency": "transparent", "reminders": {"useDefault": False}}
+PAGE = 250
+PAGE_KIND = "calendar#events"
+DELETED = "google:deleted"
 """Calendar's own reason. A 410 without it comes from a proxy and proves nothing."""
 
 
@@ -64,14 +64,14 @@ class GoogleCalendar:
         found: list[CalendarEvent] = []
 
         def call() -> Outcome:
-            event = _event(self._events.get(calendarId=self.calendar_id, eventId=event_id).execute())
+            event = _event(self.events.get(calendarId=self.calendar_id, eventId=event_id).execute())
             if event.id != event_id:
-                raise _UnreadableError
+                raise UnreadableError
             found.append(event)
             return Outcome(result=Result.DONE, code="found")
 
-        seen = self._event_or_calendar(_outcome_of(call, Whose.ASKED))
-        if seen.code == _DELETED:
+        seen = self.event_or_calendar(calendar_outcome(call, Whose.ASKED))
+        if seen.code == DELETED:
             return CalendarEvent(id=event_id, live=False, title="", starts_at=None, recurring=False, marker=None)
         if seen.result is Result.REFUSED:
             return None  # also for an id that is not Google's, such as the application's own: it names no event here
@@ -83,23 +83,23 @@ class GoogleCalendar:
         found: list[CalendarEvent] = []
 
         def call() -> Outcome:
-            request = self._events.list(
+            request = self.events.list(
                 calendarId=self.calendar_id,
                 timeMin=_rfc3339(starts_at - window),
                 timeMax=_rfc3339(starts_at + window),
                 showDeleted=True,
                 singleEvents=False,  # a series is listed as itself, so that it can be distinguished from a single event
-                maxResults=_PAGE,
+                maxResults=PAGE,
             )
             while request is not None:
                 page = request.execute()
-                if page["kind"] != _PAGE_KIND:
-                    raise _UnreadableError
+                if page["kind"] != PAGE_KIND:
+                    raise UnreadableError
                 found.extend(_event(item) for item in page.get("items", ()))
-                request = self._events.list_next(request, page)
+                request = self.events.list_next(request, page)
             return Outcome(result=Result.DONE, code="read")
 
-        seen = _outcome_of(call, Whose.CANDIDATE)
+        seen = calendar_outcome(call, Whose.CANDIDATE)
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
         return found
@@ -112,26 +112,26 @@ class GoogleCalendar:
             "start": {"dateTime": event.starts_at.isoformat(), "timeZone": event.zone},
             "end": {"dateTime": event.ends_at.isoformat(), "timeZone": event.zone},
             "extendedProperties": {"private": {MARKER: event.booking, GENERATION: str(event.generation)}},
-            **(_CANARY if event.is_canary else {}),
+            **(HIDDEN_EVENT if event.is_canary else {}),
         }
 
         def call() -> Outcome:
-            request = self._events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
+            request = self.events.insert(calendarId=self.calendar_id, body=body, sendUpdates="none")
             if request.execute()["id"] != event.id:
-                raise _UnreadableError
+                raise UnreadableError
             return Outcome(result=Result.DONE, code="created", provider_id=event.id)
 
-        return _outcome_of(call, Whose.INSERTED)
+        return calendar_outcome(call, Whose.INSERTED)
 
     def delete(self, event_id: str) -> Outcome:
         def call() -> Outcome:
-            request = self._events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none")
+            request = self.events.delete(calendarId=self.calendar_id, eventId=event_id, sendUpdates="none")
             if request.execute():
-                raise _UnreadableError  # Calendar answers without a body
+                raise UnreadableError  # Calendar answers without a body
             return Outcome(result=Result.DONE, code="deleted")
 
-        seen = self._event_or_calendar(_outcome_of(call, Whose.UNWANTED))
-        if seen is _NO_EVENT or seen.code == _DELETED:
+        seen = self.event_or_calendar(calendar_outcome(call, Whose.UNWANTED))
+        if seen is _NO_EVENT or seen.code == DELETED:
             return Outcome(result=Result.DONE, code="already_gone")
         return seen
 
@@ -140,7 +140,7 @@ class GoogleCalendar:
         if "_service" in self.__dict__:
             self._service.close()
 
-    def _event_or_calendar(self, seen: Outcome) -> Outcome:
+    def event_or_calendar(self, seen: Outcome) -> Outcome:
         """Resolve *notFound*, which may mean the event or the calendar, by reading the calendar itself."""
         if seen.code != errors.NOT_FOUND:
             return seen
@@ -153,15 +153,16 @@ class GoogleCalendar:
 
         def call() -> Outcome:
             nonlocal zone
-            request = self._events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
+            request = self.events.list(calendarId=self.calendar_id, maxResults=1, fields="accessRole,timeZone")
             answer = request.execute()
             zone = str(answer.get("timeZone", ""))
             return Outcome(result=Result.DONE, code=str(answer["accessRole"]))
 
-        return _outcome_of(call, Whose.CANDIDATE), zone
+        return calendar_outcome(call, Whose.CANDIDATE), zone
 
     @cached_property
-    def _events(self) -> Any:
+    def events(self) -> Any:
+        """The client's events."""
         return self._service.events()
 
     @cached_property
@@ -180,7 +181,7 @@ _NO_EVENT = Outcome(result=Result.REFUSED, code=errors.NOT_FOUND)
 """The event was not found although the calendar exists."""
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """A success whose body is not Calendar's answer: a proxy's page, empty, or another event."""
 
 
@@ -188,7 +189,7 @@ _NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificatio
 """Errors before the connection was established: nothing can have been sent."""
 
 
-def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
+def calendar_outcome(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     """Run ``call`` about an event of kind ``whose``; returns its outcome, or that of its failure.
 
     The SDK's messages contain URLs and titles, and are dropped here.
@@ -215,7 +216,7 @@ def _outcome_of(call: Callable[[], Outcome], whose: Whose) -> Outcome:
         seen, code = Seen.NO_ANSWER, "timeout"
     except (OSError, http.client.HTTPException):
         seen, code = _CUT_OFF
-    except (_UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
+    except (UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
         # The SDK returns whatever it received, text or list, as if it were the object, and fails on some of it itself.
         seen, code = Seen.UNREADABLE, "unreadable"
     return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)

@@ -16,6 +16,8 @@ from reconciler.sandbox.fakes.server import Request, Response, StandIn
 CALENDAR_ID = "sandbox-venue@group.calendar.google.example"
 CLIENT_EMAIL = "reconciler@sandbox.iam.gserviceaccount.example"
 EVENTS_PAGE_LIMIT = 2500
+BEACON = "rclbeacon"
+"""How the ids of beacons begin."""
 _API = "/calendar/v3"
 
 
@@ -68,6 +70,13 @@ class GoogleStandIn(StandIn):
             self.calendar.delete(event_id, None)
 
     def live(self) -> list[Event]:
+        """The events of bookings and of people, without the beacons."""
+        return [event for event in self._live() if not event["id"].startswith(BEACON)]
+
+    def beacons(self) -> list[Event]:
+        return [event for event in self._live() if event["id"].startswith(BEACON)]
+
+    def _live(self) -> list[Event]:
         with self.lock:
             return [event for event in self.calendar.events.values() if event["status"] != "cancelled"]
 
@@ -85,6 +94,8 @@ class GoogleStandIn(StandIn):
             return "calendars.get"
         names = {"POST": "insert", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
         one = "/events/" in request.path
+        if is_about_beacon(request):
+            return f"beacon.{names.get(request.method, 'get' if one else 'list')}"
         return f"events.{names.get(request.method, 'get' if one else 'list')}"
 
     def answer(self, request: Request) -> Response:
@@ -134,7 +145,8 @@ class GoogleStandIn(StandIn):
             case _:
                 self.calendar.delete(event_id or "", etag)
                 body = None
-        self.writes += 1
+        if not is_about_beacon(request):
+            self.writes += 1
         return Response.of(200, body) if body else Response(204)
 
     def _list(self, request: Request) -> Response:
@@ -150,6 +162,13 @@ class GoogleStandIn(StandIn):
         if start + size < len(found):
             body["nextPageToken"] = str(start + size)
         return Response.of(200, body)
+
+
+def is_about_beacon(request: Request) -> bool:
+    """Calls about beacons have names of their own, so that a fault that is meant for a booking's event meets it."""
+    named = request.path.rpartition("/events/")[2].startswith(BEACON)
+    listed = request.query.get("privateExtendedProperty", "").startswith("reconciler_beacon=")
+    return named or listed or (request.method == "POST" and str(request.data().get("id", "")).startswith(BEACON))
 
 
 def google_error(status: int, reason: str, message: str = "") -> str:

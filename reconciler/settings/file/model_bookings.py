@@ -101,6 +101,11 @@ class RecordSettings(Section):
         description="the status of our row in the queue while a text may or may not have left: one that nothing in the "
         "application sends or sends again, such as cancelled",
     )
+    beacon: bool = Field(
+        True,
+        description="a private event in the calendar, in 2099, that shows a copied database and a restored ledger; "
+        "no: neither is seen",
+    )
 
 
 def table_alone(value: Any) -> Any:

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, text
 
+from reconciler.domain.beacon import acting_fault
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
-from reconciler.domain.place import place_fault
 from reconciler.domain.rules.registry import AGGREGATE, find_aggregate
 from reconciler.store import migrate
 from reconciler.store.database import READ, Database
+from reconciler.store.ledger.installation.beacon import read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.scans import unknown_kinds
@@ -218,7 +219,7 @@ def _faults(connection: Connection, scope: str) -> Iterator[FaultRow]:
 
 def _place(connection: Connection, at: datetime) -> Iterator[FaultRow]:
     """Nothing acts in another place, so nothing records it either: it is seen by whoever looks."""
-    fault = place_fault(view_place(connection))
+    fault = acting_fault(view_place(connection), read_beacon(connection).status)
     if fault:
         yield FaultRow(
             kind=fault.kind, about="", code=fault.code, since=at, seen=fault.seen, remedy=fault.remedy, sql=""

@@ -15,6 +15,7 @@ from reconciler.domain.rules.registry import find_aggregate
 from reconciler.errors import SQLSTATE
 from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.installation.beacon import BeaconRow, read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.views.scans import unknown_kinds
 from reconciler.store.views.together import Together, together
@@ -95,6 +96,7 @@ class StatusSnapshot:
     at: datetime
     """The database's clock."""
     place: PlaceView
+    beacon: BeaconRow
     runs: tuple[LastRun, ...]
     gaps: tuple[OpenGaps, ...]
     unknown: Mapping[GapKind, str]
@@ -120,6 +122,7 @@ def status_snapshot(database: Database, scope: str = "") -> StatusSnapshot:
         unsettled = connection.execute(_UNSETTLED)
         return StatusSnapshot(
             place=view_place(connection),
+            beacon=read_beacon(connection),
             unknown=unknown_kinds(connection, scope),
             together=together(connection, scope),
             unsettled={f"{effect} {state}": number for effect, state, number in unsettled},

@@ -377,6 +377,20 @@ def test_an_installation_without_a_place_is_bound_by_the_next_migration_and_begi
     assert [row.keys() for row in bare_venue.rows("reconciler.installation")] == [{"id", "since", "only_one"}]
 
 
+def test_a_ledger_from_before_the_beacon_has_none_yet_and_goes_back(bare_venue: Venue) -> None:
+    bare_venue.altered = True
+    at_revision(bare_venue, "0011")
+    before = bare_venue.rows("reconciler.installation")
+    bare_venue.migrate()
+    with store_of(bare_venue) as store, store.reading() as tx:
+        view = tx.beacon.view()
+        assert tx.beacon.last() is None
+    assert (view.installation, view.made, view.nonces, view.mark) == (before[0]["id"], False, frozenset(), 0)
+    back_to(bare_venue, "0011")
+    assert bare_venue.sql("SELECT to_regclass('reconciler.beacon')") == [(None,)]
+    bare_venue.migrate()
+
+
 # Incidents and alerts
 
 

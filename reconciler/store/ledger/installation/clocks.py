@@ -31,6 +31,7 @@ AHEAD: Mapping[str, Mapping[str, timedelta]] = {
     "intent": {"leased_until": LONGEST_LEASE, "examined_at": NONE},
     "installation": {"since": NONE, "caution_since": NONE},
     "source": {"since": NONE},
+    "beacon": {"asked_at": NONE, "renewed_at": NONE},
     "outbox": {"leased_until": LONGEST_LEASE},
 }
 """Moments that go by the database's clock itself."""

@@ -39,6 +39,12 @@ _DROP_PLANNED = text("""
     WHERE state = 'planned'
 """)
 _LOCK = text("SELECT FROM reconciler.installation FOR UPDATE")
+# What the calendar shows is the original's, and it was said that both live on.
+_NEW_BEACON = text("""
+    UPDATE reconciler.beacon
+    SET generation = 0, mark = 0, nonces = '{}', tables = '{}', made = false, accepts = true, looked = true,
+        status = '', code = '', renewed_at = NULL
+""")
 
 
 def read_place(connection: Connection) -> Place:
@@ -105,6 +111,7 @@ class PostgresPlaces:
         """Take another installation id, so that nothing derived from it is the original's."""
         self.connection.execute(_NEW_ID)
         self.connection.execute(_DROP_PLANNED)
+        self.connection.execute(_NEW_BEACON)
 
 
 def _place(row: RowMapping) -> Place | None:

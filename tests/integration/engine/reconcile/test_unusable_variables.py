@@ -71,7 +71,7 @@ def test_texts_go_on_while_a_variable_of_google_is_wrong(world: World, variables
     for name in variables:
         del world.environment[name]
     world.both()
-    assert len(world.sandbox.google.calendar.events) == 1
+    assert len(world.sandbox.google.live()) == 1
     assert world.gaps() == {}
 
 
@@ -82,7 +82,7 @@ def test_events_go_on_while_a_variable_of_twilio_is_wrong(world: World, variable
     results = world.both()
 
     texts = results[GapKind.SMS_MISSING]
-    assert (len(world.sandbox.google.calendar.events), world.sent_to()) == (1, [])
+    assert (len(world.sandbox.google.live()), world.sent_to()) == (1, [])
     (fault,) = texts.faults
     assert (fault.kind, seen in fault.seen, texts.exit_code) == (
         GapKind.INTEGRATION_TWILIO,

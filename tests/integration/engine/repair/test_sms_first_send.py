@@ -24,6 +24,12 @@ QUEUE = "private_booking_sms_queue"
 NO_TWILIO = dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_API_URL"), "")
 
 
+@pytest.fixture(autouse=True)
+def without_beacon(world: World) -> None:
+    """The question to Twilio by itself. The beacon would see most of these losses: test_beacon.py."""
+    world.configure(more="record: {beacon: no}")
+
+
 def booking(world: World, **values: object) -> BookingId:
     return world.venue.booking(calendar_event_id="there", **values)
 
