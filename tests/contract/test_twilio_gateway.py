@@ -58,7 +58,7 @@ def test_a_text_is_accepted_once_as_written(twilio: TwilioStandIn) -> None:
 
     (message,) = twilio.messages
     assert (message.to, message.body, message.from_, message.service) == (ANA, BODY, twilio.phone_number, None)
-    assert message.validity == 4 * 3600
+    assert message.validity == 4 * 3600 - 1, "less what the call may take"
     assert outcome == Outcome(result=D, code="queued", provider_id=message.sid)
 
 
@@ -77,10 +77,16 @@ def test_a_number_and_a_service_are_both_given(twilio: TwilioStandIn) -> None:
     assert (message.from_, message.service) == (twilio.phone_number, twilio.service_sid)
 
 
-def test_validity_is_rounded_down_to_whole_seconds(twilio: TwilioStandIn) -> None:
-    gateway(twilio).send(replace(TEXT, validity=timedelta(seconds=90.9)))
+@pytest.mark.parametrize(
+    ("validity", "timeout", "seconds"), [(90.9, 0.3, 90), (90.2, 0.3, 89), (600, 10, 590), (60, 10, 50), (60, 58, 6)]
+)
+def test_validity_is_in_whole_seconds_and_ends_in_time_if_the_call_takes_as_long_as_it_may(
+    twilio: TwilioStandIn, validity: float, timeout: float, seconds: int
+) -> None:
+    limited = gateway(twilio, timeout=timedelta(seconds=timeout))
+    limited.send(replace(TEXT, validity=timedelta(seconds=validity)))
 
-    assert [message.validity for message in twilio.messages] == [90]
+    assert [message.validity for message in twilio.messages] == [seconds]
 
 
 def test_region_and_edge_of_the_environment_are_not_ours(

@@ -21,8 +21,6 @@ SLOT = timedelta(minutes=10)
 GRACE = timedelta(minutes=10)
 MARGIN = timedelta(minutes=5)
 """A pass takes a while."""
-CALL = timedelta(seconds=30)
-"""Twilio counts how long it keeps a text from when it gets it. The last check is before that, by seconds."""
 REPORTED_WITHIN = GRACE + 2 * SLOT + MARGIN
 """A due moment that a scan saw is up to a slot late, and so is the pass after the grace period."""
 REMIND_EVERY = timedelta(hours=24)
@@ -243,7 +241,7 @@ def _wrong_with(message: Message, booking: Booking, what: str, life: Life) -> li
         wrong.append("the customer has opted out")
     if booking.status != what:
         wrong.append(f"the booking is {booking.status}")
-    leaves_by = max(at, at + timedelta(seconds=message.validity or 0) - CALL)
+    leaves_by = at + timedelta(seconds=message.validity or 0)
     hours = [moment.astimezone(LONDON) for moment in (at, leaves_by)]
     if hours[0].date() != hours[1].date() or not OPENS <= hours[0].time() <= hours[1].time() <= CLOSES:
         wrong.append("in quiet hours")

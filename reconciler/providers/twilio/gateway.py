@@ -29,6 +29,9 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 _NO_SID = Outcome(result=Result.UNKNOWN, code="no_sid", stops_pass=True)
 
+SHORTEST_PERIOD = 6
+"""The shortest validity that we ask for, in seconds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TwilioGateway:
@@ -47,7 +50,7 @@ class TwilioGateway:
             message = self._client.messages.create(
                 to=text.number,
                 body=text.body,
-                validity_period=int(text.validity.total_seconds()),
+                validity_period=self._validity_period(text),
                 **self._from(),
             )
             if not message.sid:
@@ -60,6 +63,13 @@ class TwilioGateway:
         if outcome.result is Result.LATER and outcome.retry_after is None:
             return replace(outcome, retry_after=retry_after(self._http.retry_after))
         return outcome
+
+    def _validity_period(self, text: OutgoingSms) -> int:
+        """Seconds. Twilio counts them from when it gets the text, which may be at the end of our call.
+
+        Less than 6 seconds would be likely to expire at once (Twilio: Message resource, ValidityPeriod).
+        """
+        return max(int((text.validity - self.timeout).total_seconds()), SHORTEST_PERIOD)
 
     def notes(self) -> Sequence[Note]:
         return list(account.account_notes(self._client, self.account_sid, self.sender, self.service_sid))

@@ -173,7 +173,7 @@ def test_a_test_text_is_followed_until_it_arrives(world: World) -> None:
     (note,) = followed(world).notes
     assert (note.message.endswith("delivered to your phone after 7 s"), note.remedy) == (True, "")
     (message,) = world.sandbox.twilio.messages
-    assert (message.to, message.body, message.validity) == (PHONE, TEXT, 600)
+    assert (message.to, message.body, message.validity) == (PHONE, TEXT, 590)
 
 
 @pytest.mark.parametrize(("status", "code"), [("undelivered", 30003), ("failed", 30007), ("undelivered", None)])
