@@ -9,6 +9,7 @@ from reconciler.domain.rules.rule import Rule
 from reconciler.domain.rules.sms_stuck import QUEUED
 from reconciler.domain.rules.sms_unproven import SENT
 from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.model_bookings import Section
 from reconciler.settings.file.source import KeyPath, Source
 from reconciler.settings.file.values import write_duration
 
@@ -92,6 +93,24 @@ def text_contradictions(read: Source, file: CronFile) -> Iterator[str]:
     yield from _unsatisfying(read, file)
     yield from _unreported(read, file)
     yield from _unsafe_in_flight(read, file)
+
+
+def column_contradictions(read: Source, file: CronFile) -> Iterator[str]:
+    """Two of our names on one column of a table."""
+    bookings, queue = file.bookings, file.rules.sms_missing.queue
+    tables: dict[KeyPath, Section] = {("bookings", "columns"): bookings.columns}
+    tables |= {("bookings", "customers", "columns"): bookings.customers.columns} if bookings.customers else {}
+    tables |= {("rules", SMS, "queue", "columns"): queue.columns}
+    for place, columns in tables.items():
+        first: dict[str, str] = {}
+        for ours, theirs in columns.model_dump().items():
+            if theirs is None or first.setdefault(theirs, ours) == ours:
+                continue
+            other, there = (*place, first[theirs]), read.line((*place, first[theirs]))
+            at = f" (line {there})" if read.has(other) and there else ", by its default"
+            named = (*place, ours) if read.has((*place, ours)) else other
+            both = f"{ours} and {first[theirs]}{at} both name the column {theirs}"
+            yield read.mistake(named, both)
 
 
 def unanswered(read: Source, file: CronFile) -> list[str]:

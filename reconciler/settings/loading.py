@@ -25,7 +25,12 @@ from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import RULES, rule_of_effect
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
-from reconciler.settings.contradictions import limit_contradictions, text_contradictions, unanswered
+from reconciler.settings.contradictions import (
+    column_contradictions,
+    limit_contradictions,
+    text_contradictions,
+    unanswered,
+)
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.providers import access_fault
@@ -268,4 +273,5 @@ def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
         for problem in check_template(message.template):
             yield read.mistake((*at, status, "template"), problem)
     yield from text_contradictions(read, file)
+    yield from column_contradictions(read, file)
     yield from limit_contradictions(read, file)

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, meta
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
@@ -36,8 +37,19 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is neither text nor a number")
 
 
+class _Environment(SandboxedEnvironment):
+    """Without the two operators that make a short template a text, or a number, without end."""
+
+    intercepted_binops = frozenset(["*", "**"])
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" or not (isinstance(left, int) and isinstance(right, int)):
+            raise TypeError(f"{operator} does not belong in a text")
+        return super().call_binop(context, operator, left, right)
+
+
 # Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps templates away from Python objects.
-_ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
+_ENVIRONMENT = _Environment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
 _ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text contains only data of its booking
 _FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 """Errors that rendering a template can raise."""

@@ -21,8 +21,8 @@ from reconciler.settings.file.values import (
     parse_zone,
 )
 
-Whole = Annotated[int, Strict()]
-"""A strict integer: ``true`` is refused, although pydantic otherwise reads it as 1."""
+Whole = Annotated[int, Strict(), Field(le=1_000_000_000)]
+"""A strict integer that PostgreSQL can hold: ``true`` is refused, although pydantic otherwise reads it as 1."""
 
 
 class BreakerLimits(Section):

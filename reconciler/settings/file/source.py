@@ -17,6 +17,7 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
+from reconciler.settings.file.form import form_mistakes
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.renamed import MOVED, conflicts, rename, renamed
 
@@ -129,6 +130,8 @@ def _parsed(text: str) -> CommentedMap | None:
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
+        for line, mistake in form_mistakes(text):
+            raise _Unreadable(f":{line}: {mistake}")
         data = yaml.load(text)
     except MarkedYAMLError as error:
         raise _Unreadable(_syntax(error)) from None
@@ -137,8 +140,9 @@ def _parsed(text: str) -> CommentedMap | None:
         raise _Unreadable(f":{line}: a character that may not stand here (U+{ord(text[error.position]):04X})") from None
     except YAMLError as error:
         raise _Unreadable(f": not YAML ({type(error).__name__})") from None
-    except RecursionError:
-        raise _Unreadable(": nested too deeply") from None
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+        # A border: the parser makes Python objects of values, and fails in any way.
+        raise _Unreadable(f": not YAML that can be read ({type(error).__name__})") from None
     if data is not None and not isinstance(data, CommentedMap):
         raise _Unreadable(":1: the file must hold keys and values")
     return data

@@ -118,8 +118,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("limits: {}\nrules: {}\nlimits: {}\n", ':3: while constructing a mapping, found duplicate key "limits"'),
         ("bookings:\n  grace: 1m\n  grace: 2m\n", ':3: while constructing a mapping, found duplicate key "grace"'),
         # endless stairs
-        ("limits: " + "[" * 500, ": nested too deeply"),
-        ("limits: " + "{a: " * 500 + "1" + "}" * 500, ": nested too deeply"),
+        ("limits: " + "[" * 500, ":1: nested too deeply, more than 20 levels"),
+        ("limits: " + "{a: " * 500 + "1" + "}" * 500, ":1: nested too deeply, more than 20 levels"),
     ],
     ids=range(15),
 )
