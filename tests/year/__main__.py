@@ -4,44 +4,22 @@ The exit code is 1 unless all is well. ``SEED=2 ONLY=small`` plays one venue by 
 """
 
 import argparse
-import logging
 import multiprocessing
 import sys
 import time
 from collections.abc import Sequence
 
-import structlog
-
-from reconciler.sandbox.postgres import EmbeddedPostgres
-from tests.support.application_db import Venue
 from tests.year import shown
 from tests.year.days import SIZES
-from tests.year.playing import Played, play
+from tests.year.running import play_one
 
 WORKERS = 2
 LONGEST_FIRST = ("middle", "large, in autumn", "large, in spring", "large, at Christmas", "small")
-_QUICK = ("autovacuum_naptime = '5s'", "jit = off", "max_wal_size = '4GB'")
-_SAID = logging.CRITICAL
 
 
 def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def play_one(job: tuple[str, int]) -> Played:
-    """One venue, on a PostgreSQL of its own."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_SAID))
-    name, seed = job
-    with EmbeddedPostgres() as postgres:
-        with postgres.connect("postgres") as connection:
-            for setting in _QUICK:
-                connection.execute(f"ALTER SYSTEM SET {setting}")
-            connection.execute("SELECT pg_reload_conf()")
-        postgres.create_application("application")
-        postgres.create_database("migrated", "application")
-        Venue(postgres, "migrated").migrate()
-        return play(postgres, "migrated", SIZES[name], seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
