@@ -1,4 +1,4 @@
-"""One venue in a process of its own. The worker finds it here: what starts workers is ``__main__`` in another process."""
+"""One venue in a process of its own. It stands here because ``__main__`` is another module in a worker."""
 
 import logging
 
