@@ -123,13 +123,17 @@ def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:
 def _is_texted(world: World, booking: str, status: str) -> bool:
     """Whether a text that says as much as the status calls for is queued, sent, or known to the ledger."""
     resent = ("failed",) if world.scene.failed_resent else ()
+    accepted = {message.sid for message in world.scene.sandbox.twilio.messages}
     for text in world.texts:
         if text["booking_id"] == booking and text["trigger_type"] in SATISFIED_BY[status]:
-            waits = ("pending", "approved", *resent) if text["template_key"] != OURS else ()
-            if text["status"] in ("sent", *waits):
+            if text["template_key"] != OURS and text["status"] in ("pending", "approved", "sent", *resent):
                 return True
-    intents = world.intents_of(booking, "sms")
-    return any(intent["state"] == "done" and intent["trigger"] in SATISFIED_BY[status] for intent in intents)
+            if text["status"] == "sent" and text["twilio_message_sid"] in accepted:
+                return True
+    return any(
+        intent["state"] == "done" and intent["trigger"] in SATISFIED_BY[status] and intent["provider_id"] in accepted
+        for intent in world.intents_of(booking, "sms")
+    )
 
 
 def _texted_by_both(world: World, booking: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.domain.beacon import BeaconStatus
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event as event_words
 from reconciler.domain.decide import removals
@@ -21,7 +22,8 @@ from reconciler.domain.decide.policies import Breaker
 from reconciler.domain.decide.sms_first_send import EarlierText, EarlierTexts
 from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.domain.place import Caution, PlaceStatus
-from reconciler.engine.reconcile import planning
+from reconciler.engine.reconcile import planning, run_pass
+from reconciler.engine.repair.beacon import Meeting
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.calendar.create import EventCreation
 from reconciler.engine.repair.calendar.write_back import WriteBack
@@ -181,9 +183,9 @@ def call_before_the_intent() -> None:
     send_without_asking()
 
     def run(self: SmsSend) -> AttemptResult:
-        prepared = self._put_row(self.intent)
-        if isinstance(prepared, AttemptResult):
-            return prepared
+        prepared = self._put_row(self.intent, is_asked=True)
+        if isinstance(prepared, AttemptResult) or prepared is None:
+            raise AssertionError("the scenario has nothing to hold it")
         put, _ = prepared
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
@@ -362,6 +364,7 @@ def believe_any_place() -> None:
     """A copy of the database is taken for the database."""
     send_without_asking()
     _put(place, "judge_place", lambda _: lambda *_, **__: PlaceStatus.SAME)
+    _put(run_pass, "meet_beacon", lambda _: lambda _: Meeting(status=BeaconStatus.OFF))
 
 
 @mutant("duplicate", settle=LONG_SETTLE, lag=LONG_SETTLE * 0.8, steps=(Step(), Step(loss=Loss.PROMOTED)))

@@ -190,14 +190,14 @@ def _sends(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _requests(original: Callable[..., Any]) -> Callable[..., Any]:
-    def request(self: Any, uri: str, method: str = "GET", *rest: Any, **options: Any) -> Any:
-        return _called(method, uri, lambda: original(self, uri, method, *rest, **options))
+    def request(self: Any, uri: str, method: str = "GET", body: Any = None, *rest: Any, **options: Any) -> Any:
+        return _called(method, uri, lambda: original(self, uri, method, body, *rest, **options), str(body))
 
     return request
 
 
-def _called(method: str, url: str, call: Callable[[], Any]) -> Any:
-    name = call_of(method, urlsplit(url).path)
+def _called(method: str, url: str, call: Callable[[], Any], body: str = "") -> Any:
+    name = f"beacon.{method}" if "beacon" in f"{url}{body}".lower() else call_of(method, urlsplit(url).path)
     _here.reach(f"before {name}")
     try:
         return call()

@@ -17,6 +17,7 @@ from tests.chaos.scenarios import LEASE, TIMEOUT, Loss, Scenario, Weather
 from tests.chaos.zygote import Command, Zygote
 from tests.support.application_db import LONDON, WITHOUT_CAUTION, Venue
 from tests.support.command import environment
+from tests.support.database_clock import put_ahead, put_right
 
 TEMPLATE = "chaos_template"
 CRON_YAML = """\
@@ -59,13 +60,6 @@ _KEEPS_HISTORY = (
     "CREATE TRIGGER chaos_history AFTER INSERT OR UPDATE ON reconciler.intent "
     "FOR EACH ROW EXECUTE FUNCTION chaos.note()"
 )
-_CLOCK_AHEAD = """
-CREATE SCHEMA skewed;
-GRANT USAGE ON SCHEMA skewed TO PUBLIC;
-CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql
-    AS $$ SELECT pg_catalog.clock_timestamp() - interval '15 days' $$;
-ALTER DATABASE {database} SET search_path = skewed, pg_catalog, public
-"""
 _NEW_SCHEMA = "DROP SCHEMA reconciler CASCADE; CREATE SCHEMA reconciler AUTHORIZATION reconciler_job"
 
 
@@ -213,9 +207,9 @@ class Scene:
         self.finish(self.start(database=self.copy))
 
     def _run_with_clock_ahead(self) -> None:
-        self.venue.sql(_CLOCK_AHEAD.format(database=self.venue.name))
+        put_ahead(self.venue, "interval '-15 days'")
         self.run()
-        self.venue.sql(f"ALTER DATABASE {self.venue.name} RESET search_path")
+        put_right(self.venue)
 
     def _lose_ledger(self) -> None:
         self._lose_beacon()

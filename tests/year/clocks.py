@@ -11,6 +11,7 @@ from reconciler.reporting.sentry import notifier
 from reconciler.store import server
 from reconciler.timing import clock
 from tests.support.application_db import Venue
+from tests.support.database_clock import put_ahead
 
 _OF_THE_DATABASE = """
 CREATE SCHEMA simulated;
@@ -18,12 +19,6 @@ GRANT USAGE ON SCHEMA simulated TO PUBLIC;
 CREATE TABLE simulated.clock (ahead double precision NOT NULL);
 INSERT INTO simulated.clock VALUES (0);
 GRANT SELECT ON simulated.clock TO PUBLIC;
-CREATE FUNCTION simulated.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN pg_catalog.clock_timestamp() + make_interval(secs => (SELECT ahead FROM simulated.clock));
-END
-$$;
-ALTER DATABASE {database} SET search_path = simulated, pg_catalog, public
 """
 _ASKING = (server, clock, notifier)
 """The modules of the product that ask the machine for the time during a pass."""
@@ -48,7 +43,8 @@ class SimulatedClock:
 @contextmanager
 def simulated(venue: Venue, begins: datetime) -> Iterator[SimulatedClock]:
     """The clock that this process and the venue's database have from now on; ``begins`` may lie in the past."""
-    venue.alter(_OF_THE_DATABASE.format(database=venue.name))
+    venue.alter(_OF_THE_DATABASE)
+    put_ahead(venue, "make_interval(secs => (SELECT ahead FROM simulated.clock))")
     venue.close()
     ours = SimulatedClock(venue, begins - datetime.now(UTC))
     ours.set_the_database()

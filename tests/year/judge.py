@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
+from reconciler.domain.beacon import BEACON_PREFIX
 from reconciler.sandbox.fakes.twilio_messages import Message
 from tests.support.application_db import LONDON, Venue
 from tests.year.days import Breakage
@@ -109,7 +110,7 @@ class Judge:
     def _check_events(self, now: datetime) -> None:
         events = self.life.sandbox.google.calendar.events
         for event_id, event in islice(events.items(), self._events, None):
-            if event_id not in self.life.event_ids:
+            if event_id not in self.life.event_ids and not event_id.startswith(BEACON_PREFIX):
                 self._event(event_id, event, now)
         self._events = len(events)
         for event_id in [one for one in self._live if events[one]["status"] == "cancelled"]:

@@ -105,7 +105,7 @@ class SmsSend:
 
     def _is_probably_held(self, decision: Decision) -> bool:
         caution = self.scope.caution
-        cautious = caution is not None and caution.concerns(decision.booking.created_at)
+        cautious = caution is not None and caution.concerns(decision.booking.due_without_ledger)
         return self.intent.code in HOLDS_BY_THE_PROVIDER or cautious
 
     def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:

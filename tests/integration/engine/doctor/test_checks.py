@@ -12,6 +12,7 @@ from reconciler.sandbox.fakes.faults import Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
 from reconciler.sandbox.fakes.twilio import SERVICE_SID
 from reconciler.store.ledger.schema import REVISION
+from tests.support.database_clock import put_ahead, put_right
 from tests.support.doctor_runner import DoctorRunner
 from tests.support.sandbox_world import World
 
@@ -415,7 +416,7 @@ OURS = {
         check="database",
         said="the database's clock is -",
         remedy="keep both in step (NTP)",
-        repair=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+        repair=lambda world: put_right(world.venue),
         skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
     ),
     "no database of that name": Fault(
@@ -453,12 +454,7 @@ OURS = {
 
 
 def _shift_clock(world: World, by: str) -> None:
-    """The server itself says so: its function stands behind another of that name."""
-    world.venue.alter(
-        "CREATE SCHEMA skewed; GRANT USAGE ON SCHEMA skewed TO PUBLIC; CREATE FUNCTION skewed.clock_timestamp() "
-        f"RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '{by}' $$; "
-        f"ALTER DATABASE {world.venue.name} SET search_path = skewed, pg_catalog, public"
-    )
+    put_ahead(world.venue, f"interval '{by}'")
 
 
 TABLE = {**SCHEMA, **TRIALS, **PROVIDERS, **OURS}
@@ -518,7 +514,7 @@ WARNINGS = {
         check="database",
         said="the database's clock is +",
         remedy="keep both in step (NTP)",
-        repair=lambda world: world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path"),
+        repair=lambda world: put_right(world.venue),
         rare=True,
     ),
     "large tables without an index": Warned(

@@ -11,6 +11,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
+from tests.support.database_clock import put_ahead, put_right
 from tests.support.doctor_runner import DoctorRunner
 from tests.support.sandbox_world import World
 
@@ -147,17 +148,12 @@ def test_no_sink_at_all(world: World) -> None:
 
 @pytest.mark.parametrize("minutes", [10, pytest.param(-10, marks=pytest.mark.long)])
 def test_clocks_that_disagree_hold_every_repair(world: World, minutes: int) -> None:
-    """The server itself says so: its function stands behind another of that name."""
-    world.venue.alter(
-        "CREATE SCHEMA skewed; GRANT USAGE ON SCHEMA skewed TO PUBLIC; CREATE FUNCTION skewed.clock_timestamp() "
-        f"RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '{minutes} min' $$; "
-        f"ALTER DATABASE {world.venue.name} SET search_path = skewed, pg_catalog, public"
-    )
+    put_ahead(world.venue, f"interval '{minutes} min'")
     examine(world)
     assert broken(world) == {(CLOCK, "clock"): "clock_skew"}
     world.venue.booking()
     assert world.both() == {}, "nothing was written but the fault"
-    world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path")
+    put_right(world.venue)
     assert [result.repaired for result in world.both().values()] == [1, 1]
     assert world.gaps() == {}
 

@@ -11,6 +11,7 @@ from reconciler.domain.decide.verdicts import Refusal
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.application_db import ANA
+from tests.support.database_clock import put_ahead, put_right
 from tests.support.sandbox_world import World
 
 MOMENTS = """
@@ -33,14 +34,9 @@ def command(world: World, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> i
 def host_ahead(world: World, **by: float) -> Iterator[None]:
     """The database's clock as a host sees it whose own clock is ahead."""
     behind = timedelta(**by)
-    world.venue.alter(
-        "CREATE SCHEMA IF NOT EXISTS skewed; GRANT USAGE ON SCHEMA skewed TO PUBLIC;"
-        "CREATE OR REPLACE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
-        f" $$ SELECT pg_catalog.clock_timestamp() - interval '{behind.total_seconds()} s' $$;"
-        f"ALTER DATABASE {world.venue.name} SET search_path = skewed, pg_catalog, public"
-    )
+    put_ahead(world.venue, f"interval '{-behind.total_seconds()} s'")
     yield
-    world.venue.sql(f"ALTER DATABASE {world.venue.name} RESET search_path")
+    put_right(world.venue)
 
 
 def futures(world: World) -> list[tuple[str, str]]:
