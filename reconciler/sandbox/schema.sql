@@ -138,7 +138,7 @@ CREATE POLICY reconciler_update ON public.private_bookings FOR UPDATE TO reconci
 GRANT UPDATE (calendar_event_id) ON public.private_bookings TO reconciler_job;
 CREATE POLICY reconciler_insert ON public.private_booking_sms_queue FOR INSERT TO reconciler_job WITH CHECK (true);
 CREATE POLICY reconciler_update ON public.private_booking_sms_queue FOR UPDATE TO reconciler_job
-    USING (true) WITH CHECK (true);
+    USING (starts_with(error_message, 'reconciler: ')) WITH CHECK (true);
 GRANT INSERT, UPDATE (status, twilio_message_sid, sent_at, error_message) ON public.private_booking_sms_queue
     TO reconciler_job;
 CREATE SCHEMA reconciler AUTHORIZATION reconciler_job;

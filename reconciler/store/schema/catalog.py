@@ -261,6 +261,11 @@ class CatalogTable:
         """Whether a permissive policy lets our role use ``command`` on every row."""
         return any(row["permissive"] and _covers_every_row(row, command) for row in self._policies(command))
 
+    def has_policy_of_own_rows(self, error: str) -> bool:
+        """The same of an update of the rows whose column ``error`` says that they are ours."""
+        found = [row for row in self._policies("UPDATE") if row["permissive"] and row["accepts"] == "true"]
+        return any(privileges.covers_own_rows(row["shows"], error) for row in found)
+
     def restrictive_policies(self, command: str) -> Sequence[str]:
         """Names of the restrictive policies that may keep our role from using ``command`` on some rows."""
         policies = self._policies(command)
@@ -272,10 +277,8 @@ class CatalogTable:
 
     def estimate(self) -> int:
         """Rows by the table's statistics; 0 or less if it has none."""
-        found = self.connection.scalar(
-            text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = :oid"), {"oid": self.oid}
-        )
-        return int(found or 0)
+        query = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = :oid")
+        return int(self.connection.scalar(query, {"oid": self.oid}) or 0)
 
     def appears_empty(self) -> bool:
         """Whether our role sees no row of the table."""

@@ -204,6 +204,8 @@ def _hidden_rows(table: CatalogTable, need: TableRequirements) -> list[Integrati
 
 def _policy(table: CatalogTable, mapped: MappedTable, command: str) -> IntegrationFault | None:
     is_open, restrictive = table.has_open_policy(command), table.restrictive_policies(command)
+    if command == "UPDATE" and "error" in mapped.columns:
+        is_open = is_open or table.has_policy_of_own_rows(mapped.columns["error"])
     if is_open and not restrictive:
         return None
     remedies = [] if is_open else ["add a policy for the role of DATABASE_URL"]

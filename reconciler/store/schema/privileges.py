@@ -1,11 +1,15 @@
 """Grants and policies as SQL. ``checks`` names single ones, ``grants`` prints all of them."""
 
+import re
 from collections.abc import Iterable
 
+from reconciler.store.app.conditions import OURS
 from reconciler.store.app.mapping import MappedTable
 
 LINE_WIDTH = 100
 _CLAUSES = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "USING (true) WITH CHECK (true)"}
+_OF_OURS = "USING (pg_catalog.starts_with({error}::pg_catalog.text, '" + OURS + "')) WITH CHECK (true)"
+"""The rows of the queue that we may update: those that still say in their error that they are ours."""
 
 
 def quoted(name: str) -> str:
@@ -32,15 +36,28 @@ def use_of_schema(schema: str, role: str) -> str:
 
 
 def policy(command: str, mapped: MappedTable, role: str) -> str:
-    """Let the role use ``command`` on every row. Drops the policy first, so that the SQL can be run again.
+    """Let the role use ``command`` on every row; in the queue it may update our own rows only.
 
-    The policy's name contains the role's, so that two roles do not replace each other's policies.
+    Drops the policy first, so that the SQL can be run again. The policy's name contains the role's, so that two roles
+    do not replace each other's policies.
     """
     name = quoted(f"{command.lower()}_by_{role}")
     return (
         f"DROP POLICY IF EXISTS {name} ON {place(mapped)};\n"
-        f"CREATE POLICY {name} ON {place(mapped)} FOR {command} TO {quoted(role)} {_CLAUSES[command]};"
+        f"CREATE POLICY {name} ON {place(mapped)} FOR {command} TO {quoted(role)} {_clause(command, mapped)};"
     )
+
+
+def covers_own_rows(shows: str | None, error: str) -> bool:
+    """Whether a policy's USING, as PostgreSQL prints it, is that of our own rows; ``error`` is the column's name."""
+    column = rf"\(?\"?{re.escape(error)}\"?\)?(::text)?"
+    return re.fullmatch(rf"starts_with\({column}, '{re.escape(OURS)}'::text\)", shows or "") is not None
+
+
+def _clause(command: str, mapped: MappedTable) -> str:
+    if command == "UPDATE" and "error" in mapped.columns:
+        return _OF_OURS.format(error=quoted(mapped.columns["error"]))
+    return _CLAUSES[command]
 
 
 def _folded(parts: Iterable[str]) -> str:

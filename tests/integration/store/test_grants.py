@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -373,3 +374,54 @@ def test_doctor_may_try_out_a_row_in_its_last_state(world: World) -> None:
 
 def sql_name(world: World) -> str:
     return f'"{role_of(world)}"'
+
+
+# And nothing else
+
+REFUSED = {
+    "another column of a booking": f"UPDATE {BOOKINGS} SET status = 'cancelled'",
+    "a booking's number": f"UPDATE {BOOKINGS} SET contact_phone = '+447700900999'",
+    "a new booking": f"INSERT INTO {BOOKINGS} (id) VALUES (gen_random_uuid())",
+    "a booking less": f"DELETE FROM {BOOKINGS}",
+    "all bookings": f"TRUNCATE {BOOKINGS} CASCADE",
+    "a text less": f"DELETE FROM {QUEUE}",
+    "a text's wording": f"UPDATE {QUEUE} SET message_body = 'x'",
+    "a text's number": f"UPDATE {QUEUE} SET customer_phone = 'x'",
+    "a person's decision": f"UPDATE {QUEUE} SET approved_by = gen_random_uuid()",
+    "a customer's consent": "UPDATE customers SET sms_opt_in = true",
+    "a customer's other columns": "SELECT * FROM customers",
+    "a customer less": "DELETE FROM customers",
+    "the table": f"ALTER TABLE {QUEUE} ADD COLUMN more text",
+    "the policies": f"CREATE POLICY more ON {QUEUE} USING (true)",
+    "security off": f"ALTER TABLE {QUEUE} DISABLE ROW LEVEL SECURITY",
+    "a trigger": f"CREATE TRIGGER t AFTER INSERT ON {QUEUE} EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "a table beside": "CREATE TABLE public.more (id integer)",
+    "another role": f"SET ROLE {OWNER}",
+}
+
+
+@pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED.keys())
+def test_the_role_may_do_nothing_else(world: World, statement: str) -> None:
+    world.venue.text(world.venue.booking())
+    before = world.venue.checksum()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        world.venue.sql(statement, role=role_of(world))
+    assert world.venue.checksum() == before
+
+
+@pytest.mark.parametrize("status", ["pending", "approved", "sent", "cancelled", "failed"])
+@pytest.mark.parametrize("error", [None, "refused by Twilio", "not reconciler: mine", "RECONCILER: mine"])
+def test_e3_the_role_marks_no_row_of_the_application_s(world: World, status: str, error: str | None) -> None:
+    world.venue.text(world.venue.booking(), status=status, error_message=error)
+    before = world.venue.checksum()
+    for marked in ("status = 'sent'", "error_message = 'reconciler: '", "twilio_message_sid = NULL", "sent_at = now()"):
+        assert world.venue.sql(f"UPDATE {QUEUE} SET {marked} RETURNING id", role=role_of(world)) == []
+    assert world.venue.checksum() == before
+
+
+def test_e3_it_marks_its_own_and_no_longer_once_they_say_sent(world: World) -> None:
+    world.venue.booking()
+    world.once()
+    ((status, error),) = world.venue.sql(f"SELECT status, error_message FROM {QUEUE}")
+    assert (status, error) == ("sent", None)
+    assert world.venue.sql(f"UPDATE {QUEUE} SET status = 'failed' RETURNING id", role=role_of(world)) == []
