@@ -9,6 +9,7 @@ from reconciler.cli.output import NOUN, attempted, console, counted, fault_lines
 from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS, Hold, Refusal, VerdictStatus
+from reconciler.domain.formatting import sanitize
 from reconciler.domain.gaps import Effect
 from reconciler.engine.backfill import StaleAfterSuggestion
 from reconciler.engine.reconcile.results import PassResult
@@ -50,7 +51,7 @@ class BackfillPrinter:
             last += f"   (--stale-after {wider.stale_after.days}d: {wider.more} more)"
         yield from self._with_cost(last, effect, seen, possible)
         if self.services.booking_range and self.services.booking_range.bookings and not gaps:
-            yield _INDENT + ", ".join(LABELS.get(reason, reason) for _, reason in plan.tally())
+            yield _INDENT + ", ".join(LABELS.get(reason) or sanitize(reason, 40) for _, reason in plan.tally())
 
     def _groups(self, decisions: Iterable[Decision]) -> list[str]:
         """Why gaps are not repaired, the most frequent reason first."""

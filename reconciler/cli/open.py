@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.output import console, counted
+from reconciler.cli.output import console, counted, plain_reference
 from reconciler.domain.alerting.alerts import command_of
-from reconciler.domain.bookings import BookingId, reference
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.backlog import BacklogCount, day_of
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import GapKind
@@ -96,7 +96,7 @@ def _backlog_lines(known: BacklogList, settings: Settings) -> Iterator[str]:
     for kind, bookings in known.bookings.items():
         if bookings:
             more = f" and {len(bookings) - NAMED:,} more" if len(bookings) > NAMED else ""
-            yield f"  {rule_of(kind).backlog_label}: {', '.join(map(reference, bookings[:NAMED]))}{more}"
+            yield f"  {rule_of(kind).backlog_label}: {', '.join(map(plain_reference, bookings[:NAMED]))}{more}"
     yield "  to repair them: reconciler backfill; to write them off: reconciler open --write-off --reason TEXT --do"
 
 

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from reconciler.cli.together_output import aggregate_lines
 from reconciler.domain.alerting.alerts import continue_command
+from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.decide.plan import BreakerTrip, Decision
 from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
 from reconciler.domain.decide.verdicts import LABELS, Hold, VerdictStatus
+from reconciler.domain.formatting import sanitize
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
@@ -111,6 +113,15 @@ def verdict_table(results: Iterable[PassResult]) -> Table:
     return table
 
 
+def plain_reference(booking: BookingId) -> str:
+    """A booking's reference for the terminal. Whoever makes ids may put anything into them."""
+    return sanitize(reference(booking), LONGEST_REASON)
+
+
+LONGEST_REASON, MOST_REASONS = 40, 20
+"""Columns and number of the reasons that are shown. A status of the application's may be anything."""
+
+
 def noun(result: PassResult) -> str:
     """What the numbers count: effects, or the gaps of a report-only rule."""
     return NOUN[result.effect] if result.effect else str(result.kind)
@@ -129,10 +140,11 @@ def reasons(result: PassResult) -> Iterable[str]:
     )
     for standing in shown:
         said = [
-            f"{number} {LABELS.get(reason, reason)}"
+            f"{number} {LABELS.get(reason) or sanitize(reason, LONGEST_REASON)}"
             for (where, reason), number in sorted(tally.items(), key=lambda item: (-item[1], item[0][1]))
             if where is standing
         ]
+        said = [*said[:MOST_REASONS], f"and {len(said) - MOST_REASONS} more"] if len(said) > MOST_REASONS else said
         if said:
             yield from folded(f"{noun(result)} {LINE_OF[standing]}: " if result.effect else f"{noun(result)}: ", said)
 

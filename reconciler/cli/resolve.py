@@ -5,8 +5,7 @@ import re
 import click
 
 from reconciler.cli import configuration
-from reconciler.cli.output import console
-from reconciler.domain.bookings import reference
+from reconciler.cli.output import console, plain_reference
 from reconciler.domain.decide.ledger_checks import refusal_needing_human
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import Effect
@@ -74,7 +73,7 @@ def _list(services: Services) -> Exit:
 def _line(intent: Intent) -> str:
     why = LABELS[refusal_needing_human(intent)] if intent.state is State.NEEDS_HUMAN else "still being settled"
     tried = f", first tried {intent.attempted_at:%Y-%m-%d %H:%M} UTC" if intent.attempted_at else ""
-    return f"{intent.id}  {intent.effect.noun} for {reference(intent.booking)}{tried}: {why} ({intent.code})"
+    return f"{intent.id}  {intent.effect.noun} for {plain_reference(intent.booking)}{tried}: {why} ({intent.code})"
 
 
 def _one(prefix: str, services: Services) -> Intent:
@@ -102,5 +101,5 @@ def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Serv
     resolved = resolve.resolve(intent, word, provider_id, services)
     if resolved is None:
         raise click.UsageError(f"intent {intent.id} has just been settled, or a process is settling it: run this again")
-    click.echo(f"{resolved.effect.noun} for {reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")
+    click.echo(f"{resolved.effect.noun} for {plain_reference(resolved.booking)} is {resolved.state}: {FOLLOWS[word]}")
     return Exit.AS_DESIRED

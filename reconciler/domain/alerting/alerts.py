@@ -1,6 +1,7 @@
 """The messages we send: alerts about incidents (``incidents`` decides which are due), and check-ins of the service."""
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -214,7 +215,8 @@ def command_of(kind: GapKind, reference: str) -> str:
         return "reconciler doctor"
     if find_aggregate(kind):
         return "reconciler open" if kind == GapKind.BACKLOG else ""
-    return f"reconciler explain {reference}" if reference else ""
+    # Whoever makes ids may put anything into them, and a person will paste the line into a shell.
+    return f"reconciler explain {shlex.quote(reference)}" if reference and reference.isprintable() else ""
 
 
 class DeliveryStatus(StrEnum):

@@ -47,6 +47,8 @@ from reconciler.store.app.times import instants
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
+LONGEST_LABEL = 100
+"""Characters of a status that bookings are counted by."""
 CHUNK = 500
 """Ids per statement: enough to be fast, few enough for PostgreSQL to plan well."""
 
@@ -63,9 +65,8 @@ def scan_rows(
     broken = _full(tables, kind).where(window, *held.values()).order_by(tables.booking.c.created_at)
     found = [booking(row, tables.application.zone) for row in connection.execute(broken, values).mappings()]
     failing = first_failing(held).label("failing")
-    label = case(
-        (is_deleted(tables), DELETED), (~held[Condition.STATUS], cast(tables.booking.c.status, Text)), else_=null()
-    ).label("label")
+    status = func.left(cast(tables.booking.c.status, Text), LONGEST_LABEL)
+    label = case((is_deleted(tables), DELETED), (~held[Condition.STATUS], status), else_=null()).label("label")
     classified = select(failing, label).select_from(due.from_clause(tables, kind)).where(window).subquery()
     counted = connection.execute(
         select(classified.c.failing, classified.c.label, func.count()).group_by(
