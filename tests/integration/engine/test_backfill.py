@@ -140,7 +140,8 @@ def test_parties_that_are_over_are_counted_and_nothing_more(world: World) -> Non
 
 def test_stale_after_lets_older_texts_through_for_this_run(world: World) -> None:
     booking = made(world.venue, days=5)
-    assert verdicts(filled(world, Effect.SMS)) == {booking: (VerdictStatus.NEEDS_HUMAN, Refusal.OLD)}
+    narrow = filled(world, Effect.SMS, stale_after=timedelta(days=3))
+    assert verdicts(narrow) == {booking: (VerdictStatus.NEEDS_HUMAN, Refusal.OLD)}
     assert filled(world, Effect.SMS, stale_after=timedelta(days=7)).repaired == 1
     assert len(world.sent_to()) == 1
     assert world.texts().repaired == 0

@@ -201,7 +201,7 @@ STEPS = {
     "before the ledger says sending": (PostgresIntents, "begin_sending", 1),
     "before the row": (PostgresBookings, "hand_over", 1),
     "before the ledger says done": (PostgresIntents, "mark_handed_over", 1),
-    "before the gap is closed": (PostgresGaps, "close", 4),  # the first are those of what is well
+    "before the gap is closed": (PostgresGaps, "close", 1),
 }
 
 
@@ -214,6 +214,8 @@ def test_a_kill_leaves_nothing_or_all(
     real, calls = getattr(port, step), []
 
     def killed(self: object, *arguments: Any, **options: Any) -> Any:
+        if step == "close" and arguments[0] != SMS:
+            return real(self, *arguments, **options)  # of what is well
         calls.append(step)
         if len(calls) == nth and not after:
             raise Killed
