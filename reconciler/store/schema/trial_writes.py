@@ -101,7 +101,8 @@ _TRIED_BOOKINGS = 3
 def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
     """Try to write a booking's event id unchanged. Rows that are locked are skipped."""
     row, mapped = tables.booking, tables.application.bookings
-    eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope())
+    named = row.c.id.is_not(None)  # an id that was added to rows afterwards may be missing in them
+    eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope(), named)
     # The newest: an old one may be rejected (by a trigger that protects past bookings) where a repair would not be.
     newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
     tried: list[tuple[pg.Error | None, int | None]] = []
