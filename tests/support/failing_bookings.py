@@ -74,7 +74,7 @@ def _answering(world: World, failing: Sequence[str], status: int, code: int) -> 
 @contextmanager
 def oldest_first() -> Iterator[None]:
     """Claims by the age of the booking, as a queue without our order would."""
-    ours = "ORDER BY coalesce(examined_at, created_at), id"
+    ours = "ORDER BY attempted_at IS NOT NULL, coalesce(examined_at, created_at), id"
     by_age = "ORDER BY (SELECT b.created_at FROM private_bookings b WHERE b.id::text = booking), id"
     statement = str(intent_sql.CLAIM)
     assert ours in statement

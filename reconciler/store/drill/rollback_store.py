@@ -52,10 +52,12 @@ class RollbackStore:
     tables: AppTables
 
     def server(self) -> ServerInfo:
-        return server.about(self.connection)
+        with _as_error():
+            return server.about(self.connection)
 
     def clock_skew(self) -> timedelta:
-        return server.clock_skew(self.connection)
+        with _as_error():
+            return server.clock_skew(self.connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -71,13 +73,18 @@ class RollbackStore:
 
     @contextmanager
     def _savepoint(self) -> Iterator[Transaction]:
-        try:
-            with self.connection.begin_nested():
-                parts = transaction_over(self.connection, Runner(scope=self.scope), self.source, self.tables)
-                # Rate rows are shared by all processes and would stay locked until the transaction ends.
-                yield replace(parts, rates=PostgresRates(self.connection, prefix=f"{self.scope} "))
-        except DBAPIError as error:
-            raise as_error(error) from None
-        except PendingRollbackError:
-            # The transaction cannot continue once its connection is lost.
-            raise DatabaseUnreachable("the connection to PostgreSQL was lost during the drill", "try again") from None
+        with _as_error(), self.connection.begin_nested():
+            parts = transaction_over(self.connection, Runner(scope=self.scope), self.source, self.tables)
+            # Rate rows are shared by all processes and would stay locked until the transaction ends.
+            yield replace(parts, rates=PostgresRates(self.connection, prefix=f"{self.scope} "))
+
+
+@contextmanager
+def _as_error() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise as_error(error) from None
+    except PendingRollbackError:
+        # The transaction cannot continue once its connection is lost.
+        raise DatabaseUnreachable("the connection to PostgreSQL was lost during the drill", "try again") from None

@@ -84,7 +84,7 @@ SITUATIONS: dict[str, tuple[Deed, Exit]] = {
     ),
     "a refresh token that is an access token": (
         set_(**CONSENT | {"GOOGLE_REFRESH_TOKEN": "ya29.a0AfH6SMBx7Kq"}),
-        Exit.CONFIGURATION,
+        Exit.NEEDS_A_HUMAN,
     ),
     "a password that ends the URL": (
         lambda world: world.environment.update(DATABASE_URL=f"postgresql://job:{PASSWORD}@[::1/venue"),
