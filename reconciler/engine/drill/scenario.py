@@ -80,12 +80,19 @@ class DrillScenario:
         return None
 
     def report(self) -> IntegrationFault | None:
-        """Send the alerts: the alert of each planted kind must arrive, with the reference of its booking."""
+        """Send the alerts: the alert of each planted kind must arrive, with the reference of its booking.
+
+        Raises:
+            DatabaseUnreachable: the connection was lost on the way.
+        """
         alerting.send_alerts(list(self.results.values()), self._services(act=True))
         alerted = {(report.kind, one) for report in self.environment.sent_alerts for one in report.references}
         untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in alerted]
         if not untold:
             return None
+        # Alerting goes on without a database, and only logs that it is lost. This question raises it.
+        with self.services.store.reading() as tx:
+            tx.ledger.now()
         return _fault("not_told", f"found and not alerted: {', '.join(untold)}", "see the log of this run")
 
     def _faults(self, gaps: Sequence[DrillGap]) -> list[IntegrationFault]:
