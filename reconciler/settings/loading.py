@@ -33,6 +33,7 @@ from reconciler.settings.contradictions import (
 )
 from reconciler.settings.env import environment
 from reconciler.settings.env.alerting import unnamed
+from reconciler.settings.env.cleaning import cleaned
 from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
 from reconciler.settings.file.ignored import parse_ignored
@@ -252,7 +253,7 @@ def _hands_over(read: Source) -> bool:
 
 def _may_ask(environ: Mapping[str, str]) -> bool:
     """Whether Twilio can be asked although the application sends. Then every variable must be right."""
-    return bool(environ.get("TWILIO_ACCOUNT_SID", "").strip())
+    return bool(cleaned(environ.get("TWILIO_ACCOUNT_SID", "")))
 
 
 def _at(data: Any, *path: str) -> Any:

@@ -1,10 +1,10 @@
 """The operator's policies and limits as plain data. ``settings`` reads their values and has their defaults."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from reconciler.domain.backoff import Backoff
@@ -92,6 +92,12 @@ class Occasion:
     """The triggers whose texts satisfy the rule; ``None``: every trigger."""
 
 
+class TextPattern(Protocol):
+    """A compiled pattern. Its search ends soon, whatever the pattern and the text are."""
+
+    def search(self, text: str, /) -> object | None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmsPolicy:
     policy: Policy
@@ -104,7 +110,7 @@ class SmsPolicy:
     occasions: Mapping[str, Occasion]
     """Status of a booking -> the text it calls for."""
     deliver: Deliver
-    ignored_texts: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
+    ignored_texts: tuple[TextPattern, ...] = field(default=(), repr=False)
     """Texts to a customer's number that are about no booking, such as one-time codes: they hold no text."""
 
     def satisfying(self, status: str) -> Collection[str] | None:

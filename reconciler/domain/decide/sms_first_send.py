@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciler.domain.bookings import REFERENCE_LENGTH
+from reconciler.domain.decide.policies import TextPattern
 from reconciler.domain.decide.sms_settlement import (
     ANOTHER_TEXT,
     SEVERAL_CANDIDATES,
@@ -63,7 +64,7 @@ class TextToSend:
     not_due_at: datetime
     """When the booking did not call for the text yet. What was sent before is about something else, unless it is the
     text itself."""
-    ignored: tuple[re.Pattern[str], ...] = field(default=(), repr=False)
+    ignored: tuple[TextPattern, ...] = field(default=(), repr=False)
     """``rules.sms.missing.ignore``: texts that say nothing about a booking, such as one-time codes."""
     queue_is_believed: bool = True
     """Whether the booking's own queue rows explain a text about it. Not if the queue itself is in question."""

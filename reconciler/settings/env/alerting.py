@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.reader import ROUTE, SWITCH, VARIABLES, Reader, is_loopback, matching, url_problem
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
@@ -68,7 +69,7 @@ def take_sentry(reader: Reader) -> Sentry | None:
 
 
 def _resolving(reader: Reader) -> ResolveAccess | None:
-    token = reader.take("SENTRY_AUTH_TOKEN", matching(r"[!-~]+", "SENTRY_AUTH_TOKEN"), wanted=False)
+    token = reader.take("SENTRY_AUTH_TOKEN", foreign_problem, wanted=False)
     organization = reader.take("SENTRY_ORG", matching(r"[a-z0-9][a-z0-9_-]*", "SENTRY_ORG"), wanted=token is not None)
     url = reader.take("SENTRY_URL", url_problem, wanted=False) or "https://sentry.io"
     return (

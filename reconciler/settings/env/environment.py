@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from reconciler.settings.env.alerting import AlertingVariables, Sentry, take_listeners, take_sentry
+from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.providers import Providers, read_providers
 from reconciler.settings.env.reader import VARIABLES, Reader
 
@@ -76,11 +77,7 @@ def read_sentry(environ: Mapping[str, str]) -> Sentry | None:
 def token_problem(value: str) -> str:
     if len(value) < SHORTEST_TOKEN:
         return f"shorter than {SHORTEST_TOKEN} characters: it could be guessed; openssl rand -hex 24 makes one"
-    return (
-        ""
-        if value.isascii() and value.isprintable()
-        else "holds characters that browsers and proxies write differently"
-    )
+    return foreign_problem(value)
 
 
 def _with_driver(url: str) -> str:

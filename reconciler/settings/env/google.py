@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.settings.env import service_account_key
+from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.private_key import UnusableKey
 from reconciler.settings.env.reader import VARIABLES, Reader, matching, url_problem
 
@@ -79,7 +80,7 @@ def _google_access(reader: Reader) -> ServiceAccount | OAuthClient | None:
 
 
 def _service_account(reader: Reader) -> ServiceAccount | None:
-    value, delegate = reader.take(_KEY), reader.take(_DELEGATE, wanted=False)
+    value, delegate = reader.take(_KEY, as_it_is=True), reader.take(_DELEGATE, wanted=False)
     if value is None:
         return None
     try:
@@ -96,7 +97,7 @@ def _service_account(reader: Reader) -> ServiceAccount | None:
 
 def _oauth_client(reader: Reader) -> OAuthClient | None:
     client_id = reader.take("GOOGLE_CLIENT_ID", matching(r"[\w.-]+\.apps\.googleusercontent\.com", "GOOGLE_CLIENT_ID"))
-    secret = reader.take("GOOGLE_CLIENT_SECRET", matching(r"[!-~]+", "GOOGLE_CLIENT_SECRET"))
+    secret = reader.take("GOOGLE_CLIENT_SECRET", foreign_problem)
     token = reader.take("GOOGLE_REFRESH_TOKEN", _refresh_token_problem)
     for name in reader.named(_DELEGATE):
         reader.mistakes.append(
@@ -113,4 +114,4 @@ def _refresh_token_problem(value: str) -> str:
         return f"an access token, which lasts an hour; {VARIABLES['GOOGLE_REFRESH_TOKEN']}"
     if value.startswith("4/"):
         return f"a code to exchange once, not what it is exchanged for; {VARIABLES['GOOGLE_REFRESH_TOKEN']}"
-    return matching(r"[!-~]+", "GOOGLE_REFRESH_TOKEN")(value)
+    return foreign_problem(value)

@@ -6,6 +6,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from reconciler.settings.env.cleaning import cleaned, invisible_problem
+
 _PLACEHOLDER = re.compile(r"(?i)^(?:<.*>|x{3,}|\.{3,}|changeme|change-me|todo|none|null|your[-_ ].*|.*-here)$")
 
 VARIABLES = {
@@ -46,13 +48,22 @@ class Reader:
         self.mistakes: list[str] = []
 
     def take(
-        self, name: str, check: Callable[[str], str] | None = None, *, wanted: bool = True, holds: str = ""
+        self,
+        name: str,
+        check: Callable[[str], str] | None = None,
+        *,
+        wanted: bool = True,
+        holds: str = "",
+        as_it_is: bool = False,
     ) -> str | None:
-        """The variable's value, stripped. ``None``, with a mistake noted, if it is wanted but missing, or invalid.
+        """The variable's value, cleaned. ``None``, with a mistake noted, if it is wanted but missing, or invalid.
 
-        ``holds`` describes the content of a variable whose name the operator chose.
+        ``holds`` describes the content of a variable whose name the operator chose. ``as_it_is``: quotes and line
+        breaks belong to its form, and whoever reads that form cleans it.
         """
         value = self._raw(name)
+        if value is not None and not as_it_is:
+            value = cleaned(value)
         if value is None:
             return None
         if not value:
@@ -62,7 +73,9 @@ class Reader:
         if _PLACEHOLDER.match(value):
             self.mistakes.append(f"{name}: still holds a placeholder; {holds or VARIABLES[name]}")
             return None
-        problem = check(value) if check else ""
+        problem = "" if as_it_is else invisible_problem(value)
+        if not problem and check:
+            problem = check(value)
         if problem:
             self.mistakes.append(f"{name}: {problem}")
             return None
@@ -70,11 +83,11 @@ class Reader:
 
     def named(self, *names: str) -> list[str]:
         """The variables of ``names`` that are set, each under the name that is set: ``NAME`` or ``NAME_FILE``."""
-        return [each for name in names for each in (name, f"{name}_FILE") if self._environ.get(each, "").strip()]
+        return [each for name in names for each in (name, f"{name}_FILE") if cleaned(self._environ.get(each, ""))]
 
     def _raw(self, name: str) -> str | None:
         """The variable's value: '' if it is not set, ``None`` if a mistake about it was noted."""
-        value, file = self._environ.get(name, "").strip(), self._environ.get(f"{name}_FILE", "").strip()
+        value, file = self._environ.get(name, "").strip(), cleaned(self._environ.get(f"{name}_FILE", ""))
         if value and file:
             self.mistakes.append(f"{name}: set, and {name}_FILE too; keep one")
             return None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.reader import Reader, matching, url_problem
 
 # No field appears in a repr: every value is or may contain a secret or a person's address.
@@ -22,7 +23,7 @@ class Twilio:
 def read_twilio(reader: Reader) -> Twilio | None:
     before = len(reader.mistakes)
     account = reader.take("TWILIO_ACCOUNT_SID", matching("AC[0-9a-fA-F]{32}", "TWILIO_ACCOUNT_SID"))
-    token = reader.take("TWILIO_AUTH_TOKEN")
+    token = reader.take("TWILIO_AUTH_TOKEN", foreign_problem)
     number = reader.take("TWILIO_PHONE_NUMBER", matching(r"\+[1-9][0-9]{6,14}", "TWILIO_PHONE_NUMBER"), wanted=False)
     service = reader.take(
         "TWILIO_MESSAGING_SERVICE_SID", matching("MG[0-9a-fA-F]{32}", "TWILIO_MESSAGING_SERVICE_SID"), wanted=False

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconciler.settings.env.cleaning import cleaned
 from reconciler.settings.file import source
 from reconciler.settings.file.source import Source
 
@@ -17,7 +18,7 @@ def locate(
 
     Returns what was read, and every mistake. ``file_required`` and ``defaults`` are those of ``load``.
     """
-    variable = environ.get("RECONCILER_CONFIG", "").strip()
+    variable = cleaned(environ.get("RECONCILER_CONFIG", ""))
     named = path or (Path(variable) if variable else None)
     there = named or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
     if there and defaults:

@@ -89,7 +89,7 @@ class SmsMissing(RuleSection):
     ignore: tuple[Ignored, ...] = Field(
         (),
         description="texts unrelated to bookings, which do not hold back ours: part of their wording, "
-        "such as one-time code, or a regular expression, such as /code \\d{4}/; case does not matter",
+        "such as one-time code, or a regular expression (RE2), such as /code \\d{4}/; case does not matter",
     )
     messages: dict[str, MessageSettings] = Field(
         default_factory=_messages, description="status: {trigger, satisfied_by, template}"
