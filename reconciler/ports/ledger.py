@@ -69,6 +69,10 @@ class Gaps(Protocol):
         """Return the open gap about this booking, if there is one."""
         ...
 
+    def named(self) -> Sequence[BookingId]:
+        """Return the bookings that have or had a gap, without repetition. Each has an id in our schema, no more."""
+        ...
+
     def adopt(self, kind: GapKind) -> None:
         """Make the open gaps of a scope that was left behind ours: they are shown and alerted with our own."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from reconciler.domain.booking_names import public_reference
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_event import EventBody
@@ -87,12 +88,13 @@ class DrillScenario:
         """
         alerting.send_alerts(list(self.results.values()), self._services(act=True))
         alerted = {(report.kind, one) for report in self.environment.sent_alerts for one in report.references}
-        untold = [kind for kind, booking in self.planted.items() if (kind, reference(booking)) not in alerted]
-        if not untold:
-            return None
         # Alerting goes on without a database, and only logs that it is lost. This question raises it.
         with self.services.store.reading() as tx:
-            tx.ledger.now()
+            installation = tx.ledger.installation().id
+        named = {kind: public_reference(booking, installation) for kind, booking in self.planted.items()}
+        untold = [kind for kind in self.planted if (kind, named[kind]) not in alerted]
+        if not untold:
+            return None
         return _fault("not_told", f"found and not alerted: {', '.join(untold)}", "see the log of this run")
 
     def _faults(self, gaps: Sequence[DrillGap]) -> list[IntegrationFault]:

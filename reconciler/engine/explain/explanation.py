@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
+from reconciler.domain.booking_names import is_digest, public_reference
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.verdicts import (
     Check,
@@ -77,11 +79,17 @@ class Explanation:
 def bookings_with_prefix(prefix: str, most: int, services: Services) -> Sequence[BookingId]:
     """Our bookings whose id begins with ``prefix``, at most ``most`` of them.
 
+    The digest by which an alert calls a booking finds the one among those with a gap.
+
     Raises:
         DatabaseDisagrees: no rule can be judged. Hidden rows would look like bookings that do not exist.
     """
     try:
         with services.store.reading() as tx:
+            if is_digest(prefix):
+                installation = tx.ledger.installation().id
+                named = (one for one in tx.gaps.named() if public_reference(one, installation) == prefix)
+                return list(islice(named, most))
             found = tx.bookings.beginning_with(prefix, most)
     except DatabaseDisagrees:
         _require_known_rule(services)

@@ -28,6 +28,10 @@ _OPEN_ONE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap
     WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NULL
 """)
+_NAMED = text("""
+    SELECT DISTINCT about FROM reconciler.gap
+    WHERE source = :source AND kind NOT LIKE 'integration.%' AND kind NOT LIKE 'coverage.%' ORDER BY about
+""")
 _RECORD = text("""
     INSERT INTO reconciler.gap AS gap
         (scope, source, kind, about, cause, key, reason, detail, opened_at, seen_at, settings, booking_status)
@@ -74,6 +78,10 @@ class PostgresGaps:
         values = {"source": self.source_key.of(self.connection), "kind": kind, "about": about}
         row = self.connection.execute(_OPEN_ONE, values).mappings().first()
         return _gap(row) if row else None
+
+    def named(self) -> Sequence[BookingId]:
+        found = self.connection.execute(_NAMED, {"source": self.source_key.of(self.connection)}).scalars()
+        return [BookingId(about) for about in found]
 
     def adopt(self, kind: GapKind) -> None:
         self.connection.execute(_ADOPT, {**self._ours, "kind": kind})

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.alerting.alerts import MOST_REFERENCES, GapGroup, IncidentKey
 from reconciler.domain.alerting.incidents import Incident
-from reconciler.domain.bookings import REFERENCE_LENGTH
+from reconciler.domain.booking_names import public_reference
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import HOLDS_BY_THE_HOUR
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.rules.registry import find_aggregate
@@ -21,8 +22,8 @@ _GROUP = f"""
     SELECT kind, cause, key, count(*) AS found, count(*) FILTER (WHERE closed_at IS NULL) AS open,
            min(opened_at) AS since,
            min(opened_at) FILTER (WHERE closed_at IS NULL AND reason <> ALL(:by_the_hour)) AS late_since,
-           (array_agg(CASE WHEN kind LIKE 'integration.%' THEN about ELSE left(about, {REFERENCE_LENGTH}) END
-                      ORDER BY opened_at, about))[1:{MOST_REFERENCES}] AS "references",
+           (array_agg(about ORDER BY opened_at, about))[1:{MOST_REFERENCES}] AS named,
+           (SELECT id::text FROM reconciler.installation LIMIT 1) AS installation,
            (array_agg(reason ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS code,
            (array_agg(detail ORDER BY closed_at IS NOT NULL, opened_at, about))[1] AS detail
     FROM {{}} GROUP BY kind, cause, key ORDER BY kind, cause, key
@@ -117,6 +118,14 @@ def _incident_key(row: RowMapping) -> IncidentKey:
     return IncidentKey(kind=GapKind(row["kind"]), cause=Cause(row["cause"]), key=row["key"])
 
 
+def _references(row: RowMapping) -> tuple[str, ...]:
+    if find_aggregate(GapKind(row["kind"])):
+        return ()
+    if row["kind"].startswith("integration."):
+        return tuple(row["named"])  # the effects that it blocks
+    return tuple(public_reference(BookingId(about), row["installation"]) for about in row["named"])
+
+
 def _group(row: RowMapping) -> GapGroup:
     return GapGroup(
         key=_incident_key(row),
@@ -124,7 +133,7 @@ def _group(row: RowMapping) -> GapGroup:
         open=row["open"],
         since=row["since"],
         late_since=row["late_since"],
-        references=() if find_aggregate(GapKind(row["kind"])) else tuple(row["references"]),
+        references=_references(row),
         code=row["code"],
         **row["detail"],
     )

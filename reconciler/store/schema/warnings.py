@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from reconciler.domain.booking_names import is_personal
 from reconciler.domain.doctor import Note
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema import privileges
@@ -12,6 +13,8 @@ from reconciler.store.schema.catalog import CatalogTable
 
 LARGE_TABLE_ROWS = 10_000
 """Rows by the table's statistics; a full scan of fewer is as fast as an index."""
+SAMPLE = 50
+"""Bookings whose ids are read."""
 _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 
 
@@ -27,7 +30,7 @@ def schema_notes(connection: Connection, application: AppMapping) -> Sequence[No
         if mapped and table:
             found += _unindexed(table, mapped, columns)
             found += _zoneless_default(table, mapped)
-    return found
+    return [*found, *_personal_ids(connection, application.bookings)]
 
 
 def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str]) -> Iterator[Note]:
@@ -41,6 +44,20 @@ def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str])
                 remedy="create it; CONCURRENTLY does not block the application",
                 sql=f"CREATE INDEX CONCURRENTLY ON {privileges.place(mapped)} ({privileges.quoted(theirs)});",
             )
+
+
+def _personal_ids(connection: Connection, mapped: MappedTable) -> Iterator[Note]:
+    """Ids that are addresses or telephone numbers, in a sample."""
+    theirs, table = mapped.columns.get("id") or "", CatalogTable.find(connection, mapped)
+    if table is None or theirs not in table.columns or not table.columns[theirs].is_text:
+        return
+    ids = connection.scalars(text(f"SELECT {privileges.quoted(theirs)} FROM {privileges.place(mapped)} LIMIT {SAMPLE}"))
+    if any(map(is_personal, ids)):
+        yield Note(
+            message=f"ids in {mapped.label}.{theirs} look like e-mail addresses or telephone numbers",
+            remedy="alerts name such a booking by a digest, which `reconciler explain` takes too; its text and its "
+            "event show the first eight characters of the id",
+        )
 
 
 def _zoneless_default(table: CatalogTable, mapped: MappedTable) -> Iterator[Note]:

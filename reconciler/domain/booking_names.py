@@ -1,0 +1,28 @@
+"""What a booking is called outside the venue: by its reference, or by a digest where its id is personal data."""
+
+import re
+
+from reconciler.domain.bookings import BookingId, reference
+from reconciler.domain.hashing import digest
+
+_MARK = "id:"
+_DIGITS = 10
+_PHONE = re.compile(r"(?:tel:)?[(\s]*(?:\+|00?)[(\s]*[1-9](?:[\s()./-]{0,2}\d){6,13}\)?", re.IGNORECASE)
+"""A number with a country code or a national prefix. A plain number, as serial ids are, begins with neither."""
+
+
+def is_personal(booking: str) -> bool:
+    """Whether the id looks like an e-mail address or a telephone number."""
+    return "@" in booking or bool(_PHONE.fullmatch(booking.strip()))
+
+
+def public_reference(booking: BookingId, installation: str) -> str:
+    """What alerts call the booking. The digest depends on the installation, so that nobody can try all numbers."""
+    if not is_personal(booking):
+        return reference(booking)
+    return f"{_MARK}{digest(installation, 'booking id', booking)[:_DIGITS]}"
+
+
+def is_digest(written: str) -> bool:
+    """Whether this is a reference of an id that is not shown."""
+    return bool(re.fullmatch(rf"{_MARK}[0-9a-f]{{{_DIGITS}}}", written))
