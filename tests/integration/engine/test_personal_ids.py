@@ -1,7 +1,6 @@
 """B9: ids that are e-mail addresses or telephone numbers never leave; an alert names the booking by a digest."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,10 +19,10 @@ PERSONAL = ["ana.lima@venue.example", "+447700900142", "07700 900142", "tel:+44-
 
 
 @pytest.fixture
-def venue(world: World) -> Iterator[World]:
+def venue(world: World) -> World:
     """Whose application uses words as ids."""
     world.venue.alter(TEXT_IDS)
-    yield world
+    return world
 
 
 def references(world: World) -> list[str]:
