@@ -40,6 +40,7 @@ from reconciler.settings.file.ignored import parse_ignored
 from reconciler.settings.file.locate import locate
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_rules import ReportOnlySection
+from reconciler.settings.file.secrets import without_secrets
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
@@ -218,6 +219,7 @@ def load(
         mistakes += secrets or list(_contradictions(read, file))
         mistakes += unanswered(read, file) if file_required and need is Need.ACT else []
         file = None if secrets else file
+    mistakes = [without_secrets(mistake) for mistake in mistakes]
     parsed, missing = environment.read(
         environ,
         texts=need.reads_providers and _repairs(read, SMS) and (not _hands_over(read) or _may_ask(environ)),

@@ -20,6 +20,7 @@ from ruamel.yaml.reader import ReaderError
 from reconciler.settings.file.form import form_mistakes
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.renamed import MOVED, conflicts, rename, renamed
+from reconciler.settings.file.secrets import without_secrets
 
 LARGEST = 256 * 1024
 """Bytes. A larger file cannot be a cron.yaml."""
@@ -201,7 +202,7 @@ def _what(path: KeyPath, detail: Mapping[str, Any]) -> str:
 
 
 def _shown(value: str | float) -> str:
-    written = json.dumps(value, ensure_ascii=False)
+    written = without_secrets(json.dumps(value, ensure_ascii=False))  # before it is cut
     return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}.."
 
 
