@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-long test-system chaos year check benchmark lock clean
+.PHONY: help demo test test-long test-system chaos year fuzz check benchmark lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ chaos: $(READY)  ## Kills, lost answers, lying lists, by seed: SEEDS=200 takes t
 SEED ?= 1
 year: $(READY)  ## A year of normal life with silences, of three venues: half an hour; SEED=2 ONLY=small plays one.
 	$(BIN)/python -m tests.year --seed $(SEED) $(if $(ONLY),--only '$(ONLY)')
+
+INPUTS ?= 2000
+fuzz: $(READY)  ## Damaged files, variables and servers, by seed: INPUTS=10000 for more.
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 A parser makes objects of tags, merges and endless numbers, and fails in its own words, or never ends.
 """
 
+import re
 from collections.abc import Iterator
 
 from ruamel.yaml import YAML
@@ -20,6 +21,8 @@ DEEPEST = 20
 """Levels. The deepest key of cron.yaml is on the sixth."""
 LONGEST_PLAIN = 500
 """Characters of a value without quotes: a number of that length is none."""
+_UNUSABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Control characters but for blanks and line breaks, and halves of characters: escapes can write them."""
 _BEGINS, _ENDS = (MappingStartEvent, SequenceStartEvent), (MappingEndEvent, SequenceEndEvent)
 
 
@@ -51,6 +54,10 @@ def _of_event(event: Event, open_anchors: list[str | None]) -> str | None:
         return f"*{event.anchor} is inside &{event.anchor}: a value cannot contain itself"
     if isinstance(event, (ScalarEvent, *_BEGINS)) and event.tag is not None:
         return f"a tag ({event.tag}) does not belong here: write the value alone"
+    # In a folded text, the parser itself marks with a BEL where it folded. No escape stands there.
+    unusable = _UNUSABLE.search(event.value) if isinstance(event, ScalarEvent) and event.style != ">" else None
+    if unusable:
+        return f"a character that may not stand here (U+{ord(unusable[0]):04X})"
     if isinstance(event, ScalarEvent) and event.style is None and len(event.value) > LONGEST_PLAIN:
         return f"{event.value[:20]}.. has {len(event.value)} characters: put a text in quotes; no number is that long"
     return None

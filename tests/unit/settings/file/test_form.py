@@ -25,6 +25,9 @@ FORMS = {
     "deep lists": (f"a: {'[' * 3000}{']' * 3000}\n", "nested too deeply"),
     "deep mappings": ("".join(f"{' ' * level}a:\n" for level in range(60)), "nested too deeply"),
     "an alias of nothing": ("bookings: *nope\n", ":1: found undefined alias"),
+    "half of a character": ('timezone: "\\ud83d"\n', ":1: a character that may not stand here (U+D83D)"),
+    "a NUL": ('bookings: {table: "a\\0b"}\n', ":1: a character that may not stand here (U+0000)"),
+    "an escape in a key": ('"a\\e[2J": 1\n', ":1: a character that may not stand here (U+001B)"),
     "two documents": ("version: 1\n---\nversion: 1\n", ":2: expected a single document"),
 }
 SHARED = {

@@ -1,0 +1,30 @@
+"""A short run of the fuzzers: whatever stands in cron.yaml or in a variable, the answer is settings or mistakes."""
+
+from pathlib import Path
+
+from reconciler.settings.env.environment import read
+from tests.fuzz.judging import Judge
+from tests.fuzz.running import valid_environment
+
+INPUTS = 150
+
+
+def test_files(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, valid_environment())
+    for seed in range(INPUTS):
+        judge.try_file(seed)
+    assert judge.shown.problems == []
+    assert judge.shown.outcomes.keys() == {"read", "mistakes"}  # it draws both
+
+
+def test_variables(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, valid_environment())
+    for seed in range(INPUTS):
+        judge.try_variables(seed)
+    assert judge.shown.problems == []
+    assert judge.shown.outcomes.keys() == {"read", "mistakes"}
+
+
+def test_the_environment_that_is_changed_has_no_mistake() -> None:
+    parsed, mistakes = read(valid_environment(), texts=True, events=True)
+    assert (mistakes, parsed.mistakes, parsed.providers.mistakes) == ([], (), {})
