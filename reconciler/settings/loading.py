@@ -36,12 +36,12 @@ from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.cleaning import cleaned
 from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file import source
-from reconciler.settings.file.ignored import parse_ignored
 from reconciler.settings.file.locate import locate
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_rules import ReportOnlySection
 from reconciler.settings.file.secrets import without_secrets
 from reconciler.settings.file.source import Source
+from reconciler.settings.file.text_patterns import parse_text_pattern
 from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
 from reconciler.text.templates import MessageTemplate, check_template
@@ -76,7 +76,8 @@ class Settings:
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
             occasions=self.occasions(),
             deliver=rule.deliver,
-            ignored_texts=tuple(map(parse_ignored, rule.ignore)),
+            ignored_texts=tuple(map(parse_text_pattern, rule.ignore)),
+            nothing_left_if=tuple(map(parse_text_pattern, rule.nothing_left_if)),
         )
 
     def occasions(self) -> dict[str, Occasion]:

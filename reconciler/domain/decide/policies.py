@@ -113,6 +113,10 @@ class SmsPolicy:
     ignored_texts: tuple[TextPattern, ...] = field(default=(), repr=False)
     """Texts to a customer's number that are about no booking, such as one-time codes: they hold no text."""
 
+    nothing_left_if: tuple[TextPattern, ...] = field(default=(), repr=False)
+    """Errors of the application's failed rows after which no text can have left, besides those that say so by
+    themselves."""
+
     def satisfying(self, status: str) -> Collection[str] | None:
         """The triggers whose texts satisfy the rule for a booking of this status; ``None``: every trigger."""
         occasion = self.occasions.get(status)

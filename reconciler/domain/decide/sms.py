@@ -4,14 +4,14 @@ A text costs money, reaches a phone and needs consent. When in doubt, we refuse 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import MOST_AHEAD, AppFailure, Booking
 from reconciler.domain.decide.identity import Known
 from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
-from reconciler.domain.decide.policies import Deliver, SmsPolicy
+from reconciler.domain.decide.policies import Deliver, SmsPolicy, TextPattern
 from reconciler.domain.decide.verdicts import (
     HOLDS_BY_THE_PROVIDER,
     Check,
@@ -113,7 +113,7 @@ def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datet
     cause = cause_of(booking, facts.last)
     yield _ledger(booking, facts, policy, cause, now)
     yield from date_checks(booking, cause)
-    yield from _recipient(booking, facts, cause)
+    yield from _recipient(booking, facts, policy, cause)
     yield from _in_time(booking, policy, cause, now)
     written = "cannot be written" if facts.draft is None else f"{facts.draft.segments} to send"
     yield check(Refusal.TEXT_UNWRITABLE, written, applies=facts.draft is None, cause=cause)
@@ -152,7 +152,7 @@ def _counts(last: Intent, booking: Booking, policy: SmsPolicy) -> bool:
     return last.any_occasion and booking.due_at <= last.updated_at
 
 
-def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Check]:
+def _recipient(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause) -> Iterator[Check]:
     said_stop = any(map(has_stop, booking.app_failures))
     refuses = [
         name
@@ -166,7 +166,7 @@ def _recipient(booking: Booking, facts: SmsFacts, cause: Cause) -> Iterator[Chec
     yield check(Refusal.OPTED_OUT, ", ".join(refuses) or "nobody", applies=bool(refuses), cause=cause)
     number = f"..{facts.number[-3:]}" if facts.number else "no usable number"
     yield check(Refusal.PHONE_UNUSABLE, number, applies=facts.number is None, cause=cause)
-    unclear = sum(not certainly_not_sent(failure) for failure in booking.app_failures)
+    unclear = sum(not certainly_not_sent(failure, policy.nothing_left_if) for failure in booking.app_failures)
     failed = f"{len(booking.app_failures)} failed attempts, {unclear} unclear"
     yield check(Refusal.MAY_HAVE_LEFT, failed, applies=unclear > 0, cause=cause)
 
@@ -205,12 +205,16 @@ def validity(booking: Booking, policy: SmsPolicy, now: datetime) -> timedelta:
     return timedelta(seconds=int((min(ends) - now).total_seconds()))
 
 
-def certainly_not_sent(failure: AppFailure) -> bool:
-    """Whether the application's failed attempt certainly sent no text: the schema, a validation or a 4xx refused it."""
+def certainly_not_sent(failure: AppFailure, nothing_left_if: Iterable[TextPattern] = ()) -> bool:
+    """Whether the application's failed attempt certainly sent no text: the schema, a validation or a 4xx refused it.
+
+    ``nothing_left_if``: what else the application writes if it did not even try.
+    """
     message = failure.message or ""
     if failure.provider_id or message.startswith(_CLAIMED):
         return False
-    return bool(_NEVER_LEFT.search(message)) and not _UNANSWERED.search(message)
+    never_left = bool(_NEVER_LEFT.search(message)) or any(pattern.search(message) for pattern in nothing_left_if)
+    return never_left and not _UNANSWERED.search(message)
 
 
 def has_stop(failure: AppFailure) -> bool:

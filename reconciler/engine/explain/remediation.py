@@ -73,7 +73,8 @@ class RemediationFinder:
         return self.tx.bookings.number_changes(self.booking.id, Constraint.USABLE)
 
     def _may_have_left(self) -> Sequence[RequiredChange]:
-        unclear = [failure.row for failure in self.booking.app_failures if not certainly_not_sent(failure)]
+        known = self.services.sms_policy.nothing_left_if
+        unclear = [failure.row for failure in self.booking.app_failures if not certainly_not_sent(failure, known)]
         return [_rows("status", ("cancelled", "sent"), unclear)]
 
     def _old(self) -> Sequence[RequiredChange]:

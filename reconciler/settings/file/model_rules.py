@@ -9,9 +9,9 @@ from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import AGGREGATE, ALL_RULES, REPORT_ONLY
 from reconciler.domain.rules.rule import AggregateRule, Rule
-from reconciler.settings.file.ignored import Ignored
 from reconciler.settings.file.model_aggregates import AggregateSection, ReportWord
 from reconciler.settings.file.model_bookings import Only, Queue, Section, table_alone
+from reconciler.settings.file.text_patterns import PatternText
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -23,6 +23,16 @@ from reconciler.settings.file.values import (
     parse_hours,
 )
 
+NOTHING_LEFT = (
+    "SMS sending is currently suspended",
+    "SMS sending paused by safety guard",
+    "SMS blocked by customer safety check",
+    "SMS blocked by idempotency safety guard",
+    "Failed to schedule message for delivery",
+    "This number is not eligible to receive SMS messages",
+)
+"""What the reference application writes into a row that it did not hand to Twilio. *Failed to send message* is not
+among them: it stands for everything else."""
 PolicyWord = Annotated[Policy, OffWord]
 
 
@@ -86,10 +96,15 @@ class SmsMissing(RuleSection):
         timedelta(hours=72), description="due longer ago than this: alerted, not sent"
     )
     min_notice: Duration = Field(timedelta(hours=2), description="starts sooner than this: alerted, not sent")
-    ignore: tuple[Ignored, ...] = Field(
+    ignore: tuple[PatternText, ...] = Field(
         (),
         description="texts unrelated to bookings, which do not hold back ours: part of their wording, "
         "such as one-time code, or a regular expression (RE2), such as /code \\d{4}/; case does not matter",
+    )
+    nothing_left_if: tuple[PatternText, ...] = Field(
+        NOTHING_LEFT,
+        description="errors of the application's failed rows after which no text can have left: part of their wording, "
+        "or a regular expression",
     )
     messages: dict[str, MessageSettings] = Field(
         default_factory=_messages, description="status: {trigger, satisfied_by, template}"

@@ -10,6 +10,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
+from reconciler.settings.file.model_rules import NOTHING_LEFT
 from tests.support.application_db import ANA, LONDON, Venue
 from tests.support.sandbox_world import World
 
@@ -24,6 +25,17 @@ def failed(venue: Venue, message: str, **more: object) -> None:
 def other_customer(venue: Venue, **consent: object) -> None:
     venue.customer(mobile_e164=None, mobile_number="07700 900-101", **consent)
     venue.booking()
+
+
+def test_c2_after_what_the_application_writes_before_it_tries_the_text_is_sent(world: World) -> None:
+    for number, message in enumerate(NOTHING_LEFT):
+        booking = world.venue.booking(contact_phone=f"+4477009001{number:02}")
+        world.venue.text(booking, status="failed", error_message=message)
+
+    world.texts()
+
+    assert len(world.sent_to()) == len(NOTHING_LEFT)
+    assert world.gaps() == {}
 
 
 TEXT_REFUSALS: list[tuple[Refusal, Story]] = [

@@ -16,6 +16,8 @@ from reconciler.domain.decide.sms import Draft, SmsFacts, certainly_not_sent, ju
 from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import Intent, IntentId, State
+from reconciler.settings.file.model_rules import NOTHING_LEFT
+from reconciler.settings.file.text_patterns import parse_text_pattern
 
 LONDON = ZoneInfo("Europe/London")
 NIGHT = QuietHours(starts=time(21), ends=time(9), zone=LONDON)
@@ -299,6 +301,22 @@ def test_a_failure_that_certainly_reached_nobody(message: str) -> None:
 )
 def test_a_failure_after_which_a_text_may_have_left(message: str | None) -> None:
     assert not certainly_not_sent(AppFailure(row="row", provider_id=None, message=message))
+
+
+@pytest.mark.parametrize("message", [*NOTHING_LEFT, "Error: sms sending is currently SUSPENDED (flag)"])
+def test_c2_what_the_reference_application_writes_before_it_tries(message: str) -> None:
+    known = tuple(map(parse_text_pattern, NOTHING_LEFT))
+
+    assert certainly_not_sent(AppFailure(row="row", provider_id=None, message=message), known)
+    assert not certainly_not_sent(AppFailure(row="row", provider_id="SM" + "1" * 32, message=message), known)
+    assert not certainly_not_sent(AppFailure(row="row", provider_id=None, message=f"{message}: timeout"), known)
+
+
+@pytest.mark.parametrize("message", ["Failed to send message", "SMS sending", "suspended", "Failed to schedule"])
+def test_c2_what_it_writes_in_every_other_case_stays_unclear(message: str) -> None:
+    known = tuple(map(parse_text_pattern, NOTHING_LEFT))
+
+    assert not certainly_not_sent(AppFailure(row="row", provider_id=None, message=message), known)
 
 
 def test_whoever_has_an_id_of_the_provider_has_reached_it() -> None:

@@ -1,4 +1,4 @@
-"""``rules.sms.missing.ignore``: kinds of texts that are about no booking."""
+"""Kinds of texts and of messages, by a part of their wording: ``ignore`` and ``nothing_left_if``."""
 
 from typing import Annotated, Any
 
@@ -12,14 +12,14 @@ _OPTIONS.case_sensitive = False
 _OPTIONS.log_errors = False
 
 
-def parse_ignored(value: str) -> TextPattern:
+def parse_text_pattern(value: str) -> TextPattern:
     """``one-time code``: part of a text, in any case; ``/code \\d{4}/``: a regular expression, in any case.
 
     The syntax is RE2's, which has no backreferences and no lookaround. It takes a time in proportion to the text: with
     Python's own expressions ``/(a+)+$/`` and a customer's text could keep a pass busy for ever.
 
     Raises:
-        ValueError: a pattern that is none, or that matches every text: it would make all texts look harmless.
+        ValueError: a pattern that is none, or that matches every text: it would make every text one of this kind.
     """
     written = value.strip()
     is_pattern = len(written) > 1 and written.startswith("/") and written.endswith("/")
@@ -29,7 +29,7 @@ def parse_ignored(value: str) -> TextPattern:
     except (re2.error, ValueError) as error:
         raise ValueError(f"not a regular expression: {_said(error)}") from None
     if matches_all:
-        raise ValueError("it matches every text; write words that only texts about no booking have")
+        raise ValueError("it matches every text; write words that no other text has")
     return pattern
 
 
@@ -48,10 +48,10 @@ def _said(error: Exception) -> str:
     return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
 
-def _ignored(value: str) -> str:
-    parse_ignored(value)
+def _pattern(value: str) -> str:
+    parse_text_pattern(value)
     return value
 
 
-Ignored = Annotated[str, AfterValidator(_ignored)]
-"""A kind of text, kept as it is written."""
+PatternText = Annotated[str, AfterValidator(_pattern)]
+"""A pattern, kept as it is written."""

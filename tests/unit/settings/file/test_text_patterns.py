@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.settings.file.ignored import parse_ignored
+from reconciler.settings.file.text_patterns import parse_text_pattern
 
 LONG = "a" * 50_000 + "!"
 
@@ -10,7 +10,7 @@ LONG = "a" * 50_000 + "!"
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*!!$", "(a|aa)+$", "(.*a){12}$", "([a-zA-Z]+)*b$", "(x+x+)+y"])
 def test_a_pattern_that_would_take_for_ever(pattern: str) -> None:
     """With Python's own expressions the test does not end."""
-    assert parse_ignored(f"/{pattern}/").search(LONG) is None
+    assert parse_text_pattern(f"/{pattern}/").search(LONG) is None
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ def test_a_pattern_that_would_take_for_ever(pattern: str) -> None:
     ],
 )
 def test_what_matches(written: str, text: str, matches: bool) -> None:
-    assert (parse_ignored(written).search(text) is not None) == matches
+    assert (parse_text_pattern(written).search(text) is not None) == matches
 
 
 @pytest.mark.parametrize("pattern", ["(", "(a)\\1", "(?=code)", "a{1000}{1000}", "[z-a]", "*", "\\"])
 def test_what_is_no_pattern(pattern: str) -> None:
     with pytest.raises(ValueError, match="not a regular expression"):
-        parse_ignored(f"/{pattern}/")
+        parse_text_pattern(f"/{pattern}/")
 
 
 @pytest.mark.parametrize("pattern", ["a*", "", "|", "(?:)", "x?"])
 def test_what_matches_every_text(pattern: str) -> None:
     with pytest.raises(ValueError, match="matches every text"):
-        parse_ignored(f"/{pattern}/")
+        parse_text_pattern(f"/{pattern}/")
