@@ -61,7 +61,7 @@ def alerts(world: World, kind: str = "backlog") -> list[tuple[str, str]]:
     ]
 
 
-def test_328_old_bookings_are_counted_shown_and_told_once(installed: World) -> None:
+def test_a1_328_old_bookings_are_counted_shown_and_told_once(installed: World) -> None:
     installed.configure(more="jobs: {integrations: off, fire_drill: off}")  # they never run here, and would be late
     for _ in range(328):
         installed.venue.booking()

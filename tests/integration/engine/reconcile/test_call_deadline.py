@@ -25,7 +25,7 @@ def timed_pass(world: World, job: str) -> None:
 
 
 @pytest.mark.parametrize("fault", WITHOUT_END.values(), ids=WITHOUT_END.keys())
-def test_twilio_answers_without_end_and_one_text_is_sent(world: World, fault: Fault) -> None:
+def test_c4_twilio_answers_without_end_and_one_text_is_sent(world: World, fault: Fault) -> None:
     world.configure(limits=", timeouts: {twilio: 500ms}", calendar_policy="off")
     booking = world.venue.booking()
     world.sandbox.twilio.add_message("+447700900999", "a text of yesterday's", world.clock.moment)

@@ -83,7 +83,7 @@ INPUTS: dict[str, tuple[Callable[[World], None], str]] = {
 
 @pytest.mark.parametrize("name", INPUTS)
 @pytest.mark.parametrize("with_past", [False, True], ids=["first day", "after a year"])
-def test_40_of_40_that_fall_out_are_told(world: World, name: str, with_past: bool) -> None:
+def test_a4_40_of_40_that_fall_out_are_told(world: World, name: str, with_past: bool) -> None:
     if with_past:
         past(world)
     make, reason = INPUTS[name]

@@ -43,7 +43,7 @@ def live_events(world: World) -> set[str]:
     return {event["id"] for event in world.sandbox.google.live()}
 
 
-def test_two_tables_with_one_id_have_a_text_and_an_event_each(world: World, second: World) -> None:
+def test_b1_two_tables_with_one_id_have_a_text_and_an_event_each(world: World, second: World) -> None:
     booking = world.venue.booking()
     world.both()
     tour(world.venue, booking)
@@ -59,7 +59,7 @@ def test_two_tables_with_one_id_have_a_text_and_an_event_each(world: World, seco
     assert world.venue.sql("SELECT 1 FROM reconciler.gap WHERE closed_at IS NULL") == []
 
 
-def test_a_pass_of_one_table_leaves_the_others_event_alone(world: World, second: World) -> None:
+def test_b1_a_pass_of_one_table_leaves_the_others_event_alone(world: World, second: World) -> None:
     booking = world.venue.booking()
     world.both()
     before = live_events(world)
@@ -113,7 +113,7 @@ def again(world: World, booking: BookingId, *, days: float, **values: Any) -> Bo
     return again
 
 
-def test_an_id_that_comes_again_is_another_booking(world: World) -> None:
+def test_b1_an_id_that_comes_again_is_another_booking(world: World) -> None:
     booking = reborn(world)
 
     for _ in range(3):

@@ -47,7 +47,7 @@ OUTAGES = {
 
 @pytest.mark.parametrize("operation", OUTAGES.values(), ids=OUTAGES.keys())
 @pytest.mark.parametrize("hours", [2, 9])
-def test_hours_of_503_at_twilio_cost_no_booking_an_attempt(world: World, operation: str, hours: int) -> None:
+def test_c6_hours_of_503_at_twilio_cost_no_booking_an_attempt(world: World, operation: str, hours: int) -> None:
     world.configure(quiet="off")
     some = [book(world) for _ in range(4)]
     world.sandbox.twilio.faults.always(operation, UNWELL)

@@ -58,7 +58,7 @@ def status(runner: DoctorRunner) -> tuple[CommandOutput, dict[str, object]]:
 
 
 @pytest.mark.parametrize(("break_it", "kinds"), BLIND.values(), ids=BLIND)
-def test_a_rule_that_cannot_be_scanned(world: World, runner: DoctorRunner, break_it: str, kinds: set[str]) -> None:
+def test_a3_a_rule_that_cannot_be_scanned(world: World, runner: DoctorRunner, break_it: str, kinds: set[str]) -> None:
     booking = world.venue.booking()
     world.venue.alter(break_it)
     world.once()
@@ -156,7 +156,7 @@ def table(services: Services, world: World, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(("edits", "variables"), HELD.values(), ids=HELD)
-def test_gaps_count_whatever_holds_them(
+def test_a7_gaps_count_whatever_holds_them(
     world: World,
     runner: DoctorRunner,
     capsys: pytest.CaptureFixture[str],

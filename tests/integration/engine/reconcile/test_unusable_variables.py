@@ -46,7 +46,7 @@ TWILIO = {
 
 
 @pytest.mark.parametrize(("variables", "seen"), GOOGLE.values(), ids=GOOGLE)
-def test_texts_go_on_while_a_variable_of_google_is_wrong(world: World, variables: dict[str, str], seen: str) -> None:
+def test_a6_texts_go_on_while_a_variable_of_google_is_wrong(world: World, variables: dict[str, str], seen: str) -> None:
     booking = world.venue.booking()
     world.environment |= variables
     results = world.both()
@@ -154,7 +154,7 @@ def test_the_scheduled_checks_find_it(world: World, act: bool) -> None:
 
 
 @pytest.mark.parametrize("command", [["once"], ["backfill"], ["explain", "{booking}"], ["status"]], ids=" ".join)
-def test_looking_needs_the_database_alone(world: World, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a6_looking_needs_the_database_alone(world: World, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     world.venue.now = datetime.now(UTC)
     booking = world.venue.booking()
     world.configure(quiet="off")
