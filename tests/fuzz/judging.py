@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from reconciler.errors import ConfigurationError
+from sqlalchemy import text
+
+from reconciler.errors import ConfigurationError, ReconcilerError
 from reconciler.settings import Need, load
 from reconciler.text.templates import Templates
 from reconciler.wiring import assembly
 from tests.fuzz.drawing import SECRET, SHIPPED, drawn_file, drawn_variables
+from tests.fuzz.servers import OddServer
 
 LONGEST = 5.0
 """Seconds for one input."""
@@ -50,6 +53,12 @@ class Judge:
         path = self.folder / "cron.yaml"
         path.write_text(SHIPPED, encoding="utf-8")
         self._try(f"variables {seed}", lambda: _use(path, drawn_variables(seed, self.valid)))
+
+    def try_server(self, seed: int) -> None:
+        path = self.folder / "cron.yaml"
+        path.write_text(SHIPPED, encoding="utf-8")
+        with OddServer(seed) as server:
+            self._try(f"server {seed}", lambda: _ask(path, {**self.valid, "DATABASE_URL": server.url}))
 
     def _try(self, name: str, use: Callable[[], list[str]]) -> None:
         began = time.monotonic()
@@ -88,6 +97,17 @@ def _use(path: Path, environ: Mapping[str, str]) -> list[str]:
             make()
     # A provider's mistakes stop its effect only.
     return [fault.seen for fault in settings.access_faults().values()]
+
+
+def _ask(path: Path, environ: Mapping[str, str]) -> list[str]:
+    """What is said of the server, with the page's patience: its connections end before the others do."""
+    settings = load(path, environ, Need.READ)
+    try:
+        with assembly.page_database(settings) as database, database.transaction() as connection:
+            connection.execute(text("SELECT current_user, now()")).all()
+            return []
+    except ReconcilerError as error:
+        return [str(error), error.advice]
 
 
 def _place(error: Exception) -> str:

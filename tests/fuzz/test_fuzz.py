@@ -25,6 +25,13 @@ def test_variables(tmp_path: Path) -> None:
     assert judge.shown.outcomes.keys() == {"read", "mistakes"}
 
 
+def test_servers(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, valid_environment())
+    for seed in range(INPUTS):
+        judge.try_server(seed)
+    assert judge.shown.problems == []
+
+
 def test_the_environment_that_is_changed_has_no_mistake() -> None:
     parsed, mistakes = read(valid_environment(), texts=True, events=True)
     assert (mistakes, parsed.mistakes, parsed.providers.mistakes) == ([], (), {})
