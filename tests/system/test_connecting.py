@@ -276,6 +276,8 @@ def test_what_a_pooler_says_is_not_taken_for_silence() -> None:
     ("more", "code", "said"),
     [
         ("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "tls_files", "the files for TLS cannot be used"),
+        ("sslmode=verify-ca&sslrootcert=/etc/hostname", "tls_files", "the files for TLS cannot be used"),
+        ("sslmode=verify-full", "tls_files", "the files for TLS cannot be used"),
         ("sslmode=verify-full&sslrootcert={certificate}", "tls_untrusted", "is not trusted, or is for another name"),
         ("sslmode=verify-ca&sslrootcert=system", "parameters", "cannot use a parameter"),
         ("sslmode=verify-full&sslrootcert=system", "tls_untrusted", "is not trusted, or is for another name"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from ipaddress import ip_address
 from urllib.parse import quote, unquote
 
 from reconciler.settings.env.driver_parameters import FOREIGN, LIBPQ, OURS, SESSIONS, SSL_MODES, TLS_OF_OTHERS
@@ -75,7 +76,7 @@ def _parsed(url: str) -> DatabaseUrl:
     if "host" in given or "port" in given or not hosts:
         where = _hosts_of_parameters(given, where)
     database = _plain(given.pop("dbname", [""])[-1] or path[1:])
-    if not database.strip("/") and "service" not in given:
+    if not database.strip("/"):
         raise _Mistake(f"names no database; {EXAMPLE}")
     user = given.pop("user", [_plain(user)])[-1]
     secret: str | None = given.pop("password", [_plain(password)])[-1]
@@ -138,7 +139,7 @@ def _hosts_of_parameters(given: dict[str, list[str]], where: Sequence[tuple[str,
 
 
 def _port(text: str) -> str:
-    if text and not (text.isdigit() and 0 < int(text[:9]) < 65_536):
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 65_536):
         raise _Mistake(f"{_UNENCODED}; the port is a number up to 65535")
     return text
 
@@ -174,6 +175,11 @@ def _chosen(given: dict[str, str], *, hidden: bool) -> tuple[dict[str, str], lis
         used["sslmode"] = "require" if given["sslmode"] == "no-verify" else given["sslmode"]
     _require("sslmode", used.get("sslmode", "require"), SSL_MODES)
     _require("target_session_attrs", used.get("target_session_attrs", "any"), SESSIONS)
+    for address in filter(None, used.get("hostaddr", "").split(",")):
+        try:
+            ip_address(address.partition("%")[0])
+        except ValueError:
+            raise _Mistake("the parameter hostaddr is no IP address") from None
     return used, dropped
 
 

@@ -8,7 +8,7 @@ OURS = frozenset({
 LIBPQ = frozenset({
     "channel_binding", "dbname", "gssdelegation", "gssencmode", "gsslib", "host", "hostaddr", "keepalives",
     "krbsrvname", "load_balance_hosts", "max_protocol_version", "min_protocol_version", "options", "passfile",
-    "password", "port", "require_auth", "requirepeer", "scram_client_key", "scram_server_key", "service", "sslcert",
+    "password", "port", "require_auth", "requirepeer", "scram_client_key", "scram_server_key", "sslcert",
     "sslcertmode", "sslcompression", "sslcrl", "sslcrldir", "sslkey", "sslmode", "sslnegotiation", "sslpassword",
     "sslrootcert", "sslsni", "ssl_max_protocol_version", "ssl_min_protocol_version", "target_session_attrs", "user",
 })  # fmt: skip

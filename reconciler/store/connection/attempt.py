@@ -21,6 +21,8 @@ from psycopg import Connection, pq
 from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGconn
 
+from reconciler.store.connection import tls_files
+
 _SQLSTATE_ONLY, _AS_USUAL = 3, 1
 """PQERRORS_SQLSTATE and PQERRORS_DEFAULT (PostgreSQL docs, PQsetErrorVerbosity)."""
 _SQLSTATE = re.compile(r":\s+([0-9A-Z]{5})\s*$", re.MULTILINE)
@@ -78,7 +80,7 @@ _BY_ERRNO = {
 class _Progress:
     """How far an attempt got."""
 
-    stage: int = pq.ConnStatus.STARTED
+    stage: int
     in_tls: bool = False
     first: bytes | None = None
     """The first byte of the newest answer outside TLS; empty: the peer closed; ``None``: nothing came yet."""
@@ -88,7 +90,7 @@ def attempt(parameters: Mapping[str, Any], place: str, timeout: float) -> "Conne
     """A connection, or why there is none. ``parameters``: libpq's, of one address; ``timeout`` in seconds."""
     made = pq.PGconn.connect_start(make_conninfo("", **parameters).encode())
     _set_verbosity(made, _SQLSTATE_ONLY)
-    progress, ends = _Progress(), time.monotonic() + timeout
+    progress, ends = _Progress(stage=made.status), time.monotonic() + timeout
     while made.status != pq.ConnStatus.BAD:
         polled = made.connect_poll()
         if polled == pq.PollingStatus.OK:
@@ -105,22 +107,22 @@ def attempt(parameters: Mapping[str, Any], place: str, timeout: float) -> "Conne
             return Failure(place=place, kind=kind)
         if reading and not progress.in_tls:
             progress.first = _peek(made.socket)
-    failure = _failure(made, progress, place, str(parameters.get("sslmode", "")))
+    failure = _failure(made, progress, place, parameters)
     made.finish()
     return failure
 
 
-def _failure(made: PGconn, progress: _Progress, place: str, ssl_mode: str) -> Failure:
+def _failure(made: PGconn, progress: _Progress, place: str, parameters: Mapping[str, Any]) -> Failure:
     said = made.get_error_message()
     state = _SQLSTATE.search(said)
     if state:
         # The first one: with sslmode=prefer a second attempt without TLS may hide why the first one failed.
         return Failure(place=place, kind=FailureKind.SQLSTATE, sqlstate=state[1])
-    if progress.stage == pq.ConnStatus.STARTED:
+    if progress.stage in (pq.ConnStatus.STARTED, pq.ConnStatus.BAD):
         # The words of the operating system, in whatever language: Python gets the same ones.
         kind = next((kind for code, kind in _BY_ERRNO.items() if os.strerror(code) in said), FailureKind.PARAMETERS)
     elif progress.stage == pq.ConnStatus.SSL_STARTUP:
-        kind = _tls_failure(progress, ssl_mode)
+        kind = _tls_failure(progress, parameters)
     elif made.needs_password:
         kind = FailureKind.NO_PASSWORD
     elif progress.first == b"R":
@@ -132,14 +134,16 @@ def _failure(made: PGconn, progress: _Progress, place: str, ssl_mode: str) -> Fa
     return Failure(place=place, kind=kind)
 
 
-def _tls_failure(progress: _Progress, ssl_mode: str) -> FailureKind:
-    if progress.in_tls:
-        return FailureKind.TLS_UNTRUSTED if ssl_mode.startswith("verify-") else FailureKind.TLS_FAILED
+def _tls_failure(progress: _Progress, parameters: Mapping[str, Any]) -> FailureKind:
+    if progress.in_tls or progress.first == b"S":
+        if not tls_files.are_usable(parameters):
+            return FailureKind.TLS_FILES
+        # With an authority's certificate libpq verifies in every mode.
+        verifies = bool(parameters.get("sslrootcert")) or str(parameters.get("sslmode", "")).startswith("verify-")
+        return FailureKind.TLS_UNTRUSTED if verifies else FailureKind.TLS_FAILED
     if not progress.first:
         return FailureKind.HUNG_UP
-    if progress.first in b"SN":
-        return FailureKind.TLS_FILES if progress.first == b"S" else FailureKind.NO_TLS
-    return FailureKind.NOT_POSTGRESQL
+    return FailureKind.NO_TLS if progress.first == b"N" else FailureKind.NOT_POSTGRESQL
 
 
 def _wait(descriptor: int, reading: bool, seconds: float) -> bool:

@@ -100,11 +100,11 @@ BY_SQLSTATE = {
         "it may go away by itself; if it persists, raise max_connections or use a pooler",
         transient=True,
     ),
-    "53100": Meaning("the server's disk is full", "free or add disk space; it does not end by itself", transient=False),
+    "53100": Meaning("the server's disk is full", "free or add disk space", transient=False),
     "53200": Meaning(
         "the server is out of memory", "it may go away by itself; if it persists, give it more memory", transient=True
     ),
-    "53400": Meaning("the server is at a limit of its configuration", "see the server's log", transient=True),
+    "53400": Meaning("the server is at a configured limit", f"see the server's log; {_NOTHING_LOST}", transient=True),
     "57P01": Meaning("the server shuts down, or an administrator ended the connection", _STARTS, transient=True),
     "57P02": Meaning("the server crashed and restarts", _STARTS, transient=True),
     "57P03": Meaning("the server is starting up, shutting down or recovering", _STARTS, transient=True),
@@ -137,7 +137,7 @@ def refusal(state: str) -> DatabaseRefuses:
     """The error of a server that answers with this SQLSTATE."""
     meaning = BY_SQLSTATE.get(state, _UNKNOWN)
     seen = f"PostgreSQL at {URL} answers: {meaning.seen} (SQLSTATE {state})"
-    return DatabaseRefuses(seen, meaning.remedy, f"{SQLSTATE}{state}", transient=meaning.transient)
+    return _error(seen, meaning, f"{SQLSTATE}{state}")
 
 
 def standby() -> DatabaseRefuses:
@@ -158,7 +158,12 @@ def no_connection(failures: Sequence[Failure]) -> DatabaseUnreachable:
     meaning = _meaning(chief)
     seen = f"PostgreSQL at {URL} gives no connection: {several or _words(chief) + where}"
     code = f"{SQLSTATE}{chief.sqlstate}" if chief.sqlstate else _code(chief)
-    return DatabaseRefuses(seen, meaning.remedy, code, transient=meaning.transient)
+    return _error(seen, meaning, code)
+
+
+def _error(seen: str, meaning: Meaning, code: str) -> DatabaseRefuses:
+    remedy = meaning.remedy if meaning.transient else f"{meaning.remedy}; it does not go away by itself"
+    return DatabaseRefuses(seen, remedy, code, transient=meaning.transient)
 
 
 def _rank(failure: Failure) -> int:

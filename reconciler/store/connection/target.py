@@ -4,7 +4,7 @@ import random
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Self
 
 from psycopg import pq
@@ -39,13 +39,9 @@ class Address:
         """
         if not self.address:
             return False
-        named = self.host != self.address and "." not in self.host
-        return ip_address(self.address.partition("%")[0]).is_global and not named
-
-    @property
-    def is_local(self) -> bool:
-        """Whether nothing leaves this machine."""
-        return not self.address or ip_address(self.address.partition("%")[0]).is_loopback
+        # A number is an address in another notation.
+        named = self.host[:1].isalpha() and not set(".:") & set(self.host)
+        return _ip(self.address).is_global and not named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -106,6 +102,15 @@ class Target:
     def requires_tls(self, to: Address) -> bool:
         """Whether TLS is required because the address is public, and not because DATABASE_URL says so."""
         return to.is_public and not self.ssl_mode and self.defaults.get("sslmode", "") not in _ENCRYPTED
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address:
+    """An address without its zone; one of IPv4 that is written as one of IPv6 is one of IPv4."""
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:  # PGHOSTADDR: libpq refuses it
+        return IPv6Address("::1")
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
 _PLACE = ("host", "hostaddr", "port")

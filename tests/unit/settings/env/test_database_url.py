@@ -1,8 +1,13 @@
 """DATABASE_URL as platforms write it: what is meant is understood, the rest is named, no secret is shown."""
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.settings.env.database_url import DatabaseUrl, parse
+from reconciler.store.connection.target import Address, Target
 
 SECRET = "s3cret"
 
@@ -73,6 +78,8 @@ def test_a_wish_for_tls_in_the_words_of_another_driver_is_kept(query: str, mode:
         ("colour=blue", "colour"),
         ("target_session_attr=read-write", "did you mean target_session_attrs?"),
         ("sslmode=yes", "the parameter sslmode is none of disable, allow"),
+        ("hostaddr=db", "the parameter hostaddr is no IP address"),
+        ("service=mine", "service"),
         ("target_session_attrs=master", "the parameter target_session_attrs is none of any, read-write"),
     ],
 )
@@ -144,3 +151,46 @@ def test_a_password_that_is_not_percent_encoded_gets_a_remedy_and_is_not_shown(p
 )
 def test_no_mistake_shows_a_secret(url: str) -> None:
     assert SECRET not in problem(url)
+
+
+_PARTS = st.lists(
+    st.sampled_from(
+        [*"@:/?#%&=,[]", "h", "u", "p", "5432", "%40", "%2F", "%", "[::1]", "d", "host", "sslmode", "\u00b2"]
+    )
+)
+
+
+@given(_PARTS.map("".join))
+def test_whatever_is_written_is_understood_alike_by_libpq_or_named(rest: str) -> None:
+    parsed, said = parse(f"postgresql://{rest}")
+    if parsed is None:
+        assert said
+        return
+    assert understood(str(parsed)) == replace(parsed, dropped=())
+    Target.of(str(parsed))
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "public"),
+    [
+        ("db.example.com", "8.8.4.4", True),
+        ("db.example.com", "2001:4860:4860::8888", True),
+        ("8.8.4.4", "8.8.4.4", True),
+        ("134743044", "8.8.4.4", True),
+        ("db.example.com", "::ffff:8.8.4.4", True),
+        ("db", "8.8.4.4", False),
+        ("db", "172.18.0.2", False),
+        ("db.internal", "10.0.0.2", False),
+        ("db.internal", "fd12::2", False),
+        ("db.tailnet.ts.net", "100.64.0.2", False),
+        ("localhost", "127.0.0.1", False),
+        ("db.example.com", "fe80::1%eth0", False),
+        ("/var/run/postgresql", "", False),
+    ],
+)
+def test_which_address_is_public(host: str, address: str, *, public: bool) -> None:
+    to = Address(host=host, address=address, port="5432")
+    assert to.is_public is public
+    for mode in ("", "disable", "prefer"):
+        target = Target.of("postgresql://u@h/d" + (f"?sslmode={mode}" if mode else ""))
+        assert target.of_address(to).get("sslmode", "") == (mode or ("require" if public else ""))
