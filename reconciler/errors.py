@@ -55,9 +55,23 @@ class ConfigurationError(ReconcilerError):
 
 
 class DatabaseUnreachable(ReconcilerError):
-    """No connection to PostgreSQL, or the connection was lost. Try later."""
+    """No connection to PostgreSQL that can be used, or the connection was lost. Try later."""
 
     exit_code = Exit.WORK_LEFT
+    code = "unreachable"
+    """A short stable name for alerts and counts."""
+    transient = True
+    """Whether it goes away by itself."""
+
+
+class DatabaseRefuses(DatabaseUnreachable):
+    """Something answers, but gives no connection or no room to write: not a matter of the mapping."""
+
+    def __init__(self, seen: str, advice: str, code: str, *, transient: bool) -> None:
+        super().__init__(seen, advice)
+        self.code = code
+        self.transient = transient
+        self.exit_code = Exit.WORK_LEFT if transient else Exit.NEEDS_A_HUMAN
 
 
 class DatabaseBusy(DatabaseUnreachable):

@@ -13,7 +13,8 @@ from reconciler.settings.env.providers import access_fault
 
 
 def settings(config: str | None, need: Need, *, writes: bool = False, defaults: bool = False) -> Settings:
-    """The settings of this process. Warnings go to stderr: about each old name in cron.yaml, about a missing file.
+    """The settings of this process. Warnings go to stderr: about each old name in cron.yaml, about a missing file,
+    about parameters of DATABASE_URL that are not used.
 
     ``writes``: whether the command writes anything anywhere; then a missing file has to be meant (``defaults``).
 
@@ -21,7 +22,7 @@ def settings(config: str | None, need: Need, *, writes: bool = False, defaults: 
         ConfigurationError: with every mistake of cron.yaml and the environment.
     """
     chosen = read(config, need, writes=writes, defaults=defaults)
-    for warning in chosen.source.warnings:
+    for warning in (*chosen.source.warnings, *chosen.environment.warnings):
         warn(warning)
     if need is Need.READ:
         for mistake in chosen.environment.mistakes:

@@ -90,6 +90,8 @@ def _settings_diagnoses(chosen: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(check=SETTINGS, status=CheckStatus.OK, message=_settings_said(chosen))
     for warning in chosen.source.warnings:
         yield Diagnosis(check=SETTINGS, status=CheckStatus.WARN, message=warning, remedy="use the new name")
+    for warning in chosen.environment.warnings:
+        yield Diagnosis(check=SETTINGS, status=CheckStatus.WARN, message=warning, remedy="remove them from the URL")
 
 
 def _probes(services: Services, probe: bool, number: str | None) -> Iterator[CheckSpec]:

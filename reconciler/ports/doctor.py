@@ -24,6 +24,8 @@ class ServerInfo:
     ahead: timedelta
     """How far its clock is ahead of this machine's; negative if it is behind."""
     pooler: Pooler = Pooler.NONE
+    plaintext_to: str = ""
+    """The address that the connection goes to without TLS; '' with TLS, and where nothing leaves this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,11 @@ class Transaction:
 
 class Store(Protocol):
     def server(self) -> ServerInfo:
-        """Facts about the server and the connection to it."""
+        """Facts about the server and the connection to it.
+
+        Raises:
+            DatabaseRefuses: it is a read-only standby.
+        """
         ...
 
     def clock_skew(self) -> timedelta:

@@ -113,7 +113,7 @@ class SchedulerLoop:
             else:
                 self._clear_faults(name)
         except DatabaseUnreachable as error:
-            self._run_failed(GapKind.INTEGRATION_DATABASE, "database", "unreachable", error)
+            self._run_failed(GapKind.INTEGRATION_DATABASE, "database", error.code, error)
             self.reruns.put((name, SOON))
         except DatabaseDisagrees as error:
             self._run_failed(GapKind.INTEGRATION_SCHEMA, "ledger", error.code, error)

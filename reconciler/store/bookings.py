@@ -27,6 +27,7 @@ from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
 from reconciler.store.schema.catalog import CatalogTable
+from reconciler.store.schema.encoding import encoding_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class PostgresBookings:
     moments: PostgresMoments
 
     def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
-        return checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
+        found = checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
+        if effect is not Effect.SMS or not writing:
+            return found
+        return [*found, *encoding_faults(self.connection, self.tables.application.wording)]
 
     def read_faults(self, kind: GapKind) -> Sequence[IntegrationFault]:
         return checks.faults(self.connection, requirements.of_report_only(self.tables.application, kind), writing=False)

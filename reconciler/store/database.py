@@ -3,7 +3,6 @@
 Everything works through a transaction-mode pooler: no session state, no prepared statements, no session-level locks.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,17 +13,22 @@ from typing import Any, Self, TypeVar
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from reconciler.domain.hashing import digest
-from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
+from reconciler.errors import DatabaseRefuses
 from reconciler.ports import Runner, ServerInfo, Transaction
-from reconciler.store import server, session
+from reconciler.store import session
 from reconciler.store.aggregates.backlog import PostgresBacklog
 from reconciler.store.aggregates.coverage import PostgresCoverage
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
+from reconciler.store.connection import server
+from reconciler.store.connection.connect import connect
+from reconciler.store.connection.refusals import standby
+from reconciler.store.connection.statement_errors import as_error
+from reconciler.store.connection.target import Target
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.incidents import PostgresIncidents
 from reconciler.store.ledger.installation.beacon import PostgresBeacon
@@ -68,21 +72,20 @@ class Database:
     ) -> None:
         self._statement_timeout = statement_timeout
         self._lock_timeout = lock_timeout
+        own = {
+            "application_name": "reconciler",
+            "client_encoding": "utf-8",  # whatever PGCLIENTENCODING or the role says
+            # A connection whose peer has vanished must not block a pass or our shutdown.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": round((statement_timeout.total_seconds() + 5) * 1000),
+        }
         self._engine: Engine = create_engine(
-            url,
+            "postgresql+psycopg://",
+            creator=partial(connect, Target.of(url), own, connect_timeout),
             pool_size=1,  # one pass, one connection; a second only while the first is in a transaction
             max_overflow=1,
-            connect_args={
-                "prepare_threshold": None,  # a transaction-mode pooler hands each transaction to another backend
-                "connect_timeout": connect_timeout,
-                "application_name": "reconciler",
-                "client_encoding": "utf-8",  # whatever PGCLIENTENCODING or the role says
-                # A connection whose peer has vanished must not block a pass or our shutdown.
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-                "tcp_user_timeout": round((statement_timeout.total_seconds() + 5) * 1000),
-            },
         )
         event.listen(self._engine, "checkout", self._ping_if_idle)
         event.listen(self._engine, "checkin", _note_return)
@@ -102,20 +105,29 @@ class Database:
 
         Raises:
             DatabaseUnreachable: no connection, or it went away.
+            DatabaseRefuses: it answers, but gives no connection, or cannot write at all.
             DatabaseDisagrees: the database refuses a statement.
         """
         try:
-            with self._engine.connect() as connection, connection.begin():
-                # One round trip: a repair has a dozen transactions.
-                connection.exec_driver_sql(
-                    f"{mode}; {session.PINNED}; "
-                    f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
-                    f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}; "
-                    f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)}"
-                )
+            with self._engine.connect() as connection, _reconnected_on_standby(connection, mode), connection.begin():
+                self._pin(connection, mode)
                 yield connection
         except DBAPIError as error:
             raise as_error(error) from None
+
+    def _pin(self, connection: Connection, mode: str) -> None:
+        """One round trip: a repair has a dozen transactions."""
+        try:
+            connection.exec_driver_sql(
+                f"{mode}; {session.PINNED}; "
+                f"SET LOCAL statement_timeout = {_milliseconds(self._statement_timeout)}; "
+                f"SET LOCAL lock_timeout = {_milliseconds(self._lock_timeout)}; "
+                f"SET LOCAL idle_in_transaction_session_timeout = {_milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)}"
+            )
+        except DBAPIError as error:
+            if isinstance(error.orig, pg.FeatureNotSupported):  # what a standby answers to READ WRITE
+                raise standby() from None
+            raise
 
     def with_two_connections(self, work: Callable[[Connection, Connection], _Result]) -> _Result:
         """Call ``work`` with two open connections, neither of them in a transaction, and return its result.
@@ -194,60 +206,25 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
     )
 
 
+@contextmanager
+def _reconnected_on_standby(connection: Connection, mode: str) -> Iterator[None]:
+    """After a standby's refusal the next transaction connects anew: the primary may be elsewhere by then."""
+    try:
+        yield
+    except DatabaseRefuses:
+        connection.invalidate()
+        raise
+    except DBAPIError as error:
+        # Aurora keeps a connection over a failover, and refuses the statement instead.
+        if mode == READ or not isinstance(error.orig, pg.ReadOnlySqlTransaction):
+            raise
+        connection.invalidate()
+        raise standby() from None
+
+
 def _note_return(_: object, record: Any) -> None:
     record.info[_RETURNED] = time.monotonic()
 
 
 def _milliseconds(duration: timedelta) -> int:
     return max(1, round(duration.total_seconds() * 1000))
-
-
-_CONNECTION_ERRORS = (
-    pg.AdminShutdown,
-    pg.CrashShutdown,
-    pg.CannotConnectNow,
-    pg.TooManyConnections,
-    pg.ConnectionFailure,
-    pg.ConnectionException,
-    pg.IdleInTransactionSessionTimeout,
-    pg.ProtocolViolation,  # PgBouncer sends it for everything: the server is away, or no connection became free
-)
-_LOGIN_ERRORS = (pg.InvalidPassword, pg.InvalidAuthorizationSpecification, pg.InvalidCatalogName)
-_LOGIN_REFUSED = re.compile(
-    r"FATAL.*(authentication|does not exist|pg_hba|not permitted|no password|permission denied)", re.DOTALL
-)
-"""While connecting, libpq passes on only the server's message, no SQLSTATE."""
-
-
-def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
-    """Our error for the driver's. Names and SQLSTATE only: a database's own message may quote a row."""
-    cause = error.orig
-    state = getattr(cause, "sqlstate", None)
-    if isinstance(cause, _LOGIN_ERRORS) or (state is None and _LOGIN_REFUSED.search(str(cause))):
-        return DatabaseUnreachable(
-            "PostgreSQL answers, but refuses the connection of DATABASE_URL",
-            "check user, password and database name in DATABASE_URL, and that the role may CONNECT",
-        )
-    if isinstance(cause, _CONNECTION_ERRORS) or (state is None and not isinstance(error, DataError | ProgrammingError)):
-        return DatabaseUnreachable(
-            f"PostgreSQL at DATABASE_URL cannot be reached ({type(cause).__name__})",
-            "check that it runs and that host and port in DATABASE_URL are right; nothing is lost, try again",
-        )
-    if isinstance(cause, pg.QueryCanceled | pg.LockNotAvailable | pg.DeadlockDetected | pg.SerializationFailure):
-        return DatabaseBusy(
-            f"PostgreSQL took too long ({type(cause).__name__}, SQLSTATE {state})",
-            "try again; if it persists, raise limits.timeouts.sql or find what holds the lock",
-        )
-    return DatabaseDisagrees(
-        f"PostgreSQL rejected a statement: {type(cause).__name__}, SQLSTATE {state}{_names_in(cause)}",
-        "compare the mapping in cron.yaml and the privileges of the role of DATABASE_URL with the database",
-        code=f"{SQLSTATE}{state}",
-    )
-
-
-def _names_in(cause: object) -> str:
-    """The schema, table, column and constraint that the server named; never values."""
-    diagnosis = getattr(cause, "diag", None)
-    names = [getattr(diagnosis, part, None) for part in ("schema_name", "table_name", "column_name", "constraint_name")]
-    known = ".".join(name for name in names if name)
-    return f" ({known})" if known else ""

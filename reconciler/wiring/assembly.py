@@ -190,6 +190,9 @@ def application(chosen: Settings) -> AppMapping:
         customers=_mapped(customers.table, customers.columns) if customers else None,
         queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
+        wording=frozenset(
+            letter for text in chosen.wordings().values() for letter in text.template if not letter.isascii()
+        ),
         statuses=bookings.statuses,
         made_as=bookings.made_as,
         cancelled=bookings.cancelled,

@@ -127,7 +127,7 @@ def test_a_database_that_never_answers(tmp_path: Path, variables: dict[str, str]
 def test_a_wrong_database_name(tmp_path: Path, variables: dict[str, str], venue: Venue) -> None:
     url = venue.url().replace(f"/{venue.name}", "/nowhere")
     ran = reconciler("once", folder=tmp_path, **variables | {"DATABASE_URL": url})
-    assert_clear(ran, Exit.WORK_LEFT, "check user, password and database name")
+    assert_clear(ran, Exit.NEEDS_A_HUMAN, "there is no database of this name", "check the database name")
 
 
 def test_providers_that_are_away_are_told_and_nothing_is_lost(

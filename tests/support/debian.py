@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,10 @@ _SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=200")
 class DebianPostgres(PostgresServer):
     """A cluster of its own below a fresh temporary folder; the package's own cluster is left alone."""
 
+    settings: tuple[str, ...] = ()
+    """Further settings of a subclass, as ``name=value`` without blanks."""
+    environment: Mapping[str, str] = {}
+
     def __init__(self) -> None:
         if not (BINARIES / "initdb").exists():
             raise RuntimeError("PostgreSQL 15 is not installed: apt-get install postgresql-15 (.ci/run does it)")
@@ -28,11 +33,15 @@ class DebianPostgres(PostgresServer):
         self._port = free_port()
         if os.geteuid() == 0:
             shutil.chown(self._folder, SYSTEM_USER)
+        self._create()
+        self.start()
+
+    def _create(self) -> None:
+        """Make the data."""
         secret = self._folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
         self._run("initdb", "--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={secret}", "--no-sync")
-        self.start()
 
     @property
     def host(self) -> str:
@@ -58,11 +67,15 @@ class DebianPostgres(PostgresServer):
 
     def start(self) -> None:
         listening = f"-p {self.port} -c listen_addresses={self.host} -c unix_socket_directories=''"
-        options = " ".join((listening, *(f"-c {setting}" for setting in _SETTINGS)))
+        options = " ".join((listening, *(f"-c {setting}" for setting in (*_SETTINGS, *self.settings))))
         self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+    def reload(self) -> None:
+        """Read the configuration again."""
+        self._run("pg_ctl", "reload")
 
     def close(self) -> None:
         self.stop()
@@ -72,7 +85,15 @@ class DebianPostgres(PostgresServer):
         """PostgreSQL refuses to run as root: then its package's own user does it."""
         user = ["runuser", "-u", SYSTEM_USER, "--"] if os.geteuid() == 0 else []
         command = [*user, str(BINARIES / program), "-D", str(self._folder / "data"), *arguments]
-        done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd="/",
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr}")
 

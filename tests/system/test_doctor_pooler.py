@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.ports import Pooler
 from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
-from reconciler.store import server
+from reconciler.store.connection import server
 from reconciler.store.database import Database
 from tests.support.debian import DebianPostgres
 from tests.support.doctor_runner import DoctorRunner

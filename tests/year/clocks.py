@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 
 from reconciler.reporting.sentry import notifier
-from reconciler.store import server
+from reconciler.store.connection import server
 from reconciler.timing import clock
 from tests.support.application_db import Venue
 from tests.support.database_clock import put_ahead

@@ -192,6 +192,12 @@ def _sink_fault(code: str, seen: str, remedy: str) -> IntegrationFault:
     return IntegrationFault(kind=GapKind.INTEGRATION_SENTRY, code=code, seen=seen, remedy=remedy)
 
 
+_ENCRYPT = (
+    "turn TLS on at the server and say sslmode=require in DATABASE_URL; verify-full with sslrootcert also proves which "
+    "server it is"
+)
+
+
 def _warnings(server: ServerInfo) -> Sequence[Note]:
     found = []
     if NOTICEABLE <= abs(server.ahead) < UNUSABLE:
@@ -200,6 +206,9 @@ def _warnings(server: ServerInfo) -> Sequence[Note]:
     if server.is_superuser:
         message = f"the role {server.role} is a superuser: no right and no policy is checked for it"
         found.append(Note(message=message, remedy="give reconciler a role of its own: reconciler grants"))
+    if server.plaintext_to:
+        message = f"the connection to {server.plaintext_to} is not encrypted: password and bookings pass in plaintext"
+        found.append(Note(message=message, remedy=_ENCRYPT))
     if server.major < OLDEST:
         message = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
         found.append(Note(message=message, remedy="upgrade it; 15 and 18 are tested"))

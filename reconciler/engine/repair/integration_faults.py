@@ -77,7 +77,11 @@ def schema_fault(error: DatabaseDisagrees) -> IntegrationFault:
 
 def database_fault(error: DatabaseUnreachable) -> IntegrationFault:
     return IntegrationFault(
-        kind=GapKind.INTEGRATION_DATABASE, code="unreachable", seen=str(error), remedy=error.advice, transient=True
+        kind=GapKind.INTEGRATION_DATABASE,
+        code=error.code,
+        seen=str(error),
+        remedy=error.advice,
+        transient=error.transient,
     )
 
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
+from reconciler.settings.env import database_url
 from reconciler.settings.env.alerting import AlertingVariables, Sentry, take_listeners, take_sentry
 from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.providers import Providers, read_providers
-from reconciler.settings.env.reader import VARIABLES, Reader
+from reconciler.settings.env.reader import Reader
 
 SHORTEST_TOKEN = 16
-_SCHEMES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 # No field appears in a repr: every value is or may contain a secret or a person's address.
@@ -21,7 +20,9 @@ class Environment:
     """The values of the environment. A part that is not needed, or that cannot be used, is ``None``."""
 
     database_url: str
-    """SQLAlchemy's URL for psycopg: always ``postgresql+psycopg://``. '' if it is missing and not needed."""
+    """As PostgreSQL's own library reads it, without the parameters of other drivers. '' if it is missing or wrong."""
+    database_user: str | None
+    """The user in DATABASE_URL."""
     providers: Providers
     sentry: Sentry | None
     """``None``: alerts appear in the log only."""
@@ -30,11 +31,8 @@ class Environment:
     """The token of the status page. ``None``: the page needs no token and listens on loopback only."""
     mistakes: tuple[str, ...]
     """Mistakes in variables that are neither DATABASE_URL nor a provider's. They do not stop a look."""
-
-    @property
-    def database_user(self) -> str | None:
-        """The user in DATABASE_URL."""
-        return unquote(urlsplit(self.database_url).username or "") or None
+    warnings: tuple[str, ...] = ()
+    """What is set, and not used."""
 
 
 def read(
@@ -54,16 +52,19 @@ def read(
     """
     needed, others = Reader(environ), Reader(environ)
     url = needed.take("DATABASE_URL", _database_problem, wanted=database)
+    parts = database_url.parse(url)[0] if url else None
     sentry = take_sentry(others)
     listeners = take_listeners(others, oncall, switches)
     token = others.take("RECONCILER_TOKEN", token_problem, wanted=False)
     return Environment(
-        database_url=_with_driver(url) if url else "",
+        database_url=str(parts) if parts else "",
+        database_user=(parts.user or None) if parts else None,
         providers=read_providers(environ, texts=texts, events=events, may_be_unset=may_be_unset),
         sentry=sentry,
         listeners=listeners,
         token=token,
         mistakes=tuple(others.mistakes),
+        warnings=(parts.warning,) if parts and parts.warning else (),
     ), needed.mistakes
 
 
@@ -80,17 +81,5 @@ def token_problem(value: str) -> str:
     return foreign_problem(value)
 
 
-def _with_driver(url: str) -> str:
-    return "postgresql+psycopg" + url[url.index("://") :]
-
-
 def _database_problem(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-        (parts.hostname or "").encode("idna")  # the driver encodes it too, and does not catch the error
-    except ValueError:
-        return "not a URL; postgresql://user:password@host/database, with special characters percent-encoded"
-    if parts.scheme not in _SCHEMES or "://" not in url:
-        return f"must begin with postgresql://; {VARIABLES['DATABASE_URL']}"
-    return "" if parts.path.strip("/") else "names no database; postgresql://user:password@host/database"
+    return database_url.parse(url)[1]

@@ -73,6 +73,8 @@ class AppMapping:
     queue: MappedTable | None
     """``None`` if no rule checks texts."""
     zone: ZoneInfo
+    wording: frozenset[str]
+    """The characters of our texts that are not ASCII."""
     statuses: tuple[str, ...]
     made_as: tuple[str, ...]
     """Statuses that a booking is made with: what they call for is due from the start."""

@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import Runner, ServerInfo, Transaction
-from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
-from reconciler.store.database import Database, as_error, transaction_over
+from reconciler.store.connection import server
+from reconciler.store.connection.statement_errors import as_error
+from reconciler.store.database import Database, transaction_over
 from reconciler.store.ledger.rates import PostgresRates
 from reconciler.store.ledger.sources import SourceKey
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from reconciler.domain.doctor import CheckResult
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.settings import Need, load
-from reconciler.store import server
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.connection import server
 from reconciler.store.schema import checks, requirements, trial_writes
 from reconciler.store.session import application_path
 from reconciler.wiring import assembly

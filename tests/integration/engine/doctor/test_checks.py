@@ -424,10 +424,9 @@ OURS = {
             DATABASE_URL=world.venue.url().replace(world.venue.name, "nowhere")
         ),
         check="database",
-        said="PostgreSQL answers, but refuses the connection of DATABASE_URL",
-        remedy="check user, password and database name",
+        said="PostgreSQL at DATABASE_URL gives no connection: there is no database of this name (SQLSTATE 3D000)",
+        remedy="check the database name in DATABASE_URL",
         repair=unset("DATABASE_URL"),
-        code=Exit.WORK_LEFT,
         skips=("schema", "trial write", "ledger", "event ids", "scheduler"),
         rare=True,
     ),

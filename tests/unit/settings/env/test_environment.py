@@ -95,7 +95,7 @@ def mistakes(**changes: str) -> Sequence[str]:
 def test_the_complete_environment() -> None:
     parsed = understood(COMPLETE)
 
-    assert parsed.database_url == "postgresql+psycopg://job:hunter2@db.internal:5433/venue?sslmode=require"
+    assert parsed.database_url == "postgresql://job:hunter2@db.internal:5433/venue?sslmode=require"
     assert parsed.providers.twilio is not None
     assert parsed.providers.twilio.account_sid == COMPLETE["TWILIO_ACCOUNT_SID"]
     assert parsed.providers.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
@@ -160,9 +160,9 @@ def test_blanks_around_a_value_are_not_part_of_it() -> None:
     assert parsed.providers.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+asyncpg"])
 def test_the_usual_names_of_the_database_all_get_our_driver(scheme: str) -> None:
-    assert understood(COMPLETE | {"DATABASE_URL": f"{scheme}://u@h/d"}).database_url == "postgresql+psycopg://u@h/d"
+    assert understood(COMPLETE | {"DATABASE_URL": f"{scheme}://u@h/d"}).database_url == "postgresql://u@h/d"
 
 
 # Each variable: missing, a placeholder, wrong

@@ -1,22 +1,31 @@
 """Facts about the database server for the doctor: version, clock, role, and any pooler in between."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from reconciler.ports import Pooler, ServerInfo
+from reconciler.store.connection.refusals import standby
 
 _SERVER_INFO = text("""
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::integer AS number,
-           current_user AS role, rolsuper AS superuser, rolbypassrls AS bypasses_policies
+           pg_is_in_recovery() AS standby, current_user AS role, rolsuper AS superuser,
+           rolbypassrls AS bypasses_policies
     FROM pg_roles WHERE rolname = current_user
 """)
 
 
 def about(connection: Connection) -> ServerInfo:
-    """Facts about the server as our role sees it; a pooler in between is detected by ``pooler``."""
+    """Facts about the server as our role sees it; a pooler in between is detected by ``pooler``.
+
+    Raises:
+        DatabaseRefuses: it is a read-only standby.
+    """
     about = connection.execute(_SERVER_INFO).mappings().one()
+    if about["standby"]:
+        raise standby()
     return ServerInfo(
         version=about["version"].split(" ")[0],
         major=about["number"] // 10_000,
@@ -24,7 +33,17 @@ def about(connection: Connection) -> ServerInfo:
         is_superuser=about["superuser"],
         bypasses_policies=about["bypasses_policies"],
         ahead=clock_skew(connection),
+        plaintext_to=_plaintext_to(connection),
     )
+
+
+def _plaintext_to(connection: Connection) -> str:
+    """The real peer of a connection without TLS, whatever the URL says; '' if nothing leaves this machine."""
+    driver: Any = connection.connection.driver_connection
+    peer = (driver.pgconn.hostaddr or b"").decode()
+    if driver.pgconn.ssl_in_use or driver.pgconn.used_gssapi or not peer:
+        return ""
+    return "" if ip_address(peer.partition("%")[0]).is_loopback else peer
 
 
 def clock_skew(connection: Connection) -> timedelta:
