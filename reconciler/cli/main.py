@@ -5,6 +5,7 @@ function that runs it, because loading the providers' SDKs and the database take
 """
 
 import importlib
+import logging
 import sys
 import traceback
 from dataclasses import dataclass
@@ -68,6 +69,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="reconciler")
 def cli() -> None:
     """Makes sure that no confirmation text and no calendar event of a booking is ever silently missing."""
+    # Until a command sets up its log, libraries say nothing. Otherwise their warnings go to stderr as they are, with
+    # tracebacks and values.
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def main() -> None:

@@ -56,6 +56,8 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Apprise quotes whole URLs, which hold tokens.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    # What psycopg cannot read of a notice: a traceback, and perhaps a row. Its errors reach us as exceptions.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL + 1)
     # APScheduler logs again, as an ERROR with the exception's text, what our listener already logs.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 

@@ -26,6 +26,7 @@ from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.connection import server
 from reconciler.store.connection.connect import connect
+from reconciler.store.connection.limited import SLACK
 from reconciler.store.connection.refusals import standby
 from reconciler.store.connection.statement_errors import as_error
 from reconciler.store.connection.target import Target
@@ -83,7 +84,7 @@ class Database:
         }
         self._engine: Engine = create_engine(
             "postgresql+psycopg://",
-            creator=partial(connect, Target.of(url), own, connect_timeout),
+            creator=partial(connect, Target.of(url), own, connect_timeout, statement_timeout.total_seconds() + SLACK),
             pool_size=1,  # one pass, one connection; a second only while the first is in a transaction
             max_overflow=1,
         )

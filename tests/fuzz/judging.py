@@ -1,5 +1,6 @@
 """What may come of any input: settings that can be used, or a list of mistakes. In time, and without its secrets."""
 
+import logging
 import signal
 import time
 import traceback
@@ -13,6 +14,7 @@ from types import FrameType
 from sqlalchemy import text
 
 from reconciler.errors import ConfigurationError, ReconcilerError
+from reconciler.reporting import logs
 from reconciler.settings import Need, load
 from reconciler.text.templates import Templates
 from reconciler.wiring import assembly
@@ -23,7 +25,7 @@ LONGEST = 5.0
 """Seconds for one input."""
 
 
-class TookTooLong(Exception):
+class TookTooLong(BaseException):
     """Raised into whatever is still running after ``LONGEST``."""
 
 
@@ -102,6 +104,7 @@ def _use(path: Path, environ: Mapping[str, str]) -> list[str]:
 def _ask(path: Path, environ: Mapping[str, str]) -> list[str]:
     """What is said of the server, with the page's patience: its connections end before the others do."""
     settings = load(path, environ, Need.READ)
+    logs.set_up(logging.ERROR)
     try:
         with assembly.page_database(settings) as database, database.transaction() as connection:
             connection.execute(text("SELECT current_user, now()")).all()

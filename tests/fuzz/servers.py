@@ -20,7 +20,7 @@ STATES = [
 WORDS = [
     "Passwort-Authentifizierung fehlgeschlagen",
     "пароль не подошёл", "does not exist", "password authentication failed",
-    f"value {SECRET}", "\x1b[2J\x1b]0;x\x07", "a\nremedy: run rm", "x" * 100_000, "%s {} \\ '", "\u202e", "",
+    "\x1b[2J\x1b]0;x\x07", "a\nremedy: run rm", "x" * 100_000, "%s {} \\ '", "\u202e", "",
 ]  # fmt: skip
 _SILENCE = 0.05
 """Of the servers so many say nothing more: each costs the whole patience of a connection."""
@@ -36,7 +36,8 @@ def _error(chance: random.Random, kind: bytes = b"E") -> bytes:
         ("S", chance.choice(["ERROR", "FATAL", "FEHLER", "PANIK", ""])),
         ("V", chance.choice(["ERROR", "FATAL", "PANIC", "x"])),
         ("C", chance.choice(STATES)),
-        *((name, chance.choice(WORDS)) for name in "MDHstcnd"),
+        *((name, chance.choice([*WORDS, f"value {SECRET}"])) for name in "MDH"),
+        *((name, chance.choice(WORDS)) for name in "stcnd"),
     ]
     if chance.random() < 0.3:
         fields = chance.sample(fields, chance.randint(0, len(fields)))
@@ -73,7 +74,6 @@ def _wrong(chance: random.Random) -> bytes:
                 chance.choice([b"T", b"D", b"C", b"I", b"G", b"H", b"W", b"A", b"2"]), chance.randbytes(9)
             ),
             lambda: _message(b"R", struct.pack("!I", chance.choice([2, 3, 5, 6, 7, 9, 10, 11, 77])) + b"SCRAM\0\0"),
-            lambda: _message(b"C", b"SELECT 1\0") + _READY,
             lambda: _READY * 3,
             lambda: b"",
         ]
@@ -112,12 +112,12 @@ class OddServer:
             say: Callable[[bytes], None] = connection.sendall
             connection.settimeout(20)
             self._greet(chance, connection)
-            for _ in range(chance.randint(0, 6)):  # so many statements go well
-                if not connection.recv(65536):
-                    return
-                say(_message(b"C", b"SET\0") * chance.randint(1, 40) + _READY)
-            while connection.recv(65536):
-                say(_wrong(chance))
+            well = chance.randint(0, 3)  # so many statements go well
+            while received := connection.recv(65536):
+                is_query = b"SELECT" in received
+                good = _message(b"C", b"SET\0") * chance.randint(1, 40) + _READY
+                say(_wrong(chance) if is_query or well <= 0 else good)
+                well -= 1
                 if chance.random() < 0.2:
                     return
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from psycopg import Connection, pq
+from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGconn
 
 from reconciler.store.connection import tls_files
+from reconciler.store.connection.limited import LimitedConnection
 
 _SQLSTATE_ONLY, _AS_USUAL = 3, 1
 """PQERRORS_SQLSTATE and PQERRORS_DEFAULT (PostgreSQL docs, PQsetErrorVerbosity)."""
@@ -86,7 +87,7 @@ class _Progress:
     """The first byte of the newest answer outside TLS; empty: the peer closed; ``None``: nothing came yet."""
 
 
-def attempt(parameters: Mapping[str, Any], place: str, timeout: float) -> "Connection[Any] | Failure":
+def attempt(parameters: Mapping[str, Any], place: str, timeout: float) -> LimitedConnection | Failure:
     """A connection, or why there is none. ``parameters``: libpq's, of one address; ``timeout`` in seconds."""
     made = pq.PGconn.connect_start(make_conninfo("", **parameters).encode())
     _set_verbosity(made, _SQLSTATE_ONLY)
@@ -96,7 +97,7 @@ def attempt(parameters: Mapping[str, Any], place: str, timeout: float) -> "Conne
         if polled == pq.PollingStatus.OK:
             _set_verbosity(made, _AS_USUAL)
             made.nonblocking = 1
-            return Connection(made)
+            return LimitedConnection(made)
         if polled == pq.PollingStatus.FAILED:
             break
         progress.stage, progress.in_tls = made.status, made.ssl_in_use

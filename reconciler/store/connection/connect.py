@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from psycopg import Connection, Error
+from psycopg import Error
 
 from reconciler.store.connection.attempt import Failure, FailureKind, attempt
+from reconciler.store.connection.limited import LimitedConnection
 from reconciler.store.connection.refusals import no_connection
 from reconciler.store.connection.target import Target
 
@@ -22,8 +23,9 @@ _WANTED: Mapping[str, Callable[[bool, bool], bool]] = {
 _WRITING = ("read-write", "primary")
 
 
-def connect(target: Target, own: Mapping[str, Any], timeout: float) -> Connection[Any]:
-    """A connection to the first address that gives one. ``own``: parameters of ours; ``timeout``: seconds, of each.
+def connect(target: Target, own: Mapping[str, Any], timeout: float, answer_within: float) -> LimitedConnection:
+    """A connection to the first address that gives one. ``own``: parameters of ours; ``timeout``: seconds, of each;
+    ``answer_within``: seconds for each answer of the session.
 
     Raises:
         DatabaseUnreachable: nobody answers.
@@ -38,6 +40,7 @@ def connect(target: Target, own: Mapping[str, Any], timeout: float) -> Connectio
             if isinstance(made, Failure):
                 failures.append(replace(made, plaintext=target.requires_tls(each)))
                 continue
+            made.answer_within = answer_within
             unfit = _unfit(made, session, each.place)
             if unfit is None:
                 made.prepare_threshold = None  # a transaction-mode pooler hands each transaction to another backend
@@ -47,7 +50,7 @@ def connect(target: Target, own: Mapping[str, Any], timeout: float) -> Connectio
     raise no_connection(failures)
 
 
-def _unfit(made: Connection[Any], session: str, place: str) -> Failure | None:
+def _unfit(made: LimitedConnection, session: str, place: str) -> Failure | None:
     """Why the session is not of the wanted kind; ``None`` if it is."""
     if session not in _WANTED:
         return None

@@ -6,6 +6,8 @@ from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
 from reconciler.store.connection.refusals import LATER, refusal
 
+_LONGEST = 63
+"""Bytes of a name in PostgreSQL (NAMEDATALEN)."""
 _LOST = (
     pg.AdminShutdown,
     pg.CrashShutdown,
@@ -43,5 +45,5 @@ def _names_in(cause: object) -> str:
     """The schema, table, column and constraint that the server named; never values."""
     diagnosis = getattr(cause, "diag", None)
     names = [getattr(diagnosis, part, None) for part in ("schema_name", "table_name", "column_name", "constraint_name")]
-    known = ".".join(name for name in names if name)
+    known = ".".join(name[:_LONGEST] if name.isprintable() else repr(name)[:_LONGEST] for name in names if name)
     return f" ({known})" if known else ""
