@@ -8,7 +8,7 @@ from click import Command, Group, Option
 from ruamel.yaml import YAML
 
 from reconciler.cli.main import cli
-from reconciler.settings.env.environment import VARIABLES
+from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.values import parse_duration
 from tests.support.dockerfile import ROOT, Instruction, healthcheck, stages

@@ -133,7 +133,7 @@ LATER = frozenset({"53100", "53200", "53300", "53400", "58030", "58P01", "XX001"
 """What a statement may meet at any time, and what is no matter of the mapping."""
 
 
-def refusal(state: str) -> DatabaseRefuses:
+def server_refusal(state: str) -> DatabaseRefuses:
     """The error of a server that answers with this SQLSTATE."""
     meaning = BY_SQLSTATE.get(state, _UNKNOWN)
     seen = f"PostgreSQL at {URL} answers: {meaning.seen} (SQLSTATE {state})"

@@ -4,7 +4,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError
 
 from reconciler.errors import SQLSTATE, DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable
-from reconciler.store.connection.refusals import LATER, refusal
+from reconciler.store.connection.refusals import LATER, server_refusal
 
 _LONGEST = 63
 """Bytes of a name in PostgreSQL (NAMEDATALEN)."""
@@ -22,7 +22,7 @@ def as_error(error: DBAPIError) -> DatabaseUnreachable | DatabaseDisagrees:
     cause = error.orig
     state = getattr(cause, "sqlstate", None)
     if state and (isinstance(cause, _LOST) or state in LATER):
-        return refusal(state)
+        return server_refusal(state)
     lost = isinstance(cause, pg.ConnectionException | pg.IdleInTransactionSessionTimeout) or str(state)[:2] == "08"
     if lost or (state is None and not isinstance(error, DataError | ProgrammingError)):
         return DatabaseUnreachable(

@@ -17,7 +17,7 @@ _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class DatabaseAddress:
     host: str
     """A name, an address, or the folder of a socket; '' for the default socket."""
     address: str
@@ -74,24 +74,24 @@ class Target:
             defaults=defaults,
         )
 
-    def addresses(self) -> tuple[list[Address], list[Failure]]:
+    def addresses(self) -> tuple[list[DatabaseAddress], list[Failure]]:
         """Every address in order, and the names that do not resolve."""
         found, failed = [], []
         for host, address, port in self.hosts:
             if address or not host or host.startswith(("/", "@")):
-                found.append(Address(host=host or address, address=address, port=port))
+                found.append(DatabaseAddress(host=host or address, address=address, port=port))
                 continue
             try:
                 answers = socket.getaddrinfo(host, int(port), proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError):
                 failed.append(Failure(place=f"{host}:{port}", kind=FailureKind.NO_SUCH_NAME))
                 continue
-            found += [Address(host=host, address=str(answer[4][0]), port=port) for answer in answers]
+            found += [DatabaseAddress(host=host, address=str(answer[4][0]), port=port) for answer in answers]
         if self.parameters.get("load_balance_hosts") == "random":
             random.shuffle(found)
         return found, failed
 
-    def of_address(self, to: Address) -> dict[str, Any]:
+    def of_address(self, to: DatabaseAddress) -> dict[str, Any]:
         """libpq's parameters for one address. To a public one, TLS unless DATABASE_URL says otherwise."""
         place = {"host": to.host, "hostaddr": to.address, "port": to.port}
         chosen = {**self.parameters, **{name: value for name, value in place.items() if value}}
@@ -99,7 +99,7 @@ class Target:
             chosen["sslmode"] = "require"
         return {**chosen, "target_session_attrs": "any"}
 
-    def requires_tls(self, to: Address) -> bool:
+    def requires_tls(self, to: DatabaseAddress) -> bool:
         """Whether TLS is required because the address is public, and not because DATABASE_URL says so."""
         return to.is_public and not self.ssl_mode and self.defaults.get("sslmode", "") not in _ENCRYPTED
 

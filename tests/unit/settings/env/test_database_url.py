@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.settings.env.database_url import DatabaseUrl, parse
-from reconciler.store.connection.target import Address, Target
+from reconciler.store.connection.target import DatabaseAddress, Target
 
 SECRET = "s3cret"
 
@@ -189,7 +189,7 @@ def test_whatever_is_written_is_understood_alike_by_libpq_or_named(rest: str) ->
     ],
 )
 def test_which_address_is_public(host: str, address: str, *, public: bool) -> None:
-    to = Address(host=host, address=address, port="5432")
+    to = DatabaseAddress(host=host, address=address, port="5432")
     assert to.is_public is public
     for mode in ("", "disable", "prefer"):
         target = Target.of("postgresql://u@h/d" + (f"?sslmode={mode}" if mode else ""))
