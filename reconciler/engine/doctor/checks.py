@@ -192,6 +192,9 @@ def _sink_fault(code: str, seen: str, remedy: str) -> IntegrationFault:
     return IntegrationFault(kind=GapKind.INTEGRATION_SENTRY, code=code, seen=seen, remedy=remedy)
 
 
+_OWN_ROLE = "give reconciler a role of its own: reconciler grants"
+
+
 def _warnings(server: ServerInfo) -> Sequence[Note]:
     found = []
     if NOTICEABLE <= abs(server.ahead) < UNUSABLE:
@@ -199,7 +202,10 @@ def _warnings(server: ServerInfo) -> Sequence[Note]:
         found.append(Note(message=message, remedy="keep both in step (NTP)"))
     if server.is_superuser:
         message = f"the role {server.role} is a superuser: no right and no policy is checked for it"
-        found.append(Note(message=message, remedy="give reconciler a role of its own: reconciler grants"))
+        found.append(Note(message=message, remedy=_OWN_ROLE))
+    elif server.bypasses_policies:
+        message = f"the role {server.role} bypasses row-level security: no policy limits it"
+        found.append(Note(message=message, remedy=_OWN_ROLE))
     if server.major < OLDEST:
         message = f"PostgreSQL {server.version} is older than any version this was made for ({OLDEST})"
         found.append(Note(message=message, remedy="upgrade it; 15 and 18 are tested"))

@@ -21,6 +21,8 @@ class Environment:
 
     database_url: str
     """SQLAlchemy's URL for psycopg: always ``postgresql+psycopg://``. '' if it is missing and not needed."""
+    owner_url: str
+    """The same for the owner of the application's tables. '' if OWNER_URL is missing, or no URL."""
     providers: Providers
     sentry: Sentry | None
     """``None``: alerts appear in the log only."""
@@ -58,6 +60,7 @@ def read(
     token = others.take("RECONCILER_TOKEN", token_problem, wanted=False)
     return Environment(
         database_url=_with_driver(url) if url else "",
+        owner_url=_owner_url(environ),
         providers=read_providers(environ, texts=texts, events=events, may_be_unset=may_be_unset),
         sentry=sentry,
         listeners=listeners,
@@ -81,6 +84,12 @@ def token_problem(value: str) -> str:
         if value.isascii() and value.isprintable()
         else "holds characters that browsers and proxies write differently"
     )
+
+
+def _owner_url(environ: Mapping[str, str]) -> str:
+    """psql takes more than URLs: what we cannot read is no mistake."""
+    url = Reader(environ).take("OWNER_URL", _database_problem, wanted=False)
+    return _with_driver(url) if url else ""
 
 
 def _with_driver(url: str) -> str:

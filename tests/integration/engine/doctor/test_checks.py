@@ -192,6 +192,7 @@ SCHEMA = {
     "ids that cannot be compared": broken(
         f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_booking_id_fkey, ALTER COLUMN booking_id TYPE text",
         f"booking_id is text, and public.{BOOKINGS}.id, which it refers to, is uuid: they cannot be compared",
+        sql_in_words="ALTER TABLE",
     ),
     "rows that the statistics promise and nobody sees": broken(
         f"ANALYZE; SET session_replication_role = replica; TRUNCATE {QUEUE}; DELETE FROM {BOOKINGS}",
