@@ -62,7 +62,7 @@ def _log_as_at_the_start() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _no_environment() -> Iterator[None]:
     """A developer's own variables must not leak into a test."""
-    ours = ("DATABASE_URL", "RECONCILER_", "TWILIO_", "GOOGLE_", "SENTRY_", "SUSPEND_", "PGHOST", "PGUSER")
+    ours = ("DATABASE_URL", "OWNER_URL", "RECONCILER_", "TWILIO_", "GOOGLE_", "SENTRY_", "SUSPEND_", "PGHOST", "PGUSER")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(ours):

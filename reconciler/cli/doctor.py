@@ -23,7 +23,9 @@ from reconciler.reporting import logs
 from reconciler.service.doctor import SETTINGS, DoctorSuite
 from reconciler.settings import Need, Settings
 from reconciler.settings.loading import ADVICE
+from reconciler.store.printed.script import script_of
 from reconciler.wiring import assembly
+from reconciler.wiring.database import owner_database
 
 NO_FILE = (
     "write one (docs/settings.md), or name it with --config or RECONCILER_CONFIG; until then every command that writes "
@@ -51,8 +53,8 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
     if only_sql:
         # Failures only: a person must read a warning before running its SQL.
         failed = [diagnosis for diagnosis in found if diagnosis.status is CheckStatus.FAIL]
-        for statement in dict.fromkeys(diagnosis.sql for diagnosis in failed if diagnosis.sql):
-            click.echo(statement)
+        statements = dict.fromkeys((diagnosis.sql_owner, diagnosis.sql) for diagnosis in failed if diagnosis.sql)
+        click.echo(script_of(statements), nl=False)
     elif as_json:
         click.echo(json.dumps([_as_data(diagnosis) for diagnosis in found], indent=2))
     else:
@@ -75,7 +77,10 @@ def _diagnoses(
     yield from _settings_diagnoses(chosen)
     services = stack.enter_context(assembly.services(chosen, Mandate(act=False)))
     database = stack.enter_context(assembly.database(chosen))
-    suite = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database)
+    owner = owner_database(chosen)
+    if owner:
+        stack.enter_context(owner)
+    suite = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database, owner)
     broken = {SETTINGS} if chosen.environment.mistakes else set()
     yield from run_checks([*suite.check_specs(), *_probes(services, probe, number)], broken)
 

@@ -3,6 +3,7 @@
 import click
 
 from reconciler.cli import configuration
+from reconciler.cli.options import ROLE_NAME
 from reconciler.domain.beacon import acting_fault
 from reconciler.domain.place import (
     CAUTION_MEANS,
@@ -29,9 +30,11 @@ def run(*, sql: bool, role: str | None, place: str | None, config: str | None, d
         raise click.UsageError("--role requires --sql: without it, the role of DATABASE_URL owns the schema")
     if place and sql:
         raise click.UsageError("--same-installation and --new-installation are about a database: not with --sql")
+    if role is not None and (not role or not role.isprintable()):
+        raise click.UsageError(ROLE_NAME)
     if sql:
         wanted = assembly.application(configuration.settings(config, Need.FILE, defaults=defaults))
-        click.echo(migrate.schema_script(role, shadow_tables.shadow_tables_script(wanted)), nl=False)
+        click.echo(migrate.schema_script(wanted.bookings, role, shadow_tables.shadow_tables_script(wanted)), nl=False)
         return Exit.AS_DESIRED
     settings = configuration.settings(config, Need.DATABASE, writes=True, defaults=defaults)
     with assembly.database(settings) as database:

@@ -53,6 +53,8 @@ class Diagnosis:
     remedy: str = ""
     sql: str = ""
     """Statements for the owner of the tables."""
+    sql_owner: str = ""
+    """The role that owns what ``sql`` changes."""
     exit_code: Exit = Exit.AS_DESIRED
     """The exit code if this were the only line."""
 
@@ -95,6 +97,7 @@ def failure(check: str, fault: IntegrationFault) -> Diagnosis:
         message=fault.seen,
         remedy=fault.remedy,
         sql=fault.sql,
+        sql_owner=fault.sql_owner,
         exit_code=Exit.WORK_LEFT if fault.transient else Exit.NEEDS_A_HUMAN,
     )
 

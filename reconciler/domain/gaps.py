@@ -160,6 +160,8 @@ class IntegrationFault:
     remedy: str
     sql: str = ""
     """Statements for the owner of the tables, where SQL is the remedy."""
+    sql_owner: str = ""
+    """The role that owns what ``sql`` changes."""
     blinds: bool = False
     """Whether a scan is impossible or unreliable, because something does not exist or rows are hidden from us."""
     transient: bool = False

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from reconciler.domain.beacon import acting_fault, beacon_says
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
+from reconciler.domain.formatting import sanitize
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.place import NO_TIMELINE, UNREADABLE, UNREADABLE_REMEDY
 from reconciler.engine.doctor.checks import DATABASE, TWILIO, DoctorChecks
@@ -16,14 +18,15 @@ from reconciler.ports import Notifier, Services
 from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
-from reconciler.store.database import Database
+from reconciler.store.connection.server import about
+from reconciler.store.database import READ, Database
 from reconciler.store.ledger.installation.beacon import read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished
 
-SETTINGS, LEDGER, JOBS, SCHEDULER = "settings", "ledger", "jobs", "scheduler"
+SETTINGS, OWNER, LEDGER, JOBS, SCHEDULER = "settings", "owner", "ledger", "jobs", "scheduler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class DoctorSuite:
     services: Services
     notifier: Notifier | None
     database: Database
+    owner: Database | None
+    """The same database as the role of OWNER_URL sees it."""
 
     def check_specs(self) -> Sequence[CheckSpec]:
         specs = []
@@ -41,6 +46,8 @@ class DoctorSuite:
             if spec.name == TWILIO:
                 specs.append(CheckSpec(name=LEDGER, needs=(DATABASE,), run=self.ledger))
             specs.append(spec)
+            if spec.name == DATABASE and self.owner:
+                specs.append(CheckSpec(name=OWNER, run=partial(_owner, self.owner)))
         scheduler = CheckSpec(name=SCHEDULER, needs=(DATABASE, JOBS), run=self.scheduler)
         return [*specs, CheckSpec(name=JOBS, run=self.jobs), scheduler]
 
@@ -97,6 +104,22 @@ class DoctorSuite:
         return f"last run {last:%H:%M}, next {times[name].astimezone(zone):%H:%M} ({name})"
 
 
+def _owner(database: Database) -> CheckResult:
+    """What runs printed SQL should have no more rights than the tables' owner needs."""
+    try:
+        with database.transaction(READ) as connection:
+            seen = about(connection)
+    except (DatabaseDisagrees, DatabaseUnreachable) as error:
+        return CheckResult(notes=[Note(message=f"OWNER_URL was not checked: {error}", remedy=error.advice)])
+    name = sanitize(seen.role, 63)
+    if not seen.is_superuser and not seen.bypasses_policies:
+        return CheckResult(notes=[Note(message=f"role {name}")])
+    power = "is a superuser" if seen.is_superuser else "bypasses row-level security"
+    message = f"the role of OWNER_URL, {name}, {power}: printed SQL needs no such right"
+    return CheckResult(notes=[Note(message=message, remedy=_OWNER_REMEDY)])
+
+
+_OWNER_REMEDY = "let OWNER_URL lead to the role that owns the application's tables"
 _NO_LEDGER = Note(
     message="schema `reconciler` not created yet; read-only commands work without it", remedy="reconciler migrate"
 )

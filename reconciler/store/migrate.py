@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import indent
 
 from alembic import command
 from alembic.config import Config
@@ -12,11 +13,13 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from reconciler.errors import DatabaseDisagrees
+from reconciler.store.app.mapping import MappedTable
 from reconciler.store.database import Database
 from reconciler.store.ledger.schema import NEWER_VERSION, REVISION, wrong_revision
-from reconciler.store.schema import privileges as privilege_sql
+from reconciler.store.printed import script
+from reconciler.text.sql_quoting import identifier, literal
 
-LEDGER_SCHEMA = "reconciler"
+LEDGER_SCHEMA = script.SCHEMA
 _NEWEST = "head"
 _VERSION_TABLE = text("""
     SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
@@ -67,6 +70,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     with _unknown_revision_as_error(), database.transaction() as connection:
         # Of two at once the second waits, then finds nothing to do. A transaction-level lock is safe behind a pooler.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        script.act_as_owner_of_ours(connection)
         before = revision(connection)
         config = _config()
         config.attributes["connection"] = connection
@@ -74,21 +78,33 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     return before, REVISION
 
 
-def schema_script(role: str | None = None, more: str = "") -> str:
+def schema_script(bookings: MappedTable, role: str | None = None, more: str = "") -> str:
     """All migrations as SQL, from an empty schema to the newest revision, and ``more``: for the database's owner.
 
-    With ``role``, also the grants the jobs' role needs when another role owns our schema.
+    The owner of the table ``bookings`` will own a new schema. With ``role``, also the grants the jobs' role needs when
+    another role owns our schema.
     """
     output = io.StringIO()
     command.upgrade(_config(output), _NEWEST, sql=True)
-    return output.getvalue() + more + (f"\n{schema_grants(role)}" if role else "")
+    steps = output.getvalue().strip().removeprefix("BEGIN;").removesuffix("COMMIT;")
+    parts = [
+        script.begin(),
+        script.create_schema(bookings.schema, bookings.name),
+        script.act_as_our_owner(),
+        steps,
+        more,
+        f"\n{schema_grants(role)}" if role else "",
+        script.END,
+    ]
+    return "".join(parts)
 
 
 def schema_grants(role: str, *, read_only: bool = False) -> str:
-    """Repeatable SQL with what a role needs in our schema if it does not own it; creates the schema if needed."""
-    name = "'" + role.replace("'", "''") + "'"
-    lines = "".join(f"        {line}\n" for line in _grant_lines(role, READ if read_only else WRITE))
-    return _GRANTS.format(schema=LEDGER_SCHEMA, name=name, lines=lines)
+    """Repeatable SQL with what a role needs in our schema, which exists, if it does not own it."""
+    on_schema, *on_tables = (f"    {line}\n" for line in _grant_lines(role, READ if read_only else WRITE))
+    given = script.act_as(script.SCHEMA_OWNER) + on_schema + script.act_as(script.OUR_OWNER) + "".join(on_tables)
+    owns = f"pg_catalog.pg_has_role({literal(role)}, {script.OUR_OWNER}, 'USAGE')"
+    return script.block(f"    IF NOT {owns} THEN\n{indent(given, '    ')}    END IF;\n", "rights")
 
 
 def require_ledger(connection: Connection, *, writing: bool = False) -> None:
@@ -135,26 +151,13 @@ def _missing_right(what: str, role: str, privileges: Sequence[str]) -> DatabaseD
 
 
 def _grant_lines(role: str, wanted: Sequence[str]) -> list[str]:
-    every_row, to = ", ".join(wanted), f"TO {privilege_sql.quoted(role)};"
+    every_row, to = ", ".join(wanted), f"TO {identifier(role)};"
     return [
         f"GRANT USAGE ON SCHEMA {LEDGER_SCHEMA} {to}",
         f"GRANT {every_row} ON ALL TABLES IN SCHEMA {LEDGER_SCHEMA} {to}",
         # For the tables of later versions.
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {LEDGER_SCHEMA} GRANT {every_row} ON TABLES {to}",
     ]
-
-
-_GRANTS = """\
-DO $rights$
-BEGIN
-    IF to_regnamespace('{schema}') IS NULL THEN
-        CREATE SCHEMA {schema};
-    END IF;
-    IF NOT pg_has_role({name}, (SELECT nspowner FROM pg_namespace WHERE nspname = '{schema}'), 'USAGE') THEN
-{lines}    END IF;
-END
-$rights$;
-"""
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from reconciler.store.app import scan
 from reconciler.store.app.conditions import AppTables, may_be_to_come
 from reconciler.store.app.mapping import one_of
 from reconciler.store.schema import checks, requirements
+from reconciler.text.sql_quoting import literal
 
-_FINAL = "state IN ({})".format(", ".join(f"'{state}'" for state in State if state.is_final))
+_FINAL = "state IN ({})".format(", ".join(literal(str(state)) for state in State if state.is_final))
 # The generation counts a booking's intents, so its history is removed as a whole or not at all.
 _OLD_INTENTS = text(f"""
     SELECT id::text AS id, booking, updated_at,

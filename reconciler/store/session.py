@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from reconciler.text.sql_quoting import literal
+
 BUILT_IN_PATH = "SET LOCAL search_path = pg_catalog, pg_temp"
 """Names without a schema are PostgreSQL's own. ``pg_temp`` is named because it would be searched first otherwise
 (PostgreSQL docs, Writing SECURITY DEFINER Functions Safely)."""
@@ -29,7 +31,7 @@ _AS_TEXT = {
     "row_security": "on",
 }
 """Every setting that a role may change and that changes how values are written or compared, or which rows are seen."""
-PINNED = "; ".join([BUILT_IN_PATH, *(f"SET LOCAL {name} = '{value}'" for name, value in _AS_TEXT.items())])
+PINNED = "; ".join([BUILT_IN_PATH, *(f"SET LOCAL {name} = {literal(value)}" for name, value in _AS_TEXT.items())])
 
 
 @contextmanager

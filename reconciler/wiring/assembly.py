@@ -33,9 +33,9 @@ from reconciler.settings.file.values import TableName
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database, PostgresStore
-from reconciler.store.grants import grants_script
 from reconciler.store.ledger.sources import SourceKey, register
 from reconciler.store.migrate import require_ledger
+from reconciler.store.printed.grants import grants_script
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 from reconciler.timing.clock import SystemClock

@@ -97,6 +97,10 @@ policy and the statement that grants it. In our own schema it stops everything, 
   nor do foreign keys, which are checked with the owner's privileges. We never delete a row.
 - **Who migrates owns our schema.** If that is the role itself, which then needs CREATE on the database, nothing is
   granted there. If it is the owner, tables of later versions are included, as long as the same role migrates.
+- **Who runs it.** It is one transaction with a search_path of its own, and acts as the owner of each table that it
+  changes (`SET LOCAL ROLE`). No function of the application's is called. So a superuser may run it too, though it needs
+  none. Where an event trigger would call a function that a role without a superuser's rights may replace, a superuser's
+  run is refused: let the owner run it.
 - **CONNECT** on the database is granted to every role unless it was revoked.
 
 For the defaults:

@@ -116,12 +116,25 @@ def test_the_service_has_time_to_stop_and_nothing_overrides_its_image() -> None:
 def test_secrets_come_by_file_and_cron_yaml_is_read_only() -> None:
     services = compose()["services"]
     for name in ("migrate", "reconciler"):
-        assert services[name]["env_file"] == "reconciler.env"
         assert services[name]["volumes"] == [f"./cron.yaml:{FINAL.last('WORKDIR').value}/cron.yaml:ro"]
         assert services[name]["read_only"] is True
+    assert services["reconciler"]["env_file"] == "reconciler.env"
+    assert services["migrate"]["env_file"] == ["reconciler.env", "owner.env"]
     assert services["database"]["env_file"] == "postgres.env"
     for kept_out in (".gitignore", ".dockerignore"):
         assert "*.env" in (ROOT / kept_out).read_text()
+
+
+def test_no_service_uses_a_superuser() -> None:
+    """The image's own superuser makes two roles and a database, and is named in no URL."""
+    text = (ROOT / "compose.yaml").read_text()
+    assert set(re.findall(r"postgresql://(\w+):", text)) == {"reconciler_job", "venue_owner"}
+    made = compose()["configs"]["roles"]["content"]
+    assert re.findall(r"CREATE ROLE (\w+) (.*?) PASSWORD", made) == [
+        ("venue_owner", "LOGIN"),
+        ("reconciler_job", "LOGIN"),
+    ]
+    assert "CREATE DATABASE venue OWNER venue_owner;" in made
 
 
 def test_the_locks_agree() -> None:

@@ -75,7 +75,7 @@ class DoctorRunner:
         )
 
     def as_owner(self, script: str) -> None:
-        """What ``doctor --sql | psql "$OWNER_URL"`` does: every statement by itself, as the owner of the tables."""
+        """What ``doctor --sql`` printed, or single statements one by one, run as the owner of the tables."""
         self.world.venue.alter("GRANT CREATE ON SCHEMA public TO venue_owner")  # for indexes; it owns tables only
-        for statement in filter(str.strip, script.split(";\n")):
+        for statement in [script] if script.startswith("BEGIN;") else filter(str.strip, script.split(";\n")):
             self.world.venue.sql(statement, role="venue_owner")

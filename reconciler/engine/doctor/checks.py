@@ -196,6 +196,7 @@ _ENCRYPT = (
     "turn TLS on at the server and say sslmode=require in DATABASE_URL; verify-full with sslrootcert also proves which "
     "server it is"
 )
+_OWN_ROLE = "give reconciler a role of its own: reconciler grants"
 
 
 def _warnings(server: ServerInfo) -> Sequence[Note]:
@@ -205,7 +206,10 @@ def _warnings(server: ServerInfo) -> Sequence[Note]:
         found.append(Note(message=message, remedy="keep both in step (NTP)"))
     if server.is_superuser:
         message = f"the role {server.role} is a superuser: no right and no policy is checked for it"
-        found.append(Note(message=message, remedy="give reconciler a role of its own: reconciler grants"))
+        found.append(Note(message=message, remedy=_OWN_ROLE))
+    elif server.bypasses_policies:
+        message = f"the role {server.role} bypasses row-level security: no policy limits it"
+        found.append(Note(message=message, remedy=_OWN_ROLE))
     if server.plaintext_to:
         message = f"the connection to {server.plaintext_to} is not encrypted: password and bookings pass in plaintext"
         found.append(Note(message=message, remedy=_ENCRYPT))

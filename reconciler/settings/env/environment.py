@@ -23,6 +23,8 @@ class Environment:
     """As PostgreSQL's own library reads it, without the parameters of other drivers. '' if it is missing or wrong."""
     database_user: str | None
     """The user in DATABASE_URL."""
+    owner_url: str
+    """The same for the owner of the application's tables. '' if OWNER_URL is missing, or no URL."""
     providers: Providers
     sentry: Sentry | None
     """``None``: alerts appear in the log only."""
@@ -59,6 +61,7 @@ def read(
     return Environment(
         database_url=str(parts) if parts else "",
         database_user=(parts.user or None) if parts else None,
+        owner_url=_owner_url(environ),
         providers=read_providers(environ, texts=texts, events=events, may_be_unset=may_be_unset),
         sentry=sentry,
         listeners=listeners,
@@ -79,6 +82,12 @@ def token_problem(value: str) -> str:
     if len(value) < SHORTEST_TOKEN:
         return f"shorter than {SHORTEST_TOKEN} characters: it could be guessed; openssl rand -hex 24 makes one"
     return foreign_problem(value)
+
+
+def _owner_url(environ: Mapping[str, str]) -> str:
+    """psql takes more than URLs: what we cannot read is no mistake."""
+    url = Reader(environ).take("OWNER_URL", _database_problem, wanted=False, holds=database_url.EXAMPLE)
+    return str(database_url.parse(url)[0]) if url else ""
 
 
 def _database_problem(url: str) -> str:

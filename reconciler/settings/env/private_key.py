@@ -8,6 +8,10 @@ import re
 from math import lcm
 from textwrap import wrap
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+
 AS_IT_IS = "set the key file's text as it is"
 NEW_KEY = (
     "create a JSON key for the service account (Google Cloud console, IAM and admin, Service accounts, Keys) and set it"
@@ -16,11 +20,7 @@ NEW_KEY = (
 _BREAK = re.compile(r"\\+[nr]|\r")
 """The forms of a damaged line break: CRLF, or any number of backslashes and a letter."""
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
-_LABELS = ("PRIVATE KEY", "RSA PRIVATE KEY")
-_RSA = bytes.fromhex("2a864886f70d010101")
-"""The object identifier rsaEncryption (RFC 8017, appendix C)."""
-_NULL = b"\x05\x00"
-_INTEGER, _OCTETS, _OBJECT_ID, _SEQUENCE = 0x02, 0x04, 0x06, 0x30
+_LABELS = {"PRIVATE KEY": PrivateFormat.PKCS8, "RSA PRIVATE KEY": PrivateFormat.TraditionalOpenSSL}
 
 
 class UnusableKey(ValueError):
@@ -54,8 +54,7 @@ def restored(text: str) -> str:
     if begin.start() or after:
         raise UnusableKey(_SURROUNDED)
     der = _decoded("".join(body.split()))
-    if not _agree(_numbers(der, wrapped=label == "PRIVATE KEY")):
-        raise UnusableKey(_ALTERED)
+    _require_whole(der, _LABELS[label])
     lines = wrap(base64.b64encode(der).decode(), 64)
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
 
@@ -76,52 +75,32 @@ def _decoded(body: str) -> bytes:
         raise UnusableKey(_ALTERED) from None
 
 
-def _numbers(der: bytes, *, wrapped: bool) -> list[int]:
-    """The integers of an RSAPrivateKey (RFC 8017, A.1.2). ``wrapped``: it is in a PrivateKeyInfo (RFC 5208, 5)."""
-    if wrapped:
-        info, after_info = _value(der, _SEQUENCE)
-        version, rest = _value(info, _INTEGER)
-        algorithm, rest = _value(rest, _SEQUENCE)
-        object_id, parameters = _value(algorithm, _OBJECT_ID)
-        if object_id != _RSA:
-            raise UnusableKey(_OTHER_KIND)
-        der, attributes = _value(rest, _OCTETS)
-        if (version, parameters, attributes, after_info) != (b"\0", _NULL, b"", b""):
-            raise UnusableKey(_ALTERED)
-    rest, after = _value(der, _SEQUENCE)
-    if after:
+def _require_whole(der: bytes, form: PrivateFormat) -> None:
+    """Refuse what is no RSA key, or one whose parts disagree.
+
+    ``cryptography`` reads DER, so that no parser of our own has to. Writing the key again shows that nothing in the
+    bytes was left unread, and that its numbers form one key.
+    """
+    try:
+        key = load_der_private_key(der, None)
+    except UnsupportedAlgorithm:
+        raise UnusableKey(_OTHER_KIND) from None
+    except (ValueError, TypeError):
+        raise UnusableKey(_ALTERED) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise UnusableKey(_OTHER_KIND)
+    if not _agree(key.private_numbers()) or key.private_bytes(Encoding.DER, form, NoEncryption()) != der:
         raise UnusableKey(_ALTERED)
-    numbers = []
-    while rest:
-        number, rest = _value(rest, _INTEGER)
-        numbers.append(int.from_bytes(number, signed=True))
-    return numbers
 
 
-def _value(data: bytes, tag: int) -> tuple[bytes, bytes]:
-    """The contents of the first DER value in ``data``, and the bytes after it."""
-    if len(data) < 2 or data[0] != tag:
-        raise UnusableKey(_ALTERED)
-    start, length = 2, data[1]
-    if length >= 0x80:  # the low seven bits count the bytes of the length
-        start += length - 0x80
-        length = int.from_bytes(data[2:start])
-    if len(data) < start + length:
-        raise UnusableKey(_ALTERED)
-    return data[start : start + length], data[start + length :]
-
-
-def _agree(numbers: list[int]) -> bool:
+def _agree(numbers: RSAPrivateNumbers) -> bool:
     """Whether the numbers form one key with two primes (RFC 8017, 3.2)."""
-    if len(numbers) != 9:
-        return False
-    version, modulus, public, private, p, q, private_p, private_q, inverse = numbers
+    p, q, private, public = numbers.p, numbers.q, numbers.d, numbers.public_numbers
     return (
-        version == 0
-        and min(p, q) > 2
-        and modulus == p * q
-        and public * private % lcm(p - 1, q - 1) == 1
-        and private_p == private % (p - 1)
-        and private_q == private % (q - 1)
-        and inverse * q % p == 1
+        min(p, q) > 2
+        and public.n == p * q
+        and public.e * private % lcm(p - 1, q - 1) == 1
+        and numbers.dmp1 == private % (p - 1)
+        and numbers.dmq1 == private % (q - 1)
+        and numbers.iqmp * q % p == 1
     )

@@ -12,6 +12,7 @@ _PLACEHOLDER = re.compile(r"(?i)^(?:<.*>|x{3,}|\.{3,}|changeme|change-me|todo|no
 
 VARIABLES = {
     "DATABASE_URL": "postgresql://user:password@host/database; the role of our jobs",
+    "OWNER_URL": "optional: with what psql runs printed SQL; the doctor warns if its role is a superuser",
     "TWILIO_ACCOUNT_SID": "AC and 32 hexadecimal digits",
     "TWILIO_AUTH_TOKEN": "the account's token",
     "TWILIO_PHONE_NUMBER": "the sender, as +447700900321; or a messaging service, or both",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, Plai
 from pydantic_core import CoreSchema, core_schema
 
 from reconciler.text.phones import REGIONS
+from reconciler.text.sql_quoting import exact_identifier
 
 LONGEST = timedelta(days=3650)
 """The longest accepted duration. A longer one is a typing mistake, and could reach back before Python's first date."""
@@ -157,11 +158,7 @@ class TableName:
 
     def __str__(self) -> str:
         parts = (self.schema, self.name)
-        return ".".join(part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else _quoted(part) for part in parts)
-
-
-def _quoted(part: str) -> str:
-    return '"' + part.replace('"', '""') + '"'
+        return ".".join(part if re.fullmatch(r"[a-z_][a-z0-9_$]*", part) else exact_identifier(part) for part in parts)
 
 
 def parse_table(value: Any) -> TableName:

@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from reconciler.domain.decide.policies import Deliver, Occasion
 from reconciler.domain.gaps import GapKind
+from reconciler.text.sql_quoting import exact_identifier, identifier
 
 
 class AsStored(UserDefinedType[Any]):
@@ -52,8 +53,13 @@ class MappedTable:
 
     @property
     def quoted(self) -> str:
-        """The quoted name with the schema."""
-        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name))
+        """The quoted name with the schema. The ledger keeps it: it must not change."""
+        return exact_identifier(self.schema, self.name)
+
+    @property
+    def as_sql(self) -> str:
+        """The quoted name with the schema, for SQL that is printed."""
+        return identifier(self.schema, self.name)
 
     def table(self) -> Table:
         columns: list[Column[Any]] = [

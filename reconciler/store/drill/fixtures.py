@@ -18,9 +18,10 @@ from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import AppMapping, MappedTable
-from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.unused_ids import unused_id
+from reconciler.store.schema.values import forbidden_values
+from reconciler.text.sql_quoting import identifier
 
 MARGIN = timedelta(minutes=1)
 """How far a row is past the limit that makes it a gap."""
@@ -133,14 +134,14 @@ class _Copy:
         column = self.seen.columns.get(self.mapped.columns.get(ours, ""))
         if column is None:
             return None
-        return next((word for word in words if not self.seen.forbids(column.name, [word])), None)
+        return next((word for word in words if not forbidden_values(self.seen, column.name, [word])), None)
 
     def insert(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> None:
         """Insert ``row``, with our column names, and ``extra``, with theirs. Values without a column are left out."""
         values = {self.mapped.columns[ours]: value for ours, value in row.items() if ours in self.mapped.columns}
         values |= extra or {}
         bound = {f"v{number}": value for number, value in enumerate(values.values())}
-        columns = ", ".join(privileges.quoted(name).replace(":", r"\:") for name in values)
+        columns = ", ".join(identifier(name).replace(":", r"\:") for name in values)
         table = self.seen.quoted.replace(":", r"\:")
         places = ", ".join(f":{name}" for name in bound)
         self.seen.connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), bound)

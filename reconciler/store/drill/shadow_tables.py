@@ -16,22 +16,30 @@ from reconciler.errors import DatabaseBusy, DatabaseDisagrees
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database
 from reconciler.store.migrate import LEDGER_SCHEMA, LOCK
-from reconciler.store.schema import privileges
+from reconciler.store.printed import script
 from reconciler.store.schema.catalog import CatalogTable
+from reconciler.text.sql_quoting import identifier, literal
 
 PREFIX = "drill"
 MAX_IDENTIFIER_BYTES = 63
 """Bytes to which PostgreSQL truncates a name."""
 _SHOWN_DIFFERENCES = 3
 
-_SHAPE = text("""
+_CALLS_THEIRS = """EXISTS (
+            SELECT FROM pg_catalog.pg_depend
+            WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND objid = {index}
+              AND refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                                 'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                 'pg_catalog.pg_type'::pg_catalog.regclass))"""
+"""Whether an index calls a function that is not PostgreSQL's own: it keeps no dependency on those."""
+_SHAPE = text(f"""
     SELECT quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) AS part
     FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped
     UNION
     SELECT 'CHECK (' || pg_get_expr(conbin, conrelid) || ')' FROM pg_constraint WHERE conrelid = :oid AND contype = 'c'
     UNION
     SELECT pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE :exact AND conrelid = :oid AND contype IN ('p', 'u', 'x')
+    WHERE :exact AND conrelid = :oid AND contype IN ('p', 'u', 'x') AND NOT {_CALLS_THEIRS.format(index="conindid")}
     UNION
     SELECT 'UNIQUE ' || quote_ident(attname) FROM pg_attribute AS a
     WHERE attrelid = :oid AND attname = :key AND EXISTS (
@@ -44,36 +52,57 @@ _SHAPE = text("""
       AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = a.attrelid AND indisprimary AND a.attnum = ANY(indkey))
 """)
 # One block per table, executed by us or printed as a script. No percent sign: it would be doubled.
+# A superuser may run it: an index with a function of the application's is left out, as PostgreSQL would call it.
 _COPY = """
-DO $copy$
-DECLARE
-    free text;
-BEGIN
-    IF to_regclass({table_text}) IS NULL THEN
+    IF pg_catalog.to_regclass({table_text}) IS NULL THEN
         RAISE NOTICE USING MESSAGE = {table_text} || ' does not exist: no copy of it for the fire drill';
         RETURN;
     END IF;
+    IF pg_catalog.has_table_privilege({owner}, pg_catalog.to_regclass({table_text}), 'SELECT') THEN
+{act_as_our_owner}    ELSE
+        SET LOCAL ROLE NONE;
+    END IF;
+    exact_indexes := {exact} AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = pg_catalog.to_regclass({table_text}) AND {calls_theirs});
     DROP TABLE IF EXISTS {copy};
-    CREATE TABLE {copy} (LIKE {table} INCLUDING CONSTRAINTS{indexes});
-    FOR free IN
-        SELECT quote_ident(c.attname) FROM pg_attribute AS c
-        JOIN pg_attribute AS t ON t.attrelid = to_regclass({table_text}) AND t.attname = c.attname
-        WHERE c.attrelid = to_regclass({copy_text}) AND c.attnum > 0 AND c.attnotnull
+    IF exact_indexes THEN
+        CREATE TABLE {copy} (LIKE {table} INCLUDING CONSTRAINTS INCLUDING INDEXES);
+    ELSE
+        CREATE TABLE {copy} (LIKE {table} INCLUDING CONSTRAINTS);
+    END IF;
+    FOR part IN
+        SELECT pg_catalog.quote_ident(c.attname) FROM pg_catalog.pg_attribute AS c
+        JOIN pg_catalog.pg_attribute AS t
+          ON t.attrelid = pg_catalog.to_regclass({table_text}) AND t.attname = c.attname
+        WHERE c.attrelid = pg_catalog.to_regclass({copy_text}) AND c.attnum > 0 AND c.attnotnull
           AND (NOT {exact} OR t.atthasdef OR t.attidentity <> '' OR t.attgenerated <> '')
-          AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.attrelid AND indisprimary AND c.attnum = ANY(indkey))
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_index
+                          WHERE indrelid = c.attrelid AND indisprimary AND c.attnum = ANY(indkey))
     LOOP
-        EXECUTE 'ALTER TABLE ' || {copy_text} || ' ALTER COLUMN ' || free || ' DROP NOT NULL';
+        EXECUTE {alter_text} || 'ALTER COLUMN ' || part || ' DROP NOT NULL';
+    END LOOP;
+    FOR part IN
+        SELECT pg_catalog.pg_get_constraintdef(c.oid) FROM pg_catalog.pg_constraint AS c
+        JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.conindid
+        WHERE {exact} AND NOT exact_indexes AND c.conrelid = pg_catalog.to_regclass({table_text})
+          AND c.contype IN ('p', 'u', 'x') AND NOT {calls_theirs}
+    LOOP
+        EXECUTE {alter_text} || 'ADD ' || part;
     END LOOP;
     IF NOT {exact} AND EXISTS (
-        SELECT FROM pg_index JOIN pg_attribute AS a ON a.attrelid = indrelid AND a.attname = {key_text}
-        WHERE indrelid = to_regclass({table_text}) AND indisunique AND indisvalid AND indimmediate
+        SELECT FROM pg_catalog.pg_index
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = indrelid AND a.attname = {key_text}
+        WHERE indrelid = pg_catalog.to_regclass({table_text}) AND indisunique AND indisvalid AND indimmediate
           AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
     THEN
         ALTER TABLE {copy} ADD UNIQUE ({key});
     END IF;
-END
-$copy$;
-"""
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class
+                   WHERE oid = pg_catalog.to_regclass({copy_text}) AND relowner = {owner}) THEN
+        EXECUTE {alter_text} || 'OWNER TO ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid({owner}));
+    END IF;
+{act_as_our_owner}"""
 
 
 @dataclass(slots=True)
@@ -108,7 +137,7 @@ def table_names(application: AppMapping) -> dict[str, str]:
     """Name of a copy -> name of its table, both as a label and as SQL."""
     both = [(copy_of(mapped), mapped) for mapped in _mapped(application)]
     said = {copy.label: mapped.label for copy, mapped in both}
-    return said | {privileges.place(copy): privileges.place(mapped) for copy, mapped in both}
+    return said | {copy.as_sql: mapped.as_sql for copy, mapped in both}
 
 
 def shadow_tables_script(application: AppMapping) -> str:
@@ -131,6 +160,7 @@ def refresh(database: Database, application: AppMapping) -> RefreshResult:
     for mapped in _mapped(application):
         try:
             with database.transaction() as connection:
+                script.refuse_event_triggers(connection)
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
                 if _difference(connection, mapped, application) is None:
                     continue
@@ -177,21 +207,21 @@ def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool
 
 
 def _block(mapped: MappedTable, application: AppMapping) -> str:
-    table, copy, exact = privileges.place(mapped), privileges.place(copy_of(mapped)), _is_exact(mapped, application)
-    return _COPY.format(
-        table=table,
-        table_text=_literal(table),
-        copy=copy,
-        copy_text=_literal(copy),
-        indexes=" INCLUDING INDEXES" if exact else "",
+    copy, exact = copy_of(mapped), _is_exact(mapped, application)
+    statements = _COPY.format(
+        table=mapped.as_sql,
+        table_text=literal(mapped.as_sql),
+        copy=copy.as_sql,
+        copy_text=literal(copy.as_sql),
+        alter_text=literal(f"ALTER TABLE {copy.as_sql} "),
         exact=str(exact).lower(),
-        key=privileges.quoted(mapped.columns["id"]),
-        key_text=_literal(mapped.columns["id"]),
+        key=identifier(mapped.columns["id"]),
+        key_text=literal(mapped.columns["id"]),
+        owner=script.OUR_OWNER,
+        act_as_our_owner=script.act_as(script.OUR_OWNER),
+        calls_theirs=_CALLS_THEIRS.format(index="i.indexrelid"),
     )
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return "\n" + script.block(statements, "copy", "    part text;\n    exact_indexes boolean;\n")
 
 
 def copies_error(problems: Sequence[str]) -> DatabaseDisagrees:

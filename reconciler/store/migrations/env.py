@@ -11,7 +11,6 @@ def _run() -> None:
     if connection is None:
         context.configure(dialect_name="postgresql", version_table_schema=_SCHEMA)
         with context.begin_transaction():
-            context.execute(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
             context.run_migrations()
         return
     there = connection.scalar(text("SELECT to_regnamespace(:schema) IS NOT NULL"), {"schema": _SCHEMA})

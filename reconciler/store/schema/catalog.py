@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy import Connection, Row, TextClause, text
+from sqlalchemy.exc import ProgrammingError
 
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
@@ -13,15 +13,13 @@ from reconciler.store.schema import privileges
 _COLUMNS = text("""
     SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.attnotnull AS required,
            a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' AS has_default,
-           t.typtype = 'e' AS is_enum, t.typcategory = 'S' AS is_text, a.atttypid AS type_oid, a.attnum AS number,
+           t.typtype = 'e' AS is_enum,
+           t.typtype = 'b' AND t.typnamespace = CAST('pg_catalog' AS regnamespace) AS is_built_in,
+           t.typcategory = 'S' AS is_text, a.atttypid AS type_oid, a.attnum AS number,
            CASE WHEN a.atttypid IN (CAST('varchar' AS regtype), CAST('bpchar' AS regtype)) AND a.atttypmod > 4
                 THEN a.atttypmod - 4 END AS length
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
     WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
-""")
-_CHECKS = text("""
-    SELECT quote_ident(conname) AS name, pg_get_expr(conbin, conrelid) AS expression FROM pg_constraint
-    WHERE conrelid = :oid AND contype = 'c' AND conkey = ARRAY[CAST(:number AS int2)]
 """)
 _LACKING = text("""
     SELECT name FROM unnest(CAST(:names AS text[])) AS name
@@ -51,7 +49,6 @@ _CHECKED_COLUMNS = text("""
 _TRIGGERS = text("""
     SELECT tgname FROM pg_trigger WHERE tgrelid = :oid AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY tgname
 """)
-_LABELS = text("SELECT enumlabel FROM pg_enum WHERE enumtypid = :type_oid")
 _POLICIES = text("""
     SELECT polname AS name, polpermissive AS permissive, polcmd AS command,
            pg_get_expr(polqual, polrelid) AS shows, pg_get_expr(polwithcheck, polrelid) AS accepts
@@ -61,7 +58,7 @@ _POLICIES = text("""
                   WHERE role = 0 OR pg_has_role(current_user, role, 'USAGE'))
 """)
 _SEQUENCES = text("""
-    SELECT a.attname AS column, quote_ident(n.nspname) || '.' || quote_ident(s.relname) AS sequence
+    SELECT a.attname AS column, n.nspname AS schema, s.relname AS sequence, pg_get_userbyid(s.relowner) AS owner
     FROM pg_attrdef d
     JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
     JOIN pg_depend needs ON needs.classid = 'pg_attrdef'::regclass AND needs.objid = d.oid
@@ -81,6 +78,8 @@ class CatalogColumn:
     required: bool
     has_default: bool
     is_enum: bool
+    is_built_in: bool
+    """Whether the type is one of PostgreSQL's own."""
     is_text: bool
     """Whether the type is text or like it, such as varchar, citext or a domain over them."""
     type_oid: int
@@ -96,7 +95,11 @@ class CatalogTable:
     connection: Connection
     oid: int
     quoted: str
-    """The table's name as SQL."""
+    """The table's name as SQL, as it is."""
+    as_sql: str
+    """The table's name for SQL that is printed."""
+    owner: str
+    schema_owner: str
     role: str
     """Our role's name."""
     may_use_schema: bool
@@ -111,6 +114,7 @@ class CatalogTable:
         found = connection.execute(
             text("""
                 SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
+                       pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(n.nspowner) AS schema_owner,
                        current_user AS role, has_schema_privilege(n.oid, 'USAGE') AS may_use_schema
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
@@ -125,6 +129,9 @@ class CatalogTable:
             connection=connection,
             oid=found.oid,
             quoted=found.quoted,
+            as_sql=mapped.as_sql,
+            owner=found.owner,
+            schema_owner=found.schema_owner,
             role=found.role,
             may_use_schema=found.may_use_schema,
             columns=columns,
@@ -148,57 +155,22 @@ class CatalogTable:
         query = text("SELECT has_any_column_privilege(CAST(:oid AS oid), 'UPDATE')")
         return bool(self.connection.scalar(query, {"oid": self.oid}))
 
-    def forbids(self, column: str, values: Iterable[str]) -> Sequence[str]:
-        """Those of ``values`` that the column's type, its enum or its single-column CHECKs reject.
-
-        PostgreSQL itself evaluates the CHECK on the value, so the answer is right however the CHECK is written.
-        """
-        seen = self.columns[column]
-        if seen.is_enum:
-            labels = set(self.connection.scalars(_LABELS, {"type_oid": seen.type_oid}))
-            return [value for value in values if value not in labels]
-        checks = self._checks(seen)
-        return [
-            value
-            for value in values
-            if not self._can_hold(seen, value)
-            or not all(self._accepts(seen, expression, value) for expression in checks.values())
-        ]
-
-    def _can_hold(self, column: CatalogColumn, value: str) -> bool:
-        """Whether the value is one of the column's type: a number or a boolean never equals a word."""
-        if column.is_text:
-            return True
-        trial = self.connection.begin_nested()
-        try:
-            self.connection.execute(text(f"SELECT CAST(CAST(:value AS text) AS {column.type})"), {"value": value})
-        except DBAPIError:
-            return False
-        finally:
-            trial.rollback()
-        return True
-
-    def widen_column_sql(self, column: str, values: Sequence[str]) -> str:
-        """SQL that makes the column's enum or single-column CHECKs accept ``values`` too; '' if none is needed."""
-        seen = self.columns[column]
-        listed = [_literal(value) for value in values]
-        if seen.is_enum:
-            return "\n".join(f"ALTER TYPE {seen.type} ADD VALUE IF NOT EXISTS {value};" for value in listed)
-        parts = []
-        for name, expression in self._checks(seen).items():
-            if not all(self._accepts(seen, expression, value) for value in values):
-                wider = f"({expression}) OR {privileges.quoted(column)} IN ({', '.join(listed)})"
-                parts.append(f"DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({wider})")
-        return f"ALTER TABLE {self.quoted} {', '.join(parts)};" if parts else ""
-
     def compares(self, column: CatalogColumn, other: CatalogColumn) -> bool:
-        """Whether PostgreSQL has an equality operator for the two types."""
+        """Whether PostgreSQL has an equality operator for the two types.
+
+        Nothing is evaluated: a cast may call a function of the application's.
+        """
         if column.type == other.type:
             return True
-        equal = text(f"SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(":", r"\:"))
+        equal = text(
+            f"PREPARE reconciler_compares AS SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(
+                ":", r"\:"
+            )
+        )
         trial = self.connection.begin_nested()
         try:
             self.connection.execute(equal)
+            self.connection.exec_driver_sql("DEALLOCATE reconciler_compares")
         except ProgrammingError:
             return False
         finally:
@@ -238,20 +210,9 @@ class CatalogTable:
     def _column_query(self, query: TextClause, column: str) -> bool:
         return bool(self.connection.scalar(query, {"oid": self.oid, "number": self.columns[column].number}))
 
-    def _checks(self, column: CatalogColumn) -> Mapping[str, str]:
-        rows = self.connection.execute(_CHECKS, {"oid": self.oid, "number": column.number})
-        return {row.name: row.expression for row in rows}
-
-    def _accepts(self, column: CatalogColumn, check: str, value: str) -> bool:
-        expression = check.replace(":", r"\:")
-        # The expression comes from the catalogue and was written by the table's owner; the value is bound.
-        one = f"(SELECT CAST(:value AS {column.type}) AS {privileges.quoted(column.name)}) one"
-        statement = f"SELECT coalesce({expression}, true) FROM {one}"
-        return bool(self.connection.scalar(text(statement), {"value": value}))
-
-    def closed_sequences(self) -> Mapping[str, str]:
-        """Column -> the sequence (as SQL) that its default draws from and that our role may not use."""
-        return {row.column: row.sequence for row in self.connection.execute(_SEQUENCES, {"oid": self.oid})}
+    def closed_sequences(self) -> Sequence[Row[Any]]:
+        """The columns whose default draws from a sequence that our role may not use; its schema, name and owner."""
+        return self.connection.execute(_SEQUENCES, {"oid": self.oid}).all()
 
     def has_row_security(self) -> bool:
         """Whether row-level security applies to our role on this table."""
@@ -284,10 +245,6 @@ class CatalogTable:
         """Whether our role sees no row of the table."""
         statement = f"SELECT NOT EXISTS (SELECT FROM {self.quoted})"
         return bool(self.connection.scalar(text(statement.replace(":", r"\:"))))
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _covers_every_row(policy: Mapping[Any, Any], command: str) -> bool:

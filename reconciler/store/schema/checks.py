@@ -4,6 +4,7 @@ Every fault names the SQL that fixes it, where SQL can. We never write an incomp
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,8 @@ from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable
 from reconciler.store.schema.requirements import TableRequirements
+from reconciler.store.schema.values import value_faults
+from reconciler.text.sql_quoting import identifier
 
 EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "created_at": ("timestamp with time zone",),
@@ -29,13 +32,20 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
 
 def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
     """Every requirement that the database does not meet; without ``writing``, only those for reading."""
-    return [fault for need in wanted for fault in _check(connection, need, writing=writing)]
+    return [fault for need in wanted for fault in _faults_of(connection, need, writing=writing)]
 
 
-def _check(connection: Connection, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
+def _faults_of(connection: Connection, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
     table = CatalogTable.find(connection, need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
+    found = _check(connection, table, need, writing=writing)
+    return [replace(fault, sql_owner=fault.sql_owner or table.owner) if fault.sql else fault for fault in found]
+
+
+def _check(
+    connection: Connection, table: CatalogTable, need: TableRequirements, *, writing: bool
+) -> list[IntegrationFault]:
     if not table.may_use_schema:
         return [_schema_closed(table, need.mapped)]
     keys = _keys(connection, need)
@@ -48,7 +58,7 @@ def _check(connection: Connection, need: TableRequirements, *, writing: bool) ->
         return unreadable
     return [
         *_hidden_rows(table, need),
-        *_unknown_values(table, need),
+        *value_faults(table, need),
         *_unwritable(table, need),
         *_unfilled_columns(table, need),
         *_missing_key(table, need),
@@ -78,7 +88,8 @@ def _keys(connection: Connection, need: TableRequirements) -> dict[str, CatalogC
 def _schema_closed(table: CatalogTable, mapped: MappedTable) -> IntegrationFault:
     seen = f"our role may not use the schema {mapped.schema}, where {mapped.label} is"
     sql = privileges.use_of_schema(mapped.schema, table.role)
-    return _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
+    fault = _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql, blinds=True)
+    return replace(fault, sql_owner=table.schema_owner)
 
 
 def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
@@ -108,9 +119,9 @@ def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, Ca
 def _added(mapped: MappedTable, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
     """Never NOT NULL: the application decides what existing rows should hold."""
     added = ", ".join(
-        f"ADD COLUMN IF NOT EXISTS {privileges.quoted(name)} {_type(ours, keys)}" for ours, name in missing.items()
+        f"ADD COLUMN IF NOT EXISTS {identifier(name)} {_type(ours, keys)}" for ours, name in missing.items()
     )
-    return f"ALTER TABLE {privileges.place(mapped)} {added};"
+    return f"ALTER TABLE {mapped.as_sql} {added};"
 
 
 def _grants_for_added(table: CatalogTable, need: TableRequirements, missing: Mapping[str, str]) -> Iterator[str]:
@@ -123,12 +134,13 @@ def _grants_for_added(table: CatalogTable, need: TableRequirements, missing: Map
 
 def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
     """As prose, not as SQL that could be run unread: only a person knows what the values mean."""
-    using = f'CAST("{seen.name}" AS {expected})'
+    name = identifier(seen.name)
+    using = f"CAST({name} AS {expected})"
     if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
-        using = f"\"{seen.name}\" AT TIME ZONE 'UTC'"
+        using = f"{name} AT TIME ZONE 'UTC'"
     return (
         f"map a column of that type in cron.yaml, or, if its values mean that: "
-        f'ALTER TABLE {table.quoted} ALTER COLUMN "{seen.name}" TYPE {expected} USING {using};'
+        f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {expected} USING {using};"
     )
 
 
@@ -153,9 +165,13 @@ def _incomparable(
             f"{need.mapped.label}.{column.name} is {column.type}, and {need.refers[ours].label}.{key.name}, which it "
             f"refers to, is {key.type}: they cannot be compared"
         )
-        using = f'USING CAST("{column.name}" AS {key.type})'
-        sql = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {key.type} {using};'
-        found.append(_fault("column_type", seen, "give both one type, or map the right column", sql=sql, blinds=True))
+        # As prose, not as SQL that could be run unread: it rewrites the table, which calls the functions of its CHECKs.
+        name = identifier(column.name)
+        remedy = (
+            "map the right column in cron.yaml, or give both one type: "
+            f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {key.type} USING CAST({name} AS {key.type});"
+        )
+        found.append(_fault("column_type", seen, remedy, blinds=True))
     return found
 
 
@@ -196,7 +212,7 @@ def _hidden_rows(table: CatalogTable, need: TableRequirements) -> list[Integrati
         seen = f"{need.mapped.label} appears empty, but its statistics say {table.estimate()} rows"
         # As prose, not as SQL that could be run unread: ANALYZE would silence the alarm and restore nothing.
         remedy = (
-            f"find out what hides the rows or who deleted them; only if they are really gone: ANALYZE {table.quoted};"
+            f"find out what hides the rows or who deleted them; only if they are really gone: ANALYZE {table.as_sql};"
         )
         found.append(_fault("no_rows", seen, remedy, blinds=True))
     return found
@@ -219,26 +235,6 @@ def _policy(table: CatalogTable, mapped: MappedTable, command: str) -> Integrati
     )
 
 
-def _unknown_values(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
-    found = []
-    for ours, values in need.values.items():
-        theirs = need.mapped.columns[ours]
-        forbidden = table.forbids(theirs, values)
-        if forbidden:
-            seen = f"{need.mapped.label}.{theirs} cannot hold {', '.join(forbidden)}"
-            remedy = "extend its CHECK or enum, or correct the names in cron.yaml"
-            found.append(_fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, forbidden)))
-    for ours, values in need.one_of.items():
-        theirs = need.mapped.columns[ours]
-        if len(table.forbids(theirs, values)) == len(values):
-            seen = f"{need.mapped.label}.{theirs} can hold none of {', '.join(values)}: the rule would find nothing"
-            remedy = "extend its CHECK or enum, or turn this rule off in cron.yaml"
-            found.append(
-                _fault("value_forbidden", seen, remedy, sql=table.widen_column_sql(theirs, values), blinds=True)
-            )
-    return found
-
-
 def _unfilled_columns(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     """NOT NULL columns without a default that we do not fill."""
     if not need.inserts:
@@ -247,14 +243,16 @@ def _unfilled_columns(table: CatalogTable, need: TableRequirements) -> list[Inte
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
     if empty and not table.has_row_trigger():  # a trigger may fill them; the trial row and each repair will show it
         seen = f"{need.mapped.label} requires {_columns_named(empty)}, which we do not fill"
-        dropped = ", ".join(f"ALTER COLUMN {privileges.quoted(name)} DROP NOT NULL" for name in empty)
-        sql = f"ALTER TABLE {privileges.place(need.mapped)} {dropped};"
+        dropped = ", ".join(f"ALTER COLUMN {identifier(name)} DROP NOT NULL" for name in empty)
+        sql = f"ALTER TABLE {need.mapped.as_sql} {dropped};"
         found.append(_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql))
-    for column, sequence in table.closed_sequences().items():
-        if column not in filled:
-            seen = f"our role may not use {sequence}, which numbers {need.mapped.label}.{column}"
-            sql = f"GRANT USAGE ON SEQUENCE {sequence} TO {privileges.quoted(table.role)};"
-            found.append(_fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql))
+    for drawn in table.closed_sequences():
+        if drawn.column not in filled:
+            named = f"{drawn.schema}.{drawn.sequence}"
+            seen = f"our role may not use {named}, which numbers {need.mapped.label}.{drawn.column}"
+            sql = f"GRANT USAGE ON SEQUENCE {identifier(drawn.schema, drawn.sequence)} TO {identifier(table.role)};"
+            fault = _fault("right_missing", seen, "grant it to the role of DATABASE_URL", sql=sql)
+            found.append(replace(fault, sql_owner=drawn.owner))
     return found
 
 
@@ -266,7 +264,7 @@ def _missing_key(table: CatalogTable, need: TableRequirements) -> list[Integrati
     if table.is_unique(key):
         return []
     seen = f"{need.mapped.label}.{key} has no unique key of its own"
-    sql = f"ALTER TABLE {privileges.place(need.mapped)} ADD UNIQUE ({privileges.quoted(key)});"
+    sql = f"ALTER TABLE {need.mapped.as_sql} ADD UNIQUE ({identifier(key)});"
     return [_fault("key_missing", seen, "add a primary key, or map the column that has one", sql=sql)]
 
 

@@ -5,34 +5,25 @@ from collections.abc import Iterable
 
 from reconciler.store.app.conditions import OURS
 from reconciler.store.app.mapping import MappedTable
+from reconciler.text.sql_quoting import identifier, literal
 
 LINE_WIDTH = 100
 _CLAUSES = {"SELECT": "USING (true)", "INSERT": "WITH CHECK (true)", "UPDATE": "USING (true) WITH CHECK (true)"}
-_OF_OURS = "USING (pg_catalog.starts_with({error}::pg_catalog.text, '" + OURS + "')) WITH CHECK (true)"
+_OF_OURS = "USING (pg_catalog.starts_with({error}::pg_catalog.text, " + literal(OURS) + ")) WITH CHECK (true)"
 """The rows of the queue that we may update: those that still say in their error that they are ours."""
-
-
-def quoted(name: str) -> str:
-    """A name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def place(mapped: MappedTable) -> str:
-    """A table's qualified name as SQL."""
-    return f"{quoted(mapped.schema)}.{quoted(mapped.name)}"
 
 
 def columns(privilege: str, names: Iterable[str], mapped: MappedTable, role: str) -> str:
     """Grant ``privilege`` on these columns and no others."""
-    named = [quoted(name) for name in names]
+    named = [identifier(name) for name in names]
     listed = f"({', '.join(named)})"
     if len(listed) > LINE_WIDTH:
         listed = f"(\n{_folded(named)}\n)"
-    return f"GRANT {privilege} {listed} ON {place(mapped)} TO {quoted(role)};"
+    return f"GRANT {privilege} {listed} ON {mapped.as_sql} TO {identifier(role)};"
 
 
 def use_of_schema(schema: str, role: str) -> str:
-    return f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(role)};"
+    return f"GRANT USAGE ON SCHEMA {identifier(schema)} TO {identifier(role)};"
 
 
 def policy(command: str, mapped: MappedTable, role: str) -> str:
@@ -41,10 +32,10 @@ def policy(command: str, mapped: MappedTable, role: str) -> str:
     Drops the policy first, so that the SQL can be run again. The policy's name contains the role's, so that two roles
     do not replace each other's policies.
     """
-    name = quoted(f"{command.lower()}_by_{role}")
+    name = identifier(f"{command.lower()}_by_{role}")
     return (
-        f"DROP POLICY IF EXISTS {name} ON {place(mapped)};\n"
-        f"CREATE POLICY {name} ON {place(mapped)} FOR {command} TO {quoted(role)} {_clause(command, mapped)};"
+        f"DROP POLICY IF EXISTS {name} ON {mapped.as_sql};\n"
+        f"CREATE POLICY {name} ON {mapped.as_sql} FOR {command} TO {identifier(role)} {_clause(command, mapped)};"
     )
 
 
@@ -56,7 +47,7 @@ def covers_own_rows(shows: str | None, error: str) -> bool:
 
 def _clause(command: str, mapped: MappedTable) -> str:
     if command == "UPDATE" and "error" in mapped.columns:
-        return _OF_OURS.format(error=quoted(mapped.columns["error"]))
+        return _OF_OURS.format(error=identifier(mapped.columns["error"]))
     return _CLAUSES[command]
 
 

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, text
 
 from reconciler.domain.booking_names import is_personal
 from reconciler.domain.doctor import Note
+from reconciler.domain.formatting import sanitize
 from reconciler.store.app.mapping import AppMapping, MappedTable
-from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogTable
+from reconciler.text.sql_quoting import identifier
 
 LARGE_TABLE_ROWS = 10_000
 """Rows by the table's statistics; a full scan of fewer is as fast as an index."""
@@ -19,18 +20,60 @@ _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 
 
 def schema_notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
-    """Indexes that our statements lack on large tables, and defaults that store a wrong time."""
+    """Indexes that our statements lack on large tables, defaults that store a wrong time, and too many rights."""
     wanted = {
         "bookings": (application.bookings, ("created_at", "due", "updated", "event_id")),
         "queue": (application.queue, ("booking_id", "provider_id")),
     }
-    found: list[Note] = []
+    found: list[Note] = [*_writable_public(connection, application), *_owned(connection, application)]
     for mapped, columns in wanted.values():
         table = CatalogTable.find(connection, mapped) if mapped else None
         if mapped and table:
             found += _unindexed(table, mapped, columns)
             found += _zoneless_default(table, mapped)
     return [*found, *_personal_ids(connection, application.bookings)]
+
+
+_WRITERS = text("""
+    SELECT CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(granted.grantee)) END
+    FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS granted
+    LEFT JOIN pg_roles r ON r.oid = granted.grantee
+    WHERE n.nspname = 'public' AND granted.privilege_type = 'CREATE' AND granted.grantee <> n.nspowner
+      AND NOT coalesce(r.rolsuper OR r.rolname = current_user, false)
+      AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+                      WHERE c.relowner = granted.grantee AND c.relkind IN ('r', 'p')
+                        AND s.nspname = :schema AND c.relname = :name)
+    ORDER BY granted.grantee
+""")
+_OWNS = text("""
+    SELECT pg_has_role(c.relowner, 'USAGE') AND NOT r.rolsuper FROM pg_class c, pg_roles r
+    WHERE c.oid = :oid AND r.rolname = current_user
+""")
+
+
+def _writable_public(connection: Connection, application: AppMapping) -> Iterator[Note]:
+    """The owner of the bookings is left out: it may do with them whatever it likes."""
+    mapped = application.bookings
+    writers = list(connection.scalars(_WRITERS, {"schema": mapped.schema, "name": mapped.name}))
+    if writers:
+        named = ", ".join(sanitize(writer, 63) for writer in writers)
+        taken = [f"REVOKE CREATE ON SCHEMA public FROM {writer};" for writer in writers if writer.isprintable()]
+        yield Note(
+            message=f"{named} may create in the schema public: a function there can pass for one of PostgreSQL's own",
+            remedy="take that right back; what the application creates needs a schema of its own",
+            sql="\n".join(taken),
+        )
+
+
+def _owned(connection: Connection, application: AppMapping) -> Iterator[Note]:
+    tables = [application.bookings, application.customers, application.queue]
+    found = {mapped.label: CatalogTable.find(connection, mapped) for mapped in tables if mapped}
+    owned = [label for label, table in found.items() if table and connection.scalar(_OWNS, {"oid": table.oid})]
+    if owned:
+        yield Note(
+            message=f"the role of DATABASE_URL owns {', '.join(owned)}: it may change them, and grants do not limit it",
+            remedy="give reconciler a role of its own: reconciler grants",
+        )
 
 
 def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str]) -> Iterator[Note]:
@@ -42,7 +85,7 @@ def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str])
             yield Note(
                 message=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
                 remedy="create it; CONCURRENTLY does not block the application",
-                sql=f"CREATE INDEX CONCURRENTLY ON {privileges.place(mapped)} ({privileges.quoted(theirs)});",
+                sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} ({identifier(theirs)});",
             )
 
 
@@ -51,7 +94,8 @@ def _personal_ids(connection: Connection, mapped: MappedTable) -> Iterator[Note]
     theirs, table = mapped.columns.get("id") or "", CatalogTable.find(connection, mapped)
     if table is None or theirs not in table.columns or not table.columns[theirs].is_text:
         return
-    ids = connection.scalars(text(f"SELECT {privileges.quoted(theirs)} FROM {privileges.place(mapped)} LIMIT {SAMPLE}"))
+    place = identifier(mapped.schema, mapped.name)
+    ids = connection.scalars(text(f"SELECT {identifier(theirs)} FROM {place} LIMIT {SAMPLE}"))
     if any(map(is_personal, ids)):
         yield Note(
             message=f"ids in {mapped.label}.{theirs} look like e-mail addresses or telephone numbers",
@@ -68,5 +112,5 @@ def _zoneless_default(table: CatalogTable, mapped: MappedTable) -> Iterator[Note
         yield Note(
             message=f"the default of {mapped.label}.{theirs} depends on the session's time zone",
             remedy="set it to now(); existing rows are unchanged",
-            sql=f"ALTER TABLE {privileges.place(mapped)} ALTER COLUMN {privileges.quoted(theirs)} SET DEFAULT now();",
+            sql=f"ALTER TABLE {mapped.as_sql} ALTER COLUMN {identifier(theirs)} SET DEFAULT now();",
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -425,3 +425,90 @@ def test_e3_it_marks_its_own_and_no_longer_once_they_say_sent(world: World) -> N
     ((status, error),) = world.venue.sql(f"SELECT status, error_message FROM {QUEUE}")
     assert (status, error) == ("sent", None)
     assert world.venue.sql(f"UPDATE {QUEUE} SET status = 'failed' RETURNING id", role=role_of(world)) == []
+
+
+OTHERS = f"""
+    CREATE TABLE IF NOT EXISTS public.staff (id integer, secret text);
+    ALTER TABLE public.staff OWNER TO {OWNER};
+    CREATE OR REPLACE FUNCTION public.pay_back(integer) RETURNS void LANGUAGE sql SECURITY DEFINER
+        AS 'DELETE FROM public.staff';
+    ALTER FUNCTION public.pay_back(integer) OWNER TO {OWNER};
+    REVOKE EXECUTE ON FUNCTION public.pay_back(integer) FROM PUBLIC;
+"""
+TRIES = (
+    "DELETE FROM {t}", "DELETE FROM {t} WHERE false", "TRUNCATE {t}", "TRUNCATE {t} CASCADE",
+    "SELECT * FROM {t}", "SELECT {t} FROM {t}", "COPY {t} TO STDOUT", "COPY {t} TO PROGRAM 'true'",
+    "COPY {t} FROM '/etc/hostname'", "BEGIN; LOCK TABLE {t} IN EXCLUSIVE MODE; ROLLBACK",
+    "MERGE INTO {t} USING (SELECT 1) one ON true WHEN MATCHED THEN DELETE",
+    "ALTER TABLE {t} ADD COLUMN more text", "ALTER TABLE {t} RENAME TO more", "ALTER TABLE {t} OWNER TO CURRENT_USER",
+    "ALTER TABLE {t} DISABLE TRIGGER ALL", "ALTER TABLE {t} DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE {t} NO FORCE ROW LEVEL SECURITY", "ALTER TABLE {t} SET SCHEMA reconciler",
+    "ALTER TABLE {t} SET (fillfactor = 50)", "DROP TABLE {t} CASCADE", "COMMENT ON TABLE {t} IS 'x'",
+    "CREATE INDEX ON {t} (id)", "CREATE STATISTICS more ON id, created_at FROM {t}",
+    "CREATE TRIGGER more AFTER INSERT ON {t} EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE RULE more AS ON INSERT TO {t} DO NOTHING", "CREATE POLICY more ON {t} USING (true)",
+    "DROP POLICY application ON {t}", "ALTER POLICY application ON {t} TO PUBLIC",
+    "CREATE TABLE reconciler.more (LIKE {t})", "CREATE VIEW public.more AS TABLE {t}",
+    "CREATE FUNCTION public.more() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "CREATE SCHEMA more",
+    "SET ROLE venue_owner", "SET ROLE venue_app", "SET ROLE postgres", "SET SESSION AUTHORIZATION venue_app",
+    "SET session_replication_role = replica", "ALTER ROLE venue_app PASSWORD 'x'", "ALTER ROLE CURRENT_USER BYPASSRLS",
+    "ALTER ROLE CURRENT_USER SUPERUSER", "CREATE ROLE more", "GRANT venue_app TO CURRENT_USER",
+    "SELECT secret FROM staff", "UPDATE staff SET secret = ''", "SELECT pay_back(1)", "DROP FUNCTION pay_back(integer)",
+    "CREATE OR REPLACE FUNCTION pay_back(integer) RETURNS void LANGUAGE sql AS ''",
+    "ALTER FUNCTION pay_back RENAME TO x",
+    "ALTER FUNCTION touch_updated_at() SECURITY DEFINER", "SELECT pg_read_file('/etc/hostname')",
+    "SELECT lo_import('/x')",
+    "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "ALTER SCHEMA public RENAME TO more",
+)  # fmt: skip
+UNNOTICED = (
+    "GRANT ALL ON {t} TO PUBLIC", "GRANT SELECT ON {t} TO venue_app", "REVOKE ALL ON {t} FROM venue_app",
+    "GRANT UPDATE (id) ON {t} TO CURRENT_USER", "GRANT EXECUTE ON FUNCTION pay_back(integer) TO CURRENT_USER",
+    "GRANT ALL ON SCHEMA public TO CURRENT_USER", "ANALYZE {t}", "VACUUM {t}", "SET row_security = off",
+)  # fmt: skip
+"""PostgreSQL warns where it refuses some of these; others have no effect outside the session."""
+POWERS = """
+    SELECT to_jsonb(c) - 'reltuples' - 'relpages' - 'relallvisible' - 'relallfrozen' - 'relfrozenxid' - 'relminmxid'
+    FROM pg_class c WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT to_jsonb(a) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT to_jsonb(p) FROM pg_policy p UNION ALL SELECT to_jsonb(t) FROM pg_trigger t
+    UNION ALL SELECT to_jsonb(p) FROM pg_proc p WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT to_jsonb(r) FROM pg_roles r UNION ALL SELECT to_jsonb(m) FROM pg_auth_members m
+    UNION ALL SELECT to_jsonb(n) FROM pg_namespace n WHERE nspname NOT LIKE 'pg_%'
+    ORDER BY 1
+"""
+
+
+def tries(world: World, table: str) -> Iterator[str]:
+    """Whatever is not granted, column by column, and whatever only an owner or a superuser does."""
+    script = printed(world)
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+    columns = [name for (name,) in world.venue.sql(query, table)]
+    for privilege, statement in (
+        ("SELECT", "SELECT {c} FROM {t}"),
+        ("INSERT", "INSERT INTO {t} ({c}) VALUES (DEFAULT)"),
+        ("UPDATE", "UPDATE {t} SET {c} = DEFAULT"),
+    ):
+        found = re.search(rf'GRANT {privilege} \(([^)]*)\) ON "public"."{table}"', script)
+        granted = set(re.findall('"(.*?)"', found[1])) if found else set()
+        yield from (statement.format(c=name, t=table) for name in columns if name not in granted)
+    yield from (statement.format(t=table) for statement in TRIES)
+
+
+@pytest.mark.parametrize("table", [QUEUE, BOOKINGS, "customers"])
+def test_e3_whatever_else_the_role_tries_is_refused(world: World, table: str) -> None:
+    world.venue.text(world.venue.booking(customer_id=world.venue.customer()))
+    world.venue.sql(OTHERS)
+    before = world.venue.checksum(), world.venue.sql(POWERS)
+    allowed = []
+    for statement in tries(world, table):
+        try:
+            world.venue.sql(statement, role=role_of(world))
+        except psycopg.errors.InsufficientPrivilege:
+            continue
+        allowed.append(statement)
+    assert allowed == []
+    for statement in UNNOTICED:
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            world.venue.sql(statement.format(t=table), role=role_of(world))
+    assert (world.venue.checksum(), world.venue.sql(POWERS)) == before

@@ -192,6 +192,7 @@ SCHEMA = {
     "ids that cannot be compared": broken(
         f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_booking_id_fkey, ALTER COLUMN booking_id TYPE text",
         f"booking_id is text, and public.{BOOKINGS}.id, which it refers to, is uuid: they cannot be compared",
+        sql_in_words="ALTER TABLE",
     ),
     "rows that the statistics promise and nobody sees": broken(
         f"ANALYZE; SET session_replication_role = replica; TRUNCATE {QUEUE}; DELETE FROM {BOOKINGS}",
@@ -507,6 +508,41 @@ WARNINGS = {
         said="the role postgres is a superuser",
         remedy="give reconciler a role of its own",
         repair=unset("DATABASE_URL"),
+    ),
+    "a role that no policy limits": Warned(
+        seed=sql("ALTER ROLE reconciler_job BYPASSRLS"),
+        check="database",
+        said="the role reconciler_job bypasses row-level security: no policy limits it",
+        remedy="give reconciler a role of its own",
+        repair=sql("ALTER ROLE reconciler_job NOBYPASSRLS"),
+    ),
+    "a role that owns a table": Warned(
+        seed=sql(f"ALTER TABLE {CUSTOMERS} OWNER TO reconciler_job"),
+        check="schema",
+        said=f"the role of DATABASE_URL owns public.{CUSTOMERS}",
+        remedy="give reconciler a role of its own",
+        repair=sql(f"ALTER TABLE {CUSTOMERS} OWNER TO venue_owner; GRANT SELECT ON {CUSTOMERS} TO reconciler_job"),
+    ),
+    "an owner that is a superuser": Warned(
+        seed=lambda world: world.environment.update(OWNER_URL=world.venue.url("postgres")),
+        check="owner",
+        said="the role of OWNER_URL, postgres, is a superuser",
+        remedy="let OWNER_URL lead to the role that owns the application's tables",
+        repair=lambda world: world.environment.update(OWNER_URL=world.venue.url("venue_owner")),
+    ),
+    "everybody may create in public": Warned(
+        seed=sql("GRANT CREATE ON SCHEMA public TO PUBLIC"),
+        check="schema",
+        said="PUBLIC may create in the schema public",
+        remedy="take that right back",
+        repair=sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+    ),
+    "the application may create in public": Warned(
+        seed=sql("GRANT CREATE ON SCHEMA public TO venue_app, venue_owner"),
+        check="schema",
+        said="venue_app may create in the schema public: a function there can pass for one of PostgreSQL's own",
+        remedy="take that right back",
+        repair=sql("REVOKE CREATE ON SCHEMA public FROM venue_app"),
     ),
     "clocks a little apart": Warned(
         seed=lambda world: _shift_clock(world, "20 s"),

@@ -223,8 +223,9 @@ def test_a_private_key_that_was_cut_off_is_named(length: int) -> None:
 
 
 def der(tag: int, content: bytes) -> bytes:
-    length = len(content).to_bytes(2)
-    return bytes([tag, 0x82, *length]) + content
+    size = len(content)
+    length = [size] if size < 0x80 else [0x81, size] if size < 0x100 else [0x82, *size.to_bytes(2)]
+    return bytes([tag, *length]) + content
 
 
 def older_form(numbers: list[int]) -> str:

@@ -2,34 +2,36 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import indent
 
 from reconciler.domain.gaps import Effect
 from reconciler.store import migrate
 from reconciler.store.app.mapping import AppMapping, MappedTable
+from reconciler.store.printed import script
 from reconciler.store.schema import privileges, requirements
 from reconciler.store.schema.requirements import TableRequirements
+from reconciler.text.sql_quoting import identifier, literal
 
 _HEAD = """\
 -- What reconciler needs in this database for the mapping in cron.yaml, and nothing more. Safe to run again.
--- To be run by the owner of the application's tables, before or after `reconciler migrate`.
+-- To be run by the owner of the application's tables, before or after `reconciler migrate`. Where a superuser runs it,
+-- it acts as the owner of what it changes.
 
 -- The role, if it does not exist yet (in psql, \\password sets its password):
 -- CREATE ROLE {role} LOGIN;
 
-BEGIN;
+"""
+_LIMITS = """\
 -- Creating a policy locks its table briefly: fail rather than block the application.
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = 'warning';  -- hides the notices about policies that do not exist yet
 """
-_SCHEMAS = (
-    "\n-- Their schemas. The warning that nothing was granted is harmless: any role may use that schema already.\n"
-)
+_SCHEMAS = "\n-- Their schemas, where not every role may use them already.\n"
 _POLICIES = "-- Needed where row-level security is on: without them the role sees no row.\n"
 _OURS = """
 -- Our own schema: every table, those of later versions included. If the role itself runs `reconciler migrate`, it owns
 -- the schema and needs no grant.
 """
-_TAIL = "\nCOMMIT;\n"
 
 _TABLES = {
     "queue": "The text queue: what was sent, and what is about to be sent.",
@@ -56,6 +58,7 @@ class TableGrants:
 
     def lines(self, role: str) -> Iterator[str]:
         yield f"\n-- {_TABLES[self.part]}\n"
+        yield script.act_as_owner_of(self.mapped.schema, self.mapped.name)
         for privilege, names in self.columns.items():
             if privilege != "SELECT":
                 yield f"-- {_WRITES[self.part][privilege]}\n"
@@ -75,15 +78,30 @@ def grants_script(
     tables = list(_tables(application, _requirements(application, scanned, () if read_only else repairs)))
     schemas = dict.fromkeys(one.mapped.schema for one in tables)
     parts = [
-        _HEAD.format(role=privileges.quoted(role)),
+        _HEAD.format(role=identifier(role)),
+        script.begin(),
+        _LIMITS,
         _SCHEMAS,
-        *(f"{privileges.use_of_schema(schema, role)}\n" for schema in schemas),
+        *(_use_of_schema(schema, role) for schema in schemas),
         *(line for one in tables for line in one.lines(role)),
         _OURS,
+        script.create_schema(application.bookings.schema, application.bookings.name),
         migrate.schema_grants(role, read_only=read_only),
-        _TAIL,
+        script.END,
     ]
     return "".join(parts)
+
+
+def _use_of_schema(schema: str, role: str) -> str:
+    named, grantee = literal(identifier(schema)), literal(role)
+    owner = f"(SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = {literal(schema)})"
+    return script.block(
+        f"    IF NOT pg_catalog.has_schema_privilege({grantee}, {named}::pg_catalog.regnamespace, 'USAGE') THEN\n"
+        f"{indent(script.act_as(owner), '    ')}"
+        f"        {privileges.use_of_schema(schema, role)}\n"
+        "    END IF;\n",
+        "usage",
+    )
 
 
 def _requirements(
