@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from reconciler.domain.booking_names import public_reference
+from reconciler.domain.alerting.booking_names import public_reference
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.calendar_event import EventBody

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from reconciler.domain.booking_names import is_digest, public_reference
+from reconciler.domain.alerting.booking_names import is_digest, public_reference
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.verdicts import (
     Check,

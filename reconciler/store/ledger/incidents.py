@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from reconciler.domain.alerting.alerts import MOST_REFERENCES, GapGroup, IncidentKey
+from reconciler.domain.alerting.booking_names import public_reference
 from reconciler.domain.alerting.incidents import Incident
-from reconciler.domain.booking_names import public_reference
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import HOLDS_BY_THE_HOUR
 from reconciler.domain.gaps import Cause, GapKind

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, text
 
-from reconciler.domain.booking_names import is_personal
+from reconciler.domain.alerting.booking_names import is_personal
 from reconciler.domain.doctor import Note
 from reconciler.domain.formatting import sanitize
 from reconciler.store.app.mapping import AppMapping, MappedTable

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.domain.booking_names import is_personal, public_reference
+from reconciler.domain.alerting.booking_names import is_personal, public_reference
 from reconciler.domain.bookings import BookingId
 from reconciler.engine.explain.explanation import bookings_with_prefix
 from tests.support.doctor_runner import DoctorRunner

@@ -1,4 +1,4 @@
-"""What a booking is called outside the venue: by its reference, or by a digest where its id is personal data."""
+"""What an alert calls a booking: by its reference, or by a digest where its id is personal data."""
 
 import re
 
