@@ -250,7 +250,6 @@ def test_d2_a_read_only_standby_after_a_failover_is_no_fault_of_the_schema() -> 
             standby.promote()
             for database in (alone, behind, pair):
                 eventually(lambda database=database: works(database), SOON)
-            primary.start()  # it is stopped once more at the end
 
 
 # PgBouncer
