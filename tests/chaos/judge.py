@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.cli.signals import KILLED_BY
 from reconciler.errors import Exit
 from tests.chaos.application import OURS
-from tests.chaos.scenarios import Loss
+from tests.chaos.scenarios import LEASE, Loss
 from tests.chaos.stage import Scene
 
 SATISFIED_BY = {
@@ -81,6 +81,7 @@ def problems(scene: Scene) -> list[Problem]:
     stuck = [intent for intent in world.intents if intent["state"] in ("sending", "unknown")]
     found += [Problem("wrong", intent["booking"][:8], f"is {intent['state']} for ever") for intent in stuck]
     found += _beacon(scene)
+    found += _calls(scene)
     odd = set(scene.codes) - USUAL
     if odd:
         found.append(Problem("wrong", "-", f"the command ended with {sorted(odd)}"))
@@ -94,6 +95,13 @@ def _beacon(scene: Scene) -> Iterator[Problem]:
         yield Problem("wrong", "-", f"the only ledger that is left is refused: {beacon['status']}")
     if ledger["caution_reason"] == "restored" and Loss.IN_PLACE not in scene.losses:
         yield Problem("wrong", "-", "a ledger that lost nothing counts as restored")
+
+
+def _calls(scene: Scene) -> Iterator[Problem]:
+    """Whoever takes over a repair relies on it that the call of the one before has ended."""
+    for stand_in in (scene.sandbox.twilio, scene.sandbox.google):
+        if stand_in.longest_trickle > LEASE:
+            yield Problem("wrong", "-", f"a call was under way for {stand_in.longest_trickle:.1f} s")
 
 
 def _texts(world: World, booking: str) -> Iterator[tuple[str, str]]:

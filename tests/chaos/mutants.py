@@ -35,6 +35,7 @@ from reconciler.engine.repair.sms.send import SmsSend
 from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
+from reconciler.providers.twilio import http as twilio_http
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.settings.file.model_rules import SmsMissing
 from reconciler.store.bookings import PostgresBookings
@@ -51,6 +52,7 @@ from tests.chaos.scenarios import (
     NO_EVENTS,
     NO_SUCH_EVENT,
     SILENT,
+    TRICKLED_FASTER,
     UNWELL,
     Act,
     Deed,
@@ -408,3 +410,15 @@ def wait_for_the_row_for_ever() -> None:
 def overlook_texts_of_others() -> None:
     """Nobody compares the application's texts with ours once ours are sent."""
     _put(SmsRepairer, "report_second_effects", lambda _: lambda *_: None)
+
+
+@mutant("duplicate", settle=LONG_SETTLE, lag=LONG_SETTLE * 0.8, steps=(Step(), Step(loss=Loss.IN_PLACE)))
+def ignore_the_beacon() -> None:
+    """What the calendar shows of the last pass is not compared with the ledger."""
+    _put(run_pass, "meet_beacon", lambda _: lambda _: Meeting(status=BeaconStatus.OFF))
+
+
+@mutant("wrong", next_twilio=(("messages.create", TRICKLED_FASTER),), steps=(Step(),))
+def limit_each_wait_only() -> None:
+    """The deadline of a call is left to the HTTP library, which counts each of its waits anew."""
+    _put(twilio_http, "with_deadline", lambda _: lambda _limit, call: call())

@@ -169,6 +169,8 @@ SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT / 4)
 TOO_SLOW = Fault(kind=Misbehaviour.SLOW, seconds=TIMEOUT * 1.5)
 SILENT = Fault(kind=Misbehaviour.HANG, seconds=TIMEOUT * 1.5)
 TRICKLED = Fault(kind=Misbehaviour.TRICKLE_HEADERS, seconds=TIMEOUT / 4)
+TRICKLED_FASTER = Fault(kind=Misbehaviour.TRICKLE_HEADERS, seconds=TIMEOUT / 25)
+"""Over in some seconds, and still later than any lease."""
 TRICKLING_BODY = Fault(kind=Misbehaviour.TRICKLE_BODY, seconds=TIMEOUT / 4)
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503)
 FAIR = Fault(kind=Misbehaviour.SLOW, seconds=0)

@@ -64,6 +64,8 @@ class StandIn(ABC):
         """The number of calls that changed something in the stand-in."""
         self.asked: Counter[str] = Counter()
         """How often each operation was called, answered or not."""
+        self.longest_trickle = 0.0
+        """Seconds for which a client stayed with an answer that came byte by byte, at most."""
         self._server = _Server(self)
 
     @property
@@ -216,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer, self.wfile = self.wfile, BytesIO()
         self._say(response)
         written, self.wfile = self.wfile.getvalue(), answer
+        begun = time.monotonic()
         try:
             self.connection.sendall(written[:-slow_bytes] if slow_bytes else b"")
             for byte in written[-slow_bytes:]:
@@ -223,6 +226,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.sendall(bytes([byte]))
         except OSError:
             self.close_connection = True
+        with self.server.stand_in.lock:
+            lasted = time.monotonic() - begun
+            self.server.stand_in.longest_trickle = max(self.server.stand_in.longest_trickle, lasted)
 
     def _say(self, response: Response) -> None:
         try:

@@ -282,7 +282,7 @@ def test_repaired_it_closes_its_own_gap_and_no_other_s(world: World) -> None:
 def test_the_night_of_the_incident_does_not_blind_the_watch(world: World) -> None:
     stuck(world.venue)
     world.venue.alter(
-        f"ALTER TABLE {QUEUE} DROP COLUMN trigger_type, DROP COLUMN template_key, DROP COLUMN error_message"
+        f"ALTER TABLE {QUEUE} DROP COLUMN trigger_type, DROP COLUMN template_key, DROP COLUMN error_message CASCADE"
     )
     assert alerted(world) == {STUCK: 1, UNPROVEN: 0}
 
