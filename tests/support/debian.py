@@ -78,7 +78,8 @@ class DebianPostgres(PostgresServer):
         self._run("pg_ctl", "reload")
 
     def close(self) -> None:
-        self.stop()
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self.stop()
         shutil.rmtree(self._folder)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
+from unicodedata import name
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Text, cast, literal, select, text
@@ -40,7 +41,9 @@ def _unfit(connection: Connection, encoding: str, wording: Set[str]) -> _Unfit |
 
 
 def _lacking(connection: Connection, wording: Set[str]) -> str:
-    return " ".join(letter for letter in sorted(wording) if not _holds(connection, letter))
+    """By code point and name: our ledger is in that database, and could not hold the letters either."""
+    found = (letter for letter in sorted(wording) if not _holds(connection, letter))
+    return ", ".join(f"U+{ord(letter):04X} {name(letter, '')}".rstrip() for letter in found)
 
 
 def _holds(connection: Connection, letters: str) -> bool:
