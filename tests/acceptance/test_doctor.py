@@ -206,7 +206,9 @@ def test_lines_are_folded_under_each_other_and_sql_is_not(world: World, columns:
     lines = on_a_terminal(world, columns, "doctor")
     assert [line for line in lines if len(line) > columns and "ALTER TABLE" not in line] == []
     (statement,) = [line for line in lines if "ALTER TABLE" in line]
-    assert statement.strip().endswith('"trigger_type" text, ADD COLUMN IF NOT EXISTS "template_key" text;')
+    assert statement.strip().endswith(
+        '"trigger_type" pg_catalog.text, ADD COLUMN IF NOT EXISTS "template_key" pg_catalog.text;'
+    )
     starts = {len(line) - len(line.lstrip()) for line in lines if line.startswith("      ")}
     assert starts == {19}
 
@@ -229,7 +231,9 @@ def test_sql_alone_is_what_psql_can_read(
     well = runner.doctor("--sql")
     assert (well.code, well.out) == (Exit.AS_DESIRED, "")
     warned = [line["sql"] for line in runner.doctor("--json").lines if line["sql"]]
-    assert [("SET DEFAULT now()" in sql) for sql in warned] == [True, True], "to be read first, so not in --sql"
+    assert [("SET DEFAULT pg_catalog.now()" in sql) for sql in warned] == [True, True], (
+        "to be read first, so not in --sql"
+    )
 
 
 @pytest.mark.long

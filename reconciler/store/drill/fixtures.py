@@ -1,7 +1,7 @@
 """Rows for a fire drill: bookings with exactly one gap each, in the copies of the application's tables.
 
-Each row satisfies the CHECKs of the copy that concern a single column: where a column accepts only certain words, one
-of them is written, or NULL.
+Each row satisfies the CHECKs of the copy that list the values of a single column: one of them is written, or NULL.
+Where a column may be NULL and has another CHECK, NULL is written.
 """
 
 import uuid
@@ -20,7 +20,7 @@ from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.unused_ids import unused_id
-from reconciler.store.schema.values import forbidden_values
+from reconciler.store.schema.values import forbidden_values, has_plain_checks_only
 from reconciler.text.sql_quoting import identifier
 
 MARGIN = timedelta(minutes=1)
@@ -53,13 +53,13 @@ class FixtureWriter:
                 "end_time": "23:00",
                 "end_next_day": False,
                 "name": NAME,
-                "first_name": bookings.fitting("first_name", (FIRST_NAME,)),
+                "first_name": bookings.harmless("first_name", FIRST_NAME),
                 "event_id": seed.event_id,
                 "customer_id": customer,
                 "phone": seed.number,
                 "date_tbd": False,
-                "guests": bookings.fitting("guests", ("2",)),
-                "occasion": bookings.fitting("occasion", (NAME,)),
+                "guests": bookings.harmless("guests", "2"),
+                "occasion": bookings.harmless("occasion", NAME),
             },
             {**self.application.only, **self.application.rule_filters.get(rule_of(seed.gap.kind).kind, {})},
         )
@@ -135,6 +135,13 @@ class _Copy:
         if column is None:
             return None
         return next((word for word in words if not forbidden_values(self.seen, column.name, [word])), None)
+
+    def harmless(self, ours: str, word: str) -> str | None:
+        """The word; ``None`` if the column may be NULL and has a CHECK that lists no values: it may reject the word."""
+        column = self.seen.columns.get(self.mapped.columns.get(ours, ""))
+        if column and not column.required and not has_plain_checks_only(self.seen, column.name):
+            return None
+        return self.fitting(ours, (word,))
 
     def insert(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> None:
         """Insert ``row``, with our column names, and ``extra``, with theirs. Values without a column are left out."""

@@ -135,12 +135,13 @@ def _grants_for_added(table: CatalogTable, need: TableRequirements, missing: Map
 def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
     """As prose, not as SQL that could be run unread: only a person knows what the values mean."""
     name = identifier(seen.name)
-    using = f"CAST({name} AS {expected})"
+    wanted = _qualified(expected)
+    using = f"CAST({name} AS {wanted})"
     if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
         using = f"{name} AT TIME ZONE 'UTC'"
     return (
         f"map a column of that type in cron.yaml, or, if its values mean that: "
-        f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {expected} USING {using};"
+        f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {wanted} USING {using};"
     )
 
 
@@ -166,19 +167,25 @@ def _incomparable(
             f"refers to, is {key.type}: they cannot be compared"
         )
         # As prose, not as SQL that could be run unread: it rewrites the table, which calls the functions of its CHECKs.
-        name = identifier(column.name)
+        name, wanted = identifier(column.name), _qualified(key.type)
         remedy = (
             "map the right column in cron.yaml, or give both one type: "
-            f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {key.type} USING CAST({name} AS {key.type});"
+            f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {wanted} USING CAST({name} AS {wanted});"
         )
         found.append(_fault("column_type", seen, remedy, blinds=True))
     return found
 
 
 def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
-    if ours in keys:
-        return keys[ours].type
-    return EXPECTED_TYPES.get(ours, ("text",))[0]
+    return _qualified(keys[ours].type if ours in keys else EXPECTED_TYPES.get(ours, ("text",))[0])
+
+
+def _qualified(type_name: str) -> str:
+    """A type in SQL that a person may copy into a session where others' types of that name come first.
+
+    A name of several words, such as a time's, and ``boolean`` or ``integer`` are SQL's own wherever they stand.
+    """
+    return f"pg_catalog.{type_name}" if type_name in ("text", "date", "uuid") else type_name
 
 
 def _unreadable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:

@@ -62,6 +62,12 @@ def forbidden_values(table: CatalogTable, column: str, values: Iterable[str]) ->
     ]
 
 
+def has_plain_checks_only(table: CatalogTable, column: str) -> bool:
+    """Whether every CHECK of this column alone lists values."""
+    checks = _checks(table, table.columns[column]).values()
+    return all(plain_checks.accepts(expression, column, "") is not None for expression in checks)
+
+
 def _widening_sql(table: CatalogTable, column: str, values: Sequence[str]) -> tuple[str, str]:
     """SQL that makes the column's enum or plain CHECKs accept ``values`` too, and its owner; '' if there is none."""
     seen = table.columns[column]

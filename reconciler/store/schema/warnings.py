@@ -112,5 +112,5 @@ def _zoneless_default(table: CatalogTable, mapped: MappedTable) -> Iterator[Note
         yield Note(
             message=f"the default of {mapped.label}.{theirs} depends on the session's time zone",
             remedy="set it to now(); existing rows are unchanged",
-            sql=f"ALTER TABLE {mapped.as_sql} ALTER COLUMN {identifier(theirs)} SET DEFAULT now();",
+            sql=f"ALTER TABLE {mapped.as_sql} ALTER COLUMN {identifier(theirs)} SET DEFAULT pg_catalog.now();",
         )

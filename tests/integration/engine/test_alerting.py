@@ -84,7 +84,9 @@ def test_a_broken_integration_is_alerted_with_its_remedy(world: World) -> None:
         ("integration.schema", "blocked", "error"),
     }
     assert "Make changes to events" in str(details(world, "integration.google", "blocked")["remedy"])
-    assert 'ADD COLUMN IF NOT EXISTS "template_key" text' in str(details(world, "integration.schema", "blocked")["sql"])
+    assert 'ADD COLUMN IF NOT EXISTS "template_key" pg_catalog.text' in str(
+        details(world, "integration.schema", "blocked")["sql"]
+    )
     world.once()
     assert len(sent_alerts(world)) == 3
 

@@ -178,15 +178,16 @@ SCHEMA = {
         f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamp",
         "sent_at is timestamp without time zone, and timestamp with time zone is needed",
         sql_in_words="ALTER TABLE",
-        remedy=f'ALTER TABLE public.{QUEUE} ALTER COLUMN "sent_at" TYPE timestamp with time zone USING "sent_at" AT '
-        "TIME ZONE 'UTC';",
+        remedy=f'ALTER TABLE "public"."{QUEUE}" ALTER COLUMN "sent_at" TYPE timestamp with time zone USING "sent_at" '
+        "AT TIME ZONE 'UTC';",
         rare=True,
     ),
     "a date that is a text": broken(
         f"ALTER TABLE {BOOKINGS} ALTER COLUMN event_date TYPE text",
         "event_date is text, and date is needed",
         sql_in_words="ALTER TABLE",
-        remedy=f'ALTER TABLE public.{BOOKINGS} ALTER COLUMN "event_date" TYPE date USING CAST("event_date" AS date);',
+        remedy=f'ALTER TABLE "public"."{BOOKINGS}" ALTER COLUMN "event_date" TYPE pg_catalog.date '
+        'USING CAST("event_date" AS pg_catalog.date);',
         rare=True,
     ),
     "ids that cannot be compared": broken(

@@ -217,6 +217,14 @@ def test_a_column_that_the_application_dropped_is_named_as_its_own(drill: Drill,
     assert "drill_" not in said
 
 
+def test_a_check_that_nobody_evaluates_beforehand_stops_no_drill(drill: Drill, world: World) -> None:
+    """It could call a function of the application's, so where the column may be NULL, NULL is planted."""
+    checks = "ADD CHECK (length(customer_first_name) > 10), ADD CHECK (guest_count > 2)"
+    world.venue.alter(f"ALTER TABLE private_bookings {checks}")
+    refresh(world)
+    assert drill()[0] == 0
+
+
 @pytest.mark.long
 def test_a_trigger_that_the_queue_may_not_hold_is_found_and_cannot_be_repaired(drill: Drill, world: World) -> None:
     constraint = "private_booking_sms_queue_trigger_type_check"

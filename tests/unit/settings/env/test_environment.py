@@ -117,7 +117,7 @@ def test_the_complete_environment() -> None:
 
 
 def test_the_complete_environment_is_every_variable_there_is() -> None:
-    assert {*COMPLETE, *CONSENT, *SWITCHES, "RECONCILER_CONFIG"} == VARIABLES.keys()
+    assert {*COMPLETE, *CONSENT, *SWITCHES, "RECONCILER_CONFIG", "OWNER_URL"} == VARIABLES.keys()
 
 
 def test_what_is_optional_may_be_missing() -> None:
@@ -643,3 +643,18 @@ def test_settings_do_not_show_what_they_hold(way: str) -> None:
     )
 
     assert [value for value in held if value in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "owner_url"),
+    [
+        ("postgresql://venue_owner@db/venue", "postgresql+psycopg://venue_owner@db/venue"),
+        ("", ""),
+        ("service=venue", ""),
+        ("host=db dbname=venue user=venue_owner", ""),
+        ("<the owner's URL>", ""),
+    ],
+)
+def test_what_only_psql_understands_of_owner_url_is_no_mistake(value: str, owner_url: str) -> None:
+    parsed, mistakes = reading(COMPLETE | {"OWNER_URL": value})
+    assert (parsed.owner_url, parsed.mistakes, mistakes) == (owner_url, (), [])
