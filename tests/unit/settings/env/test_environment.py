@@ -648,7 +648,7 @@ def test_settings_do_not_show_what_they_hold(way: str) -> None:
 @pytest.mark.parametrize(
     ("value", "owner_url"),
     [
-        ("postgresql://venue_owner@db/venue", "postgresql+psycopg://venue_owner@db/venue"),
+        ("postgresql://venue_owner@db/venue", "postgresql://venue_owner@db/venue"),
         ("", ""),
         ("service=venue", ""),
         ("host=db dbname=venue user=venue_owner", ""),
