@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, ResourceClosedError
 
 from reconciler.domain.hashing import digest
 from reconciler.errors import DatabaseRefuses
@@ -27,7 +27,7 @@ from reconciler.store.bookings import PostgresBookings
 from reconciler.store.connection import server
 from reconciler.store.connection.connect import connect
 from reconciler.store.connection.limited import SLACK
-from reconciler.store.connection.refusals import standby
+from reconciler.store.connection.refusals import no_postgresql, standby
 from reconciler.store.connection.statement_errors import as_error
 from reconciler.store.connection.target import Target
 from reconciler.store.ledger.gaps import PostgresGaps
@@ -115,6 +115,9 @@ class Database:
                 yield connection
         except DBAPIError as error:
             raise as_error(error) from None
+        except ResourceClosedError:
+            # A query was answered without rows and without an error. PostgreSQL never does that.
+            raise no_postgresql() from None
 
     def _pin(self, connection: Connection, mode: str) -> None:
         """One round trip: a repair has a dozen transactions."""

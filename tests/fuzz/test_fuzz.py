@@ -6,7 +6,7 @@ from reconciler.settings.env.environment import read
 from tests.fuzz.judging import Judge
 from tests.fuzz.running import valid_environment
 
-INPUTS = 150
+INPUTS = 100
 
 
 def test_files(tmp_path: Path) -> None:

@@ -161,6 +161,12 @@ def no_connection(failures: Sequence[Failure]) -> DatabaseUnreachable:
     return _error(seen, meaning, code)
 
 
+def no_postgresql() -> DatabaseRefuses:
+    """The error where a session goes on as none of PostgreSQL's does."""
+    meaning = ANSWERED[FailureKind.NOT_POSTGRESQL]
+    return _error(f"PostgreSQL at {URL} gives no answer: {meaning.seen}", meaning, FailureKind.NOT_POSTGRESQL)
+
+
 def _error(seen: str, meaning: Meaning, code: str) -> DatabaseRefuses:
     remedy = meaning.remedy if meaning.transient else f"{meaning.remedy}; it does not go away by itself"
     return DatabaseRefuses(seen, remedy, code, transient=meaning.transient)
