@@ -125,10 +125,11 @@ def _listed(disasters: Mapping[str, Mapping[str, int]]) -> str:
     """Each disaster by name, and what became of all of them."""
     seeds, duplicates, lost = (sum(n[what] for n in disasters.values()) for what in ("seeds", "duplicates", "lost"))
     names, both = ", ".join(disasters), sum(n["texted_by_both"] for n in disasters.values())
+    often = "1 time" if both == 1 else f"{both} times"
     return (
         f"Disasters were played too, {seeds} seeds with {duplicates} duplicates and {lost} lost: {names}. "
-        f"{both} times the application sent its own text in the same moment as we or later, which no question before "
-        "the call can show: each of them was found and reported."
+        f"The application sent its own text in the same moment as we, or later, {often}. "
+        "No question before the call can show that; each was found and reported."
     )
 
 
