@@ -35,7 +35,16 @@ DAILY = {2: ("integrations", "ledger_retention"), 9: ("coverage", "sms_delivery"
 DEADLINE, PAGE_AFTER = timedelta(hours=1), timedelta(hours=4)
 APPROVED_AFTER = timedelta(minutes=30)
 """Until a person has read the alert about a breaker, and gives ``--max``."""
-FAULTS = {Breakage.TWILIO_AWAY: "twilio", Breakage.GOOGLE_AWAY: "google"}
+_EVENT_CALLS = ("get", "list", "insert", "update", "patch", "delete")
+AWAY = {
+    Breakage.TWILIO_AWAY: ("twilio", [""]),
+    # Google's tokens come from another service. With that one away too, its library would wait real seconds per call.
+    Breakage.GOOGLE_AWAY: (
+        "google",
+        ["calendars.get", *(f"{what}.{call}" for what in ("events", "beacon") for call in _EVENT_CALLS)],
+    ),
+}
+"""The stand-in that an outage is at, and the calls that fail."""
 
 
 @dataclass
@@ -70,7 +79,7 @@ class Year:
         self.agenda.add(self.size.begins, self.life.begin_day)
         self.agenda.add(self.size.begins, self._plan_day)
         for stretch in self.size.stretches:
-            if stretch.breakage in FAULTS:
+            if stretch.breakage in AWAY:
                 self.agenda.add(stretch.begins, lambda now, one=stretch: self._breaks(one.breakage, now, one.ends))
         while self.agenda:
             at, action = self.agenda.pop()
@@ -89,8 +98,10 @@ class Year:
             self.agenda.add(following, self._plan_day)
 
     def _breaks(self, breakage: Breakage, now: datetime, ends: datetime) -> None:
-        faults = getattr(self.sandbox, FAULTS[breakage]).faults
-        faults.always("", Fault(kind=Misbehaviour.STATUS, status=503))
+        stand_in, operations = AWAY[breakage]
+        faults = getattr(self.sandbox, stand_in).faults
+        for operation in operations:
+            faults.always(operation, Fault(kind=Misbehaviour.STATUS, status=503))
         self.agenda.add(ends, lambda _: faults.clear())
         moment = now
         while moment <= ends + SLOT:
