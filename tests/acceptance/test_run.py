@@ -233,7 +233,7 @@ def test_a_scheduler_of_another_kind_checks_in_and_a_person_does_not(venue: Venu
         assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **variables).code == Exit.AS_DESIRED
         assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok"]
         nowhere = variables | {"DATABASE_URL": venue.url().replace(venue.name, "nowhere")}
-        assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **nowhere).code == Exit.WORK_LEFT
+        assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **nowhere).code == Exit.NEEDS_A_HUMAN
         assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok", "error"]
         assert reconciler("once", "--scheduled", folder=tmp_path, **variables).code == Exit.CONFIGURATION
 
