@@ -21,6 +21,7 @@ from reconciler.sandbox.postgres import EmbeddedPostgres
 from reconciler.sandbox.world import Sandbox
 from tests.support.application_db import ANA, Venue
 from tests.support.command import COMMAND, environment, reconciler
+from tests.support.pgbouncer import PooledPostgres
 from tests.support.service_process import eventually, plant, present_day, running
 
 SOON = timedelta(seconds=15)
@@ -233,7 +234,10 @@ def test_a_scheduler_of_another_kind_checks_in_and_a_person_does_not(venue: Venu
         assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **variables).code == Exit.AS_DESIRED
         assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok"]
         nowhere = variables | {"DATABASE_URL": venue.url().replace(venue.name, "nowhere")}
-        assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **nowhere).code == Exit.NEEDS_A_HUMAN
+        # PgBouncer has one code for every refusal, so that a database that is not there may yet come.
+        ends_by_itself = isinstance(venue.postgres, PooledPostgres)
+        expected = Exit.WORK_LEFT if ends_by_itself else Exit.NEEDS_A_HUMAN
+        assert reconciler("once", "--do", "--scheduled", folder=tmp_path, **nowhere).code == expected
         assert [check_in["status"] for check_in in sandbox.sentry.check_ins] == ["ok", "error"]
         assert reconciler("once", "--scheduled", folder=tmp_path, **variables).code == Exit.CONFIGURATION
 
