@@ -21,6 +21,7 @@ class CommandOutput:
     @property
     def lines(self) -> list[dict[str, str]]:
         """What ``--json`` says."""
+        assert self.out.startswith("["), (self.code, self.out, self.err)
         return list(json.loads(self.out))
 
     def messages(self, check: str, light: str) -> list[str]:

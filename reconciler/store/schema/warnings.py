@@ -95,7 +95,9 @@ def _personal_ids(connection: Connection, mapped: MappedTable) -> Iterator[Note]
     if table is None or theirs not in table.columns or not table.columns[theirs].is_text:
         return
     place = identifier(mapped.schema, mapped.name)
-    ids = connection.scalars(text(f"SELECT {identifier(theirs)} FROM {place} LIMIT {SAMPLE}"))
+    name = identifier(theirs)
+    # A column that was lost and added again is empty.
+    ids = connection.scalars(text(f"SELECT {name} FROM {place} WHERE {name} IS NOT NULL LIMIT {SAMPLE}"))
     if any(map(is_personal, ids)):
         yield Note(
             message=f"ids in {mapped.label}.{theirs} look like e-mail addresses or telephone numbers",

@@ -1,5 +1,6 @@
 """Every fault that ``reconciler doctor`` knows: it is named, its remedy mends it, and nothing is left behind."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -676,9 +677,15 @@ def assert_comes_back(runner: DoctorRunner, table: str, column: str) -> None:
     for _ in range(3):  # what the column took along, a key or a right, shows when it is back
         if seen.code == Exit.AS_DESIRED:
             break
-        runner.as_owner(sql_of(seen.lines))
+        runner.as_owner(sql_of(seen.lines) + proposed_in_prose(seen.lines))
         seen = runner.doctor("--json")
     assert seen.code == Exit.AS_DESIRED, (column, seen.lines)
+
+
+def proposed_in_prose(lines: list[dict[str, str]]) -> str:
+    """What a person decides about and runs: another type for a column."""
+    found = [re.search("ALTER TABLE .* TYPE .*;", line["remedy"]) for line in lines if line["status"] == "FAIL"]
+    return "\n".join(statement[0] for statement in found if statement)
 
 
 def sql_of(lines: list[dict[str, str]]) -> str:

@@ -99,7 +99,7 @@ SITUATIONS: dict[str, tuple[Deed, Exit]] = {
         lambda world: world.environment.update(
             DATABASE_URL=world.environment["DATABASE_URL"].replace("reconciler_job", "nobody")
         ),
-        Exit.WORK_LEFT,
+        Exit.NEEDS_A_HUMAN,
     ),
     "proxies everywhere": (
         lambda world: [
