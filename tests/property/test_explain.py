@@ -280,7 +280,7 @@ def fits(page: ExplanationPrinter, explanations: Explanations) -> None:
         broken = [
             rule for rule in one.rules if rule.verdict.status in (VerdictStatus.NEEDS_HUMAN, VerdictStatus.REPAIRABLE)
         ]
-        assert len(lines) <= (26 if len(broken) <= 2 and not one.history else 40), said
+        assert len(lines) <= (30 if len(broken) <= 2 and not one.history else 46), said
         assert [mark for mark in MARKS if mark in said] == [], said
 
 
