@@ -21,6 +21,7 @@ _WANTED: Mapping[str, Callable[[bool, bool], bool]] = {
 """``target_session_attrs`` -> whether a session is of that kind (PostgreSQL docs, Parameter Key Words)."""
 
 _WRITING = ("read-write", "primary")
+SESSIONS = frozenset({"any", "prefer-standby", *_WANTED})
 
 
 def connect(target: Target, own: Mapping[str, Any], timeout: float, answer_within: float) -> LimitedConnection:
@@ -31,6 +32,8 @@ def connect(target: Target, own: Mapping[str, Any], timeout: float, answer_withi
         DatabaseUnreachable: nobody answers.
         DatabaseRefuses: somebody answers and gives no connection.
     """
+    if target.session not in SESSIONS:  # PGTARGETSESSIONATTRS: DATABASE_URL was read before
+        raise no_connection([Failure(place="", kind=FailureKind.PARAMETERS)])
     addresses, failures = target.addresses()
     # As libpq does: any server is good enough if there is no standby.
     sessions = ("standby", "any") if target.session == "prefer-standby" else (target.session,)

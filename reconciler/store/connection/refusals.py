@@ -67,7 +67,8 @@ ANSWERED = {
     ),
     FailureKind.PARAMETERS: Meaning(
         "PostgreSQL's library cannot use a parameter",
-        "compare the parameters of DATABASE_URL with the PostgreSQL docs, Parameter Key Words",
+        "compare the parameters of DATABASE_URL, and this process's variables that begin with PG, with the PostgreSQL "
+        "docs, Parameter Key Words and Environment Variables",
         transient=False,
     ),
     FailureKind.READ_ONLY: _READ_ONLY,

@@ -81,6 +81,9 @@ class Target:
             if address or not host or host.startswith(("/", "@")):
                 found.append(DatabaseAddress(host=host or address, address=address, port=port))
                 continue
+            if not (port.isascii() and port.isdigit()):  # PGPORT: DATABASE_URL was read before
+                failed.append(Failure(place=host, kind=FailureKind.PARAMETERS))
+                continue
             try:
                 answers = socket.getaddrinfo(host, int(port), proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError):

@@ -1,12 +1,16 @@
 """What PostgreSQL may answer at any time: by its SQLSTATE it is a matter of the server, and not of the mapping."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
 from reconciler.cli.once import once_exit_code
 from reconciler.domain.gaps import GapKind
 from reconciler.errors import DatabaseDisagrees, DatabaseRefuses, DatabaseUnreachable, Exit
-from reconciler.store.database import READ
+from reconciler.store.connection.attempt import Failure, FailureKind
+from reconciler.store.connection.refusals import no_connection
+from reconciler.store.database import READ, Database
 from tests.support.application_db import Venue
 from tests.support.sandbox_world import World
 
@@ -81,9 +85,31 @@ def test_a_full_disk_in_a_pass_is_a_fault_of_the_database_and_sends_nothing(
 
 
 def test_an_unknown_refusal_says_its_sqlstate() -> None:
-    from reconciler.store.connection.attempt import Failure, FailureKind
-    from reconciler.store.connection.refusals import no_connection
-
     error = no_connection([Failure(place="db:5432", kind=FailureKind.SQLSTATE, sqlstate="57014")])
     assert isinstance(error, DatabaseUnreachable)
     assert ("SQLSTATE 57014" in str(error), error.transient) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGPORT", "abc"),
+        ("PGPORT", "99999"),
+        ("PGTARGETSESSIONATTRS", "master"),
+        ("PGSSLMODE", "yes"),
+        ("PGSERVICE", "venue"),
+        ("PGHOSTADDR", "localhost"),
+    ],
+)
+def test_a_variable_of_libpq_that_is_wrong(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """libpq takes from the environment what DATABASE_URL does not say."""
+    monkeypatch.setenv(name, value)
+    limit = timedelta(seconds=1)
+    with (
+        Database("postgresql://job@localhost/venue", statement_timeout=limit, lock_timeout=limit) as database,
+        pytest.raises(DatabaseRefuses) as caught,
+        database.transaction(),
+    ):
+        pass
+    assert (caught.value.code, caught.value.exit_code) == ("parameters", Exit.NEEDS_A_HUMAN)
+    assert "variables that begin with PG" in caught.value.advice
