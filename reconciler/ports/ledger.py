@@ -70,7 +70,7 @@ class Gaps(Protocol):
         ...
 
     def named(self) -> Sequence[BookingId]:
-        """Return the bookings that have or had a gap, without repetition. Each has an id in our schema, no more."""
+        """Return the bookings that have or had a gap, each once."""
         ...
 
     def adopt(self, kind: GapKind) -> None:

@@ -46,6 +46,8 @@ from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
 from reconciler.text.templates import MessageTemplate, check_template
 
+LONGEST_MISTAKE = 1000
+"""Characters. YAML repeats whole values in its messages."""
 SMS, CALENDAR = rule_of_effect(Effect.SMS).kind, rule_of_effect(Effect.CALENDAR).kind
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
 
@@ -220,7 +222,7 @@ def load(
         mistakes += secrets or list(_contradictions(read, file))
         mistakes += unanswered(read, file) if file_required and need is Need.ACT else []
         file = None if secrets else file
-    mistakes = [without_secrets(mistake) for mistake in mistakes]
+    mistakes = [_cut(without_secrets(mistake)) for mistake in mistakes]
     parsed, missing = environment.read(
         environ,
         texts=need.reads_providers and _repairs(read, SMS) and (not _hands_over(read) or _may_ask(environ)),
@@ -248,6 +250,10 @@ def _repairs(read: Source, rule: str) -> bool:
         word in (Policy.REPORT, Policy.OFF, False)
         for word in (_at(read.data, "repairs"), _at(read.data, "rules", rule, "policy"))
     )
+
+
+def _cut(mistake: str) -> str:
+    return mistake if len(mistake) <= LONGEST_MISTAKE else f"{mistake[:LONGEST_MISTAKE]}.."
 
 
 def _hands_over(read: Source) -> bool:

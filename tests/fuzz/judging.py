@@ -23,6 +23,8 @@ from tests.fuzz.servers import OddServer
 
 LONGEST = 5.0
 """Seconds for one input."""
+LONGEST_MESSAGE = 2000
+"""Characters, as a person reads them on a terminal."""
 
 
 class TookTooLong(BaseException):
@@ -47,9 +49,13 @@ class Judge:
     shown: Shown = field(default_factory=Shown)
 
     def try_file(self, seed: int) -> None:
+        self.try_content(f"file {seed}", drawn_file(seed))
+
+    def try_content(self, name: str, content: bytes) -> None:
+        """A file that somebody thought of."""
         path = self.folder / "cron.yaml"
-        path.write_bytes(drawn_file(seed))
-        self._try(f"file {seed}", lambda: _use(path, self.valid))
+        path.write_bytes(content)
+        self._try(name, lambda: _use(path, self.valid))
 
     def try_variables(self, seed: int) -> None:
         path = self.folder / "cron.yaml"
@@ -75,6 +81,8 @@ class Judge:
             said = []
         if any(SECRET in one for one in said):
             self.shown.problems.append(f"{name}: a message holds the secret: {said}"[:500])
+        if any(len(one) > LONGEST_MESSAGE for one in said):
+            self.shown.problems.append(f"{name}: a message of {max(map(len, said))} characters")
         if any("\x1b" in one or "\n" in one for one in said):
             self.shown.problems.append(f"{name}: a message has control characters: {said!r}"[:500])
         self.shown.tried += 1

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from reconciler.settings.env.environment import read
+from tests.fuzz.drawing import ODD_VALUES
 from tests.fuzz.judging import Judge
 from tests.fuzz.running import valid_environment
 
@@ -15,6 +18,16 @@ def test_files(tmp_path: Path) -> None:
         judge.try_file(seed)
     assert judge.shown.problems == []
     assert judge.shown.outcomes.keys() == {"read", "mistakes"}  # it draws both
+
+
+@pytest.mark.parametrize("line", ["timezone", "repairs", "bookings", "x"])
+def test_long_values(tmp_path: Path, line: str) -> None:
+    """200,000 characters took four minutes, because each could begin an address."""
+    judge = Judge(tmp_path, valid_environment())
+    for number, value in enumerate(value for value in ODD_VALUES if len(value) > 10_000):
+        judge.try_content(f"{line} {number}", f"{line}: {value}\n".encode())
+    assert judge.shown.tried >= 5
+    assert judge.shown.problems == []
 
 
 def test_variables(tmp_path: Path) -> None:

@@ -7,8 +7,15 @@ from reconciler.domain.hashing import digest
 
 _MARK = "id:"
 _DIGITS = 10
-_PHONE = re.compile(r"(?:tel:)?[(\s]*(?:\+|00?)[(\s]*[1-9](?:[\s()./-]{0,2}\d){6,13}\)?", re.IGNORECASE)
-"""A number with a country code or a national prefix. A plain number, as serial ids are, begins with neither."""
+_PHONE = re.compile(
+    r"""(?:tel:)?(?:
+          [(\s]*(?:\+|00?)[(\s]*[1-9](?:[\s()./-]{0,2}\d){6,13}\)?  # with a country code or a national prefix
+        | (?=.*[\s(])\(?\d(?:[\s()./-]{0,2}\d){7,14}               # in groups, as no serial id is
+        | \(?[2-9]\d{2}\)?[\s.-]?[2-9]\d{2}[\s.-]\d{4}            # as in North America
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A plain number, as serial ids are, is none, and neither is a date."""
 
 
 def is_personal(booking: str) -> bool:

@@ -6,14 +6,15 @@ WITHHELD = "[not shown: it looks like a secret or an address]"
 _SECRET = re.compile(
     r"""
       -----BEGIN[^"]*                               # a key, on as many lines as it has
-    | [A-Za-z][A-Za-z0-9+.-]*://[^\s"',]*[^\s"',:)] # a URL: it may hold a password, and the routes of on-call do
-    | [^\s"'@:/]+@[^\s"'@:/]+                       # an e-mail address
+    | [A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s"',]*[^\s"',:)] # a URL: it may hold a password, and the routes of on-call do
+    | [^\s"'@:/]{1,64}@[^\s"':/]+                   # an e-mail address
     | \+\d[\d ()./-]{6,}\d                          # a telephone number
     | (?<![\w+=-])                                  # a token: a long word of letters and figures
       (?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}
     """,
     re.VERBOSE,
 )
+"""Each part has a longest length where it could begin at every character: a long value must not take quadratic time."""
 _PLACE = re.compile(r"^[^:]*(?::\d+)?: ")
 
 

@@ -25,7 +25,9 @@ from reconciler.settings.file.secrets import without_secrets
 LARGEST = 256 * 1024
 """Bytes. A larger file cannot be a cron.yaml."""
 _SHOWN = 60
-"""How many characters of a wrong value a message quotes."""
+"""How many characters of a wrong value, or of a key, a message quotes."""
+_READ = 10 * _SHOWN
+"""How many are searched for a secret: a part of one must not be shown either."""
 
 KeyPath = tuple[str | int, ...]
 """Keys and list indexes, from the top level of the file down."""
@@ -59,7 +61,7 @@ class Source:
         there = next((other for other in (path, *elsewhere) if self.has(other)), path)
         line = self.line(there)
         place = f"{self.name}:{line}" if line else self.name
-        return f"{place}: {'.'.join(map(str, path))}: {what}" if path else f"{place}: {what}"
+        return f"{place}: {'.'.join(map(_named, path))}: {what}" if path else f"{place}: {what}"
 
     def _lines(self, path: KeyPath) -> list[int]:
         """The line of each step of ``path``, up to the last step that is in the file."""
@@ -201,8 +203,15 @@ def _what(path: KeyPath, detail: Mapping[str, Any]) -> str:
     return f"{_shown(seen)}: {what}" if isinstance(seen, str | int | float) else what
 
 
+def _named(step: str | int) -> str:
+    name = str(step)
+    return name if len(name) <= _SHOWN else f"{without_secrets(name[:_READ])[:_SHOWN]}.."
+
+
 def _shown(value: str | float) -> str:
-    written = without_secrets(json.dumps(value, ensure_ascii=False))  # before it is cut
+    if isinstance(value, str):
+        value = value[:_READ]
+    written = without_secrets(json.dumps(value, ensure_ascii=False))  # before it is cut to what is shown
     return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}.."
 
 

@@ -16,6 +16,7 @@ TEXT_IDS = """
     ALTER TABLE private_bookings ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE text;
 """
 PERSONAL = ["ana.lima@venue.example", "+447700900142", "07700 900142", "tel:+44-7700-900142", "0044 (7700) 900142"]
+OTHER_FORMATS = ["(415) 555-2671", "415-555-2671", "415.555.2671", "612 34 56 78", "1 (415) 555 2671"]
 
 
 @pytest.fixture
@@ -40,6 +41,11 @@ def test_an_alert_names_the_booking_by_a_digest_that_explain_finds(venue: World,
         found = [bookings_with_prefix(name, 5, services) for name in named]
     assert found == [[booking]]
     assert not any(written[:8] in json.dumps(envelope) for envelope in venue.sandbox.sentry.raw)
+
+
+@pytest.mark.parametrize("written", [*PERSONAL, *OTHER_FORMATS])
+def test_numbers_as_they_are_written_elsewhere(written: str) -> None:
+    assert is_personal(written)
 
 
 def test_another_installation_has_another_digest() -> None:
