@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.fuzz.judging import LONGEST, Judge
-from tests.fuzz.running import valid_environment
+from tests.support.valid_environment import COMPLETE
 
 STUCK = 12 * LONGEST
 """Seconds after which even code that no signal reaches is ended, with its place."""
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     problems = 0
     with tempfile.TemporaryDirectory() as folder:
         for kind in ("file", "variables", "server"):
-            judge = Judge(Path(folder), valid_environment())
+            judge = Judge(Path(folder), COMPLETE)
             for seed in seeds:
                 faulthandler.dump_traceback_later(STUCK, exit=True)
                 getattr(judge, f"try_{kind}")(seed)

@@ -7,13 +7,13 @@ import pytest
 from reconciler.settings.env.environment import read
 from tests.fuzz.drawing import ODD_VALUES
 from tests.fuzz.judging import Judge
-from tests.fuzz.running import valid_environment
+from tests.support.valid_environment import COMPLETE
 
 INPUTS = 100
 
 
 def test_files(tmp_path: Path) -> None:
-    judge = Judge(tmp_path, valid_environment())
+    judge = Judge(tmp_path, COMPLETE)
     for seed in range(INPUTS):
         judge.try_file(seed)
     assert judge.shown.problems == []
@@ -23,7 +23,7 @@ def test_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["timezone", "repairs", "bookings", "x"])
 def test_long_values(tmp_path: Path, line: str) -> None:
     """200,000 characters took four minutes, because each could begin an address."""
-    judge = Judge(tmp_path, valid_environment())
+    judge = Judge(tmp_path, COMPLETE)
     for number, value in enumerate(value for value in ODD_VALUES if len(value) > 10_000):
         judge.try_content(f"{line} {number}", f"{line}: {value}\n".encode())
     assert judge.shown.tried >= 5
@@ -31,7 +31,7 @@ def test_long_values(tmp_path: Path, line: str) -> None:
 
 
 def test_variables(tmp_path: Path) -> None:
-    judge = Judge(tmp_path, valid_environment())
+    judge = Judge(tmp_path, COMPLETE)
     for seed in range(INPUTS):
         judge.try_variables(seed)
     assert judge.shown.problems == []
@@ -39,12 +39,12 @@ def test_variables(tmp_path: Path) -> None:
 
 
 def test_servers(tmp_path: Path) -> None:
-    judge = Judge(tmp_path, valid_environment())
+    judge = Judge(tmp_path, COMPLETE)
     for seed in range(INPUTS):
         judge.try_server(seed)
     assert judge.shown.problems == []
 
 
 def test_the_environment_that_is_changed_has_no_mistake() -> None:
-    parsed, mistakes = read(valid_environment(), texts=True, events=True)
+    parsed, mistakes = read(COMPLETE, texts=True, events=True)
     assert (mistakes, parsed.mistakes, parsed.providers.mistakes) == ([], (), {})

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 import pytest
 
 from reconciler.settings.env.environment import Environment, read
-from tests.unit.settings.env.test_environment import BY_CONSENT, COMPLETE
-
-TOKEN = COMPLETE["TWILIO_AUTH_TOKEN"]
+from tests.support.valid_environment import COMPLETE
+from tests.unit.settings.env.test_environment import BY_CONSENT
+from tests.unit.settings.env.test_environment import reading as read_all
 
 
 def reading(**changes: str) -> tuple[Environment, Sequence[str]]:
-    parsed, of_database = read(COMPLETE | changes, texts=True, events=True)
-    of_providers = [mistake for found in parsed.providers.mistakes.values() for mistake in found]
-    return parsed, [*of_database, *of_providers, *parsed.mistakes]
+    """The complete environment after these changes, and every mistake in it."""
+    return read_all(COMPLETE | changes)
 
 
 @pytest.mark.parametrize(
