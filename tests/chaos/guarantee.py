@@ -125,10 +125,10 @@ def _listed(disasters: Mapping[str, Mapping[str, int]]) -> str:
     """Each disaster by name, and what became of all of them."""
     seeds, duplicates, lost = (sum(n[what] for n in disasters.values()) for what in ("seeds", "duplicates", "lost"))
     names, both = ", ".join(disasters), sum(n["texted_by_both"] for n in disasters.values())
-    often = "1 time" if both == 1 else f"{both} times"
+    often = "In 1 case" if both == 1 else f"In {both} cases"
     return (
         f"Disasters were played too, {seeds} seeds with {duplicates} duplicates and {lost} lost: {names}. "
-        f"The application sent its own text in the same moment as we, or later, {often}. "
+        f"{often} the application sent its own text while ours was on its way, or later. "
         "No question before the call can show that; each was found and reported."
     )
 

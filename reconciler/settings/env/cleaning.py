@@ -1,7 +1,7 @@
 """What surrounds or hides in a variable's value: blanks, quotes, and characters that nobody sees.
 
-An env file for containers keeps its quotes (Docker, ``docker run``, ``--env-file``), and a value that is copied from a
-web page may bring invisible characters. Around a value they are removed; within one they are a mistake.
+``docker run --env-file`` keeps the quotes of a value (Docker docs, docker container run). A value that is copied from a
+web page may bring invisible characters. Around a value both are removed; within one they are a mistake.
 """
 
 import unicodedata

@@ -19,6 +19,8 @@ class AnswerOverdue(OperationalError):
 
 
 class LimitedConnection(Connection[Any]):
+    """A connection of psycopg whose every wait for an answer has a limit."""
+
     answer_within: float | None = None
     """Seconds for each answer; ``None``: no limit."""
 
