@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-long test-system chaos year fuzz check benchmark lock clean
+.PHONY: help demo test test-long test-system chaos year fuzz check audit benchmark lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,13 @@ check: $(READY)  ## Lint, formatting, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+AUDIT := $(VENV)/audit
+audit: $(READY)  ## Known advisories about what the image installs (asks the package index's advisory service).
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-audit.lock
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-run.lock
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-build.lock
+
 benchmark: $(READY)  ## How long --help and the page take; how many passes the healthy need beside those that always fail.
 	$(BIN)/python -m tests.benchmarks.help_speed
 	$(BIN)/python -m tests.benchmarks.page
@@ -55,11 +62,12 @@ benchmark: $(READY)  ## How long --help and the page take; how many passes the h
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
   --no-emit-find-links --no-emit-trusted-host
 
-lock: $(READY)  ## Pin every version anew, with hashes: for development; for the image; and for building its wheel.
+lock: $(READY)  ## Pin every version anew, with hashes: for development, the image, building its wheel, and the audit.
 	$(PIN) --upgrade --extra dev --extra sandbox -o requirements.lock pyproject.toml
 	$(PIN) --upgrade --constraint requirements.lock -o requirements-run.lock pyproject.toml
 	$(PIN) --upgrade --constraint requirements.lock --only-build-deps --build-deps-for wheel \
 	  -o requirements-build.lock pyproject.toml
+	echo pip-audit | $(PIN) --upgrade -o requirements-audit.lock -
 
 clean:  ## Remove what make made.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

