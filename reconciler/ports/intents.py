@@ -92,7 +92,7 @@ class Intents(Protocol):
         """
         ...
 
-    def look_again(self, intents: Collection[Intent], now: datetime) -> None:
+    def reopen(self, intents: Collection[Intent], now: datetime) -> None:
         """Move *refused* intents back to *planned*, with all attempts. They keep code and cause of the refusal."""
         ...
 

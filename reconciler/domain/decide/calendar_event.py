@@ -106,7 +106,7 @@ def judge_event(booking: Booking, last: Intent | None, policy: CalendarPolicy, n
     return first_blocking(event_checks(booking, last, policy, now, None), Cause.NEVER_CREATED)
 
 
-def cause_of(last: Intent | None, review_before: datetime | None) -> Cause:
+def event_cause(last: Intent | None, review_before: datetime | None) -> Cause:
     """Why there is no event: nobody made one; or the provider refused it, until it answers anew."""
     return (last and last.cause if is_reviewed(last, review_before) else None) or Cause.NEVER_CREATED
 

@@ -40,7 +40,8 @@ def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: D
 def _plan(tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision], now: datetime) -> None:
     repairs = [decision for decision in decisions if decision.verdict.status is VerdictStatus.REPAIRABLE]
     refused = {d.booking.id: last for d in repairs if (last := seen.intents.get(d.booking.id)) and _is_same(last, d)}
-    tx.intents.look_again(list(refused.values()), now)
+    if refused:
+        tx.intents.reopen(list(refused.values()), now)
     tx.intents.plan(
         [
             NewIntent(

@@ -148,7 +148,7 @@ UNSETTLED = text(f"""
                              AND later.source = intent.source AND later.created_at > intent.created_at))
     ORDER BY state, created_at, id
 """)
-LOOK_AGAIN = text("""
+REOPEN = text("""
     UPDATE reconciler.intent SET state = 'planned', attempts = 0, settle_tries = 0, not_before = NULL,
                                  leased_until = NULL, updated_at = :now
     WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'refused'

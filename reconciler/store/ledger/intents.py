@@ -123,9 +123,8 @@ class PostgresIntents:
             intent_sql.ABANDON, {"scope": self.scope, "effect": effect, "settle": settle, "now": now}
         )
 
-    def look_again(self, intents: Collection[Intent], now: datetime) -> None:
-        if intents:
-            self.connection.execute(intent_sql.LOOK_AGAIN, {"ids": sorted(intent.id for intent in intents), "now": now})
+    def reopen(self, intents: Collection[Intent], now: datetime) -> None:
+        self.connection.execute(intent_sql.REOPEN, {"ids": sorted(intent.id for intent in intents), "now": now})
 
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
         claim = str(uuid.uuid4())
@@ -147,8 +146,7 @@ class PostgresIntents:
         return [intent_of(row) for row in self._rows(intent_sql.UNSETTLED)]
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
-        rows = self._rows(intent_sql.BEGINNING_WITH, prefix=prefix.lower(), limit=limit)
-        return [intent_of(row) for row in rows]
+        return [intent_of(row) for row in self._rows(intent_sql.BEGINNING_WITH, prefix=prefix.lower(), limit=limit)]
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
         return self._one(intent_sql.RESOLVE, id=intent.id, to=to, code=BY_A_PERSON, now=now, provider_id=provider_id)

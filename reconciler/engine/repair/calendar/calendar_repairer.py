@@ -76,7 +76,7 @@ class CalendarRepairer:
 
     def _decision(self, booking: Booking, last: Intent | None, scope: Scope, now: datetime) -> Decision:
         known = self._known(booking, last, scope)
-        cause = calendar_event.cause_of(known.last, scope.review_before)
+        cause = calendar_event.event_cause(known.last, scope.review_before)
         verdict = first_blocking(self._checks(booking, known, now, scope), cause)
         return Decision(
             booking=booking,

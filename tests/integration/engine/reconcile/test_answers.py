@@ -202,13 +202,13 @@ def test_c5_a_refusal_is_looked_at_again_every_day(world: World) -> None:
 
 def test_a_refusal_that_is_looked_at_again_is_no_new_incident(world: World) -> None:
     refused(world)
-    told = "SELECT count(*), count(closed_at) FROM reconciler.gap WHERE kind = 'sms.missing'"
+    query = "SELECT count(*), count(closed_at) FROM reconciler.gap WHERE kind = 'sms.missing'"
     noted = "UPDATE reconciler.gap SET noted_at = now()"
     world.venue.sql(noted)
     for _ in range(3):
         world.time_passes(hours=25)
         world.texts()
-        assert world.venue.sql(told) == [(1, 0)]
+        assert world.venue.sql(query) == [(1, 0)]
         assert world.venue.sql("SELECT noted_at IS NULL FROM reconciler.gap WHERE kind = 'sms.missing'") == [(False,)]
 
 
