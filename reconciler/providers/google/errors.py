@@ -10,7 +10,7 @@ from reconciler.domain.decide.calendar_decision_table import RESULTS, Seen, Whos
 from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE
-from reconciler.providers.retry_after import retry_after
+from reconciler.timing.retry_after import retry_after
 
 NOT_FOUND = "google:notFound"
 _HOUR = timedelta(hours=1)

@@ -112,7 +112,10 @@ def test_every_link_holds_and_nothing_real_is_touched(drill: Drill, world: World
     before = world.venue.checksum()
     code, out = drill()
     first, second, third = out.splitlines()
-    assert (code, first.partition(" (")[0]) == (0, "scheduler ok · scan ok · repair ok · report ok · sink ok")
+    assert (code, first.partition(" (")[0]) == (
+        0,
+        "scheduler ok · scan ok · repair ok · report ok · sink ok · oncall off · heartbeats off",
+    )
     assert second.endswith(": " + ", ".join(KINDS))
     assert "row-level security" in third
     assert (world.venue.checksum(), left_behind(world.venue)) == (before, [])
