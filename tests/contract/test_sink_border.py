@@ -219,7 +219,7 @@ def test_an_endless_body_of_a_route_is_left_after_a_mebibyte(webhook: Webhook) -
     assert grown < 100 * 1024, "KiB"
 
 
-@pytest.mark.parametrize("limit", ["9" * 400, "604800", "86401"])
+@pytest.mark.parametrize("limit", ["61", "604800", "86401"])
 def test_whatever_sentry_asks_for_it_is_asked_again_within_a_day(sentry: SentryStandIn, limit: str) -> None:
     sentry.faults.next_calls("envelope", answer(429, "", ("X-Sentry-Rate-Limits", f"{limit}:error:key, 7:unknown:x")))
     ours = notifier(sentry)
@@ -230,7 +230,9 @@ def test_whatever_sentry_asks_for_it_is_asked_again_within_a_day(sentry: SentryS
 
 
 def test_a_limit_that_cannot_be_read_is_a_minute_for_everything(sentry: SentryStandIn) -> None:
-    sentry.faults.next_calls("envelope", answer(429, "", ("X-Sentry-Rate-Limits", "soon:error, ,:, -1:error")))
+    sentry.faults.next_calls(
+        "envelope", answer(429, "", ("X-Sentry-Rate-Limits", f"soon:error, ,:, -1:error, {'9' * 400}:error"))
+    )
     ours = notifier(sentry)
 
     assert ours.send(ALERT) is DeliveryStatus.UNREACHABLE

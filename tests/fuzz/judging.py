@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 from types import FrameType
 
+import apprise  # noqa: F401 - before the clock of the first input runs: the import is slow
 import pytest
 from sqlalchemy import text
 
