@@ -7,10 +7,12 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 
 from reconciler.domain.alerting.alerts import CheckIn, DeliveryStatus
+from reconciler.reporting import logs
 from reconciler.reporting.border import LONGEST_BODY, call_sink, guarded
 from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.reporting.oncall import OncallRoute
@@ -276,3 +278,16 @@ def test_what_is_json_and_what_is_not(sentry: SentryStandIn) -> None:
 
     assert read(json.dumps({"a": 1})) == {"a": 1}
     assert [read(body) for body in ("", "{", "[" * 60_000, "\x00", "9" * 5000)] == [None] * 5
+
+
+def test_a_header_that_urllib3_cannot_read_shows_no_url(webhook: Webhook) -> None:
+    """It quotes the whole URL in a warning: for a heartbeat that is the secret."""
+    said = StringIO()
+    logs.set_up(stream=said)
+    webhook.faults.always("", answer(200, "", (" : odd", "y"), ("X-Broken\x00", "z")))
+    for path in ("/ping/s3cr3t", "/api/push/s3cr3t"):
+        Heartbeats({"a": f"{webhook.url}{path}"}).end("a", failed=True)
+        Heartbeats({"a": f"{webhook.url}{path}"}).end("a", failed=False)
+
+    assert webhook.asked["hook"] >= 3
+    assert "s3cr3t" not in said.getvalue()

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -159,11 +159,13 @@ def _ask(path: Path, environ: Mapping[str, str]) -> list[str]:
 def _alert(host: str) -> list[str]:
     """What is said of the sinks: codes and statuses. Whatever else they return is a problem."""
     said: list[str] = []
+    logs.set_up(logging.WARNING, log := StringIO())
     issues = IssueResolver(url=f"http://{host}", organization="venue", token=SECRET, timeout=DEADLINE)
     sentry = SentryNotifier(f"http://{SECRET}@{host}/42", "venue", "r@1", issues, timeout=DEADLINE)
     route = OncallRoute(name="PAGER_URL", url=f"json://user:{SECRET}@{host}/hook")
-    beats = Heartbeats({path: f"http://{host}/{path}" for path in (f"ping/{UUID}", "api/push/token", "any")})
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as log:
+    paths = (f"ping/{UUID}", f"api/push/{SECRET}", "any")
+    beats = Heartbeats({f"job_{number}": f"http://{host}/{path}" for number, path in enumerate(paths)})
+    with pytest.MonkeyPatch.context() as patch:
         for module in (heartbeats, oncall):
             patch.setattr(module, "TIMEOUT", DEADLINE)
         answers = (sentry.send(ALERT), sentry.send(RESOLVED), sentry.send_test_event(DRILL), route.send(ALERT))
