@@ -20,7 +20,7 @@ from reconciler.engine.doctor.probes import canary, text_to
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.ports import Mandate, Services
 from reconciler.reporting import logs
-from reconciler.service.doctor import SETTINGS, DoctorSuite
+from reconciler.service.doctor import ONCALL_TEST, SETTINGS, DoctorSuite
 from reconciler.settings import Need, Settings
 from reconciler.settings.loading import ADVICE
 from reconciler.store.printed.script import script_of
@@ -34,7 +34,11 @@ NO_FILE = (
 WIDTH = 12
 """The width of the column with the checks' names."""
 CANARY, TEST_TEXT = "canary", "test text"
-_LEFT = {CANARY: "The canary event is deleted again.", TEST_TEXT: "One text was sent."}
+_LEFT = {
+    CANARY: "The canary event is deleted again.",
+    TEST_TEXT: "One text was sent.",
+    ONCALL_TEST: "Each on-call route got one message.",
+}
 _STYLES = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red", CheckStatus.SKIP: "dim"}
 
 
@@ -80,7 +84,8 @@ def _diagnoses(
     owner = owner_database(chosen)
     if owner:
         stack.enter_context(owner)
-    suite = DoctorSuite(chosen, services, assembly.notifier(chosen.environment.sentry), database, owner)
+    sentry, oncall = assembly.notifier(chosen.environment.sentry), assembly.oncall(chosen)
+    suite = DoctorSuite(chosen, services, sentry, database, owner, oncall, posts=probe)
     broken = {SETTINGS} if chosen.environment.mistakes else set()
     yield from run_checks([*suite.check_specs(), *_probes(services, probe, number)], broken)
 

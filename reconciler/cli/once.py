@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import click
@@ -39,12 +40,13 @@ def run(jobs: Sequence[str], mandate: Mandate, *, scheduled: bool, config: str |
     configuration.note_unset(chosen)
     stop = threading.Event()
     signs: AbstractContextManager[list[PassResult]] = sign_of_life(chosen) if scheduled else nullcontext([])
+    pings = Pings(assembly.switches(chosen), names) if scheduled else None
     # A scan may be interrupted at any time; a repair is always finished.
     signals: AbstractContextManager[list[int]] = finishing(stop) if act else nullcontext([])
     services = assembly.services(chosen, mandate, stop=stop)
-    with signals as caught, signs as done, services as parts:
+    with signals as caught, signs as done, pings or nullcontext(), services as parts:
         configuration.note_place(parts)
-        done += run_jobs(names, parts, assembly.switches(chosen) if scheduled else None)
+        done += run_jobs(names, parts, pings)
     ResultPrinter(parts).show(done)
     raise_crash(done)
     return KILLED_BY + caught[0] if caught else once_exit_code(done)
@@ -71,25 +73,45 @@ def _went_well(results: Sequence[PassResult]) -> bool:
     return not away and not any(result.crash for result in results)
 
 
-def run_jobs(names: Sequence[str], services: Services, switches: Heartbeats | None = None) -> list[PassResult]:
+def run_jobs(names: Sequence[str], services: Services, pings: "Pings | None" = None) -> list[PassResult]:
     """Run each job once; the results are in the order of the table: texts first, our own ledger last."""
     results: list[PassResult] = []
     for name in names:
         if not services.stopping():
-            results += _run_watched(name, services, switches) if switches else run_job(name, services)
+            results += pings.watched(name, services) if pings else run_job(name, services)
     return sorted(results, key=lambda result: ORDER.index(result.kind) if result.kind else len(ORDER))
 
 
-def _run_watched(name: str, services: Services, switches: Heartbeats) -> Sequence[PassResult]:
-    """Run one job under its dead man's switch."""
-    switches.start(name)
-    failed = True
-    try:
-        results = run_job(name, services)
-        failed = not _went_well(results)
-    finally:
-        switches.end(name, failed=failed)
-    return results
+@dataclass(frozen=True, slots=True)
+class Pings:
+    """The heartbeats of the jobs of one command. A job that could not begin has failed too, as it does where the
+    database is away. A job that a person's Ctrl-C left out has no ping: its silence is the alarm.
+    """
+
+    heartbeats: Heartbeats
+    jobs: Sequence[str]
+    ended: set[str] = field(default_factory=set)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            for name in self.jobs:
+                if name not in self.ended:
+                    self.heartbeats.end(name, failed=True)
+
+    def watched(self, name: str, services: Services) -> Sequence[PassResult]:
+        """Run one job under its dead man's switch."""
+        self.heartbeats.start(name)
+        failed = True
+        try:
+            results = run_job(name, services)
+            failed = not _went_well(results)
+        finally:
+            self.ended.add(name)
+            self.heartbeats.end(name, failed=failed)
+        return results
 
 
 def once_exit_code(results: Sequence[PassResult]) -> Exit:

@@ -21,6 +21,10 @@ class Link(StrEnum):
     """Each kind of gap that was found is alerted."""
     SINK = "sink"
     """The real notifier accepts an event."""
+    ONCALL = "oncall"
+    """Every on-call route takes a message."""
+    HEARTBEATS = "heartbeats"
+    """The monitoring service of every heartbeat answers."""
 
 
 class LinkStatus(StrEnum):

@@ -42,6 +42,8 @@ class GapKind(str):
     INTEGRATION_TWILIO: ClassVar["GapKind"]
     INTEGRATION_GOOGLE: ClassVar["GapKind"]
     INTEGRATION_SENTRY: ClassVar["GapKind"]
+    INTEGRATION_ONCALL: ClassVar["GapKind"]
+    INTEGRATION_HEARTBEAT: ClassVar["GapKind"]
     INTEGRATION_SCHEDULER: ClassVar["GapKind"]
     INTEGRATION_PLACE: ClassVar["GapKind"]
 
@@ -70,6 +72,8 @@ GapKind.INTEGRATION_DATABASE = GapKind("integration.database")
 GapKind.INTEGRATION_TWILIO = GapKind("integration.twilio")
 GapKind.INTEGRATION_GOOGLE = GapKind("integration.google")
 GapKind.INTEGRATION_SENTRY = GapKind("integration.sentry")
+GapKind.INTEGRATION_ONCALL = GapKind("integration.oncall")
+GapKind.INTEGRATION_HEARTBEAT = GapKind("integration.heartbeat")
 GapKind.INTEGRATION_SCHEDULER = GapKind("integration.scheduler")
 GapKind.INTEGRATION_PLACE = GapKind("integration.place")
 INTEGRATIONS = (
@@ -78,10 +82,12 @@ INTEGRATIONS = (
     GapKind.INTEGRATION_TWILIO,
     GapKind.INTEGRATION_GOOGLE,
     GapKind.INTEGRATION_SENTRY,
+    GapKind.INTEGRATION_ONCALL,
+    GapKind.INTEGRATION_HEARTBEAT,
     GapKind.INTEGRATION_SCHEDULER,
     GapKind.INTEGRATION_PLACE,
 )
-"""The kinds for a broken integration that repairs depend on. They are not about a booking."""
+"""The kinds for a broken integration that repairs or alerts depend on. They are not about a booking."""
 
 
 UNSCANNED = "unscanned_"

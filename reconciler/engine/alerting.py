@@ -23,9 +23,10 @@ from reconciler.domain.alerting.incidents import (
     open_incident,
     routes_of,
 )
-from reconciler.domain.gaps import INTEGRATIONS, GapKind
+from reconciler.domain.gaps import INTEGRATIONS, GapKind, IntegrationFault
 from reconciler.domain.rules.registry import any_rule_of
 from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.repair.integration_faults import record_faults
 from reconciler.errors import DatabaseUnreachable
 from reconciler.ports import AlertingServices, Transaction
 
@@ -144,25 +145,45 @@ def deliver_alerts(services: AlertingServices) -> None:
             names = [route.name for route in services.oncall]
             tx.outbox.enqueue_fallback(names, now - services.deadlines.fallback_after, now)
     for route in services.oncall:
-        _deliver(route.name, route.send, services, most_failures=2)
+        _note_route(route.name, _deliver(route.name, route.send, services, most_failures=2), services)
+
+
+def _note_route(name: str, answers: Collection[DeliveryStatus], services: AlertingServices) -> None:
+    """Record a route that took none of the alerts it was sent, as a gap; close the gap when it takes one."""
+    if not answers:
+        return
+    seen = f"the on-call route {name} took no alert ({', '.join(sorted(set(answers)))})"
+    remedy = f"see that the service behind {name} is up and knows us; `reconciler drill` posts through it"
+    fault = IntegrationFault(kind=GapKind.INTEGRATION_ONCALL, code="route_dead", seen=seen, remedy=remedy)
+    dead = DeliveryStatus.ACCEPTED not in answers
+    about = f"{name} {services.runner.scope}".rstrip()
+    with services.store.writing() as tx:
+        record_faults(tx, about, [fault] if dead else [], [GapKind.INTEGRATION_ONCALL], services.clock.now())
 
 
 def _deliver(
     route: str, send: Callable[[Alert], DeliveryStatus], services: AlertingServices, *, most_failures: int
-) -> None:
-    """``most_failures``: stop after this many in a row, the route is down. A single one may be about that alert."""
+) -> Collection[DeliveryStatus]:
+    """The answers. ``most_failures``: stop after this many in a row, the route is down. A single one may be about
+    that alert.
+    """
     tried: list[str] = []
+    answers: list[DeliveryStatus] = []
     failed = 0
     while failed < most_failures and not services.stopping():
         with services.store.writing() as tx:
             alert = tx.outbox.claim(route, DELIVERY_LEASE, tried)
         if alert is None:
-            return
+            break
         tried.append(alert.id)
         delivery = send(alert)
+        answers.append(delivery)
         failed = failed + 1 if delivery is DeliveryStatus.UNREACHABLE else 0
         with services.store.writing() as tx:
             if delivery is DeliveryStatus.ACCEPTED:
                 tx.outbox.mark_delivered(alert, route, services.clock.now())
+            elif delivery.may_have_arrived:
+                tx.outbox.postpone(alert, route)
             else:
                 tx.outbox.release(alert, route)
+    return answers

@@ -26,7 +26,7 @@ from reconciler.ports.providers import (
     Unwritable,
 )
 from reconciler.ports.removals import Removals
-from reconciler.ports.reporting import Notifier, Route
+from reconciler.ports.reporting import HeartbeatTrials, Notifier, Route
 from reconciler.ports.retention import Cursor, IntentPage, Prunable, Retention
 from reconciler.ports.services import AlertingServices, Clock, Mandate, PassServices, RepairServices, Services, Window
 from reconciler.ports.store import Store, Transaction
@@ -50,6 +50,7 @@ __all__ = [
     "DrillStage",
     "DueMoments",
     "Gaps",
+    "HeartbeatTrials",
     "Incidents",
     "Installation",
     "IntentPage",

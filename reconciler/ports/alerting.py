@@ -66,3 +66,7 @@ class Outbox(Protocol):
     def release(self, alert: Alert, route: str) -> None:
         """Give the claim back: the alert was not accepted and is to be sent later."""
         ...
+
+    def postpone(self, alert: Alert, route: str) -> None:
+        """Give the claim back: the alert may have arrived. It is to be sent again, each time after a longer while."""
+        ...

@@ -8,7 +8,7 @@ from reconciler.domain.alerting.alerts import Alert
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import IntegrationFault
-from reconciler.ports.reporting import Notifier
+from reconciler.ports.reporting import HeartbeatTrials, Notifier, Route
 from reconciler.ports.services import Clock, Services
 
 
@@ -40,6 +40,14 @@ class DrillStage(Protocol):
     def notifier(self) -> Notifier | None:
         """The real notifier; ``None`` if none is configured."""
         ...
+
+    @property
+    def oncall(self) -> Sequence[Route]:
+        """The real on-call routes."""
+        ...
+
+    @property
+    def heartbeats(self) -> HeartbeatTrials: ...
 
     def try_schedule(self) -> IntegrationFault | None:
         """What keeps a job of cron.yaml from starting; ``None`` if nothing does."""

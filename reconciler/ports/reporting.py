@@ -1,5 +1,6 @@
 """Where alerts are sent. Delivery is judged by the receiver's answer, never by having handed the alert over."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from reconciler.domain.alerting.alerts import Alert, CheckIn, DeliveryStatus
@@ -40,8 +41,29 @@ class Route(Protocol):
         ...
 
     def send(self, alert: Alert) -> DeliveryStatus:
-        """*accepted* or *unreachable*. Never raises for a dead route.
+        """*accepted*, *unreachable* or *unknown*. Never raises for a dead route.
 
         Where the route supports it, all alerts of one incident are one alarm there, and *resolved* closes it.
         """
+        ...
+
+    def send_test(self, alert: DrillAlert) -> DeliveryStatus:
+        """Send the message of a fire drill, which says that nothing is wrong. Never raises for a dead route."""
+        ...
+
+
+class HeartbeatTrials(Protocol):
+    """The heartbeats of the jobs, to be tried out. A trial tells the monitoring service neither *well* nor *failed*."""
+
+    @property
+    def jobs(self) -> Sequence[str]:
+        """The jobs that have a heartbeat."""
+        ...
+
+    def try_out(self, job: str) -> str:
+        """Why a ping would not be accepted, as a code; '' if it would be. Never raises."""
+        ...
+
+    def is_proven_by_trial(self, job: str) -> bool:
+        """Whether the trial shows that the service knows the URL, and not only that its host answers."""
         ...

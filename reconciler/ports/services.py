@@ -14,7 +14,7 @@ from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.ports.ledger import Runner
 from reconciler.ports.place import Beacons
 from reconciler.ports.providers import Calendar, MessageWriter, PhoneNumbers, SmsGateway
-from reconciler.ports.reporting import Notifier, Route
+from reconciler.ports.reporting import HeartbeatTrials, Notifier, Route
 from reconciler.ports.store import Store
 
 
@@ -171,6 +171,9 @@ class AlertingServices(Protocol):
     def oncall(self) -> Sequence[Route]: ...
 
     @property
+    def runner(self) -> Runner: ...
+
+    @property
     def announce(self) -> Callable[[Alert], None]:
         """Called with each alert once it is in the outbox, whatever its routes."""
         ...
@@ -216,6 +219,7 @@ class Services:
     progress: Callable[[bool, int], None]
     notifier: Notifier | None
     oncall: Sequence[Route]
+    heartbeats: HeartbeatTrials
     announce: Callable[[Alert], None]
     deadlines: Deadlines
     retention_period: timedelta

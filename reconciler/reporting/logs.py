@@ -18,10 +18,7 @@ from reconciler.reporting.redact import clean
 
 _log = structlog.get_logger()
 
-_LOUD = (
-    "alembic", "apscheduler", "google.auth", "googleapiclient", "httplib2", "twilio.http_client", "urllib3",
-    "urllib3.connectionpool",
-)  # fmt: skip
+_LOUD = ("alembic", "apscheduler", "google.auth", "googleapiclient", "httplib2", "twilio.http_client")
 
 
 def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
@@ -54,8 +51,9 @@ def set_up(level: int = logging.INFO, stream: TextIO | None = None) -> None:
     root.setLevel(level)
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Apprise quotes whole URLs, which hold tokens.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    # Both quote whole URLs, which hold tokens; urllib3 does for each header that it cannot read.
+    for name in ("apprise", "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.response"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     # What psycopg cannot read of a notice: a traceback, and perhaps a row. Its errors reach us as exceptions.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL + 1)
     # APScheduler logs again, as an ERROR with the exception's text, what our listener already logs.

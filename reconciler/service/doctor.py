@@ -11,10 +11,11 @@ from reconciler.domain.formatting import sanitize
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.place import NO_TIMELINE, UNREADABLE, UNREADABLE_REMEDY
 from reconciler.engine.doctor.checks import DATABASE, TWILIO, DoctorChecks
+from reconciler.engine.drill.listeners import heartbeat_fault, oncall_fault
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.integration_faults import database_fault, schema_fault
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.ports import Notifier, Services
+from reconciler.ports import Notifier, Route, Services
 from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
 from reconciler.store import migrate
@@ -27,6 +28,7 @@ from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished
 
 SETTINGS, OWNER, LEDGER, JOBS, SCHEDULER = "settings", "owner", "ledger", "jobs", "scheduler"
+ONCALL, ONCALL_TEST, HEARTBEATS = "on-call", "on-call test", "heartbeats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,9 @@ class DoctorSuite:
     database: Database
     owner: Database | None
     """The same database as the role of OWNER_URL sees it."""
+    oncall: Sequence[Route] = ()
+    posts: bool = False
+    """Whether a message is sent through each on-call route: a probe."""
 
     def check_specs(self) -> Sequence[CheckSpec]:
         specs = []
@@ -48,6 +53,10 @@ class DoctorSuite:
             specs.append(spec)
             if spec.name == DATABASE and self.owner:
                 specs.append(CheckSpec(name=OWNER, run=partial(_owner, self.owner)))
+        if self.oncall:
+            specs.append(CheckSpec(name=ONCALL_TEST if self.posts else ONCALL, run=self.oncall_routes))
+        if self.services.heartbeats.jobs:
+            specs.append(CheckSpec(name=HEARTBEATS, run=self.heartbeats))
         scheduler = CheckSpec(name=SCHEDULER, needs=(DATABASE, JOBS), run=self.scheduler)
         return [*specs, CheckSpec(name=JOBS, run=self.jobs), scheduler]
 
@@ -67,6 +76,25 @@ class DoctorSuite:
         notes += [Note(message=f"beacon: {beacon_says(beacon.status, beacon.code)}")]
         notes += [] if view.is_readable else [Note(message=UNREADABLE, remedy=UNREADABLE_REMEDY)]
         notes += [] if view.here.timeline else [Note(message=NO_TIMELINE)]
+        return CheckResult(faults=[fault] if fault else [], notes=notes)
+
+    def oncall_routes(self) -> CheckResult:
+        names = ", ".join(route.name for route in self.oncall)
+        if not self.posts:
+            said = f"{names}: readable, and encrypted; `--probe` and `reconciler drill` post a message through each"
+            return CheckResult(notes=[Note(message=said)])
+        fault = oncall_fault(self.oncall, (), self.services.clock.now())
+        return CheckResult(faults=[fault] if fault else [], notes=[Note(message=f"{names}: took a message")])
+
+    def heartbeats(self) -> CheckResult:
+        tried = self.services.heartbeats
+        fault = heartbeat_fault(tried)
+        proven = [job for job in tried.jobs if tried.is_proven_by_trial(job)]
+        rest = [job for job in tried.jobs if job not in proven]
+        notes = [Note(message=f"{', '.join(proven)}: the service knows the URL")] if proven else []
+        notes += (
+            [Note(message=f"{', '.join(rest)}: the host answers; the next run pings the URL itself")] if rest else []
+        )
         return CheckResult(faults=[fault] if fault else [], notes=notes)
 
     def jobs(self) -> CheckResult:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, GapGroup, IncidentKey
+from reconciler.domain.alerting.alerts import (
+    LONGEST_PAUSE,
+    SHORTEST_PAUSE,
+    Alert,
+    AlertType,
+    DeliveryStatus,
+    GapGroup,
+    IncidentKey,
+)
 from reconciler.domain.alerting.incidents import (
     NO_GAPS,
     SENTRY_ROUTE,
@@ -34,6 +42,8 @@ class _Undelivered:
     since: datetime
     fell_back: bool
     """Whether the alert goes to the on-call routes too."""
+    not_before: datetime | None = None
+    """Until then it is not sent again: it may have arrived."""
 
 
 @dataclass(slots=True)
@@ -95,10 +105,10 @@ class InMemoryAlerts:
             for key in list(self._ongoing):
                 self._ongoing_incident(key, now)
             if self.notifier is not None:
-                self._deliver(SENTRY_ROUTE, self.notifier.send)
+                self._deliver(SENTRY_ROUTE, self.notifier.send, now)
             self._fall_back(now)
             for route in self.oncall:
-                self._deliver(route.name, route.send)
+                self._deliver(route.name, route.send, now)
 
     def _ongoing_incident(self, key: IncidentKey, now: datetime) -> Incident | None:
         """The incident if it is ongoing, else ``None``. An incident that has ended by now is resolved here."""
@@ -152,11 +162,16 @@ class InMemoryAlerts:
                 for route in self._oncall_names:
                     self._enqueue(entry.alert, route, now)
 
-    def _deliver(self, route: str, send: Callable[[Alert], DeliveryStatus]) -> None:
+    def _deliver(self, route: str, send: Callable[[Alert], DeliveryStatus], now: datetime) -> None:
         for entry in [entry for entry in self._undelivered if entry.route == route]:
+            if entry.not_before and now < entry.not_before:
+                continue
             delivery = send(entry.alert)
             if delivery is DeliveryStatus.UNREACHABLE:
                 return
+            if delivery.may_have_arrived:
+                entry.not_before = now + min(max(now - entry.since, SHORTEST_PAUSE), LONGEST_PAUSE)
+                continue
             self._undelivered.remove(entry)
             if delivery is DeliveryStatus.REFUSED and entry.alert.needs_human and not entry.fell_back:
                 for name in self._oncall_names:  # Sentry will never accept this alert

@@ -11,6 +11,7 @@ from threading import Event, Thread
 import structlog
 
 from reconciler.domain.alerting.alerts import CheckIn, monitor_of
+from reconciler.domain.alerting.heartbeats import ALERT_AFTER
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.jobs import raise_crash, run_job
 from reconciler.engine.reconcile.results import PassResult
@@ -36,6 +37,7 @@ which the container is killed. A call that hangs longer (a database that stopped
 out, and the next process continues it."""
 CLOCK_JUMP = timedelta(seconds=30)
 """How far the wall clock and the monotonic clock may drift apart between two ticks."""
+HEARTBEATS = "heartbeats"
 _log = structlog.get_logger()
 
 
@@ -52,6 +54,8 @@ class SchedulerLoop:
     schedule: Schedule = field(init=False)
     reruns: "SimpleQueue[tuple[str, timedelta]]" = field(default_factory=SimpleQueue)
     """The jobs to run again because their run failed or found faults, each with the delay."""
+    lost_pings: dict[str, int] = field(default_factory=dict)
+    """Job -> how many of its last pings in a row were not accepted."""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
@@ -97,7 +101,7 @@ class SchedulerLoop:
         state = self.states[name]
         began = time.monotonic()
         state.begin(datetime.now(UTC))
-        self.heartbeats.start(name)
+        self._note_ping(name, self.heartbeats.start(name))
         failed = True
         try:
             results = self._results(name, at_start=not state.succeeded)
@@ -126,7 +130,20 @@ class SchedulerLoop:
         finally:
             state.end(failed=failed)
             self._check_in_job(name)
-            self.heartbeats.end(name, failed=failed)
+            self._note_ping(name, self.heartbeats.end(name, failed=failed))
+
+    def _note_ping(self, name: str, code: str) -> None:
+        """Alert if a job's pings are not accepted, ``ALERT_AFTER`` in a row: the switch that watches us is dead."""
+        if name not in self.heartbeats.jobs:
+            return
+        self.lost_pings[name] = self.lost_pings.get(name, 0) + 1 if code else 0
+        if not any(self.lost_pings.values()):
+            self.alerts.clear(GapKind.INTEGRATION_HEARTBEAT, HEARTBEATS)
+        elif self.lost_pings[name] >= ALERT_AFTER:
+            seen = f"the pings of job {name} are not accepted ({code})"
+            remedy = f"compare the variable of jobs.{name}.alive with the URL that the monitoring service shows"
+            now = datetime.now(UTC)
+            self.alerts.fault(GapKind.INTEGRATION_HEARTBEAT, HEARTBEATS, "heartbeat_dead", seen, remedy, now)
 
     def _results(self, name: str, *, at_start: bool) -> Sequence[PassResult]:
         with assembly.services(self.settings, Mandate(act=True), stop=self.stop, at_start=at_start) as services:

@@ -13,8 +13,10 @@ start, and shares nothing with the SDKs).
 
 import os
 import socket
+import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
@@ -54,6 +56,11 @@ class _Call:
             self._descriptors.append(os.dup(connection.fileno()))
             self.may_have_left = self.may_have_left or (sends and not self.is_preparing)
 
+    def received(self) -> int:
+        """Bytes of all answers so far, as the kernel counts them; 0 where it does not say (not Linux, not TCP)."""
+        with self._lock:
+            return sum(map(_received, self._descriptors))
+
     def end(self) -> DeadlineOver:
         with self._lock:
             self._over = True
@@ -72,10 +79,27 @@ class _Call:
             self._descriptors.clear()
 
 
+def _received(descriptor: int) -> int:
+    if not hasattr(socket, "TCP_INFO"):
+        return 0
+    connection = socket.socket(fileno=descriptor)
+    try:
+        said = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + _COUNT.size)
+    except OSError:
+        return 0
+    finally:
+        connection.detach()
+    return int(_COUNT.unpack_from(said, _BYTES_RECEIVED)[0]) if len(said) == _BYTES_RECEIVED + _COUNT.size else 0
+
+
+_COUNT, _BYTES_RECEIVED = struct.Struct("=Q"), 128
+"""``tcpi_bytes_received`` of Linux's ``struct tcp_info``, since 4.1."""
 _CALL: ContextVar[_Call | None] = ContextVar("call", default=None)
 """A context variable reaches the threads that a library starts with its caller's context, as apprise does."""
 _TIME_TO_END = 0.1
 """Seconds for the call's thread to notice that its connections are shut. Only one that waits for a name needs more."""
+_CHECK_EVERY = 0.02
+"""Seconds between two checks of how much was received."""
 _CONNECT, _SEND = "socket.connect", "http.client.send"
 
 
@@ -101,11 +125,13 @@ def _opens_tunnel(data: object) -> bool:
 sys.addaudithook(_watch)
 
 
-def with_deadline(limit: timedelta, call: Callable[[], T]) -> T:
+def with_deadline(limit: timedelta, call: Callable[[], T], *, most_bytes: int | None = None) -> T:
     """Make the call and return its result, or raise its error.
 
+    ``most_bytes``: for a library that keeps whatever it is sent. An answer that is longer ends the call at once.
+
     Raises:
-        DeadlineOver: it did not end within ``limit``.
+        DeadlineOver: it did not end within ``limit``, or was sent more than ``most_bytes``.
     """
     running, results, errors = _Call(), [], []
 
@@ -120,7 +146,7 @@ def with_deadline(limit: timedelta, call: Callable[[], T]) -> T:
     thread = threading.Thread(target=copy_context().run, args=(work,), name="call", daemon=True)
     thread.start()
     try:
-        thread.join(limit.total_seconds())
+        _wait(thread, running, limit.total_seconds(), most_bytes)
     except BaseException:  # the caller is interrupted while it waits
         running.end()
         raise
@@ -132,6 +158,15 @@ def with_deadline(limit: timedelta, call: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
+
+
+def _wait(thread: threading.Thread, running: _Call, seconds: float, most_bytes: int | None) -> None:
+    if most_bytes is None:
+        return thread.join(seconds)
+    ends = time.monotonic() + seconds
+    while thread.is_alive() and running.received() <= most_bytes and time.monotonic() < ends:
+        thread.join(min(_CHECK_EVERY, max(0, ends - time.monotonic())))
+    return None
 
 
 @contextmanager

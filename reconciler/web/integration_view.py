@@ -18,6 +18,8 @@ INTEGRATION_NAMES = {
     GapKind.INTEGRATION_TWILIO: "Twilio",
     GapKind.INTEGRATION_GOOGLE: "Google Calendar",
     GapKind.INTEGRATION_SENTRY: "Sentry",
+    GapKind.INTEGRATION_ONCALL: "On-call routes",
+    GapKind.INTEGRATION_HEARTBEAT: "Heartbeats",
     GapKind.INTEGRATION_SCHEDULER: "Schedule",
     GapKind.INTEGRATION_PLACE: "Place of the ledger",
 }
@@ -25,6 +27,8 @@ CHECKED_BY = {
     GapKind.INTEGRATION_SCHEMA: ("integrations", *JOBS),
     GapKind.INTEGRATION_TWILIO: ("integrations", rule_of_effect(Effect.SMS).job),
     GapKind.INTEGRATION_GOOGLE: ("integrations", rule_of_effect(Effect.CALENDAR).job),
+    GapKind.INTEGRATION_ONCALL: ("fire_drill",),
+    GapKind.INTEGRATION_HEARTBEAT: ("fire_drill",),
 }
 """The jobs that check an integration; ``integrations`` for one that is not listed."""
 
@@ -76,6 +80,12 @@ def _schedule_view(name: str, behind: Collection[str], snapshot: DashboardSnapsh
     if behind:
         return IntegrationView(name=name, mark=Mark.BROKEN, says=f"late: {', '.join(sorted(behind))}")
     return IntegrationView(name=name, mark=Mark.WELL, says="well: every job ran on time")
+
+
+def is_shown(kind: GapKind, snapshot: DashboardSnapshot, file: CronFile) -> bool:
+    """On-call routes and heartbeats are optional: without any there is nothing to say of them."""
+    optional = {GapKind.INTEGRATION_ONCALL: file.reporting.oncall, GapKind.INTEGRATION_HEARTBEAT: file.switches()}
+    return bool(optional.get(kind, True)) or any(fault.kind == kind for fault in snapshot.faults)
 
 
 def _is_used(kind: GapKind, file: CronFile) -> bool:

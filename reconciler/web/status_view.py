@@ -24,7 +24,7 @@ from reconciler.settings.file.model_jobs import Job
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow, OpenGapGroup
 from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark
-from reconciler.web.integration_view import IntegrationView, integration_view, name_of
+from reconciler.web.integration_view import IntegrationView, integration_view, is_shown, name_of
 
 STATE_WORDS = {GapState.NEEDS_HUMAN: "needs human", GapState.REPAIRABLE: "repairable", GapState.HELD: "held"}
 SHOWN_COUNTS = {"repaired": "repaired", "left": "left", "needs_human": "needs human"}
@@ -95,7 +95,11 @@ def status_view(snapshot: DashboardSnapshot, file: CronFile, now: datetime, *, a
     finished = {name: ended.at for name, ended in snapshot.ended.items()}
     behind = {one.job for one in late(file, finished, now)}
     jobs = [_job(name, job, snapshot, behind, now, file.timezone) for name, job in sorted(file.running().items())]
-    integrations = [integration_view(kind, snapshot, file, behind, now, answers=answers) for kind in INTEGRATIONS]
+    integrations = [
+        integration_view(kind, snapshot, file, behind, now, answers=answers)
+        for kind in INTEGRATIONS
+        if is_shown(kind, snapshot, file)
+    ]
     actions = [*_broken_actions(snapshot), *_late_actions(jobs), *_needs_human_actions(snapshot, file.timezone)]
     unknown = unknown_in_force(file, snapshot.unknown)
     mark = _mark(snapshot, jobs, actions, unknown)

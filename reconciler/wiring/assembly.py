@@ -23,6 +23,7 @@ from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.reporting import logs
 from reconciler.reporting.heartbeats import Heartbeats
+from reconciler.reporting.monitoring_services import MonitoringService
 from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.notifier import SentryNotifier
@@ -75,7 +76,11 @@ def switches(chosen: Settings) -> Heartbeats:
     """The dead man's switches of the jobs that have one (the ``alive`` of cron.yaml)."""
     urls = chosen.environment.listeners.switches
     jobs = chosen.file.running()
-    return Heartbeats({name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls})
+    chosen_service = chosen.file.reporting.heartbeats
+    return Heartbeats(
+        {name: urls[job.alive] for name, job in jobs.items() if job.alive and job.alive in urls},
+        None if chosen_service == "auto" else MonitoringService(chosen_service),
+    )
 
 
 def oncall(chosen: Settings) -> tuple[Route, ...]:
@@ -109,8 +114,7 @@ def services(
         connected = over or stack.enter_context(database(chosen))
         store = postgres_store(chosen, connected)
         if mandate.act or needs_ledger:
-            with connected.transaction() as connection:
-                require_ledger(connection, writing=mandate.act)
+            _require_ledger(connected, writing=mandate.act)
         used_clock = clock or _clock(store, stop, act=mandate.act)
         if mandate.act:
             _enter(connected, store, application(chosen), used_clock)
@@ -136,6 +140,7 @@ def services(
             runner=chosen.runner(),
             notifier=notifier(chosen.environment.sentry) if mandate.act else None,
             oncall=oncall(chosen) if mandate.act else (),
+            heartbeats=switches(chosen),
             announce=logs.announce,
             deadlines=chosen.deadlines(),
             retention_period=chosen.file.keep(),
@@ -149,6 +154,11 @@ def services(
 def postgres_store(chosen: Settings, connected: Database) -> PostgresStore:
     wanted = application(chosen)
     return PostgresStore(connected, chosen.runner(), SourceKey(wanted.bookings.quoted), AppTables.of(wanted))
+
+
+def _require_ledger(connected: Database, *, writing: bool) -> None:
+    with connected.transaction() as connection:
+        require_ledger(connection, writing=writing)
 
 
 def _enter(connected: Database, store: PostgresStore, wanted: AppMapping, clock: Clock) -> None:
@@ -176,6 +186,7 @@ def run_fire_drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResu
             application=application(chosen),
             services=parts,
             notifier=notifier(chosen.environment.sentry),
+            oncall=oncall(chosen),
             late=late,
         )
         return fire_drill.try_links(stage)

@@ -5,7 +5,7 @@ transaction that is rolled back, providers in memory, and the real notifier.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.repairer import LONG_AGO
-from reconciler.ports import Clock, Notifier, Runner, Services
+from reconciler.ports import Clock, HeartbeatTrials, Notifier, Route, Runner, Services
 from reconciler.providers.memory import MemoryCalendar, MemoryGateway
 from reconciler.reporting.memory import MemoryNotifier
 from reconciler.settings import Settings
@@ -48,12 +48,17 @@ class ShadowDrillStage:
     services: Services
     """The real services. The drill replaces those that it must not touch."""
     notifier: Notifier | None
+    oncall: Sequence[Route]
     late: Callable[[], str]
     """Names the jobs that are late; '' if none is, and in the service, which alerts late jobs itself."""
 
     @property
     def clock(self) -> Clock:
         return self.services.clock
+
+    @property
+    def heartbeats(self) -> HeartbeatTrials:
+        return self.services.heartbeats
 
     def try_schedule(self) -> IntegrationFault | None:
         jobs, zone = self.settings.file.running(), self.settings.file.timezone

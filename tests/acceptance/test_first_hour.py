@@ -95,7 +95,10 @@ def test_look_migrate_repair_and_look_again(tmp_path: Path) -> None:
 
         before = rows(exported), writes(exported), ledger(exported)
         drill = reconciler("drill", folder=tmp_path, **exported)
-        assert re.match(r"scheduler ok · scan ok · repair ok · report ok · sink ok \(\d\.\d s\)\n", drill.out)
+        assert re.match(
+            r"scheduler ok · scan ok · repair ok · report ok · sink ok · oncall off · heartbeats off \(\d\.\d s\)\n",
+            drill.out,
+        )
         assert (drill.code, rows(exported), writes(exported), ledger(exported)) == (0, *before)
         everything = "".join(ran.out + ran.err for ran in (looked, first, second, status, readable))
         assert not re.search(r"\+?\d{10,}|Ana|Lima|Noah", everything), "no phone and no name on the terminal"

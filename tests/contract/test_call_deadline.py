@@ -119,6 +119,7 @@ def client(
     texts = gateway(twilio, timeout=DEADLINE)
     notifier = SentryNotifier(dsn=sentry.dsn, environment="test", release="r", timeout=DEADLINE)
     issues = IssueResolver(url=sentry.url, organization="o", token="t", timeout=DEADLINE)
+    beats = Heartbeats({"a": f"{webhook.url}/ping"})
     lost, unreachable = DeliveryStatus.UNREACHABLE, DeliveryStatus.UNREACHABLE
     clients: dict[str, tuple[Callable[[], Any], StandIn, Any, Any]] = {
         "twilio.send": (lambda: seen(texts.send(TEXT)), twilio, TIMEOUT, NO_CONNECTION),
@@ -128,7 +129,7 @@ def client(
         "sentry": (lambda: notifier.send(PAGE), sentry, lost, unreachable),
         "issues": (lambda: issues.resolve("5a4d" * 8), sentry, False, False),
         "on-call": (OncallRoute(name="PAGER_URL", url=webhook.route).send, webhook, lost, unreachable),
-        "heartbeat": (lambda: Heartbeats({"a": f"{webhook.url}/ping"}).start("a"), webhook, None, None),
+        "heartbeat": (lambda: beats.end("a", failed=False) == "", webhook, False, False),
     }
     call, stand_in, silence, never_left = clients[request.param]
     if request.param == "on-call":

@@ -481,7 +481,7 @@ BY_REASON: list[tuple[int, str, str | None, Result, Cause | None, bool, timedelt
     (429, "rateLimitExceeded", "later", L, None, True, None),
     (429, "rateLimitExceeded", "\N{SUPERSCRIPT TWO}", L, None, True, None),
     (429, "rateLimitExceeded", "999999999999999", L, None, True, None),
-    (429, "rateLimitExceeded", "Wed, 10 Jun 2026 12:00:00 GMT", L, None, True, None),
+    (429, "rateLimitExceeded", "Wed, 21 Oct 2015 07:28:00 GMT", L, None, True, timedelta(0)),
     # these last for hours, whatever the header says
     (403, "quotaExceeded", None, L, None, True, HOUR),
     (403, "quotaExceeded", "7", L, None, True, HOUR),

@@ -7,24 +7,54 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 
+import apprise  # noqa: F401 - before the clock of the first input runs: the import is slow
+import pytest
 from sqlalchemy import text
 
+from reconciler.domain.alerting.alerts import Alert, AlertType, CheckIn, DeliveryStatus, Severity
+from reconciler.domain.drill import DrillAlert
+from reconciler.domain.gaps import Cause, GapKind
 from reconciler.errors import ConfigurationError, ReconcilerError
-from reconciler.reporting import logs
+from reconciler.reporting import heartbeats, logs, oncall
+from reconciler.reporting.heartbeats import Heartbeats
+from reconciler.reporting.oncall import OncallRoute
+from reconciler.reporting.sentry.issues import IssueResolver
+from reconciler.reporting.sentry.notifier import SentryNotifier
 from reconciler.settings import Need, load
 from reconciler.text.templates import Templates
 from reconciler.wiring import assembly
 from tests.fuzz.drawing import SECRET, SHIPPED, drawn_file, drawn_variables
 from tests.fuzz.servers import OddServer
+from tests.fuzz.sinks import OddSink
 
+DEADLINE = timedelta(seconds=0.3)
+"""Of each call to a sink, so that the silent ones cost little."""
+UUID = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
 LONGEST = 5.0
 """Seconds for one input."""
 LONGEST_MESSAGE = 2000
 """Characters, as a person reads them on a terminal."""
+
+
+NOW = datetime(2026, 6, 10, 11, 0, tzinfo=UTC)
+ALERT = Alert(
+    id="5a4d" * 8,
+    kind=GapKind.SMS_MISSING,
+    cause=Cause.NEVER_QUEUED,
+    severity=Severity.ERROR,
+    found=1,
+    repaired=0,
+    oldest_at=NOW,
+)
+RESOLVED = replace(ALERT, alert_type=AlertType.RESOLVED, events=("5a4d" * 8,))
+DRILL = DrillAlert(id="5a4e" * 8, planted=(), at=NOW)
+CHECK_IN = CheckIn(monitor="reconciler", ok=True, every=timedelta(minutes=5))
 
 
 class TookTooLong(BaseException):
@@ -67,6 +97,11 @@ class Judge:
         path.write_text(SHIPPED, encoding="utf-8")
         with OddServer(seed) as server:
             self._try(f"server {seed}", lambda: _ask(path, {**self.valid, "DATABASE_URL": server.url}))
+
+    def try_sink(self, seed: int) -> None:
+        """One server that answers as Sentry, as an on-call route and as a dead man's switch."""
+        with OddSink(seed) as sink:
+            self._try(f"sink {seed}", lambda: _alert(sink.host))
 
     def _try(self, name: str, use: Callable[[], list[str]]) -> None:
         began = time.monotonic()
@@ -119,6 +154,30 @@ def _ask(path: Path, environ: Mapping[str, str]) -> list[str]:
             return []
     except ReconcilerError as error:
         return [str(error), error.advice]
+
+
+def _alert(host: str) -> list[str]:
+    """What is said of the sinks: codes and statuses. Whatever else they return is a problem."""
+    said: list[str] = []
+    logs.set_up(logging.WARNING, log := StringIO())
+    issues = IssueResolver(url=f"http://{host}", organization="venue", token=SECRET, timeout=DEADLINE)
+    sentry = SentryNotifier(f"http://{SECRET}@{host}/42", "venue", "r@1", issues, timeout=DEADLINE)
+    route = OncallRoute(name="PAGER_URL", url=f"json://user:{SECRET}@{host}/hook")
+    paths = (f"ping/{UUID}", f"api/push/{SECRET}", "any")
+    beats = Heartbeats({f"job_{number}": f"http://{host}/{path}" for number, path in enumerate(paths)})
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (heartbeats, oncall):
+            patch.setattr(module, "TIMEOUT", DEADLINE)
+        answers = (sentry.send(ALERT), sentry.send(RESOLVED), sentry.send_test_event(DRILL), route.send(ALERT))
+        said += [DeliveryStatus(answer).value for answer in answers]
+        if not isinstance(sentry.check_in(CHECK_IN), bool):
+            raise TypeError("a check-in was accepted or not")
+        said += [sentry.check(), *(beats.end(job, failed=False) for job in beats.jobs), beats.try_out(beats.jobs[0])]
+    if SECRET in log.getvalue():
+        raise AssertionError("the log holds the secret")
+    if "sink_unknown" in log.getvalue():
+        raise AssertionError("nobody thought of this: " + log.getvalue())
+    return [one for one in said if one not in ("", "accepted")]
 
 
 def _place(error: Exception) -> str:

@@ -1,5 +1,6 @@
-"""A short run of the fuzzers: whatever stands in cron.yaml or in a variable, the answer is settings or mistakes."""
+"""A short run of the fuzzers: whatever stands in cron.yaml or in a variable, and whatever a server answers."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ def test_servers(tmp_path: Path) -> None:
     for seed in range(INPUTS):
         judge.try_server(seed)
     assert judge.shown.problems == []
+
+
+# urllib3 leaves the socket of an answer with two Content-Lengths to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_sinks(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, COMPLETE)
+    for seed in range(INPUTS // 2):
+        judge.try_sink(seed)
+    assert judge.shown.problems == []
+    gc.collect()  # here, and not in a test that comes after
+    assert judge.shown.outcomes["mistakes"] > INPUTS / 4  # it draws little that could be accepted
 
 
 def test_the_environment_that_is_changed_has_no_mistake() -> None:

@@ -11,6 +11,8 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.rules.registry import find_aggregate, find_rule, rule_of
 
 MOST_REFERENCES = 10
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+"""An alert that may have arrived is sent again after as long as it has waited already, within these bounds."""
 MONITOR = "reconciler"
 """Slug of the one monitor in Sentry; with ``monitors: each`` the jobs' names follow it."""
 
@@ -225,5 +227,14 @@ class DeliveryStatus(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     """This alert was rejected and would be rejected again. Another alert may be accepted."""
+    UNREADABLE = "unreadable"
+    """An answer came that is not one of this sink's. The alert may have arrived, and others may arrive."""
+    UNKNOWN = "unknown"
+    """Something unexpected happened. The alert may have arrived, and others may arrive."""
     UNREACHABLE = "unreachable"
     """The sink is not available now."""
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether to wait before the alert is sent again. It holds up no other alert meanwhile."""
+        return self in (DeliveryStatus.UNREADABLE, DeliveryStatus.UNKNOWN)

@@ -3,7 +3,8 @@
 Each link of this chain is tried and reported separately.
 
 The passes are the real ones. They run in an environment (``ports.DrillStage``) that is rolled back and that calls no
-provider. Only the last link leaves the machine: it sends one event, marked as a drill, to the notifier.
+provider. Only the last links leave the machine: one event, marked as a drill, goes to the notifier, one message through
+each on-call route, and the monitoring service of each heartbeat is tried.
 """
 
 import uuid
@@ -16,6 +17,7 @@ from reconciler.domain.alerting.alerts import DeliveryStatus
 from reconciler.domain.drill import DrillAlert, DrillResult, Link, LinkResult, LinkStatus
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.engine.doctor.checks import is_refusal
+from reconciler.engine.drill import listeners
 from reconciler.engine.drill.scenario import DrillScenario
 from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, subject_of_job
 from reconciler.engine.reconcile.results import PassResult
@@ -24,7 +26,13 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Clock, DrillStage, Services
 
 Attempt = Callable[[], IntegrationFault | None]
-CHECKED = (GapKind.INTEGRATION_SCHEMA, GapKind.INTEGRATION_SCHEDULER, GapKind.INTEGRATION_SENTRY)
+CHECKED = (
+    GapKind.INTEGRATION_SCHEMA,
+    GapKind.INTEGRATION_SCHEDULER,
+    GapKind.INTEGRATION_SENTRY,
+    GapKind.INTEGRATION_ONCALL,
+    GapKind.INTEGRATION_HEARTBEAT,
+)
 """The integrations whose faults a drill records in the ledger. An unreachable database cannot be recorded there."""
 
 
@@ -82,6 +90,10 @@ def try_links(stage: DrillStage) -> DrillResult:
             attempts.make(Link.REPORT, scenario.report, after=Link.REPAIR)
     attempts.leave_out(Link.REPAIR, Link.REPORT)
     attempts.make(Link.SINK, lambda: _sink(stage, planted))
+    attempts.make(
+        Link.ONCALL, lambda: listeners.oncall_fault(stage.oncall, planted, stage.clock.now()), off=not stage.oncall
+    )
+    attempts.make(Link.HEARTBEATS, lambda: listeners.heartbeat_fault(stage.heartbeats), off=not stage.heartbeats.jobs)
     return DrillResult(links=tuple(attempts.made[link] for link in Link), planted=planted)
 
 

@@ -8,7 +8,7 @@ from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import DUPLICATE
 from reconciler.providers.google import codes
-from reconciler.providers.retry_after import retry_after
+from reconciler.timing.retry_after import retry_after
 
 _HOUR = timedelta(hours=1)
 

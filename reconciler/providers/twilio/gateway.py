@@ -16,9 +16,9 @@ from reconciler.domain.doctor import Note
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import OutgoingSms, ProviderFailure, SmsDelivery
-from reconciler.providers.retry_after import retry_after
 from reconciler.providers.twilio import account, codes, messages
 from reconciler.providers.twilio.errors import UNREADABLE, outcome_of
+from reconciler.timing.retry_after import retry_after
 
 if TYPE_CHECKING:
     from twilio.rest import Client

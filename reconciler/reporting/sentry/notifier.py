@@ -11,14 +11,17 @@ import structlog
 
 from reconciler.domain.alerting.alerts import Alert, AlertType, CheckIn, DeliveryStatus
 from reconciler.domain.drill import DrillAlert
+from reconciler.reporting.border import guarded
 from reconciler.reporting.redact import clean
 from reconciler.reporting.sentry.issues import IssueResolver
-from reconciler.reporting.sentry.transport import SyncTransport
+from reconciler.reporting.sentry.transport import SyncTransport, empty_report
 
 if TYPE_CHECKING:
     from sentry_sdk import Client
 
 _log = structlog.get_logger()
+UNEXPECTED = "unexpected"
+"""The code of what nobody thought of; the log has its place."""
 _MARGIN = 5
 """Minutes a check-in may be late before Sentry calls it missed."""
 
@@ -39,6 +42,9 @@ class SentryNotifier:
         return self.issues is not None
 
     def send(self, alert: Alert) -> DeliveryStatus:
+        return guarded("sentry", lambda: self._send_alert(alert), DeliveryStatus.UNKNOWN)
+
+    def _send_alert(self, alert: Alert) -> DeliveryStatus:
         if alert.alert_type is AlertType.RESOLVED:
             return self._resolve(alert)
         delivery = self._send(_event(alert), alert.id)
@@ -56,7 +62,7 @@ class SentryNotifier:
         return delivery
 
     def send_test_event(self, alert: DrillAlert) -> DeliveryStatus:
-        delivery = self._send(_drill_event(alert), alert.id)
+        delivery = guarded("sentry", lambda: self._send(_drill_event(alert), alert.id), DeliveryStatus.UNKNOWN)
         _log.info("drill_event_sent" if delivery is DeliveryStatus.ACCEPTED else "drill_event_not_sent")
         return delivery
 
@@ -65,16 +71,14 @@ class SentryNotifier:
 
         Relay checks its key and project as for any envelope (Sentry developer docs, Client Reports).
         """
-        from sentry_sdk.envelope import Envelope, Item, PayloadRef
+        return guarded("sentry", self._check, UNEXPECTED)
 
-        payload = {"timestamp": datetime.now(UTC).timestamp(), "discarded_events": []}
-        envelope = Envelope(items=[Item(PayloadRef(json=payload), type="client_report")])
+    def _check(self) -> str:
         with self._lock:
-            transport = self._client.transport
-            if not isinstance(transport, SyncTransport):
-                return "no_transport"
-            transport.capture_envelope(envelope)
-            return "" if transport.delivery_status() is DeliveryStatus.ACCEPTED else transport.error_code()
+            self._transport.forget()
+            self._transport.capture_envelope(empty_report())
+            accepted = self._transport.delivery_status() is DeliveryStatus.ACCEPTED
+            return "" if accepted else self._transport.error_code()
 
     def _resolve(self, alert: Alert) -> DeliveryStatus:
         """Resolve the incident's issues. Sends no event. A failure is *refused*: it must not hold up others."""
@@ -82,13 +86,21 @@ class SentryNotifier:
         return DeliveryStatus.ACCEPTED if all(resolved) else DeliveryStatus.REFUSED
 
     def check_in(self, check_in: CheckIn) -> bool:
-        return self._send(_check_in(check_in), None) is DeliveryStatus.ACCEPTED
+        answer = guarded("sentry", lambda: self._send(_check_in(check_in), None), DeliveryStatus.UNKNOWN)
+        return answer is DeliveryStatus.ACCEPTED
 
     def _send(self, event: dict[str, Any], id_: str | None) -> DeliveryStatus:
         with self._lock:  # jobs send from several threads, and the transport keeps only the last answer
+            self._transport.forget()
             self._client.capture_event(event | ({"event_id": id_} if id_ else {}))  # type: ignore[arg-type]  # as it wants
-            transport = self._client.transport
-            return transport.delivery_status() if isinstance(transport, SyncTransport) else DeliveryStatus.UNREACHABLE
+            return self._transport.delivery_status()
+
+    @property
+    def _transport(self) -> SyncTransport:
+        transport = self._client.transport
+        if not isinstance(transport, SyncTransport):
+            raise TypeError("the SDK has made no transport of ours")
+        return transport
 
     @cached_property
     def _client(self) -> "Client":

@@ -25,6 +25,8 @@ class Misbehaviour(StrEnum):
     """The call takes effect. The headers come at once, and of the body one byte every ``seconds``."""
     HOLD = "hold"
     """The call takes effect, and no answer comes. The connection stays open until the client closes it."""
+    ENDLESS = "endless"
+    """The call takes effect. The answer is ``status``, and a body that goes on as fast as it is read."""
     REDIRECT = "redirect"
     """The call has no effect, and after ``seconds`` the answer is a redirect to the same address."""
     DROP = "drop"
@@ -50,6 +52,7 @@ _TAKES_EFFECT = frozenset(
         Misbehaviour.TRICKLE_HEADERS,
         Misbehaviour.TRICKLE_BODY,
         Misbehaviour.HOLD,
+        Misbehaviour.ENDLESS,
     }
 )
 

@@ -209,6 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Misbehaviour.HOLD:
                 self.close_connection = True
                 _wait_for_close(self.connection)
+            case Misbehaviour.ENDLESS:
+                self._pour(fault.status)
             case Misbehaviour.REDIRECT:
                 time.sleep(fault.seconds)
                 self._say(Response(308, b"", (("Location", f"{self.server.stand_in.url}{self.path}"),)))
@@ -229,6 +231,17 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.stand_in.lock:
             lasted = time.monotonic() - begun
             self.server.stand_in.longest_trickle = max(self.server.stand_in.longest_trickle, lasted)
+
+    def _pour(self, status: int) -> None:
+        """JSON that never ends, until the client has left."""
+        self.close_connection = True
+        try:
+            self.send_response(status)
+            self.end_headers()
+            while True:
+                self.wfile.write(b"[" * 65536)
+        except OSError:
+            return
 
     def _say(self, response: Response) -> None:
         try:

@@ -105,6 +105,9 @@ def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection
 def _route_problem(value: str) -> str:
     # Imported here: the import is slow, and most commands and venues do not need it. Its log would quote the URLs.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    from apprise import Apprise
+    from apprise import Apprise, AppriseAsset
 
-    return "" if Apprise.instantiate(value) else f"is no URL that apprise knows; {ROUTE}"
+    from reconciler.settings.env.oncall_url import transport_problem
+
+    service = Apprise.instantiate(value, asset=AppriseAsset(http_redirects=False))
+    return transport_problem(service) if service else f"is no URL that apprise knows; {ROUTE}"

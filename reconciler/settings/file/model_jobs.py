@@ -17,7 +17,8 @@ class Job(Section):
     cron: Cron | None = Field(None, description="or a line as crontab has it, weekdays by name, in `timezone`")
     at_start: bool = Field(True, description="also once when the scheduler starts")
     alive: str | None = Field(
-        None, description="the variable that holds a dead-man's-switch URL; /start and /fail are added to it"
+        None,
+        description="the variable that holds a dead-man's-switch URL; `reporting.heartbeats` says how it is called",
     )
     keep: PositiveDuration | None = Field(
         None, description="for `ledger_retention`: finished records younger than this are kept; default 400d"

@@ -29,3 +29,8 @@ class Reporting(Section):
         minutes(15), description="an error that Sentry has not accepted after this long goes to the on-call routes"
     )
     oncall: tuple[str, ...] = Field((), description="names of variables that hold the on-call routes, as apprise URLs")
+    heartbeats: Literal["auto", "healthchecks", "cronitor", "uptime_kuma", "plain"] = Field(
+        "auto",
+        description="auto | healthchecks | cronitor | uptime_kuma | plain: how the URLs of `jobs.<job>.alive` are "
+        "called; auto goes by the URL, and a plain one is called for success only",
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from reconciler.domain.alerting.alerts import Alert, AlertType, Severity
+from reconciler.domain.alerting.alerts import LONGEST_PAUSE, SHORTEST_PAUSE, Alert, AlertType, Severity
 from reconciler.domain.alerting.incidents import SENTRY_ROUTE, Incident
 from reconciler.domain.gaps import Cause, GapKind
 
@@ -66,6 +66,11 @@ _RELEASE = text("""
     UPDATE reconciler.outbox SET leased_until = NULL
     WHERE event = CAST(:event AS uuid) AND route = :route AND delivered_at IS NULL
 """)
+_POSTPONE = text("""
+    UPDATE reconciler.outbox
+    SET leased_until = clock_timestamp() + LEAST(GREATEST(clock_timestamp() - created_at, :shortest), :longest)
+    WHERE event = CAST(:event AS uuid) AND route = :route AND delivered_at IS NULL
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,10 @@ class PostgresOutbox:
 
     def release(self, alert: Alert, route: str) -> None:
         self.connection.execute(_RELEASE, {"event": alert.id, "route": route})
+
+    def postpone(self, alert: Alert, route: str) -> None:
+        bounds = {"shortest": SHORTEST_PAUSE, "longest": LONGEST_PAUSE}
+        self.connection.execute(_POSTPONE, {"event": alert.id, "route": route, **bounds})
 
 
 def _to_json(alert: Alert) -> str:
