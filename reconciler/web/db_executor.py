@@ -13,7 +13,7 @@ MAX_THREADS = 2
 """The number of connections in the pool; further queries queue."""
 
 
-class NotAsked(DatabaseUnreachable):
+class PageBusy(DatabaseUnreachable):
     """Other queries kept every thread busy, so the database was not asked: nothing is known about it."""
 
     def __init__(self, seconds: float) -> None:
@@ -35,7 +35,7 @@ class DbExecutor:
         """The result of ``query``.
 
         Raises:
-            DatabaseUnreachable: it did not finish in time, or (``NotAsked``) it did not begin.
+            DatabaseUnreachable: it did not finish in time, or (``PageBusy``) it did not begin.
             ReconcilerError: as ``query`` raises.
         """
 
@@ -47,7 +47,7 @@ class DbExecutor:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             if future.cancelled():  # it never ran
-                raise NotAsked(self._timeout) from None
+                raise PageBusy(self._timeout) from None
             raise DatabaseUnreachable(
                 f"PostgreSQL at DATABASE_URL did not answer within {self._timeout:g} s",
                 "find what keeps it busy or drops packets on the way; nothing is lost, reload the page",

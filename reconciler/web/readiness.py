@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
-from reconciler.web.db_executor import DbExecutor, NotAsked
+from reconciler.web.db_executor import DbExecutor, PageBusy
 
 FRESH_FOR = 1.0
 """Seconds that an answer serves. Anybody may send probes, also without the token; they must not load the database."""
@@ -42,7 +42,7 @@ class ReadinessCheck:
         try:
             await self.executor.run(self.require_ledger)
             return Readiness()
-        except NotAsked:
+        except PageBusy:
             return Readiness(unknown=("database",))
         except DatabaseUnreachable:
             return Readiness(failing=("database",))

@@ -85,6 +85,12 @@ def bind(written: str, settings: Settings) -> socket.socket:
         ) from None
 
 
+def page_url(bound: socket.socket) -> str:
+    """Where the page on this socket is found."""
+    host, port = bound.getsockname()[:2]
+    return f"http://{Address(host, port)}/"
+
+
 def _why(error: OSError) -> str:
     unknown = isinstance(error, socket.gaierror) or error.errno is None
     return "no such address" if unknown else os.strerror(error.errno or 0)
@@ -104,8 +110,8 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
         refusals = Refusals()
         server = Listener(Site(settings, database, services, executor).app(refusals), refusals)
         thread = Thread(target=server.run, args=([bound],), name="page", daemon=True)
-        host, port = bound.getsockname()[:2]
+        url = page_url(bound)
         thread.start()
-        running = PageServer(f"http://{Address(host, port)}/", executor, server, thread)
+        running = PageServer(url, executor, server, thread)
         yield running
         running.stop()

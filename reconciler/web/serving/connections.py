@@ -5,6 +5,7 @@ uvicorn sets no deadline for the first request, and at each byte it cancels the 
 """
 
 import asyncio
+import resource
 
 import h11
 from uvicorn import Config
@@ -13,7 +14,9 @@ from uvicorn.server import ServerState
 
 from reconciler.web.serving.refusals import Reason, Refusals
 
-MAX_CONNECTIONS = 100
+MAX_CONNECTIONS, MIN_CONNECTIONS = 100, 10
+RESERVED = 40
+"""Descriptors for everything but connections: files, the database, and connections that are just being closed."""
 DEADLINE = 10.0
 """Seconds for a request, its answer and the reading of it, however it is sent or read. An answer takes two seconds at
 most (``PAGE_PATIENCE``)."""
@@ -27,13 +30,14 @@ class Room(ServerState):
     def __init__(self, refusals: Refusals) -> None:
         super().__init__()
         self.refusals = refusals
+        self._most = _most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._queue: dict[PageConnection, None] = {}
 
     def enter(self, connection: "PageConnection") -> None:
         """A new connection, or one that begins its next request."""
         self._queue.pop(connection, None)
         self._queue[connection] = None
-        if len(self._queue) > MAX_CONNECTIONS:
+        if len(self._queue) > self._most:
             # The last resort is the newest: everybody else is being answered.
             (self._oldest() or connection).end(Reason.TOO_MANY)
 
@@ -48,6 +52,13 @@ class Room(ServerState):
 
     def leave(self, connection: "PageConnection") -> None:
         self._queue.pop(connection, None)
+
+
+def _most_connections(descriptors: int) -> int:
+    """As many as the process has descriptors for (``ulimit -n``)."""
+    if descriptors == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, max(MIN_CONNECTIONS, (descriptors - RESERVED) // 2))
 
 
 class PageConnection(H11Protocol):

@@ -3,6 +3,9 @@
 import base64
 import io
 import json
+import os
+import resource
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ from reconciler.reporting import logs
 from reconciler.web.serving.connections import DEADLINE, MAX_CONNECTIONS
 from tests.support.application_db import Venue
 from tests.support.raw_http import answer, connected, get, rest, silent, statuses
-from tests.support.status_page import Site, site
+from tests.support.status_page import CRON_YAML, Site, command, site
 
 TOKEN = "only-for-this-test-0001"
 CLOSE = b"Connection: close"
@@ -242,3 +245,46 @@ def test_guesses_give_way_to_the_operator(guarded: Site) -> None:
         guessing.result()
         for one in guesses:
             stack.enter_context(one)
+
+
+def test_without_descriptors_it_neither_spins_nor_fills_the_log(venue: Venue, tmp_path: Path) -> None:
+    (tmp_path / "cron.yaml").write_text(CRON_YAML)
+    log = tmp_path / "log"
+    with log.open("w") as out, command(tmp_path, {"DATABASE_URL": venue.url()}, log=out) as (url, child):
+        assert statuses(answer(url, get("/", CLOSE))) == [200]
+        opened = len(list(Path(f"/proc/{child.pid}/fd").iterdir()))
+        _, hard = resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
+        # As if the machine had no more: the page counts on all that it had at its start.
+        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (opened + 5, hard))
+        with silent(url, 100):
+            began = processor_time(child.pid)
+            time.sleep(5)
+            assert processor_time(child.pid) - began < 2
+        assert statuses(answer(url, get("/", CLOSE), 30)) == [200]
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["event"] for line in lines} == {"page_refused"}
+    assert {line["reason"] for line in lines} == {"no_descriptors", "too_many"}
+    assert len(lines) <= 4  # of each reason the first, and the rest at the end
+
+
+@pytest.mark.parametrize("descriptors", [64, 128, 256])
+def test_with_few_descriptors_it_holds_few_connections(descriptors: int, venue: Venue, tmp_path: Path) -> None:
+    (tmp_path / "cron.yaml").write_text(CRON_YAML)
+    log = tmp_path / "log"
+    variables = {"DATABASE_URL": venue.url()}
+    with (
+        log.open("w") as out,
+        command(tmp_path, variables, log=out, descriptors=descriptors) as (url, _),
+        silent(url, 400),
+    ):
+        for _ in range(3):
+            assert statuses(answer(url, get("/", CLOSE))) == [200]
+    assert {json.loads(line)["reason"] for line in log.read_text().splitlines()} == {"too_many"}
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that the process has worked."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
