@@ -38,7 +38,7 @@ year: $(READY)  ## A year of normal life with silences, of three venues: half an
 	$(BIN)/python -m tests.year --seed $(SEED) $(if $(ONLY),--only '$(ONLY)')
 
 INPUTS ?= 2000
-fuzz: $(READY)  ## Damaged files and variables, and servers that answer anything, by seed: INPUTS=10000 for more.
+fuzz: $(READY)  ## Damaged files, variables, servers, sinks and requests to the page, by seed: INPUTS=10000 for more.
 	$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 check: $(READY)  ## Lint, formatting, types, import contracts.
@@ -54,9 +54,10 @@ audit: $(READY)  ## Known advisories about what the image installs (asks the pac
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-run.lock
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-build.lock
 
-benchmark: $(READY)  ## How long --help and the page take; how many passes the healthy need beside those that always fail.
+benchmark: $(READY)  ## How long --help and the page take, also under attack; how many passes the healthy need beside those that always fail.
 	$(BIN)/python -m tests.benchmarks.help_speed
 	$(BIN)/python -m tests.benchmarks.page
+	$(BIN)/python -m tests.benchmarks.page_under_attack
 	$(BIN)/python -m tests.benchmarks.poison
 
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \

@@ -102,3 +102,7 @@ def _bug(error: Exception) -> str:
     """The error's type and place, without its message, which may contain a phone number or a secret."""
     place = "".join(traceback.format_tb(error.__traceback__))
     return f"{place}bug: {type(error).__name__}. Please report it with the lines above; they hold no data of yours."
+
+
+if __name__ == "__main__":  # as `run --serve` starts its page
+    main()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from reconciler.cli import configuration
+from reconciler.cli.page_process import PageProcess
 from reconciler.domain.alerting.alerts import Alert, Severity
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.engine.jobs import unknown
@@ -27,7 +28,7 @@ from reconciler.reporting import logs
 from reconciler.service.scheduler_loop import SchedulerLoop
 from reconciler.settings import Need, Settings
 from reconciler.settings.env.environment import read_sentry
-from reconciler.web.server import bind, serving
+from reconciler.web.server import bind, page_url
 from reconciler.wiring import assembly
 
 
@@ -50,7 +51,7 @@ def run(*, address: str | None, config: str | None, defaults: bool) -> None:
         )
     _check_place(settings)
     loop = SchedulerLoop(settings=settings, stop=stop, notifier=assembly.notifier(settings.environment.sentry))
-    if not _run_until_stopped(loop, bound):
+    if not _run_until_stopped(loop, bound, config):
         # A hanging thread would keep the interpreter alive. The ledger has everything that the thread did.
         logging.shutdown()
         os._exit(Exit.WORK_LEFT)
@@ -72,14 +73,17 @@ def _check_place(settings: Settings) -> None:
         return
 
 
-def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None) -> bool:
-    """Run the schedule until we are stopped, and serve the status page. Returns whether both ended in time."""
+def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None, config: str | None) -> bool:
+    """Run the schedule until we are stopped, and the status page beside it. Returns whether all runs ended in time."""
     if bound is None:
         return loop.run()
-    with serving(bound, loop.settings) as page:
-        structlog.get_logger().info("serving", url=page.url)
-        ended = loop.run()
-        return page.stop() and ended
+    page = PageProcess(bound, config, loop.alerts)
+    page.start()
+    structlog.get_logger().info("serving", url=page_url(bound))
+    try:
+        return loop.run()
+    finally:
+        page.stop()
 
 
 def _checked(settings: Settings) -> Settings:

@@ -1,6 +1,6 @@
 """The routes: each reads, and answers with a page or data. GET and HEAD only; none of them writes anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from urllib.parse import quote
@@ -24,8 +24,10 @@ from reconciler.web import metrics
 from reconciler.web.booking_view import BookingView
 from reconciler.web.chart import chart
 from reconciler.web.db_executor import DbExecutor
+from reconciler.web.readiness import ReadinessCheck
 from reconciler.web.rendering import Pages
 from reconciler.web.security import Gate
+from reconciler.web.serving.refusals import Refusals
 from reconciler.web.status_view import status_view
 
 ROUTES = {
@@ -66,18 +68,21 @@ class Site:
     executor: DbExecutor
     last: DashboardSnapshot | None = None
     pages: Pages = field(init=False)
+    ready: ReadinessCheck = field(init=False)
 
     def __post_init__(self) -> None:
+        self.ready = ReadinessCheck(self.executor, self._check_ledger)
         self.pages = Pages(self.settings.file.timezone)
 
-    def app(self) -> ASGIApp:
+    def app(self, refusals: Refusals) -> ASGIApp:
         routes = [Route(path, getattr(self, name)) for path, name in ROUTES.items()]
         handlers = {
             HTTPException: self.http_error,
             ReconcilerError: self.database_error,
             Exception: self.internal_error,
         }
-        return Gate(Starlette(routes=routes, exception_handlers=handlers), self.settings.environment.token)
+        inner = Starlette(routes=routes, exception_handlers=handlers)
+        return Gate(inner, self.settings.environment.token, refusals)
 
     async def status_page(self, request: Request) -> Response:
         self.last = await self.executor.run(self._snapshot)
@@ -114,9 +119,9 @@ class Site:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, request: Request) -> Response:
-        """Names the failing check but not why: a probe sends no token."""
-        failing = await self._failing_checks()
-        return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
+        known = await self.ready.readiness()
+        said = {"ready": known.ready, "failing": known.failing, "unknown": known.unknown}
+        return JSONResponse(said, 200 if known.ready else 503)
 
     async def css(self, request: Request) -> Response:
         return Response(_CSS.read_bytes(), media_type="text/css")
@@ -128,7 +133,7 @@ class Site:
     def database_error(self, request: Request, error: Exception) -> Response:
         """The database is unreachable or its schema is wrong: say so, and show the last snapshot with its age."""
         assert isinstance(error, ReconcilerError)
-        if request.url.path == "/":
+        if request.scope["path"] == "/":
             return self._status_page(self.last, error)
         return self._error_page(request, 503, str(error), error.advice, RETRY_AFTER)
 
@@ -154,7 +159,7 @@ class Site:
     def _error_page(
         self, request: Request, status: int, seen: str, remedy: str, headers: Mapping[str, str] | None
     ) -> Response:
-        if request.url.path.startswith("/api/"):
+        if request.scope["path"].startswith("/api/"):
             return JSONResponse({"error": seen, **({"remedy": remedy} if remedy else {})}, status, headers=headers)
         page = self.pages.render("refusal.html", status=status, seen=seen, remedy=remedy)
         return HTMLResponse(page, status, headers=headers)
@@ -187,15 +192,6 @@ class Site:
     def _reading(self) -> metrics.Reading:
         counted = last_day(self.database, list(metrics.PROVIDERS), self.settings.runner().scope)
         return metrics.Reading(snapshot=self._snapshot(), last_day=counted, file=self.settings.file)
-
-    async def _failing_checks(self) -> Sequence[str]:
-        try:
-            await self.executor.run(self._check_ledger)
-        except DatabaseUnreachable:
-            return ["database"]
-        except DatabaseDisagrees:
-            return ["ledger"]
-        return []
 
     def _check_ledger(self) -> None:
         with self.database.transaction(READ) as connection:

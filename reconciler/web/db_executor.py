@@ -13,6 +13,16 @@ MAX_THREADS = 2
 """The number of connections in the pool; further queries queue."""
 
 
+class PageBusy(DatabaseUnreachable):
+    """Other queries kept every thread busy, so the database was not asked: nothing is known about it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the page was busy with other questions to PostgreSQL for {seconds:g} s",
+            "reload the page; if it goes on, find what keeps PostgreSQL busy",
+        )
+
+
 class DbExecutor:
     """A pool of threads. A hung database may block them, but no caller waits longer than ``timeout``."""
 
@@ -25,7 +35,7 @@ class DbExecutor:
         """The result of ``query``.
 
         Raises:
-            DatabaseUnreachable: it did not finish in time.
+            DatabaseUnreachable: it did not finish in time, or (``PageBusy``) it did not begin.
             ReconcilerError: as ``query`` raises.
         """
 
@@ -36,6 +46,8 @@ class DbExecutor:
             async with asyncio.timeout(self._timeout):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
+            if future.cancelled():  # it never ran
+                raise PageBusy(self._timeout) from None
             raise DatabaseUnreachable(
                 f"PostgreSQL at DATABASE_URL did not answer within {self._timeout:g} s",
                 "find what keeps it busy or drops packets on the way; nothing is lost, reload the page",

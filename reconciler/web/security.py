@@ -1,11 +1,12 @@
 """Token, host name and security headers: one gate in front of all routes."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,12 +14,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.settings.env.reader import is_loopback
+from reconciler.web.serving.connections import LET_IN
+from reconciler.web.serving.refusals import Reason, Refusals
 
 LONGEST_PATH = 512
 LONGEST_QUERY = 512
 """Bytes: more than any reference or id of ours needs."""
 OPEN = frozenset({"/healthz", "/readyz"})
 """Probes send no token and receive nothing that needs one."""
+FAILED_LOGIN_DELAY = 1.0
+"""Seconds before a wrong token is answered. The connection counts as silent meanwhile, and gives way."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -43,6 +48,7 @@ class Gate:
 
     app: ASGIApp
     token: str | None = field(repr=False)
+    refusals: Refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -50,39 +56,50 @@ class Gate:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        answer = self._refusal(scope) or self.app
-        await answer(scope, receive, send_with_headers)
+        answer: ASGIApp | None = self._refusal(scope)
+        if answer is None and not self._may_ask(scope):
+            answer = await self._login_refusal(scope)
+        if answer is None:
+            # A probe may be anybody's.
+            scope["state"][LET_IN] = scope["path"] not in OPEN
+        await (answer or self.app)(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
         if len(scope["raw_path"]) > LONGEST_PATH or len(scope["query_string"]) > LONGEST_QUERY:
             return PlainTextResponse("414: longer than any reference or id\n", 414)
-        if self.token is None:
-            known = is_loopback(_host(headers))
-            return None if known else PlainTextResponse("421: without a token, ask for localhost or 127.0.0.1\n", 421)
-        if scope["path"] in OPEN or _same(given(headers), self.token):
-            return None
+        if self.token is None and not is_loopback(_host(Headers(scope=scope))):
+            return PlainTextResponse("421: without a token, ask for localhost or 127.0.0.1\n", 421)
+        return None
+
+    def _may_ask(self, scope: Scope) -> bool:
+        return self.token is None or scope["path"] in OPEN or _same(given(scope["headers"]), self.token.encode())
+
+    async def _login_refusal(self, scope: Scope) -> Response:
+        if any(name == b"authorization" for name, _ in scope["headers"]):
+            # Only who is wrong waits: a lock would shut out the operator, whom a proxy gives everybody's address.
+            self.refusals.note(Reason.LOGIN_FAILED, scope["client"][0] if scope["client"] else None)
+            await asyncio.sleep(FAILED_LOGIN_DELAY)
         challenge = {"WWW-Authenticate": 'Basic realm="reconciler", charset="UTF-8"'}
         return PlainTextResponse("401: any user, and RECONCILER_TOKEN as password; or Bearer\n", 401, headers=challenge)
 
 
-def given(headers: Mapping[str, str]) -> str:
-    """The token in a request, '' without one."""
-    kind, _, value = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer":
+def given(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The token in a request, as the bytes that were sent; empty without one."""
+    written = next((value for name, value in headers if name == b"authorization"), b"")
+    kind, _, value = written.partition(b" ")
+    if kind.lower() == b"bearer":
         return value.strip()
-    if kind.lower() != "basic":
-        return ""
+    if kind.lower() != b"basic":
+        return b""
     try:
-        return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+        return base64.b64decode(value.strip(), validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""
 
 
-def _same(one: str, other: str) -> bool:
+def _same(one: bytes, other: bytes) -> bool:
     """Constant-time comparison; hashing hides the lengths too."""
-    digests = (hashlib.sha256(text.encode()).digest() for text in (one, other))
-    return hmac.compare_digest(*digests)
+    return hmac.compare_digest(hashlib.sha256(one).digest(), hashlib.sha256(other).digest())
 
 
 def _host(headers: Headers) -> str:

@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Thread
 
-import uvicorn
-
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Mandate
 from reconciler.settings import Settings
@@ -17,12 +15,11 @@ from reconciler.settings.env.reader import is_loopback
 from reconciler.timing.clock import SystemClock
 from reconciler.web.app import Site
 from reconciler.web.db_executor import DbExecutor
+from reconciler.web.serving.listener import SHUTDOWN_TIMEOUT, Listener
+from reconciler.web.serving.refusals import Refusals
 from reconciler.wiring import assembly
 
 DEFAULT_ADDRESS = "127.0.0.1:8080"
-MAX_CONNECTIONS = 100
-SHUTDOWN_TIMEOUT = 3
-"""Seconds that open requests may still take after a request to stop."""
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]+)):(?P<port>\d{1,5})")
 
 
@@ -53,7 +50,7 @@ class PageServer:
 
     url: str
     executor: DbExecutor
-    server: uvicorn.Server
+    server: Listener
     thread: Thread
 
     def stop(self) -> bool:
@@ -88,6 +85,12 @@ def bind(written: str, settings: Settings) -> socket.socket:
         ) from None
 
 
+def page_url(bound: socket.socket) -> str:
+    """Where the page on this socket is found."""
+    host, port = bound.getsockname()[:2]
+    return f"http://{Address(host, port)}/"
+
+
 def _why(error: OSError) -> str:
     unknown = isinstance(error, socket.gaierror) or error.errno is None
     return "no such address" if unknown else os.strerror(error.errno or 0)
@@ -104,22 +107,11 @@ def serving(bound: socket.socket, settings: Settings) -> Iterator[PageServer]:
             assembly.services(settings, Mandate(act=False), clock=SystemClock(), over=database)
         )
         executor = DbExecutor(assembly.PAGE_PATIENCE)
-        config = uvicorn.Config(
-            Site(settings, database, services, executor).app(),
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            ws="none",
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-        )
-        server = uvicorn.Server(config)
+        refusals = Refusals()
+        server = Listener(Site(settings, database, services, executor).app(refusals), refusals)
         thread = Thread(target=server.run, args=([bound],), name="page", daemon=True)
-        host, port = bound.getsockname()[:2]
+        url = page_url(bound)
         thread.start()
-        running = PageServer(f"http://{Address(host, port)}/", executor, server, thread)
+        running = PageServer(url, executor, server, thread)
         yield running
         running.stop()

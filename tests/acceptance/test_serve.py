@@ -60,7 +60,7 @@ def test_the_service_shows_the_page_itself(venue: Venue, tmp_path: Path) -> None
             )  # fmt: skip
         try:
             eventually(lambda: '"event": "pass"' in log.read_text(), SOON)
-            eventually(lambda: "All is well" in requests.get(f"http://{address}/", timeout=10).text, SOON)
+            eventually(lambda: "All is well" in requests.get(f"http://{address}/", timeout=30).text, SOON)
             child.send_signal(signal.SIGTERM)
             assert child.wait(20) == 0, log.read_text()
         finally:

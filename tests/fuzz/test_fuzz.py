@@ -1,4 +1,4 @@
-"""A short run of the fuzzers: whatever stands in cron.yaml or in a variable, and whatever a server answers."""
+"""A short run of the fuzzers: whatever comes in, the answer is settings, mistakes, a status, or a page that is no 500."""
 
 import gc
 from pathlib import Path
@@ -8,6 +8,8 @@ import pytest
 from reconciler.settings.env.environment import read
 from tests.fuzz.drawing import ODD_VALUES
 from tests.fuzz.judging import Judge
+from tests.fuzz.page_judge import judged_page
+from tests.support.application_db import Venue
 from tests.support.valid_environment import COMPLETE
 
 INPUTS = 100
@@ -55,6 +57,13 @@ def test_sinks(tmp_path: Path) -> None:
     assert judge.shown.problems == []
     gc.collect()  # here, and not in a test that comes after
     assert judge.shown.outcomes["mistakes"] > INPUTS / 4  # it draws little that could be accepted
+
+
+def test_page_requests(venue: Venue, tmp_path: Path) -> None:
+    with judged_page(tmp_path, venue.url()) as judge:
+        judge.try_all(range(3 * INPUTS))
+    assert judge.problems == []
+    assert {"200", "303", "400", "401", "404", "405", "414", "no answer"} - {"303"} <= judge.outcomes.keys()
 
 
 def test_the_environment_that_is_changed_has_no_mistake() -> None:

@@ -28,6 +28,11 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**usual, **variables}
 
 
+def limited(descriptors: int | None) -> list[str]:
+    """What stands before a command that may have so many descriptors."""
+    return ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh"] if descriptors else []
+
+
 def reconciler(*arguments: str, folder: Path, seconds: float = 60, **variables: str) -> Ran:
     """Run one command to its end in ``folder``."""
     done = subprocess.run(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reconciler.sandbox.world import Sandbox
 from tests.support.application_db import Venue
-from tests.support.command import COMMAND, environment
+from tests.support.command import COMMAND, environment, limited
 
 CRON_YAML = """\
 timezone: UTC
@@ -40,17 +40,28 @@ class Service:
         self.child.send_signal(signal.SIGTERM)
         return self.child.wait(seconds)
 
+    def page(self) -> int:
+        """The process id of its page."""
+        found: list[str] = []
+        for children in Path(f"/proc/{self.child.pid}/task").glob("*/children"):
+            found += children.read_text().split()
+        (page,) = set(found)
+        return int(page)
+
     def log_lines(self, event: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if f'"event": "{event}"' in line]
 
 
 @contextmanager
-def running(folder: Path, variables: Mapping[str, str]) -> Iterator[Service]:
+def running(
+    folder: Path, variables: Mapping[str, str], *arguments: str, descriptors: int | None = None
+) -> Iterator[Service]:
+    """``descriptors``: how many the service may have."""
     log = folder / f"{uuid.uuid4().hex}.log"
     with log.open("w") as out:
         child = subprocess.Popen(
-            [COMMAND, "run"], cwd=folder, env=environment(variables), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            text=True,
+            [*limited(descriptors), COMMAND, "run", *arguments], cwd=folder, env=environment(variables),
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, text=True,
         )  # fmt: skip
     try:
         yield Service(child, log)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import requests
 
@@ -18,7 +19,7 @@ from reconciler.settings import Settings, load
 from reconciler.web.server import bind, serving
 from reconciler.wiring import assembly
 from tests.support.application_db import Venue
-from tests.support.command import COMMAND, environment
+from tests.support.command import COMMAND, environment, limited
 
 CRON_YAML = """\
 timezone: Europe/London
@@ -70,12 +71,20 @@ def site(venue: Venue, folder: Path, cron_yaml: str = CRON_YAML, **variables: st
 
 @contextmanager
 def command(
-    folder: Path, variables: Mapping[str, str], *arguments: str
+    folder: Path,
+    variables: Mapping[str, str],
+    *arguments: str,
+    log: IO[str] | None = None,
+    descriptors: int | None = None,
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """``reconciler serve`` as a child process; where it listens."""
+    """``reconciler serve`` as a child process; where it listens.
+
+    ``log``: where its log goes, else into a pipe. ``descriptors``: how many it may have.
+    """
     child = subprocess.Popen(
-        [COMMAND, "serve", "--listen", "127.0.0.1:0", *arguments], cwd=folder, env=environment(variables),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*limited(descriptors), COMMAND, "serve", "--listen", "127.0.0.1:0", *arguments], cwd=folder,
+        env=environment(variables), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log or subprocess.PIPE,
+        text=True,
     )  # fmt: skip
     try:
         assert child.stdout is not None

@@ -9,8 +9,9 @@ DEFAULT = "127.0.0.1:8080"
 
 @click.command("serve")
 @click.option("--listen", "address", metavar="HOST:PORT", default=DEFAULT, show_default=True, help="Where to listen.")
+@click.option("--inherited", type=int, hidden=True, help="The socket's descriptor, given by `reconciler run --serve`.")
 @config_option
-def command(address: str, config: str | None) -> None:
+def command(address: str, config: str | None, inherited: int | None) -> None:
     """Serve the status page until SIGTERM or Ctrl-C.
 
     The page shows what is wrong, what to do, and the verdicts on one booking. The command only reads. It needs only
@@ -19,4 +20,4 @@ def command(address: str, config: str | None) -> None:
     """
     from reconciler.cli.serve import run
 
-    run(address=address, config=config)
+    run(address=address, config=config, inherited=inherited)

@@ -307,7 +307,7 @@ def test_without_its_database_it_answers_soon_and_says_so(how: str, tmp_path: Pa
             asked = {
                 "/": (503, "has not reached the database since it started"),
                 "/healthz": (200, "ok"),
-                "/readyz": (503, '{"ready":false,"failing":["database"]}'),
+                "/readyz": (503, '{"ready":false,"failing":["database"],"unknown":[]}'),
                 f"/api/bookings/{UNKNOWN_ID}": (503, '"remedy":"'),
                 "/metrics": (200, "reconciler_database_up 0.0"),
             }
@@ -341,7 +341,7 @@ def test_what_was_known_last_says_its_age(page: Site) -> None:
 def test_before_migrate_it_says_what_to_do(bare_venue: Venue, tmp_path: Path) -> None:
     with site(bare_venue, tmp_path) as page:
         booking = bare_venue.booking()
-        assert page.get("/readyz").json() == {"ready": False, "failing": ["ledger"]}
+        assert page.get("/readyz").json() == {"ready": False, "failing": ["ledger"], "unknown": []}
         shown = page.get("/")
         assert (shown.status_code, "reconciler migrate" in shown.text) == (503, True)
         assert page.get(f"/api/bookings/{booking}").json()["text"]["standing"] == "repairable"
