@@ -137,7 +137,7 @@ def test_d2_the_service_lives_through_a_failover_of_two_hosts(pair: Pair, tmp_pa
             pair.standby.start()
 
             eventually(lambda: "read-only standby" in service.log.read_text(), SOON)
-            said = reconciler("status", folder=tmp_path, **variables)
+            said = reconciler("status", folder=tmp_path, seconds=60, **variables)
             assert (said.code, "read-only standby" in said.err) == (Exit.WORK_LEFT, True), said
             eventually(lambda: any("integration.database" in page for page in pager.raw), SOON)
             assert len(sandbox.twilio.messages) == 2
