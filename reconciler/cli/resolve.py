@@ -7,7 +7,7 @@ import click
 from reconciler.cli import configuration
 from reconciler.cli.output import console, plain_reference
 from reconciler.domain.decide.ledger_checks import refusal_needing_human
-from reconciler.domain.decide.verdicts import LABELS
+from reconciler.domain.decide.verdicts import LABELS, Refusal
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, State
 from reconciler.engine import resolve
@@ -67,11 +67,17 @@ def _list(services: Services) -> Exit:
         out.print("no repair needs you")
         return Exit.AS_DESIRED
     out.print("check at the provider, then: reconciler resolve INTENT --sent|--again|--drop --do", markup=False)
-    return Exit.NEEDS_A_HUMAN if any(one.state is State.NEEDS_HUMAN for one in unsettled) else Exit.WORK_LEFT
+    return Exit.WORK_LEFT if all(one.state is State.UNKNOWN for one in unsettled) else Exit.NEEDS_A_HUMAN
 
 
 def _line(intent: Intent) -> str:
-    why = LABELS[refusal_needing_human(intent)] if intent.state is State.NEEDS_HUMAN else "still being settled"
+    match intent.state:
+        case State.NEEDS_HUMAN:
+            why = LABELS[refusal_needing_human(intent)]
+        case State.REFUSED:
+            why = LABELS[Refusal.REFUSED_BY_PROVIDER]
+        case _:
+            why = "still being settled"
     tried = f", first tried {intent.attempted_at:%Y-%m-%d %H:%M} UTC" if intent.attempted_at else ""
     return f"{intent.id}  {intent.effect.noun} for {plain_reference(intent.booking)}{tried}: {why} ({intent.code})"
 
@@ -83,7 +89,7 @@ def _one(prefix: str, services: Services) -> Intent:
     if len(found) > 1:
         raise click.UsageError(f"several intents' ids begin with {prefix}: give more characters")
     (intent,) = found
-    if intent.state not in (State.NEEDS_HUMAN, State.UNKNOWN):
+    if intent.state not in (State.NEEDS_HUMAN, State.UNKNOWN, State.REFUSED):
         raise click.UsageError(f"intent {intent.id} is {intent.state} ({intent.code}): it needs no resolving")
     return intent
 
@@ -95,6 +101,8 @@ def _resolve(intent: Intent, word: Word, provider_id: str | None, services: Serv
         raise click.UsageError(f"{provider_id} is not a Twilio SID: SM or MM and 32 hexadecimal digits")
     if provider_id and resolve.is_taken(intent, provider_id, services):
         raise click.UsageError(f"{provider_id} already belongs to another text or event")
+    if word is not Word.AGAIN and intent.state is State.REFUSED:
+        raise click.UsageError(f"intent {intent.id} is refused: nothing was sent, and only --again is left for it")
     if not act:
         click.echo(f"{_line(intent)}\nwould: {FOLLOWS[word]}. Nothing was written; use --do")
         return Exit.WORK_LEFT

@@ -9,10 +9,11 @@ planned ------------------------------------> sending  permanent answer --> refu
   |  +-> needs_human  attempts used up            v timeout, reset, 5xx, unreadable 2xx, lease ran out
   +---- absence proved ---------------------- unknown --found--> done*   --absence proved, not wanted--> dropped*
                                                  +--undecided--> needs_human --a person--> done* | planned | dropped*
+refused* --looked at again--> planned
 ```
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -49,7 +50,8 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return not LEGAL_MOVES[self]
+        """Whether nothing is left to do for it, unless what refused it is gone."""
+        return self in (State.DONE, State.REFUSED, State.DROPPED)
 
 
 LEGAL_MOVES: dict[State, frozenset[State]] = {
@@ -58,7 +60,7 @@ LEGAL_MOVES: dict[State, frozenset[State]] = {
     State.UNKNOWN: frozenset({State.DONE, State.PLANNED, State.DROPPED, State.NEEDS_HUMAN}),
     State.NEEDS_HUMAN: frozenset({State.DONE, State.PLANNED, State.DROPPED}),
     State.DONE: frozenset(),
-    State.REFUSED: frozenset(),
+    State.REFUSED: frozenset({State.PLANNED}),
     State.DROPPED: frozenset(),
 }
 """The drawing above as data. The migration's CHECK lists the same states; a test compares all three."""
@@ -122,11 +124,11 @@ class Result(StrEnum):
 
     DONE = "done"
     REFUSED = "refused"
-    """A permanent answer about this booking. Repeating the call unchanged is pointless or forbidden."""
+    """A permanent answer, certainly about this booking. Repeating the call unchanged is pointless or forbidden."""
     LATER = "later"
     """Certainly not done. Try again later; the attempt is not counted."""
     BROKEN = "broken"
-    """Certainly not done, and every other booking would fail too: the integration is broken."""
+    """Certainly not done, and nothing says that another booking would fare better: the integration counts as broken."""
     UNKNOWN = "unknown"
     """The call may have left the machine and its outcome is unclear."""
 
@@ -143,3 +145,10 @@ class Outcome:
     retry_after: timedelta | None = None
     stops_pass: bool = False
     """The provider requests a pause or is failing: make no further call for this effect in this pass."""
+    said: str = field(default="", compare=False)
+    """What the code means by the provider's documentation; '' if that is not known."""
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether the code is the provider's own, and of nothing between us and it: it has the provider's name."""
+        return self.code.partition(":")[0] in ("twilio", "google")

@@ -92,6 +92,10 @@ class Intents(Protocol):
         """
         ...
 
+    def look_again(self, intents: Collection[Intent], now: datetime) -> None:
+        """Move *refused* intents back to *planned*, with all attempts. They keep code and cause of the refusal."""
+        ...
+
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
         """Claim one *unknown* intent whose outcome is due to be queried, the least recently examined."""
         ...
@@ -112,7 +116,10 @@ class Intents(Protocol):
         ...
 
     def unsettled(self) -> Sequence[Intent]:
-        """Return the intents of any scope that need a human, and those whose outcome is unknown."""
+        """Return the intents of any scope that need a human, and those whose outcome is unknown.
+
+        An intent that the provider refused by a code needs a human while its gap is open.
+        """
         ...
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[Intent]:
@@ -120,7 +127,7 @@ class Intents(Protocol):
         ...
 
     def resolve(self, intent: Intent, to: State, now: datetime, provider_id: str | None) -> Intent | None:
-        """Record a person's decision about an unsettled intent. *planned* starts with no attempt counted.
+        """Record a person's decision about an unsettled or refused intent. *planned* starts with no attempt counted.
 
         ``None``: the intent is not unsettled (any more), or another process has claimed it.
         """
@@ -189,7 +196,10 @@ class Intents(Protocol):
     def take_back_attempt(
         self, intent: Intent, code: str, cause: Cause | None, not_before: datetime | None, now: datetime
     ) -> Intent | None:
-        """Move back to *planned* and uncount the attempt: no call left, or the provider certainly did nothing."""
+        """Move back to *planned* and uncount the attempt: no call left, or the provider certainly did nothing.
+
+        ``others_accepted`` counts from here.
+        """
         ...
 
     def drop(self, intent: Intent, code: str, now: datetime) -> Intent | None:

@@ -95,6 +95,10 @@ class Gaps(Protocol):
         """Open the gap of an aggregate rule, or record that it still exists. ``detail``: *seen* and *remedy*."""
         ...
 
+    def last_ended(self, kind: GapKind, about: str) -> datetime | None:
+        """When the last such gap was closed; ``None`` if none was, as far as closed gaps are kept."""
+        ...
+
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:
         """Close the gap. ``by`` says why: a condition, ``repaired`` or ``gone``."""
         ...
@@ -116,6 +120,10 @@ class Runs(Protocol):
         ...
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
+
+    def settings_since(self, runner: Runner) -> datetime | None:
+        """The oldest run that had the runner's settings, as far as runs are kept; ``None`` if none had them."""
+        ...
 
     def settings_differ(self, runner: Runner, since: datetime) -> bool:
         """Whether a process with the same scope has run a job since then with other settings."""

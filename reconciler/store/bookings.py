@@ -216,14 +216,18 @@ class PostgresBookings:
         error = f"{OURS}{error_in_flight(row.intent)}"
         values = columns_of(queue, row, status=self.tables.application.in_flight, error=error)
         if writes.insert_row(self.connection, queue, values, or_nothing=True):
+            writes.require_kept(self.connection, queue, row.id, values)
             return
         again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
         ours = queue.c.error.startswith(OURS)
-        writes.update_row(self.connection, queue, row.id, again, ours, _changes(again))
+        if not writes.update_row(self.connection, queue, row.id, again, ours, _changes(again)):
+            writes.require_kept(self.connection, queue, row.id, {})
 
     def hand_over(self, row: QueueRow) -> None:
         queue = self._queue()
-        writes.insert_row(self.connection, queue, columns_of(queue, row, status="approved", error=None))
+        values = columns_of(queue, row, status="approved", error=None)
+        writes.insert_row(self.connection, queue, values)
+        writes.require_kept(self.connection, queue, row.id, values)
 
     def try_mark_sent(self, row_id: str, at: datetime) -> None:
         trial = self.connection.begin_nested()

@@ -112,7 +112,9 @@ def test_every_status_of_a_message_that_leaves_is_done(twilio: TwilioStandIn, st
     [
         (30005, Outcome(result=R, code="twilio:30005", cause=Cause.UNUSABLE_DATA)),
         (21610, Outcome(result=R, code="twilio:21610", cause=Cause.REFUSED_RECIPIENT)),
-        (None, Outcome(result=R, code="not_leaving", cause=Cause.UNUSABLE_DATA)),
+        (30034, Outcome(result=B, code="twilio:30034", stops_pass=True)),
+        (30007, Outcome(result=B, code="twilio:30007", stops_pass=True)),
+        (None, Outcome(result=B, code="twilio:not_leaving", stops_pass=True)),
     ],
 )
 def test_a_message_made_dead_is_not_done(
@@ -160,11 +162,29 @@ BY_CODE: list[tuple[int, int, Result, Cause | None, bool, timedelta | None]] = [
     (400, 35118, B, None, True, None),
     (400, 35125, L, None, True, HOUR),
     (429, 63038, L, None, True, HOUR),
-    # codes nobody has seen yet go by the HTTP status
-    (400, 99999, R, Cause.UNUSABLE_DATA, False, None),
+    # C5: codes that say "later", and codes about us
+    (400, 21730, L, None, True, None),
+    (429, 14107, L, None, True, None),
+    (400, 30001, L, None, True, None),
+    (400, 30022, L, None, True, None),
+    (400, 30023, L, None, True, HOUR),
+    (400, 30450, L, None, True, HOUR),
+    (400, 10001, B, None, True, None),
+    (400, 21267, B, None, True, None),
+    (400, 21654, B, None, True, None),
+    (400, 21659, B, None, True, None),
+    (400, 21712, B, None, True, None),
+    (400, 30034, B, None, True, None),
+    # C5: codes that are certainly about the recipient
+    (400, 21214, R, Cause.UNUSABLE_DATA, False, None),
+    (400, 30003, R, Cause.UNUSABLE_DATA, False, None),
+    (400, 30006, R, Cause.UNUSABLE_DATA, False, None),
+    # codes nobody has seen yet are about us
+    (400, 99999, B, None, True, None),
     (401, 99999, B, None, True, None),
     (403, 99999, B, None, True, None),
-    (404, 99999, R, Cause.UNUSABLE_DATA, False, None),
+    (404, 99999, B, None, True, None),
+    (422, 99999, B, None, True, None),
     (429, 99999, L, None, True, None),
     (500, 99999, U, None, True, None),
     (503, 21610, U, None, True, None),

@@ -46,6 +46,9 @@ class Seen(StrEnum):
     """The id is taken, but Calendar shows no event with it."""
     CONFLICT = "conflict"
     INVALID = "invalid"
+    """400 for a reason that is certainly about this event."""
+    OBJECTED = "objected"
+    """400 for any other reason: what every event of ours has may be wrong, such as the time zone."""
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     TOO_FAST = "too_fast"
@@ -119,6 +122,7 @@ hidden          ask              -                -          -          -       
 conflict        ask              try_again        try_again  try_again  try_again       try_again
 # 400: an insert is refused because of its content. An id that Google does not accept belongs to no event.
 invalid         refuse           refuse           try_again  try_again  refuse          try_again
+objected        block            refuse           try_again  try_again  refuse          try_again
 unauthorized    block            block            block      block      block           block
 forbidden       block            block            block      block      block           block
 # 403 and 429 of a quota: Calendar did not process the call. First row: quotas of a minute. Second row: of hours.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger
+from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, is_reviewed, judge_ledger
 from reconciler.domain.decide.policies import CalendarPolicy
 from reconciler.domain.decide.verdicts import Check, Verdict, first_blocking
 from reconciler.domain.gaps import Cause
@@ -103,12 +103,19 @@ def subject(booking: Booking, policy: CalendarPolicy) -> str:
 
 def judge_event(booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without an event id: the first refusal, else the first hold, else repair."""
-    return first_blocking(event_checks(booking, last, policy, now), Cause.NEVER_CREATED)
+    return first_blocking(event_checks(booking, last, policy, now, None), Cause.NEVER_CREATED)
 
 
-def event_checks(booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime) -> Iterator[Check]:
+def cause_of(last: Intent | None, review_before: datetime | None) -> Cause:
+    """Why there is no event: nobody made one; or the provider refused it, until it answers anew."""
+    return (last and last.cause if is_reviewed(last, review_before) else None) or Cause.NEVER_CREATED
+
+
+def event_checks(
+    booking: Booking, last: Intent | None, policy: CalendarPolicy, now: datetime, review_before: datetime | None
+) -> Iterator[Check]:
     """Every check that can block an event. The first one that blocks decides, so the order matters."""
-    from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now)
+    from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now, review_before)
     yield Check(name=LEDGER, seen=describe_latest(last), verdict=from_ledger)
     yield from date_checks(booking, Cause.NEVER_CREATED)
 

@@ -1,7 +1,7 @@
 """The checks that read our own ledger, and the checks of a booking's date. Texts and events share them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import Booking
 from reconciler.domain.decide.verdicts import (
@@ -20,11 +20,14 @@ from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import LONGEST_PAUSE, SUBJECT_PARTS, Intent, State
 
 
-def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime) -> Verdict | None:
+def judge_ledger(
+    last: Intent | None, subject: str, cause: Cause, now: datetime, review_before: datetime | None = None
+) -> Verdict | None:
     """The verdict that follows from the booking's latest intent, ``None`` if none follows.
 
-    An *unknown* outcome is never retried blindly. A refusal holds while the refused ``subject`` is unchanged. The
-    caller judges a *done* intent, because a vanished text and a vanished event have different meanings.
+    An *unknown* outcome is never retried blindly. A refusal holds while the refused ``subject`` is unchanged, and until
+    it is looked at again (``is_reviewed``). The caller judges a *done* intent, because a vanished text and a vanished
+    event have different meanings.
     """
     if last is None:
         return None
@@ -37,7 +40,7 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
             return failed_condition(Condition.UNDECIDED)
         case State.SENDING:
             return held(Hold.IN_FLIGHT, cause)
-        case State.REFUSED if _same_subject(last, subject):
+        case State.REFUSED if _same_subject(last, subject) and not is_reviewed(last, review_before):
             return refused(_named(last.code), last.cause)
         case State.PLANNED if last.not_before is not None and now < last.not_before <= now + LONGEST_PAUSE:
             if last.code in _REFUSALS:
@@ -47,6 +50,31 @@ def judge_ledger(last: Intent | None, subject: str, cause: Cause, now: datetime)
             return held(hold, last.cause or cause)
         case _:
             return None
+
+
+REVIEW_AFTER = timedelta(days=1)
+"""A refusal by a code of the provider is looked at again after this time."""
+
+
+def is_reviewed(last: Intent | None, review_before: datetime | None) -> bool:
+    """Whether a refusal is looked at again: the provider's code refused it before ``review_before``.
+
+    A code may have been about us, and what it was about may be mended. The recipient's STOP stays, and so does what
+    our own checks refused: they judge anew in every pass.
+    """
+    return (
+        last is not None
+        and last.state is State.REFUSED
+        and last.cause is not Cause.REFUSED_RECIPIENT
+        and last.code not in _REFUSALS
+        and review_before is not None
+        and last.updated_at < review_before
+    )
+
+
+def is_new_repair(last: Intent | None, review_before: datetime | None) -> bool:
+    """Whether a repair is one that no earlier pass has planned. One that is looked at again was planned before."""
+    return last is None or (last.state.is_final and not is_reviewed(last, review_before))
 
 
 def refusal_needing_human(last: Intent) -> Refusal:
@@ -79,10 +107,11 @@ def describe_latest(last: Intent | None) -> str:
     return f"generation {last.generation} {last.state}{code}, {last.attempts} attempts"
 
 
-def generation_check(last: Intent | None, most: int) -> Check:
-    """The check that this effect of this booking was not restarted too often."""
+def generation_check(last: Intent | None, most: int, review_before: datetime | None) -> Check:
+    """The check that this effect of this booking was not restarted too often. What is looked at again is no restart."""
     generation = last.generation if last else 0
-    too_often = last is not None and last.state.is_final and generation >= most
+    restarts = last is not None and last.state.is_final and not is_reviewed(last, review_before)
+    too_often = restarts and generation >= most
     verdict = refused(Refusal.GIVEN_UP) if too_often else None
     return Check(name=Refusal.GIVEN_UP, seen=f"generation {generation} of {most}", verdict=verdict)
 

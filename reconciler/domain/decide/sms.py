@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.domain.bookings import MOST_AHEAD, AppFailure, Booking
 from reconciler.domain.decide.identity import Known
-from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, judge_ledger, moment
+from reconciler.domain.decide.ledger_checks import (
+    LEDGER,
+    date_checks,
+    describe_latest,
+    is_reviewed,
+    judge_ledger,
+    moment,
+)
 from reconciler.domain.decide.policies import Deliver, SmsPolicy, TextPattern
 from reconciler.domain.decide.verdicts import (
     HOLDS_BY_THE_PROVIDER,
@@ -89,6 +96,8 @@ class SmsFacts:
     """Digest of the number; '' without one."""
     subject: str
     """The subject of the draft; '' without a draft."""
+    review_before: datetime | None = None
+    """A refusal by a code of the provider that is older is looked at again; ``None``: none is."""
 
     @property
     def last(self) -> Intent | None:
@@ -98,11 +107,14 @@ class SmsFacts:
 
 def judge_text(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Verdict:
     """The verdict of a booking without a text: the first refusal, else the first hold, else repair."""
-    return first_blocking(text_checks(booking, facts, policy, now), cause_of(booking, facts.last))
+    return first_blocking(text_checks(booking, facts, policy, now), cause_of(booking, facts))
 
 
-def cause_of(booking: Booking, last: Intent | None) -> Cause:
+def cause_of(booking: Booking, facts: SmsFacts) -> Cause:
     """Why there is no text: the application tried and failed, or never queued one; or nobody knows whether there is."""
+    last = facts.last
+    if last and last.cause and is_reviewed(last, facts.review_before):
+        return last.cause  # until the provider answers anew, or each look would be a new incident
     if last and last.state is State.PLANNED and last.code in HOLDS_BY_THE_PROVIDER:
         return Cause.UNKNOWN_OUTCOME  # also while it is asked for again, or each pass would see a new cause
     return Cause.APP_FAILED if booking.app_failures else Cause.NEVER_QUEUED
@@ -110,7 +122,7 @@ def cause_of(booking: Booking, last: Intent | None) -> Cause:
 
 def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datetime) -> Iterator[Check]:
     """Every check that can block a text. The first one that blocks decides, so the order matters."""
-    cause = cause_of(booking, facts.last)
+    cause = cause_of(booking, facts)
     yield _ledger(booking, facts, policy, cause, now)
     yield from date_checks(booking, cause)
     yield from _recipient(booking, facts, policy, cause)
@@ -131,7 +143,7 @@ def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datet
 
 def _ledger(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Cause, now: datetime) -> Check:
     last = facts.last
-    verdict = judge_ledger(last, facts.subject, cause, now)
+    verdict = judge_ledger(last, facts.subject, cause, now, facts.review_before)
     counts = last is not None and _counts(last, booking, policy)
     if last and last.state is State.DROPPED and not counts:
         verdict = None  # a person decided against another text of this booking

@@ -1,7 +1,7 @@
 """Explains the verdict on a booking. It shows the conditions and checks of a pass, and the values that decided."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -32,6 +32,7 @@ from reconciler.engine.reconcile.planning import (
     newly_due,
     pass_checks,
     recorded_by,
+    review_before,
     unfinished_intents,
 )
 from reconciler.engine.reconcile.scan import scope_of, window_of
@@ -171,6 +172,8 @@ class _RuleInPass:
     def of(cls, tx: Transaction, rule: Rule, services: Services, now: datetime) -> "_RuleInPass":
         repairer = repairer_of(rule.effect, services) if rule.effect else None
         scope, full = scope_of(tx, rule.job, services, now, [rule.kind])
+        if repairer:
+            scope = replace(scope, review_before=review_before(tx, repairer, services, now))
         has_ledger = tx.ledger.exists()
         gaps = tx.gaps.open(rule.kind) if has_ledger else ()
         begun = unfinished_intents(tx, repairer) if has_ledger and repairer else ()

@@ -57,7 +57,8 @@ def _claim_in_order(
     repairer: Repairer, services: PassServices, seen: PassPlan, wanted: Sequence[Decision], begun_at: datetime
 ) -> Iterator[Intent]:
     """A backfill starts with the oldest booking and plans and claims each in one transaction."""
-    for decision in wanted:
+    # A repair that failed before may fail again, and would stop the backfill: whatever has not failed goes first.
+    for decision in sorted(wanted, key=lambda one: _has_failed(seen.intents.get(one.booking.id))):
         if services.stopping():
             return
         now = services.clock.now()
@@ -66,6 +67,10 @@ def _claim_in_order(
             intent = tx.intents.claim(repairer.effect, [decision.booking.id], begun_at, repairer.limits.lease, now)
         if intent:
             yield intent
+
+
+def _has_failed(last: Intent | None) -> bool:
+    return last is not None and last.code != ""
 
 
 def _attempt(repairer: Repairer, services: PassServices, intent: Intent, scope: Scope) -> AttemptResult:

@@ -15,12 +15,14 @@ from reconciler.domain.decide.breaker import (
     hold_beyond,
     mark_refused_alike,
 )
+from reconciler.domain.decide.ledger_checks import REVIEW_AFTER
 from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Check, Hold, VerdictStatus, check
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
+from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.scan import Recorded, scan, scope_of, window_of
 from reconciler.engine.repair.repairer import Repairer, Scope, latest_intents
 from reconciler.ports import PassServices, Transaction
@@ -57,6 +59,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     acting = services.mandate.act and may_repair(repairer, services)
     faults = (*tx.bookings.effect_faults(repairer.effect, writing=acting), *access_faults(repairer, services))
     scope, full = scope_of(tx, job, services, now, [repairer.kind])
+    scope = replace(scope, review_before=review_before(tx, repairer, services, now))
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     has_ledger = tx.ledger.exists()
@@ -99,6 +102,17 @@ def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
     """The plan of a scan that the database refused: a fault, and no decisions."""
     scope = Scope(since=now, installation="")
     return PassPlan(scope=scope, full=False, faults=(fault,), plan=None, at=now, intents={}, resolved_otherwise={})
+
+
+def review_before(tx: Transaction, repairer: Repairer, services: PassServices, now: datetime) -> datetime | None:
+    """The moment before which a refusal by a code of the provider counts as old.
+
+    That is when the settings last changed, when the integration last turned well, or a day ago: the latest of them.
+    """
+    if not tx.ledger.exists():
+        return None
+    well_since = tx.gaps.last_ended(repairer.integration, gap_subject(repairer, services))
+    return max(now - REVIEW_AFTER, tx.runs.settings_since(services.runner) or now, well_since or now - REVIEW_AFTER)
 
 
 def may_repair(repairer: Repairer, services: PassServices) -> bool:

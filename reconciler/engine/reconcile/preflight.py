@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.intents import State
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.planning import PassPlan, may_repair
 from reconciler.engine.repair.integration_faults import clock_faults, is_blind, provider_fault, try_writes
@@ -35,8 +36,9 @@ def run_preflight(
     # A scan that found the tables locked says nothing about them, neither well nor broken.
     checked = [schema] if seen.plan or any(fault.kind == schema for fault in seen.faults) else []
     if found or repairs or (provider in broken and not is_blind(seen.faults)):
-        checked.append(provider)
         found = found or [fault for fault in [provider_fault(repairer)] if fault]
+        if found or not _waits_for_proof(seen, broken.get(provider, "")):
+            checked.append(provider)
     if not any(fault.kind == schema for fault in seen.faults) and (repairs or schema in broken):
         found += try_writes(repairer, services).faults
     if repairs or clock in broken:
@@ -45,7 +47,18 @@ def run_preflight(
     return PreflightResult(faults=found, checked=checked)
 
 
-def _broken(repairer: Repairer, services: PassServices, kinds: Sequence[GapKind]) -> set[GapKind]:
+def _broken(repairer: Repairer, services: PassServices, kinds: Sequence[GapKind]) -> dict[GapKind, str]:
+    """The integrations that are recorded as broken, each with its code."""
     about = gap_subject(repairer, services)
     with services.store.reading() as tx:
-        return {kind for kind in kinds if any(gap.about == about for gap in tx.gaps.open(kind))}
+        return {kind: gap.reason for kind in kinds for gap in tx.gaps.open(kind) if gap.about == about}
+
+
+def _waits_for_proof(seen: PassPlan, code: str) -> bool:
+    """Whether a repair was refused with the code of the recorded fault and waits for its next attempt.
+
+    The provider's own check cannot show such a fault, so that it finds nothing proves nothing. A repair that is
+    accepted does.
+    """
+    waiting = (intent for intent in seen.intents.values() if intent.state is State.PLANNED)
+    return any(intent.code == code for intent in waiting)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.breaker import PlannedBy
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.verdicts import VerdictStatus
-from reconciler.domain.intents import State
+from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.planning import PassPlan
 from reconciler.engine.repair.repairer import Repairer, latest_intents
 from reconciler.ports import NewGap, NewIntent, Transaction
@@ -18,7 +17,7 @@ from reconciler.ports import NewGap, NewIntent, Transaction
 
 def record_plan(tx: Transaction, repairer: Repairer, seen: PassPlan, now: datetime) -> None:
     decisions = _still_true(tx, repairer, seen, seen.plan.decisions if seen.plan else ())
-    _plan(tx, repairer, decisions, seen.planned_by, now)
+    _plan(tx, repairer, seen, decisions, now)
     dropped = {d.booking.id: d.verdict.reason for d in decisions if _drops_planned(d, seen)}
     tx.intents.drop_planned(repairer.effect, {**seen.resolved_otherwise, **dropped}, now)
     _record_gaps(tx, repairer, seen, decisions, now)
@@ -35,13 +34,13 @@ def record_gaps(tx: Transaction, repairer: Repairer, seen: PassPlan, now: dateti
 
 def plan_repair(tx: Transaction, repairer: Repairer, seen: PassPlan, decision: Decision, now: datetime) -> None:
     """Plan one repair, unless another pass has acted on its booking since the scan."""
-    _plan(tx, repairer, _still_true(tx, repairer, seen, [decision]), seen.planned_by, now)
+    _plan(tx, repairer, seen, _still_true(tx, repairer, seen, [decision]), now)
 
 
-def _plan(
-    tx: Transaction, repairer: Repairer, decisions: Sequence[Decision], planned_by: PlannedBy, now: datetime
-) -> None:
+def _plan(tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision], now: datetime) -> None:
     repairs = [decision for decision in decisions if decision.verdict.status is VerdictStatus.REPAIRABLE]
+    refused = {d.booking.id: last for d in repairs if (last := seen.intents.get(d.booking.id)) and _is_same(last, d)}
+    tx.intents.look_again(list(refused.values()), now)
     tx.intents.plan(
         [
             NewIntent(
@@ -52,11 +51,22 @@ def _plan(
                 incarnation=d.incarnation,
                 recipient=d.recipient,
                 starts_at=d.booking.starts_at,
-                planned_by=planned_by,
+                planned_by=seen.planned_by,
             )
             for d in repairs
+            if d.booking.id not in refused
         ],
         now,
+    )
+
+
+def _is_same(refused: Intent, decision: Decision) -> bool:
+    """Whether the repair is the very one that was refused. It keeps its intent, and so its row or its event id."""
+    return (refused.state, refused.trigger, refused.subject, refused.incarnation) == (
+        State.REFUSED,
+        decision.trigger,
+        decision.subject,
+        decision.incarnation,
     )
 
 

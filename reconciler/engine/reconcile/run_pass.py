@@ -109,7 +109,9 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     )
     result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
-        run.record_faults(tx, subject, broken)
+        # What the provider accepts proves more than its own check.
+        works = [repairer.integration] if not broken and any(status.is_accepted for status, _ in attempts) else []
+        run.record_faults(tx, subject, broken, works)
         run.finish(tx, [result], crashed=crash is not None)
     return result
 

@@ -92,11 +92,13 @@ def recordable(faults: Collection[IntegrationFault]) -> list[IntegrationFault]:
 
 def attempt_fault(repairer: Repairer, end: AttemptResult) -> IntegrationFault:
     """Return why a repair ended *broken*, as precisely as the provider's own check can say."""
+    said = (end.outcome and end.outcome.said) or "the provider refuses what we ask"
     return provider_fault(repairer) or IntegrationFault(
         kind=repairer.integration,
         code=end.reason,
-        seen=f"the provider refuses what we ask ({end.reason})",
-        remedy="look the code up in the provider's documentation; no other booking would fare better",
+        seen=f"{said} ({end.reason})",
+        remedy="look the code up in the provider's documentation. Each pass tries one repair, another one first, and "
+        "goes on by itself once one is accepted",
     )
 
 

@@ -1,5 +1,6 @@
 """The one place where a provider's answer changes the state of our ledger."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.domain.decide.verdicts import Refusal
@@ -7,7 +8,8 @@ from reconciler.domain.gaps import Cause
 from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.engine.repair.results import AttemptResult, AttemptStatus
-from reconciler.ports import Transaction
+from reconciler.engine.repair.write_retry import write_with_retry
+from reconciler.ports import RepairServices, Transaction
 
 _STATUS = {
     Result.REFUSED: AttemptStatus.REFUSED,
@@ -53,6 +55,21 @@ def _move(tx: Transaction, repairer: Repairer, intent: Intent, outcome: Outcome,
             return tx.intents.take_back_attempt(intent, outcome.code, outcome.cause, now + pause, now)
         case Result.BROKEN:
             return tx.intents.take_back_attempt(intent, outcome.code, outcome.cause, None, now)
+
+
+def about_this_one(services: RepairServices, claimed: Intent, outcome: Outcome) -> Outcome:
+    """The outcome; *refused* instead of *broken* if the provider's code turns out to be about this one booking.
+
+    ``claimed``: the intent before this attempt, with the code of the attempt before. A code that is not certainly about
+    a booking blocks the integration. If others are accepted after that, and this one gets the same code again, the
+    code is about this one. So it is if this one was refused for it before, and is looked at again.
+    """
+    is_again = outcome.result is Result.BROKEN and outcome.by_provider and outcome.code == claimed.code
+    if not is_again:
+        return outcome
+    if claimed.cause is None and not write_with_retry(services, lambda tx: tx.intents.others_accepted(claimed)):
+        return outcome
+    return replace(outcome, result=Result.REFUSED, cause=Cause.UNUSABLE_DATA, stops_pass=False)
 
 
 def attempt_result(outcome: Outcome, done: AttemptStatus) -> AttemptResult:

@@ -31,6 +31,8 @@ class Scope:
     """'' before the first ``migrate``, when there are no intents whose digests could be compared."""
     caution: Caution | None = None
     """Whether, and for which bookings, the ledger may have forgotten a text."""
+    review_before: datetime | None = None
+    """A refusal by a code of the provider that is older is looked at again; ``None``: none is."""
 
 
 class Repairer(Protocol):

@@ -25,6 +25,11 @@ class AttemptStatus(StrEnum):
     """A bug stopped this repair. The others went on, and the pass raises the error at its end."""
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether the provider accepted a call that writes."""
+        return self in (AttemptStatus.SENT, AttemptStatus.CREATED)
+
+    @property
     def is_repaired(self) -> bool:
         return self in (
             AttemptStatus.SENT,

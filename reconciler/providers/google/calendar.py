@@ -19,7 +19,7 @@ from reconciler.domain.decide.calendar_event import CalendarEvent, EventBody
 from reconciler.domain.gaps import IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import CalendarFacts, ProviderFailure
-from reconciler.providers.google import errors, remedies
+from reconciler.providers.google import codes, errors, remedies
 from reconciler.providers.google.credentials import Access
 from reconciler.timing.call_deadline import DeadlineOver
 
@@ -142,7 +142,7 @@ class GoogleCalendar:
 
     def event_or_calendar(self, seen: Outcome) -> Outcome:
         """Resolve *notFound*, which may mean the event or the calendar, by reading the calendar itself."""
-        if seen.code != errors.NOT_FOUND:
+        if seen.code != codes.NOT_FOUND:
             return seen
         calendar, _ = self._fetch_calendar()
         return _NO_EVENT if calendar.result is Result.DONE else calendar
@@ -177,7 +177,7 @@ class GoogleCalendar:
         return build("calendar", "v3", http=http, static_discovery=True, client_options=elsewhere)
 
 
-_NO_EVENT = Outcome(result=Result.REFUSED, code=errors.NOT_FOUND)
+_NO_EVENT = Outcome(result=Result.REFUSED, code=codes.NOT_FOUND)
 """The event was not found although the calendar exists."""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
 from reconciler.domain.doctor import Note
-from reconciler.domain.gaps import Cause, GapKind, IntegrationFault
+from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import OutgoingSms, ProviderFailure, SmsDelivery
 from reconciler.providers.retry_after import retry_after
@@ -188,7 +188,7 @@ def _dead_on_arrival(error_code: object) -> Outcome:
     """The outcome of a message that was created but will not be sent."""
     if error_code:
         return codes.sms_error_outcome(400, int(str(error_code)))
-    return Outcome(result=Result.REFUSED, code="not_leaving", cause=Cause.UNUSABLE_DATA)
+    return Outcome(result=Result.BROKEN, code="twilio:not_leaving", stops_pass=True)
 
 
 def _answer(word: str) -> Outcome:

@@ -67,6 +67,10 @@ class TwilioStandIn(StandIn):
         """Answer every create to this number with an error, as Twilio does (REST errors 21xxx with HTTP 400)."""
         self._refused[to] = (status, code)
 
+    def accept(self, to: str) -> None:
+        """Refuse this number no longer."""
+        self._refused.pop(to, None)
+
     def add_message(self, to: str, body: str, date_created: datetime, direction: str = "outbound-api") -> Message:
         """Add a text that the application itself sent, or a person, or (``inbound``) that somebody sent to us."""
         with self.lock:

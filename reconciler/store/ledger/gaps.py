@@ -28,6 +28,10 @@ _OPEN_ONE = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap
     WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NULL
 """)
+_LAST_ENDED = text("""
+    SELECT max(closed_at) FROM reconciler.gap
+    WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NOT NULL
+""")
 _NAMED = text("""
     SELECT DISTINCT about FROM reconciler.gap
     WHERE source = :source AND kind NOT LIKE 'integration.%' AND kind NOT LIKE 'coverage.%' ORDER BY about
@@ -78,6 +82,11 @@ class PostgresGaps:
         values = {"source": self.source_key.of(self.connection), "kind": kind, "about": about}
         row = self.connection.execute(_OPEN_ONE, values).mappings().first()
         return _gap(row) if row else None
+
+    def last_ended(self, kind: GapKind, about: str) -> datetime | None:
+        values = {"source": self._ours["source"], "kind": kind, "about": about}
+        ended: datetime | None = self.connection.scalar(_LAST_ENDED, values)
+        return ended
 
     def named(self) -> Sequence[BookingId]:
         found = self.connection.execute(_NAMED, {"source": self.source_key.of(self.connection)}).scalars()

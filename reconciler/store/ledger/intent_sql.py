@@ -106,8 +106,9 @@ CLAIM = text(f"""
                 WHERE {OF_SOURCE} AND effect = :effect AND state = 'planned' AND booking = ANY(:bookings) AND {FREE}
                   AND (not_before IS NULL OR not_before <= :now OR not_before > :nonsense)
                   AND (examined_at IS NULL OR examined_at < :examined_before)
-                -- A call that failed may fail again, and would stop the pass: whatever has not failed goes first.
-                ORDER BY attempted_at IS NOT NULL, coalesce(examined_at, created_at), id LIMIT 1
+                -- A call that failed may fail again, and would stop the pass: whatever has not failed goes first. A
+                -- code is left by an attempt that costs nothing, and by a hold.
+                ORDER BY attempted_at IS NOT NULL OR code <> '', coalesce(examined_at, created_at), id LIMIT 1
                 FOR UPDATE SKIP LOCKED)
     RETURNING {COLUMNS}
 """)
@@ -134,9 +135,23 @@ HISTORY = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent
     WHERE {OF_SOURCE} AND booking = :booking ORDER BY created_at DESC, generation DESC
 """)
+# A code of the provider's has its name before it. What our own checks refused is judged anew in every pass.
 UNSETTLED = text(f"""
-    SELECT {COLUMNS} FROM reconciler.intent
-    WHERE state IN ('needs_human', 'unknown') ORDER BY state, created_at, id
+    SELECT {COLUMNS} FROM reconciler.intent AS intent
+    WHERE state IN ('needs_human', 'unknown')
+       OR (state = 'refused' AND code LIKE '%:%'
+           AND EXISTS (SELECT FROM reconciler.gap
+                       WHERE about = intent.booking AND source = intent.source AND reason = 'refused_by_provider'
+                         AND closed_at IS NULL AND kind = intent.effect || '.missing')
+           AND NOT EXISTS (SELECT FROM reconciler.intent AS later
+                           WHERE later.booking = intent.booking AND later.effect = intent.effect
+                             AND later.source = intent.source AND later.created_at > intent.created_at))
+    ORDER BY state, created_at, id
+""")
+LOOK_AGAIN = text("""
+    UPDATE reconciler.intent SET state = 'planned', attempts = 0, settle_tries = 0, not_before = NULL,
+                                 leased_until = NULL, updated_at = :now
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND state = 'refused'
 """)
 BEGINNING_WITH = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent
@@ -148,7 +163,8 @@ RESOLVE = text(f"""
         resolved_by_person = (:to <> 'planned'),
         attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
         not_before = NULL, leased_until = NULL
-    WHERE id = CAST(:id AS uuid) AND state IN ('needs_human', 'unknown') AND {FREE}
+    WHERE id = CAST(:id AS uuid) AND {FREE}
+      AND (state IN ('needs_human', 'unknown') OR (state = 'refused' AND :to = 'planned'))
     RETURNING {COLUMNS}
 """)
 MOVE = text(f"""
@@ -157,7 +173,7 @@ MOVE = text(f"""
         not_before = coalesce(:not_before, clock_timestamp() + CAST(:settle AS interval)),
         attempted_at = CASE WHEN :to = 'sending' THEN coalesce(attempted_at, CAST(:first_tried_at AS timestamptz), :now)
                             WHEN attempts + :attempts > 0 OR :proved_absent THEN attempted_at END,
-        failed_at = CASE WHEN :proved_absent THEN :now ELSE failed_at END,
+        failed_at = CASE WHEN :proved_absent OR :failed THEN :now ELSE failed_at END,
         account = coalesce(:account, account),
         handed_over = :handed_over,
         settle_tries = CASE WHEN :to = 'sending' THEN 0 ELSE settle_tries END,

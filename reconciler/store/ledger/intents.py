@@ -36,6 +36,7 @@ _NO_CHANGES: Mapping[str, object] = {
     "attempts": 0,
     "handed_over": False,
     "proved_absent": False,
+    "failed": False,
 }
 """What ``intent_sql.MOVE`` binds beside the guard, the state and the code, unless a move changes it."""
 
@@ -121,6 +122,10 @@ class PostgresIntents:
         self.connection.execute(
             intent_sql.ABANDON, {"scope": self.scope, "effect": effect, "settle": settle, "now": now}
         )
+
+    def look_again(self, intents: Collection[Intent], now: datetime) -> None:
+        if intents:
+            self.connection.execute(intent_sql.LOOK_AGAIN, {"ids": sorted(intent.id for intent in intents), "now": now})
 
     def claim_unsettled(self, effect: Effect, examined_before: datetime, lease: timedelta) -> Intent | None:
         claim = str(uuid.uuid4())
@@ -220,7 +225,7 @@ class PostgresIntents:
     def take_back_attempt(
         self, intent: Intent, code: str, cause: Cause | None, not_before: datetime | None, now: datetime
     ) -> Intent | None:
-        changes = {"attempts": -1, "cause": cause, "not_before": not_before}
+        changes = {"attempts": -1, "cause": cause, "not_before": not_before, "failed": True}
         return self._move(intent, State.PLANNED, code, now, changes)
 
     def drop(self, intent: Intent, code: str, now: datetime) -> Intent | None:

@@ -26,6 +26,9 @@ _DIFFER = text("""
     SELECT EXISTS (SELECT FROM reconciler.run
                    WHERE scope = :scope AND settings NOT IN ('', :settings) AND started_at >= :since)
 """)
+_SETTINGS_SINCE = text("""
+    SELECT min(started_at) FROM reconciler.run WHERE scope = :scope AND settings = :settings
+""")
 _FINISH = text("""
     UPDATE reconciler.run SET finished_at = :now, result = :result, counts = CAST(:counts AS jsonb) WHERE id = :run
 """)
@@ -50,6 +53,11 @@ class PostgresRuns:
     def settings_differ(self, runner: Runner, since: datetime) -> bool:
         values = {"scope": runner.scope, "settings": runner.settings, "since": since}
         return bool(self.connection.scalar(_DIFFER, values))
+
+    def settings_since(self, runner: Runner) -> datetime | None:
+        values = {"scope": runner.scope, "settings": runner.settings}
+        since: datetime | None = self.connection.scalar(_SETTINGS_SINCE, values)
+        return since
 
     def finish(self, run: int, now: datetime, result: str, counts: Mapping[str, int]) -> None:
         values = {"run": run, "now": now, "result": result, "counts": json.dumps(counts)}

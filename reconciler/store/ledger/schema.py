@@ -19,7 +19,7 @@ _WRITABLE = text("""
     WHERE n.nspname = 'reconciler' AND c.relname = 'intent'
 """)
 
-REVISION = "0012"
+REVISION = "0013"
 """The revision that this version's statements are written for: the newest one in ``store/migrations``."""
 NEWER_VERSION = "run the newer version of reconciler"
 _INSTALLATION = text("""

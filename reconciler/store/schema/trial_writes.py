@@ -7,16 +7,18 @@ key rejects it. If only the foreign key rejects it, everything else accepts our 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
+from typing import Any
 
 from psycopg import errors as pg
-from sqlalchemy import Connection, Text, and_, cast, select
+from sqlalchemy import Connection, Table, Text, and_, cast, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from reconciler.domain.decide import calendar_event
 from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.errors import SQLSTATE
+from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.store.app import writes
-from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.conditions import OURS, AppTables
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.requirements import written_statuses
 from reconciler.store.schema.trial_rows import TrialRows
@@ -46,11 +48,61 @@ def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
         for named, which in refused.items()
     }
     results = [_fault_or_note(why[named], seen, rows) for named, seen in said.items()]
+    if not results:
+        results = list(_read_back(connection, tables, queue, rows))
     return CheckResult(
         faults=[one for one in results if isinstance(one, IntegrationFault)],
         notes=[one for one in results if isinstance(one, Note)]
         or [Note(message=f"{len(tried)} trial rows of {mapped.name}")],
     )
+
+
+def _read_back(connection: Connection, tables: AppTables, queue: Table, rows: TrialRows) -> Iterator[IntegrationFault]:
+    """Write a row of each status for real bookings, as a repair does, and read it back; all of it is rolled back.
+
+    A trigger that rewrites a row shows only in a row that the foreign key accepts. What the table rejects here may be
+    about these bookings, and so may be what it rewrites for some of them: a repair reads back its own.
+    """
+    own = tables.booking
+    newest = select(own.c.id).where(tables.in_scope(), own.c.id.is_not(None)).order_by(own.c.created_at.desc())
+    seen: dict[str, DatabaseDisagrees] = {}
+    for booking in connection.scalars(newest.limit(_TRIED_BOOKINGS)).all():
+        changed = False
+        for trigger, status in product(tables.application.triggers[:1], written_statuses(tables.application)):
+            values = {**rows.values(trigger, status), queue.c.booking_id: booking}
+            found = _kept(connection, partial(_write_and_read, connection, queue, values, status))
+            if found:
+                seen.setdefault(str(found), found)
+                changed = True
+        if not changed:
+            return
+    for error in seen.values():
+        yield _fault(error.code, str(error), error.advice)
+
+
+def _write_and_read(connection: Connection, queue: Table, values: Mapping[Any, Any], status: str) -> None:
+    writes.insert_row(connection, queue, values)
+    key = values[queue.c.id]
+    writes.require_kept(connection, queue, key, values)
+    # The answer of the provider comes by an update.
+    writes.update_row(connection, queue, key, {queue.c.status: status, queue.c.error: f"{OURS}trial update"})
+
+
+def _kept(connection: Connection, write: Callable[[], None]) -> DatabaseDisagrees | None:
+    """What was not kept as it was written; ``None`` also if the table rejects the write. It is always rolled back."""
+    trial = connection.begin_nested()
+    found = None
+    try:
+        write()
+    except DatabaseDisagrees as error:
+        found = error
+    except OperationalError:
+        raise  # unreachable or busy: that says nothing about the write
+    except DBAPIError as error:
+        if not isinstance(error.orig, pg.Error):
+            raise
+    trial.rollback()
+    return found
 
 
 _DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
@@ -120,7 +172,7 @@ def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
         if unlockable or any(written for _, written in tried):
             break
     if any(written for _, written in tried):
-        return CheckResult(notes=[Note(message="an event id")])
+        return _try_our_id(connection, tables)
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
     if refusal:
         seen = f"{mapped.label} rejects a trial update of an event id: {_describe_error(refusal)}"
@@ -133,6 +185,32 @@ def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
         remedy = "find the policy, rule or trigger of the table that drops the update"
         return CheckResult(faults=[_fault("update_vanishes", seen, remedy)])
     return CheckResult(notes=[Note(message=f"no unlocked row of {mapped.name} to try it on")])
+
+
+def _try_our_id(connection: Connection, tables: AppTables) -> CheckResult:
+    """Try an event id of ours, which may be longer than those of the application, and read it back."""
+    row, mapped = tables.booking, tables.application.bookings
+    eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope(), row.c.id.is_not(None))
+    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
+    trial_id = calendar_event.event_id("", "", 0)
+    refused: list[pg.Error | None] = []
+
+    def write() -> None:
+        for key in connection.scalars(newest.with_for_update(skip_locked=True, of=row)).all():
+            again = partial(writes.update_row, connection, row, key, {row.c.event_id: trial_id})
+            refused.append(_try_write(connection, again)[0])
+
+    found = _kept(connection, write)
+    if found:
+        return CheckResult(faults=[_fault(found.code, str(found), found.advice)])
+    refusal = next((refusal for refusal in refused if refusal), None)
+    if refusal is None:
+        return CheckResult(notes=[Note(message="an event id")])
+    seen = f"{mapped.label} rejects an event id of {len(trial_id)} characters: {_describe_error(refusal)}"
+    if _is_raised(refusal) or isinstance(refusal, pg.CheckViolation):
+        return CheckResult(notes=[Note(message=seen, remedy=_CHECK_BOOKINGS)])
+    fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names so that it accepts the update")
+    return CheckResult(faults=[fault])
 
 
 _CHECK_BOOKINGS = (
@@ -152,6 +230,9 @@ def _try_write(connection: Connection, write: Callable[[], int | None]) -> tuple
     trial = connection.begin_nested()
     try:
         written = write()  # deferred triggers included
+    except DatabaseDisagrees:
+        trial.rollback()
+        raise
     except OperationalError:
         raise  # unreachable or busy: that says nothing about the write
     except DBAPIError as error:

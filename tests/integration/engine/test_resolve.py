@@ -159,3 +159,49 @@ def test_an_event_needs_its_id(world: World, typed: Typed) -> None:
     world.events()
     assert (world.venue.stored_event(booking), world.gaps()) == (made, {})
     assert [event["id"] for event in world.sandbox.google.live()] == [made]
+
+
+def refused_text(world: World, code: int = 21614) -> tuple[BookingId, str]:
+    """A booking whose text Twilio refuses by this code, and the id of its intent."""
+    booking = world.venue.booking(calendar_event_id="there")
+    world.sandbox.twilio.refuse(ANA, 400, code)
+    world.texts()
+    ((found,),) = world.venue.sql("SELECT id::text FROM reconciler.intent WHERE state = 'refused'")
+    return booking, str(found)
+
+
+def test_c5_a_refusal_is_listed_and_again_takes_it(world: World, typed: Typed) -> None:
+    booking, name = refused_text(world)
+    code, said = typed()
+    assert (code, "the provider refused it (twilio:21614)" in said) == (Exit.NEEDS_A_HUMAN, True)
+    assert typed(name[:8], "--again")[0] == Exit.WORK_LEFT
+    assert world.states()[booking] == "refused", "without --do"
+    code, said = typed(name[:8], "--again", "--do")
+    assert (code, "is planned: the next pass repairs it" in said) == (Exit.AS_DESIRED, True)
+    world.later(minutes=10)
+    world.texts()
+    assert world.states()[booking] == "refused", "the provider still says no"
+    world.sandbox.twilio.accept(ANA)
+    assert typed(name[:8], "--again", "--do")[0] == Exit.AS_DESIRED
+    world.later(minutes=10)
+    world.texts()
+    assert (world.states()[booking], world.sent_to()) == ("done", [ANA])
+    assert typed() == (Exit.AS_DESIRED, "no repair needs you\n")
+
+
+@pytest.mark.parametrize("word", ["--sent", "--drop"])
+def test_a_refusal_has_nothing_to_be_sent_or_dropped(world: World, typed: Typed, word: str) -> None:
+    booking, name = refused_text(world)
+    code, said = typed(name, word, "--do")
+    assert (code, "only --again is left for it" in said) == (Exit.CONFIGURATION, True)
+    assert world.states()[booking] == "refused"
+
+
+def test_stop_is_listed_and_again_asks_twilio_once_more(world: World, typed: Typed) -> None:
+    """The recipient may have sent START. Twilio knows, and refuses the text if not."""
+    booking, name = refused_text(world, 21610)
+    world.sandbox.twilio.accept(ANA)
+    assert typed(name, "--again", "--do")[0] == Exit.AS_DESIRED
+    world.later(minutes=10)
+    world.texts()
+    assert world.states()[booking] == "done"

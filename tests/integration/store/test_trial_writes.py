@@ -284,13 +284,19 @@ def test_what_would_refuse_our_rows_fails_once_and_says_which(tried: Try, shape:
     [
         ("", "an event id"),
         (f"DELETE FROM {QUEUE}; DELETE FROM {BOOKINGS}", "no unlocked row of private_bookings to try it on"),
-        (f"ALTER TABLE {BOOKINGS} ALTER COLUMN calendar_event_id TYPE varchar(40)", "an event id"),
+        (f"ALTER TABLE {BOOKINGS} ALTER COLUMN calendar_event_id TYPE varchar(55)", "an event id"),
         (f"{YOUNGER}; INSERT INTO {BOOKINGS} (customer_name, event_date, start_time) VALUES {BEA}", "an event id"),
     ],
 )
 def test_an_event_id_is_written_as_it_is(tried: Try, shape: str, said: str) -> None:
     found, _ = tried(shape, Effect.CALENDAR)
     assert ([note.message for note in found.notes], list(found.faults)) == ([said], [])
+
+
+def test_a_column_that_is_too_short_for_our_ids_fails(tried: Try) -> None:
+    found, _ = tried(f"ALTER TABLE {BOOKINGS} ALTER COLUMN calendar_event_id TYPE varchar(54)", Effect.CALENDAR)
+    (fault,) = found.faults
+    assert (fault.code, "rejects an event id of 55 characters" in fault.seen) == ("sqlstate:22001", True)
 
 
 def test_what_refuses_the_event_id_of_every_booking_fails(tried: Try) -> None:

@@ -52,8 +52,9 @@ class Drawing:
         return self.lines[row][column : column + 1] if 0 <= row < len(self.lines) else ""
 
     def _left_of(self, row: int, column: int) -> State:
-        """The last state that begins at the column or before, and that something may come out of."""
-        return [state for start, _, state, is_final in self.states[row] if start <= column and not is_final][-1]
+        """The last state that begins at the column or before; a final one only if there is no other."""
+        found = [(state, is_final) for start, _, state, is_final in self.states[row] if start <= column]
+        return [state for state, is_final in found if not is_final or all(final for _, final in found)][-1]
 
     def _on(self, row: int, column: int) -> State | None:
         return next((state for start, end, state, _ in self.states[row] if start <= column < end), None)

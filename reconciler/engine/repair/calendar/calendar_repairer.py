@@ -10,13 +10,13 @@ from reconciler.domain.decide import calendar_event
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.calendar_decision_table import Seen, Step, Whose, observed, step
 from reconciler.domain.decide.identity import Known, identify, identity_checks
-from reconciler.domain.decide.ledger_checks import generation_check
+from reconciler.domain.decide.ledger_checks import generation_check, is_new_repair
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Limits, Policy
 from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, VerdictStatus, first_blocking
-from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import EVENT_TRIGGER, Intent
 from reconciler.engine.repair.calendar import removal as calendar_removal
 from reconciler.engine.repair.calendar.create import EventCreation, find_adoptable
@@ -60,7 +60,7 @@ class CalendarRepairer:
     def checks(
         self, tx: Transaction, scope: Scope, booking: Booking, last: Intent | None, now: datetime
     ) -> Iterator[Check]:
-        return self._checks(booking, self._known(booking, last, scope), now)
+        return self._checks(booking, self._known(booking, last, scope), now, scope)
 
     def _known(self, booking: Booking, last: Intent | None, scope: Scope) -> Known:
         return identify(booking, last, lambda: self._recipient(booking, scope))
@@ -68,14 +68,16 @@ class CalendarRepairer:
     def _recipient(self, booking: Booking, scope: Scope) -> str:
         return recipient_digest(scope, recipient_of(self.services, booking))
 
-    def _checks(self, booking: Booking, known: Known, now: datetime) -> Iterator[Check]:
+    def _checks(self, booking: Booking, known: Known, now: datetime, scope: Scope) -> Iterator[Check]:
+        policy = self.services.calendar_policy
         yield from identity_checks(known)
-        yield from calendar_event.event_checks(booking, known.last, self.services.calendar_policy, now)
-        yield generation_check(known.last, self.limits.generations)
+        yield from calendar_event.event_checks(booking, known.last, policy, now, scope.review_before)
+        yield generation_check(known.last, self.limits.generations, scope.review_before)
 
     def _decision(self, booking: Booking, last: Intent | None, scope: Scope, now: datetime) -> Decision:
         known = self._known(booking, last, scope)
-        verdict = first_blocking(self._checks(booking, known, now), Cause.NEVER_CREATED)
+        cause = calendar_event.cause_of(known.last, scope.review_before)
+        verdict = first_blocking(self._checks(booking, known, now, scope), cause)
         return Decision(
             booking=booking,
             incarnation=known.incarnation,
@@ -84,7 +86,7 @@ class CalendarRepairer:
             verdict=verdict,
             trigger=EVENT_TRIGGER,
             subject=calendar_event.subject(booking, self.services.calendar_policy),
-            is_new=known.last is None or known.last.state.is_final,
+            is_new=is_new_repair(known.last, scope.review_before),
         )
 
     def check(self) -> IntegrationFault | None:

@@ -26,7 +26,7 @@ from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.engine.repair.calendar.removal import REMEMBERED
 from reconciler.engine.repair.calendar.write_back import MOVED, WriteBack
 from reconciler.engine.repair.lease_guard import call_within_lease
-from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.outcomes import about_this_one, attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import GOOGLE, apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
 from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
@@ -146,6 +146,7 @@ class EventCreation:
         outcome = call_within_lease(self.services, self.repairer, sending, lambda: self.calendar.insert(body))
         if outcome.code == DUPLICATE:
             outcome, stands_at = self._inspect_duplicate(body)
+        outcome = about_this_one(self.services, intent, outcome)
         now = self.services.clock.now()
 
         def write_ledger(tx: Transaction) -> Intent | None:

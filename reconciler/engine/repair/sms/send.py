@@ -10,7 +10,7 @@ from reconciler.domain.decide.verdicts import HOLDS_BY_THE_PROVIDER, Hold
 from reconciler.domain.intents import BY_A_PERSON, Intent, Outcome, Result
 from reconciler.domain.own_rows import TEMPLATE, error_after
 from reconciler.engine.repair.lease_guard import call_within_lease
-from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.outcomes import about_this_one, attempt_result, record_outcome
 from reconciler.engine.repair.rate_limit import apply_retry_after, wait_for_slot
 from reconciler.engine.repair.repairer import Repairer, Scope, recheck
 from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
@@ -145,6 +145,7 @@ class SmsSend:
         return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
 
     def _record_answer(self, intent: Intent, outcome: Outcome) -> AttemptResult:
+        outcome = about_this_one(self.services, self.intent, outcome)
         now = self.services.clock.now()
         done = outcome.result is Result.DONE
 

@@ -12,7 +12,7 @@ from functools import partial
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.identity import identify, identity_checks
-from reconciler.domain.decide.ledger_checks import generation_check
+from reconciler.domain.decide.ledger_checks import generation_check, is_new_repair
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
 from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
@@ -96,6 +96,7 @@ class SmsRepairer:
                 known=identify(booking, intents.get(booking.id), partial(recipient_digest, scope, number)),
                 recipient=recipient_digest(scope, number),
                 subject=draft.subject(scope.installation) if draft else "",
+                review_before=scope.review_before,
             )
             known.append(facts)
         return known
@@ -103,7 +104,7 @@ class SmsRepairer:
     def _checks(self, booking: Booking, facts: SmsFacts, now: datetime) -> Iterator[Check]:
         yield from identity_checks(facts.known)
         yield from text_checks(booking, facts, self.services.sms_policy, now)
-        yield generation_check(facts.last, self.limits.generations)
+        yield generation_check(facts.last, self.limits.generations, facts.review_before)
 
     def _decision(self, booking: Booking, facts: SmsFacts, now: datetime) -> Decision:
         last = facts.last
@@ -111,10 +112,10 @@ class SmsRepairer:
             booking=booking,
             incarnation=facts.known.incarnation,
             recipient=facts.recipient,
-            verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking, last)),
+            verdict=first_blocking(self._checks(booking, facts, now), cause_of(booking, facts)),
             trigger=facts.draft.trigger if facts.draft else "",
             subject=facts.subject,
-            is_new=last is None or last.state.is_final,
+            is_new=is_new_repair(last, facts.review_before),
             draft=facts.draft,
         )
 

@@ -247,7 +247,7 @@ def test_event_refusals(world: World) -> None:
 
 def test_an_event_that_google_refuses_is_told_and_not_tried_again(world: World) -> None:
     booking = world.venue.booking()
-    bad = Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "invalid"))
+    bad = Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "timeRangeEmpty"))
     world.sandbox.google.faults.next_calls("events.insert", bad)
     assert world.events().needs_human == 1
     world.later(minutes=10)
