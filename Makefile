@@ -1,5 +1,5 @@
 # Everything here needs Python 3.11 or newer with pip and venv, and make; `make test-system` also PostgreSQL's
-# binaries, PgBouncer and Chromium.
+# binaries, PgBouncer, tinyproxy and Chromium.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

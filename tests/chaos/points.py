@@ -1,6 +1,6 @@
 """Named points of a pass: before and after each commit that wrote something, and each call that left the process.
 
-Hooks of SQLAlchemy, psycopg, requests and httplib2: the product knows nothing of them. A point is named by what the
+Hooks of SQLAlchemy, psycopg and requests: the product knows nothing of them. A point is named by what the
 transaction or the call does: ``before sms.sending``, ``after google.insert``; ``#2`` is its second time in a process.
 """
 
@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import httplib2
 import psycopg
 import requests
 from sqlalchemy import Connection, Engine, event
@@ -89,7 +88,6 @@ def attach() -> None:
     event.listen(Engine, "rollback_savepoint", _rolled_back)
     psycopg.Connection.commit = _commits(psycopg.Connection.commit)  # type: ignore[method-assign]
     requests.Session.send = _sends(requests.Session.send)  # type: ignore[method-assign]
-    httplib2.Http.request = _requests(httplib2.Http.request)
 
 
 _labels: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
@@ -184,16 +182,9 @@ def _commits(original: Callable[..., None]) -> Callable[..., None]:
 
 def _sends(original: Callable[..., Any]) -> Callable[..., Any]:
     def send(self: Any, request: Any, **options: Any) -> Any:
-        return _called(request.method, request.url, lambda: original(self, request, **options))
+        return _called(request.method, request.url, lambda: original(self, request, **options), str(request.body))
 
     return send
-
-
-def _requests(original: Callable[..., Any]) -> Callable[..., Any]:
-    def request(self: Any, uri: str, method: str = "GET", body: Any = None, *rest: Any, **options: Any) -> Any:
-        return _called(method, uri, lambda: original(self, uri, method, body, *rest, **options), str(body))
-
-    return request
 
 
 def _called(method: str, url: str, call: Callable[[], Any], body: str = "") -> Any:

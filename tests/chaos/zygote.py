@@ -175,7 +175,7 @@ def _warm_up() -> None:
     twilio = importlib.import_module("twilio.rest").Client("AC", "token")
     _ = (twilio.messages, twilio.incoming_phone_numbers, twilio.messaging.v1.services("MG").phone_numbers)
     http = importlib.import_module("httplib2").Http()
-    importlib.import_module("google_auth_httplib2")
+    importlib.import_module("google.auth.transport.requests")
     importlib.import_module("googleapiclient.discovery").build("calendar", "v3", http=http, static_discovery=True)
 
 

@@ -486,7 +486,7 @@ def test_no_secret_in_repr_log_or_exception(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("google", "googleapiclient", "google_auth_httplib2", "httplib2"):
+    for name in ("google", "googleapiclient", "urllib3", "requests"):
         monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # google-auth turns its own off on the way
     quoted = " ".join([CLIENT_SECRET, REFRESH_TOKEN, DELEGATE, google.service_account_info()["private_key"]])
     if isinstance(problem, Misbehaviour):

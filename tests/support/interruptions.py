@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
-import httplib2
 import psycopg
 import pytest
 import requests
@@ -59,13 +59,12 @@ class Interruption:
 
 @contextmanager
 def interrupted(interruption: Interruption) -> Iterator[None]:
-    """A commit is PostgreSQL's; a call is Twilio's (requests) or Google's (httplib2)."""
+    """A commit is PostgreSQL's; a call is Twilio's or Google's."""
     with pytest.MonkeyPatch.context() as patch:
         commits, calls = (Point.BEFORE_COMMIT, Point.AFTER_COMMIT), (Point.BEFORE_CALL, Point.AFTER_CALL)
         for owner, name, points in (
             (psycopg.Connection, "commit", commits),
             (requests.Session, "send", calls),
-            (httplib2.Http, "request", calls),
         ):
             patch.setattr(owner, name, _watched(getattr(owner, name), points, interruption))
         yield
@@ -87,10 +86,11 @@ def _watched(right: Callable[..., Any], points: tuple[Point, Point], interruptio
 
 
 def _changes(args: Sequence[Any], options: Mapping[str, Any]) -> str:
-    """Where this call of ``Session.send`` or ``Http.request`` changes something; to ask for a token changes nothing."""
-    if isinstance(args[0], requests.Session):
-        return "twilio" if args[1].method == "POST" else ""
-    return "google" if options.get("method") in ("POST", "DELETE") and not str(args[1]).endswith("/token") else ""
+    """Where this call of ``Session.send`` changes something; to ask for a token changes nothing."""
+    if not isinstance(args[0], requests.Session) or args[1].method not in ("POST", "DELETE"):
+        return ""
+    path = urlsplit(args[1].url).path
+    return "twilio" if path.endswith("/Messages.json") else "" if path.endswith("/token") else "google"
 
 
 def kill() -> None:

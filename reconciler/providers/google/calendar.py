@@ -1,13 +1,9 @@
 """Google Calendar v3 through the real client: every call has a deadline, every answer becomes one of our outcomes.
 
-httplib2 resends a request, POST included, when the server closes the connection without answering. Our own event ids
-make that harmless: the second insert collides with the first.
+An insert under our own event id may be repeated: the second collides with the first.
 """
 
-import http.client
 import logging
-import socket
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -170,9 +166,9 @@ class GoogleCalendar:
         # Imported here: the SDK takes most of a second, and `--help` needs none of it.
         from googleapiclient.discovery import build
 
-        from reconciler.providers.google.http import DeadlineHttp
+        from reconciler.providers.google.http import GoogleHttp
 
-        http = DeadlineHttp(self.access, self.timeout)
+        http = GoogleHttp(self.access, self.timeout)
         elsewhere = {"api_endpoint": self.api_url.rstrip("/") + "/"} if self.api_url else None
         return build("calendar", "v3", http=http, static_discovery=True, client_options=elsewhere)
 
@@ -185,18 +181,16 @@ class UnreadableError(Exception):
     """A success whose body is not Calendar's answer: a proxy's page, empty, or another event."""
 
 
-_NEVER_OPENED = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
-"""Errors before the connection was established: nothing can have been sent."""
-
-
 def calendar_outcome(call: Callable[[], Outcome], whose: Whose) -> Outcome:
     """Run ``call`` about an event of kind ``whose``; returns its outcome, or that of its failure.
 
     The SDK's messages contain URLs and titles, and are dropped here.
     """
-    import httplib2
+    import requests
     from google.auth.exceptions import GoogleAuthError
     from googleapiclient.errors import Error, HttpError
+
+    from reconciler.providers.http import never_connected
 
     try:
         return call()
@@ -206,22 +200,25 @@ def calendar_outcome(call: Callable[[], Outcome], whose: Whose) -> Outcome:
         )
     except GoogleAuthError as error:
         seen, code = _token_failure(error)
-    except (*_NEVER_OPENED, httplib2.ServerNotFoundError, httplib2.error.ProxiesUnavailableError) as error:
-        # httplib2 reconnects after a close without an answer: the request may have been sent on the first connection.
-        first_was_cut = isinstance(error.__context__, http.client.HTTPException)
-        seen, code = _CUT_OFF if first_was_cut else (Seen.NO_CONNECTION, "no_connection")
     except DeadlineOver as error:
         seen, code = _step_at_deadline(error)
-    except TimeoutError:
+    except requests.exceptions.ConnectTimeout:
+        seen, code = _NO_CONNECTION
+    except requests.exceptions.Timeout:
         seen, code = Seen.NO_ANSWER, "timeout"
-    except (OSError, http.client.HTTPException):
+    except requests.exceptions.ConnectionError as error:
+        seen, code = _NO_CONNECTION if never_connected(error) else _CUT_OFF
+    except requests.exceptions.ChunkedEncodingError:
         seen, code = _CUT_OFF
-    except (UnreadableError, Error, httplib2.HttpLib2Error, ValueError, LookupError, TypeError, AttributeError):
+    except (requests.exceptions.RequestException, UnreadableError, Error, *_UNREADABLE):
         # The SDK returns whatever it received, text or list, as if it were the object, and fails on some of it itself.
         seen, code = Seen.UNREADABLE, "unreadable"
     return Outcome(result=RESULTS[step(seen, whose)], code=code, stops_pass=True)
 
 
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
+"""What an answer of any shape makes the SDK or us raise."""
+_NO_CONNECTION = (Seen.NO_CONNECTION, "no_connection")
 _CUT_OFF = (Seen.CUT_OFF, "reset")
 _NO_TOKEN = (Seen.NO_ACCESS, "token:unavailable")
 
@@ -229,7 +226,7 @@ _NO_TOKEN = (Seen.NO_ACCESS, "token:unavailable")
 def _step_at_deadline(error: DeadlineOver) -> tuple[Seen, str]:
     if error.may_have_left:
         return Seen.NO_ANSWER, "timeout"
-    return _NO_TOKEN if error.was_preparing else (Seen.NO_CONNECTION, "no_connection")
+    return _NO_TOKEN if error.was_preparing else _NO_CONNECTION
 
 
 def _token_failure(error: Any) -> tuple[Seen, str]:

@@ -5,20 +5,19 @@ The SDK's exceptions and responses contain phone numbers, URLs and texts: only c
 
 import json
 from collections.abc import Callable
-from ssl import SSLCertVerificationError
 
 import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
-from urllib3.exceptions import ProxyError as ProxyNotReached
-from urllib3.exceptions import SSLError as TlsError
 
 from reconciler.domain.intents import Outcome, Result
+from reconciler.providers.http import never_connected
 from reconciler.providers.twilio import codes
 from reconciler.timing.call_deadline import DeadlineOver
 
 UNREADABLE = Outcome(result=Result.UNKNOWN, code="unreadable", stops_pass=True)
 """A success whose body is not Twilio's: a proxy's page, or empty."""
 
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
+"""What an answer of any shape makes the SDK or us raise."""
 _NO_CONNECTION = Outcome(result=Result.BROKEN, code="no_connection", stops_pass=True)
 _TIMEOUT = Outcome(result=Result.UNKNOWN, code="timeout", stops_pass=True)
 _RESET = Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
@@ -43,8 +42,8 @@ def outcome_of(call: Callable[[], Outcome]) -> Outcome:
     except requests.exceptions.Timeout:
         return _TIMEOUT
     except requests.exceptions.ConnectionError as error:
-        return _NO_CONNECTION if _never_connected(error) else _RESET
-    except (requests.exceptions.RequestException, ValueError, AttributeError):
+        return _NO_CONNECTION if never_connected(error) else _RESET
+    except (requests.exceptions.RequestException, *_UNREADABLE):
         # The SDK expects a JSON object: ValueError if the body is not JSON, AttributeError if it is not an object.
         return UNREADABLE
 
@@ -58,19 +57,6 @@ def _refusal(status: int, code: object) -> Outcome:
 def _page_failed(response: object) -> Outcome:
     try:
         code = json.loads(getattr(response, "text", "")).get("code")
-    except (ValueError, AttributeError):
+    except _UNREADABLE:
         code = None
     return _refusal(getattr(response, "status_code", 0), code)
-
-
-def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether no connection was established, so that certainly nothing was sent.
-
-    That is: no socket (or the name does not resolve), no route through the proxy, or an untrusted certificate. Any
-    other TLS failure may have come after the request.
-    """
-    failure = error.args[0] if error.args else None
-    reason = failure.reason if isinstance(failure, MaxRetryError) else None
-    if isinstance(reason, TlsError):
-        return bool(reason.args) and isinstance(reason.args[0], SSLCertVerificationError)
-    return isinstance(reason, NewConnectionError | ProxyNotReached)

@@ -6,6 +6,7 @@ from typing import Any
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 
+from reconciler.providers.http import new_session
 from reconciler.timing.call_deadline import with_deadline
 
 
@@ -16,6 +17,8 @@ class HttpClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK is not type
     def request(self, *arguments: Any, **options: Any) -> Response:
         self.retry_after = None
         send = super().request
-        response: Response = with_deadline(timedelta(seconds=self.timeout), lambda: send(*arguments, **options))
+        # A new one for each call: an idle connection may be cut, and the next text on it would be *unknown*.
+        with new_session() as self.session:
+            response: Response = with_deadline(timedelta(seconds=self.timeout), lambda: send(*arguments, **options))
         self.retry_after = (response.headers or {}).get("Retry-After")
         return response

@@ -374,7 +374,7 @@ def test_looking_only_settles_nothing(world: World) -> None:
 def test_an_event_of_unknown_outcome_is_asked_for_by_its_id_at_once(world: World) -> None:
     booking = world.venue.booking()
     world.configure(texts=", policy: off")
-    world.sandbox.google.faults.next_calls("events.insert", LOST, LOST)  # httplib2 sends it a second time by itself
+    world.sandbox.google.faults.next_calls("events.insert", LOST)
     world.events()
     assert world.states(Effect.CALENDAR) == {booking: "unknown"}
     assert world.once(jobs=("unsettled_repairs",))[CALENDAR].settled == {(SettleOutcome.FOUND, ""): 1}
@@ -424,8 +424,7 @@ def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
 def test_one_event_whatever_the_call_said(world: World, name: str) -> None:
     world.configure(limits=", timeouts: {google: 300ms}", texts=", policy: off")
     booking = world.venue.booking()
-    # Twice: httplib2 sends a request again by itself where the connection was closed without an answer.
-    world.sandbox.google.faults.next_calls("events.insert", *[WRONG[name]] * 2)
+    world.sandbox.google.faults.next_calls("events.insert", WRONG[name])
     until_quiet(world)
     assert [event["id"] for event in world.sandbox.google.live()] == [world.venue.stored_event(booking)]
     assert (world.states(Effect.CALENDAR), world.gaps()) == ({booking: "done"}, {})
