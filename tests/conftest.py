@@ -77,6 +77,8 @@ SERVERS: dict[str, Callable[[], PostgresServer]] = {
 }
 THROUGH_THE_POOLER = ("test_fire_drill", "test_calendar", "test_hard_cases", "test_ledger", "test_run_pass", "test_run")
 """Modules that also go through the pooler: transactions, locks and claims of every kind. All would take minutes."""
+ATTACKS = "test_e1_"
+"""Tests that go through it too: what a role creates must not answer for PostgreSQL's own in a shared session either."""
 
 
 QUICK = ("autovacuum = off", "jit = off", "checkpoint_timeout = '1h'", "max_wal_size = '4GB'")
@@ -87,7 +89,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of a database runs on the sandbox's; and (`make test-system`) on Debian's, some of them pooled."""
     asked = any("postgres" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
     if "postgres" in metafunc.fixturenames and not asked:
-        pooled = metafunc.module.__name__.rpartition(".")[2] in THROUGH_THE_POOLER
+        module, name = metafunc.module.__name__.rpartition(".")[2], metafunc.definition.originalname
+        pooled = module in THROUGH_THE_POOLER or name.startswith(ATTACKS)
         system = [pytest.param(name, marks=pytest.mark.system) for name in ("debian", *["pooled"] * pooled)]
         metafunc.parametrize("postgres", ["embedded", *system], indirect=True, scope="session")
 

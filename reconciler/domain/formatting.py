@@ -16,13 +16,14 @@ def ago(duration: timedelta) -> str:
 CUT = ".."
 
 
-def sanitize(value: str, most: int) -> str:
-    """One line of at most ``most`` columns.
+def escaped(value: str) -> str:
+    """One line: what cannot be printed, or would change the writing direction, is shown as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
 
-    Characters that cannot be printed, or would change the writing direction, are shown as escapes.
-    """
-    beginning = value[: most + 1]
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in beginning)
+
+def sanitize(value: str, most: int) -> str:
+    """One line of at most ``most`` columns, escaped."""
+    plain = escaped(value[: most + 1])
     if len(value) <= most and _columns(plain) <= most:
         return plain
     while _columns(plain) > most - len(CUT):

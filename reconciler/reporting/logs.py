@@ -6,16 +6,20 @@ Libraries log through it too, from WARNING up: some of them write whole URLs and
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from reconciler.domain.alerting.alerts import Alert
-from reconciler.reporting.redact import clean
+from reconciler.domain.formatting import CUT, escaped
+from reconciler.reporting.redact import clean, masked
 
+LONGEST_VALUE = 5000
+"""Characters of one value."""
 _log = structlog.get_logger()
 
 _LOUD = ("alembic", "apscheduler", "google.auth", "googleapiclient", "httplib2", "twilio.http_client")
@@ -75,8 +79,25 @@ def announce(alert: Alert) -> None:
 
 
 def _mask(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    cleaned: EventDict = {name: value if name == "exc_info" else clean(value) for name, value in event.items()}
-    return cleaned
+    """Numbers masked, and every value on one line that a terminal shows as it is."""
+    kept = {name: event[name] for name in ("exc_info", "_record", "_from_structlog") if name in event}
+    return {_one_line(masked(name)): _plain(clean(value)) for name, value in event.items() if name not in kept} | kept
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {_one_line(str(name)): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    # An exception among them: its words may hold a number.
+    return _one_line(value if isinstance(value, str) else masked(str(value)))
+
+
+def _one_line(text: str) -> str:
+    plain = escaped(text[: LONGEST_VALUE + 1])
+    return plain if len(plain) <= LONGEST_VALUE else plain[:LONGEST_VALUE] + CUT
 
 
 def _without_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -24,7 +24,7 @@ from reconciler.store.aggregates.coverage import PostgresCoverage
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
-from reconciler.store.connection import server
+from reconciler.store.connection import dialect, server
 from reconciler.store.connection.connect import connect
 from reconciler.store.connection.limited import SLACK
 from reconciler.store.connection.refusals import no_postgresql, standby
@@ -83,7 +83,8 @@ class Database:
             "tcp_user_timeout": round((statement_timeout.total_seconds() + 5) * 1000),
         }
         self._engine: Engine = create_engine(
-            "postgresql+psycopg://",
+            dialect.URL,
+            use_native_hstore=False,  # we read no such type, and looking it up may call others' operators
             creator=partial(connect, Target.of(url), own, connect_timeout, statement_timeout.total_seconds() + SLACK),
             pool_size=1,  # one pass, one connection; a second only while the first is in a transaction
             max_overflow=1,

@@ -31,7 +31,11 @@ _AS_TEXT = {
     "row_security": "on",
 }
 """Every setting that a role may change and that changes how values are written or compared, or which rows are seen."""
-PINNED = "; ".join([BUILT_IN_PATH, *(f"SET LOCAL {name} = {literal(value)}" for name, value in _AS_TEXT.items())])
+_OWN_ROLE = "SET LOCAL ROLE TO DEFAULT"
+"""As the login or ``ALTER ROLE .. SET role`` says. A pooler's session may keep another client's ``SET ROLE``."""
+PINNED = "; ".join(
+    [_OWN_ROLE, BUILT_IN_PATH, *(f"SET LOCAL {name} = {literal(value)}" for name, value in _AS_TEXT.items())]
+)
 
 
 @contextmanager

@@ -37,20 +37,36 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is neither text nor a number")
 
 
-class _Environment(SandboxedEnvironment):
-    """Without the two operators that make a short template a text, or a number, without end."""
+_PADDING = frozenset({"center", "expandtabs", "format", "format_map", "indent", "ljust", "rjust", "zfill"})
+"""Filters and methods that fill a text up to any length."""
 
-    intercepted_binops = frozenset(["*", "**"])
+
+class _Environment(SandboxedEnvironment):
+    """Without the operators, filters and methods that make a short template a text, or a number, without end."""
+
+    intercepted_binops = frozenset(["*", "**", "%"])
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if operator == "**" or not (isinstance(left, int) and isinstance(right, int)):
             raise TypeError(f"{operator} does not belong in a text")
         return super().call_binop(context, operator, left, right)
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if attribute in _PADDING:
+            raise TypeError(f"{attribute} does not belong in a text")
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if argument in _PADDING:  # {{ ref["ljust"](9) }} is the same
+            raise TypeError(f"{argument} does not belong in a text")
+        return super().getitem(obj, argument)
+
 
 # Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps templates away from Python objects.
 _ENVIRONMENT = _Environment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
 _ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text contains only data of its booking
+for _name in _PADDING & _ENVIRONMENT.filters.keys():
+    del _ENVIRONMENT.filters[_name]
 _FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
 """Errors that rendering a template can raise."""
 

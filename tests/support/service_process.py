@@ -81,13 +81,17 @@ def present_day(venue: Venue, folder: Path) -> Iterator[tuple[Sandbox, dict[str,
         yield sandbox, variables
 
 
-def plant(venue: Venue, number: int) -> None:
-    """So many bookings at once, made a moment ago, that lack text and event; each with a number of its own."""
+def plant(venue: Venue, number: int, *, first: int = 1) -> None:
+    """So many bookings at once, made a moment ago, that lack text and event; each with a number of its own, from
+    ``first`` on.
+    """
     venue.sql(
         "INSERT INTO private_bookings (customer_name, customer_first_name, contact_phone, event_date, start_time,"
         " status, created_at, updated_at) SELECT 'Ana Lima', 'Ana', '+447700900' || lpad(i::text, 3, '0'),"
-        " current_date + 30, '19:30', 'confirmed', now() - interval '2 s', now() FROM generate_series(1, %s) i",
-        number,
+        " current_date + 30, '19:30', 'confirmed', now() - interval '2 s', now()"
+        " FROM generate_series(%s::int, %s::int) i",
+        first,
+        first + number - 1,
     )
 
 

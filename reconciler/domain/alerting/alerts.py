@@ -1,7 +1,6 @@
 """The messages we send: alerts about incidents (``incidents`` decides which are due), and check-ins of the service."""
 
 import re
-import shlex
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -217,8 +216,19 @@ def command_of(kind: GapKind, reference: str) -> str:
         return "reconciler doctor"
     if find_aggregate(kind):
         return "reconciler open" if kind == GapKind.BACKLOG else ""
-    # Whoever makes ids may put anything into them, and a person will paste the line into a shell.
-    return f"reconciler explain {shlex.quote(reference)}" if reference and reference.isprintable() else ""
+    # Whoever makes ids may put anything into them, and a person will paste the line into a shell. Within quotes a
+    # backslash is itself in bash and zsh, and none in fish: then there is no line.
+    if not reference or not reference.isprintable() or "\\" in reference:
+        return ""
+    # zsh replaces a bare =word, older fish a bare %word.
+    word = reference if _BARE_WORD.fullmatch(reference) else f"""'{reference.replace("'", _QUOTE)}'"""
+    return f"reconciler explain {'-- ' if reference.startswith('-') else ''}{word}"
+
+
+_BARE_WORD = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.:@+/-]*")
+"""The same in every shell."""
+_QUOTE = """'"'"'"""
+"""A quote among quoted letters."""
 
 
 class DeliveryStatus(StrEnum):

@@ -30,9 +30,11 @@ SET LOCAL standard_conforming_strings = on;
 """
 END = "\nCOMMIT;\n"
 OUR_OWNER = f"""coalesce(
-            (SELECT relowner FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass('{SCHEMA}.alembic_version')),
+            (SELECT relowner FROM pg_catalog.pg_class WHERE relname = 'alembic_version' AND relnamespace =
+                (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = '{SCHEMA}')),
             (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = '{SCHEMA}'))"""
-"""The oid of the role that owns our tables, or will own them; NULL before our schema exists."""
+"""The oid of the role that owns our tables, or will own them; NULL before our schema exists. A name of a table with its
+schema would demand USAGE on the schema, which the owner of the application's tables need not have."""
 SCHEMA_OWNER = f"(SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = '{SCHEMA}')"
 
 

@@ -1,6 +1,7 @@
 """E2: the terminal shows plain text whatever stands in the application's tables, and a printed command is one."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -55,6 +56,16 @@ def test_e2_nothing_of_the_tables_reaches_the_terminal_raw(
         ("x;reboot", "reconciler explain 'x;reboot'"),
         ("$(id)", "reconciler explain '$(id)'"),
         ("it's", """reconciler explain 'it'"'"'s'"""),
+        ("=reboot", "reconciler explain '=reboot'"),
+        ("%self", "reconciler explain '%self'"),
+        ("~root", "reconciler explain '~root'"),
+        ("-h", "reconciler explain -- -h"),
+        ("--x;id", "reconciler explain -- '--x;id'"),
+        ("a b", "reconciler explain 'a b'"),
+        ("!!", "reconciler explain '!!'"),
+        ("id:1a2b3c4d5e", "reconciler explain id:1a2b3c4d5e"),
+        ("a\\", ""),
+        ("a\\'; id", ""),
         ("a\nb", ""),
         ("\x1b[2J", ""),
         ("", ""),
@@ -62,3 +73,13 @@ def test_e2_nothing_of_the_tables_reaches_the_terminal_raw(
 )
 def test_e2_a_printed_command_is_one_command(reference: str, command: str) -> None:
     assert command_of(GapKind.SMS_MISSING, reference) == command
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+@pytest.mark.parametrize(
+    "reference", ["x;reboot", "$(id)", "it's", "`id`", "a b", "!!", "~", "*", "#x", "&", "''", "--a"]
+)
+def test_e2_a_shell_takes_a_printed_command_for_one_word(reference: str, shell: str) -> None:
+    words = command_of(GapKind.SMS_MISSING, reference).removeprefix("reconciler explain ").removeprefix("-- ")
+    ran = subprocess.run([shell, "-c", f"printf '<%s>' {words}"], capture_output=True, text=True, check=True)
+    assert ran.stdout == f"<{reference}>"

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,42 @@ def test_numbers_are_masked_also_in_what_libraries_say(written: io.StringIO) -> 
     logging.getLogger("some.library").warning("sending to %s", "07700 900123")
     assert "900123" not in written.getvalue()
     assert len(lines(written)) == 2
+
+
+HOSTILE = {
+    "an escape": "\x1b[2J\x1b]0;owned\x07",
+    "a line of its own": "x\n2026-01-01 [info] all is well",
+    "a return": "x\rOK",
+    "one byte that begins an escape": "\x9b2J",
+    "a line to some programs": "a\u2028b\u2029c\x85d",
+    "the other direction": "\u202eevil",
+    "half of a character": "\ud800",
+    "a hundred thousand": "x" * 100_000,
+    "in an exception": ValueError("\x1b[2J\n+447700900123"),
+    "in a list and a mapping": {"a\n": ["\x1b[2J", ("\r",), {"\x07"}]},
+}
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal], ids=["JSON", "terminal"])
+@pytest.mark.usefixtures("written")
+def test_e2_a_value_is_one_line_that_a_terminal_shows_as_it_is(stream: type[io.StringIO], value: object) -> None:
+    out = stream()
+    logs.set_up(stream=out)
+    structlog.get_logger().warning("integration_broken", seen=value)
+    structlog.get_logger().warning(f"event {value}", **{f"name {value}": 1})
+    logging.getLogger("some.library").warning("it says %s", value)
+    shown = COLOURS.sub("", out.getvalue())
+    assert len(shown.splitlines()) == 3
+    assert shown.replace("\n", "").isprintable()
+    assert max(map(len, shown.splitlines())) < 12_000
+    assert "900123" not in shown
 
 
 def fail() -> None:

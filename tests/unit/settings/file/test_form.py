@@ -28,6 +28,14 @@ FORMS = {
     "half of a character": ('timezone: "\\ud83d"\n', ":1: a character that may not stand here (U+D83D)"),
     "a NUL": ('bookings: {table: "a\\0b"}\n', ":1: a character that may not stand here (U+0000)"),
     "an escape in a key": ('"a\\e[2J": 1\n', ":1: a character that may not stand here (U+001B)"),
+    "a merge of numbers": ("bookings:\n  <<: [1, 2]\n", ":2: while constructing a mapping"),
+    "a list as a key": ("? [a, b]\n: 1\n", ":1: ('a', 'b'): a key is a text"),
+    "a number without end in hexadecimal": (f"limits: {{pass: 0x{'F' * 300}}}\n", "should be less than or equal to"),
+    "a version of YAML that is none": ("%YAML 9.9\n---\nversion: 1\n", ":1: found incompatible YAML document"),
+    "no number at all": ("limits: {breaker: {ratio: .nan}}\n", ":1: limits.breaker.ratio: NaN"),
+    "a folder as a time zone": ("timezone: ../../etc/passwd\n", ":1: timezone: "),
+    "a day that never comes": ("jobs: {sms_missing: {cron: '0 0 30 2 *'}}\n", ":1: jobs.sms_missing.cron: "),
+    "a year before all years": ("bookings: {since: 0000-01-01}\n", ":1: bookings.since: "),
     "two documents": ("version: 1\n---\nversion: 1\n", ":2: expected a single document"),
 }
 SHARED = {
@@ -42,6 +50,14 @@ SHARED = {
     "the first by the file": (
         "bookings:\n  columns: {name: contact_phone}\n",
         ":2: bookings.columns.name: phone and name (line 2) both name the column contact_phone",
+    ),
+    "a name that is quoted in the file": (
+        "bookings:\n  columns:\n    name: 'full name'\n    first_name: \"full name\"\n",
+        ":4: bookings.columns.first_name: first_name and name (line 3) both name the column full name",
+    ),
+    "a name in other letters": (
+        "bookings:\n  columns: {name: n\u00e4me, phone: n\u00e4me}\n",
+        ":2: bookings.columns.phone: phone and name (line 2) both name the column n\u00e4me",
     ),
     "in the queue": (
         "rules: {sms.missing: {queue: {table: q, columns: {status: trigger_type}}}}\n",
@@ -117,7 +133,19 @@ def test_any_value_under_any_key_is_read_or_refused_in_words(
 
 @pytest.mark.parametrize(
     "template",
-    ["{{ ref }}{{ 'a' * 10 ** 10 }}", "{{ ref }}{{ 9 ** 9 ** 9 }}", "{{ ref * 1000000000 }}", "{{ [ref] * 10 ** 9 }}"],
+    [
+        "{{ ref }}{{ 'a' * 10 ** 10 }}",
+        "{{ ref }}{{ 9 ** 9 ** 9 }}",
+        "{{ ref * 1000000000 }}",
+        "{{ [ref] * 10 ** 9 }}",
+        "{{ ref|center(2000000000) }}",
+        "{{ ref.ljust(2000000000) }}",
+        "{{ ref['zfill'](2000000000) }}",
+        "{{ '%2000000000d' % 1 }} {{ ref }}",
+        "{{ '{:>2000000000}'.format(ref) }}",
+        "{{ '%2000000000d'|format(1) }} {{ ref }}",
+        "{{ ref|attr('rjust')(2000000000) }}",
+    ],
 )
 def test_a_template_without_end_is_a_mistake(tmp_path: Path, template: str) -> None:
     content = f'rules: {{sms.missing: {{messages: {{confirmed: {{trigger: t, template: "{template}"}}}}}}}}\n'
