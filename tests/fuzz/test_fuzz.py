@@ -1,4 +1,4 @@
-"""A short run of the fuzzers: whatever comes in, the answer is settings, mistakes, a status, or a page that is no 500."""
+"""A short run of the fuzzers: whatever comes in, it becomes settings, mistakes, a status, or a page that is no 500."""
 
 import gc
 from pathlib import Path
