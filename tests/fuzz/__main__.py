@@ -1,4 +1,4 @@
-"""``make fuzz``: INPUTS=2000 of each kind. The exit code is 1 if one leads to anything but settings or mistakes."""
+"""``make fuzz``: INPUTS=2000 of each kind. The exit code is 1 if one leads to neither something usable nor mistakes."""
 
 import argparse
 import faulthandler
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = range(wanted.first, wanted.first + wanted.inputs)
     problems = 0
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("file", "variables", "server"):
+        for kind in ("file", "variables", "server", "number", "template"):
             judge = Judge(Path(folder), COMPLETE)
             for seed in seeds:
                 faulthandler.dump_traceback_later(STUCK, exit=True)

@@ -1,4 +1,4 @@
-"""A short run of the fuzzers: whatever stands in cron.yaml or in a variable, the answer is settings or mistakes."""
+"""A short run of the fuzzers: whatever stands there, something comes of it that can be used, or mistakes."""
 
 from pathlib import Path
 
@@ -43,6 +43,22 @@ def test_servers(tmp_path: Path) -> None:
     for seed in range(INPUTS):
         judge.try_server(seed)
     assert judge.shown.problems == []
+
+
+def test_numbers(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, COMPLETE)
+    for seed in range(10 * INPUTS):
+        judge.try_number(seed)
+    assert judge.shown.problems == []
+    assert judge.shown.outcomes.keys() == {"read", "mistakes"}
+
+
+def test_templates(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, COMPLETE)
+    for seed in range(3 * INPUTS):
+        judge.try_template(seed)
+    assert judge.shown.problems == []
+    assert judge.shown.outcomes.keys() == {"read", "mistakes"}
 
 
 def test_the_environment_that_is_changed_has_no_mistake() -> None:
