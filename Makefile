@@ -38,7 +38,7 @@ year: $(READY)  ## A year of normal life with silences, of three venues: half an
 	$(BIN)/python -m tests.year --seed $(SEED) $(if $(ONLY),--only '$(ONLY)')
 
 INPUTS ?= 2000
-fuzz: $(READY)  ## Damaged files, variables, servers, sinks and requests to the page, by seed: INPUTS=10000 for more.
+fuzz: $(READY)  ## Damaged files, servers, sinks, requests, numbers and templates, by seed: INPUTS=10000 for more.
 	$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
 
 check: $(READY)  ## Lint, formatting, types, import contracts.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
@@ -100,9 +101,12 @@ class Booking:
     """The stored numbers that are not blank, in order of preference: the booking's own, then the customer's."""
     customer_refuses: bool = False
     """Whether the booking's own customer opted out of texts or is not active."""
-    guests: int | None = None
+    guests: int | Decimal | str | None = None
+    """A whole number if it is one, else as it stands there."""
     occasion: str | None = field(default=None, repr=False)
     app_failures: tuple[AppFailure, ...] = ()
+    not_after: datetime | None = None
+    """When what its text confirms lapses (``not_after`` of its message); ``None``: never."""
     due: Due | None = None
     """``None`` under a rule that only reports, and where the status calls for nothing."""
 

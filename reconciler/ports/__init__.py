@@ -23,6 +23,7 @@ from reconciler.ports.providers import (
     PhoneNumbers,
     ProviderFailure,
     SmsGateway,
+    TemplateTrial,
     Unwritable,
 )
 from reconciler.ports.removals import Removals
@@ -88,6 +89,7 @@ __all__ = [
     "Store",
     "StoredClocks",
     "StoredEvent",
+    "TemplateTrial",
     "Transaction",
     "Unwritable",
     "Window",

@@ -131,24 +131,23 @@ class Bookings(Protocol):
         """The change to the booking's phone number: the first mapped column that holds one; empty if none does."""
         ...
 
-    def consent_changes(self, booking: BookingId, significant: str) -> Sequence[RequiredChange]:
-        """The customers who refuse the booking's text: its own, and any with this number ('' for no number)."""
+    def consent_changes(self, booking: BookingId, customers: Collection[str]) -> Sequence[RequiredChange]:
+        """The customers who refuse the booking's text: its own, and those of ``customers``."""
         ...
 
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
         """The booking's rows in the text queue, newest first; empty where no queue is mapped."""
         ...
 
-    def opted_out(self, significant: Collection[str]) -> frozenset[str]:
-        """Those of the national numbers that belong, however written, to a customer who opted out or is inactive."""
+    def refusing_numbers(self, tails: frozenset[str]) -> Sequence[tuple[str, str]]:
+        """Customers who opted out or are inactive, each with a number as written that may end in one of the tails."""
         ...
 
-    def sent_counts(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        """Texts to each spelling since then, sent or about to be sent, by the application or by us."""
-        ...
+    def texts_to(self, tails: frozenset[str], since: datetime) -> Sequence[tuple[str, datetime]]:
+        """Texts since then, sent or about to be sent, by the application or by us, oldest first: number and time.
 
-    def sent_times(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
-        """The time of each text that ``sent_counts`` counts, oldest first."""
+        The number is as written, and may end in one of the tails.
+        """
         ...
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:

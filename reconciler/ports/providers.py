@@ -1,6 +1,6 @@
 """The outside world: Twilio, Google Calendar, phone numbers, and the wording of messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -20,12 +20,24 @@ class PhoneNumbers(Protocol):
         """The number in E.164 if a text can be sent to it, else ``None``. Never raises for bad input."""
         ...
 
-    def significant(self, e164: str) -> str:
-        """The digits that all spellings of this number share: without country code and trunk prefix."""
+    def refused_kind(self, written: str) -> str:
+        """Why a valid number of this kind is never texted (premium rate, satellite), in words; '' for any other."""
         ...
 
-    def spellings(self, e164: str) -> frozenset[str]:
-        """Every way a customer row may hold this number, stripped to digits and a leading plus."""
+    def country(self, e164: str) -> str:
+        """The ISO 3166 code of the number's country; '' where it is not known."""
+        ...
+
+    def forms(self, e164: str) -> tuple[str, ...]:
+        """The number in E.164, then the forms in which the same number may be listed at the provider."""
+        ...
+
+    def tails(self, numbers: Iterable[str]) -> frozenset[str]:
+        """Digits of which one set stands in every field that may mean one of the numbers (E.164)."""
+        ...
+
+    def meant(self, written: Iterable[str], numbers: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """Field as written -> those of the numbers (E.164) that it may mean. This defines "the same number"."""
         ...
 
 
@@ -38,6 +50,19 @@ class Unwritable(Exception):
         """The variables that the template uses and the booking does not have."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateTrial:
+    """What became of a template on an invented booking."""
+
+    status: str
+    is_full: bool
+    """Whether the booking has everything, and much of it; else it has only what a booking must have."""
+    segments: int = 0
+    """0 where the text cannot be written."""
+    why: str = ""
+    lacks: tuple[str, ...] = ()
+
+
 class MessageWriter(Protocol):
     def write(self, booking: Booking, number: str) -> Draft:
         """The text for the booking's status, to ``number`` (E.164).
@@ -45,6 +70,10 @@ class MessageWriter(Protocol):
         Raises:
             Unwritable: the status has no message, a variable is missing, or the text would be too long.
         """
+        ...
+
+    def trials(self) -> Iterable[TemplateTrial]:
+        """Each status's text for a booking with as little as possible, and for one with as much as possible."""
         ...
 
 

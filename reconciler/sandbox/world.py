@@ -34,6 +34,7 @@ rules:
   sms.missing:
     quiet_hours: {quiet}
     queue_failed_resent: no
+    countries: [GB, FR, US]
 limits:
   rate: {{sms: 200/s, calendar: 200/s}}
 """

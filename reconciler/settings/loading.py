@@ -44,7 +44,9 @@ from reconciler.settings.file.source import Source
 from reconciler.settings.file.text_patterns import parse_text_pattern
 from reconciler.settings.file.values import Per
 from reconciler.settings.need import Need
-from reconciler.text.templates import MessageTemplate, check_template
+from reconciler.settings.texts import template_mistakes, text_style
+from reconciler.text.phones import counted_as
+from reconciler.text.templates import MessageTemplate, Style
 
 LONGEST_MISTAKE = 1000
 """Characters. YAML repeats whole values in its messages."""
@@ -78,6 +80,8 @@ class Settings:
             per_recipient=RecipientLimit(count=limits.per_recipient.count, period=limits.per_recipient.period),
             occasions=self.occasions(),
             deliver=rule.deliver,
+            countries=frozenset(map(counted_as, rule.countries or (rule.region,))),
+            segments=limits.segments,
             ignored_texts=tuple(map(parse_text_pattern, rule.ignore)),
             nothing_left_if=tuple(map(parse_text_pattern, rule.nothing_left_if)),
         )
@@ -86,7 +90,9 @@ class Settings:
         """Status of a booking -> the text it calls for."""
         rule = self.file.rules.sms_missing
         return {
-            status: Occasion(trigger=message.trigger, satisfied_by=rule.satisfying(message))
+            status: Occasion(
+                trigger=message.trigger, satisfied_by=rule.satisfying(message), not_after=message.not_after
+            )
             for status, message in rule.messages.items()
         }
 
@@ -172,6 +178,9 @@ class Settings:
     def wordings(self) -> dict[str, MessageTemplate]:
         messages = self.file.rules.sms_missing.messages
         return {status: MessageTemplate(message.trigger, message.template) for status, message in messages.items()}
+
+    def text_style(self) -> Style:
+        return text_style(self.file)
 
     def midnight(self, day: date) -> datetime:
         """The start of that day at the venue."""
@@ -273,15 +282,7 @@ def _at(data: Any, *path: str) -> Any:
 
 def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
     """Mistakes in keys that are valid one by one but not together."""
-    rule = file.rules.sms_missing
-    at = ("rules", SMS, "messages")
-    for number, status in enumerate(file.bookings.statuses):
-        if status not in rule.messages and rule.policy is not Policy.OFF:
-            listed = ("bookings", "statuses", number)
-            yield read.mistake(at, f"no message for status {status}, which bookings.statuses lists", listed)
-    for status, message in rule.messages.items():
-        for problem in check_template(message.template):
-            yield read.mistake((*at, status, "template"), problem)
+    yield from template_mistakes(read, file)
     yield from text_contradictions(read, file)
     yield from column_contradictions(read, file)
     yield from limit_contradictions(read, file)

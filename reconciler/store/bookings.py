@@ -119,30 +119,25 @@ class PostgresBookings:
     def number_changes(self, booking: BookingId, wanted: Constraint) -> Sequence[RequiredChange]:
         return remediation.of_number(self.connection, self.tables, booking, wanted)
 
-    def consent_changes(self, booking: BookingId, significant: str) -> Sequence[RequiredChange]:
-        return remediation.of_consent(self.connection, self.tables, booking, significant)
+    def consent_changes(self, booking: BookingId, customers: Collection[str]) -> Sequence[RequiredChange]:
+        return remediation.of_consent(self.connection, self.tables, booking, customers)
 
     def queued(self, booking: BookingId) -> Sequence[QueuedText]:
         return booking_facts.queued(self.connection, self.tables, booking)
 
-    def opted_out(self, significant: Collection[str]) -> frozenset[str]:
-        statement = recipients.opted_out_numbers(self.tables)
-        if statement is None or not significant:
-            return frozenset()
-        return frozenset(self.connection.scalars(statement, {"significant": sorted(significant)}))
-
-    def sent_counts(self, spellings: Collection[str], since: datetime) -> Mapping[str, int]:
-        statement = recipients.sent_counts(self.tables)
-        if statement is None or not spellings:
-            return {}
-        rows = self.connection.execute(statement, {"spellings": sorted(spellings), "since": since})
-        return {row[0]: row[1] for row in rows}
-
-    def sent_times(self, spellings: Collection[str], since: datetime) -> Sequence[datetime]:
-        statement = recipients.sent_times(self.tables)
-        if statement is None or not spellings:
+    def refusing_numbers(self, tails: frozenset[str]) -> Sequence[tuple[str, str]]:
+        statement = recipients.refusing(self.tables)
+        if statement is None or not tails:
             return []
-        return list(self.connection.scalars(statement, {"spellings": sorted(spellings), "since": since}))
+        rows = self.connection.execute(statement, recipients.values(tails))
+        return [(customer, number) for customer, *numbers in rows for number in numbers if number]
+
+    def texts_to(self, tails: frozenset[str], since: datetime) -> Sequence[tuple[str, datetime]]:
+        statement = recipients.texted(self.tables)
+        if statement is None or not tails:
+            return []
+        rows = self.connection.execute(statement, {**recipients.values(tails), "since": since})
+        return [(number, at) for number, at in rows]
 
     def recent_event_ids(self, limit: int) -> Sequence[str]:
         return event_ids.recent_event_ids(self.connection, self.tables, limit)

@@ -1,40 +1,42 @@
-"""Text templates: sandboxed Jinja2, strict about variables, independent of locale and machine time zone."""
+"""Text templates: sandboxed Jinja2. What a booking lacks is false in a condition, and an error where it is printed."""
 
 import difflib
-import re
-import unicodedata
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, Undefined, meta
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.sms_settlement import contains_reference
-from reconciler.ports import Unwritable
+from reconciler.ports import TemplateTrial, Unwritable
+from reconciler.text.absent import Absent, Nameless, passing_absent
+from reconciler.text.greeting import A_LINK, LONGEST_NAME, Greeting, has_link, one_line
+from reconciler.text.localized import Localized
 from reconciler.text.segments import segments
+from reconciler.text.template_limits import excesses
 
 MAX_SMS_LENGTH = 1600
 """Characters that Twilio accepts (Message resource, Body; error 21617 beyond)."""
-MAX_NAME_LENGTH = 40
-WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTH_NAMES = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+MOST = 10**6
+"""No product in a text is larger: a text could be padded to its length."""
+Value = str | int | Decimal | Absent
 
 
-def _plain(value: Any) -> Any:
-    """Allow only text and numbers in a text; any other value would be printed as a Python object."""
-    if isinstance(value, str | int | Undefined):
-        return value
-    raise TypeError(f"{type(value).__name__} is neither text nor a number")
+class _Year(int):
+    """A year, which is written without a mark between its digits."""
+
+    def __add__(self, other: int) -> "_Year":
+        return _Year(int(self) + other)
+
+    def __sub__(self, other: int) -> "_Year":
+        return _Year(int(self) - other)
 
 
 _PADDING = frozenset({"center", "expandtabs", "format", "format_map", "indent", "ljust", "rjust", "zfill"})
@@ -47,9 +49,13 @@ class _Environment(SandboxedEnvironment):
     intercepted_binops = frozenset(["*", "**", "%"])
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" or not (isinstance(left, int) and isinstance(right, int)):
+        numbers = isinstance(left, int | Decimal | Absent) and isinstance(right, int | Decimal | Absent)
+        if operator == "**" or not numbers:
             raise TypeError(f"{operator} does not belong in a text")
-        return super().call_binop(context, operator, left, right)
+        product = super().call_binop(context, operator, left, right)
+        if not isinstance(product, Absent) and not abs(product) < MOST:
+            raise ValueError("a product that is too large")
+        return product
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if attribute in _PADDING:
@@ -62,13 +68,40 @@ class _Environment(SandboxedEnvironment):
         return super().getitem(obj, argument)
 
 
-# Plain text, not HTML: escaping would put &amp; on a phone. The sandbox keeps templates away from Python objects.
-_ENVIRONMENT = _Environment(undefined=StrictUndefined, autoescape=False, finalize=_plain)
-_ENVIRONMENT.globals.clear()  # range, lipsum and the like: a text contains only data of its booking
-for _name in _PADDING & _ENVIRONMENT.filters.keys():
-    del _ENVIRONMENT.filters[_name]
-_FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
+def _environment(locale: Localized) -> _Environment:
+    """For plain text: escaping as in HTML would put &amp; on a phone. The sandbox keeps Python objects away."""
+
+    def finalize(value: Any) -> Any:
+        """Allow only text and numbers in a text; any other value would be printed as a Python object."""
+        if isinstance(value, str | _Year | bool | Undefined):
+            return value
+        if isinstance(value, int | float | Decimal):
+            return locale.number(value)
+        raise TypeError(f"{type(value).__name__} is neither text nor a number")
+
+    environment = _Environment(undefined=StrictUndefined, autoescape=False, finalize=finalize)
+    environment.globals.clear()  # range, lipsum and the like: a text contains only data of its booking
+    for name in _PADDING & environment.filters.keys():
+        del environment.filters[name]
+    for name in environment.filters.keys() - {"default", "d"}:
+        environment.filters[name] = passing_absent(environment.filters[name])
+    return environment
+
+
+_FAILURES = (
+    TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
+)  # fmt: skip
 """Errors that rendering a template can raise."""
+VARIABLES = ("first_name", "name", "date", "weekday", "year", "time", "guests", "occasion", "ref")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the venue writes: its time, its language, and how it greets."""
+
+    zone: ZoneInfo
+    locale: Localized
+    greeting: Greeting
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +113,13 @@ class MessageTemplate:
 
 
 class Templates:
-    """``ports.MessageTemplate`` over the messages of cron.yaml."""
+    """``ports.MessageWriter`` over the messages of cron.yaml."""
 
-    def __init__(self, messages: Mapping[str, MessageTemplate], zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, messages: Mapping[str, MessageTemplate], style: Style) -> None:
+        self._style = style
+        environment = _environment(style.locale)
         self._messages = {
-            status: (message.trigger, _ENVIRONMENT.from_string(message.template), _used(message.template))
+            status: (message.trigger, environment.from_string(message.template), _used(environment, message.template))
             for status, message in messages.items()
         }
 
@@ -93,56 +127,105 @@ class Templates:
         if booking.status not in self._messages:
             raise Unwritable("status")
         trigger, template, used = self._messages[booking.status]
-        known = variables(booking, self._zone)
-        body = _render(template, known, used - set(known))
+        known = variables(booking, self._style)
+        body = _render(template, known)
         if not contains_reference(body, booking.reference):
             raise Unwritable("ref")
         if len(body) > MAX_SMS_LENGTH:
             raise Unwritable("length")
-        return Draft(number=number, body=body, trigger=trigger, segments=segments(body))
+        left_out = tuple(f"{name} left out: {why}" for name, why in known.left_out.items() if name in used)
+        return Draft(number=number, body=body, trigger=trigger, segments=segments(body), left_out=left_out)
+
+    def trials(self) -> Iterator[TemplateTrial]:
+        for status in self._messages:
+            for booking, is_full in ((_BAREST, False), (_FULLEST, True)):
+                try:
+                    draft = self.write(replace(booking, status=status), "")
+                except Unwritable as error:
+                    yield TemplateTrial(status=status, is_full=is_full, why=str(error), lacks=error.lacks)
+                else:
+                    yield TemplateTrial(status=status, is_full=is_full, segments=draft.segments)
 
 
-def variables(booking: Booking, zone: ZoneInfo) -> dict[str, str | int]:
-    """The variables for a template. A value that the booking lacks is absent, and a template that uses it fails.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a template can print of a booking. A value that the booking lacks is ``Absent``."""
+
+    values: Mapping[str, Value]
+    lacking: Set[str]
+    """The absent values that were printed, as soon as they are."""
+    left_out: Mapping[str, str]
+    """Variable -> why the value that stands there is not used."""
+
+
+def variables(booking: Booking, style: Style) -> _Known:
+    """The variables for a template.
 
     Raises:
         Unwritable: the booking has no date.
     """
     if booking.starts_at is None:
         raise Unwritable("date")
-    local = booking.starts_at.astimezone(zone)
-    name = _clean(booking.name)
-    known: dict[str, str | int | None] = {
-        "first_name": _clean(booking.first_name) or name.partition(" ")[0] or "there",
+    local = booking.starts_at.astimezone(style.zone)
+    first_name, no_first_name = style.greeting.first_name(booking.first_name, booking.name)
+    name, no_name = style.greeting.name(booking.name)
+    occasion, no_occasion = _words(booking.occasion or "")
+    guests, no_guests = _count(booking.guests)
+    known: dict[str, Value | None] = {
+        "first_name": first_name or Nameless(style.greeting.nameless),
         "name": name or None,
-        "date": f"{WEEKDAY_NAMES[local.weekday()]} {local.day} {MONTH_NAMES[local.month - 1]}",
-        "weekday": WEEKDAY_NAMES[local.weekday()],
-        "year": local.year,
-        "time": f"{local:%H:%M}",
-        "guests": booking.guests,
-        "occasion": _clean(booking.occasion or "") or None,
+        "date": style.locale.date(local),
+        "weekday": style.locale.weekday(local),
+        "year": _Year(local.year),
+        "time": style.locale.time(local),
+        "guests": guests,
+        "occasion": occasion or None,
         "ref": booking.reference,
     }
-    return {variable: value for variable, value in known.items() if value is not None}
+    why = {"first_name": no_first_name, "name": no_name, "occasion": no_occasion, "guests": no_guests}
+    lacking: set[str] = set()
+    return _Known(
+        values={name: Absent(name, lacking) if value is None else value for name, value in known.items()},
+        lacking=lacking,
+        left_out={name: reason for name, reason in why.items() if reason},
+    )
 
 
-def check_template(source: str) -> list[str]:
+def _words(written: str) -> tuple[str, str]:
+    """A text of the booking on one line, and why it is not used."""
+    words = one_line(written)[:LONGEST_NAME].strip()
+    return ("", A_LINK) if has_link(written[: 8 * LONGEST_NAME]) else (words, "")
+
+
+def _count(guests: int | Decimal | str | None) -> tuple[int | Decimal | str | None, str]:
+    if not isinstance(guests, str):
+        return guests, ""
+    words, why = _words(guests)
+    return words or None, why
+
+
+def check_template(source: str, style: Style) -> list[str]:
     """Problems of a template, one sentence each; empty if it is valid."""
+    environment = _environment(style.locale)
     try:
-        used = _used(source)
-        template = _ENVIRONMENT.from_string(source)
+        used = _used(environment, source)
+        template = environment.from_string(source)
     except TemplateSyntaxError as error:
         return [f"line {error.lineno} of the template: {error.message}"]
     except RecursionError:
         return ["it is nested too deeply"]
-    known = sorted(variables(_SAMPLE, ZoneInfo("UTC")))
-    problems = [_unknown(name, known) for name in sorted(used - set(known))]
+    except _FAILURES as error:  # what is constant in a template is worked out when it is read
+        return [f"it cannot be filled: {error}"]
+    beyond = list(dict.fromkeys(excesses(environment.parse(source))))
+    if beyond:
+        return beyond
+    problems = [_unknown(name) for name in sorted(used - set(VARIABLES))]
     if "ref" not in used:
         problems.append("the reference is missing: add {{ ref }}, by which a text is found again at the provider")
     if problems:
         return problems
     try:
-        body = template.render(variables(_SAMPLE, ZoneInfo("UTC"))).strip()
+        body = template.render(variables(_SAMPLE, style).values).strip()
     except _FAILURES as error:
         return [f"it cannot be filled: {error}"]
     if not contains_reference(body, _SAMPLE.reference):
@@ -152,30 +235,26 @@ def check_template(source: str) -> list[str]:
     return problems
 
 
-def _used(source: str) -> set[str]:
-    return meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
+def _used(environment: _Environment, source: str) -> set[str]:
+    return meta.find_undeclared_variables(environment.parse(source))
 
 
-def _render(template: Template, values: Mapping[str, str | int], absent: Set[str]) -> str:
+def _render(template: Template, known: _Known) -> str:
     try:
-        return template.render(values).strip()
-    except UndefinedError as error:
-        raise Unwritable(type(error).__name__, sorted(absent)) from None
+        body = template.render(known.values).strip()
     except _FAILURES as error:
         # The message may quote a value; the error's type does not.
-        raise Unwritable(type(error).__name__) from None
+        raise Unwritable(type(error).__name__, sorted(known.lacking)) from None
+    if known.lacking:
+        raise Unwritable("lacks", sorted(known.lacking))
+    return body
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown(name: str) -> str:
+    known = sorted(VARIABLES)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"available: {', '.join(known)}"
     return f"unknown variable {name}, {hint}"
-
-
-def _clean(name: str) -> str:
-    """A name on one line, without invisible characters, cut to ``MAX_NAME_LENGTH``."""
-    folded = " ".join(_INVISIBLE.sub(" ", unicodedata.normalize("NFC", name)).split())
-    return folded[:MAX_NAME_LENGTH].strip()
 
 
 _SAMPLE = Booking(
@@ -191,3 +270,14 @@ _SAMPLE = Booking(
     guests=40,
     occasion="Birthday",
 )
+_BAREST = replace(_SAMPLE, first_name="", name="", guests=None, occasion=None)
+"""All that a booking must have."""
+_FULLEST = replace(
+    _SAMPLE,
+    starts_at=datetime(2026, 9, 23, 19, 30, tzinfo=UTC),  # Wednesday and September are long
+    first_name="Maximiliana-Alexandra",
+    name="Maximiliana-Alexandra Featherstonehaugh",
+    guests=1200,
+    occasion="Retirement and golden wedding anniversary",
+)
+"""A booking with everything, and much of it."""

@@ -37,6 +37,7 @@ from reconciler.store.database import Database, PostgresStore
 from reconciler.store.ledger.sources import SourceKey, register
 from reconciler.store.migrate import require_ledger
 from reconciler.store.printed.grants import grants_script
+from reconciler.text.localized import localized
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 from reconciler.timing.clock import SystemClock
@@ -122,7 +123,7 @@ def services(
             store=store,
             clock=used_clock,
             phones=Phones(chosen.file.rules.sms_missing.region),
-            message_writer=Templates(chosen.wordings(), chosen.file.timezone),
+            message_writer=Templates(chosen.wordings(), chosen.text_style()),
             sms=_gateway(chosen),
             calendar=(calendar := _calendar(chosen, stack)),
             beacons=_beacons(chosen, calendar),
@@ -201,9 +202,7 @@ def application(chosen: Settings) -> AppMapping:
         customers=_mapped(customers.table, customers.columns) if customers else None,
         queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
-        wording=frozenset(
-            letter for text in chosen.wordings().values() for letter in text.template if not letter.isascii()
-        ),
+        wording=_letters(chosen),
         statuses=bookings.statuses,
         made_as=bookings.made_as,
         cancelled=bookings.cancelled,
@@ -229,6 +228,13 @@ def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
     scans = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
     repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
     return grants_script(application(chosen), role, scanned=scans, repairs=repairs, read_only=read_only)
+
+
+def _letters(chosen: Settings) -> frozenset[str]:
+    """The characters of our texts that are not ASCII: of the templates, and of what is put into them."""
+    texts = [text.template for text in chosen.wordings().values()]
+    every = {*"".join(texts), *chosen.file.rules.sms_missing.nameless, *localized(chosen.file.locale).letters()}
+    return frozenset(letter for letter in every if not letter.isascii())
 
 
 def _needs_queue(chosen: Settings) -> bool:

@@ -15,6 +15,7 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.policies import QuietHours
 from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.engine.drill.scenario import NUMBER
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.repairer import LONG_AGO
 from reconciler.ports import Clock, HeartbeatTrials, Notifier, Route, Runner, Services
@@ -87,8 +88,11 @@ class ShadowDrillStage:
             own = f"drill {uuid.uuid4().hex}"
             clock = FrozenClock(_daytime(self.services.sms_policy.quiet_hours, self.services.clock.now()))
             notifier, application = MemoryNotifier(), shadow_tables.on_shadow_tables(self.application)
+            sms_policy = self.services.sms_policy
+            fiction = self.services.phones.country(NUMBER)  # the drill's number, wherever the venue is
             services = replace(
                 self.services,
+                sms_policy=replace(sms_policy, countries=sms_policy.countries | {fiction}),
                 store=RollbackStore(connection, own, SourceKey(application.bookings.quoted), AppTables.of(application)),
                 clock=clock,
                 sms=MemoryGateway(clock),

@@ -22,7 +22,7 @@ from tests.support.command import COMMAND, Ran, environment, reconciler
 LEASE = 5.0
 BACKFILL = ("backfill", "--since", "2026-01-01", "--do", "--max", "1000")
 CRON_YAML = f"""\
-rules: {{sms.missing: {{quiet_hours: off, queue_failed_resent: no}}}}
+rules: {{sms.missing: {{quiet_hours: off, queue_failed_resent: no, countries: [GB, FR]}}}}
 limits:
   rate: {{sms: 2000/s, calendar: 2000/s}}
   timeouts: {{twilio: 2s, google: 900ms, sql: 1s}}

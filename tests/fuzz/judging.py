@@ -1,9 +1,11 @@
-"""What may come of any input: settings that can be used, or a list of mistakes. In time, and without its secrets."""
+"""What may come of any input: something that can be used, or a list of mistakes. In time, and without its secrets."""
 
 import logging
+import re
 import signal
 import time
 import traceback
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,26 +14,37 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from types import FrameType
+from zoneinfo import ZoneInfo
 
 import apprise  # noqa: F401 - before the clock of the first input runs: the import is slow
 import pytest
+from phonenumbers import PhoneNumberFormat, format_number, parse
 from sqlalchemy import text
 
 from reconciler.domain.alerting.alerts import Alert, AlertType, CheckIn, DeliveryStatus, Severity
 from reconciler.domain.drill import DrillAlert
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.errors import ConfigurationError, ReconcilerError
+from reconciler.ports import Unwritable
 from reconciler.reporting import heartbeats, logs, oncall
 from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.notifier import SentryNotifier
 from reconciler.settings import Need, load
-from reconciler.text.templates import Templates
+from reconciler.settings.file.model_rules import PLACEHOLDER_NAMES
+from reconciler.text.greeting import Greeting
+from reconciler.text.localized import localized
+from reconciler.text.phones import REGIONS, Phones, ascii_digits
+from reconciler.text.templates import MAX_SMS_LENGTH, MessageTemplate, Style, Templates, check_template
 from reconciler.wiring import assembly
 from tests.fuzz.drawing import SECRET, SHIPPED, drawn_file, drawn_variables
+from tests.fuzz.numbers import drawn_field, drawn_number, drawn_region, drawn_spelling
 from tests.fuzz.servers import OddServer
 from tests.fuzz.sinks import OddSink
+from tests.fuzz.templates import LOCALES, drawn_booking, drawn_template
+
+_GREETING = Greeting.of("there", PLACEHOLDER_NAMES)
 
 DEADLINE = timedelta(seconds=0.3)
 """Of each call to a sink, so that the silent ones cost little."""
@@ -103,6 +116,12 @@ class Judge:
         with OddSink(seed) as sink:
             self._try(f"sink {seed}", lambda: _alert(sink.host))
 
+    def try_number(self, seed: int) -> None:
+        self._try(f"number {seed}", lambda: _read_number(seed))
+
+    def try_template(self, seed: int) -> None:
+        self._try(f"template {seed}", lambda: _fill(seed))
+
     def _try(self, name: str, use: Callable[[], list[str]]) -> None:
         began = time.monotonic()
         try:
@@ -137,11 +156,57 @@ def _use(path: Path, environ: Mapping[str, str]) -> list[str]:
         assembly._calendar(settings, stack)
         assembly.notifier(settings.environment.sentry)
         assembly.grants(settings, "reconciler_job")
-        Templates(settings.wordings(), settings.file.timezone)
+        Templates(settings.wordings(), settings.text_style())
         for make in (settings.runner, settings.window, settings.deadlines, settings.sms_limits, settings.rule_filters):
             make()
     # A provider's mistakes stop its effect only.
     return [fault.seen for fault in settings.access_faults().values()]
+
+
+def _read_number(seed: int) -> list[str]:
+    """A field is one number, or none; and a number is found in every way to write it, by its last digits."""
+    region, number, field = drawn_region(seed), drawn_number(seed), drawn_field(seed)
+    phones = Phones(region)
+    if number is not None:
+        national = format_number(parse(number), PhoneNumberFormat.NATIONAL)
+        spelled = drawn_spelling(seed, number, national)
+        assert number in phones.meant([spelled], [number])[spelled], (number, spelled)
+        for written in (spelled, field):
+            if phones.meant([written], [number])[written]:
+                assert any(tail in ascii_digits(written) for tail in phones.tails([number])), (number, written)
+        field = spelled if seed % 2 else field
+    e164 = phones.e164(field)
+    assert e164 is None or re.fullmatch(r"\+[1-9][0-9]{4,14}", e164), e164
+    assert e164 is None or not phones.refused_kind(field), "one of a kind that is refused"
+    if e164 is None:
+        return ["no number"]
+    assert e164 in phones.forms(e164)
+    assert phones.e164(e164) == e164, "not the same when it is read again"
+    assert e164 in phones.meant([field], [e164])[field], "a field that does not mean its own number"
+    assert phones.country(e164) in REGIONS | {""}
+    return []
+
+
+def _fill(seed: int) -> list[str]:
+    """A template is refused with reasons; or it makes a text of a booking, or says why not."""
+    template, booking = drawn_template(seed), drawn_booking(seed)
+    style = Style(ZoneInfo("Europe/London"), localized(LOCALES[seed % len(LOCALES)]), _GREETING)
+    greeted, _ = _GREETING.first_name(booking.first_name, booking.name)
+    assert all(one == " " or one in "-'’" or unicodedata.category(one)[0] in "LM" for one in greeted), greeted
+    problems = check_template(template, style)
+    if problems:
+        return ["refused"]  # the reasons quote the template, which the operator wrote
+    writer = Templates({"confirmed": MessageTemplate("t", template)}, style)
+    for trial in writer.trials():
+        assert trial.segments or trial.why
+    try:
+        draft = writer.write(booking, "+447700900123")
+    except Unwritable as error:
+        return [str(error)]
+    assert booking.reference in draft.body
+    assert len(draft.body) <= MAX_SMS_LENGTH
+    assert draft.segments >= 1
+    return []
 
 
 def _ask(path: Path, environ: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A short run of the fuzzers: whatever comes in, it becomes settings, mistakes, a status, or a page that is no 500."""
+"""A short run of the fuzzers: whatever comes in, something that can be used comes of it, or mistakes, and no 500."""
 
 import gc
 from pathlib import Path
@@ -64,6 +64,22 @@ def test_page_requests(venue: Venue, tmp_path: Path) -> None:
         judge.try_all(range(3 * INPUTS))
     assert judge.problems == []
     assert {"200", "303", "400", "401", "404", "405", "414", "no answer"} - {"303"} <= judge.outcomes.keys()
+
+
+def test_numbers(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, COMPLETE)
+    for seed in range(10 * INPUTS):
+        judge.try_number(seed)
+    assert judge.shown.problems == []
+    assert judge.shown.outcomes.keys() == {"read", "mistakes"}
+
+
+def test_templates(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, COMPLETE)
+    for seed in range(3 * INPUTS):
+        judge.try_template(seed)
+    assert judge.shown.problems == []
+    assert judge.shown.outcomes.keys() == {"read", "mistakes"}
 
 
 def test_the_environment_that_is_changed_has_no_mistake() -> None:

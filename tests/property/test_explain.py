@@ -294,7 +294,7 @@ ALWAYS = {
     *(Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET, Condition.PHONE),
     *(Condition.UNDECIDED, Condition.OVERDUE, Condition.UNPROVEN, LEDGER),
     *(Refusal.NO_DATE, Refusal.ENDS_BEFORE_START, Refusal.OPTED_OUT, Refusal.PHONE_UNUSABLE, Refusal.MAY_HAVE_LEFT),
-    *(Refusal.OLD, Refusal.TOO_SOON, Refusal.GIVEN_UP),
+    *(Refusal.OLD, Refusal.TOO_SOON, Refusal.GIVEN_UP, Refusal.NUMBER_KIND, Refusal.COUNTRY, Refusal.LAPSED),
 }
 """What decides for some of many bookings, whichever house they are in."""
 

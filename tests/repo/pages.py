@@ -32,6 +32,7 @@ WRITTEN = {
     "a table": values.parse_table,
     "a time zone": values.parse_zone,
     "a region": values.parse_region,
+    "a language": values.parse_locale,
 }
 """What a value is -> what reads it, and says in the first line of its docstring how it is written."""
 

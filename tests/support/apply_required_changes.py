@@ -31,6 +31,10 @@ _spare = count(1)
 _SETTINGS: dict[str, Callable[[Services, Any], Services]] = {
     "rules.sms.missing.stale_after": lambda s, v: replace(s, sms_policy=replace(s.sms_policy, stale_after=v)),
     "rules.sms.missing.min_notice": lambda s, v: replace(s, sms_policy=replace(s.sms_policy, min_notice=v)),
+    "rules.sms.missing.countries": lambda s, v: replace(
+        s, sms_policy=replace(s.sms_policy, countries=s.sms_policy.countries | {v})
+    ),
+    "limits.segments": lambda s, v: replace(s, sms_policy=replace(s.sms_policy, segments=v)),
     "rules.calendar.missing.deleted_by_hand": lambda s, v: replace(
         s, calendar_policy=replace(s.calendar_policy, deleted_by_hand=v[0])
     ),

@@ -34,7 +34,9 @@ NOTICE = [
 STRANGE_DATES = [date(1850, 1, 1), date(3500, 1, 1)]
 NAMES = ["Planted Lima", "<script>Planted</script>", "\x1b[31mPlanted\x07", "\u202edetnalP Planted", "Planted\nPlanted"]
 NOTES = [None, "", "Planted allergy", "note: event DATE/TIME to be confirmed! Planted", "50% off_season\\ Planted"]
-UNUSABLE = ["07700", "020 7946 0123", "call Planted", "+44 7700 900", "0000000000", "\x1b[2J", "77009" * 20]
+KINDS = ["070 7700 9001", "+881 677 009 00", "0909 877 0090"]
+"""A personal number, a satellite's, and one at premium rate."""
+UNUSABLE = [*KINDS, "07700", "020 7946 0123", "call Planted", "+44 7700 900", "0000000000", "\x1b[2J", "77009" * 20]
 ERRORS = [
     'insert failed: violates check constraint "x"',
     "timeout of 30000ms exceeded for secret words",
@@ -148,6 +150,7 @@ class RandomBookings:
             "calendar_event_id": self.one_of(EVENT_IDS),
             "internal_notes": self.one_of(NOTES) if self.chance(0.3) else None,
             "date_tbd": self.chance(0.03),
+            "hold_expiry": self.now + self.one_of([-DAY, -SECOND, SECOND, HOUR, 9 * DAY]) if self.chance(0.2) else None,
             "source": self.one_of(["manual", "manual", "web", None]),
             "created_at": self.now - age,
             "updated_at": self.now - age,

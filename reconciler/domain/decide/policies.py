@@ -90,6 +90,8 @@ class Occasion:
     """The queue's word for it; we write it, and intents carry it."""
     satisfied_by: tuple[str, ...] | None
     """The triggers whose texts satisfy the rule; ``None``: every trigger."""
+    not_after: str | None = None
+    """The application's name of the bookings' column after whose time the text is not sent."""
 
 
 class TextPattern(Protocol):
@@ -110,6 +112,10 @@ class SmsPolicy:
     occasions: Mapping[str, Occasion]
     """Status of a booking -> the text it calls for."""
     deliver: Deliver
+    countries: frozenset[str]
+    """ISO 3166 codes of the countries whose numbers are texted."""
+    segments: int
+    """The most segments that a text may have."""
     ignored_texts: tuple[TextPattern, ...] = field(default=(), repr=False)
     """Texts to a customer's number that are about no booking, such as one-time codes: they hold no text."""
 

@@ -69,6 +69,8 @@ class Draft:
     body: str = field(repr=False)
     trigger: str
     segments: int
+    left_out: tuple[str, ...] = ()
+    """What the booking has and the text does not say, with the reason: never a value."""
 
     def subject(self, installation: str) -> str:
         """Digests of the recipient and the text. A refusal holds while the refused recipient and text are unchanged."""
@@ -86,6 +88,10 @@ class SmsFacts:
 
     number: str | None = field(repr=False)
     """The usable number in E.164, ``None`` if the booking's phone cannot be used."""
+    country: str
+    """The country of the number; '' without one."""
+    refused_kind: str
+    """The kind of the booking's phone, in words, if numbers of its kind are never texted; else ''."""
     opted_out: bool
     draft: Draft | None
     """``None`` if the text cannot be written for this booking."""
@@ -127,8 +133,7 @@ def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datet
     yield from date_checks(booking, cause)
     yield from _recipient(booking, facts, policy, cause)
     yield from _in_time(booking, policy, cause, now)
-    written = "cannot be written" if facts.draft is None else f"{facts.draft.segments} to send"
-    yield check(Refusal.TEXT_UNWRITABLE, written, applies=facts.draft is None, cause=cause)
+    yield from _text(facts.draft, policy, cause)
     quiet = policy.quiet_hours
     hours = f"{quiet.starts:%H:%M}-{quiet.ends:%H:%M}" if quiet else "none"
     yield check(Hold.QUIET_HOURS, hours, applies=bool(quiet and quiet.holds(now)), cause=cause)
@@ -176,8 +181,13 @@ def _recipient(booking: Booking, facts: SmsFacts, policy: SmsPolicy, cause: Caus
         if holds
     ]
     yield check(Refusal.OPTED_OUT, ", ".join(refuses) or "nobody", applies=bool(refuses), cause=cause)
+    if facts.refused_kind:
+        yield check(Refusal.NUMBER_KIND, facts.refused_kind, applies=True, cause=cause)
     number = f"..{facts.number[-3:]}" if facts.number else "no usable number"
     yield check(Refusal.PHONE_UNUSABLE, number, applies=facts.number is None, cause=cause)
+    if facts.number is not None:
+        elsewhere = facts.country not in policy.countries
+        yield check(Refusal.COUNTRY, facts.country or "not known", applies=elsewhere, cause=cause)
     unclear = sum(not certainly_not_sent(failure, policy.nothing_left_if) for failure in booking.app_failures)
     failed = f"{len(booking.app_failures)} failed attempts, {unclear} unclear"
     yield check(Refusal.MAY_HAVE_LEFT, failed, applies=unclear > 0, cause=cause)
@@ -193,15 +203,27 @@ def _in_time(booking: Booking, policy: SmsPolicy, cause: Cause, now: datetime) -
     if booking.starts_at is not None:
         too_soon = booking.starts_at - policy.min_notice < latest
         yield check(Refusal.TOO_SOON, f"starts {moment(booking.starts_at)}", applies=too_soon, cause=cause)
+    if booking.not_after is not None:
+        lapsed = booking.not_after < latest
+        yield check(Refusal.LAPSED, f"until {moment(booking.not_after)}", applies=lapsed, cause=cause)
+
+
+def _text(draft: Draft | None, policy: SmsPolicy, cause: Cause) -> Iterator[Check]:
+    written = ", ".join(("written", *draft.left_out)) if draft else "cannot be written"
+    yield check(Refusal.TEXT_UNWRITABLE, written, applies=draft is None, cause=cause)
+    if draft:
+        said = f"{draft.segments} of at most {policy.segments}"
+        yield check(Refusal.TOO_LONG, said, applies=draft.segments > policy.segments, cause=cause)
 
 
 def deadline(booking: Booking, policy: SmsPolicy) -> datetime:
-    """The last moment at which the text may be sent: the checks *old* and *too soon* refuse it afterwards."""
+    """The last moment at which the text may be sent: *old*, *too soon* and *lapsed* refuse it afterwards."""
     return min(_ends(booking, policy), default=datetime.max.replace(tzinfo=UTC)) - SHORTEST_VALIDITY
 
 
 def _ends(booking: Booking, policy: SmsPolicy) -> list[datetime]:
     ends = [] if policy.stale_after is None else [booking.due_at + policy.stale_after]
+    ends += [booking.not_after] if booking.not_after else []
     return ends if booking.starts_at is None else [*ends, booking.starts_at - policy.min_notice]
 
 

@@ -57,12 +57,16 @@ class Refusal(StrEnum):
     ID_AGAIN = "id_again"
     NO_DATE = "no_date"
     ENDS_BEFORE_START = "ends_before_start"
+    NUMBER_KIND = "number_kind"
     PHONE_UNUSABLE = "phone_unusable"
+    COUNTRY = "country"
     OPTED_OUT = "opted_out"
     MAY_HAVE_LEFT = "may_have_left"
     OLD = "old"
     TOO_SOON = "too_soon"
+    LAPSED = "lapsed"
     TEXT_UNWRITABLE = "text_unwritable"
+    TOO_LONG = "too_long"
     DELETED_BY_HAND = "deleted_by_hand"
     SEVERAL_CANDIDATES = "several_candidates"
     UNKNOWN = "unknown"
@@ -115,12 +119,16 @@ CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.ID_AGAIN: Cause.UNUSABLE_DATA,
     Refusal.NO_DATE: Cause.UNUSABLE_DATA,
     Refusal.ENDS_BEFORE_START: Cause.UNUSABLE_DATA,
+    Refusal.NUMBER_KIND: Cause.UNUSABLE_DATA,
     Refusal.PHONE_UNUSABLE: Cause.UNUSABLE_DATA,
+    Refusal.COUNTRY: Cause.REFUSED_RECIPIENT,
     Refusal.OPTED_OUT: Cause.REFUSED_RECIPIENT,
     Refusal.MAY_HAVE_LEFT: Cause.UNKNOWN_OUTCOME,
     Refusal.OLD: Cause.TOO_LATE,
     Refusal.TOO_SOON: Cause.TOO_LATE,
+    Refusal.LAPSED: Cause.TOO_LATE,
     Refusal.TEXT_UNWRITABLE: Cause.UNUSABLE_DATA,
+    Refusal.TOO_LONG: Cause.UNUSABLE_DATA,
     Refusal.DELETED_BY_HAND: Cause.DELETED_BY_HAND,
     Refusal.SEVERAL_CANDIDATES: Cause.UNUSABLE_DATA,
     Refusal.UNKNOWN: Cause.UNKNOWN_OUTCOME,
@@ -149,12 +157,16 @@ LABELS: dict[str, str] = {
     Refusal.ID_AGAIN: "perhaps another booking's id again",
     Refusal.NO_DATE: "no usable date",
     Refusal.ENDS_BEFORE_START: "ends before start",
+    Refusal.NUMBER_KIND: "kind of number that is not texted",
     Refusal.PHONE_UNUSABLE: "phone unusable",
+    Refusal.COUNTRY: "country not listed in countries",
     Refusal.OPTED_OUT: "opted out",
     Refusal.MAY_HAVE_LEFT: "outcome of the application's send unknown",
     Refusal.OLD: "due too long ago",
     Refusal.TOO_SOON: "booking starts too soon",
+    Refusal.LAPSED: "what the text confirms has lapsed",
     Refusal.TEXT_UNWRITABLE: "text cannot be written",
+    Refusal.TOO_LONG: "text has too many segments",
     Refusal.DELETED_BY_HAND: "a person deleted it",
     Refusal.SEVERAL_CANDIDATES: "several events carry its reference",
     Refusal.UNKNOWN: "outcome unknown",

@@ -31,6 +31,7 @@ class Constraint(StrEnum):
     EMPTY = "empty"
     FILLED = "filled"
     WITHOUT = "without"
+    INCLUDING = "including"
     USABLE = "a number that can be texted"
     OTHER = "another one"
     WELL = "well"

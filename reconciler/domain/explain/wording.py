@@ -50,11 +50,15 @@ CHECKED = {
     Refusal.NO_DATE: "start",
     Refusal.ENDS_BEFORE_START: "end",
     Refusal.OPTED_OUT: "opted out",
+    Refusal.NUMBER_KIND: "kind of number",
     Refusal.PHONE_UNUSABLE: "phone",
+    Refusal.COUNTRY: "country",
     Refusal.MAY_HAVE_LEFT: "application",
     Refusal.OLD: "age",
     Refusal.TOO_SOON: "notice",
-    Refusal.TEXT_UNWRITABLE: "segments",
+    Refusal.LAPSED: "kept",
+    Refusal.TEXT_UNWRITABLE: "text",
+    Refusal.TOO_LONG: "segments",
     Refusal.GIVEN_UP: "restarts",
     Hold.QUIET_HOURS: "quiet hours",
     Hold.PER_RECIPIENT: "texted",
@@ -81,6 +85,8 @@ WOULD_CHANGE: dict[str, str] = {
     Refusal.MAY_HAVE_LEFT: "check the application's own attempt, then cancel its row or mark it sent",
     Refusal.OLD: "reconciler backfill --booking lets it through once",
     Refusal.TOO_SOON: "better call them",
+    Refusal.LAPSED: "the customer is told nothing: what the text confirms is over",
+    Refusal.COUNTRY: "list it only if you expect customers from there",
     Refusal.TEXT_UNWRITABLE: "its template needs a value that the booking lacks",
     Refusal.SEVERAL_CANDIDATES: "remove the extra events, or write the right id",
     Refusal.UNKNOWN: "the provider is asked for its outcome",
@@ -103,7 +109,9 @@ WOULD_CHANGE: dict[str, str] = {
 FOR_A_PERSON: dict[str, str] = {
     Refusal.NO_DATE: "give the booking a date",
     Refusal.ENDS_BEFORE_START: "correct the times",
+    Refusal.NUMBER_KIND: "ask the customer for a mobile number",
     Refusal.PHONE_UNUSABLE: "correct the phone number",
+    Refusal.TOO_LONG: "shorten the template, or raise limits.segments",
     Refusal.DELETED_BY_HAND: "leave it, or set deleted_by_hand: restore",
     Refusal.REFUSED_BY_PROVIDER: "a new number or text is tried at once",
     Hold.POLICY: "policy and repairs in cron.yaml say report",
@@ -153,7 +161,7 @@ def _wanted(change: RequiredChange) -> str:
             return f"at least {_long(long + _MINUTE - timedelta.resolution)}"
         case Constraint.AT_MOST, timedelta() as long:
             return f"at most {_long(long)}"
-        case ((Constraint.AT_LEAST | Constraint.WITHOUT), value):
+        case ((Constraint.AT_LEAST | Constraint.WITHOUT | Constraint.INCLUDING), value):
             return f"{change.wanted} {sanitize(str(value), 40)}"
         case _:
             return str(change.wanted)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.doctor import CheckResult, CheckSpec, Note
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.engine.doctor.templates import template_notes
 from reconciler.engine.reconcile.planning import may_repair
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.integration_faults import (
@@ -22,8 +23,8 @@ from reconciler.engine.repair.repairers import repairers
 from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Notifier, ProviderFailure, ServerInfo, Services
 
-DATABASE, SCHEMA, TRIAL, TWILIO, GOOGLE, EVENT_IDS, SENTRY = (
-    "database", "schema", "trial write", "twilio", "google", "event ids", "sentry",
+DATABASE, SCHEMA, TRIAL, TEMPLATES, TWILIO, GOOGLE, EVENT_IDS, SENTRY = (
+    "database", "schema", "trial write", "templates", "twilio", "google", "event ids", "sentry",
 )  # fmt: skip
 NOTICEABLE = timedelta(seconds=5)
 OLDEST = 13
@@ -44,6 +45,7 @@ class DoctorChecks:
             CheckSpec(name=DATABASE, run=as_result(self.database)),
             CheckSpec(name=SCHEMA, needs=(DATABASE,), run=as_result(self.schema)),
             CheckSpec(name=TRIAL, needs=(DATABASE, SCHEMA), run=as_result(self.trial)),
+            CheckSpec(name=TEMPLATES, run=self.templates),
             CheckSpec(name=TWILIO, run=as_result(self.twilio, GapKind.INTEGRATION_TWILIO)),
             CheckSpec(name=GOOGLE, run=as_result(self.google, GapKind.INTEGRATION_GOOGLE)),
             CheckSpec(
@@ -101,6 +103,11 @@ class DoctorChecks:
         fine = [Note(message=f"{message}: written and rolled back")] if message else []
         warnings = [note for one in found for note in one.notes if note.remedy]
         return CheckResult(faults=[fault for one in found for fault in one.faults], notes=[*fine, *warnings])
+
+    def templates(self) -> CheckResult:
+        if not any(repairer.effect is Effect.SMS for repairer in self.enabled):
+            return CheckResult(notes=[Note(message="not wanted: no text is written (policy, repairs)")])
+        return CheckResult(notes=template_notes(self.services.message_writer, self.services.sms_policy.segments))
 
     def twilio(self) -> CheckResult:
         sms, no_access = self.services.sms, self.services.access_faults.get(Effect.SMS)

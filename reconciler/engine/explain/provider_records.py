@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reconciler.domain.bookings import Booking
 from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.domain.gaps import Effect
+from reconciler.engine.repair.recipients import messages_to, recipient_of
 from reconciler.ports import ProviderFailure, Services
 
 
@@ -38,11 +39,11 @@ def ask(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
 
 
 def _texts(booking: Booking, services: Services) -> Iterator[ProviderRecord]:
-    number = services.phones.e164(booking.phones[0]) if booking.phones else None
+    number = recipient_of(services, booking)
     if number is None or services.sms is None:
         yield ProviderRecord(provider="twilio", message="no usable number to ask for")
         return
-    trail = services.sms.sent_to(number)
+    trail = messages_to(services, services.sms, number)
     ours = [text for text in trail.texts if contains_reference(text.body.lower(), booking.reference.lower())]
     for text in ours:
         yield ProviderRecord(

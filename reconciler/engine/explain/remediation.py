@@ -12,6 +12,7 @@ from reconciler.domain.decide.verdicts import Check, Hold, Refusal
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange, Value
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, State
+from reconciler.engine.repair.recipients import recipient_of, refusing_customers, texted_at
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.ports import Services, Transaction, Unwritable
 
@@ -41,11 +42,15 @@ class RemediationFinder:
             Refusal.NO_DATE: self._no_date,
             Refusal.ENDS_BEFORE_START: self._ends_before_start,
             Refusal.OPTED_OUT: self._opted_out,
+            Refusal.NUMBER_KIND: self._phone_unusable,
             Refusal.PHONE_UNUSABLE: self._phone_unusable,
+            Refusal.COUNTRY: self._country,
             Refusal.MAY_HAVE_LEFT: self._may_have_left,
             Refusal.OLD: self._old,
             Refusal.TOO_SOON: self._too_soon,
+            Refusal.LAPSED: self._lapsed,
             Refusal.TEXT_UNWRITABLE: self._unwritable,
+            Refusal.TOO_LONG: self._too_long,
             Refusal.GIVEN_UP: self._begun_too_often,
             Hold.QUIET_HOURS: self._quiet_hours,
             Hold.PER_RECIPIENT: self._per_recipient,
@@ -65,12 +70,21 @@ class RemediationFinder:
         return [_own("end_time", Constraint.AFTER, self.booking.starts_at)]
 
     def _opted_out(self) -> Sequence[RequiredChange]:
-        consent = self.tx.bookings.consent_changes(self.booking.id, self._significant())
+        numbers = [number] if (number := self._number()) else []
+        refusing = refusing_customers(self.tx, self.services, numbers)
+        consent = self.tx.bookings.consent_changes(self.booking.id, frozenset().union(*refusing.values()))
         rows = [failure.row for failure in self.booking.app_failures if has_stop(failure)]
         return [*consent, *([_rows("status", ("cancelled",), rows)] if rows else [])]
 
     def _phone_unusable(self) -> Sequence[RequiredChange]:
         return self.tx.bookings.number_changes(self.booking.id, Constraint.USABLE)
+
+    def _country(self) -> Sequence[RequiredChange]:
+        number = self._number()
+        country = self.services.phones.country(number) if number else ""
+        if not country:
+            return self._phone_unusable()
+        return [_key(f"{self._rule}.countries", Constraint.INCLUDING, country)]
 
     def _may_have_left(self) -> Sequence[RequiredChange]:
         known = self.services.sms_policy.nothing_left_if
@@ -91,6 +105,16 @@ class RemediationFinder:
             return [_own("date", Constraint.AFTER, self.now + SHORTEST_VALIDITY + self.services.sms_policy.min_notice)]
         return [_key(f"{self._rule}.min_notice", Constraint.AT_MOST, possible)]
 
+    def _lapsed(self) -> Sequence[RequiredChange]:
+        occasion = self.services.sms_policy.occasions.get(self.booking.status)
+        if occasion is None or occasion.not_after is None:
+            return ()
+        return [_own(occasion.not_after, Constraint.AFTER, self.now + SHORTEST_VALIDITY)]
+
+    def _too_long(self) -> Sequence[RequiredChange]:
+        draft = self.services.message_writer.write(self.booking, self._number() or "")
+        return [_key("limits.segments", Constraint.AT_LEAST, draft.segments)]
+
     def _unwritable(self) -> Sequence[RequiredChange]:
         try:
             self.services.message_writer.write(self.booking, self._number() or "")
@@ -105,8 +129,8 @@ class RemediationFinder:
     def _per_recipient(self) -> Sequence[RequiredChange]:
         """The time from which enough of the texts to the number are older than the limit's period."""
         limit, number = self.services.sms_policy.per_recipient, self._number()
-        spellings = self.services.phones.spellings(number) if number else ()
-        sent = self.tx.bookings.sent_times(spellings, self.now - limit.period)
+        numbers = [number] if number else []
+        sent = texted_at(self.tx, self.services, numbers, self.now - limit.period).get(number or "", [])
         if not 0 < limit.count <= len(sent):
             return ()
         return [_from("limits.per_recipient", sent[-limit.count] + limit.period + TICK)]
@@ -146,11 +170,7 @@ class RemediationFinder:
                 return []  # a person dropped the repair, and that decision is final
 
     def _number(self) -> str | None:
-        return self.services.phones.e164(self.booking.phones[0]) if self.booking.phones else None
-
-    def _significant(self) -> str:
-        number = self._number()
-        return self.services.phones.significant(number) if number else ""
+        return recipient_of(self.services, self.booking)
 
 
 def _own(name: str, wanted: Constraint, value: Value = None) -> RequiredChange:

@@ -12,6 +12,7 @@ from reconciler.settings.file.model_reporting import Reporting
 from reconciler.settings.file.model_rules import Rules
 from reconciler.settings.file.values import (
     Duration,
+    LocaleName,
     NoneFor,
     OffWord,
     Per,
@@ -93,6 +94,9 @@ class LimitSettings(Section):
     per_recipient: PerPeriod = Field(
         Per(3, timedelta(hours=24)), description="texts by E.164 number, the application's own counted"
     )
+    segments: Whole = Field(
+        3, ge=1, description="a text that would be billed as more parts than this is not sent and needs a human"
+    )
     attempts: Whole = Field(
         6,
         ge=1,
@@ -121,6 +125,9 @@ class CronFile(Section):
     version: Literal[1] = Field(1, description="of this file's shape")
     timezone: Zone = Field(
         parse_zone("Europe/London"), description="the venue's civil time: quiet hours, days, times in texts"
+    )
+    locale: LocaleName = Field(
+        "en_GB", description="the venue's language and country: days, months, times and numbers in texts"
     )
     repairs: Literal[Policy.REPAIR, Policy.REPORT] = Field(
         Policy.REPAIR, description="repair | report (scan and alert only: for a first day)"

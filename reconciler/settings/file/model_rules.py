@@ -10,7 +10,7 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import AGGREGATE, ALL_RULES, REPORT_ONLY
 from reconciler.domain.rules.rule import AggregateRule, Rule
 from reconciler.settings.file.model_aggregates import AggregateSection, ReportWord
-from reconciler.settings.file.model_bookings import Only, Queue, Section, table_alone
+from reconciler.settings.file.model_bookings import Column, Only, Queue, Section, table_alone
 from reconciler.settings.file.text_patterns import PatternText
 from reconciler.settings.file.values import (
     Duration,
@@ -33,6 +33,11 @@ NOTHING_LEFT = (
 )
 """What the reference application writes into a row that it did not hand to Twilio. *Failed to send message* is not
 among them: it stands for everything else."""
+PLACEHOLDER_NAMES = (
+    "unknown", "guest", "customer", "client", "visitor", "anonymous", "null", "none", "undefined", "n/a", "no name",
+    "name", "first name", "test", "testing", "dummy", "tbc", "tbd", "walk-in", "walk in", "admin",
+)  # fmt: skip
+"""What forms, imports and staff write where a name belongs. Names that people have (Nil, Na) are not among them."""
 PolicyWord = Annotated[Policy, OffWord]
 
 
@@ -45,6 +50,11 @@ class MessageSettings(Section):
         description="the triggers whose queued or sent texts count as this one, its own among them; left out: its own "
         "alone; any: every trigger",
     )
+    not_after: Column | None = Field(
+        None,
+        description="optional: the bookings' column (timestamptz) that says when what the text confirms lapses, such "
+        "as hold_expiry; later the text is not sent",
+    )
     template: str = Field(min_length=1, description="Jinja2; must contain {{ ref }}, by which a text is found again")
 
 
@@ -53,6 +63,7 @@ def _messages() -> dict[str, MessageSettings]:
         "draft": MessageSettings(
             trigger="booking_created",
             satisfied_by=("booking_created", "deposit_received", "booking_confirmed"),
+            not_after="hold_expiry",
             template="Hi {{ first_name }}, we have pencilled in your party for {{ date }} at {{ time }}. "
             "We will be in touch about the next steps. Ref {{ ref }}",
         ),
@@ -89,6 +100,16 @@ class SmsMissing(RuleSection):
         "with them, Twilio is asked first)",
     )
     region: Region = Field("GB", description="how to read 07700 900123")
+    countries: tuple[Region, ...] = Field(
+        (),
+        description="an allow-list: only numbers of these countries are texted, such as [GB, IE]; an empty list stands "
+        "for the country of `region`",
+    )
+    placeholder_names: tuple[str, ...] = Field(
+        PLACEHOLDER_NAMES,
+        description="names that are nobody's: whoever is called so, or by several of these, is greeted without a name",
+    )
+    nameless: str = Field("there", description="what {{ first_name }} says where there is no usable first name")
     quiet_hours: QuietHoursValue = Field(
         parse_hours("21:00-09:00"), description="no text is sent then, or may still wait at Twilio; off: none"
     )

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
 
+from reconciler.text.localized import locale_name
 from reconciler.text.phones import REGIONS
 from reconciler.text.sql_quoting import exact_identifier
 
@@ -261,6 +262,18 @@ def parse_region(value: Any) -> str:
 
 
 Region = Annotated[str, BeforeValidator(parse_region)]
+
+
+def parse_locale(value: Any) -> str:
+    """``en_GB``, ``de_DE``, ``fr_FR``: a language and a country.
+
+    Raises:
+        ValueError: anything else.
+    """
+    return locale_name(_written(value))
+
+
+LocaleName = Annotated[str, BeforeValidator(parse_locale)]
 
 
 def _some(values: tuple[str, ...]) -> tuple[str, ...]:

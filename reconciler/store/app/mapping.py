@@ -104,3 +104,8 @@ class AppMapping:
     """Whether the application sends its failed rows again: then they are queued."""
     report_after: Mapping[GapKind, timedelta]
     """The report-only rules that are on, and for how long a queue row may keep its status under each."""
+
+    @property
+    def lapsing(self) -> tuple[str, ...]:
+        """The application's names of the columns after whose time a text is not sent."""
+        return tuple(sorted({one.not_after for one in self.occasions.values() if one.not_after}))

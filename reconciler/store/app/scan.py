@@ -1,6 +1,7 @@
 """Statements that find and classify bookings, and the conversion of their rows to ``Booking``."""
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    DateTime,
     RowMapping,
     Select,
     Text,
@@ -30,6 +32,7 @@ from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
+from reconciler.store.app.app_tables import column_of
 from reconciler.store.app.conditions import (
     AppTables,
     conditions,
@@ -43,12 +46,14 @@ from reconciler.store.app.conditions import (
 )
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.queue_rows import app_failures
-from reconciler.store.app.times import instants
+from reconciler.store.app.times import EARLIEST, LATEST, instants
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
 LONGEST_LABEL = 100
 """Characters of a status that bookings are counted by."""
+MOST = 10**6
+"""No booking is for so many people."""
 CHUNK = 500
 """Ids per statement: enough to be fast, few enough for PostgreSQL to plan well."""
 
@@ -159,10 +164,26 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         tables.field("guests").label("guests"),
         cast(tables.field("occasion"), Text).label("occasion"),
         failures.label("failures"),
+        (_not_after(tables) if rule_of(kind).effect is Effect.SMS else null()).label("not_after"),
         due.due_at(tables, kind).label("due_at"),
         due.due_basis(tables, kind).label("due_basis"),
         due.occasion_of(tables, kind).label("due_for"),
     ).select_from(source)
+
+
+def _not_after(tables: AppTables) -> Any:
+    """When what the booking's text confirms lapses, within Python's range; NULL for never."""
+    status = cast(tables.booking.c.status, Text)
+    lapses = [
+        (status == name, column_of(tables.booking, occasion.not_after))
+        for name, occasion in tables.application.occasions.items()
+        if occasion.not_after
+    ]
+    if not lapses:
+        return null()
+    earliest, latest = (cast(day, DateTime(timezone=True)) for day in (EARLIEST, LATEST))
+    at = case(*lapses, else_=null())
+    return case((at.is_not(None), func.least(func.greatest(at, earliest), latest)), else_=null())
 
 
 def refusing_customer(tables: AppTables) -> Any:
@@ -190,6 +211,21 @@ def refusals(tables: AppTables) -> Mapping[str, ColumnElement[bool]]:
     return ways
 
 
+def count(stored: object) -> int | Decimal | str | None:
+    """How many, from a column of any type: 40.00 is 40. What is no number a person would write is left out."""
+    if stored is None or isinstance(stored, int):
+        return stored
+    if isinstance(stored, str) and not stored.strip().isascii():
+        return stored
+    try:
+        number = Decimal(str(stored).strip())
+    except InvalidOperation:
+        return stored if isinstance(stored, str) else None
+    if not number.is_finite() or abs(number) >= MOST:
+        return None
+    return int(number) if number == number.to_integral_value() else number.normalize()
+
+
 def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
     """The ``Booking`` of a row of ``_full``."""
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
@@ -205,8 +241,9 @@ def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
         name=row["name"] or "",
         phones=tuple(phone.strip() for phone in written if phone and phone.strip()),
         customer_refuses=row["customer_refuses"],
-        guests=row["guests"],
+        guests=count(row["guests"]),
         occasion=row["occasion"],
+        not_after=row["not_after"],
         app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
         due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=row["due_for"])
         if row["due_for"]

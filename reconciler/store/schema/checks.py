@@ -16,6 +16,7 @@ from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
 from reconciler.text.sql_quoting import identifier
 
+INSTANT = "timestamp with time zone"
 EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "created_at": ("timestamp with time zone",),
     "date": ("date",),
@@ -109,6 +110,11 @@ def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, Ca
         if seen and seen.type not in expected:
             seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
             found.append(_fault("column_type", seen_type, _retyping(table, seen, expected[0]), blinds=True))
+    for name in need.instants:
+        seen = table.columns.get(name)
+        if seen and seen.type != INSTANT:
+            seen_type = f"{mapped.label}.{name} is {seen.type}, and {INSTANT} is needed"
+            found.append(_fault("column_type", seen_type, _retyping(table, seen, INSTANT), blinds=True))
     stored = table.columns.get(mapped.columns.get("event_id", ""))
     if stored and not stored.is_text:
         seen_type = f"{mapped.label}.{stored.name} is {stored.type}, and cannot hold an event's id"
@@ -150,7 +156,7 @@ def _unknown_columns(table: CatalogTable, need: TableRequirements) -> list[Integ
     if not unknown:
         return []
     seen = f"{need.mapped.label} has no {_columns_named(unknown)}"
-    return [_fault("columns_missing", seen, "correct bookings.only in cron.yaml", blinds=True)]
+    return [_fault("columns_missing", seen, "correct `only` and `not_after` in cron.yaml", blinds=True)]
 
 
 def _incomparable(

@@ -42,6 +42,8 @@ class TableRequirements:
     """At least one of these values must be legal in the column: else nothing could ever be found."""
     selects_by: tuple[str, ...] = ()
     """Their names of further columns that the statements compare."""
+    instants: tuple[str, ...] = ()
+    """Their names of those among them that must hold a point in time."""
     refers: Mapping[str, MappedTable] = field(default_factory=dict)
     """Columns that hold another table's id, and that table."""
 
@@ -78,7 +80,11 @@ class TableRequirements:
 def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements]:
     """For the scan and the repairs of one effect. Evidence comes first: hidden queue rows make every booking a gap."""
     events_only = frozenset({"event_id"}) if effect is Effect.CALENDAR else frozenset()
-    needs = [replace(_bookings(application), locks=True, updates=events_only)]
+    bookings = replace(_bookings(application), locks=True, updates=events_only)
+    if effect is Effect.SMS:
+        lapsing = application.lapsing
+        bookings = replace(bookings, selects_by=(*bookings.selects_by, *lapsing), instants=lapsing)
+    needs = [bookings]
     if application.customers:
         needs.insert(0, TableRequirements(mapped=application.customers))
     if effect is Effect.SMS and application.queue:

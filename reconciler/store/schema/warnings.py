@@ -8,12 +8,15 @@ from sqlalchemy import Connection, text
 from reconciler.domain.alerting.booking_names import is_personal
 from reconciler.domain.doctor import Note
 from reconciler.domain.formatting import sanitize
+from reconciler.store.app import recipients
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.text.sql_quoting import identifier
 
 LARGE_TABLE_ROWS = 10_000
 """Rows by the table's statistics; a full scan of fewer is as fast as an index."""
+MANY_CUSTOMERS = 200_000
+"""Rows by the statistics; who refuses among fewer is found fast enough for every text without an index."""
 SAMPLE = 50
 """Bookings whose ids are read."""
 _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
@@ -31,6 +34,8 @@ def schema_notes(connection: Connection, application: AppMapping) -> Sequence[No
         if mapped and table:
             found += _unindexed(table, mapped, columns)
             found += _zoneless_default(table, mapped)
+    if application.customers:
+        found += _numbers_unindexed(connection, application.customers)
     return [*found, *_personal_ids(connection, application.bookings)]
 
 
@@ -87,6 +92,29 @@ def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str])
                 remedy="create it; CONCURRENTLY does not block the application",
                 sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} ({identifier(theirs)});",
             )
+
+
+def _numbers_unindexed(connection: Connection, mapped: MappedTable) -> Iterator[Note]:
+    """Consent is asked by the last digits of numbers, before every text."""
+    table = CatalogTable.find(connection, mapped)
+    if table is None or table.estimate() < MANY_CUSTOMERS:
+        return
+    for ours in recipients.NUMBER_COLUMNS:
+        theirs = mapped.columns.get(ours)
+        indexed = {"oid": table.oid, "column": theirs or "", "digits": "[^0-9]"}
+        if theirs in table.columns and theirs and not connection.scalar(_INDEX_LIKE, indexed):
+            yield Note(
+                message=f"{mapped.label} has about {table.estimate():,} rows and no index by last digits of {theirs}",
+                remedy="create it, or each text reads every customer; CONCURRENTLY does not block the application",
+                sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} (({recipients.key_as_sql(theirs)}));",
+            )
+
+
+_INDEX_LIKE = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_index WHERE indrelid = :oid AND indisvalid AND strpos(pg_get_indexdef(indexrelid), :column) > 0
+          AND strpos(pg_get_indexdef(indexrelid), :digits) > 0)
+""")
 
 
 def _personal_ids(connection: Connection, mapped: MappedTable) -> Iterator[Note]:

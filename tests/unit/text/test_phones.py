@@ -112,36 +112,3 @@ def test_whatever_is_written_ends_in_a_number_or_none(written: str, region: str)
     if number is not None:
         assert re.fullmatch(r"\+[1-9][0-9]{6,14}", number)
         assert Phones("GB").e164(number) == number
-
-
-@pytest.mark.parametrize("held", AS_WRITTEN)
-def test_a_customers_row_holds_the_number_in_one_of_the_spellings(british: Phones, held: str) -> None:
-    """Consent is looked up by these: a spelling that is missing here is an opt-out that nobody sees."""
-    assert re.sub(r"[^0-9+]", "", held) in british.spellings(ANA)
-
-
-@pytest.mark.parametrize(
-    ("number", "held"),
-    [
-        ("+12125552368", ["2125552368", "12125552368", "+12125552368"]),
-        ("+393201234567", ["3201234567", "00393201234567"]),  # Italy writes no 0 before mobile numbers
-        ("+36201234567", ["06201234567"]),  # Hungary's long-distance prefix is 06
-        ("+881612345678", ["881612345678"]),  # no country at all
-    ],
-)
-def test_spellings_elsewhere(british: Phones, number: str, held: list[str]) -> None:
-    assert british.spellings(number).issuperset(held)
-
-
-@pytest.mark.parametrize(
-    ("number", "significant"),
-    [
-        (ANA, "7911123456"),
-        ("+12125552368", "2125552368"),
-        ("+393201234567", "3201234567"),
-        ("+35312222222", "12222222"),
-    ],
-)
-def test_every_spelling_ends_in_the_same_digits(british: Phones, number: str, significant: str) -> None:
-    assert british.significant(number) == significant
-    assert all(re.fullmatch(rf"\+?[0-9]*{significant}", spelling) for spelling in british.spellings(number))

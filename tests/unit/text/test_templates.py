@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,9 +10,14 @@ import pytest
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.ports import Unwritable
 from reconciler.settings.file.model import CronFile
-from reconciler.text.templates import MessageTemplate, Templates, check_template
+from reconciler.settings.file.model_rules import PLACEHOLDER_NAMES
+from reconciler.text.greeting import Greeting
+from reconciler.text.localized import localized
+from reconciler.text.templates import MessageTemplate, Style, Templates
+from reconciler.text.templates import check_template as check
 
 LONDON = ZoneInfo("Europe/London")
+STYLE = Style(LONDON, localized("en_GB"), Greeting.of("there", PLACEHOLDER_NAMES))
 BOOKING = Booking(
     id=BookingId("7f3a9c21-0000-4000-8000-000000000000"),
     status="confirmed",
@@ -28,9 +34,16 @@ BOOKING = Booking(
 NUMBER = "+447700900105"
 
 
-def written(template: str, booking: Booking = BOOKING, zone: ZoneInfo = LONDON) -> str:
+def check_template(template: str) -> list[str]:
+    return check(template, STYLE)
+
+
+def written(
+    template: str, booking: Booking = BOOKING, zone: ZoneInfo = LONDON, locale: str = "en_GB", nameless: str = "there"
+) -> str:
     messages = {"confirmed": MessageTemplate("booking_confirmed", template)}
-    return Templates(messages, zone).write(booking, NUMBER).body
+    style = Style(zone, localized(locale), replace(STYLE.greeting, nameless=nameless))
+    return Templates(messages, style).write(booking, NUMBER).body
 
 
 def unwritable(template: str, booking: Booking = BOOKING) -> str:
@@ -110,6 +123,25 @@ def test_a_template_reaches_no_further_than_its_booking(template: str) -> None:
     assert len(check_template(template)) == 1
 
 
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("{% for a in ref %}{% for b in ref %}x{% endfor %}{% endfor %}", "a loop inside a loop"),
+        ("{% for a in ref %}{% if a %}{% for b in ref %}x{% endfor %}{% endif %}{% endfor %}", "a loop inside a loop"),
+        ("{% for a in [ref] recursive %}{{ loop(a) }}{% endfor %}", "a loop inside a loop"),
+        ("{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(99) }}", "a macro"),
+        ("{{ ref.center(999999999) }}", "a number above 9999"),
+        ("{{ ref|center(1e12) }}", "a number above 9999"),
+        ("{{ '%999999999s' % ref }}", "a format with a width above 999"),
+        ("{{ '{:>999999999}'.format(ref) }}", "a format with a width above 999"),
+        ("{% call f() %}{% endcall %}", "a call"),
+        ("{% include 'x' %}", "another template"),
+    ],
+)
+def test_a_template_has_an_end(template: str, what: str) -> None:
+    assert f"{what} does not belong in a text" in check_template(f"{template} {{{{ ref }}}}")
+
+
 # What comes out
 
 
@@ -130,7 +162,7 @@ def test_the_texts_of_an_untouched_cron_yaml(status: str, trigger: str, body: st
     messages = CronFile().rules.sms_missing.messages
     wordings = {name: MessageTemplate(message.trigger, message.template) for name, message in messages.items()}
 
-    draft = Templates(wordings, LONDON).write(replace(BOOKING, status=status), NUMBER)
+    draft = Templates(wordings, STYLE).write(replace(BOOKING, status=status), NUMBER)
 
     assert (draft.number, draft.trigger, draft.body, draft.segments) == (NUMBER, trigger, body, 1)
     assert all(check_template(message.template) == [] for message in messages.values())
@@ -181,11 +213,60 @@ def test_every_weekday_and_month_has_its_name() -> None:
         ("\u202eayaM", "", "ayaM"),
         ("Maya\nSTOP", "", "Maya STOP"),
         ("Mai\u0308a", "", "Ma\u00efa"),
-        ("M" * 60, "", "M" * 40),
-        ("M" * 39 + " Okafor", "", "M" * 39),
-        ("O'Brien & Söhne <b>", "", "O'Brien & Söhne <b>"),
-        ("{{ ref }}", "", "{{ ref }}"),
-        ("{% raw %}", "", "{% raw %}"),
+        ("M" * 40, "", "M" * 40),
+        ("M" * 41, "", "there"),
+        ("M" * 1_000_000, "Maya Okafor", "Maya"),
+        ("O'Brien & Söhne <b>", "", "there"),
+        ("{{ ref }}", "", "there"),
+        ("{% raw %}", "", "there"),
+        # Names as people have them
+        ("Anne-Marie", "", "Anne-Marie"),
+        ("D’Arcy", "", "D’Arcy"),
+        ("O'Neil", "", "O'Neil"),
+        ("Mary Jane Ann", "", "Mary Jane Ann"),
+        ("José Ángel", "", "José Ángel"),
+        ("Łukasz", "", "Łukasz"),
+        ("Nguyễn", "", "Nguyễn"),
+        ("विष्णु", "", "विष्णु"),
+        ("محمد", "", "محمد"),
+        ("さくら", "", "さくら"),
+        ("Nil", "", "Nil"),
+        ("", "Maria de los Angeles Lima", "Maria"),
+        ("", "Dr. Ana Lima", "there"),  # no title is a first name
+        # C11: what a form lets anybody write
+        ("your account is locked http://evil.example/p", "", "there"),
+        ("", "your account is locked http://evil.example/p", "there"),
+        ("your account is locked", "", "there"),
+        ("www.evil.example", "", "there"),
+        ("evil.example/p", "", "there"),
+        ("Ana https://evil.example", "Ana Lima", "Ana"),
+        ("ana@evil.example", "", "there"),
+        ("Ana2", "", "there"),
+        ("+447700900123", "", "there"),
+        ("07700 900123", "", "there"),
+        ("٠٧٧٠٠", "", "there"),
+        ("Ana 🎉", "", "there"),
+        ("Ana (VIP)", "", "there"),
+        ("Ana; DROP", "", "there"),
+        ("Z͓͔͑͒algo", "", "there"),
+        ("-", "", "there"),
+        ("'", "Ana Lima", "Ana"),
+        # Placeholders
+        ("Unknown", "", "there"),
+        ("Guest", "", "there"),
+        ("null", "", "there"),
+        ("NULL", "Null", "there"),
+        ("none", "", "there"),
+        ("test", "", "there"),
+        ("n/a", "N/A", "there"),
+        ("Customer", "Customer 12", "there"),
+        ("Guest Guest", "", "there"),
+        ("Unknown", "Ana Lima", "Ana"),
+        ("", "Test User", "there"),
+        ("No  Name", "", "there"),
+        ("Ｇｕｅｓｔ", "", "there"),
+        ("walk-in", "", "there"),
+        ("Walk In", "", "there"),
     ],
 )
 def test_how_a_customer_is_greeted(first_name: str, name: str, greeted: str) -> None:
@@ -199,10 +280,10 @@ def test_how_a_customer_is_greeted(first_name: str, name: str, greeted: str) -> 
     [
         ("{{ ref }}", replace(BOOKING, status="cancelled"), "status"),
         ("{{ ref }}", replace(BOOKING, starts_at=None), "date"),
-        ("{{ occasion }} {{ ref }}", replace(BOOKING, occasion=None), "UndefinedError"),
-        ("{{ occasion }} {{ ref }}", replace(BOOKING, occasion=" \u200b"), "UndefinedError"),
-        ("{{ guests }} {{ ref }}", replace(BOOKING, guests=None), "UndefinedError"),
-        ("{{ name }} {{ ref }}", replace(BOOKING, name=""), "UndefinedError"),
+        ("{{ occasion }} {{ ref }}", replace(BOOKING, occasion=None), "lacks"),
+        ("{{ occasion }} {{ ref }}", replace(BOOKING, occasion=" \u200b"), "lacks"),
+        ("{{ guests }} {{ ref }}", replace(BOOKING, guests=None), "lacks"),
+        ("{{ name }} {{ ref }}", replace(BOOKING, name=""), "lacks"),
         ("{{ 40 // guests }} {{ ref }}", replace(BOOKING, guests=0), "ZeroDivisionError"),
         ("{{ 'x' * guests }} {{ ref }}", replace(BOOKING, guests=1600), "TypeError"),
         ("x" * 1600 + " {{ ref }}", BOOKING, "length"),
@@ -224,3 +305,163 @@ def test_the_longest_text() -> None:
 
 def test_blanks_around_a_text_are_not_sent() -> None:
     assert written("\n  {{ ref }}  \n") == "7f3a9c21"
+
+
+# What a booking lacks, and numbers and days as people write them
+
+BARE = replace(BOOKING, first_name="", name="", guests=None, occasion=None)
+IN_CONDITIONS = [
+    "{% if guests %}for {{ guests }} {% endif %}",
+    "{% if guests > 10 %}many {% endif %}",
+    "{% if 10 < guests %}many {% endif %}",
+    "{% if guests == 2 %}two {% endif %}",
+    "{% if guests and guests >= 2 %}for {{ guests }} {% endif %}",
+    "{% if guests + 1 > 2 %}more {% endif %}",
+    "{% if guests is defined %}for {{ guests }} {% endif %}",
+    "{% if occasion %}{{ occasion }} {% endif %}",
+    "{% if occasion|lower == 'birthday' %}happy {% endif %}",
+    "{% if occasion.upper() == 'BIRTHDAY' %}happy {% endif %}",
+    "{% if 'birth' in occasion %}happy {% endif %}",
+    "{% if occasion|trim|length %}{{ occasion }} {% endif %}",
+    "{% for letter in occasion %}{{ letter }}{% endfor %} ",
+    "{% if name %}{{ name }} {% endif %}",
+    "{% if first_name %}{{ first_name }} {% endif %}",
+    "{{ 'for %s ' % guests if guests else '' }}",
+]
+
+
+@pytest.mark.parametrize("template", IN_CONDITIONS)
+def test_d6_what_a_booking_lacks_is_false_in_a_condition(template: str) -> None:
+    assert check_template(f"{template}{{{{ ref }}}}") == []
+    assert written(f"{template}{{{{ ref }}}}", BARE) == "7f3a9c21"
+
+
+@pytest.mark.parametrize(
+    ("template", "lacks"),
+    [
+        ("{{ guests }}", ("guests",)),
+        ("{{ guests }} {{ occasion }} {{ name }}", ("guests", "name", "occasion")),
+        ("{{ guests + 1 }}", ("guests",)),
+        ("{{ 2 * guests }}", ("guests",)),
+        ("{{ occasion|upper }}", ("occasion",)),
+        ("{{ occasion.title() }}", ("occasion",)),
+        ("{{ occasion[0] }}", ("occasion",)),
+        ("{{ 'x' ~ occasion }}", ("occasion",)),
+        ("{{ 'for %s' % guests }}", ("guests",)),
+        ("{% if not guests %}{{ guests }}{% endif %}", ("guests",)),
+        ("{% set who = name %}{{ who }}", ("name",)),
+    ],
+)
+def test_d6_it_is_an_error_only_where_it_is_printed_and_then_named(template: str, lacks: tuple[str, ...]) -> None:
+    with pytest.raises(Unwritable) as caught:
+        written(f"{template} {{{{ ref }}}}", BARE)
+    assert caught.value.lacks == lacks
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ guests|default(2) }}", "2"),
+        ("{{ occasion|default('party')|upper }}", "PARTY"),
+        ("{{ first_name|default('friend', true) }}", "friend"),
+        ("Hi{% if first_name %} {{ first_name }}{% endif %},", "Hi,"),
+        ("Hi {{ first_name }},", "Hi there,"),
+        ("{{ first_name.upper() }}", "THERE"),
+    ],
+)
+def test_what_a_template_puts_in_its_place(template: str, said: str) -> None:
+    assert written(f"{template} {{{{ ref }}}}", BARE) == f"{said} 7f3a9c21"
+
+
+def test_who_is_greeted_without_a_name_in_another_language() -> None:
+    assert written("Hallo {{ first_name }}! {{ ref }}", BARE, nameless="lieber Gast") == "Hallo lieber Gast! 7f3a9c21"
+
+
+@pytest.mark.parametrize(
+    ("guests", "locale", "said"),
+    [
+        (40, "en_GB", "40"),
+        (Decimal("40.5"), "en_GB", "40.5"),
+        (Decimal("40.50"), "de_DE", "40,5"),
+        (1200, "en_GB", "1,200"),
+        (1200, "de_DE", "1.200"),
+        (12000, "fr_FR", "12 000"),
+        (0, "en_GB", "0"),
+        ("about 40", "en_GB", "about 40"),
+    ],
+)
+def test_d6_numbers_as_people_write_them(guests: int | Decimal | str, locale: str, said: str) -> None:
+    booking = replace(BOOKING, guests=guests)
+    assert written("{{ guests }}|{{ ref }}", booking, locale=locale) == f"{said}|7f3a9c21"
+
+
+def test_a_year_is_no_count() -> None:
+    assert written("{{ year }} {{ year + 1 }} {{ year - 1 }} {{ ref }}") == "2026 2027 2025 7f3a9c21"
+
+
+@pytest.mark.parametrize("number", ["10 ** 9", "guests ** guests", "9999 * 9999", "guests * guests", "'x' * guests"])
+def test_no_number_is_without_end(number: str) -> None:
+    assert unwritable(f"{{{{ {number} }}}} {{{{ ref }}}}", replace(BOOKING, guests=10**8)) in (
+        "TypeError",
+        "ValueError",
+    )
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en_GB", "Saturday 5 December at 19:05 (Saturday)"),
+        ("en_US", "Saturday, December 5 at 7:05 PM (Saturday)"),
+        ("de_DE", "Samstag, 5. Dezember at 19:05 (Samstag)"),
+        ("fr_FR", "samedi 5 décembre at 19:05 (samedi)"),
+        ("es_ES", "sábado, 5 de diciembre at 19:05 (sábado)"),
+        ("cs_CZ", "sobota 5. prosince at 19:05 (sobota)"),
+        ("lv_LV", "sestdiena, 5. decembris at 19:05 (Sestdiena)"),
+        ("ja_JP", "12月5日土曜日 at 19:05 (土曜日)"),
+    ],
+)
+def test_days_and_months_in_the_venues_language(locale: str, said: str) -> None:
+    assert written("{{ date }} at {{ time }} ({{ weekday }}) {{ ref }}", locale=locale) == f"{said} 7f3a9c21"
+
+
+@pytest.mark.parametrize(
+    "occasion", ["Win at http://evil.example", "www.evil.example", "evil.example/p", "a@evil.example"]
+)
+def test_an_occasion_with_a_link_is_not_printed(occasion: str) -> None:
+    booking = replace(BOOKING, occasion=occasion)
+    assert unwritable("{{ occasion }} {{ ref }}", booking) == "lacks"
+    draft = Templates(
+        {"confirmed": MessageTemplate("t", "{% if occasion %}x{{ occasion }}{% endif %}{{ ref }}")}, STYLE
+    )
+    assert draft.write(booking, NUMBER).left_out == ("occasion left out: has a link",)
+
+
+@pytest.mark.parametrize(
+    ("first_name", "name", "left_out"),
+    [
+        ("Maya", "", ()),
+        ("", "", ()),
+        ("Guest", "Maya Okafor", ()),
+        ("Guest", "", ("first_name left out: a placeholder",)),
+        ("http://evil.example", "", ("first_name left out: not a name",)),
+        ("", "Unknown", ("first_name left out: a placeholder",)),
+    ],
+)
+def test_what_was_left_out_is_said_and_quotes_nobody(first_name: str, name: str, left_out: tuple[str, ...]) -> None:
+    messages = {"confirmed": MessageTemplate("t", "Hi {{ first_name }} {{ ref }}")}
+    draft = Templates(messages, STYLE).write(replace(BOOKING, first_name=first_name, name=name), NUMBER)
+    assert draft.left_out == left_out
+
+
+def test_d6_a_template_is_tried_on_the_barest_and_on_the_fullest_booking() -> None:
+    messages = {
+        "draft": MessageTemplate("t", "{% if guests %}{{ guests }} {% endif %}{{ ref }}"),
+        "confirmed": MessageTemplate("t", "{{ guests }} {{ occasion }} {{ ref }}"),
+    }
+    tried = {(one.status, one.is_full): (one.segments, one.lacks) for one in Templates(messages, STYLE).trials()}
+    assert tried == {
+        ("draft", False): (1, ()),
+        ("draft", True): (1, ()),
+        ("confirmed", False): (0, ("guests", "occasion")),
+        ("confirmed", True): (1, ()),
+    }

@@ -10,6 +10,7 @@ from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
 from reconciler.domain.intents import SUBJECT_PARTS, Intent
+from reconciler.engine.repair.recipients import messages_to
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
 from reconciler.ports import OwnQueueRow, RepairServices, SmsGateway, Transaction, Unwritable
 
@@ -91,7 +92,7 @@ class SmsOutcomeFinder:
         return next((other for other in others if other.found in exists), undecided)
 
     def _settle(self, intent: Intent, number: str, body: str | None) -> Settlement:
-        trail = self.gateway.sent_to(number)
+        trail = messages_to(self.services, self.gateway, number)
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
             taken = tx.intents.used_provider_ids(Effect.SMS, ids) | set(

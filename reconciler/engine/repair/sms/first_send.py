@@ -28,6 +28,7 @@ from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.domain.own_rows import error_after
 from reconciler.engine.repair.integration_faults import provider_fault
 from reconciler.engine.repair.outcomes import attempt_result, record_outcome
+from reconciler.engine.repair.recipients import messages_to
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms.evidence import Control, account_digest, lost_rows, row_id
@@ -109,7 +110,7 @@ class FirstSend:
     ) -> EarlierTexts:
         assert decision.draft is not None
         booking, number = decision.booking, decision.draft.number
-        trail = gateway.sent_to(number, since=asked_since(booking.created_at))
+        trail = messages_to(self.services, gateway, number, asked_since(booking.created_at))
         ids = {sent.sid for sent in trail.texts}
         with self.services.store.reading() as tx:
             claimed = tx.intents.used_provider_ids(Effect.SMS, ids)

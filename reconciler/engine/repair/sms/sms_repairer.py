@@ -21,7 +21,13 @@ from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, first_blocking
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
-from reconciler.engine.repair.recipients import recipient_digest, recipient_of
+from reconciler.engine.repair.recipients import (
+    recipient_digest,
+    recipient_of,
+    refused_kind,
+    refusing_customers,
+    texted_at,
+)
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
 from reconciler.engine.repair.sms.evidence import Control, SmsOutcomeFinder, row_id
@@ -79,20 +85,20 @@ class SmsRepairer:
         now: datetime,
     ) -> list[SmsFacts]:
         numbers = {booking.id: recipient_of(self.services, booking) for booking in broken}
-        spelled = {number: self.services.phones.spellings(number) for number in numbers.values() if number}
-        every_spelling = frozenset().union(*spelled.values())
-        significant = {number: self.services.phones.significant(number) for number in spelled}
-        opted_out = tx.bookings.opted_out(frozenset(significant.values()))
-        recent = tx.bookings.sent_counts(every_spelling, now - self.services.sms_policy.per_recipient.period)
+        asked = frozenset(number for number in numbers.values() if number)
+        refusing = refusing_customers(tx, self.services, asked)
+        recent = texted_at(tx, self.services, asked, now - self.services.sms_policy.per_recipient.period)
         known = []
         for booking in broken:
             number = numbers[booking.id]
             draft = self._draft(booking, number)
             facts = SmsFacts(
                 number=number,
-                opted_out=significant.get(number or "") in opted_out,
+                country=self.services.phones.country(number) if number else "",
+                refused_kind=refused_kind(self.services, booking),
+                opted_out=number in refusing,
                 draft=draft,
-                recent=sum(recent.get(spelling, 0) for spelling in spelled.get(number or "", frozenset())),
+                recent=len(recent.get(number or "", ())),
                 known=identify(booking, intents.get(booking.id), partial(recipient_digest, scope, number)),
                 recipient=recipient_digest(scope, number),
                 subject=draft.subject(scope.installation) if draft else "",

@@ -1,17 +1,18 @@
 """The changes to the application's tables that would change a verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, func, literal, null, or_, select
+from sqlalchemy import Connection, Text, cast, func, null, or_, select
 
 from reconciler.domain.bookings import BookingId, DueBasis
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app import due, recipients
+from reconciler.store.app import due
 from reconciler.store.app.conditions import AppTables, deciding_rows, phones, placeholders
+from reconciler.store.app.mapping import one_of
 from reconciler.store.app.scan import refusals
 
 MOST_ROWS = 20
@@ -73,9 +74,9 @@ def of_number(
 
 
 def of_consent(
-    connection: Connection, tables: AppTables, booking: BookingId, significant: str
+    connection: Connection, tables: AppTables, booking: BookingId, customers: Collection[str]
 ) -> Sequence[RequiredChange]:
-    """The changes to customers who refuse the booking's text: the booking's own, and any other with the number."""
+    """The changes to customers who refuse the booking's text: the booking's own, and those of ``customers``."""
     customer = tables.customer
     if customer is None:
         return []
@@ -85,16 +86,11 @@ def of_consent(
         else null()
     )
     key = cast(customer.c.id, Text)
-    whose = [key == own]
-    whose += (
-        [recipients.matches_number(customer, literal(significant))]
-        if significant and recipients.phone_columns(customer)
-        else []
-    )
+    whose = or_(key == own, one_of(customer.c.id, customers))
     allowing: dict[str, str | bool] = {"opt_in": True, "status": tables.application.active_customer}
     required_changes = []
     for name, refuses in refusals(tables).items():
-        statement = select(key).where(refuses, or_(*whose)).order_by(key).limit(MOST_ROWS)
+        statement = select(key).where(refuses, whose).order_by(key).limit(MOST_ROWS)
         rows, value = tuple(connection.scalars(statement)), (allowing[name],)
         if rows:
             required_changes.append(

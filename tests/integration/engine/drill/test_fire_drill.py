@@ -452,3 +452,9 @@ def test_by_hand_it_runs_when_it_is_named_and_not_without_do(world: World) -> No
     fire_drill(world, act=False)
     assert world.venue.sql("SELECT count(*) FROM reconciler.run WHERE job = 'fire_drill'") == [(0,)]
     assert world.sandbox.sentry.events == []
+
+
+@pytest.mark.parametrize("listed", ["region: US", "region: AR, countries: [BR]"])
+def test_a_drill_holds_wherever_the_venue_texts(drill: Drill, world: World, listed: str) -> None:
+    world.configure(texts=f", {listed}")
+    assert set(drill.came().values()) == {"ok"}

@@ -226,6 +226,7 @@ def test_a_booking_locked_by_the_application_waits_for_the_next_pass(world: Worl
 
 
 def test_a_country_switched_off_at_twilio_holds_its_texts_only(world: World) -> None:
+    world.configure(texts=", countries: [GB, FR]")
     world.venue.booking(contact_phone="+33639980123")
     world.venue.booking()
     world.sandbox.twilio.refuse("+33639980123", 400, 21408)

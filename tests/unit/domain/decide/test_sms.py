@@ -152,6 +152,8 @@ POLICY = SmsPolicy(
         "confirmed": Occasion(trigger="booking_confirmed", satisfied_by=None),
     },
     deliver=Deliver.RECONCILER,
+    countries=frozenset({"GB"}),
+    segments=3,
 )
 BOOKING = Booking(
     id=BookingId("1a2b3c4d-0000-4000-8000-000000000000"),
@@ -329,6 +331,8 @@ def test_whoever_has_an_id_of_the_provider_has_reached_it() -> None:
 def facts(last: Intent | None = None, **changes: Any) -> SmsFacts:
     usual: dict[str, Any] = {
         "number": "+447700900101",
+        "country": "GB",
+        "refused_kind": "",
         "opted_out": False,
         "draft": Draft(number="+447700900101", body="Hi. Ref 1a2b3c4d", trigger="booking_confirmed", segments=1),
         "recent": 0,
@@ -381,8 +385,18 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
         starts_at=None,
         ends_at=night,
         app_failures=(AppFailure(row="row", provider_id=None, message="Twilio error 21610"), unclear),
+        not_after=night,
     )
-    known = facts(number=None, opted_out=True, draft=None, recent=3, last=intent(State.UNKNOWN), subject="")
+    known = facts(
+        number=None,
+        country="",
+        refused_kind="a pager",
+        opted_out=True,
+        draft=None,
+        recent=3,
+        last=intent(State.UNKNOWN),
+        subject="",
+    )
     soon = night + timedelta(minutes=30)
     reasons = []
 
@@ -400,7 +414,11 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
     judge()
     booking = replace(booking, app_failures=(unclear,))
     judge()
-    known = replace(known, number="+447700900101")
+    known = replace(known, refused_kind="")
+    judge()
+    known = replace(known, number="+447700900101", country="SO")
+    judge()
+    known = replace(known, country="GB")
     judge()
     booking = replace(booking, app_failures=())
     judge()
@@ -408,7 +426,13 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
     judge()
     booking = replace(booking, starts_at=night + timedelta(days=7))
     judge()
-    known = replace(known, draft=facts().draft, subject="number:text")
+    booking = replace(booking, not_after=night + timedelta(days=1))
+    judge()
+    draft = facts().draft
+    assert draft
+    known = replace(known, draft=replace(draft, segments=4), subject="number:text")
+    judge()
+    known = replace(known, draft=draft)
     judge()
     night = at("2026-06-10T19:59:30Z")
     judge()
@@ -423,11 +447,15 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
         Refusal.ENDS_BEFORE_START,
         Refusal.OPTED_OUT,
         Refusal.OPTED_OUT,
+        Refusal.NUMBER_KIND,
         Refusal.PHONE_UNUSABLE,
+        Refusal.COUNTRY,
         Refusal.MAY_HAVE_LEFT,
         Refusal.OLD,
         Refusal.TOO_SOON,
+        Refusal.LAPSED,
         Refusal.TEXT_UNWRITABLE,
+        Refusal.TOO_LONG,
         Hold.QUIET_HOURS,
         Hold.PER_RECIPIENT,
         Hold.QUIET_HOURS,  # half a minute is too short for Twilio
@@ -443,6 +471,8 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
         ({"created_at": NOON - timedelta(hours=71, minutes=59, microseconds=1)}, Refusal.OLD),
         ({"starts_at": NOON + timedelta(hours=2, minutes=1), "ends_at": None}, ""),
         ({"starts_at": NOON + timedelta(hours=2, seconds=59), "ends_at": None}, Refusal.TOO_SOON),
+        ({"not_after": NOON + timedelta(minutes=1)}, ""),
+        ({"not_after": NOON + timedelta(seconds=59)}, Refusal.LAPSED),
         ({"ends_at": BOOKING.starts_at}, Refusal.ENDS_BEFORE_START),
         ({"customer_refuses": True}, Refusal.OPTED_OUT),
         ({"app_failures": (AppFailure(row="row", provider_id=None, message="HTTP 400"),) * 2}, ""),

@@ -20,7 +20,7 @@ from reconciler.settings.file.values import Hours, TableName
 DATABASE = {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}
 DURATION = "a duration is written as 90s, 10m, 72h or 14d, and is at most 3650d"
 EITHER = "write either every, such as 10m, or cron, such as 30 4 * * *"
-TOP = "bookings, jobs, limits, record, repairs, reporting, rules, timezone, version"
+TOP = "bookings, jobs, limits, locale, record, repairs, reporting, rules, timezone, version"
 
 
 class Written:
@@ -188,7 +188,7 @@ def test_an_unknown_key(written: Written, content: str, line: int, path: str, me
         ("2026-05-01: x", f"1: 2026-05-01: unknown key; known: {TOP}"),
         (
             "rules: {sms.missing: {messages:\n  {draft: {trigger: x, template: '{{ ref }}', tone: x}}}}",
-            "2: rules.sms.missing.messages.draft.tone: unknown key; known: satisfied_by, template, trigger",
+            "2: rules.sms.missing.messages.draft.tone: unknown key; known: not_after, satisfied_by, template, trigger",
         ),
         (
             "bookings: &usual {scan_window: 9d}\njobs:\n  sms_missing:\n    <<: *usual",
