@@ -46,3 +46,5 @@ class CalendarFacts:
     """Our access role, as the provider names it."""
     zone: str
     """The time zone that the calendar is shown in."""
+    is_the_accounts_own: bool = False
+    """Whether it is the service account's own calendar. Only Google's API can share that one with a person."""

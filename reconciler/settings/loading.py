@@ -156,7 +156,9 @@ class Settings:
         """Our identity among the processes that share the database. Equal bookings and settings give equal runners."""
         scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
         twilio, google = self.environment.providers.twilio, self.environment.providers.google
-        sender = (twilio.account_sid, twilio.phone_number or "", twilio.messaging_service_sid or "") if twilio else ()
+        named = (twilio.account_sid, twilio.api_key, twilio.sender, twilio.messaging_service_sid) if twilio else ()
+        sender = [name or "" for name in named]
+
         calendar = (google.calendar_id,) if google else ()
         return Runner(
             scope=scope,

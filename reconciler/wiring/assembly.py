@@ -252,8 +252,9 @@ def _gateway(chosen: Settings) -> SmsGateway | None:
         return None
     return TwilioGateway(
         account_sid=twilio.account_sid,
-        auth_token=twilio.auth_token,
-        sender=twilio.phone_number,
+        secret=twilio.secret,
+        api_key=twilio.api_key,
+        sender=twilio.sender,
         service_sid=twilio.messaging_service_sid,
         timeout=chosen.file.limits.timeouts.twilio,
         api_url=twilio.api_url,

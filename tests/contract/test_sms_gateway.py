@@ -24,7 +24,8 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[SmsGateway]:
     with TwilioStandIn(lambda: NOW) as twilio:
         yield TwilioGateway(
             account_sid=twilio.account_sid,
-            auth_token=twilio.auth_token,
+            secret=twilio.auth_token,
+            api_key=None,
             sender=twilio.phone_number,
             service_sid=None,
             timeout=timedelta(seconds=5),

@@ -19,7 +19,7 @@ from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.fakes.twilio import TwilioStandIn
+from reconciler.sandbox.fakes.twilio import API_KEY, API_SECRET, TwilioStandIn
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.network import closed_port, impostor
 
@@ -41,7 +41,8 @@ def twilio() -> Iterator[TwilioStandIn]:
 def gateway(twilio: TwilioStandIn, **changes: Any) -> TwilioGateway:
     usual: dict[str, Any] = {
         "account_sid": twilio.account_sid,
-        "auth_token": twilio.auth_token,
+        "secret": twilio.auth_token,
+        "api_key": None,
         "sender": twilio.phone_number,
         "service_sid": None,
         "timeout": timedelta(seconds=0.3),
@@ -124,6 +125,42 @@ def test_a_message_made_dead_is_not_done(
     twilio.faults.next_calls("messages.create", Fault(kind=Misbehaviour.STATUS, status=201, body=answer))
 
     assert gateway(twilio).send(TEXT) == expected
+
+
+# With an API key, or a sender that is no number
+
+
+def test_an_api_key_opens_what_the_account_owns(twilio: TwilioStandIn) -> None:
+    """A standard key may send and list, and may not read the account."""
+    by_key = gateway(twilio, api_key=API_KEY, secret=API_SECRET)
+    assert by_key.check() is None
+    assert by_key.send(TEXT).result is D
+    assert len(by_key.sent_to(ANA).texts) == 1
+    assert [note.message for note in by_key.notes()]
+
+
+@pytest.mark.parametrize("secret", ["wrong", "sandbox-token-that-opens-nothing"])
+def test_an_api_key_with_another_secret(twilio: TwilioStandIn, secret: str) -> None:
+    by_key = gateway(twilio, api_key=API_KEY, secret=secret)
+    fault = by_key.check()
+    assert fault is not None
+    assert (fault.code, "TWILIO_API_KEY" in fault.remedy) == ("twilio:20003", True)
+    assert by_key.send(TEXT).code == "twilio:20003"
+    assert twilio.messages == []
+
+
+@pytest.mark.parametrize("sender", ["The Venue", "VENUE-1", "a1"])
+def test_an_alphanumeric_sender(twilio: TwilioStandIn, sender: str) -> None:
+    named = gateway(twilio, sender=sender)
+    assert named.check() is None
+    assert named.send(TEXT).result is D
+    assert [message.from_ for message in twilio.messages] == [sender]
+    assert [note.remedy != "" for note in named.notes() if sender in note.message] == [True], "nobody can reply STOP"
+
+
+def test_a_trial_account_has_no_alphanumeric_sender(twilio: TwilioStandIn) -> None:
+    twilio.trial = True
+    assert gateway(twilio, sender="The Venue").send(TEXT) == Outcome(result=B, code="twilio:21267", stops_pass=True)
 
 
 # Turned down by Twilio: the codes of its error dictionary that a create can meet, written out by hand
@@ -215,7 +252,7 @@ def test_each_code_of_a_create(
         ({"sender": None}, {}, "twilio:21603"),
         ({"sender": "+447700900999"}, {}, "twilio:21606"),
         ({"sender": None, "service_sid": "MG" + "0" * 32}, {}, "twilio:21705"),
-        ({"auth_token": "wrong"}, {}, "twilio:20003"),
+        ({"secret": "wrong"}, {}, "twilio:20003"),
         ({}, {"number": "07700 900101"}, "twilio:21211"),
         ({}, {"body": "x" * 1601}, "twilio:21617"),
         ({}, {"body": ""}, "twilio:21602"),
@@ -365,7 +402,7 @@ def provider_fault(sending: TwilioGateway) -> tuple[str, str]:
 
 
 def test_wrong_credentials(twilio: TwilioStandIn) -> None:
-    code, remedy = provider_fault(gateway(twilio, auth_token="wrong"))
+    code, remedy = provider_fault(gateway(twilio, secret="wrong"))
 
     assert code == "twilio:20003"
     assert "TWILIO_AUTH_TOKEN" in remedy

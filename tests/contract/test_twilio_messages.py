@@ -26,7 +26,7 @@ def twilio() -> Iterator[TwilioStandIn]:
 def gateway(url: str) -> TwilioGateway:
     return TwilioGateway(
         account_sid=TwilioStandIn.account_sid,
-        auth_token=TwilioStandIn.auth_token,
+        secret=TwilioStandIn.auth_token,
         sender=TwilioStandIn.phone_number,
         service_sid=None,
         timeout=timedelta(seconds=0.4),

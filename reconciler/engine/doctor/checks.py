@@ -131,6 +131,8 @@ class DoctorChecks:
             return CheckResult(faults=[fault])
         about, ours = calendar.about(), self.services.calendar_policy.zone.key
         notes = [Note(message=f"calendar visible, role {about.role}, zone {about.zone}")]
+        if about.is_the_accounts_own:
+            notes.append(_UNSEEN)
         if about.zone != ours:
             message = f"the calendar is shown in {about.zone}, and the venue's time is {ours}"
             remedy = "events carry their own zone and are right; to see them so, change the calendar's settings"
@@ -153,6 +155,12 @@ class DoctorChecks:
             return []
         name = _SWITCH[effect]
         return [Note(message=f"{name} is on: no {effect.noun} is made", remedy=f"unset {name} once that is over")]
+
+
+_UNSEEN = Note(
+    message="the calendar is the service account's own: nobody sees its events, unless it was shared by Google's API",
+    remedy="set GOOGLE_CALENDAR_ID to the venue's calendar, and share that one with the service account",
+)
 
 
 def as_result(

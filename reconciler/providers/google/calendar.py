@@ -54,7 +54,7 @@ class GoogleCalendar:
         seen, zone = self._fetch_calendar()
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
-        return CalendarFacts(role=seen.code, zone=zone)
+        return CalendarFacts(role=seen.code, zone=zone, is_the_accounts_own=self.access.owns(self.calendar_id))
 
     def get(self, event_id: str) -> CalendarEvent | None:
         found: list[CalendarEvent] = []

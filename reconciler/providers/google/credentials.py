@@ -29,6 +29,10 @@ class ServiceAccountAccess:
     token_url: str | None
     """Overrides the key file's token endpoint."""
 
+    def owns(self, calendar_id: str) -> bool:
+        """Whether it is the account's own calendar. For whom it acts has one that a person sees."""
+        return self.delegate is None and calendar_id in ("primary", self.key.get("client_email"))
+
     def credentials(self) -> Any:
         return credentials(self.key, self.delegate, self.token_url)
 
@@ -42,6 +46,10 @@ class OAuthAccess:
     refresh_token: str = field(repr=False)
     token_url: str | None
     """Overrides Google's token endpoint."""
+
+    def owns(self, calendar_id: str) -> bool:
+        """``False``: whoever consented sees the calendar, ``primary`` included."""
+        return False
 
     def credentials(self) -> Any:
         """Credentials for google-auth's transports.

@@ -28,8 +28,11 @@ def account_notes(client: "Client", account_sid: str, sender: str | None, servic
     """
     type_ = _fetch(lambda: client.api.accounts(account_sid).fetch().type)
     yield Note(message="account active")
-    if sender:
+    if sender and sender.startswith("+"):
         yield Note(message=f"{sender[:3]}..{sender[-3:]} owned, can text")
+    elif sender:
+        remedy = "where the law wants a way to opt out, write one into the messages; some countries refuse such senders"
+        yield Note(message=f"the sender is {sender}: nobody can reply to it, STOP included", remedy=remedy)
     if service_sid:
         yield Note(message="messaging service has a sender")
     if str(type_).lower() == "trial":

@@ -38,7 +38,10 @@ class TwilioGateway:
     """``ports.SmsGateway`` over the real client, with a deadline for each call and without retries."""
 
     account_sid: str
-    auth_token: str = field(repr=False)
+    secret: str = field(repr=False)
+    """Of the API key, or the account's token."""
+    api_key: str | None
+    """``None``: the account opens itself with its token."""
     sender: str | None = field(repr=False)
     service_sid: str | None
     timeout: timedelta
@@ -96,7 +99,8 @@ class TwilioGateway:
             return _fault(
                 seen.code,
                 f"Twilio does not accept the credentials ({seen.code})",
-                "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN to the pair shown in Twilio's console",
+                "set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET, as "
+                "Twilio's console shows them",
             )
         if seen.result is not Result.DONE:
             raise ProviderFailure(seen)
@@ -119,8 +123,8 @@ class TwilioGateway:
         return _answer(status) if status else UNREADABLE
 
     def _check_number(self) -> IntegrationFault | None:
-        if not self.sender:
-            return None
+        if not self.sender or not self.sender.startswith("+"):
+            return None  # an alphanumeric sender is nobody's property: only a text shows whether the country takes it
 
         def capability() -> Outcome:
             numbers = self._client.incoming_phone_numbers.list(phone_number=self.sender or "", limit=1, page_size=1)
@@ -177,7 +181,8 @@ class TwilioGateway:
         from twilio.rest import Client
 
         # The SDK reads region and edge from os.environ if it gets no environment or an empty one. So it gets a dummy.
-        client = Client(self.account_sid, self.auth_token, http_client=self._http, environment={"-": ""})
+        opened_by = (self.api_key or self.account_sid, self.secret, self.account_sid)
+        client = Client(*opened_by, http_client=self._http, environment={"-": ""})
         if self.api_url:
             client.api.base_url = self.api_url.rstrip("/")
             client.messaging.base_url = self.api_url.rstrip("/")

@@ -21,6 +21,8 @@ from reconciler.sandbox.fakes.twilio_messages import (
     message_sid,
 )
 
+API_KEY = "SK" + "5a4d" * 8
+API_SECRET = "sandbox-secret-that-opens-nothing"  # noqa: S105 - valid for the stand-in only
 AUTH_TOKEN = "sandbox-token-that-opens-nothing"  # noqa: S105 - valid for the stand-in only
 PHONE_NUMBER = "+447700900000"
 SERVICE_SID = "MG" + "5a4d" * 8
@@ -28,6 +30,7 @@ MAX_BODY_LENGTH = 1600
 MESSAGES_PAGE_LIMIT = 1000
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
+_SENDER_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 
 
 class TwilioStandIn(StandIn):
@@ -88,10 +91,13 @@ class TwilioStandIn(StandIn):
         return "services" if request.path.startswith("/v1/Services") else "account.fetch"
 
     def answer(self, request: Request) -> Response:
-        expected = _basic(ACCOUNT_SID, AUTH_TOKEN)
-        if request.headers.get("authorization") != expected:
+        opens = (_basic(ACCOUNT_SID, AUTH_TOKEN), _basic(API_KEY, API_SECRET))
+        if request.headers.get("authorization") not in opens:
             return error_response(401, 20003)
         account = f"/2010-04-01/Accounts/{ACCOUNT_SID}"
+        of_the_account = request.path in (f"{account}.json", f"{account}/Balance.json")
+        if of_the_account and request.headers.get("authorization") == opens[1]:
+            return error_response(401, 20003)  # a standard key may not read the account (Twilio docs, API keys)
         match request.method, request.path:
             case "POST", path if path == f"{MESSAGES_PATH}.json":
                 return self._create(request.form())
@@ -146,8 +152,9 @@ class TwilioStandIn(StandIn):
             (len(form.get("Body", "")) > MAX_BODY_LENGTH, 21617),
             (not sender and not service, 21603),
             (service not in (None, SERVICE_SID), 21705),
-            (sender is not None and not _E164.fullmatch(sender), 21212),
-            (sender is not None and sender not in self.owned, 21606),
+            (sender is not None and not _E164.fullmatch(sender) and not _SENDER_ID.fullmatch(sender), 21212),
+            (sender is not None and sender.startswith("+") and sender not in self.owned, 21606),
+            (sender is not None and not sender.startswith("+") and self.trial, 21267),
         )
         return next((code for wrong, code in checks if wrong), None)
 

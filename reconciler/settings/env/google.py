@@ -42,6 +42,12 @@ def read_google(reader: Reader) -> Google | None:
     token_url = reader.take("GOOGLE_TOKEN_URL", url_problem, wanted=False)
     if access is None or calendar is None:
         return None
+    if calendar == "primary" and isinstance(access, ServiceAccount) and access.delegate is None:
+        reader.mistakes.append(
+            "GOOGLE_CALENDAR_ID: primary is the service account's own calendar here, whose events nobody sees; "
+            "name the venue's calendar, and share that one with the service account"
+        )
+        return None
     return Google(access=access, calendar_id=calendar, api_url=api_url, token_url=token_url)
 
 

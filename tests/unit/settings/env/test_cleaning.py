@@ -57,7 +57,9 @@ def test_only_one_pair_of_quotes_is_removed() -> None:
 
 @pytest.mark.parametrize("written", ['""', "''", "\u200b", '"\ufeff"'])
 def test_quotes_with_nothing_in_them_are_no_value(written: str) -> None:
-    assert reading(TWILIO_AUTH_TOKEN=written)[1] == ["TWILIO_AUTH_TOKEN: not set; the account's token"]
+    assert reading(TWILIO_AUTH_TOKEN=written)[1] == [
+        "TWILIO_AUTH_TOKEN: not set; the account's token; or TWILIO_API_KEY and TWILIO_API_SECRET instead"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ def test_the_complete_environment() -> None:
     assert parsed.database_url == "postgresql://job:hunter2@db.internal:5433/venue?sslmode=require"
     assert parsed.providers.twilio is not None
     assert parsed.providers.twilio.account_sid == COMPLETE["TWILIO_ACCOUNT_SID"]
-    assert parsed.providers.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
-    assert parsed.providers.twilio.phone_number == "+447700900321"
+    assert parsed.providers.twilio.secret == COMPLETE["TWILIO_AUTH_TOKEN"]
+    assert parsed.providers.twilio.sender == "+447700900321"
     assert parsed.providers.twilio.messaging_service_sid == COMPLETE["TWILIO_MESSAGING_SERVICE_SID"]
     assert parsed.providers.twilio.api_url == "https://proxy.internal/twilio"
     assert parsed.providers.google is not None
@@ -91,7 +91,15 @@ def test_the_complete_environment() -> None:
 
 
 def test_the_complete_environment_is_every_variable_there_is() -> None:
-    assert {*COMPLETE, *CONSENT, *SWITCHES, "RECONCILER_CONFIG", "OWNER_URL"} == VARIABLES.keys()
+    assert {
+        *COMPLETE,
+        *CONSENT,
+        *SWITCHES,
+        *BY_KEY,
+        "TWILIO_SENDER_ID",
+        "RECONCILER_CONFIG",
+        "OWNER_URL",
+    } == VARIABLES.keys()
 
 
 def test_what_is_optional_may_be_missing() -> None:
@@ -116,8 +124,64 @@ def test_one_sender_is_enough(sender: str) -> None:
 
 def test_without_a_sender() -> None:
     assert mistakes(TWILIO_PHONE_NUMBER="", TWILIO_MESSAGING_SERVICE_SID=" ") == [
-        "TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID: neither is set; one is needed"
+        "TWILIO_PHONE_NUMBER, TWILIO_SENDER_ID or TWILIO_MESSAGING_SERVICE_SID: none is set; one is needed"
     ]
+
+
+def test_c12_nobody_sees_the_primary_calendar_of_a_service_account() -> None:
+    (mistake,) = mistakes(GOOGLE_CALENDAR_ID="primary", GOOGLE_CALENDAR_DELEGATE_EMAIL="")
+    assert mistake.startswith("GOOGLE_CALENDAR_ID: primary is the service account's own calendar here")
+    assert mistakes(GOOGLE_CALENDAR_ID="primary") == [], "that of the user it acts for"
+    by_consent = {**CONSENT, "GOOGLE_SERVICE_ACCOUNT_KEY": "", "GOOGLE_CALENDAR_DELEGATE_EMAIL": ""}
+    assert mistakes(GOOGLE_CALENDAR_ID="primary", **by_consent) == [], "that of whoever consented"
+
+
+BY_KEY = {"TWILIO_API_KEY": "SK" + "0a" * 16, "TWILIO_API_SECRET": "s" * 32}
+
+
+def test_an_api_key_instead_of_the_token() -> None:
+    parsed = understood({**COMPLETE, "TWILIO_AUTH_TOKEN": "", **BY_KEY})
+    assert parsed.providers.twilio is not None
+    assert (parsed.providers.twilio.api_key, parsed.providers.twilio.secret) == tuple(BY_KEY.values())
+
+
+def test_with_both_the_api_key_is_used() -> None:
+    parsed = understood({**COMPLETE, **BY_KEY})
+    assert parsed.providers.twilio is not None
+    assert parsed.providers.twilio.secret == BY_KEY["TWILIO_API_SECRET"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"TWILIO_API_KEY": BY_KEY["TWILIO_API_KEY"]}, ["TWILIO_API_SECRET"]),
+        ({"TWILIO_API_SECRET": BY_KEY["TWILIO_API_SECRET"]}, ["TWILIO_API_KEY"]),
+        ({**BY_KEY, "TWILIO_API_KEY": "AC" + "0a" * 16}, ["TWILIO_API_KEY"]),
+        ({**BY_KEY, "TWILIO_API_SECRET": "secret\u200b1"}, ["TWILIO_API_SECRET"]),
+    ],
+)
+def test_half_an_api_key(changes: dict[str, str], named: list[str]) -> None:
+    found = mistakes(TWILIO_AUTH_TOKEN="", **changes)
+    assert [mistake.partition(":")[0] for mistake in found] == named
+    assert not [mistake for mistake in found if any(value in mistake for value in changes.values())]
+
+
+@pytest.mark.parametrize("sender", ["The Venue", "VENUE", "Venue-1", "a&b_c+d", "12345678a"])
+def test_an_alphanumeric_sender(sender: str) -> None:
+    parsed = understood({**COMPLETE, "TWILIO_PHONE_NUMBER": "", "TWILIO_SENDER_ID": sender})
+    assert parsed.providers.twilio is not None
+    assert parsed.providers.twilio.sender == sender
+
+
+@pytest.mark.parametrize("sender", ["123456", "Twelve chars", "Café", "Venue!", "\N{CYRILLIC CAPITAL LETTER VE}enue"])
+def test_what_is_no_alphanumeric_sender(sender: str) -> None:
+    found = mistakes(TWILIO_PHONE_NUMBER="", TWILIO_MESSAGING_SERVICE_SID="", TWILIO_SENDER_ID=sender)
+    assert [mistake.partition(":")[0] for mistake in found] == ["TWILIO_SENDER_ID"]
+
+
+def test_a_text_has_one_sender() -> None:
+    (mistake,) = mistakes(TWILIO_SENDER_ID="The Venue")
+    assert mistake == "TWILIO_SENDER_ID: TWILIO_PHONE_NUMBER is set too; a text has one sender"
 
 
 def test_a_sender_that_is_wrong_is_not_also_missing() -> None:
@@ -131,7 +195,7 @@ def test_blanks_around_a_value_are_not_part_of_it() -> None:
     parsed = understood({name: f" {value}\r\n" for name, value in COMPLETE.items()})
 
     assert parsed.providers.twilio is not None
-    assert parsed.providers.twilio.auth_token == COMPLETE["TWILIO_AUTH_TOKEN"]
+    assert parsed.providers.twilio.secret == COMPLETE["TWILIO_AUTH_TOKEN"]
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+asyncpg"])
@@ -467,7 +531,7 @@ def test_nothing_is_set() -> None:
         "DATABASE_URL",
         "TWILIO_ACCOUNT_SID",
         "TWILIO_AUTH_TOKEN",
-        "TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID",
+        "TWILIO_PHONE_NUMBER, TWILIO_SENDER_ID or TWILIO_MESSAGING_SERVICE_SID",
         "GOOGLE_SERVICE_ACCOUNT_KEY or GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_REFRESH_TOKEN",
         "GOOGLE_CALENDAR_ID",
     ]
