@@ -10,12 +10,16 @@ from dataclasses import replace
 
 from tests.chaos.drawing import Draw, point
 from tests.chaos.scenarios import (
+    GOOGLE_ODD,
     LEASE,
     LOST,
+    MADE_DEAD,
+    NONSENSE,
     SETTLE,
     TRICKLED,
     TRICKLING_BODY,
     TWILIO_NO,
+    TWILIO_ODD,
     Act,
     Deed,
     Loss,
@@ -118,6 +122,24 @@ def _deleted_for_good(seed: int) -> Scenario:
     return Scenario(seed=seed, starts=starts, steps=(Step(), gone, Step(), Step(loss=Loss.A_DAY), _first(chance)))
 
 
+def _rewriting(seed: int) -> Scenario:
+    """A trigger rewrites our rows for a pass or two, and is mended."""
+    chance = random.Random(seed)
+    during = (Step(loss=Loss.REWRITES), *((Step(),) * chance.randint(0, 1)), _first(chance))
+    return Scenario(seed=seed, starts=_starts(chance), steps=(*during, Step(loss=Loss.MENDED), _first(chance)))
+
+
+def _unlisted(seed: int) -> Scenario:
+    """Codes that nobody has listed, from both providers, and a Sentry that answers nonsense."""
+    chance = random.Random(seed)
+    rate = chance.uniform(0.3, 1)
+    twilio = Weather(rate=rate, faults=(TWILIO_ODD, TWILIO_ODD, MADE_DEAD), operations=frozenset({"messages.create"}))
+    google = Weather(rate=rate, faults=(GOOGLE_ODD,), operations=frozenset({"events.insert"}))
+    sentry = Weather(rate=chance.uniform(0.3, 1), faults=NONSENSE)
+    steps = (_first(chance), Step(), _first(chance))
+    return Scenario(seed=seed, starts=_starts(chance), twilio=twilio, google=google, sentry=sentry, steps=steps)
+
+
 DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "a backup is restored": _after_loss(Loss.RESTORED),
     "a lagging standby is promoted": _after_loss(Loss.PROMOTED),
@@ -132,4 +154,6 @@ DISASTERS: dict[str, Callable[[int], Scenario]] = {
     "a booking is deleted for good": _deleted_for_good,
     "the application texts after a late confirmation": _late_confirmation,
     "the application resends failed rows": _resent,
+    "a trigger rewrites our rows": _rewriting,
+    "codes that nobody has listed": _unlisted,
 }

@@ -90,6 +90,10 @@ class Loss(StrEnum):
     """The application's tables were emptied, and hold other people's bookings under the same ids."""
     QUEUE = "queue"
     """The application's queue has lost what it says about every other booking."""
+    REWRITES = "rewrites"
+    """A trigger of the application's rewrites every row that is added to its queue."""
+    MENDED = "mended"
+    """That trigger is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +185,22 @@ TWILIO_BUSY = Fault(
     kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(_JSON, ("Retry-After", "1"))
 )
 TWILIO_NO = Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21211), headers=(_JSON,))
+TWILIO_ODD = Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21999), headers=(_JSON,))
+"""A code that nobody has listed."""
+MADE_DEAD = Fault(
+    kind=Misbehaviour.STATUS,
+    status=201,
+    body=json.dumps({"sid": f"SM{'0' * 32}", "status": "failed", "error_code": 30034}),
+    headers=(_JSON,),
+)
+GOOGLE_ODD = Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "neverSeenBefore"), headers=(_JSON,))
+NONSENSE = (
+    Fault(kind=Misbehaviour.EMPTY),
+    Fault(kind=Misbehaviour.STATUS, status=200, body="[" * 100_000, headers=(_JSON,)),
+    Fault(kind=Misbehaviour.STATUS, status=429, headers=(("X-Sentry-Rate-Limits", f"{'9' * 400}::organization"),)),
+    Fault(kind=Misbehaviour.HTML, status=200),
+)
+"""What a server answers that is no Sentry, or is not well."""
 GOOGLE_BUSY = Fault(kind=Misbehaviour.STATUS, status=403, body=google_error(403, "rateLimitExceeded"), headers=(_JSON,))
 NO_SUCH_EVENT = Fault(kind=Misbehaviour.STATUS, status=404, body=google_error(404, "notFound"), headers=(_JSON,))
 NO_EVENTS = Fault(

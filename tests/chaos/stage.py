@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from reconciler.sandbox.fakes.faults import Fault, Faults
@@ -108,6 +109,14 @@ class Stage:
             written.unlink(missing_ok=True)
 
 
+_REWRITES = """
+    CREATE OR REPLACE FUNCTION rewrites() RETURNS trigger LANGUAGE plpgsql AS
+        $f$ BEGIN NEW.status := 'pending'; NEW.error_message := NULL; RETURN NEW; END $f$;
+    CREATE OR REPLACE TRIGGER rewrites BEFORE INSERT ON private_booking_sms_queue
+        FOR EACH ROW EXECUTE FUNCTION rewrites()
+"""
+
+
 def _order(faults: Faults, seed: int, weather: Weather | None, one_by_one: Sequence[tuple[str, Fault]]) -> None:
     for operation, fault in one_by_one:
         faults.next_calls(operation, fault)
@@ -171,6 +180,8 @@ class Scene:
             Loss.A_DAY: self._wait_a_day,
             Loss.REPLACED: self._replace_all,
             Loss.QUEUE: self._lose_queue,
+            Loss.REWRITES: partial(self.venue.alter, _REWRITES),
+            Loss.MENDED: partial(self.venue.alter, "DROP FUNCTION IF EXISTS rewrites() CASCADE"),
         }
         if loss in losses:
             losses[loss]()

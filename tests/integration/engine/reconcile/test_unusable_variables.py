@@ -36,7 +36,7 @@ GOOGLE = {
 TWILIO = {
     "one Twilio variable unset": ({"TWILIO_AUTH_TOKEN": ""}, "TWILIO_AUTH_TOKEN: not set"),
     "a SID that is none": ({"TWILIO_ACCOUNT_SID": "S3cret"}, "TWILIO_ACCOUNT_SID: does not look right"),
-    "no sender": ({"TWILIO_PHONE_NUMBER": ""}, "TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID"),
+    "no sender": ({"TWILIO_PHONE_NUMBER": ""}, "TWILIO_PHONE_NUMBER, TWILIO_SENDER_ID or TWILIO_MESSAGING_SERVICE_SID"),
     "every Twilio variable unset": (
         {"TWILIO_ACCOUNT_SID": "", "TWILIO_AUTH_TOKEN": "", "TWILIO_PHONE_NUMBER": ""},
         "TWILIO_ACCOUNT_SID: not set",
