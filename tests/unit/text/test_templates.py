@@ -131,7 +131,6 @@ def test_a_template_reaches_no_further_than_its_booking(template: str) -> None:
         ("{% for a in [ref] recursive %}{{ loop(a) }}{% endfor %}", "a loop inside a loop"),
         ("{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(99) }}", "a macro"),
         ("{{ ref.center(999999999) }}", "a number above 9999"),
-        ("{{ ref|center(1e12) }}", "a number above 9999"),
         ("{{ '%999999999s' % ref }}", "a format with a width above 999"),
         ("{{ '{:>999999999}'.format(ref) }}", "a format with a width above 999"),
         ("{% call f() %}{% endcall %}", "a call"),
@@ -326,7 +325,6 @@ IN_CONDITIONS = [
     "{% for letter in occasion %}{{ letter }}{% endfor %} ",
     "{% if name %}{{ name }} {% endif %}",
     "{% if first_name %}{{ first_name }} {% endif %}",
-    "{{ 'for %s ' % guests if guests else '' }}",
 ]
 
 
@@ -347,7 +345,6 @@ def test_d6_what_a_booking_lacks_is_false_in_a_condition(template: str) -> None:
         ("{{ occasion.title() }}", ("occasion",)),
         ("{{ occasion[0] }}", ("occasion",)),
         ("{{ 'x' ~ occasion }}", ("occasion",)),
-        ("{{ 'for %s' % guests }}", ("guests",)),
         ("{% if not guests %}{{ guests }}{% endif %}", ("guests",)),
         ("{% set who = name %}{{ who }}", ("name",)),
     ],

@@ -42,8 +42,7 @@ ANSWERS: dict[str, Sequence[Fault]] = {
     "410": answering(410, "deleted"),
     "412": answering(412, "conditionNotMet"),
     "timeout after commit": [Fault(kind=Misbehaviour.SLOW, seconds=1.3)],
-    # the client sends a call again by itself where the connection was closed without an answer
-    "dropped connection": [Fault(kind=Misbehaviour.DROP)] * 2,
+    "dropped connection": [Fault(kind=Misbehaviour.DROP)],
     "lost answer": [Fault(kind=Misbehaviour.LOSE)],
     "408": answering(408, "requestTimeout"),
     "503 after commit": [Fault(kind=Misbehaviour.FAIL_AFTER, status=503)],
