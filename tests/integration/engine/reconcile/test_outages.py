@@ -46,7 +46,7 @@ OUTAGES = {
 
 
 @pytest.mark.parametrize("operation", OUTAGES.values(), ids=OUTAGES.keys())
-@pytest.mark.parametrize("hours", [2, 9])
+@pytest.mark.parametrize("hours", [2, pytest.param(9, marks=pytest.mark.long)])
 def test_c6_hours_of_503_at_twilio_cost_no_booking_an_attempt(world: World, operation: str, hours: int) -> None:
     world.configure(quiet="off")
     some = [book(world) for _ in range(4)]
@@ -60,7 +60,7 @@ def test_c6_hours_of_503_at_twilio_cost_no_booking_an_attempt(world: World, oper
     assert len(ours) == len(set(ours)) == 4
 
 
-@pytest.mark.parametrize("operation", ["", "events.insert"])
+@pytest.mark.parametrize("operation", [pytest.param("", marks=pytest.mark.long), "events.insert"])
 @pytest.mark.parametrize("fault", [UNWELL, Fault(kind=Misbehaviour.DROP)], ids=["503", "connections dropped"])
 def test_two_hours_of_503_at_google_cost_no_booking_an_attempt(world: World, operation: str, fault: Fault) -> None:
     some = [book(world) for _ in range(4)]
@@ -90,6 +90,7 @@ def test_a_number_that_always_gives_500_among_healthy_ones_needs_a_human(world: 
     assert tries == 6
 
 
+@pytest.mark.long
 def test_a_booking_that_fails_alone_waits_longer_and_longer(world: World) -> None:
     """Nobody can tell whether it or the provider is the cause: it is told, and not tried in every pass."""
     world.configure(quiet="off", texts=", stale_after: 300h")
