@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = range(wanted.first, wanted.first + wanted.inputs)
     problems = 0
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("file", "variables", "server", "sink", "number", "template"):
+        for kind in ("file", "variables", "server", "sink", "provider", "number", "template"):
             judge = Judge(Path(folder), COMPLETE)
             for seed in seeds:
                 faulthandler.dump_traceback_later(STUCK, exit=True)

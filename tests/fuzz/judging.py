@@ -40,6 +40,7 @@ from reconciler.text.templates import MAX_SMS_LENGTH, MessageTemplate, Style, Te
 from reconciler.wiring import assembly
 from tests.fuzz.drawing import SECRET, SHIPPED, drawn_file, drawn_variables
 from tests.fuzz.numbers import drawn_field, drawn_number, drawn_region, drawn_spelling
+from tests.fuzz.providers import codes_of
 from tests.fuzz.servers import OddServer
 from tests.fuzz.sinks import OddSink
 from tests.fuzz.templates import LOCALES, drawn_booking, drawn_template
@@ -115,6 +116,11 @@ class Judge:
         """One server that answers as Sentry, as an on-call route and as a dead man's switch."""
         with OddSink(seed) as sink:
             self._try(f"sink {seed}", lambda: _alert(sink.host))
+
+    def try_provider(self, seed: int) -> None:
+        """One server that answers as Twilio, as Calendar and as Google's token endpoint."""
+        with OddSink(seed) as sink:
+            self._try(f"provider {seed}", lambda: codes_of(sink.host, DEADLINE))
 
     def try_number(self, seed: int) -> None:
         self._try(f"number {seed}", lambda: _read_number(seed))

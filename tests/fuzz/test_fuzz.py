@@ -59,6 +59,16 @@ def test_sinks(tmp_path: Path) -> None:
     assert judge.shown.outcomes["mistakes"] > INPUTS / 4  # it draws little that could be accepted
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_providers(tmp_path: Path) -> None:
+    judge = Judge(tmp_path, COMPLETE)
+    for seed in range(INPUTS // 2):
+        judge.try_provider(seed)
+    assert judge.shown.problems == []
+    gc.collect()
+    assert judge.shown.outcomes["mistakes"] > INPUTS / 4
+
+
 def test_page_requests(venue: Venue, tmp_path: Path) -> None:
     with judged_page(tmp_path, venue.url()) as judge:
         judge.try_all(range(3 * INPUTS))
