@@ -123,10 +123,10 @@ def _deleted_for_good(seed: int) -> Scenario:
 
 
 def _rewriting(seed: int) -> Scenario:
-    """A trigger rewrites our rows for a pass or two, and is mended."""
+    """A trigger rewrites our rows for a pass or two, and is gone."""
     chance = random.Random(seed)
     during = (Step(loss=Loss.REWRITES), *((Step(),) * chance.randint(0, 1)), _first(chance))
-    return Scenario(seed=seed, starts=_starts(chance), steps=(*during, Step(loss=Loss.MENDED), _first(chance)))
+    return Scenario(seed=seed, starts=_starts(chance), steps=(*during, Step(loss=Loss.NO_TRIGGER), _first(chance)))
 
 
 def _unlisted(seed: int) -> Scenario:

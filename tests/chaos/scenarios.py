@@ -92,7 +92,7 @@ class Loss(StrEnum):
     """The application's queue has lost what it says about every other booking."""
     REWRITES = "rewrites"
     """A trigger of the application's rewrites every row that is added to its queue."""
-    MENDED = "mended"
+    NO_TRIGGER = "no trigger"
     """That trigger is gone."""
 
 

@@ -181,7 +181,7 @@ class Scene:
             Loss.REPLACED: self._replace_all,
             Loss.QUEUE: self._lose_queue,
             Loss.REWRITES: partial(self.venue.alter, _REWRITES),
-            Loss.MENDED: partial(self.venue.alter, "DROP FUNCTION IF EXISTS rewrites() CASCADE"),
+            Loss.NO_TRIGGER: partial(self.venue.alter, "DROP FUNCTION IF EXISTS rewrites() CASCADE"),
         }
         if loss in losses:
             losses[loss]()
