@@ -95,8 +95,8 @@ class Gaps(Protocol):
         """Open the gap of an aggregate rule, or record that it still exists. ``detail``: *seen* and *remedy*."""
         ...
 
-    def last_ended(self, kind: GapKind, about: str) -> datetime | None:
-        """When the last such gap was closed; ``None`` if none was, as far as closed gaps are kept."""
+    def last_ended(self, kind: GapKind, about: str, since: datetime) -> datetime | None:
+        """When the last such gap was closed; ``None`` if none was since then."""
         ...
 
     def close(self, kind: GapKind, about: str, by: str, now: datetime) -> None:

@@ -111,8 +111,9 @@ def review_before(tx: Transaction, repairer: Repairer, services: PassServices, n
     """
     if not tx.ledger.exists():
         return None
-    well_since = tx.gaps.last_ended(repairer.integration, gap_subject(repairer, services))
-    return max(now - REVIEW_AFTER, tx.runs.settings_since(services.runner) or now, well_since or now - REVIEW_AFTER)
+    a_day_ago = now - REVIEW_AFTER
+    well_since = tx.gaps.last_ended(repairer.integration, gap_subject(repairer, services), a_day_ago)
+    return max(a_day_ago, tx.runs.settings_since(services.runner) or now, well_since or a_day_ago)
 
 
 def may_repair(repairer: Repairer, services: PassServices) -> bool:

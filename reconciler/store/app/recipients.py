@@ -111,7 +111,7 @@ def key_as_sql(column: str) -> str:
     """``number_key`` of a column by the application's name, for an index."""
     key = number_key(cast(literal_column(identifier(column)), Text))
     # Everything in it is a constant: no value is bound.
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
     return " ".join(str(key.compile(dialect=dialect)).replace("%%", "%").split())
 
 

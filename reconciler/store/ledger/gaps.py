@@ -30,7 +30,7 @@ _OPEN_ONE = text(f"""
 """)
 _LAST_ENDED = text("""
     SELECT max(closed_at) FROM reconciler.gap
-    WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NOT NULL
+    WHERE scope = :scope AND source = :source AND kind = :kind AND about = :about AND closed_at >= :since
 """)
 _NAMED = text("""
     SELECT DISTINCT about FROM reconciler.gap
@@ -83,8 +83,8 @@ class PostgresGaps:
         row = self.connection.execute(_OPEN_ONE, values).mappings().first()
         return _gap(row) if row else None
 
-    def last_ended(self, kind: GapKind, about: str) -> datetime | None:
-        values = {"source": self._ours["source"], "kind": kind, "about": about}
+    def last_ended(self, kind: GapKind, about: str, since: datetime) -> datetime | None:
+        values = {**self._ours, "kind": kind, "about": about, "since": since}
         ended: datetime | None = self.connection.scalar(_LAST_ENDED, values)
         return ended
 
