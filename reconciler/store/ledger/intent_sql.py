@@ -157,9 +157,12 @@ BEGINNING_WITH = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent
     WHERE starts_with(id::text, :prefix) ORDER BY created_at, id LIMIT :limit
 """)
+# What was refused keeps its code and cause, so that the same answer again is known to be about this booking alone.
 RESOLVE = text(f"""
     UPDATE reconciler.intent
-    SET state = :to, code = :code, cause = NULL, updated_at = :now, provider_id = coalesce(:provider_id, provider_id),
+    SET state = :to, code = CASE WHEN state = 'refused' THEN code ELSE :code END,
+        cause = CASE WHEN state = 'refused' THEN cause END, updated_at = :now,
+        provider_id = coalesce(:provider_id, provider_id),
         resolved_by_person = (:to <> 'planned'),
         attempts = CASE WHEN :to = 'planned' THEN 0 ELSE attempts END, settle_tries = 0,
         not_before = NULL, leased_until = NULL

@@ -205,3 +205,17 @@ def test_stop_is_listed_and_again_asks_twilio_once_more(world: World, typed: Typ
     world.later(minutes=10)
     world.texts()
     assert world.states()[booking] == "done"
+
+
+def test_an_odd_booking_that_is_tried_again_by_hand_blocks_nobody(world: World, typed: Typed) -> None:
+    odd = world.venue.booking(calendar_event_id="there", status="draft")
+    world.sandbox.twilio.refuse(ANA, 400, 21999)
+    world.texts()
+    world.later(minutes=10)
+    world.venue.booking(calendar_event_id="here", status="draft", contact_phone=BEA)
+    world.texts()
+    assert world.states()[odd] == "refused"
+    ((name,),) = world.venue.sql("SELECT id::text FROM reconciler.intent WHERE state = 'refused'")
+    assert typed(str(name), "--again", "--do")[0] == Exit.AS_DESIRED
+    world.later(minutes=10)
+    assert (world.texts().faults, world.states()[odd]) == ((), "refused")
