@@ -52,7 +52,7 @@ def assert_clear(ran: Ran, code: Exit, *said: str) -> None:
 
 def test_an_empty_environment_names_all_that_is_missing(tmp_path: Path) -> None:
     ran = reconciler("once", "--do", "--defaults", folder=tmp_path)
-    wanted = ("DATABASE_URL: not set", "TWILIO_ACCOUNT_SID: not set", "TWILIO_PHONE_NUMBER or", "GOOGLE_CALENDAR_ID:")
+    wanted = ("DATABASE_URL: not set", "TWILIO_ACCOUNT_SID: not set", "TWILIO_PHONE_NUMBER", "GOOGLE_CALENDAR_ID:")
     assert_clear(ran, Exit.CONFIGURATION, *wanted, "remedy: ")
 
 

@@ -27,6 +27,7 @@ def gateway(url: str) -> TwilioGateway:
     return TwilioGateway(
         account_sid=TwilioStandIn.account_sid,
         secret=TwilioStandIn.auth_token,
+        api_key=None,
         sender=TwilioStandIn.phone_number,
         service_sid=None,
         timeout=timedelta(seconds=0.4),

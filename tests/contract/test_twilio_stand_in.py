@@ -130,7 +130,7 @@ def test_a_service_with_a_number_queues(client: Client, twilio: TwilioStandIn) -
         ({"body": ""}, 21602),
         ({"body": "x" * 1601}, 21617),
         ({"from_": None}, 21603),
-        ({"from_": "somebody"}, 21212),
+        ({"from_": "not a sender"}, 21212),
         ({"from_": "+447700900999"}, 21606),
         ({"messaging_service_sid": "MG" + "0" * 32}, 21705),
     ],

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ class Site:
 
     def get(self, path: str, **options: object) -> requests.Response:
         return requests.get(self.url + path, timeout=20, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+    def answered(self, path: str) -> requests.Response:
+        """Asked again while the page says that the database had no time, as it asks us to."""
+        for _ in range(3):
+            found = self.get(path)
+            if found.status_code != 503:
+                break
+            time.sleep(float(found.headers["Retry-After"]))
+        return found
 
     def once(self) -> None:
         """Every job, once."""
