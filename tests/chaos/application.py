@@ -16,7 +16,7 @@ from reconciler.sandbox.world import Sandbox
 from tests.chaos.scenarios import Act, Deed, Scenario, Start
 from tests.support.application_db import LONDON, Venue
 
-_NUMBER = "+4477009001{:02d}"
+NUMBER = "+4477009001{:02d}"
 _OTHER_CUSTOMER = "+447700900999"
 _START = (time(19, 30), time(23, 0))
 OURS = "reconciler"
@@ -63,7 +63,7 @@ class Application:
     def take(self, starts: Sequence[Start]) -> None:
         """Bookings, as they come."""
         for start in starts:
-            self.bookings.append(self._book(start, _NUMBER.format(next(self._phones)), next(self._keys)))
+            self.bookings.append(self._book(start, NUMBER.format(next(self._phones)), next(self._keys)))
 
     def _book(self, start: Start, phone: str, key: str) -> BookingId:
         values: dict[str, Any] = {"id": key, "contact_phone": phone, "created_at": self._made_at}

@@ -125,7 +125,8 @@ def _deleted_for_good(seed: int) -> Scenario:
 def _rewriting(seed: int) -> Scenario:
     """A trigger rewrites our rows for a pass or two, and is gone."""
     chance = random.Random(seed)
-    during = (Step(loss=Loss.REWRITES), *((Step(),) * chance.randint(0, 1)), _first(chance))
+    rewrites = chance.choice((Loss.REWRITES, Loss.NEW_IDS))
+    during = (Step(loss=rewrites), *((Step(),) * chance.randint(0, 1)), _first(chance))
     return Scenario(seed=seed, starts=_starts(chance), steps=(*during, Step(loss=Loss.NO_TRIGGER), _first(chance)))
 
 

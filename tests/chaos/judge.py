@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.cli.signals import KILLED_BY
 from reconciler.errors import Exit
 from tests.chaos.application import OURS
-from tests.chaos.scenarios import LEASE, Loss
+from tests.chaos.scenarios import LEASE, ODD_CODE, ODD_REASON, Loss
 from tests.chaos.stage import Scene
 
 SATISFIED_BY = {
@@ -23,6 +23,7 @@ SATISFIED_BY = {
 }
 """Status -> the triggers of the texts that say as much as it calls for."""
 ELIGIBLE = tuple(SATISFIED_BY)
+UNLISTED = (f"twilio:{ODD_CODE}", f"google:{ODD_REASON}")
 USUAL: set[int] = {Exit.AS_DESIRED, Exit.WORK_LEFT, Exit.REFUSED_AS_UNSAFE, Exit.NEEDS_A_HUMAN}
 KILLED = -signal.SIGKILL
 USUAL |= {KILLED, KILLED_BY + signal.SIGTERM}
@@ -76,7 +77,7 @@ def problems(scene: Scene) -> list[Problem]:
     world = World(scene)
     found = []
     for booking in scene.application.bookings:
-        for check in (_texts, _events, _queue_rows):
+        for check in (_texts, _events, _queue_rows, _codes):
             found += [Problem(kind, booking[:8], what) for kind, what in check(world, booking)]
     stuck = [intent for intent in world.intents if intent["state"] in ("sending", "unknown")]
     found += [Problem("wrong", intent["booking"][:8], f"is {intent['state']} for ever") for intent in stuck]
@@ -193,6 +194,22 @@ def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:
     eligible = world.bookings.get(booking, {}).get("status") in ELIGIBLE
     if eligible and rows and done - marked - world.scene.application.sent:
         yield "wrong", "the ledger says done, and our row in the queue does not say sent"
+
+
+def _codes(world: World, booking: str) -> Iterator[tuple[str, str]]:
+    """A code that nobody has listed is about all until the same booking has got it again: then it is about this one."""
+    answers: Counter[tuple[str, str]] = Counter()
+    for effect, code in world.scene.venue.sql(
+        "SELECT effect, code FROM chaos.move WHERE booking = %s AND was = 'sending'", booking
+    ):
+        answers[effect, code] += 1
+    for intent in world.intents:
+        if intent["booking"] != booking or intent["code"] not in UNLISTED:
+            continue
+        if intent["state"] == "refused" and answers[intent["effect"], intent["code"]] < 2:
+            yield "wrong", f"was given up for {intent['code']} after one answer"
+        if intent["state"] == "planned":
+            yield "wrong", f"is tried for ever, and gets {intent['code']}"
 
 
 def tally(scene: Scene) -> Counter[str]:

@@ -24,6 +24,7 @@ from reconciler.domain.intents import Intent, Outcome, Result
 from reconciler.domain.place import Caution, PlaceStatus
 from reconciler.engine.reconcile import planning, run_pass
 from reconciler.engine.repair.beacon import Meeting
+from reconciler.engine.repair.calendar import create as event_create
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.calendar.create import EventCreation
 from reconciler.engine.repair.calendar.write_back import WriteBack
@@ -38,6 +39,7 @@ from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio import http as twilio_http
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.settings.file.model_rules import SmsMissing
+from reconciler.store.app import writes
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.gaps import PostgresGaps
@@ -53,6 +55,7 @@ from tests.chaos.scenarios import (
     NO_SUCH_EVENT,
     SILENT,
     TRICKLED_FASTER,
+    TWILIO_ODD,
     UNWELL,
     Act,
     Deed,
@@ -422,3 +425,33 @@ def ignore_the_beacon() -> None:
 def limit_each_wait_only() -> None:
     """The deadline of a call is left to the HTTP library, which counts each of its waits anew."""
     _put(twilio_http, "with_deadline", lambda _: lambda _limit, call: call())
+
+
+@mutant(
+    "wrong",
+    starts=(Start.BARE, Start.BARE),
+    next_twilio=(("messages.create", TWILIO_ODD),),
+    steps=(Step(),),
+)
+def blame_the_booking() -> None:
+    """A code that nobody has listed is about the booking that got it."""
+
+    def blame(_: Any, __: Intent, outcome: Outcome) -> Outcome:
+        is_odd = outcome.result is Result.BROKEN and outcome.by_provider
+        return replace(outcome, result=Result.REFUSED, stops_pass=False) if is_odd else outcome
+
+    for module in (sms_send, event_create):
+        _put(module, "about_this_one", lambda _: blame)
+
+
+@mutant("wrong", starts=(Start.BARE, Start.BARE), odd_number=True, steps=(Step(),))
+def blame_the_account_for_ever() -> None:
+    """A code that nobody has listed is about everybody, however often one booking alone gets it."""
+    for module in (sms_send, event_create):
+        _put(module, "about_this_one", lambda _: lambda _services, _claimed, outcome: outcome)
+
+
+@mutant("wrong", steps=(Step(loss=Loss.NEW_IDS),))
+def believe_what_was_written() -> None:
+    """A row of ours is not read back, and a trigger has given it another id."""
+    _put(writes, "require_kept", lambda _: lambda *_: None)

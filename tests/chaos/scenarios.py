@@ -92,6 +92,8 @@ class Loss(StrEnum):
     """The application's queue has lost what it says about every other booking."""
     REWRITES = "rewrites"
     """A trigger of the application's rewrites every row that is added to its queue."""
+    NEW_IDS = "new ids"
+    """That trigger gives each of them another id."""
     NO_TRIGGER = "no trigger"
     """That trigger is gone."""
 
@@ -156,6 +158,8 @@ class Scenario:
     redacted: bool = False
     trial: bool = False
     """Twilio puts a sentence before every text."""
+    odd_number: bool = False
+    """Twilio turns down every text to the first booking's number, with a code that nobody has listed."""
     twilio: Weather | None = None
     google: Weather | None = None
     sentry: Weather | None = None
@@ -185,15 +189,16 @@ TWILIO_BUSY = Fault(
     kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(_JSON, ("Retry-After", "1"))
 )
 TWILIO_NO = Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21211), headers=(_JSON,))
-TWILIO_ODD = Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, 21999), headers=(_JSON,))
-"""A code that nobody has listed."""
+ODD_CODE, ODD_REASON = 21999, "neverSeenBefore"
+"""A code of Twilio's and a reason of Google's that nobody has listed."""
+TWILIO_ODD = Fault(kind=Misbehaviour.STATUS, status=400, body=twilio_error(400, ODD_CODE), headers=(_JSON,))
 MADE_DEAD = Fault(
     kind=Misbehaviour.STATUS,
     status=201,
     body=json.dumps({"sid": f"SM{'0' * 32}", "status": "failed", "error_code": 30034}),
     headers=(_JSON,),
 )
-GOOGLE_ODD = Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, "neverSeenBefore"), headers=(_JSON,))
+GOOGLE_ODD = Fault(kind=Misbehaviour.STATUS, status=400, body=google_error(400, ODD_REASON), headers=(_JSON,))
 NONSENSE = (
     Fault(kind=Misbehaviour.EMPTY),
     Fault(kind=Misbehaviour.STATUS, status=200, body="[" * 100_000, headers=(_JSON,)),

@@ -13,8 +13,8 @@ from reconciler.sandbox.fakes.server import Request, Response, StandIn
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.chaos import mutants, points
-from tests.chaos.application import Application
-from tests.chaos.scenarios import LEASE, TIMEOUT, Loss, Scenario, Weather
+from tests.chaos.application import NUMBER, Application
+from tests.chaos.scenarios import LEASE, ODD_CODE, TIMEOUT, Loss, Scenario, Weather
 from tests.chaos.zygote import Command, Zygote
 from tests.support.application_db import LONDON, WITHOUT_CAUTION, Venue
 from tests.support.command import environment
@@ -101,6 +101,8 @@ class Stage:
             _order(sandbox.sentry.faults, scenario.seed + 2, scenario.sentry, ())
             application = Application(venue, sandbox)
             application.begin(scenario)
+            if scenario.odd_number:
+                sandbox.twilio.refuse(NUMBER.format(0), 400, ODD_CODE)
             scene = Scene(self, venue, sandbox, application, mutant, scenario.failed_resent)
             yield scene
         for left in (name, scene.copy):
@@ -111,10 +113,11 @@ class Stage:
 
 _REWRITES = """
     CREATE OR REPLACE FUNCTION rewrites() RETURNS trigger LANGUAGE plpgsql AS
-        $f$ BEGIN NEW.status := 'pending'; NEW.error_message := NULL; RETURN NEW; END $f$;
+        $f$ BEGIN {}; RETURN NEW; END $f$;
     CREATE OR REPLACE TRIGGER rewrites BEFORE INSERT ON private_booking_sms_queue
         FOR EACH ROW EXECUTE FUNCTION rewrites()
 """
+_AS_PENDING = "NEW.status := 'pending'; NEW.error_message := NULL"
 
 
 def _order(faults: Faults, seed: int, weather: Weather | None, one_by_one: Sequence[tuple[str, Fault]]) -> None:
@@ -180,7 +183,8 @@ class Scene:
             Loss.A_DAY: self._wait_a_day,
             Loss.REPLACED: self._replace_all,
             Loss.QUEUE: self._lose_queue,
-            Loss.REWRITES: partial(self.venue.alter, _REWRITES),
+            Loss.REWRITES: partial(self.venue.alter, _REWRITES.format(_AS_PENDING)),
+            Loss.NEW_IDS: partial(self.venue.alter, _REWRITES.format("NEW.id := gen_random_uuid()")),
             Loss.NO_TRIGGER: partial(self.venue.alter, "DROP FUNCTION IF EXISTS rewrites() CASCADE"),
         }
         if loss in losses:
