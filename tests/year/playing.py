@@ -30,7 +30,7 @@ SHIPPED = Path(__file__).parents[2] / "cron.yaml"
 RATE = "rate: {sms: 1/s, calendar: 5/s}"
 """The one key that is not as shipped: nobody waits for real seconds."""
 REPAIRING = ("calendar_missing", "sms_missing")
-DAILY = {2: ("integrations", "ledger_retention"), 9: ("coverage", "sms_delivery"), 14: (), 20: ("coverage",)}
+DAILY = {2: ("integrations", "ledger_retention"), 9: ("coverage", "sms_delivery"), 20: ("coverage",)}
 """Hours of the passes that are played every day, ten minutes past, and the jobs that run then besides."""
 DEADLINE, PAGE_AFTER = timedelta(hours=1), timedelta(hours=4)
 APPROVED_AFTER = timedelta(minutes=30)
