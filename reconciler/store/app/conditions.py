@@ -41,6 +41,9 @@ __all__ = ["AppTables", "created_at", "local_start"]
 OURS = "reconciler: "
 """Start of the error text in our own queue rows while nothing was sent. Such a row is not evidence of a text."""
 
+BY_QUEUE_ROWS = frozenset({Condition.NO_TEXT, Condition.UNDECIDED, Condition.OVERDUE, Condition.UNPROVEN})
+"""Conditions about rows of the queue. A rule lists them last: they need another table, and few bookings get so far."""
+
 NO_TEXT_STATUSES = ("failed", "cancelled")
 """A queue row in any other status, including NULL and unknown words, counts as queued or sent: in doubt, we send no
 text."""
@@ -138,9 +141,13 @@ def _rule_filter(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:
     return and_(true(), *(_true_if(column_of(tables.booking, theirs) == value) for theirs, value in wanted.items()))
 
 
-def exists_row(*facts: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a row with these facts exists. SQLAlchemy's own ``SELECT *`` would need SELECT on every column."""
-    return exists(literal_column("1")).where(*facts)
+def exists_row(*facts: ColumnElement[bool], of: Table | None = None) -> ColumnElement[bool]:
+    """Whether a row with these facts exists. SQLAlchemy's own ``SELECT *`` would need SELECT on every column.
+
+    ``of``: the table of that row, where the statement around it may name the same table.
+    """
+    found = exists(literal_column("1")).where(*facts)
+    return found if of is None else found.correlate_except(of)
 
 
 def first_failing(held: Mapping[Condition, ColumnElement[bool]]) -> ColumnElement[str | None]:
@@ -189,9 +196,15 @@ def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables) -> Col
             raise ValueError(f"{condition} is not about the queue")
 
 
-def _any_row(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
+def decides_for_booking(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
+    """Whether the queue row is the booking's own, and one of ``deciding_rows``."""
     own = queue_of(tables).c.booking_id == tables.booking.c.id
-    return exists_row(own, deciding_rows(kind, condition, tables))
+    return and_(own, deciding_rows(kind, condition, tables))
+
+
+def _any_row(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
+    # The statement around it may join the queue as well, and means other rows of it.
+    return exists_row(decides_for_booking(kind, condition, tables), of=queue_of(tables))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:

@@ -6,7 +6,10 @@ from sqlalchemy import Column, ColumnElement, FromClause, Table, Text, cast, fal
 
 from reconciler.ports import QueueRow
 from reconciler.store.app.conditions import OURS, AppTables, queue_of
+from reconciler.store.app.mapping import one_of
 
+QUEUE_IDS = "queue_ids"
+"""The bind parameter for the bookings whose queue rows are read: the queue may spell their ids in another type."""
 LONGEST_MESSAGE = 2000
 """How many characters of an application's error message are read."""
 
@@ -37,7 +40,10 @@ def number_of(queue: Table) -> ColumnElement[str]:
 
 
 def app_failures(tables: AppTables) -> FromClause:
-    """The application's ``failed`` rows of each booking as one array, for a LATERAL join. Our own rows are excluded."""
+    """The application's ``failed`` rows as one array for each of the bookings ``QUEUE_IDS``. Our own are excluded.
+
+    One read for all of them: without an index on the column, each would read the whole queue.
+    """
     queue = queue_of(tables)
     row = func.json_build_object(
         *("row", cast(queue.c.id, Text)),
@@ -45,12 +51,13 @@ def app_failures(tables: AppTables) -> FromClause:
         *("message", func.left(cast(queue.c.error, Text), LONGEST_MESSAGE)),
     )
     return (
-        select(func.json_agg(row).label("rows"))
+        select(queue.c.booking_id.label("booking"), func.json_agg(row).label("rows"))
         .where(
-            queue.c.booking_id == tables.booking.c.id,
+            one_of(queue.c.booking_id, QUEUE_IDS),
             cast(queue.c.status, Text) == "failed",
             true() if not tables.application.failed_resent else false(),
             ~func.coalesce(queue.c.error.startswith(OURS), False),
         )
-        .lateral("app_failures")
+        .group_by(queue.c.booking_id)
+        .subquery("app_failures")
     )

@@ -22,7 +22,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    true,
 )
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId, Due, DueBasis
@@ -33,25 +32,21 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import column_of
+from reconciler.store.app.classify import classify
 from reconciler.store.app.conditions import (
     AppTables,
     conditions,
     created_at,
     first_failing,
-    is_deleted,
     local_end,
     local_start,
     phones,
     within,
 )
 from reconciler.store.app.mapping import one_of
-from reconciler.store.app.queue_rows import app_failures
+from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.times import EARLIEST, LATEST, instants
 
-DELETED = "deleted"
-"""The label of a booking that the application marks as deleted, in place of its status."""
-LONGEST_LABEL = 100
-"""Characters of a status that bookings are counted by."""
 MOST = 10**6
 """No booking is for so many people."""
 CHUNK = 500
@@ -63,27 +58,31 @@ def scan_rows(
 ) -> ScanRows:
     """Bookings of the span since ``window``: gaps in full, all others counted by their first failing condition.
 
-    ``values`` binds what the conditions compare with.
+    ``values`` binds what the conditions compare with. Those that break the rule come in full, the oldest first.
     """
-    held = conditions(kind, tables)
-    window = within(kind, tables, span)
-    broken = _full(tables, kind).where(window, *held.values()).order_by(tables.booking.c.created_at)
-    found = [booking(row, tables.application.zone) for row in connection.execute(broken, values).mappings()]
-    failing = first_failing(held).label("failing")
-    status = func.left(cast(tables.booking.c.status, Text), LONGEST_LABEL)
-    label = case((is_deleted(tables), DELETED), (~held[Condition.STATUS], status), else_=null()).label("label")
-    classified = select(failing, label).select_from(due.from_clause(tables, kind)).where(window).subquery()
-    counted = connection.execute(
-        select(classified.c.failing, classified.c.label, func.count()).group_by(
-            classified.c.failing, classified.c.label
-        ),
-        values,
-    ).all()
+    seen = classify(connection, tables, kind, span, values)
+    oldest_first = sorted(seen.broken, key=lambda key: (seen.broken[key], key))
     return ScanRows(
-        checked=sum(number for _, _, number in counted),
-        by_condition={(Condition(name), label or ""): number for name, label, number in counted if name},
-        broken=found,
+        checked=seen.checked,
+        by_condition=seen.by_condition,
+        broken=by_id(connection, tables, kind, values, oldest_first),
     )
+
+
+def by_id(
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    values: Mapping[str, object],
+    bookings: Sequence[BookingId],
+) -> list[Booking]:
+    """These bookings in full, in this order. One that no longer exists is absent."""
+    statement, zone, found = _by_id(tables, kind), tables.application.zone, {}
+    for some in chunks(bookings):
+        for row in connection.execute(statement, {**values, **named(some)}).mappings():
+            seen = booking(row, zone)
+            found[seen.id] = seen
+    return [found[key] for key in bookings if key in found]
 
 
 def past(
@@ -106,7 +105,7 @@ def findings(
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
     statement, found, zone = _by_id(tables, kind), {}, tables.application.zone
     for some in chunks(sorted(bookings)):
-        rows = connection.execute(statement, {**values, "ids": some}).mappings()
+        rows = connection.execute(statement, {**values, **named(some)}).mappings()
         for row in rows:
             seen = booking(row, zone)
             found[seen.id] = Finding(
@@ -136,6 +135,11 @@ def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
     return _full(tables, kind).add_columns(failing, otherwise, in_scope, in_window).where(wanted)
 
 
+def named(bookings: Sequence[BookingId]) -> dict[str, Sequence[BookingId]]:
+    """What a statement by id is about."""
+    return {"ids": bookings, QUEUE_IDS: bookings}
+
+
 def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
@@ -144,9 +148,9 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
     source = due.from_clause(tables, kind)
     failures: ColumnElement[Any] = null()
     if rule_of(kind).effect is Effect.SMS:
-        lateral = app_failures(tables)
-        source = source.outerjoin(lateral, true())
-        failures = lateral.c.rows
+        failed = app_failures(tables)
+        source = source.outerjoin(failed, failed.c.booking == tables.booking.c.id)
+        failures = failed.c.rows
     own, mobile_e164, mobile_number = phones(tables)
     return select(
         cast(tables.booking.c.id, Text).label("id"),

@@ -1,0 +1,168 @@
+"""A rule over all its bookings, in two statements of one snapshot: counts by condition, then those that break the rule.
+
+The first reads the bookings once. It asks for their own conditions, and never for rows of the queue. Its result tells
+how many bookings are left for the second, which joins those with the queue. The planner cannot know that number: it
+guesses one row in a hundred, and would look each of a million up by an index (see ``hashed``).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    text,
+    true,
+)
+
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.plan import BookingRange
+from reconciler.domain.decide.verdicts import Condition
+from reconciler.domain.gaps import GapKind
+from reconciler.store.app import due
+from reconciler.store.app.app_tables import created_at
+from reconciler.store.app.conditions import (
+    BY_QUEUE_ROWS,
+    AppTables,
+    conditions,
+    decides_for_booking,
+    is_deleted,
+    queue_of,
+    within,
+)
+
+DELETED = "deleted"
+"""The label of a booking that the application marks as deleted, in place of its status."""
+LONGEST_LABEL = 100
+"""Characters of a status that bookings are counted by."""
+FEW = 1000
+"""So many bookings are looked up one by one in any queue, in milliseconds."""
+ROWS_A_LOOKUP = 25
+"""Reading so many rows in order takes as long as looking one up by an index."""
+_ROWS = text("""
+    SELECT CAST(c.reltuples AS bigint) AS number, EXISTS (
+        SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = c.oid AND i.indisvalid AND a.attname = :column) AS indexed
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relname = :name
+""")
+Held = Mapping[Condition, ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """How many bookings there are by their first failing condition, and when each that breaks the rule was made."""
+
+    checked: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    broken: Mapping[BookingId, datetime]
+
+
+def classify(
+    connection: Connection, tables: AppTables, kind: GapKind, span: BookingRange, values: Mapping[str, object]
+) -> Classified:
+    """Classify the bookings of the span. ``values`` binds what the conditions compare with."""
+    held = conditions(kind, tables)
+    own = {name: holds for name, holds in held.items() if name not in BY_QUEUE_ROWS}
+    by_rows = {name: holds for name, holds in held.items() if name in BY_QUEUE_ROWS}
+    everything = within(kind, tables, span)
+    counts: Counter[tuple[Condition, str]] = Counter()
+    checked = left = 0
+    names = list(own)
+    for status, deleted, *bits, number in connection.execute(_counted(tables, kind, own, everything), values):
+        checked += number
+        place = sum(bit << position for position, bit in enumerate(bits))
+        if place == len(names):
+            left += number
+        else:
+            is_status = names[place] is Condition.STATUS
+            counts[names[place], (DELETED if deleted else status or "") if is_status else ""] += number
+    broken: dict[BookingId, datetime] = {}
+    statement = _found(tables, kind, by_rows, and_(everything, *own.values()))
+    with hashed(connection, tables, by_rows, left):
+        for key, made, failing in connection.execute(statement, values) if left else ():
+            if failing:
+                counts[Condition(failing), ""] += 1
+            else:
+                broken[BookingId(key)] = made
+    for name in list(by_rows)[:1]:
+        counts[name, ""] = left - len(broken) - sum(counts[later, ""] for later in by_rows)
+    return Classified(checked=checked, by_condition=+counts, broken=broken)
+
+
+def _counted(tables: AppTables, kind: GapKind, own: Held, everything: ColumnElement[bool]) -> Select[Any]:
+    """Counts by status and by the place of the first failing condition, or their number, as binary digits.
+
+    The planner knows how many values a status has, and that a truth value has two. For any other expression it expects
+    as many groups as rows, sorts all of them, and uses one process.
+    """
+    width = len(own).bit_length()
+    digits = [
+        case(
+            *((~holds, _digit(place, position)) for place, holds in enumerate(own.values())),
+            else_=_digit(len(own), position),
+        ).label(f"digit_{position}")
+        for position in range(width)
+    ]
+    keys = [
+        func.left(cast(tables.booking.c.status, Text), LONGEST_LABEL).label("status"),
+        is_deleted(tables).label("deleted"),
+        *digits,
+    ]
+    rows = select(*keys).select_from(due.from_clause(tables, kind)).where(everything).subquery()
+    return select(*rows.c, func.count()).group_by(*rows.c)
+
+
+def _digit(number: int, position: int) -> ColumnElement[bool]:
+    return true() if number >> position & 1 else false()
+
+
+def _found(tables: AppTables, kind: GapKind, by_rows: Held, wanted: ColumnElement[bool]) -> Select[Any]:
+    """Id, moment of creation, and NULL for each booking that breaks the rule.
+
+    If the rule has a second condition about the queue's rows, those that fail it are there as well, with its name.
+    """
+    own, made = cast(tables.booking.c.id, Text).label("id"), created_at(tables).label("made")
+    source, names = due.from_clause(tables, kind), list(by_rows)
+    if names:
+        wanted = and_(wanted, by_rows[names[0]])
+    if len(names) < 2:
+        return select(own, made, literal(None, Text())).select_from(source).where(wanted)
+    # Few bookings are left by now. Each is joined with the rows that decide for it, and comes out once.
+    queue = queue_of(tables)
+    joined = source.outerjoin(queue, decides_for_booking(kind, names[1], tables))
+    failing = case((func.bool_or(queue.c.booking_id.is_not(None)), literal(str(names[1]))))
+    found = select(own, made, failing).select_from(joined).where(wanted)
+    return found.group_by(tables.booking.c.id, tables.booking.c.created_at)
+
+
+@contextmanager
+def hashed(connection: Connection, tables: AppTables, by_rows: Held, number: int) -> Iterator[None]:
+    """Inside, so many bookings are not looked up in the queue one by one where reading all of it is faster.
+
+    ``SET LOCAL`` ends with the transaction, also behind a pooler.
+    """
+    queue = tables.application.queue
+    if not by_rows or queue is None or number <= FEW:
+        yield
+        return
+    about = {"schema": queue.schema, "name": queue.name, "column": queue.columns["booking_id"]}
+    known = connection.execute(_ROWS, about).one()
+    if known.indexed and number * ROWS_A_LOOKUP < known.number:
+        yield
+        return
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+    yield
+    connection.exec_driver_sql("SET LOCAL enable_nestloop TO DEFAULT")
