@@ -95,21 +95,21 @@ SIZES: dict[str, Size] = {
         Size(name="middle", per_day=30, **_YEAR),
         Size(
             name="large, in spring",
-            first=date(2026, 3, 28),
+            first=date(2026, 3, 29),
             last=date(2026, 3, 30),
             stretches=(
-                stretch(Breakage.TWILIO_AWAY, 3, 28, 11, hours=2),
-                stretch(Breakage.NO_TEXTS, 3, 28, 20, hours=16),
+                stretch(Breakage.NO_TEXTS, 3, 29, hours=12),
+                stretch(Breakage.TWILIO_AWAY, 3, 29, 15, hours=2),
             ),
             **_LARGE,
         ),
         Size(
             name="large, in autumn",
-            first=date(2026, 10, 24),
+            first=date(2026, 10, 25),
             last=date(2026, 10, 26),
             stretches=(
-                stretch(Breakage.GOOGLE_AWAY, 10, 24, 11, hours=3),
-                stretch(Breakage.NO_EVENTS, 10, 24, 20, hours=15),
+                stretch(Breakage.NO_EVENTS, 10, 25, hours=12),
+                stretch(Breakage.GOOGLE_AWAY, 10, 25, 15, hours=2),
             ),
             **_LARGE,
         ),
