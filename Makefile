@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-long test-system chaos year fuzz check audit benchmark lock clean
+.PHONY: help demo test test-long test-system chaos year fuzz check audit benchmark benchmark-scan lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,11 @@ benchmark: $(READY)  ## How long --help and the page take, also under attack; ho
 	$(BIN)/python -m tests.benchmarks.page
 	$(BIN)/python -m tests.benchmarks.page_under_attack
 	$(BIN)/python -m tests.benchmarks.poison
+
+BOOKINGS ?= 100000
+GAPS ?= 1000
+benchmark-scan: $(READY)  ## A full scan beside psql and what others write: BOOKINGS=10000000 is full size, 20 minutes, 20 GB.
+	$(BIN)/python -m tests.benchmarks.scan --bookings $(BOOKINGS) --gaps $(GAPS)
 
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
   --no-emit-find-links --no-emit-trusted-host

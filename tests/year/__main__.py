@@ -1,4 +1,4 @@
-"""``make year``: a year of a small and of a middle venue, and weeks of a large one, two at a time.
+"""``make year``: a year of a small and of a middle venue, and days of a large one, two at a time.
 
 The exit code is 1 unless all is well. ``SEED=2 ONLY=small`` plays one venue by another seed.
 """

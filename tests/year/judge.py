@@ -25,6 +25,7 @@ MARGIN = timedelta(minutes=5)
 REPORTED_WITHIN = GRACE + 2 * SLOT + MARGIN
 """A due moment that a scan saw is up to a slot late, and so is the pass after the grace period."""
 REMIND_EVERY = timedelta(hours=24)
+ALERTED_WITHIN = REMIND_EVERY + SLOT + MARGIN
 PAGES_AFTER = timedelta(hours=6)
 """A gap of a stretch pages four hours after it opened, which may be after the stretch."""
 KINDS_OF_PROBLEMS = {
@@ -214,15 +215,16 @@ class Judge:
         until = silence.due_at + REPORTED_WITHIN
         if (first is None or first > until) and until < now and not self._was_over(silence, until):
             self._problem("silent", silence.due_at, f"{booking.reference} {what}: reported {first or 'never'}")
-
-        if at is None and first and not self._is_alerted(kind, counted) and not self._was_over(silence, now):
+        # It may have joined an incident whose next alert is still to come.
+        is_old = first is not None and first + ALERTED_WITHIN < now
+        if at is None and is_old and not self._is_alerted(kind, counted) and not self._was_over(silence, now):
             self._problem("silent", silence.due_at, f"{booking.reference} {what}: counted {first}, and never alerted")
 
     def _is_alerted(self, kind: str, counted: list[tuple[datetime, str]]) -> bool:
         """A gap that joins an incident which is open already is in its next alert: a day later at the latest."""
         return any(
             (alert["tags"]["kind"], alert["tags"]["cause"]) == (kind, cause)
-            and timedelta(0) <= received_at - noted_at + MARGIN <= REMIND_EVERY + SLOT + MARGIN
+            and timedelta(0) <= received_at - noted_at + MARGIN <= ALERTED_WITHIN
             for noted_at, cause in counted
             for received_at, alert in self.alerts
         )

@@ -20,6 +20,8 @@ _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
 """Separators that join several faults into one detail; SQL statements stay a script."""
 
 _COLUMNS = "kind, about, cause, reason, opened_at, settings, booking_status"
+BATCH = 5000
+"""Gaps that one statement records."""
 _OPEN = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap AS gap
     WHERE source = :source AND {looked_after("gap")} AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
@@ -36,11 +38,11 @@ _NAMED = text("""
     SELECT DISTINCT about FROM reconciler.gap
     WHERE source = :source AND kind NOT LIKE 'integration.%' AND kind NOT LIKE 'coverage.%' ORDER BY about
 """)
-_RECORD = text("""
+_INTO = """
     INSERT INTO reconciler.gap AS gap
         (scope, source, kind, about, cause, key, reason, detail, opened_at, seen_at, settings, booking_status)
-    VALUES (:scope, :source, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now, :settings,
-            :booking_status)
+"""
+_OR_REFRESH = """
     ON CONFLICT (kind, about, source, tenant) WHERE closed_at IS NULL
     DO UPDATE SET scope = excluded.scope,
                   cause = excluded.cause, key = excluded.key, reason = excluded.reason, detail = excluded.detail,
@@ -48,6 +50,26 @@ _RECORD = text("""
                   booking_status = coalesce(excluded.booking_status, gap.booking_status),
                   -- Another cause or another fault is new information and raises an alert.
                   noted_at = CASE WHEN (gap.cause, gap.key) = (excluded.cause, excluded.key) THEN gap.noted_at END
+"""
+_RECORD = text(f"""
+    {_INTO} VALUES (:scope, :source, :kind, :about, :cause, :key, :reason, CAST(:detail AS jsonb), :now, :now,
+                    :settings, :booking_status)
+    {_OR_REFRESH}
+""")
+_RECORD_ALL = text(f"""
+    {_INTO}
+    SELECT :scope, :source, :kind, new.about, new.cause, '', new.reason, CAST('{{}}' AS jsonb), :now, :now, :settings,
+           new.booking_status
+    FROM unnest(CAST(:abouts AS text[]), CAST(:causes AS text[]), CAST(:reasons AS text[]), CAST(:statuses AS text[]))
+         WITH ORDINALITY AS new (about, cause, reason, booking_status, place)
+    WHERE NOT EXISTS (  -- What is known already is not written again: of many open gaps, few change in a pass.
+        SELECT FROM reconciler.gap AS known
+        WHERE known.kind = :kind AND known.about = new.about AND known.source = :source AND known.tenant = ''
+          AND known.closed_at IS NULL AND known.scope = :scope AND known.cause = new.cause AND known.key = ''
+          AND known.reason = new.reason AND known.settings = :settings AND known.detail = CAST('{{}}' AS jsonb)
+          AND known.booking_status IS NOT DISTINCT FROM coalesce(new.booking_status, known.booking_status))
+    ORDER BY new.place
+    {_OR_REFRESH}
 """)
 _CLOSE = text("""
     UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
@@ -99,17 +121,16 @@ class PostgresGaps:
         self.record_all(kind, {BookingId(about): NewGap(cause=cause, reason=reason)}, now)
 
     def record_all(self, kind: GapKind, gaps: Mapping[BookingId, NewGap], now: datetime) -> None:
-        many = [
-            {
-                **self._values(kind, about, now),
-                "cause": new.cause,
-                "reason": new.reason,
-                "booking_status": new.booking_status,
+        ordered = in_lock_order(gaps)
+        for some in (ordered[first : first + BATCH] for first in range(0, len(ordered), BATCH)):
+            columns = {
+                "abouts": [about for about, _ in some],
+                "causes": [new.cause for _, new in some],
+                "reasons": [new.reason for _, new in some],
+                "statuses": [new.booking_status for _, new in some],
             }
-            for about, new in in_lock_order(gaps)
-        ]
-        if many:
-            self.connection.execute(_RECORD, many)
+            about_all = {"kind": kind, "now": now, "settings": self.settings}
+            self.connection.execute(_RECORD_ALL, {**self._ours, **about_all, **columns})
 
     def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
         said = {name: _joined(faults, name, between) for name, between in _BETWEEN.items()}

@@ -1,0 +1,121 @@
+"""How PostgreSQL reads what a scan asks: the bookings once, and the queue by a hash where many bookings are left."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.support.application_db import Venue
+from tests.support.sandbox_world import World
+
+FILLED = """
+    INSERT INTO private_bookings (id, customer_name, event_date, start_time, status, contact_phone, calendar_event_id,
+                                  created_at)
+    SELECT md5(n::text)::uuid, 'Ana Lima', DATE '{day}' + 10, '19:30', 'confirmed', '+447700900101', 'app' || n,
+           TIMESTAMPTZ '{now}' - n * interval '10 days' / {bookings} FROM generate_series(1, {bookings}) n;
+    INSERT INTO private_booking_sms_queue (booking_id, trigger_type, template_key, scheduled_for, message_body,
+                                           customer_phone, customer_name, status, created_at)
+    SELECT id, 'booking_confirmed', 'confirmed', created_at, 'Hi', contact_phone, customer_name, 'sent', created_at
+    FROM private_bookings;
+    ANALYZE
+"""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One statement that reads, and what the planner was forbidden before it."""
+
+    sql: str
+    values: Any
+    no_loops: bool
+
+
+@contextmanager
+def sent() -> Iterator[list[Sent]]:
+    seen: list[Sent] = []
+    no_loops = False
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        nonlocal no_loops
+        if "enable_nestloop" in statement:
+            no_loops = "off" in statement
+        elif "private_bookings" in statement and statement.lstrip().startswith("SELECT"):
+            seen.append(Sent(statement, parameters, no_loops))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def plans(venue: Venue, statements: Sequence[Sent]) -> list[list[dict[str, Any]]]:
+    """The nodes of each plan."""
+    with (
+        venue.postgres.connect(venue.name, "reconciler_job") as connection,
+        psycopg.ClientCursor(connection) as cursor,
+    ):
+        found = []
+        for one in statements:
+            cursor.execute(f"SET enable_nestloop = {'off' if one.no_loops else 'on'}")
+            cursor.execute("EXPLAIN (FORMAT JSON) " + one.sql, one.values)
+            ((plan,),) = cursor.fetchall()
+            found.append(list(_nodes(plan[0]["Plan"])))
+        return found
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+def filled(world: World, bookings: int) -> Venue:
+    """Days of bookings, all ahead and all texted."""
+    world.venue.alter(FILLED.format(day=world.venue.now.date(), now=world.venue.now, bookings=bookings))
+    return world.venue
+
+
+def scanned(world: World) -> list[Sent]:
+    with sent() as seen:
+        world.once(act=False)
+    return [one for one in seen if "count" in one.sql or "bool_or" in one.sql or "made" in one.sql]
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_no_statement_of_a_scan_asks_the_queue_once_for_each_booking(world: World, indexed: bool) -> None:
+    venue = filled(world, 20_000)
+    if not indexed:
+        venue.alter("DROP INDEX private_booking_sms_queue_booking")
+    statements = scanned(world)
+    assert len(statements) >= 4
+    seen = plans(venue, statements)
+    assert not [node for plan in seen for node in plan if node.get("Parent Relationship") == "SubPlan"]
+    joins = {
+        node["Node Type"] for plan in seen for node in plan if node.get("Join Type") in ("Anti", "Right Anti", "Semi")
+    }
+    assert joins
+    assert "Nested Loop" not in joins, joins
+
+
+def test_few_bookings_are_looked_up_by_the_index_of_a_large_queue(world: World) -> None:
+    venue = filled(world, 20_000)
+    venue.alter("UPDATE private_bookings SET status = 'cancelled' WHERE left(id::text, 2) <> '00'; ANALYZE")
+    (asked,) = [one for one in scanned(world) if "bool_or" in one.sql]
+    assert not asked.no_loops
+    (plan,) = plans(venue, [asked])
+    assert "private_booking_sms_queue_booking" in {node.get("Index Name") for node in plan}
+
+
+def test_the_counts_are_grouped_by_what_the_planner_knows(world: World) -> None:
+    """Else it expects a group for each booking, and sorts them all."""
+    venue = filled(world, 20_000)
+    counted = [one for one in scanned(world) if "digit_0" in one.sql]
+    assert len(counted) >= 2
+    for plan in plans(venue, counted):
+        assert plan[0]["Plan Rows"] < 1000
+        assert "Sort" not in {node["Node Type"] for node in plan}
