@@ -15,6 +15,7 @@ from reconciler.domain.intents import State
 from reconciler.domain.rules.registry import RULES, rule_of
 from reconciler.store.app import scan
 from reconciler.store.app.backlog import broken_before
+from reconciler.store.app.classify import hashed
 from reconciler.store.app.conditions import exists_row
 from reconciler.store.app.mapping import one_of
 from reconciler.store.ledger.sources import SourceKey
@@ -68,7 +69,8 @@ class PostgresBacklog:
         counts = {}
         for kind in kinds:
             rows, values = self._open(kind).subquery(), self.moments.values(kind, now, since)
-            counts[kind] = self.connection.execute(select(func.count()).select_from(rows), values).scalar_one()
+            with hashed(self.connection, self.moments.tables):
+                counts[kind] = self.connection.execute(select(func.count()).select_from(rows), values).scalar_one()
         return counts
 
     def bookings(

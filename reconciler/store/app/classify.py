@@ -7,7 +7,7 @@ guesses one row in a hundred, and would look each of a million up by an index (s
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,7 +91,7 @@ def classify(
             counts[names[place], (DELETED if deleted else status or "") if is_status else ""] += number
     broken: dict[BookingId, datetime] = {}
     statement = _found(tables, kind, by_rows, and_(everything, *own.values()))
-    with hashed(connection, tables, by_rows, left):
+    with hashed(connection, tables, left) if by_rows else nullcontext():
         for key, made, failing in connection.execute(statement, values) if left else ():
             if failing:
                 counts[Condition(failing), ""] += 1
@@ -149,18 +149,19 @@ def _found(tables: AppTables, kind: GapKind, by_rows: Held, wanted: ColumnElemen
 
 
 @contextmanager
-def hashed(connection: Connection, tables: AppTables, by_rows: Held, number: int) -> Iterator[None]:
+def hashed(connection: Connection, tables: AppTables, number: int | None = None) -> Iterator[None]:
     """Inside, so many bookings are not looked up in the queue one by one where reading all of it is faster.
 
-    ``SET LOCAL`` ends with the transaction, also behind a pooler.
+    ``number``: ``None`` if nobody knows; it may be all of them. ``SET LOCAL`` ends with the transaction, also behind a
+    pooler.
     """
     queue = tables.application.queue
-    if not by_rows or queue is None or number <= FEW:
+    if queue is None or (number is not None and number <= FEW):
         yield
         return
     about = {"schema": queue.schema, "name": queue.name, "column": queue.columns["booking_id"]}
     known = connection.execute(_ROWS, about).one()
-    if known.indexed and number * ROWS_A_LOOKUP < known.number:
+    if known.indexed and number is not None and number * ROWS_A_LOOKUP < known.number:
         yield
         return
     connection.exec_driver_sql("SET LOCAL enable_nestloop = off")

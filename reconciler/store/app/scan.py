@@ -51,6 +51,8 @@ MOST = 10**6
 """No booking is for so many people."""
 CHUNK = 500
 """Ids per statement: enough to be fast, few enough for PostgreSQL to plan well."""
+MANY = 5000
+"""The same where the queue may have no index on them, so that each statement reads all of it."""
 
 
 def scan_rows(
@@ -77,8 +79,8 @@ def by_id(
     bookings: Sequence[BookingId],
 ) -> list[Booking]:
     """These bookings in full, in this order. One that no longer exists is absent."""
-    statement, zone, found = _by_id(tables, kind), tables.application.zone, {}
-    for some in chunks(bookings):
+    statement, zone, found = _in_full(tables, kind), tables.application.zone, {}
+    for some in chunks(bookings, MANY):
         for row in connection.execute(statement, {**values, **named(some)}).mappings():
             seen = booking(row, zone)
             found[seen.id] = seen
@@ -103,7 +105,7 @@ def findings(
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
-    statement, found, zone = _by_id(tables, kind), {}, tables.application.zone
+    statement, found, zone = _classified(tables, kind), {}, tables.application.zone
     for some in chunks(sorted(bookings)):
         rows = connection.execute(statement, {**values, **named(some)}).mappings()
         for row in rows:
@@ -123,7 +125,12 @@ def _condition(name: str | None) -> Condition | None:
 
 
 @lru_cache(maxsize=16)
-def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
+def _in_full(tables: AppTables, kind: GapKind) -> Select[Any]:
+    return _full(tables, kind).where(one_of(tables.booking.c.id, "ids"))
+
+
+@lru_cache(maxsize=16)
+def _classified(tables: AppTables, kind: GapKind) -> Select[Any]:
     """Built once: each repair runs it twice, and building it takes longer than running it."""
     held = conditions(kind, tables)
     failing = first_failing(held).label("failing")
@@ -131,8 +138,7 @@ def _by_id(tables: AppTables, kind: GapKind) -> Select[Any]:
     otherwise = first_failing(of_booking).label("failing_otherwise")
     in_scope = func.coalesce(tables.in_scope(), False, type_=Boolean()).label("in_scope")
     in_window = func.coalesce(within(kind, tables, EVERYTHING), False, type_=Boolean()).label("in_window")
-    wanted = one_of(tables.booking.c.id, "ids")
-    return _full(tables, kind).add_columns(failing, otherwise, in_scope, in_window).where(wanted)
+    return _in_full(tables, kind).add_columns(failing, otherwise, in_scope, in_window)
 
 
 def named(bookings: Sequence[BookingId]) -> dict[str, Sequence[BookingId]]:
@@ -140,8 +146,8 @@ def named(bookings: Sequence[BookingId]) -> dict[str, Sequence[BookingId]]:
     return {"ids": bookings, QUEUE_IDS: bookings}
 
 
-def chunks(ids: Sequence[BookingId]) -> list[Sequence[BookingId]]:
-    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+def chunks(ids: Sequence[BookingId], size: int = CHUNK) -> list[Sequence[BookingId]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 def _full(tables: AppTables, kind: GapKind) -> Select[Any]:

@@ -94,7 +94,8 @@ def test_no_statement_of_a_scan_asks_the_queue_once_for_each_booking(world: Worl
     statements = scanned(world)
     assert len(statements) >= 4
     seen = plans(venue, statements)
-    assert not [node for plan in seen for node in plan if node.get("Parent Relationship") == "SubPlan"]
+    for one, plan in zip(statements, seen, strict=True):
+        assert not [node for node in plan if node.get("Parent Relationship") == "SubPlan"], one.sql
     joins = {
         node["Node Type"] for plan in seen for node in plan if node.get("Join Type") in ("Anti", "Right Anti", "Semi")
     }
