@@ -98,7 +98,7 @@ SIZES: dict[str, Size] = {
             first=date(2026, 3, 29),
             last=date(2026, 3, 30),
             stretches=(
-                stretch(Breakage.NO_TEXTS, 3, 29, hours=12),
+                stretch(Breakage.NO_TEXTS, 3, 29, hours=9),
                 stretch(Breakage.TWILIO_AWAY, 3, 29, 15, hours=2),
             ),
             **_LARGE,
@@ -113,7 +113,7 @@ SIZES: dict[str, Size] = {
             ),
             **_LARGE,
         ),
-        Size(name="large, at Christmas", first=date(2026, 12, 23), last=date(2027, 1, 4), stretches=(), **_LARGE),
+        Size(name="large, at Christmas", first=date(2026, 12, 24), last=date(2027, 1, 4), stretches=(), **_LARGE),
     )
 }
 WEEKS = Size(
