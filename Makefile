@@ -30,7 +30,7 @@ test-system: $(READY)  ## Those that need packages of the operating system (.ci/
 	$(BIN)/pytest -n 2 -m 'system and not long'
 
 SEEDS ?= 20
-chaos: $(READY)  ## Kills, lost answers, lying lists, by seed: SEEDS=200 takes ten minutes; FIRST=7 SEEDS=1 replays one.
+chaos: $(READY)  ## Kills, lost answers, lying lists, by seed: SEEDS=200 takes forty minutes; FIRST=7 SEEDS=1 replays one.
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
 
 SEED ?= 1
