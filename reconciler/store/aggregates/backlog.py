@@ -15,8 +15,8 @@ from reconciler.domain.intents import State
 from reconciler.domain.rules.registry import RULES, rule_of
 from reconciler.store.app import scan
 from reconciler.store.app.backlog import broken_before
-from reconciler.store.app.classify import hashed
 from reconciler.store.app.conditions import exists_row
+from reconciler.store.app.counts.classify import hashed
 from reconciler.store.app.mapping import one_of
 from reconciler.store.ledger.sources import SourceKey
 from reconciler.store.moments import PostgresMoments

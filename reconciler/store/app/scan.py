@@ -32,7 +32,6 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import column_of
-from reconciler.store.app.classify import classify
 from reconciler.store.app.conditions import (
     AppTables,
     conditions,
@@ -43,6 +42,7 @@ from reconciler.store.app.conditions import (
     phones,
     within,
 )
+from reconciler.store.app.counts.classify import classify
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.times import EARLIEST, LATEST, instants

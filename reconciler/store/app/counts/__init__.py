@@ -1,1 +1,1 @@
-"""How many bookings there are of what: the demand of a day, and new ones by the rules that do not apply."""
+"""Many bookings by the rules' conditions: the count of a scan, the demand of a day, and why new ones fall out."""

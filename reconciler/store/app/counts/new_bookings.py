@@ -26,8 +26,8 @@ from reconciler.domain.decide.coverage.drops import AHEAD_OF_NOW, STATUS
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app.app_tables import NOW
-from reconciler.store.app.classify import DELETED
 from reconciler.store.app.conditions import AppTables, conditions, created_at, is_deleted, is_eligible, local_start
+from reconciler.store.app.counts.classify import DELETED
 from reconciler.store.app.times import civil_moment
 
 Moment = datetime | ColumnElement[Any]
