@@ -184,14 +184,18 @@ def test_a_silence(judge: Judge, world: World, noted_after: int | None, says: li
     assert [problem.kind for problem in judge.problems] == says
 
 
-def test_a_silence_that_was_counted_and_never_alerted(judge: Judge, world: World) -> None:
+@pytest.mark.parametrize(("later", "found"), [(timedelta(0), []), (timedelta(hours=25), ["counted"])])
+def test_a_silence_that_was_counted_and_never_alerted(
+    judge: Judge, world: World, later: timedelta, found: list[str]
+) -> None:
+    """Within a day its incident may still be alerted."""
     booking = booking_of(judge)
     booking.events.add("app1")
     judge.life.silences.append(Silence(booking, CONFIRMED, booking.due_at(CONFIRMED), alone=True))
     note_gap(world, booking, booking.due_at(CONFIRMED) + timedelta(minutes=20))
     judge.check(NOW)
-    judge.conclude(NOW)
-    assert [problem.what.partition("counted")[1] for problem in judge.problems] == ["counted"]
+    judge.conclude(NOW + later)
+    assert [problem.what.partition("counted")[1] for problem in judge.problems] == found
 
 
 def note_gap(world: World, booking: Booking, at: datetime) -> None:
