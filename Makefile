@@ -62,7 +62,7 @@ benchmark: $(READY)  ## How long --help and the page take, also under attack; ho
 
 BOOKINGS ?= 100000
 GAPS ?= 1000
-benchmark-scan: $(READY)  ## A full scan beside psql and what others write: BOOKINGS=10000000 is full size, 20 minutes, 20 GB.
+benchmark-scan: $(READY)  ## A full scan beside psql and what others write: BOOKINGS=2000000 for more.
 	$(BIN)/python -m tests.benchmarks.scan --bookings $(BOOKINGS) --gaps $(GAPS)
 
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \

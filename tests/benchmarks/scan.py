@@ -1,7 +1,7 @@
 """How long a full scan of both rules takes, beside psql with the same statements, and beside what others write.
 
-``SIZE=10000000 make benchmark-scan`` is the full size. Wanted: at most 1.15 times psql with our own statements, these
-at most twice two anti-joins written by hand, and 150 MiB of memory.
+``make benchmark-scan BOOKINGS=10000000`` is the full size. Wanted: at most 1.15 times psql with our own statements,
+which take at most twice as long as two anti-joins written by hand; and 150 MiB of memory.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tests.support.command import COMMAND, environment
 JOBS = ("sms_missing", "calendar_missing")
 ROUNDS = 3
 SMALL = 100_000
-"""Bookings for the loop, whose time grows with each: at full size it takes an hour."""
+"""Bookings up to which the loop runs as well: it sends a statement for each of them."""
 CRON_YAML = """\
 bookings: {since: 2020-01-01}
 rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}

@@ -79,7 +79,8 @@ class PostgresBacklog:
         bookings, values = self.moments.tables.booking.c, self.moments.values(kind, now, since)
         statement = self._open(kind).order_by(bookings.created_at, bookings.id)
         if wanted is None:
-            return [BookingId(found) for found in self.connection.scalars(statement, values)]
+            with hashed(self.connection, self.moments.tables):
+                return [BookingId(found) for found in self.connection.scalars(statement, values)]
         return [
             BookingId(found)
             for some in scan.chunks(sorted(wanted))

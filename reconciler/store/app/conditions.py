@@ -42,7 +42,7 @@ OURS = "reconciler: "
 """Start of the error text in our own queue rows while nothing was sent. Such a row is not evidence of a text."""
 
 BY_QUEUE_ROWS = frozenset({Condition.NO_TEXT, Condition.UNDECIDED, Condition.OVERDUE, Condition.UNPROVEN})
-"""Conditions about rows of the queue. A rule lists them last: they need another table, and few bookings get so far."""
+"""Conditions about rows of the queue. A rule lists them last: only bookings that pass the others need the queue."""
 
 NO_TEXT_STATUSES = ("failed", "cancelled")
 """A queue row in any other status, including NULL and unknown words, counts as queued or sent: in doubt, we send no

@@ -42,7 +42,7 @@ from reconciler.store.app.conditions import (
     phones,
     within,
 )
-from reconciler.store.app.counts.classify import classify
+from reconciler.store.app.counts.classify import classify, hashed
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.times import EARLIEST, LATEST, instants
@@ -94,7 +94,10 @@ def past(
     held = dict(conditions(kind, tables))
     over = ~held.pop(Condition.AHEAD)
     statement = select(func.count()).select_from(due.from_clause(tables, kind))
-    return connection.execute(statement.where(within(kind, tables, span), over, *held.values()), values).scalar_one()
+    with hashed(connection, tables):
+        return connection.execute(
+            statement.where(within(kind, tables, span), over, *held.values()), values
+        ).scalar_one()
 
 
 def findings(

@@ -129,8 +129,8 @@ class PostgresGaps:
                 "reasons": [new.reason for _, new in some],
                 "statuses": [new.booking_status for _, new in some],
             }
-            about_all = {"kind": kind, "now": now, "settings": self.settings}
-            self.connection.execute(_RECORD_ALL, {**self._ours, **about_all, **columns})
+            shared = {**self._ours, "kind": kind, "now": now, "settings": self.settings}
+            self.connection.execute(_RECORD_ALL, {**shared, **columns})
 
     def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
         said = {name: _joined(faults, name, between) for name, between in _BETWEEN.items()}

@@ -103,13 +103,27 @@ def test_no_statement_of_a_scan_asks_the_queue_once_for_each_booking(world: Worl
     assert "Nested Loop" not in joins, joins
 
 
+FEW_LEFT = "UPDATE private_bookings SET status = 'cancelled' WHERE left(id::text, 2) <> '00'; ANALYZE"
+
+
 def test_few_bookings_are_looked_up_by_the_index_of_a_large_queue(world: World) -> None:
     venue = filled(world, 20_000)
-    venue.alter("UPDATE private_bookings SET status = 'cancelled' WHERE left(id::text, 2) <> '00'; ANALYZE")
+    venue.alter(FEW_LEFT)
     (asked,) = [one for one in scanned(world) if "bool_or" in one.sql]
     assert not asked.no_loops
     (plan,) = plans(venue, [asked])
     assert "private_booking_sms_queue_booking" in {node.get("Index Name") for node in plan}
+
+
+@pytest.mark.parametrize(
+    "index", ["", "CREATE INDEX ON private_booking_sms_queue (booking_id) WHERE status = 'pending'"], ids=["no", "part"]
+)
+def test_few_bookings_are_hashed_where_no_index_finds_their_rows(world: World, index: str) -> None:
+    venue = filled(world, 20_000)
+    venue.alter(f"DROP INDEX private_booking_sms_queue_booking; {index}")
+    venue.alter(FEW_LEFT)
+    (asked,) = [one for one in scanned(world) if "bool_or" in one.sql]
+    assert asked.no_loops
 
 
 def test_the_counts_are_grouped_by_what_the_planner_knows(world: World) -> None:

@@ -1,8 +1,8 @@
 """A rule over all its bookings, in two statements of one snapshot: counts by condition, then those that break the rule.
 
-The first reads the bookings once. It asks for their own conditions, and never for rows of the queue. Its result tells
-how many bookings are left for the second, which joins those with the queue. The planner cannot know that number: it
-guesses one row in a hundred, and would look each of a million up by an index (see ``hashed``).
+The first statement reads the bookings and evaluates the conditions about their own columns. Its result says how many
+bookings are left. The second statement joins these with the queue. The planner has no statistics about our expressions
+and estimates far too few. Without help it would look up each of a million bookings by an index (see ``hashed``).
 """
 
 from collections import Counter
@@ -43,19 +43,18 @@ from reconciler.store.app.conditions import (
     queue_of,
     within,
 )
+from reconciler.store.app.mapping import MappedTable
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
 LONGEST_LABEL = 100
 """Characters of a status that bookings are counted by."""
-FEW = 1000
-"""So many bookings are looked up one by one in any queue, in milliseconds."""
 ROWS_A_LOOKUP = 25
-"""Reading so many rows in order takes as long as looking one up by an index."""
+"""Looking up one booking by an index costs as much as reading about this many rows of the queue in order."""
 _ROWS = text("""
     SELECT CAST(c.reltuples AS bigint) AS number, EXISTS (
         SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        WHERE i.indrelid = c.oid AND i.indisvalid AND a.attname = :column) AS indexed
+        WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND a.attname = :column) AS indexed
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :schema AND c.relname = :name
 """)
 Held = Mapping[Condition, ColumnElement[bool]]
@@ -91,14 +90,15 @@ def classify(
             counts[names[place], (DELETED if deleted else status or "") if is_status else ""] += number
     broken: dict[BookingId, datetime] = {}
     statement = _found(tables, kind, by_rows, and_(everything, *own.values()))
-    with hashed(connection, tables, left) if by_rows else nullcontext():
+    with hashed(connection, tables, left) if by_rows and left else nullcontext():
         for key, made, failing in connection.execute(statement, values) if left else ():
             if failing:
                 counts[Condition(failing), ""] += 1
             else:
                 broken[BookingId(key)] = made
-    for name in list(by_rows)[:1]:
-        counts[name, ""] = left - len(broken) - sum(counts[later, ""] for later in by_rows)
+    if by_rows:
+        first, *later = by_rows
+        counts[first, ""] = left - len(broken) - sum(counts[name, ""] for name in later)
     return Classified(checked=checked, by_condition=+counts, broken=broken)
 
 
@@ -136,6 +136,8 @@ def _found(tables: AppTables, kind: GapKind, by_rows: Held, wanted: ColumnElemen
     """
     own, made = cast(tables.booking.c.id, Text).label("id"), created_at(tables).label("made")
     source, names = due.from_clause(tables, kind), list(by_rows)
+    if len(names) > 2:
+        raise ValueError(f"{kind} has more than two conditions about the queue's rows: {', '.join(names)}")
     if names:
         wanted = and_(wanted, by_rows[names[0]])
     if len(names) < 2:
@@ -150,20 +152,24 @@ def _found(tables: AppTables, kind: GapKind, by_rows: Held, wanted: ColumnElemen
 
 @contextmanager
 def hashed(connection: Connection, tables: AppTables, number: int | None = None) -> Iterator[None]:
-    """Inside, so many bookings are not looked up in the queue one by one where reading all of it is faster.
+    """Within the context, the planner joins with the queue by a hash, unless looking up ``number`` bookings is cheaper.
 
-    ``number``: ``None`` if nobody knows; it may be all of them. ``SET LOCAL`` ends with the transaction, also behind a
-    pooler.
+    ``number``: how many bookings are joined; ``None`` if it is unknown and may be large. Without an index on the queue
+    each lookup would read all of it, so even few bookings are hashed. ``SET LOCAL`` ends with the transaction, also
+    behind a pooler; after an error the transaction, or its savepoint, is over.
     """
     queue = tables.application.queue
-    if queue is None or (number is not None and number <= FEW):
-        yield
-        return
-    about = {"schema": queue.schema, "name": queue.name, "column": queue.columns["booking_id"]}
-    known = connection.execute(_ROWS, about).one()
-    if known.indexed and number is not None and number * ROWS_A_LOOKUP < known.number:
+    if queue is None or _is_lookup_cheaper(connection, queue, number):
         yield
         return
     connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
     yield
     connection.exec_driver_sql("SET LOCAL enable_nestloop TO DEFAULT")
+
+
+def _is_lookup_cheaper(connection: Connection, queue: MappedTable, number: int | None) -> bool:
+    if number is None:
+        return False
+    about = {"schema": queue.schema, "name": queue.name, "column": queue.columns["booking_id"]}
+    known = connection.execute(_ROWS, about).one()
+    return bool(known.indexed and number * ROWS_A_LOOKUP < known.number)
