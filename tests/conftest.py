@@ -88,6 +88,9 @@ QUICK = ("autovacuum = off", "jit = off", "checkpoint_timeout = '1h'", "max_wal_
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of a database runs on the sandbox's; and (`make test-system`) on Debian's, some of them pooled."""
     asked = any("postgres" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
+    if "postgres" in metafunc.fixturenames and metafunc.definition.get_closest_marker("one_server"):
+        metafunc.parametrize("postgres", ["embedded"], indirect=True, scope="session")
+        return
     if "postgres" in metafunc.fixturenames and not asked:
         module, name = metafunc.module.__name__.rpartition(".")[2], metafunc.definition.originalname
         pooled = module in THROUGH_THE_POOLER or name.startswith(ATTACKS)

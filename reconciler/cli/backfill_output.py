@@ -12,12 +12,14 @@ from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS, Hold, Refusal
 from reconciler.domain.formatting import sanitize
 from reconciler.domain.gaps import Effect
 from reconciler.engine.backfill import StaleAfterSuggestion
+from reconciler.engine.backfill_plan import Remaining, is_possible
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Services
 from reconciler.settings import Settings
-from reconciler.settings.file.values import write_duration
+from reconciler.settings.file.values import Per, write_duration
 
 _INDENT = " " * 9
+LONGEST_NAME = 100
 _ENDED_BY_HAND = frozenset({Hold.POLICY, Hold.SUSPENDED, *BY_APPROVAL})
 """Holds that do not end by waiting. Other lines say what ends them."""
 
@@ -42,7 +44,7 @@ class BackfillPrinter:
         self, effect: Effect, seen: PassResult, plan: Plan, wider: StaleAfterSuggestion | None
     ) -> Iterable[str]:
         gaps = [decision for decision in plan.decisions if decision.verdict.is_gap]
-        possible = [decision for decision in gaps if _is_possible(decision)]
+        possible = [decision for decision in gaps if is_possible(decision)]
         said = [f"{plan.past} past"] if plan.past else []
         said += [*self._groups(gaps), f"{len(possible)} possible"]
         *whole, last = folded(f"{NOUN[effect]:<8} {counted(plan.past + len(gaps), 'gap')}: ", said, ", ")
@@ -55,8 +57,24 @@ class BackfillPrinter:
 
     def _groups(self, decisions: Iterable[Decision]) -> list[str]:
         """Why gaps are not repaired, the most frequent reason first."""
-        reasons = Counter(d.verdict.reason for d in decisions if d.verdict.is_gap and not _is_possible(d))
-        return [f"{number} {self._label(reason)}" for reason, number in reasons.most_common()]
+        left_out = self.left_out(d for d in decisions if d.verdict.is_gap and not is_possible(d))
+        return [f"{number} {label}" for label, number in left_out.items()]
+
+    def left_out(self, decisions: Iterable[Decision]) -> dict[str, int]:
+        """How many there are for each reason in words, the most frequent first."""
+        reasons = Counter(decision.verdict.reason for decision in decisions)
+        return {self._label(reason): number for reason, number in reasons.most_common()}
+
+    def takes(self, effect: Effect, number: int) -> timedelta | None:
+        """How long so many repairs take at the rate of cron.yaml; ``None`` if the application makes them."""
+        # A handed-over text needs no call: the application sends it at its own pace.
+        if effect is Effect.SMS and self.services.sms_policy.deliver is Deliver.APPLICATION:
+            return None
+        return number * self._rate(effect).interval
+
+    def _rate(self, effect: Effect) -> Per:
+        rates = self.settings.file.limits.rate
+        return rates.sms if effect is Effect.SMS else rates.calendar
 
     def _label(self, reason: str) -> str:
         if reason == Refusal.OLD:
@@ -65,12 +83,9 @@ class BackfillPrinter:
         return LABELS.get(reason, reason)
 
     def _with_cost(self, line: str, effect: Effect, seen: PassResult, possible: Sequence[Decision]) -> Iterable[str]:
-        rates = self.settings.file.limits.rate
-        rate = rates.sms if effect is Effect.SMS else rates.calendar
         wanted = possible[: self.limit]
-        # A handed-over text needs no call: the application sends it at its own pace.
-        handed_over = effect is Effect.SMS and self.services.sms_policy.deliver is Deliver.APPLICATION
-        takes = "" if handed_over else f", {_about(len(wanted) * rate.interval)} at {rate}"
+        duration = self.takes(effect, len(wanted))
+        takes = "" if duration is None else f", {about_minutes(duration)} at {self._rate(effect)}"
         first = f"the oldest {len(wanted)} (--limit {self.limit}): " if len(wanted) < len(possible) else ""
         if not wanted:
             yield line
@@ -79,6 +94,21 @@ class BackfillPrinter:
         else:
             yield line
             yield f"{_INDENT}{first}{would([_planning(seen, wanted)])}{takes}"
+
+    def show_remaining(self, effect: Effect, left: Remaining, planned: int) -> None:
+        """What a plan comes to now: what is in place, what is to do, and by name what is left out."""
+        for fault in left.seen.faults:
+            _print(fault_lines(fault))
+        if not left.seen.plan:
+            if not left.seen.faults:
+                _print([f"{NOUN[effect]:<8} off"])
+            return
+        said = [f"{counted(planned, effect.noun)} in the plan"]
+        said += [f"{left.in_place} in place"] if left.in_place else []
+        said += [f"{planned - left.in_place - len(left.skipped)} to repair"]
+        said += [f"{len(left.skipped)} skipped"] if left.skipped else []
+        _print(folded(f"{NOUN[effect]:<8} ", said, ", "))
+        _print(f"skipped  {sanitize(name, LONGEST_NAME)}: {why}" for name, why in left.skipped.items())
 
     def show_refusals(self, results: Mapping[Effect, PassResult], again: Callable[[Effect], str]) -> None:
         for effect, result in results.items():
@@ -100,7 +130,7 @@ class BackfillPrinter:
         _print(folded("run it again: ", again) if again else [])
 
     def _left(self, effect: Effect, plan: Plan) -> Iterable[str]:
-        possible = sum(map(_is_possible, plan.decisions))
+        possible = sum(map(is_possible, plan.decisions))
         said = [*self._groups(plan.decisions), *([f"{possible} possible"] if possible else [])]
         return folded(f"{NOUN[effect]} left: ", said or ["none"], ", ")
 
@@ -131,11 +161,6 @@ class BackfillPrinter:
                 return f"in {write_duration(self.services.sms_limits.lease)} (another process may be repairing them)"
 
 
-def _is_possible(decision: Decision) -> bool:
-    """Whether a run can repair it. A repair that only the breaker holds counts: --max releases it."""
-    return decision.verdict.status is VerdictStatus.REPAIRABLE or decision.verdict.reason in BY_APPROVAL
-
-
 def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
     """``seen`` with only the ``wanted`` repairs in its plan."""
     assert seen.plan is not None
@@ -143,7 +168,8 @@ def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
     return replace(seen, plan=replace(seen.plan, decisions=repairs))
 
 
-def _about(duration: timedelta) -> str:
+def about_minutes(duration: timedelta) -> str:
+    """A duration in whole minutes, from two hours on in whole hours, rounded up."""
     minutes = max(1, -(-duration // timedelta(minutes=1)))
     return f"about {minutes} min" if minutes < 120 else f"about {-(-minutes // 60)} h"
 

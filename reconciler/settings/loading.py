@@ -155,19 +155,23 @@ class Settings:
     def runner(self) -> Runner:
         """Our identity among the processes that share the database. Equal bookings and settings give equal runners."""
         scope = " ".join(f"{column}={value}" for column, value in sorted(self.file.bookings.only.items()))
-        twilio, google = self.environment.providers.twilio, self.environment.providers.google
-        named = (twilio.account_sid, twilio.api_key, twilio.sender, twilio.messaging_service_sid) if twilio else ()
-        sender = [name or "" for name in named]
-
-        calendar = (google.calendar_id,) if google else ()
         return Runner(
             scope=scope,
-            settings=digest(self.file.model_dump_json(), *sender, *calendar),
+            settings=digest(self.file.model_dump_json(), *self._accounts()),
             scan_settings=digest(
                 self.file.bookings.model_dump_json(), self.file.rules.model_dump_json(), self.file.timezone.key
             ),
             occasions=self._occasions_digest(),
         )
+
+    def accounts_digest(self) -> str:
+        """A digest of where texts come from and events go to."""
+        return digest(*self._accounts())
+
+    def _accounts(self) -> list[str]:
+        twilio, google = self.environment.providers.twilio, self.environment.providers.google
+        named = (twilio.account_sid, twilio.api_key, twilio.sender, twilio.messaging_service_sid) if twilio else ()
+        return [*(name or "" for name in named), *((google.calendar_id,) if google else ())]
 
     def _occasions_digest(self) -> str:
         """Of what decides which bookings call for something: a booking is new only under the same mapping."""

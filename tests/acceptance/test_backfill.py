@@ -1,55 +1,25 @@
 """``reconciler backfill`` as a person runs it the morning after: plan, refusal, repair, interruption."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import Exit
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
-from reconciler.sandbox.world import Sandbox
 from tests.support.application_db import Venue
-from tests.support.command import COMMAND, Ran, environment, reconciler
+from tests.support.morning import Morning, morning_after
 
 SINCE = "2026-01-01"
 STALE = ("--stale-after", "72h")
-CRON_YAML = (
-    "rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}\nlimits: {breaker: {sms: 1, ratio: 0.2}}\n"
-)
-
-
-@dataclass
-class Morning:
-    venue: Venue
-    sandbox: Sandbox
-    folder: Path
-
-    @property
-    def variables(self) -> dict[str, str]:
-        return self.sandbox.environment() | {"RECONCILER_CONFIG": str(self.folder / "cron.yaml")}
-
-    def run(self, *arguments: str) -> Ran:
-        return reconciler(*arguments, folder=self.folder, **self.variables)
-
-    def booking(self, number: int, *, past: bool = False, **ago: float) -> str:
-        now = datetime.now(UTC)
-        return self.venue.booking(
-            contact_phone=f"+4477009003{number:02d}",
-            created_at=now - timedelta(**ago),
-            event_date=(now + timedelta(days=-3 if past else 30 + number)).date(),
-        )
 
 
 @pytest.fixture
 def morning(venue: Venue, tmp_path: Path) -> Iterator[Morning]:
-    (tmp_path / "cron.yaml").write_text(CRON_YAML)
-    with Sandbox(postgres=venue.postgres, database=venue.name, bookings=()) as sandbox:
-        yield Morning(venue, sandbox, tmp_path)
+    with morning_after(venue, tmp_path) as morning:
+        yield morning
 
 
 def test_plan_refusal_and_repair(morning: Morning) -> None:
@@ -103,14 +73,7 @@ def test_asked_to_stop_it_finishes_the_call_in_hand(morning: Morning, signum: si
     for number in range(3):
         morning.booking(number, days=1)
     morning.sandbox.twilio.faults.always("messages.create", Fault(kind=Misbehaviour.SLOW, seconds=1))
-    child = subprocess.Popen(
-        [COMMAND, "backfill", "--since", SINCE, "--do"],
-        cwd=morning.folder,
-        env=environment(morning.variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = morning.start("backfill", "--since", SINCE, "--do")
     while not morning.sandbox.twilio.messages:
         assert child.poll() is None, child.communicate()
         time.sleep(0.01)

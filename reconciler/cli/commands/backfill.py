@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -59,7 +60,21 @@ def _duration() -> Callable[[str], Any]:
     metavar="N",
     help="Continue although the breaker refuses. It refuses again if more than N new repairs are found.",
 )
-@click.option("--do", "act", is_flag=True, help="Repair. Without it, nothing is written anywhere.")
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Without --do: write what would be done to FILE. With --do: do exactly that; what has changed is skipped.",
+)
+@click.option(
+    "--format",
+    "shown_as",
+    type=click.Choice(["table", "markdown", "json"]),
+    default="table",
+    show_default=True,
+    help="How to show what would be done.",
+)
+@click.option("--do", "act", is_flag=True, help="Repair. Without it, no booking and no ledger is changed.")
 @config_option
 @defaults_option
 def command(
@@ -72,6 +87,8 @@ def command(
     booking: str | None,
     limit: int | None,
     stale_after: timedelta | None,
+    plan: Path | None,
+    shown_as: str,
     defaults: bool,
 ) -> int:
     """Show the gaps of the bookings made in a date range, however old. With --do, also repair them.
@@ -82,6 +99,7 @@ def command(
     from reconciler.cli.backfill import BackfillOptions, run
 
     options = BackfillOptions(
-        only=only, since=since, until=until, booking=booking, limit=limit, stale_after=stale_after
-    )
+        only=only, since=since, until=until, booking=booking, limit=limit, stale_after=stale_after, plan=plan,
+        shown_as=shown_as,
+    )  # fmt: skip
     return run(options, act=act, max_repairs=max_repairs, config=config, defaults=defaults)

@@ -44,6 +44,11 @@ def public_reference(booking: BookingId, installation: str) -> str:
     return f"{_MARK}{digest(installation, 'booking id', booking)[:_DIGITS]}"
 
 
+def exact_name(booking: BookingId, installation: str) -> str:
+    """What a backfill's plan calls the booking: its whole id, or a whole digest where the id is personal data."""
+    return f"{_MARK}{digest(installation, 'booking id', booking)}" if is_personal(booking) else booking
+
+
 def is_digest(written: str) -> bool:
-    """Whether this is a reference of an id that is not shown."""
-    return bool(re.fullmatch(rf"{_MARK}[0-9a-f]{{{_DIGITS}}}", written))
+    """Whether this stands for an id that is not shown."""
+    return bool(re.fullmatch(rf"{_MARK}[0-9a-f]{{{_DIGITS},}}", written))

@@ -3,12 +3,29 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Hold, Verdict, VerdictStatus, held
 from reconciler.domain.gaps import Cause, GapKind
+from reconciler.domain.hashing import digest
+from reconciler.domain.intents import SUBJECT_PARTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedRepair:
+    """One repair as a person approved it, and what it was based on. Nothing is personal: values are digests."""
+
+    status: str
+    starts_at: datetime | None
+    trigger: str
+    incarnation: int
+    recipient: str
+    """'' for an event."""
+    content: str
+    segments: int
+    """0 for an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +40,8 @@ class BookingRange:
     """Only these bookings; ``None``: all."""
     ahead: bool = False
     """Only bookings whose start is not past."""
+    approved: Mapping[BookingId, ApprovedRepair] | None = None
+    """Only these repairs, as a person approved them; ``None``: whatever the rules find."""
 
 
 EVERYTHING = BookingRange()
@@ -114,3 +133,52 @@ class BreakerTrip:
     @property
     def held(self) -> int:
         return max(0, self.found - self.goes_on)
+
+
+GOOD_FOR = timedelta(days=7)
+"""How long an approval lasts. After that, a person looks again."""
+
+
+def approved(decision: Decision, installation: str) -> ApprovedRepair:
+    """The repair that this decision stands for, as a plan names it."""
+    number, parts, wording = decision.subject.partition(SUBJECT_PARTS)
+    recipient, content = (number, wording) if parts else ("", decision.subject)
+    return ApprovedRepair(
+        status=decision.booking.status,
+        starts_at=decision.booking.starts_at,
+        trigger=decision.trigger,
+        incarnation=decision.incarnation,
+        recipient=digest(installation, "plan", recipient) if recipient else "",
+        content=digest(installation, "plan", content),
+        segments=decision.draft.segments if decision.draft else 0,
+    )
+
+
+def changes(before: ApprovedRepair, decision: Decision, installation: str) -> list[str]:
+    """What is no longer as it was approved, in words; empty if the repair is still the same."""
+    now = approved(decision, installation)
+    if now.incarnation != before.incarnation:
+        return ["the id belongs to another booking now"]
+    differs = {
+        "status": now.status != before.status,
+        "start": now.starts_at != before.starts_at,
+        "occasion of the text": now.trigger != before.trigger,
+        "number": now.recipient != before.recipient,
+    }
+    found = [name for name, is_other in differs.items() if is_other]
+    # A text or an event repeats the status and the start: only a change of something else is worth a word.
+    if not found and now.content != before.content:
+        found = ["wording" if before.recipient else "name, number of guests, occasion or end"]
+    return found
+
+
+def hold_changed(
+    decisions: Sequence[Decision], plan: Mapping[BookingId, ApprovedRepair], installation: str
+) -> list[Decision]:
+    """The decisions, with every repair held that is not as the plan has it."""
+    return [
+        decision
+        if decision.booking.id in plan and not changes(plan[decision.booking.id], decision, installation)
+        else hold_decision(decision, Hold.CHANGED, None)
+        for decision in decisions
+    ]

@@ -103,6 +103,7 @@ class Hold(StrEnum):
     ANOTHER_TEXT = "another_text"
     NOT_ANSWERED = "not_answered"
     CAUTION = "caution"
+    CHANGED = "changed"
 
 
 HOLDS_BY_THE_PROVIDER = frozenset({Hold.ANOTHER_TEXT, Hold.CAUTION})
@@ -193,6 +194,7 @@ LABELS: dict[str, str] = {
     Hold.ANOTHER_TEXT: "another text went to the number",
     Hold.NOT_ANSWERED: "the provider does not say what it has sent",
     Hold.CAUTION: "the ledger may have forgotten this text",
+    Hold.CHANGED: "not as the plan has it",
 }
 """The wording of each name for operators. The terminal, the alerts and the page all use it."""
 

@@ -98,6 +98,7 @@ WOULD_CHANGE: dict[str, str] = {
     "otherwise, at the deadline, it needs a human",
     Hold.CAUTION: "ends when Twilio proves, by a message that has arrived, that it has not sent it; "
     "else, at its deadline, it needs a human",
+    Hold.CHANGED: "plan the backfill again",
     Refusal.NOT_SENT: "the application has to send it, or a person cancels it",
     Refusal.NO_PROOF: "look it up at Twilio and write its SID, or cancel it",
     Hold.INTEGRATION: "fix the integration: reconciler once says how",

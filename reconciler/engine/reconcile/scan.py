@@ -53,7 +53,12 @@ def scope_of(
     if not tx.ledger.exists():
         return Scope(since=since or now - window.scan_window, installation=""), True
     installation = tx.ledger.installation()
-    scope = Scope(since=since or installation.since, installation=installation.id, caution=tx.places.caution())
+    scope = Scope(
+        since=since or installation.since,
+        installation=installation.id,
+        caution=tx.places.caution(),
+        approved=services.booking_range.approved if services.booking_range else None,
+    )
     had_one = tx.runs.had_full_scan(job, services.runner, now - window.full_scan)
     return scope, window.at_start or not had_one or not all(map(tx.moments.is_watched, kinds))
 

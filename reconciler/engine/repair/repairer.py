@@ -7,11 +7,11 @@ from typing import Protocol
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import Presence
-from reconciler.domain.decide.plan import Decision
+from reconciler.domain.decide.plan import ApprovedRepair, Decision, hold_changed
 from reconciler.domain.decide.policies import Limits, Policy
 from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
 from reconciler.domain.decide.sms_settlement import Settlement
-from reconciler.domain.decide.verdicts import Check, VerdictStatus
+from reconciler.domain.decide.verdicts import Check, Hold, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent
 from reconciler.domain.place import Caution
@@ -33,6 +33,8 @@ class Scope:
     """Whether, and for which bookings, the ledger may have forgotten a text."""
     review_before: datetime | None = None
     """A refusal by a code of the provider that is older is looked at again; ``None``: none is."""
+    approved: Mapping[BookingId, ApprovedRepair] | None = None
+    """The repairs of a backfill's plan, and no others; ``None``: there is no plan."""
 
 
 class Repairer(Protocol):
@@ -167,6 +169,19 @@ def latest_intents(tx: Transaction, repairer: Repairer, bookings: Collection[Boo
     return latest
 
 
+def decide(
+    repairer: Repairer,
+    tx: Transaction,
+    scope: Scope,
+    broken: Sequence[Booking],
+    intents: Mapping[BookingId, Intent],
+    now: datetime,
+) -> list[Decision]:
+    """The verdicts for these bookings. Under a backfill's plan, what is not as it was approved is held."""
+    decisions = repairer.decide(tx, scope, broken, intents, now)
+    return hold_changed(decisions, scope.approved, scope.installation) if scope.approved is not None else decisions
+
+
 def recheck(
     repairer: Repairer, tx: Transaction, intent: Intent, scope: Scope, now: datetime
 ) -> Decision | AttemptResult:
@@ -185,7 +200,7 @@ def recheck(
     if finding.failed:
         return _drop_satisfied(repairer, tx, intent, finding.failed, now)
     last = latest_intents(tx, repairer, [finding.booking])
-    (decision,) = repairer.decide(tx, scope, [finding.booking], last, now)
+    (decision,) = decide(repairer, tx, scope, [finding.booking], last, now)
     verdict = decision.verdict
     match verdict.status:
         case VerdictStatus.REPAIRABLE if decision.trigger == intent.trigger:
@@ -204,6 +219,10 @@ def recheck(
 
 
 def _hold(tx: Transaction, intent: Intent, reason: str, now: datetime) -> AttemptResult:
+    if reason == Hold.CHANGED:
+        # Left planned, the next pass would repair it: nobody has approved what it is now.
+        tx.intents.drop(intent, reason, now)
+        return AttemptResult(status=AttemptStatus.DROPPED, reason=reason)
     tx.intents.release(intent, reason, now)
     return AttemptResult(status=AttemptStatus.HELD, reason=reason)
 

@@ -1,5 +1,6 @@
 """What is said while a long repair goes on, and when it is worth coming back."""
 
+import re
 import time
 from datetime import datetime
 from datetime import time as clock_time
@@ -25,8 +26,8 @@ def test_elsewhere_than_on_a_terminal_a_line_now_and_then_and_one_at_the_end(
         report_attempt(False, 9)
         report_attempt(True, 9)
     out, err = capsys.readouterr()
-    assert (out, err.splitlines()[-1]) == ("", "texts: 3 of 3, 2 repaired")
-    assert err.splitlines()[0] == "texts: 2 of 3, 1 repaired"
+    assert (out, err.splitlines()[-1]) == ("", "texts: 3 of 3, 2 repaired, 0.5/s")
+    assert err.splitlines()[0] == "texts: 2 of 3, 1 repaired, 0.4/s, about 1 min left"
 
 
 def test_nothing_is_said_where_nothing_happened(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +44,7 @@ def test_how_far_it_came_is_said_also_when_it_ends_by_an_error(capsys: pytest.Ca
 
     with pytest.raises(OSError, match="away"):
         breaks_off()
-    assert capsys.readouterr().err == "events: 1 of 2, 1 repaired\n"
+    assert re.fullmatch(r"events: 1 of 2, 1 repaired, [\d.]+/s, about 1 min left\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
