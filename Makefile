@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-long test-system chaos year fuzz check audit benchmark benchmark-scan lock clean
+.PHONY: help demo test test-long test-system chaos year fuzz check audit benchmark benchmark-page lock clean
 
 help:  ## Show what there is.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,16 +54,15 @@ audit: $(READY)  ## Known advisories about what the image installs (asks the pac
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-run.lock
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-build.lock
 
-benchmark: $(READY)  ## How long --help and the page take, also under attack; how many passes the healthy need beside those that always fail.
+BOOKINGS ?= 1000000
+benchmark: $(READY)  ## Scans, passes, repairs and the start, beside rivals: BOOKINGS=10000000, ONLY=scan. Writes docs/benchmarks.md.
+	$(BIN)/python -m tests.benchmarks --bookings $(BOOKINGS) $(if $(ONLY),--only $(ONLY))
+
+benchmark-page: $(READY)  ## How long --help and the page take, also under attack; how many passes the healthy need beside those that always fail.
 	$(BIN)/python -m tests.benchmarks.help_speed
 	$(BIN)/python -m tests.benchmarks.page
 	$(BIN)/python -m tests.benchmarks.page_under_attack
 	$(BIN)/python -m tests.benchmarks.poison
-
-BOOKINGS ?= 100000
-GAPS ?= 1000
-benchmark-scan: $(READY)  ## A full scan beside psql and what others write: BOOKINGS=2000000 for more.
-	$(BIN)/python -m tests.benchmarks.scan --bookings $(BOOKINGS) --gaps $(GAPS)
 
 PIN := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-index-url \
   --no-emit-find-links --no-emit-trusted-host

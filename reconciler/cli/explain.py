@@ -22,8 +22,8 @@ from reconciler.errors import Exit
 from reconciler.ports import Mandate, Services
 from reconciler.service.next_step import what_next, what_would_change
 from reconciler.settings import Need, Settings
-from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.check import revision
 from reconciler.store.ledger.schema import REVISION
 from reconciler.store.views.status import LastRun, status_snapshot
 from reconciler.wiring import assembly
@@ -81,7 +81,7 @@ def _last_runs(settings: Settings) -> dict[str, LastRun]:
 
 def _has_ledger(database: Database) -> bool:
     with database.transaction() as connection:
-        return migrate.revision(connection) == REVISION
+        return revision(connection) == REVISION
 
 
 @dataclass(frozen=True, slots=True)

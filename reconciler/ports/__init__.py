@@ -12,7 +12,18 @@ from reconciler.ports.coverage import BacklogBookings, CountedDays, CoverageCoun
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
-from reconciler.ports.ledger import DueMoments, Gaps, Installation, Ledger, NewGap, Rates, RepairLocks, Runner, Runs
+from reconciler.ports.ledger import (
+    SCAN_MS,
+    DueMoments,
+    Gaps,
+    Installation,
+    Ledger,
+    NewGap,
+    Rates,
+    RepairLocks,
+    Runner,
+    Runs,
+)
 from reconciler.ports.place import CHANGED, BeaconLedger, Beacons, Places, ShownBeacon
 from reconciler.ports.providers import (
     DUPLICATE,
@@ -35,6 +46,7 @@ from reconciler.ports.store import Store, Transaction
 __all__ = [
     "CHANGED",
     "DUPLICATE",
+    "SCAN_MS",
     "AlertingServices",
     "BacklogBookings",
     "BeaconLedger",

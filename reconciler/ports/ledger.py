@@ -112,11 +112,19 @@ class Gaps(Protocol):
         ...
 
 
+SCAN_MS = "scan_ms"
+"""The name of the count of milliseconds that a full scan took, in the row of its run."""
+
+
 class Runs(Protocol):
     """Runs of jobs."""
 
-    def had_full_scan(self, job: str, runner: Runner, since: datetime) -> bool:
-        """Whether the job has completed a full scan since then, with the same settings."""
+    def had_full_scan(self, job: str, runner: Runner, since: datetime, now: datetime) -> bool:
+        """Whether the job has completed a full scan since then, with the same settings, and another would cost much.
+
+        A full scan that took a second is repeated after a hundred seconds, one that took a minute after the interval
+        of cron.yaml: at most a hundredth of the time is spent on them.
+        """
         ...
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...

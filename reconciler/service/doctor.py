@@ -18,13 +18,12 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable
 from reconciler.ports import Notifier, Route, Services
 from reconciler.service.lateness import expected, late, next_time
 from reconciler.settings import Settings
-from reconciler.store import migrate
 from reconciler.store.connection.server import about
 from reconciler.store.database import READ, Database
+from reconciler.store.ledger.check import require_ledger, revision
 from reconciler.store.ledger.installation.beacon import read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
-from reconciler.store.migrate import require_ledger
 from reconciler.store.views.status import last_finished
 
 SETTINGS, OWNER, LEDGER, JOBS, SCHEDULER = "settings", "owner", "ledger", "jobs", "scheduler"
@@ -63,7 +62,7 @@ class DoctorSuite:
     def ledger(self) -> CheckResult:
         try:
             with self.database.transaction() as connection:
-                if migrate.revision(connection) is None:
+                if revision(connection) is None:
                     return CheckResult(notes=[_NO_LEDGER])
                 require_ledger(connection)
                 view, beacon = view_place(connection), read_beacon(connection)

@@ -17,7 +17,7 @@ from reconciler.errors import DatabaseDisagrees, DatabaseUnreachable, Reconciler
 from reconciler.ports import Services
 from reconciler.settings import Settings
 from reconciler.store.database import READ, Database
-from reconciler.store.migrate import require_ledger
+from reconciler.store.ledger.check import require_ledger
 from reconciler.store.views.dashboard import DashboardSnapshot, dashboard_snapshot, last_day, last_runs
 from reconciler.timing.clock import SystemClock
 from reconciler.web import metrics

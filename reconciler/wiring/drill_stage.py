@@ -28,8 +28,8 @@ from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
 from reconciler.store.drill.fixtures import FixtureWriter
 from reconciler.store.drill.rollback_store import RollbackStore, rolled_back
+from reconciler.store.ledger.check import require_ledger
 from reconciler.store.ledger.sources import SourceKey
-from reconciler.store.migrate import require_ledger
 from reconciler.timing.clock import FrozenClock
 from reconciler.timing.schedule import never_started
 

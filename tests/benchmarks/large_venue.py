@@ -16,7 +16,7 @@ _BOOKINGS = """
     SELECT md5(n::text)::uuid, 'Ana Lima', 'Ana', '+447700900' || lpad(mod(n, 1000)::text, 3, '0'),
            (made + (10 + mod(n, 190)) * interval '1 day')::date, '19:30', '23:00',
            CASE WHEN mod(n, 20) = 0 THEN 'cancelled' ELSE 'confirmed' END,
-           CASE WHEN mod(n, {every}) <> 1 THEN 'app' || n END, made, made
+           CASE WHEN {every} = 0 OR mod(n, greatest({every}, 1)) <> 1 THEN 'app' || n END, made, made
     FROM generate_series(1, {bookings}) n,
          LATERAL (SELECT now() - interval '1 hour' - n * interval '365 days' / {bookings}) AS one(made)
 """
@@ -30,9 +30,16 @@ _QUEUE = """
 """
 
 
+AHEAD_AND_CONFIRMED = 0.28 * 0.95
+
+
+def _every(bookings: int, gaps: int) -> int:
+    return max(2, round(bookings * AHEAD_AND_CONFIRMED / gaps)) if gaps else 0
+
+
 @contextmanager
 def large_venue(bookings: int, gaps: int) -> Iterator[Venue]:
-    """About 28 in a hundred are ahead. ``gaps``: in all, also of bookings that are over."""
+    """About 28 in a hundred are ahead. ``gaps``: about so many of them lack text and event, at most half of them."""
     with EmbeddedPostgres() as server:
         server.create_application("venue")
         venue = Venue(server, "venue")
@@ -41,7 +48,7 @@ def large_venue(bookings: int, gaps: int) -> Iterator[Venue]:
             connection.execute("SET session_replication_role = replica")  # no foreign key is checked row by row
             for name in _INDEXES:
                 connection.execute(f"DROP INDEX {name}")
-            connection.execute(_BOOKINGS.format(bookings=bookings, every=bookings // gaps))
+            connection.execute(_BOOKINGS.format(bookings=bookings, every=_every(bookings, gaps)))
             connection.execute(_QUEUE)
             for name, on in _INDEXES.items():
                 connection.execute(f"CREATE INDEX {name} ON {on}")

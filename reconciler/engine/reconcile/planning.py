@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import (
@@ -53,6 +53,7 @@ class PassPlan:
     intents: Mapping[BookingId, Intent]
     resolved_otherwise: Mapping[BookingId, str]
     """Bookings with an open gap or a planned intent whose rule holds now, and the condition that says so."""
+    scan_took: timedelta = timedelta(0)
 
 
 def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
@@ -71,7 +72,9 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
     window, booking_range = window_of(scope, services, now, full=full), services.booking_range or EVERYTHING
+    began = services.clock.now()
     seen = scan(tx, repairer.kind, scope.since, window, recorded, services.runner.scan_settings, now, booking_range)
+    took = services.clock.now() - began
     intents = latest_intents(tx, repairer, seen.broken) if has_ledger else {}
     plan = Plan(
         kind=repairer.kind,
@@ -91,6 +94,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         window=None if full else window,
         intents=intents,
         resolved_otherwise=seen.over,
+        scan_took=took,
     )
     known = {BookingId(gap.about): gap for gap in gaps}
     return _weigh(

@@ -53,6 +53,7 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
     recorded = (
         Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
     )
+    began = services.clock.now()
     seen = scan(
         tx, kind, scope.since, window_of(scope, services, now, full=full), recorded, services.runner.scan_settings, now
     )
@@ -65,7 +66,10 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
             Decision(booking=booking, verdict=verdict, trigger="", subject="", is_new=False) for booking in seen.broken
         ],
     )
-    return PassPlan(scope=scope, full=full, faults=faults, plan=plan, at=now, intents={}, resolved_otherwise=seen.over)
+    return PassPlan(
+        scope=scope, full=full, faults=faults, plan=plan, at=now, intents={}, resolved_otherwise=seen.over,
+        scan_took=services.clock.now() - began,
+    )  # fmt: skip
 
 
 def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
@@ -78,6 +82,7 @@ def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
         plan=seen.plan,
         faults=seen.faults,
         full_scan=seen.full,
+        scan_took=seen.scan_took,
         unscanned=seen.plan is None,
     )
 

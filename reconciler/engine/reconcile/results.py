@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.domain.decide.plan import BreakerTrip, Plan
@@ -12,6 +12,7 @@ from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
 from reconciler.domain.gaps import UNSCANNED, Effect, GapKind, IntegrationFault
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.errors import Exit, most_urgent
+from reconciler.ports import SCAN_MS
 
 EVENTS_REMOVED = "events_removed"
 """The name of the count of removed events."""
@@ -54,6 +55,7 @@ class PassResult:
     faults: tuple[IntegrationFault, ...] = ()
     breaker_trip: BreakerTrip | None = None
     full_scan: bool = False
+    scan_took: timedelta = timedelta(0)
     began_at: datetime | None = None
     """When the run began; ``None`` if it wrote nothing."""
     crash: Exception | None = None
@@ -166,6 +168,8 @@ class PassResult:
     def counts(self) -> dict[str, int]:
         """The counts for the row of this run in the ledger."""
         numbers = {"left": self.left, "needs_human": self.needs_human, "repaired": self.repaired}
+        if self.full_scan and self.plan is not None:
+            numbers[SCAN_MS] = round(self.scan_took / timedelta(milliseconds=1))
         if self.removals and (self.removals.found or self.removal_results):
             numbers |= {EVENTS_REMOVED: self.events_removed, "removals_left": self.removals_left}
             numbers["removals_waiting"] = len(self.removals.waiting)

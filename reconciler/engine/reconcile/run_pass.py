@@ -191,5 +191,6 @@ def _result(job: str, repairer: Repairer, seen: PassPlan) -> PassResult:
         breaker_trip=seen.breaker_trip,
         removals=seen.removals,
         full_scan=seen.full,
+        scan_took=seen.scan_took,
         unscanned=seen.plan is None,
     )

@@ -46,7 +46,10 @@ class Recorded:
 def scope_of(
     tx: Transaction, job: str, services: PassServices, now: datetime, kinds: Sequence[GapKind]
 ) -> tuple[Scope, bool]:
-    """How far back we are responsible, and whether this is a full scan: at start, and once per ``full_scan``."""
+    """How far back we are responsible, and whether this is a full scan: at start, and as often as it costs little.
+
+    ``full_scan`` is the longest time between two.
+    """
     window = services.window
     # A backfill's range selects by when bookings were made; whatever it selects is meant.
     since = LONG_AGO if services.booking_range else window.since
@@ -59,7 +62,7 @@ def scope_of(
         caution=tx.places.caution(),
         approved=services.booking_range.approved if services.booking_range else None,
     )
-    had_one = tx.runs.had_full_scan(job, services.runner, now - window.full_scan)
+    had_one = tx.runs.had_full_scan(job, services.runner, now - window.full_scan, now)
     return scope, window.at_start or not had_one or not all(map(tx.moments.is_watched, kinds))
 
 

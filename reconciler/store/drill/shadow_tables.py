@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.database import Database
-from reconciler.store.migrate import LEDGER_SCHEMA, LOCK
+from reconciler.store.ledger.check import LEDGER_SCHEMA, LOCK
 from reconciler.store.printed import script
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.text.sql_quoting import identifier, literal

@@ -7,12 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from reconciler.ports import Runner
+from reconciler.ports import SCAN_MS, Runner
 
-_HAD_FULL = text("""
+SHARE = 100
+"""At most one part in so many of the time is spent on full scans."""
+_HAD_FULL = text(f"""
     SELECT EXISTS (SELECT FROM reconciler.run
                    WHERE job = :job AND scope = :scope AND settings = :settings AND full_scan
-                     AND finished_at IS NOT NULL AND started_at >= :since)
+                     AND finished_at IS NOT NULL AND started_at >= :since
+                     AND (counts->>'{SCAN_MS}' IS NULL OR
+                          started_at + {SHARE} * (counts->>'{SCAN_MS}')::bigint * interval '1 millisecond' >= :now))
 """)
 PLACE = """(' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' ||
     (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -40,8 +44,8 @@ class PostgresRuns:
 
     connection: Connection
 
-    def had_full_scan(self, job: str, runner: Runner, since: datetime) -> bool:
-        values = {"job": job, "scope": runner.scope, "settings": runner.settings, "since": since}
+    def had_full_scan(self, job: str, runner: Runner, since: datetime, now: datetime) -> bool:
+        values = {"job": job, "scope": runner.scope, "settings": runner.settings, "since": since, "now": now}
         return bool(self.connection.scalar(_HAD_FULL, values))
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:

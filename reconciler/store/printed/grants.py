@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from textwrap import indent
 
 from reconciler.domain.gaps import Effect
-from reconciler.store import migrate
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.printed import script
+from reconciler.store.printed.ledger_grants import schema_grants
 from reconciler.store.schema import privileges, requirements
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.text.sql_quoting import identifier, literal
@@ -86,7 +86,7 @@ def grants_script(
         *(line for one in tables for line in one.lines(role)),
         _OURS,
         script.create_schema(application.bookings.schema, application.bookings.name),
-        migrate.schema_grants(role, read_only=read_only),
+        schema_grants(role, read_only=read_only),
         script.END,
     ]
     return "".join(parts)

@@ -14,8 +14,8 @@ from reconciler.domain.beacon import acting_fault
 from reconciler.domain.bookings import BookingId, reference
 from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.rules.registry import AGGREGATE, find_aggregate
-from reconciler.store import migrate
 from reconciler.store.database import READ, Database
+from reconciler.store.ledger.check import require_ledger, revision
 from reconciler.store.ledger.installation.beacon import read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.ledger.schema import REVISION
@@ -164,7 +164,7 @@ def dashboard_snapshot(database: Database, jobs: Collection[str], scope: str, zo
         DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction(READ) as connection:
-        migrate.require_ledger(connection)
+        require_ledger(connection)
         at = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         runs = connection.execute(_RUNS, {"jobs": list(jobs), "scope": scope}).mappings().all()
         unsettled = connection.execute(_UNSETTLED, {"scope": scope})
@@ -188,7 +188,7 @@ def last_runs(database: Database, jobs: Collection[str], scope: str) -> Mapping[
         DatabaseUnreachable: no connection, or no answer in time.
     """
     with database.transaction(READ) as connection:
-        if migrate.revision(connection) != REVISION:
+        if revision(connection) != REVISION:
             return {}
         rows = connection.execute(_RUNS, {"jobs": list(jobs), "scope": scope}).mappings()
         return {row["job"]: _run(row) for row in rows}
@@ -202,7 +202,7 @@ def last_day(database: Database, jobs: Collection[str], scope: str) -> LastDay:
         DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction(READ) as connection:
-        migrate.require_ledger(connection)
+        require_ledger(connection)
         since = connection.execute(text("SELECT clock_timestamp() - interval '24 hours'")).scalar_one()
         counted = connection.execute(_COUNTED, {"jobs": list(jobs), "scope": scope, "since": since})
         ended = connection.execute(_ENDED, {"scope": scope, "since": since})

@@ -13,8 +13,8 @@ from reconciler.domain.gaps import Cause, GapKind
 from reconciler.domain.place import PlaceView
 from reconciler.domain.rules.registry import find_aggregate
 from reconciler.errors import SQLSTATE
-from reconciler.store import migrate
 from reconciler.store.database import Database
+from reconciler.store.ledger.check import require_ledger
 from reconciler.store.ledger.installation.beacon import BeaconRow, read_beacon
 from reconciler.store.ledger.installation.place import view_place
 from reconciler.store.views.scans import unknown_kinds
@@ -118,7 +118,7 @@ def status_snapshot(database: Database, scope: str = "") -> StatusSnapshot:
         DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction() as connection:
-        migrate.require_ledger(connection)
+        require_ledger(connection)
         unsettled = connection.execute(_UNSETTLED)
         return StatusSnapshot(
             place=view_place(connection),
@@ -151,7 +151,7 @@ def last_finished(database: Database, jobs: Collection[str], scope: str) -> tupl
         DatabaseDisagrees: our schema is missing, or not at the revision this version needs.
     """
     with database.transaction() as connection:
-        migrate.require_ledger(connection)
+        require_ledger(connection)
         rows = connection.execute(_FINISHED, {"jobs": list(jobs), "scope": scope})
         finished = {row.job: row.finished_at for row in rows}
         return finished, connection.execute(text("SELECT clock_timestamp()")).scalar_one()

@@ -299,7 +299,7 @@ def test_gaps_and_runs_mean_the_same_afterwards(bare_venue: Venue, revision: str
         for kind, abouts in ABOUT.items():
             assert {gap.about for gap in tx.gaps.open(GapKind(kind))} == set(abouts.values())
         for job in JOBS.values():
-            assert tx.runs.had_full_scan(job, Runner(settings=""), began)
+            assert tx.runs.had_full_scan(job, Runner(settings=""), began, began)
     with venue.database() as database:
         snapshot = status.status_snapshot(database)
     assert {run.job for run in snapshot.runs} == set(JOBS.values())

@@ -15,17 +15,19 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Select,
     Text,
     and_,
     case,
     cast,
-    false,
+    column,
     func,
     literal,
+    literal_column,
     select,
     text,
-    true,
+    values,
 )
 
 from reconciler.domain.bookings import BookingId
@@ -73,9 +75,9 @@ class Classified:
 
 
 def classify(
-    connection: Connection, tables: AppTables, kind: GapKind, span: BookingRange, values: Mapping[str, object]
+    connection: Connection, tables: AppTables, kind: GapKind, span: BookingRange, bound: Mapping[str, object]
 ) -> Classified:
-    """Classify the bookings of the span. ``values`` binds what the conditions compare with."""
+    """Classify the bookings of the span. ``bound`` binds what the conditions compare with."""
     held = conditions(kind, tables)
     own = {name: holds for name, holds in held.items() if name not in BY_QUEUE_ROWS}
     by_rows = {name: holds for name, holds in held.items() if name in BY_QUEUE_ROWS}
@@ -83,9 +85,8 @@ def classify(
     counts: Counter[tuple[Condition, str]] = Counter()
     checked = left = 0
     names = list(own)
-    for status, deleted, *bits, number in connection.execute(_counted(tables, kind, own, everything), values):
+    for status, deleted, place, number in connection.execute(_counted(tables, kind, own, everything), bound):
         checked += number
-        place = sum(bit << position for position, bit in enumerate(bits))
         if place == len(names):
             left += number
         else:
@@ -94,7 +95,7 @@ def classify(
     broken: dict[BookingId, datetime] = {}
     statement = _found(tables, kind, by_rows, and_(everything, *own.values()))
     with hashed(connection, tables, left) if by_rows and left else nullcontext():
-        for key, made, failing in connection.execute(statement, values) if left else ():
+        for key, made, failing in connection.execute(statement, bound) if left else ():
             if failing:
                 counts[Condition(failing), ""] += 1
             else:
@@ -106,30 +107,30 @@ def classify(
 
 
 def _counted(tables: AppTables, kind: GapKind, own: Held, everything: ColumnElement[bool]) -> Select[Any]:
-    """Counts by status and by the place of the first failing condition, or their number, as binary digits.
+    """Counts by status and by the place of the first failing condition, or their number.
 
-    The planner knows how many values a status has, and that a truth value has two. For any other expression it expects
-    as many groups as rows, sorts all of them, and uses one process.
+    The places are joined as rows of their own. The planner knows how many values such a column has, and how many a
+    status has. For any other expression it expects as many groups as rows, sorts all of them, and uses one process.
     """
-    width = len(own).bit_length()
-    digits = [
-        case(
-            *((~holds, _digit(place, position)) for place, holds in enumerate(own.values())),
-            else_=_digit(len(own), position),
-        ).label(f"digit_{position}")
-        for position in range(width)
-    ]
-    keys = [
-        func.left(cast(tables.booking.c.status, Text), LONGEST_LABEL).label("status"),
-        is_deleted(tables).label("deleted"),
-        *digits,
-    ]
-    rows = select(*keys).select_from(due.from_clause(tables, kind)).where(everything).subquery()
-    return select(*rows.c, func.count()).group_by(*rows.c)
+    place = case(*((~holds, _number(place)) for place, holds in enumerate(own.values())), else_=_number(len(own)))
+    rows = (
+        select(
+            func.left(cast(tables.booking.c.status, Text), LONGEST_LABEL).label("status"),
+            is_deleted(tables).label("deleted"),
+            place.label("place"),
+        )
+        .select_from(due.from_clause(tables, kind))
+        .where(everything)
+        .subquery("rows")
+    )
+    places = values(column("place", Integer), name="places").data([(_number(place),) for place in range(len(own) + 1)])
+    keys = (rows.c.status, rows.c.deleted, places.c.place)
+    return select(*keys, func.count()).select_from(rows.join(places, places.c.place == rows.c.place)).group_by(*keys)
 
 
-def _digit(number: int, position: int) -> ColumnElement[bool]:
-    return true() if number >> position & 1 else false()
+def _number(place: int) -> ColumnElement[int]:
+    # Written out: the planner has to see the values.
+    return literal_column(str(place), Integer)
 
 
 def _found(tables: AppTables, kind: GapKind, by_rows: Held, wanted: ColumnElement[bool]) -> Select[Any]:

@@ -323,5 +323,5 @@ def test_a_run_leaves_one_row_for_both_rules(world: World) -> None:
     (run,) = world.venue.rows("reconciler.run")
     assert (run["job"], run["result"], run["full_scan"]) == ("sms_delivery", "needs_a_human", True)
     assert run["finished_at"] is not None
-    counts = {"checked": 3, "needs_human": 2, "ok": 2, "not_applicable": 2, "left": 0, "repaired": 0}
+    counts = {"scan_ms": 0, "checked": 3, "needs_human": 2, "ok": 2, "not_applicable": 2, "left": 0, "repaired": 0}
     assert run["counts"] == counts

@@ -246,6 +246,7 @@ def test_a_pass_leaves_a_row_with_its_counts(world: World) -> None:
     )
     assert (result, finished) == ("as_desired", True)
     assert counts == {
+        "scan_ms": 0,  # the clock stands
         "checked": 3,
         "not_applicable": 1,
         "repairable": 2,
@@ -322,3 +323,17 @@ def test_a_marker_that_could_not_be_written_is_written_by_a_later_pass_and_nothi
     assert world.sent_to() == [ANA]
     assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["sent"]
     assert world.gaps() == {}
+
+
+@pytest.mark.parametrize(
+    ("took", "after", "is_full"), [(3_000, 299, False), (3_000, 301, True), (60_000, 3_599, False)]
+)
+def test_a_full_scan_is_repeated_as_soon_as_it_costs_little(world: World, took: int, after: int, is_full: bool) -> None:
+    """A hundredth of the time at most; and every hour, whatever it costs."""
+    world.venue.booking()
+    assert world.texts().full_scan
+    world.venue.sql("UPDATE reconciler.run SET counts = counts || jsonb_build_object('scan_ms', %s::int)", took)
+    world.later(seconds=after)
+    assert world.texts().full_scan is is_full
+    world.later(seconds=3_601)
+    assert world.texts().full_scan
