@@ -169,7 +169,7 @@ class BookingSettings(Section):
     )
     full_scan: PositiveDuration = Field(
         timedelta(hours=1),
-        description="this often a pass scans everything, however old: so late an old booking is seen",
+        description="the longest time between two scans of everything, however old; more often while that takes little time",
     )
     date_tbd_note: str = Field(
         "Event date/time to be confirmed",
