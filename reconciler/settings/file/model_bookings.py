@@ -22,7 +22,7 @@ Column = Annotated[str, Field(min_length=1)]
 class Section(BaseModel):
     """A part of the file; a key it does not know is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 def minutes(number: float) -> timedelta:
