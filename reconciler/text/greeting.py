@@ -17,7 +17,9 @@ MOST_MARKS = 3
 _JOINING = frozenset("-\u2010\u2011'\u2019\u2018\u02bc\u02bb\u00b4`\u00b7")
 """Hyphens and apostrophes, typographic ones too, and Catalan's middle dot."""
 _ENDING = frozenset(".,")
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_NO_WIDTH = re.compile(r"[\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+"""Characters that take no room: left out, or they would hide a placeholder within a word."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LINK = re.compile(r"://|\bwww\.|[\w-]\.[^\W\d_]{2,}|@", re.IGNORECASE)
 """A link, an address, or what a telephone makes one of: letters on both sides of a dot."""
 _BETWEEN = re.compile(r"[\s/_.,-]+")
@@ -66,7 +68,7 @@ def one_line(written: str) -> str:
     """The text on one line, composed, without invisible characters."""
     # A text of any length may stand in a row. What is cut off here makes it no name.
     short = written[: 8 * LONGEST_NAME]
-    return " ".join(_INVISIBLE.sub(" ", unicodedata.normalize("NFC", short)).split())
+    return " ".join(_CONTROL.sub(" ", _NO_WIDTH.sub("", unicodedata.normalize("NFC", short))).split())
 
 
 def words_of(written: str) -> list[str]:

@@ -523,3 +523,12 @@ def test_what_holds_a_secret_does_not_show_it(opened: Open, google: Listening) -
     assert shown == f"OAuthAccess(token_url={google.token_url!r})"
     assert repr(replace(access, token_url=None)) == "OAuthAccess(token_url=None)"
     assert repr(opened(DELEGATED).access) == f"ServiceAccountAccess(token_url={google.token_url!r})"
+
+
+@pytest.mark.parametrize("written", [str.upper, str.title, str])
+def test_c12_the_account_s_own_calendar_is_known_in_any_case(written: Callable[[str], str]) -> None:
+    access = credentials.ServiceAccountAccess(key={"client_email": "ours@venue.example"}, delegate=None, token_url=None)
+    assert access.owns(written("ours@venue.example"))
+    assert access.owns("primary")
+    assert not access.owns("theirs@venue.example")
+    assert not credentials.ServiceAccountAccess(key={}, delegate=None, token_url=None).owns("ours@venue.example")

@@ -31,7 +31,9 @@ class ServiceAccountAccess:
 
     def owns(self, calendar_id: str) -> bool:
         """Whether it is the account's own calendar. For whom it acts has one that a person sees."""
-        return self.delegate is None and calendar_id in ("primary", self.key.get("client_email"))
+        own = str(self.key.get("client_email") or "")
+        # Google takes an address in any case.
+        return self.delegate is None and calendar_id.casefold() in ("primary", own.casefold())
 
     def credentials(self) -> Any:
         return credentials(self.key, self.delegate, self.token_url)

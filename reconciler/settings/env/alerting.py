@@ -102,7 +102,13 @@ def take_listeners(reader: Reader, oncall: Collection[str], switches: Collection
     )
 
 
+_SECOND_URL = re.compile(r"[\s,]+[A-Za-z][\w+.-]*://")
+
+
 def _route_problem(value: str) -> str:
+    if _SECOND_URL.search(value):
+        # apprise would take them for one URL, and no route would lead to the second.
+        return "holds more than one URL: give each route a name of its own in reporting.oncall"
     # Imported here: the import is slow, and most commands and venues do not need it. Its log would quote the URLs.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     from apprise import Apprise, AppriseAsset

@@ -169,7 +169,7 @@ class BookingSettings(Section):
     )
     full_scan: PositiveDuration = Field(
         timedelta(hours=1),
-        description="the longest time between two scans of everything, however old; more often while that takes little time",
+        description="the longest time between two scans of everything, however old; more often while they are cheap",
     )
     date_tbd_note: str = Field(
         "Event date/time to be confirmed",

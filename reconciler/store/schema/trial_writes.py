@@ -4,6 +4,7 @@ A row for a booking that does not exist passes every CHECK, policy and BEFORE tr
 key rejects it. If only the foreign key rejects it, everything else accepts our rows, and no row was ever visible.
 """
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
@@ -84,8 +85,10 @@ def _write_and_read(connection: Connection, queue: Table, values: Mapping[Any, A
     writes.insert_row(connection, queue, values)
     key = values[queue.c.id]
     writes.require_kept(connection, queue, key, values)
-    # The answer of the provider comes by an update.
-    writes.update_row(connection, queue, key, {queue.c.status: status, queue.c.error: f"{OURS}trial update"})
+    # The answer of the provider comes by an update, with its id.
+    answer = {queue.c.status: status, queue.c.error: f"{OURS}trial update"}
+    sid = {queue.c.provider_id: f"SM{uuid.uuid4().hex}"} if "provider_id" in queue.c else {}
+    writes.update_row(connection, queue, key, answer | sid)
 
 
 def _kept(connection: Connection, write: Callable[[], None]) -> DatabaseDisagrees | None:

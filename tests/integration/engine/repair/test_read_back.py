@@ -33,6 +33,11 @@ REWRITES = {
         "rewritten",
         "error_message",
     ),
+    "the provider's id": (
+        trigger("NEW.twilio_message_sid := NULL; RETURN NEW;", "BEFORE UPDATE"),
+        "rewritten",
+        "twilio_message_sid",
+    ),
     "an update that is dropped": (trigger("RETURN OLD;", "BEFORE UPDATE"), "rewritten", "error_message"),
     "an update that vanishes": (trigger("RETURN NULL;", "BEFORE UPDATE"), "update_vanishes", "changes no row"),
     "a row that is deleted": (

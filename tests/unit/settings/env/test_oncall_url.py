@@ -44,6 +44,14 @@ def test_e4_a_certificate_that_is_not_checked_is_a_mistake(url: str) -> None:
     assert _route_problem(url).startswith("turns the check of certificates off; leave verify=no out")
 
 
+@pytest.mark.parametrize("between", [", ", ",", " ", "\n"])
+def test_e4_a_second_url_is_not_lost_without_a_word(between: str) -> None:
+    problem = _route_problem(f"jsons://hooks.example/x{between}json://user:{SECRET}@push.example")
+
+    assert problem.startswith("holds more than one URL")
+    assert SECRET not in problem
+
+
 def test_redirects_are_a_mistake() -> None:
     assert _route_problem("jsons://hooks.example/x?redirect=yes").startswith("follows redirects")
 
