@@ -81,7 +81,8 @@ def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: s
     """Show the plan for each effect; with ``act``, carry it out and show what is left."""
     _check(asked, act=act)
     logs.set_up(logging.WARNING)
-    need = Need.ACT if act else Need.READ
+    # A plan is bound to sender and calendar, so it is made with the variables that carry it out.
+    need = Need.ACT if act or asked.plan else Need.READ
     settings = configuration.settings(config, need, writes=act, defaults=defaults)
     configuration.note_unset(settings)
     stop = threading.Event()

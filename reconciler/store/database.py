@@ -70,6 +70,7 @@ class Database:
         statement_timeout: timedelta,
         lock_timeout: timedelta,
         connect_timeout: int = CONNECT_TIMEOUT,
+        slack: float = SLACK,
     ) -> None:
         self._statement_timeout = statement_timeout
         self._lock_timeout = lock_timeout
@@ -85,7 +86,7 @@ class Database:
         self._engine: Engine = create_engine(
             dialect.URL,
             use_native_hstore=False,  # we read no such type, and looking it up may call others' operators
-            creator=partial(connect, Target.of(url), own, connect_timeout, statement_timeout.total_seconds() + SLACK),
+            creator=partial(connect, Target.of(url), own, connect_timeout, statement_timeout.total_seconds() + slack),
             pool_size=1,  # one pass, one connection; a second only while the first is in a transaction
             max_overflow=1,
         )

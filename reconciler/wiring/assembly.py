@@ -56,6 +56,8 @@ def page_database(chosen: Settings) -> Database:
         statement_timeout=PAGE_PATIENCE * 0.75,
         lock_timeout=PAGE_PATIENCE * 0.5,
         connect_timeout=round(PAGE_PATIENCE.total_seconds()),
+        # Whoever asked has an answer by then, and the next reader needs the thread.
+        slack=PAGE_PATIENCE.total_seconds() * 0.25,
     )
 
 

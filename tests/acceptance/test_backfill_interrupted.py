@@ -27,7 +27,7 @@ def backlog(request: pytest.FixtureRequest, venue: Venue, tmp_path: Path) -> Ite
 def planned(request: pytest.FixtureRequest, venue: Venue, tmp_path: Path) -> Iterator[Backlog]:
     with backlog_of(request.param, venue, tmp_path) as backlog:
         backlog.command = ("backfill", "--since", "2026-01-01", "--only", "sms", "--plan", PLAN)
-        looked = backlog.run()
+        looked = backlog.repeat()
         assert f"plan written to {PLAN}: {request.param} texts" in looked.err, looked.err
         backlog.command = ("backfill", "--do", "--plan", PLAN, "--max", "10000")
         yield backlog
@@ -45,7 +45,7 @@ def test_a_backfill_interrupted_five_times_repairs_each_booking_once(backlog: Ba
     backlog.assert_nothing_twice()
     time.sleep(max(0.0, lease_ends - time.monotonic()))
 
-    last = backlog.run()
+    last = backlog.repeat()
     backlog.assert_nothing_twice()
     assert_events_in_place(backlog)
     unknown = assert_texts_accounted_for(backlog)
@@ -54,7 +54,7 @@ def test_a_backfill_interrupted_five_times_repairs_each_booking_once(backlog: Ba
     code = Exit.NEEDS_A_HUMAN if unknown else Exit.AS_DESIRED
     assert (last.code, "texts left: 1 outcome unknown" in last.out) == (code, bool(unknown)), last.out
 
-    again = backlog.run()
+    again = backlog.repeat()
     assert again.code in (code, Exit.AS_DESIRED)
     assert (backlog.texts(), backlog.events()) == (backlog.size, backlog.size)
 
@@ -96,7 +96,7 @@ def test_a_planned_backfill_interrupted_ten_times_does_what_the_plan_says_once(p
     time.sleep(max(0.0, killed_at + LEASE - time.monotonic()))
 
     for _ in range(3):  # a text that was in flight is asked for once its lease and the time to settle are over
-        last = planned.run()
+        last = planned.repeat()
         if last.code == Exit.AS_DESIRED:
             break
         time.sleep(LEASE)

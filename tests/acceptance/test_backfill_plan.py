@@ -146,7 +146,7 @@ def test_a_plan_is_for_people_as_well(morning: Morning) -> None:
     shown = morning.run("backfill", *SINCE, "--format", "markdown")
     day = datetime.now(UTC).date() + timedelta(days=31)
     assert "## Texts: 1 text to 1 person (1 segment), about 1 min" in shown.out
-    assert f"| {booking} | confirmed | {day} 19:30 | booking_confirmed | 1 |" in shown.out
+    assert f"| `{booking}` | `confirmed` | {day} 19:30 | `booking_confirmed` | 1 |" in shown.out
     assert "- not repaired: 1 past" in shown.out
     data = morning.run("backfill", *SINCE, "--format", "json", "--plan", PLAN)
     assert data.out == (morning.folder / PLAN).read_text()
@@ -250,3 +250,13 @@ def test_without_a_ledger_there_is_no_plan(bare_venue: Venue, tmp_path: Path) ->
         refused = morning.run("backfill", *SINCE, "--plan", PLAN)
     assert (refused.code, "reconciler migrate" in refused.err) == (2, True), (booking, refused.err)
     assert not (tmp_path / PLAN).exists()
+
+
+@pytest.mark.parametrize("missing", ["TWILIO_PHONE_NUMBER", "TWILIO_AUTH_TOKEN", "GOOGLE_CALENDAR_ID"])
+def test_a_plan_is_made_with_the_variables_that_it_is_carried_out_with(morning: Morning, missing: str) -> None:
+    """Else it would be bound to no sender, and could never be carried out."""
+    morning.booking(1, days=3)
+    refused = morning.run("backfill", *SINCE, "--plan", PLAN, **{missing: ""})
+    assert (refused.code, missing in refused.err) == (2, True), refused.err
+    assert not (morning.folder / PLAN).exists()
+    assert "1 possible" in morning.run("backfill", *SINCE, **{missing: ""}).out, "a mere look needs none of them"

@@ -50,8 +50,8 @@ _GREETING = Greeting.of("there", PLACEHOLDER_NAMES)
 DEADLINE = timedelta(seconds=0.3)
 """Of each call to a sink, so that the silent ones cost little."""
 UUID = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
-LONGEST = 8.0
-"""Seconds for one input. The page waits two for a connection, and four and a half for the first answer."""
+LONGEST = 5.0
+"""Seconds for one input. The page waits two for a connection, and two for an answer."""
 LONGEST_MESSAGE = 2000
 """Characters, as a person reads them on a terminal."""
 

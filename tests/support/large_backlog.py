@@ -1,7 +1,6 @@
 """A venue with thousands of bookings from before the installation, and the command that is interrupted at them."""
 
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +11,8 @@ from pathlib import Path
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.world import Sandbox
 from tests.support.application_db import Venue
-from tests.support.command import COMMAND, Ran, environment, reconciler
+from tests.support.command import Ran
+from tests.support.morning import Morning
 
 LEASE = 5.0
 BACKFILL = ("backfill", "--since", "2026-01-01", "--do", "--max", "10000")
@@ -37,36 +37,18 @@ FROM generate_series(1, %s) AS n
 
 
 @dataclass
-class Backlog:
-    """The venue with its bookings, and the command as a child process."""
+class Backlog(Morning):
+    """The venue with its bookings, and the command that is repeated."""
 
     size: int
-    venue: Venue
-    sandbox: Sandbox
-    folder: Path
     command: tuple[str, ...] = BACKFILL
 
-    @property
-    def variables(self) -> dict[str, str]:
-        return self.sandbox.environment() | {"RECONCILER_CONFIG": str(self.folder / "cron.yaml")}
-
-    def run(self) -> Ran:
-        return reconciler(*self.command, folder=self.folder, seconds=600, **self.variables)
-
-    def start(self) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [COMMAND, *self.command],
-            cwd=self.folder,
-            env=environment(self.variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def repeat(self) -> Ran:
+        return self.run(*self.command, seconds=600)
 
     def interrupted(self, signum: signal.Signals, when: Callable[[], bool]) -> str:
         """Run it, send the signal as soon as ``when`` holds; what it said."""
-        child = self.start()
+        child = self.start(*self.command)
         while not when():
             assert child.poll() is None, child.communicate()
             time.sleep(0.002)
@@ -114,4 +96,4 @@ def backlog_of(size: int, venue: Venue, folder: Path) -> Iterator[Backlog]:
     (folder / "cron.yaml").write_text(CRON_YAML)
     venue.sql(INSERT, size, role="venue_app")
     with Sandbox(postgres=venue.postgres, database=venue.name, bookings=()) as sandbox:
-        yield Backlog(size, venue, sandbox, folder)
+        yield Backlog(venue, sandbox, folder, size)

@@ -27,8 +27,8 @@ class Morning:
     def variables(self) -> dict[str, str]:
         return self.sandbox.environment() | {"RECONCILER_CONFIG": str(self.folder / "cron.yaml")}
 
-    def run(self, *arguments: str, **variables: str) -> Ran:
-        return reconciler(*arguments, folder=self.folder, **self.variables | variables)
+    def run(self, *arguments: str, seconds: float = 60, **variables: str) -> Ran:
+        return reconciler(*arguments, folder=self.folder, seconds=seconds, **self.variables | variables)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(

@@ -34,7 +34,7 @@ def _effect(effect: Effect, plan: EffectPlan, zone: ZoneInfo) -> Iterator[str]:
     yield f"## {NOUN[effect].capitalize()}: {cost(effect, plan)}"
     yield ""
     for reason, number in plan.left_out.items():
-        yield f"- not repaired: {number} {_cell(reason)}"
+        yield f"- not repaired: {number} {reason}"
     if plan.left_out:
         yield ""
     if plan.repairs:
@@ -48,8 +48,8 @@ def _table(repairs: Iterable[tuple[str, ApprovedRepair]], zone: ZoneInfo, *, seg
     yield f"|{'---|' * len(titles)}"
     for name, repair in repairs:
         start = f"{repair.starts_at.astimezone(zone):%Y-%m-%d %H:%M}" if repair.starts_at else ""
-        cells = [name, repair.status, start, *([repair.trigger, str(repair.segments)] if segments else [])]
-        yield f"| {' | '.join(map(_cell, cells))} |"
+        text = [_code(repair.trigger), str(repair.segments)] if segments else []
+        yield f"| {' | '.join([_code(name), _code(repair.status), start, *text])} |"
 
 
 def cost(effect: Effect, plan: EffectPlan) -> str:
@@ -61,5 +61,7 @@ def cost(effect: Effect, plan: EffectPlan) -> str:
     return f"{said}, {about_minutes(plan.takes)}" if plan.takes else said
 
 
-def _cell(value: str) -> str:
-    return sanitize(value, LONGEST).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`").replace("<", "&lt;")
+def _code(value: str) -> str:
+    """A value of the application's: it makes no link, no mention and no cell of its own."""
+    plain = sanitize(value, LONGEST).replace("`", "'").replace("|", "\\|")
+    return f"`{plain}`" if plain.strip() else ""

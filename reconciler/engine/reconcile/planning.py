@@ -24,7 +24,7 @@ from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.job_run import gap_subject
 from reconciler.engine.reconcile.scan import Recorded, scan, scope_of, window_of
-from reconciler.engine.repair.repairer import Repairer, Scope, decide, latest_intents
+from reconciler.engine.repair.repairer import Repairer, Scope, as_approved, latest_intents
 from reconciler.ports import PassServices, Transaction
 
 
@@ -80,7 +80,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         kind=repairer.kind,
         checked=seen.checked,
         by_condition=seen.by_condition,
-        decisions=decide(repairer, tx, scope, seen.broken, intents, now),
+        decisions=as_approved(repairer.decide(tx, scope, seen.broken, intents, now), scope),
         past=tx.bookings.past(repairer.kind, now, window, booking_range) if services.booking_range else 0,
     )
     removals = _removals(tx, repairer, scope, services, faults, now) if has_ledger else None

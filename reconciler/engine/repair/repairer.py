@@ -169,17 +169,9 @@ def latest_intents(tx: Transaction, repairer: Repairer, bookings: Collection[Boo
     return latest
 
 
-def decide(
-    repairer: Repairer,
-    tx: Transaction,
-    scope: Scope,
-    broken: Sequence[Booking],
-    intents: Mapping[BookingId, Intent],
-    now: datetime,
-) -> list[Decision]:
-    """The verdicts for these bookings. Under a backfill's plan, what is not as it was approved is held."""
-    decisions = repairer.decide(tx, scope, broken, intents, now)
-    return hold_changed(decisions, scope.approved, scope.installation) if scope.approved is not None else decisions
+def as_approved(decisions: list[Decision], scope: Scope) -> list[Decision]:
+    """The decisions. Under a backfill's plan, each repair is held that is not as it was approved."""
+    return decisions if scope.approved is None else hold_changed(decisions, scope.approved, scope.installation)
 
 
 def recheck(
@@ -200,7 +192,7 @@ def recheck(
     if finding.failed:
         return _drop_satisfied(repairer, tx, intent, finding.failed, now)
     last = latest_intents(tx, repairer, [finding.booking])
-    (decision,) = decide(repairer, tx, scope, [finding.booking], last, now)
+    (decision,) = as_approved(repairer.decide(tx, scope, [finding.booking], last, now), scope)
     verdict = decision.verdict
     match verdict.status:
         case VerdictStatus.REPAIRABLE if decision.trigger == intent.trigger:

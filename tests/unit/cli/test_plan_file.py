@@ -5,12 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cli.plan_file.document import CHECKSUM, EffectPlan, PlanDocument, _checksum, read, write
+from reconciler.cli.plan_file.markdown import markdown
 from reconciler.domain.decide.plan import ApprovedRepair
 from reconciler.domain.gaps import Effect
 from reconciler.errors import ConfigurationError
@@ -116,3 +118,18 @@ def test_a_file_that_is_there_stays(path: Path) -> None:
     path.symlink_to("nowhere")
     with pytest.raises(ConfigurationError, match="is there already"):
         write(document({}), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("[click](http://evil.example)", "`[click](http://evil.example)`"),
+        ("a|b", "`a\\|b`"),
+        ("`@team`", "`'@team'`"),
+        ("two\nlines", "`two\\nlines`"),
+        ("<img src=x>", "`<img src=x>`"),
+    ],
+)
+def test_a_value_of_the_application_is_code_in_markdown(name: str, shown: str) -> None:
+    said = markdown(document({name: repair()}), ZoneInfo("Europe/London"))
+    assert f"| {shown} | `confirmed` | 2026-06-10 12:00 | `booking_confirmed` | 1 |" in said.splitlines()
