@@ -43,6 +43,9 @@ _RECENT = text("""
 """)
 
 
+_ANALYZE = text("ANALYZE reconciler.due")
+MANY = 1000
+"""New moments at once that make the planner's statistics wrong."""
 ABSENT_KEPT = timedelta(days=400)
 """How long the moments of a booking stay whose row is absent."""
 
@@ -134,7 +137,12 @@ class PostgresMoments:
         # In one order, so that two processes never wait for each other.
         new = wanted.where(moments.c.due_at.is_(None)).order_by(cast(tables.booking.c.id, Text))
         names = [column.name for column in moments.c]
-        self.connection.execute(insert(moments).from_select(names, new).on_conflict_do_nothing(), values)
+        adding = insert(moments).from_select(names, new).on_conflict_do_nothing()
+        added = self.connection.execute(adding, values, execution_options={"preserve_rowcount": True})
+        if added.rowcount > MANY:
+            # Until autovacuum comes, the planner takes the table for empty, and the next pass reads all of it for each
+            # booking. A role that does not own the table gets a warning from PostgreSQL and waits for autovacuum.
+            self.connection.execute(_ANALYZE)
         if window is None:
             self._forget(tables, moments, now, values)
 

@@ -1,7 +1,6 @@
 """From settings to services: the only place that chooses the concrete parts.
 
-Sentry's SDK and APScheduler are imported where they are used: each takes a tenth of the start of a command, and most
-commands need neither.
+Sentry's SDK and APScheduler are imported where they are used: most commands need neither, and start the sooner.
 """
 
 import threading

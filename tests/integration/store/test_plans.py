@@ -134,3 +134,15 @@ def test_the_counts_are_grouped_by_what_the_planner_knows(world: World) -> None:
     for plan in plans(venue, counted):
         assert plan[0]["Plan Rows"] < 1000
         assert "Sort" not in {node["Node Type"] for node in plan}
+
+
+def test_the_planner_knows_of_many_new_moments_at_once(world: World) -> None:
+    """Else the next pass reads all moments once for each booking, until autovacuum comes."""
+    venue = filled(world, 2000)
+    venue.sql("ANALYZE reconciler.due")
+    world.texts()
+    ((known, there),) = venue.sql(
+        "SELECT (SELECT reltuples::int FROM pg_class WHERE oid = 'reconciler.due'::regclass),"
+        " (SELECT count(*)::int FROM reconciler.due)"
+    )
+    assert known == there > 1000
