@@ -213,6 +213,10 @@ class Judge:
             self.counts["silences repaired"] += 1
             self.longest_repaired = max(self.longest_repaired, at - silence.due_at)
         until = silence.due_at + REPORTED_WITHIN
+        if first is None and self._was_over(silence, until):
+            self.counts["silences over before they were due"] += 1
+        elif first is None and until >= now:
+            self.counts["silences not due yet"] += 1
         if (first is None or first > until) and until < now and not self._was_over(silence, until):
             self._problem("silent", silence.due_at, f"{booking.reference} {what}: reported {first or 'never'}")
         # It may have joined an incident whose next alert is still to come.

@@ -32,6 +32,8 @@ RATE = "rate: {sms: 1/s, calendar: 5/s}"
 REPAIRING = ("calendar_missing", "sms_missing")
 DAILY = {2: ("integrations", "ledger_retention"), 9: ("coverage", "sms_delivery"), 20: ("coverage",)}
 """Hours of the passes that are played every day, ten minutes past, and the jobs that run then besides."""
+HOURS = {"middle": (2, 9)}
+"""The middle venue has passes all day long for what happens in it: its year would not fit half an hour."""
 DEADLINE, PAGE_AFTER = timedelta(hours=1), timedelta(hours=4)
 APPROVED_AFTER = timedelta(minutes=30)
 """Until a person has read the alert about a breaker, and gives ``--max``."""
@@ -91,8 +93,8 @@ class Year:
 
     def _plan_day(self, now: datetime) -> None:
         today = midnight(now.astimezone(LONDON).date())
-        for hour, jobs in DAILY.items():
-            self.want_pass(today.replace(hour=hour), jobs=jobs)
+        for hour in HOURS.get(self.size.name, tuple(DAILY)):
+            self.want_pass(today.replace(hour=hour), jobs=DAILY[hour])
         following = midnight(today.date() + timedelta(days=1))
         if following < self.size.ends:
             self.agenda.add(following, self._plan_day)

@@ -18,8 +18,8 @@ WIDTH = 118
 VENUES = {"small": 3, "middle": 30, "large": 3000}
 """Each venue, and its bookings a day. ``large, in spring`` is a sample of the large one."""
 COUNTS = (
-    "days", "bookings", "passes", "texts", "events", "removals", "silences", "silences reported", "silences repaired",
-    "alerts", "pages", "approved",
+    "days", "bookings", "passes", "texts", "events", "removals", "silences", "silences reported",
+    "silences over before they were due", "silences not due yet", "silences repaired", "alerts", "pages", "approved",
 )  # fmt: skip
 LONGEST = ("longest_reported_s", "longest_repaired_s")
 

@@ -212,3 +212,10 @@ def test_a_silence_that_was_over_at_once(judge: Judge) -> None:
         judge.life.silences.append(Silence(booking, what, booking.made_at, alone=True))
     judge.conclude(NOW)
     assert judge.problems == []
+    assert judge.counts["silences over before they were due"] == judge.counts["silences"] == 2
+
+
+def test_a_silence_that_is_not_due_yet(judge: Judge) -> None:
+    judge.life.silences.append(Silence(booking_of(judge), CONFIRMED, NOW - timedelta(minutes=20), alone=True))
+    judge.conclude(NOW)
+    assert judge.counts["silences not due yet"] == judge.counts["silences"] == 1

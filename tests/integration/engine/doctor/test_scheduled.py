@@ -198,8 +198,8 @@ def test_what_could_not_be_tried_is_a_warning_of_the_doctor(
 def test_while_passes_run_and_the_application_writes(world: World) -> None:
     """Nothing is made twice, and nobody is in a deadlock: each run of the job is as if it were alone.
 
-    The application's patience is longer than PostgreSQL's search for deadlocks (one second) by far: a busy machine holds
-    a row for as long as its processors are taken, and only a deadlock, or a trial that never ends, is a mistake.
+    The application waits far longer than PostgreSQL takes to find a deadlock (one second). A busy machine holds a row
+    for as long as its processors are taken; only a deadlock, or a trial that never ends, is a mistake.
     """
     bookings = [world.venue.booking(contact_phone=f"+4477009001{number:02d}") for number in range(6)]
     found: list[PassResult] = []
