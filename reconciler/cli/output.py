@@ -75,6 +75,11 @@ class ResultPrinter:
             out.print(f"would: {would(results)}; nothing was written", soft_wrap=True, markup=False)
 
     def _lines(self, result: PassResult) -> Iterable[str]:
+        if result.scan_parts > 1:
+            yield (
+                f"{noun(result)}: the bookings were read in {result.scan_parts} parts; "
+                "one statement would have taken longer than limits.timeouts.sql"
+            )
         yield from reasons(result)
         yield from attempted(result)
         yield from settled(result)

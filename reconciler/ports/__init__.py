@@ -14,6 +14,7 @@ from reconciler.ports.drill import DrillEnvironment, DrillStage
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import (
     SCAN_MS,
+    SCAN_PARTS,
     DueMoments,
     Gaps,
     Installation,
@@ -47,6 +48,7 @@ __all__ = [
     "CHANGED",
     "DUPLICATE",
     "SCAN_MS",
+    "SCAN_PARTS",
     "AlertingServices",
     "BacklogBookings",
     "BeaconLedger",

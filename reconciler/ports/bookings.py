@@ -83,11 +83,13 @@ class Bookings(Protocol):
         since: datetime,
         span: BookingRange = EVERYTHING,
         window: datetime | None = None,
+        parts: int = 1,
     ) -> ScanRows:
         """Bookings of the span, classified; the broken ones in full, oldest first.
 
         ``since`` is the bound of the condition *since*. The scan selects what was made, became due or changed since
-        ``window`` (by default ``since``), as far as columns are mapped for that.
+        ``window`` (by default ``since``), as far as columns are mapped for that. ``parts``: in how many parts it begins
+        to read; it makes more of them where a statement outlasts its timeout, and says how many there were.
         """
         ...
 

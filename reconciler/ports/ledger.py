@@ -116,6 +116,10 @@ SCAN_MS = "scan_ms"
 """The name of the count of milliseconds that a full scan took, in the row of its run."""
 
 
+SCAN_PARTS = "scan_parts"
+"""The name of the count of parts that a full scan was read in; absent if one statement was enough."""
+
+
 class Runs(Protocol):
     """Runs of jobs."""
 
@@ -125,6 +129,10 @@ class Runs(Protocol):
         A full scan that took a second is repeated after a hundred seconds, one that took a minute after the interval
         of cron.yaml: at most a hundredth of the time is spent on them.
         """
+        ...
+
+    def scan_parts(self, job: str, runner: Runner) -> int:
+        """In how many parts the last full scan of the job was read; 1 if there was none."""
         ...
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int: ...
@@ -175,10 +183,11 @@ class DueMoments(Protocol):
         """
         ...
 
-    def note(self, kind: GapKind, now: datetime, window: datetime | None) -> None:
+    def note(self, kind: GapKind, now: datetime, window: datetime | None, parts: int = 1) -> None:
         """Store the moment of every booking that calls for something and has none, whether it is satisfied or not.
 
-        ``window``: only what a scan of this window selects; ``None``: of all bookings that are not over.
+        ``window``: only what a scan of this window selects; ``None``: of all bookings that are not over. ``parts``: in
+        how many parts the scan has read them.
         """
         ...
 

@@ -63,9 +63,10 @@ class PostgresBookings:
         since: datetime,
         span: BookingRange = EVERYTHING,
         window: datetime | None = None,
+        parts: int = 1,
     ) -> ScanRows:
         values = self.moments.values(kind, now, since, window)
-        return scan.scan_rows(self.connection, self.moments.tables, kind, values, span)
+        return scan.scan_rows(self.connection, self.moments.tables, kind, values, span, parts)
 
     def demand(self, kind: GapKind, now: datetime) -> Demand:
         values = self.moments.values(kind, now, now)

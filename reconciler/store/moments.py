@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import Connection, Table, Text, and_, cast, delete, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from reconciler.domain.bookings import Booking, BookingId, DueBasis
@@ -17,6 +17,7 @@ from reconciler.ports import Runner
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import exists_row, is_eligible, may_be_to_come, within
+from reconciler.store.app.parts import read_in_parts
 from reconciler.store.app.times import LOCAL_NOW, civil
 from reconciler.store.ledger.runs import PLACE
 from reconciler.store.ledger.sources import SourceKey
@@ -111,7 +112,7 @@ class PostgresMoments:
         scanned = self.connection.scalar(_FULL_SCAN_BEFORE, asked | {"due_at": booking.due_at})
         return max(booking.created_at, scanned) if scanned else booking.created_at
 
-    def note(self, kind: GapKind, now: datetime, window: datetime | None) -> None:
+    def note(self, kind: GapKind, now: datetime, window: datetime | None, parts: int = 1) -> None:
         tables = self.tables
         if tables.moments is None or not due.is_stored(tables, kind):
             return
@@ -130,23 +131,30 @@ class PostgresMoments:
             .select_from(due.from_clause(tables, kind))
             .where(*calling, due.occasion_of(tables, kind).is_not(None))
         )
-        wrong = wanted.where(moments.c.due_at.is_not(None), due.is_invalid(tables)).subquery()
-        one_of_them = (moments.c.tenant == "", moments.c.source == wrong.c.source, moments.c.booking == wrong.c.booking)
-        removed = delete(moments).where(*one_of_them, moments.c.occasion == wrong.c.occasion)
-        self.connection.execute(removed, values)
+        invalid = wanted.where(moments.c.due_at.is_not(None), due.is_invalid(tables))
         # In one order, so that two processes never wait for each other.
         new = wanted.where(moments.c.due_at.is_(None)).order_by(cast(tables.booking.c.id, Text))
         names = [column.name for column in moments.c]
-        adding = insert(moments).from_select(names, new).on_conflict_do_nothing()
-        added = self.connection.execute(adding, values, execution_options={"preserve_rowcount": True})
-        if added.rowcount > MANY:
+
+        def correct(part: ColumnElement[bool]) -> int:
+            wrong = invalid.where(part).subquery()
+            same = (moments.c.tenant == "", moments.c.source == wrong.c.source, moments.c.booking == wrong.c.booking)
+            removed = delete(moments).where(*same, moments.c.occasion == wrong.c.occasion)
+            self.connection.execute(removed, values)
+            adding = insert(moments).from_select(names, new.where(part)).on_conflict_do_nothing()
+            return self.connection.execute(adding, values, execution_options={"preserve_rowcount": True}).rowcount
+
+        added = sum(read_in_parts(self.connection, tables, correct, parts).found)
+        if added > MANY:
             # Until autovacuum comes, the planner takes the table for empty, and the next pass reads all of it for each
             # booking. A role that does not own the table gets a warning from PostgreSQL and waits for autovacuum.
             self.connection.execute(_ANALYZE)
         if window is None:
-            self._forget(tables, moments, now, values)
+            self._forget(tables, moments, now, values, parts)
 
-    def _forget(self, tables: AppTables, moments: Table, now: datetime, values: Mapping[str, object]) -> None:
+    def _forget(
+        self, tables: AppTables, moments: Table, now: datetime, values: Mapping[str, object], parts: int
+    ) -> None:
         """Delete the moments of bookings that are over, and those of rows that have been absent for long.
 
         A row that is absent may come back: an emptied table is restored.
@@ -154,7 +162,11 @@ class PostgresMoments:
         own = and_(moments.c.tenant == "", moments.c.source == due.SOURCE)
         same = moments.c.booking == cast(tables.booking.c.id, Text)
         over = and_(same, tables.in_scope(), ~may_be_to_come(tables, NOW))
-        self.connection.execute(delete(moments).where(own, over), values)
+
+        def forget(part: ColumnElement[bool]) -> None:
+            self.connection.execute(delete(moments).where(own, over, part), values)
+
+        read_in_parts(self.connection, tables, forget, parts)
         absent = ~exists_row(same)
         self.connection.execute(delete(moments).where(own, moments.c.due_at < now - ABSENT_KEPT, absent), values)
 

@@ -58,6 +58,8 @@ class ScanRows:
     checked: int
     by_condition: Mapping[tuple[Condition, str], int]
     broken: Sequence[Booking]
+    parts: int = 1
+    """In how many parts the bookings were read: more than one where a statement would have outlasted its timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

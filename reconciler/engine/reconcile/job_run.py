@@ -16,7 +16,7 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.integration_faults import database_fault, record_faults, schema_fault
 from reconciler.engine.repair.repairer import Repairer
 from reconciler.errors import DatabaseBusy, DatabaseDisagrees, DatabaseUnreachable, most_urgent
-from reconciler.ports import PassServices, Transaction
+from reconciler.ports import SCAN_PARTS, PassServices, Transaction
 
 T = TypeVar("T")
 CRASHED = "crashed"
@@ -67,11 +67,12 @@ class JobRun:
 
 
 def total_counts(results: Sequence[PassResult]) -> dict[str, int]:
-    """The counts of all results together. ``checked`` counts the same bookings in each, so it is not added up."""
+    """The counts of all results together. What counts the same bookings in each is not added up."""
     counts: dict[str, int] = {}
     for result in results:
         for name, number in result.counts().items():
-            counts[name] = max(counts.get(name, 0), number) if name == "checked" else counts.get(name, 0) + number
+            so_far = counts.get(name, 0)
+            counts[name] = max(so_far, number) if name in ("checked", SCAN_PARTS) else so_far + number
     return counts
 
 

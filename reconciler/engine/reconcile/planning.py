@@ -23,7 +23,7 @@ from reconciler.domain.decide.verdicts import Check, Hold, VerdictStatus, check
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.job_run import gap_subject
-from reconciler.engine.reconcile.scan import Recorded, scan, scope_of, window_of
+from reconciler.engine.reconcile.scan import Recorded, parts_of, scan, scope_of, window_of
 from reconciler.engine.repair.repairer import Repairer, Scope, as_approved, latest_intents
 from reconciler.ports import PassServices, Transaction
 
@@ -54,6 +54,7 @@ class PassPlan:
     resolved_otherwise: Mapping[BookingId, str]
     """Bookings with an open gap or a planned intent whose rule holds now, and the condition that says so."""
     scan_took: timedelta = timedelta(0)
+    scan_parts: int = 1
 
 
 def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServices, now: datetime) -> PassPlan:
@@ -72,8 +73,9 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
     window, booking_range = window_of(scope, services, now, full=full), services.booking_range or EVERYTHING
-    began = services.clock.now()
-    seen = scan(tx, repairer.kind, scope.since, window, recorded, services.runner.scan_settings, now, booking_range)
+    began, parts = services.clock.now(), parts_of(tx, job, services, full=full)
+    settings = services.runner.scan_settings
+    seen = scan(tx, repairer.kind, scope.since, window, recorded, settings, now, booking_range, parts)
     took = services.clock.now() - began
     intents = latest_intents(tx, repairer, seen.broken) if has_ledger else {}
     plan = Plan(
@@ -95,6 +97,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         intents=intents,
         resolved_otherwise=seen.over,
         scan_took=took,
+        scan_parts=seen.parts,
     )
     known = {BookingId(gap.about): gap for gap in gaps}
     return _weigh(

@@ -14,7 +14,7 @@ from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, scan
 from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
 from reconciler.engine.reconcile.record import new_gaps
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.reconcile.scan import Recorded, scan, scope_of, window_of
+from reconciler.engine.reconcile.scan import Recorded, parts_of, scan, scope_of, window_of
 from reconciler.engine.repair.integration_faults import record_faults, recordable
 from reconciler.ports import PassServices, Transaction
 
@@ -53,10 +53,9 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
     recorded = (
         Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
     )
-    began = services.clock.now()
-    seen = scan(
-        tx, kind, scope.since, window_of(scope, services, now, full=full), recorded, services.runner.scan_settings, now
-    )
+    began, window = services.clock.now(), window_of(scope, services, now, full=full)
+    parts, settings = parts_of(tx, job, services, full=full), services.runner.scan_settings
+    seen = scan(tx, kind, scope.since, window, recorded, settings, now, parts=parts)
     verdict = rule_of(kind).verdict
     plan = Plan(
         kind=kind,
@@ -68,7 +67,7 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
     )
     return PassPlan(
         scope=scope, full=full, faults=faults, plan=plan, at=now, intents={}, resolved_otherwise=seen.over,
-        scan_took=services.clock.now() - began,
+        scan_took=services.clock.now() - began, scan_parts=seen.parts,
     )  # fmt: skip
 
 
@@ -83,6 +82,7 @@ def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
         faults=seen.faults,
         full_scan=seen.full,
         scan_took=seen.scan_took,
+        scan_parts=seen.scan_parts,
         unscanned=seen.plan is None,
     )
 

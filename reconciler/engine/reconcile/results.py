@@ -12,7 +12,7 @@ from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
 from reconciler.domain.gaps import UNSCANNED, Effect, GapKind, IntegrationFault
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.errors import Exit, most_urgent
-from reconciler.ports import SCAN_MS
+from reconciler.ports import SCAN_MS, SCAN_PARTS
 
 EVENTS_REMOVED = "events_removed"
 """The name of the count of removed events."""
@@ -56,6 +56,8 @@ class PassResult:
     breaker_trip: BreakerTrip | None = None
     full_scan: bool = False
     scan_took: timedelta = timedelta(0)
+    scan_parts: int = 1
+    """In how many parts the bookings were read: more than one where a statement would have outlasted its timeout."""
     began_at: datetime | None = None
     """When the run began; ``None`` if it wrote nothing."""
     crash: Exception | None = None
@@ -170,6 +172,7 @@ class PassResult:
         numbers = {"left": self.left, "needs_human": self.needs_human, "repaired": self.repaired}
         if self.full_scan and self.plan is not None:
             numbers[SCAN_MS] = round(self.scan_took / timedelta(milliseconds=1))
+            numbers |= {SCAN_PARTS: self.scan_parts} if self.scan_parts > 1 else {}
         if self.removals and (self.removals.found or self.removal_results):
             numbers |= {EVENTS_REMOVED: self.events_removed, "removals_left": self.removals_left}
             numbers["removals_waiting"] = len(self.removals.waiting)

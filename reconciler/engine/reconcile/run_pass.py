@@ -83,7 +83,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     if seen.plan and not services.booking_range:
         # Before anything is repaired: the second look at a booking needs the moment that the plan went by.
         with services.store.writing() as tx:
-            tx.moments.note(repairer.kind, now, seen.window)
+            tx.moments.note(repairer.kind, now, seen.window, seen.scan_parts)
     with services.store.writing() as tx:
         run = JobRun.start(tx, job, services, now, full=seen.full and seen.plan is not None)
         run.record_faults(tx, subject, recordable(faults), [*preflight.checked, *checked])
@@ -192,5 +192,6 @@ def _result(job: str, repairer: Repairer, seen: PassPlan) -> PassResult:
         removals=seen.removals,
         full_scan=seen.full,
         scan_took=seen.scan_took,
+        scan_parts=seen.scan_parts,
         unscanned=seen.plan is None,
     )

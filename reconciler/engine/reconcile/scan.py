@@ -23,6 +23,8 @@ class ScanResult:
     broken: Sequence[Booking]
     over: Mapping[BookingId, str]
     """Bookings that were known before and no longer break the rule: the condition that says so, or ``gone``."""
+    parts: int = 1
+    """In how many parts the bookings were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,11 @@ def scope_of(
     return scope, window.at_start or not had_one or not all(map(tx.moments.is_watched, kinds))
 
 
+def parts_of(tx: Transaction, job: str, services: PassServices, *, full: bool) -> int:
+    """In how many parts a scan begins to read: a full scan in as many as the last one needed."""
+    return tx.runs.scan_parts(job, services.runner) if full and tx.ledger.exists() else 1
+
+
 def window_of(scope: Scope, services: PassServices, now: datetime, *, full: bool) -> datetime:
     """What was neither made nor became due nor changed since then is read by id only.
 
@@ -85,9 +92,10 @@ def scan(
     settings: str,
     now: datetime,
     booking_range: BookingRange = EVERYTHING,
+    parts: int = 1,
 ) -> ScanResult:
     """Scan the range since ``window``, and what is recorded by id whatever its age, so that no gap is lost."""
-    seen = tx.bookings.scan(kind, now, since, booking_range, window)
+    seen = tx.bookings.scan(kind, now, since, booking_range, window, parts)
     unfinished = recorded.unfinished
     again = sorted((recorded.bookings | recorded.newly_due) - {booking.id for booking in seen.broken})
     findings = {
@@ -108,6 +116,7 @@ def scan(
             for id_ in sorted(recorded.bookings & set(again))
             if (end := _end(recorded.gaps.get(id_), findings.get(id_), settings))
         },
+        parts=seen.parts,
     )
 
 

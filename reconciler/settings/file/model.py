@@ -69,7 +69,9 @@ class Timeouts(Section):
     google: PositiveDuration = Field(
         timedelta(seconds=15), description="one whole call of Google Calendar, its token included"
     )
-    sql: PositiveDuration = Field(timedelta(seconds=30), description="one statement")
+    sql: PositiveDuration = Field(
+        timedelta(seconds=30), description="one statement; a scan that needs longer reads the bookings in parts"
+    )
     lock: PositiveDuration = Field(timedelta(seconds=2), description="waiting for a row the application is writing")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, column, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, column, func, select, text
 from sqlalchemy import table as sql_table
 
 from reconciler.domain.bookings import BookingId
@@ -18,6 +18,7 @@ from reconciler.store.app.backlog import broken_before
 from reconciler.store.app.conditions import exists_row
 from reconciler.store.app.counts.classify import hashed
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.parts import read_in_parts
 from reconciler.store.ledger.sources import SourceKey
 from reconciler.store.moments import PostgresMoments
 
@@ -68,9 +69,14 @@ class PostgresBacklog:
     def count(self, kinds: Collection[GapKind], now: datetime, since: datetime) -> Mapping[GapKind, int]:
         counts = {}
         for kind in kinds:
-            rows, values = self._open(kind).subquery(), self.moments.values(kind, now, since)
-            with hashed(self.connection, self.moments.tables):
-                counts[kind] = self.connection.execute(select(func.count()).select_from(rows), values).scalar_one()
+            rows, values = self._open(kind), self.moments.values(kind, now, since)
+
+            def read(part: ColumnElement[bool], rows: Select[Any] = rows, values: Mapping[str, object] = values) -> int:
+                number = select(func.count()).select_from(rows.where(part).subquery())
+                with hashed(self.connection, self.moments.tables):
+                    return self.connection.execute(number, values).scalar_one()
+
+            counts[kind] = sum(read_in_parts(self.connection, self.moments.tables, read).found)
         return counts
 
     def bookings(

@@ -44,6 +44,7 @@ from reconciler.store.app.conditions import (
 )
 from reconciler.store.app.counts.classify import classify, hashed
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.parts import read_in_parts
 from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.times import EARLIEST, LATEST, instants
 
@@ -56,18 +57,25 @@ MANY = 5000
 
 
 def scan_rows(
-    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, object], span: BookingRange
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    values: Mapping[str, object],
+    span: BookingRange,
+    parts: int = 1,
 ) -> ScanRows:
     """Bookings of the span since ``window``: gaps in full, all others counted by their first failing condition.
 
     ``values`` binds what the conditions compare with. Those that break the rule come in full, the oldest first.
+    ``parts``: of how many statements the last such scan took, because one would have outlasted its timeout.
     """
-    seen = classify(connection, tables, kind, span, values)
+    seen = classify(connection, tables, kind, span, values, parts)
     oldest_first = sorted(seen.broken, key=lambda key: (seen.broken[key], key))
     return ScanRows(
         checked=seen.checked,
         by_condition=seen.by_condition,
         broken=by_id(connection, tables, kind, values, oldest_first),
+        parts=seen.parts,
     )
 
 
@@ -94,10 +102,13 @@ def past(
     held = dict(conditions(kind, tables))
     over = ~held.pop(Condition.AHEAD)
     statement = select(func.count()).select_from(due.from_clause(tables, kind))
-    with hashed(connection, tables):
-        return connection.execute(
-            statement.where(within(kind, tables, span), over, *held.values()), values
-        ).scalar_one()
+    statement = statement.where(within(kind, tables, span), over, *held.values())
+
+    def read(part: ColumnElement[bool]) -> int:
+        with hashed(connection, tables):
+            return connection.execute(statement.where(part), values).scalar_one()
+
+    return sum(read_in_parts(connection, tables, read).found)
 
 
 def findings(

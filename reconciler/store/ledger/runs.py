@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from reconciler.ports import SCAN_MS, Runner
+from reconciler.ports import SCAN_MS, SCAN_PARTS, Runner
 
 SHARE = 100
 """At most one part in so many of the time is spent on full scans."""
@@ -17,6 +17,10 @@ _HAD_FULL = text(f"""
                      AND finished_at IS NOT NULL AND started_at >= :since
                      AND (counts->>'{SCAN_MS}' IS NULL OR
                           started_at + {SHARE} * (counts->>'{SCAN_MS}')::bigint * interval '1 millisecond' >= :now))
+""")
+_PARTS = text(f"""
+    SELECT CAST(counts->>'{SCAN_PARTS}' AS integer) FROM reconciler.run
+    WHERE job = :job AND scope = :scope AND full_scan AND finished_at IS NOT NULL ORDER BY started_at DESC LIMIT 1
 """)
 PLACE = """(' ' || (SELECT oid FROM pg_database WHERE datname = current_database()) || ' ' ||
     (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -47,6 +51,9 @@ class PostgresRuns:
     def had_full_scan(self, job: str, runner: Runner, since: datetime, now: datetime) -> bool:
         values = {"job": job, "scope": runner.scope, "settings": runner.settings, "since": since, "now": now}
         return bool(self.connection.scalar(_HAD_FULL, values))
+
+    def scan_parts(self, job: str, runner: Runner) -> int:
+        return self.connection.scalar(_PARTS, {"job": job, "scope": runner.scope}) or 1
 
     def start(self, job: str, runner: Runner, now: datetime, *, full: bool) -> int:
         values = {"job": job, "scope": runner.scope, "settings": runner.settings, "now": now, "full": full}

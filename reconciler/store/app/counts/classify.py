@@ -46,6 +46,7 @@ from reconciler.store.app.conditions import (
     within,
 )
 from reconciler.store.app.mapping import MappedTable
+from reconciler.store.app.parts import read_in_parts
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
@@ -72,20 +73,44 @@ class Classified:
     checked: int
     by_condition: Mapping[tuple[Condition, str], int]
     broken: Mapping[BookingId, datetime]
+    parts: int = 1
+    """In how many parts the bookings were read (see ``read_in_parts``)."""
 
 
 def classify(
-    connection: Connection, tables: AppTables, kind: GapKind, span: BookingRange, bound: Mapping[str, object]
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    span: BookingRange,
+    bound: Mapping[str, object],
+    parts: int = 1,
 ) -> Classified:
     """Classify the bookings of the span. ``bound`` binds what the conditions compare with."""
+    everything = within(kind, tables, span)
+
+    def read(part: ColumnElement[bool]) -> Classified:
+        return _classify(connection, tables, kind, and_(part, everything), bound)
+
+    seen = read_in_parts(connection, tables, read, parts)
+    counts: Counter[tuple[Condition, str]] = Counter()
+    broken: dict[BookingId, datetime] = {}
+    for one in seen.found:
+        counts.update(one.by_condition)
+        broken |= one.broken
+    checked = sum(one.checked for one in seen.found)
+    return Classified(checked=checked, by_condition=counts, broken=broken, parts=seen.parts)
+
+
+def _classify(
+    connection: Connection, tables: AppTables, kind: GapKind, wanted: ColumnElement[bool], bound: Mapping[str, object]
+) -> Classified:
     held = conditions(kind, tables)
     own = {name: holds for name, holds in held.items() if name not in BY_QUEUE_ROWS}
     by_rows = {name: holds for name, holds in held.items() if name in BY_QUEUE_ROWS}
-    everything = within(kind, tables, span)
     counts: Counter[tuple[Condition, str]] = Counter()
     checked = left = 0
     names = list(own)
-    for status, deleted, place, number in connection.execute(_counted(tables, kind, own, everything), bound):
+    for status, deleted, place, number in connection.execute(_counted(tables, kind, own, wanted), bound):
         checked += number
         if place == len(names):
             left += number
@@ -93,7 +118,7 @@ def classify(
             is_status = names[place] is Condition.STATUS
             counts[names[place], (DELETED if deleted else status or "") if is_status else ""] += number
     broken: dict[BookingId, datetime] = {}
-    statement = _found(tables, kind, by_rows, and_(everything, *own.values()))
+    statement = _found(tables, kind, by_rows, and_(wanted, *own.values()))
     with hashed(connection, tables, left) if by_rows and left else nullcontext():
         for key, made, failing in connection.execute(statement, bound) if left else ():
             if failing:

@@ -1,9 +1,12 @@
 """How many bookings called for an effect lately: what the breaker measures repairs by."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
@@ -12,6 +15,7 @@ from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import is_eligible, is_looked_after
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.parts import read_in_parts
 
 _DAY = 86_400
 """Seconds."""
@@ -38,9 +42,16 @@ def recent_demand(
         .where(_may_be_recent(tables, seen_due), since > oldest, since <= NOW, is_looked_after(kind, tables))
         .group_by(age)
     )
-    days = {int(row.age): row for row in connection.execute(statement, values)}
-    today = days.get(0)
-    return Demand(due=today.due if today else 0, busiest_day=max((row.number for row in days.values()), default=0))
+
+    def read(part: ColumnElement[bool]) -> Sequence[Row[Any]]:
+        return connection.execute(statement.where(part), values).all()
+
+    days: Counter[int] = Counter()
+    due_today = 0
+    for row in chain.from_iterable(read_in_parts(connection, tables, read).found):
+        days[int(row.age)] += row.number
+        due_today += row.due if row.age == 0 else 0
+    return Demand(due=due_today, busiest_day=max(days.values(), default=0))
 
 
 def _may_be_recent(tables: AppTables, seen_due: Collection[BookingId]) -> ColumnElement[bool]:
