@@ -40,8 +40,8 @@ class Intents(Protocol):
         """
         ...
 
-    def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        """Return the intents in ``state``, least recently examined first."""
+    def in_state(self, effect: Effect, *states: State) -> Sequence[Intent]:
+        """Return the intents in these states, in their order; within each, the least recently examined first."""
         ...
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:

@@ -65,8 +65,8 @@ class Gaps(Protocol):
 
     def open(self, kind: GapKind) -> Sequence[Gap]: ...
 
-    def open_about(self, kind: GapKind, about: str) -> Gap | None:
-        """Return the open gap about this booking, if there is one."""
+    def open_about(self, about: str, *kinds: GapKind) -> Sequence[Gap]:
+        """Return the open gaps of these kinds about this booking, or about this part of an installation."""
         ...
 
     def named(self) -> Sequence[BookingId]:

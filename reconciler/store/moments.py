@@ -17,7 +17,7 @@ from reconciler.ports import Runner
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import exists_row, is_eligible, may_be_to_come, within
-from reconciler.store.app.parts import read_in_parts
+from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.times import LOCAL_NOW, civil
 from reconciler.store.ledger.runs import PLACE
 from reconciler.store.ledger.sources import SourceKey
@@ -45,7 +45,7 @@ _RECENT = text("""
 
 
 _ANALYZE = text("ANALYZE reconciler.due")
-MANY = 1000
+MANY = 100
 """New moments at once that make the planner's statistics wrong."""
 ABSENT_KEPT = timedelta(days=400)
 """How long the moments of a booking stay whose row is absent."""
@@ -131,16 +131,13 @@ class PostgresMoments:
             .select_from(due.from_clause(tables, kind))
             .where(*calling, due.occasion_of(tables, kind).is_not(None))
         )
-        invalid = wanted.where(moments.c.due_at.is_not(None), due.is_invalid(tables))
+        invalid = delete(moments).where(due.is_stored_for(tables, kind), *calling, due.is_invalid(tables))
         # In one order, so that two processes never wait for each other.
         new = wanted.where(moments.c.due_at.is_(None)).order_by(cast(tables.booking.c.id, Text))
         names = [column.name for column in moments.c]
 
         def correct(part: ColumnElement[bool]) -> int:
-            wrong = invalid.where(part).subquery()
-            same = (moments.c.tenant == "", moments.c.source == wrong.c.source, moments.c.booking == wrong.c.booking)
-            removed = delete(moments).where(*same, moments.c.occasion == wrong.c.occasion)
-            self.connection.execute(removed, values)
+            self.connection.execute(invalid.where(part), values)
             adding = insert(moments).from_select(names, new.where(part)).on_conflict_do_nothing()
             return self.connection.execute(adding, values, execution_options={"preserve_rowcount": True}).rowcount
 

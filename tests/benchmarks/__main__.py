@@ -52,7 +52,7 @@ def _many_gaps(folder: Path, bookings: int) -> Section:
 def _steady(folder: Path, bookings: int) -> Section:
     spent = []
     for number in (SMALL, bookings):
-        with large_venue(number, 0) as venue:
+        with large_venue(number, 0, SMALL) as venue:
             spent.append(database_time(venue, folder))
     return steady(spent[0], spent[1], (SMALL, bookings))
 

@@ -1,4 +1,4 @@
-"""A database with as many bookings as wanted: a year of them, each with its text and its event, but for some gaps."""
+"""A database with as many bookings as wanted, each with its text and its event, but for some gaps."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,8 @@ _BOOKINGS = """
            CASE WHEN mod(n, 20) = 0 THEN 'cancelled' ELSE 'confirmed' END,
            CASE WHEN {every} = 0 OR mod(n, greatest({every}, 1)) <> 1 THEN 'app' || n END, made, made
     FROM generate_series(1, {bookings}) n,
-         LATERAL (SELECT now() - interval '1 hour' - n * interval '365 days' / {bookings}) AS one(made)
+         LATERAL (SELECT now() - interval '1 hour' - least(n, {lately}) * interval '365 days' / {lately}
+                         - greatest(n - {lately}, 0) * interval '1500 days' / {bookings}) AS one(made)
 """
 _QUEUE = """
     INSERT INTO private_booking_sms_queue (booking_id, trigger_type, template_key, scheduled_for, message_body,
@@ -38,8 +39,12 @@ def _every(bookings: int, gaps: int) -> int:
 
 
 @contextmanager
-def large_venue(bookings: int, gaps: int) -> Iterator[Venue]:
-    """About 28 in a hundred are ahead. ``gaps``: about so many of them lack text and event, at most half of them."""
+def large_venue(bookings: int, gaps: int, lately: int | None = None) -> Iterator[Venue]:
+    """A year of bookings, of which about 28 in a hundred are ahead.
+
+    ``gaps``: about so many of them lack text and event, at most half of them. ``lately``: so many of the bookings are
+    of the last year, and the others are up to four years older; by default all of them.
+    """
     with EmbeddedPostgres() as server:
         server.create_application("venue")
         venue = Venue(server, "venue")
@@ -48,7 +53,8 @@ def large_venue(bookings: int, gaps: int) -> Iterator[Venue]:
             connection.execute("SET session_replication_role = replica")  # no foreign key is checked row by row
             for name in _INDEXES:
                 connection.execute(f"DROP INDEX {name}")
-            connection.execute(_BOOKINGS.format(bookings=bookings, every=_every(bookings, gaps)))
+            every = _every(bookings, gaps)
+            connection.execute(_BOOKINGS.format(bookings=bookings, lately=lately or bookings, every=every))
             connection.execute(_QUEUE)
             for name, on in _INDEXES.items():
                 connection.execute(f"CREATE INDEX {name} ON {on}")

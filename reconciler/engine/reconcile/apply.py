@@ -21,6 +21,8 @@ def repairs(repairer: Repairer, services: PassServices, plan: Plan, seen: PassPl
 
     A booking that only seemed repairable (it was texted, moved or locked meanwhile) does not count towards the cap.
     """
+    if not plan.repairs:
+        return
     ends_at = services.clock.now() + repairer.limits.budget
     with services.store.reading() as tx:
         begun_at = tx.ledger.now()

@@ -30,7 +30,7 @@ def check_clocks(job: str, services: PassServices) -> PassResult | None:
             record_faults(tx, about, faults, (), now)
         return PassResult(job=job, kind=None, effect=None, plan=None, faults=tuple(faults), began_at=now)
     with services.store.reading() as tx:
-        was_wrong, ahead = tx.gaps.open_about(kind, about) is not None, tx.clocks.has_futures(now)
+        was_wrong, ahead = bool(tx.gaps.open_about(about, kind)), tx.clocks.has_futures(now)
     if was_wrong or ahead:
         with services.store.writing() as tx:
             tx.gaps.close(kind, about, "well", now)

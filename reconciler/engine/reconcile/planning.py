@@ -64,7 +64,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     scope = replace(scope, review_before=review_before(tx, repairer, services, now))
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
-    has_ledger = tx.ledger.exists()
+    has_ledger = scope.has_ledger
     unfinished = unfinished_intents(tx, repairer) if has_ledger else []
     gaps = tx.gaps.open(repairer.kind) if has_ledger else ()
     recorded = (
@@ -73,7 +73,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         else Recorded(unfinished=frozenset(intent.booking for intent in unfinished))
     )
     window, booking_range = window_of(scope, services, now, full=full), services.booking_range or EVERYTHING
-    began, parts = services.clock.now(), parts_of(tx, job, services, full=full)
+    began, parts = services.clock.now(), parts_of(tx, job, scope, services, full=full)
     settings = services.runner.scan_settings
     seen = scan(tx, repairer.kind, scope.since, window, recorded, settings, now, booking_range, parts)
     took = services.clock.now() - began
@@ -166,7 +166,7 @@ def newly_due(tx: Transaction, kind: GapKind, services: PassServices, now: datet
 def unfinished_intents(tx: Transaction, repairer: Repairer) -> list[Intent]:
     """Intents in a state that is not final."""
     open_states = [state for state in State if not state.is_final]
-    return [intent for state in open_states for intent in tx.intents.in_state(repairer.effect, state)]
+    return list(tx.intents.in_state(repairer.effect, *open_states))
 
 
 def _removals(
@@ -207,7 +207,7 @@ def _weigh(
         return replace(seen, plan=plan.holding(name, Cause.BLOCKED if name is Hold.INTEGRATION else None))
     planned_by = PlannedBy.BACKFILL if is_backfill else PlannedBy.ORDINARY
     repaired = 0
-    if plan.new_repairs and tx.ledger.exists():
+    if plan.new_repairs and seen.scope.has_ledger:
         repaired = tx.intents.begun_since(effect, planned_by, seen.at - COUNTED)
     trip = (
         check_backfill(plan, breaker, repaired, most)

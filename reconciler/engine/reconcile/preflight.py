@@ -17,6 +17,8 @@ class PreflightResult:
     faults: Sequence[IntegrationFault]
     checked: Sequence[GapKind]
     """The kinds of integration that were checked: one without a fault works."""
+    was_displaced: bool
+    """Whether an earlier pass met another copy that acts, or a restored ledger."""
 
 
 def run_preflight(
@@ -27,10 +29,11 @@ def run_preflight(
     ``met``: faults that the settling met.
     """
     schema, provider, clock = GapKind.INTEGRATION_SCHEMA, repairer.integration, GapKind.INTEGRATION_SCHEDULER
+    broken = _broken(repairer, services, (schema, provider, clock, GapKind.INTEGRATION_PLACE))
+    displaced = GapKind.INTEGRATION_PLACE in broken
     if not may_repair(repairer, services):
         # A provider that nothing may be sent to is not asked: it cannot block a repair either.
-        return PreflightResult(faults=(), checked=(schema, provider, clock))
-    broken = _broken(repairer, services, (schema, provider, clock))
+        return PreflightResult(faults=(), checked=(schema, provider, clock), was_displaced=displaced)
     repairs = bool((seen.plan and seen.plan.repairs) or (seen.removals and seen.removals.allowed))
     found = [fault for fault in met if fault.kind == provider][:1]
     # A scan that found the tables locked says nothing about them, neither well nor broken.
@@ -44,14 +47,14 @@ def run_preflight(
     if repairs or clock in broken:
         checked.append(clock)
         found += clock_faults(services.store.clock_skew())
-    return PreflightResult(faults=found, checked=checked)
+    return PreflightResult(faults=found, checked=checked, was_displaced=displaced)
 
 
 def _broken(repairer: Repairer, services: PassServices, kinds: Sequence[GapKind]) -> dict[GapKind, str]:
     """The integrations that are recorded as broken, each with its code."""
     about = gap_subject(repairer, services)
     with services.store.reading() as tx:
-        return {kind: gap.reason for kind in kinds for gap in tx.gaps.open(kind) if gap.about == about}
+        return {gap.kind: gap.reason for gap in tx.gaps.open_about(about, *kinds)}
 
 
 def _waits_for_proof(seen: PassPlan, code: str) -> bool:

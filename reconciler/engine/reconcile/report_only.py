@@ -51,10 +51,10 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
     if any(fault.blinds for fault in faults):
         return PassPlan(scope=scope, full=full, faults=faults, plan=None, at=now, intents={}, resolved_otherwise={})
     recorded = (
-        Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if tx.ledger.exists() else Recorded()
+        Recorded(gaps={BookingId(gap.about): gap for gap in tx.gaps.open(kind)}) if scope.has_ledger else Recorded()
     )
     began, window = services.clock.now(), window_of(scope, services, now, full=full)
-    parts, settings = parts_of(tx, job, services, full=full), services.runner.scan_settings
+    parts, settings = parts_of(tx, job, scope, services, full=full), services.runner.scan_settings
     seen = scan(tx, kind, scope.since, window, recorded, settings, now, parts=parts)
     verdict = rule_of(kind).verdict
     plan = Plan(

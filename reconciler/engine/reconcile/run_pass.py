@@ -15,7 +15,7 @@ from reconciler.engine.reconcile.apply import repairs
 from reconciler.engine.reconcile.breaker_proof import after_proof
 from reconciler.engine.reconcile.job_run import JobRun, gap_subject, run_or_unreachable, scan_or_fault
 from reconciler.engine.reconcile.planning import PassPlan, plan_pass, unreadable_plan
-from reconciler.engine.reconcile.preflight import run_preflight
+from reconciler.engine.reconcile.preflight import PreflightResult, run_preflight
 from reconciler.engine.reconcile.record import record_gaps, record_plan
 from reconciler.engine.reconcile.removals import ask_starts, record_removals, remove
 from reconciler.engine.reconcile.results import PassResult
@@ -78,7 +78,7 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
         seen = replace(seen, plan=plan, removals=removals, unlocks=False)
     else:
         seen = after_proof(repairer, services, seen)
-    seen, checked, refusals = _meet(repairer, services, seen)
+    seen, checked, refusals = _meet(services, seen, preflight)
     faults = list(dict.fromkeys([*seen.faults, *preflight.faults, *refusals]))
     if seen.plan and not services.booking_range:
         # Before anything is repaired: the second look at a booking needs the moment that the plan went by.
@@ -117,13 +117,11 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
 
 
 def _meet(
-    repairer: Repairer, services: PassServices, seen: PassPlan
+    services: PassServices, seen: PassPlan, preflight: PreflightResult
 ) -> tuple[PassPlan, Sequence[GapKind], Sequence[IntegrationFault]]:
     """Before the first repair or removal: is another copy acting, or was the ledger restored?"""
-    about, place = gap_subject(repairer, services), GapKind.INTEGRATION_PLACE
-    with services.store.reading() as tx:
-        was_refused = any(gap.about == about for gap in tx.gaps.open(place))
-    if not (was_refused or (seen.plan and seen.plan.repairs) or (seen.removals and seen.removals.allowed)):
+    place = GapKind.INTEGRATION_PLACE
+    if not (preflight.was_displaced or (seen.plan and seen.plan.repairs) or (seen.removals and seen.removals.allowed)):
         return seen, (), ()
     fault = meet_beacon(services).fault
     if fault is None:

@@ -68,9 +68,9 @@ def scope_of(
     return scope, window.at_start or not had_one or not all(map(tx.moments.is_watched, kinds))
 
 
-def parts_of(tx: Transaction, job: str, services: PassServices, *, full: bool) -> int:
+def parts_of(tx: Transaction, job: str, scope: Scope, services: PassServices, *, full: bool) -> int:
     """In how many parts a scan begins to read: a full scan in as many as the last one needed."""
-    return tx.runs.scan_parts(job, services.runner) if full and tx.ledger.exists() else 1
+    return tx.runs.scan_parts(job, services.runner) if full and scope.has_ledger else 1
 
 
 def window_of(scope: Scope, services: PassServices, now: datetime, *, full: bool) -> datetime:

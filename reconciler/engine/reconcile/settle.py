@@ -85,15 +85,14 @@ def settle(repairer: Repairer, services: PassServices) -> Answers:
     answers = Answers()
     with services.store.writing() as tx:
         tx.intents.abandon_expired(repairer.effect, repairer.settle_after, services.clock.now())
+        installation, begun_at = tx.ledger.installation(), tx.ledger.now()
     if may_repair(repairer, services) and repairer.effect not in services.suspended:
-        _settle(repairer, services, answers)
+        scope = Scope(since=services.window.since or installation.since, installation=installation.id)
+        _settle(repairer, services, scope, begun_at, answers)
     return answers
 
 
-def _settle(repairer: Repairer, services: PassServices, answers: Answers) -> None:
-    with services.store.reading() as tx:
-        installation, begun_at = tx.ledger.installation(), tx.ledger.now()
-    scope = Scope(since=services.window.since or installation.since, installation=installation.id)
+def _settle(repairer: Repairer, services: PassServices, scope: Scope, begun_at: datetime, answers: Answers) -> None:
     ends_at = services.clock.now() + repairer.limits.budget
     ask = repairer.outcome_finder(scope)
     while sum(answers.counts.values()) < repairer.limits.repairs and services.clock.now() < ends_at:
@@ -201,7 +200,7 @@ def _absent(
     if unwanted:
         tx.intents.drop(intent, unwanted, now)
         repairer.cancel_in_application(tx, intent, scope, unwanted)
-        gap = tx.gaps.open_about(repairer.kind, intent.booking)
+        gap = next(iter(tx.gaps.open_about(intent.booking, repairer.kind)), None)
         if finding is None or end_of(gap, finding, services.runner.scan_settings):
             tx.gaps.close(repairer.kind, intent.booking, unwanted, now)
         return SettleOutcome.DROPPED, unwanted

@@ -36,6 +36,10 @@ class Scope:
     approved: Mapping[BookingId, ApprovedRepair] | None = None
     """The repairs of a backfill's plan, and no others; ``None``: there is no plan."""
 
+    @property
+    def has_ledger(self) -> bool:
+        return bool(self.installation)
+
 
 class Repairer(Protocol):
     """One effect: how its gaps are judged and how one of them is repaired."""

@@ -74,13 +74,19 @@ def from_clause(tables: AppTables, kind: GapKind) -> FromClause:
     source, moments = tables.from_clause(), tables.moments
     if moments is None or not is_stored(tables, kind):
         return source
-    own = and_(
+    return source.outerjoin(moments, is_stored_for(tables, kind))
+
+
+def is_stored_for(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
+    """Whether a stored moment is the booking's, for what it calls for now."""
+    moments = tables.moments
+    assert moments is not None
+    return and_(
         moments.c.tenant == "",
         moments.c.source == SOURCE,
         moments.c.booking == cast(tables.booking.c.id, Text),
         moments.c.occasion == occasion_of(tables, kind),
     )
-    return source.outerjoin(moments, own)
 
 
 def due_at(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:

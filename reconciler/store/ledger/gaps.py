@@ -26,9 +26,9 @@ _OPEN = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap AS gap
     WHERE source = :source AND {looked_after("gap")} AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
 """)
-_OPEN_ONE = text(f"""
+_OPEN_ABOUT = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap
-    WHERE source = :source AND kind = :kind AND about = :about AND closed_at IS NULL
+    WHERE source = :source AND kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
 """)
 _LAST_ENDED = text("""
     SELECT max(closed_at) FROM reconciler.gap
@@ -100,10 +100,9 @@ class PostgresGaps:
         rows = self.connection.execute(_OPEN, {**self._ours, "kind": kind}).mappings()
         return [_gap(row) for row in rows]
 
-    def open_about(self, kind: GapKind, about: str) -> Gap | None:
-        values = {"source": self.source_key.of(self.connection), "kind": kind, "about": about}
-        row = self.connection.execute(_OPEN_ONE, values).mappings().first()
-        return _gap(row) if row else None
+    def open_about(self, about: str, *kinds: GapKind) -> Sequence[Gap]:
+        values = {"source": self.source_key.of(self.connection), "kinds": list(kinds), "about": about}
+        return [_gap(row) for row in self.connection.execute(_OPEN_ABOUT, values).mappings()]
 
     def last_ended(self, kind: GapKind, about: str, since: datetime) -> datetime | None:
         values = {**self._ours, "kind": kind, "about": about, "since": since}

@@ -31,8 +31,8 @@ LATEST = text(f"""
 """)
 IN_STATE = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent AS intent
-    WHERE {OF_SOURCE} AND {OWNED} AND effect = :effect AND state = :state
-    ORDER BY coalesce(examined_at, created_at), id
+    WHERE {OF_SOURCE} AND {OWNED} AND effect = :effect AND state = ANY(CAST(:states AS text[]))
+    ORDER BY array_position(CAST(:states AS text[]), state), coalesce(examined_at, created_at), id
 """)
 DONE = text(f"""
     SELECT {COLUMNS} FROM reconciler.intent

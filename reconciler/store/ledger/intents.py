@@ -57,12 +57,12 @@ class PostgresIntents:
         self, effect: Effect, bookings: Collection[BookingId], final: Collection[str] | None = ()
     ) -> Mapping[BookingId, Intent]:
         values = {"effect": effect, "bookings": sorted(bookings), "every": final is None, "final": list(final or ())}
-        values["source"] = self._source
-        rows = self._rows(intent_sql.LATEST, **values)
+        rows = self._rows(intent_sql.LATEST, **values, source=self._source)
         return {intent.booking: intent for intent in map(intent_of, rows)}
 
-    def in_state(self, effect: Effect, state: State) -> Sequence[Intent]:
-        return [intent_of(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, effect=effect, state=state)]
+    def in_state(self, effect: Effect, *states: State) -> Sequence[Intent]:
+        values = {"effect": effect, "states": list(states)}
+        return [intent_of(row) for row in self._rows(intent_sql.IN_STATE, **self._ours, **values)]
 
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
         return [intent_of(row) for row in self._rows(intent_sql.DONE_SINCE, **self._ours, effect=effect, since=since)]

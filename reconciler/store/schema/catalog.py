@@ -1,7 +1,7 @@
 """One table in PostgreSQL's catalogue: columns, privileges, value checks, row-level security."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, TextClause, text
@@ -17,13 +17,11 @@ _COLUMNS = text("""
            t.typtype = 'b' AND t.typnamespace = CAST('pg_catalog' AS regnamespace) AS is_built_in,
            t.typcategory = 'S' AS is_text, a.atttypid AS type_oid, a.attnum AS number,
            CASE WHEN a.atttypid IN (CAST('varchar' AS regtype), CAST('bpchar' AS regtype)) AND a.atttypmod > 4
-                THEN a.atttypmod - 4 END AS length
+                THEN a.atttypmod - 4 END AS length,
+           ARRAY(SELECT privilege FROM unnest(CAST(:privileges AS text[])) AS privilege
+                 WHERE has_column_privilege(a.attrelid, a.attnum, privilege)) AS privileges
     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
-""")
-_LACKING = text("""
-    SELECT name FROM unnest(CAST(:names AS text[])) AS name
-    WHERE NOT has_column_privilege(CAST(:oid AS oid), name, :privilege)
+    WHERE a.attrelid = :oid AND NOT a.attisdropped
 """)
 _UNIQUE = text("""
     SELECT EXISTS (SELECT FROM pg_index
@@ -86,11 +84,16 @@ class CatalogColumn:
     number: int
     length: int | None
     """Maximum characters of a text column, ``None`` if unlimited."""
+    privileges: Collection[str]
+    """What our role may do with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogTable:
-    """An existing table. Its methods read the catalogue; only ``appears_empty`` reads the table's rows."""
+    """An existing table. Its methods read the catalogue; only ``appears_empty`` reads the table's rows.
+
+    What every pass asks for is read with the table, and then as often as wanted.
+    """
 
     connection: Connection
     oid: int
@@ -103,7 +106,15 @@ class CatalogTable:
     role: str
     """Our role's name."""
     may_use_schema: bool
+    has_row_security: bool
+    """Whether row-level security applies to our role on this table."""
+    estimate: int
+    """Rows by the table's statistics; 0 or less if it has none."""
     columns: Mapping[str, CatalogColumn]
+    system_columns: Mapping[str, CatalogColumn]
+    """PostgreSQL's own, such as ``ctid``."""
+    policies: Sequence[Mapping[Any, Any]]
+    """Those for our role; none are read where row-level security does not apply."""
 
     @classmethod
     def find(cls, connection: Connection, mapped: MappedTable) -> "CatalogTable | None":
@@ -115,7 +126,8 @@ class CatalogTable:
             text("""
                 SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
                        pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(n.nspowner) AS schema_owner,
-                       current_user AS role, has_schema_privilege(n.oid, 'USAGE') AS may_use_schema
+                       current_user AS role, has_schema_privilege(n.oid, 'USAGE') AS may_use_schema,
+                       row_security_active(c.oid) AS has_row_security, CAST(c.reltuples AS bigint) AS estimate
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
             """),
@@ -123,8 +135,9 @@ class CatalogTable:
         ).first()
         if found is None:
             return None
-        rows = connection.execute(_COLUMNS, {"oid": found.oid}).mappings()
-        columns = {row["name"]: CatalogColumn(**row) for row in rows}
+        rows = connection.execute(_COLUMNS, {"oid": found.oid, "privileges": list(_COMMAND)}).mappings()
+        columns = [CatalogColumn(**row) for row in rows]
+        policies = connection.execute(_POLICIES, {"oid": found.oid}).mappings().all() if found.has_row_security else ()
         return cls(
             connection=connection,
             oid=found.oid,
@@ -134,13 +147,17 @@ class CatalogTable:
             schema_owner=found.schema_owner,
             role=found.role,
             may_use_schema=found.may_use_schema,
-            columns=columns,
+            has_row_security=found.has_row_security,
+            estimate=found.estimate,
+            columns={column.name: column for column in columns if column.number > 0},
+            system_columns={column.name: column for column in columns if column.number < 0},
+            policies=policies,
         )
 
     def lacks(self, privilege: str, columns: Iterable[str]) -> Sequence[str]:
         """Those of ``columns`` for which our role lacks ``privilege``."""
-        values = {"oid": self.oid, "names": list(columns), "privilege": privilege}
-        return self.connection.scalars(_LACKING, values).all()
+        every = {**self.system_columns, **self.columns}
+        return [name for name in columns if privilege not in every[name].privileges]
 
     def grants_by_column(self, privilege: str) -> bool:
         """Whether our role has ``privilege`` only on single columns, so that added columns are not covered."""
@@ -152,8 +169,7 @@ class CatalogTable:
 
     def may_lock(self) -> bool:
         """Whether our role may ``SELECT .. FOR UPDATE``, which needs UPDATE on at least one column."""
-        query = text("SELECT has_any_column_privilege(CAST(:oid AS oid), 'UPDATE')")
-        return bool(self.connection.scalar(query, {"oid": self.oid}))
+        return any("UPDATE" in column.privileges for column in self.columns.values())
 
     def compares(self, column: CatalogColumn, other: CatalogColumn) -> bool:
         """Whether PostgreSQL has an equality operator for the two types.
@@ -214,10 +230,6 @@ class CatalogTable:
         """The columns whose default draws from a sequence that our role may not use; its schema, name and owner."""
         return self.connection.execute(_SEQUENCES, {"oid": self.oid}).all()
 
-    def has_row_security(self) -> bool:
-        """Whether row-level security applies to our role on this table."""
-        return bool(self.connection.scalar(text("SELECT row_security_active(CAST(:oid AS oid))"), {"oid": self.oid}))
-
     def has_open_policy(self, command: str) -> bool:
         """Whether a permissive policy lets our role use ``command`` on every row."""
         return any(row["permissive"] and _covers_every_row(row, command) for row in self._policies(command))
@@ -233,18 +245,26 @@ class CatalogTable:
         return [row["name"] for row in policies if not row["permissive"] and not _covers_every_row(row, command)]
 
     def _policies(self, command: str) -> list[Mapping[Any, Any]]:
-        rows = self.connection.execute(_POLICIES, {"oid": self.oid}).mappings()
-        return [row for row in rows if row["command"] in ("*", _COMMAND[command])]
-
-    def estimate(self) -> int:
-        """Rows by the table's statistics; 0 or less if it has none."""
-        query = text("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = :oid")
-        return int(self.connection.scalar(query, {"oid": self.oid}) or 0)
+        return [row for row in self.policies if row["command"] in ("*", _COMMAND[command])]
 
     def appears_empty(self) -> bool:
         """Whether our role sees no row of the table."""
         statement = f"SELECT NOT EXISTS (SELECT FROM {self.quoted})"
         return bool(self.connection.scalar(text(statement.replace(":", r"\:"))))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogTables:
+    """The tables of one check. Each is read once, though two requirements may be about it."""
+
+    connection: Connection
+    _found: dict[str, CatalogTable | None] = field(default_factory=dict, init=False)
+
+    def find(self, mapped: MappedTable) -> CatalogTable | None:
+        """As ``CatalogTable.find``."""
+        if mapped.quoted not in self._found:
+            self._found[mapped.quoted] = CatalogTable.find(self.connection, mapped)
+        return self._found[mapped.quoted]
 
 
 def _covers_every_row(policy: Mapping[Any, Any], command: str) -> bool:

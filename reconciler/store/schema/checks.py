@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
-from reconciler.store.schema.catalog import CatalogColumn, CatalogTable
+from reconciler.store.schema.catalog import CatalogColumn, CatalogTable, CatalogTables
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
 from reconciler.text.sql_quoting import identifier
@@ -33,23 +33,25 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
 
 def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
     """Every requirement that the database does not meet; without ``writing``, only those for reading."""
-    return [fault for need in wanted for fault in _faults_of(connection, need, writing=writing)]
+    tables = CatalogTables(connection)
+    return [fault for need in wanted for fault in _faults_of(tables, need, writing=writing)]
 
 
-def _faults_of(connection: Connection, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
-    table = CatalogTable.find(connection, need.mapped)
+def _faults_of(tables: CatalogTables, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
+    table = tables.find(need.mapped)
     if table is None:
         return [_missing_table(need.mapped)]
-    found = _check(connection, table, need, writing=writing)
+    others = {ours: tables.find(mapped) for ours, mapped in need.refers.items()}
+    found = _check(table, others, need, writing=writing)
     return [replace(fault, sql_owner=fault.sql_owner or table.owner) if fault.sql else fault for fault in found]
 
 
 def _check(
-    connection: Connection, table: CatalogTable, need: TableRequirements, *, writing: bool
+    table: CatalogTable, others: Mapping[str, CatalogTable | None], need: TableRequirements, *, writing: bool
 ) -> list[IntegrationFault]:
     if not table.may_use_schema:
         return [_schema_closed(table, need.mapped)]
-    keys = _keys(connection, need)
+    keys = _keys(others, need)
     columns = [*_columns(table, need, keys), *_unknown_columns(table, need), *_incomparable(table, need, keys)]
     if columns:
         return columns
@@ -76,11 +78,11 @@ def _missing_table(mapped: MappedTable) -> IntegrationFault:
     )
 
 
-def _keys(connection: Connection, need: TableRequirements) -> dict[str, CatalogColumn]:
+def _keys(others: Mapping[str, CatalogTable | None], need: TableRequirements) -> dict[str, CatalogColumn]:
     """Our name of a column that refers to another table -> that table's key column, if it exists."""
     found = {}
     for ours, mapped in need.refers.items():
-        other = CatalogTable.find(connection, mapped)
+        other = others[ours]
         if other and mapped.columns["id"] in other.columns:
             found[ours] = other.columns[mapped.columns["id"]]
     return found
@@ -124,10 +126,8 @@ def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, Ca
 
 def _added(mapped: MappedTable, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
     """Never NOT NULL: the application decides what existing rows should hold."""
-    added = ", ".join(
-        f"ADD COLUMN IF NOT EXISTS {identifier(name)} {_type(ours, keys)}" for ours, name in missing.items()
-    )
-    return f"ALTER TABLE {mapped.as_sql} {added};"
+    added = [f"ADD COLUMN IF NOT EXISTS {identifier(name)} {_type(ours, keys)}" for ours, name in missing.items()]
+    return f"ALTER TABLE {mapped.as_sql} {', '.join(added)};"
 
 
 def _grants_for_added(table: CatalogTable, need: TableRequirements, missing: Mapping[str, str]) -> Iterator[str]:
@@ -216,13 +216,13 @@ def _unwritable(table: CatalogTable, need: TableRequirements) -> list[Integratio
 
 def _hidden_rows(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     found = []
-    if table.has_row_security():
+    if table.has_row_security:
         used = ["SELECT"]
         used += ["INSERT"] if need.inserts else []
         used += ["UPDATE"] if need.updated else []
         found = [fault for command in used if (fault := _policy(table, need.mapped, command))]
-    if not found and table.appears_empty() and table.estimate() > 0:
-        seen = f"{need.mapped.label} appears empty, but its statistics say {table.estimate()} rows"
+    if not found and table.appears_empty() and table.estimate > 0:
+        seen = f"{need.mapped.label} appears empty, but its statistics say {table.estimate} rows"
         # As prose, not as SQL that could be run unread: ANALYZE would silence the alarm and restore nothing.
         remedy = (
             f"find out what hides the rows or who deleted them; only if they are really gone: ANALYZE {table.as_sql};"
@@ -256,8 +256,8 @@ def _unfilled_columns(table: CatalogTable, need: TableRequirements) -> list[Inte
     empty = [c.name for c in table.columns.values() if c.required and not c.has_default and c.name not in filled]
     if empty and not table.has_row_trigger():  # a trigger may fill them; the trial row and each repair will show it
         seen = f"{need.mapped.label} requires {_columns_named(empty)}, which we do not fill"
-        dropped = ", ".join(f"ALTER COLUMN {identifier(name)} DROP NOT NULL" for name in empty)
-        sql = f"ALTER TABLE {need.mapped.as_sql} {dropped};"
+        dropped = [f"ALTER COLUMN {identifier(name)} DROP NOT NULL" for name in empty]
+        sql = f"ALTER TABLE {need.mapped.as_sql} {', '.join(dropped)};"
         found.append(_fault("column_required", seen, "give them a default, or let them be NULL", sql=sql))
     for drawn in table.closed_sequences():
         if drawn.column not in filled:

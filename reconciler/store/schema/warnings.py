@@ -82,13 +82,13 @@ def _owned(connection: Connection, application: AppMapping) -> Iterator[Note]:
 
 
 def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str]) -> Iterator[Note]:
-    if table.estimate() < LARGE_TABLE_ROWS:
+    if table.estimate < LARGE_TABLE_ROWS:
         return
     for ours in columns:
         theirs = mapped.columns.get(ours)
         if theirs in table.columns and theirs and not table.is_indexed(theirs):
             yield Note(
-                message=f"{mapped.label} has about {table.estimate():,} rows and no index on {theirs}",
+                message=f"{mapped.label} has about {table.estimate:,} rows and no index on {theirs}",
                 remedy="create it; CONCURRENTLY does not block the application",
                 sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} ({identifier(theirs)});",
             )
@@ -97,14 +97,14 @@ def _unindexed(table: CatalogTable, mapped: MappedTable, columns: Sequence[str])
 def _numbers_unindexed(connection: Connection, mapped: MappedTable) -> Iterator[Note]:
     """Consent is asked by the last digits of numbers, before every text."""
     table = CatalogTable.find(connection, mapped)
-    if table is None or table.estimate() < MANY_CUSTOMERS:
+    if table is None or table.estimate < MANY_CUSTOMERS:
         return
     for ours in recipients.NUMBER_COLUMNS:
         theirs = mapped.columns.get(ours)
         indexed = {"oid": table.oid, "column": theirs or "", "digits": "[^0-9]"}
         if theirs in table.columns and theirs and not connection.scalar(_INDEX_LIKE, indexed):
             yield Note(
-                message=f"{mapped.label} has about {table.estimate():,} rows and no index by last digits of {theirs}",
+                message=f"{mapped.label} has about {table.estimate:,} rows and no index by last digits of {theirs}",
                 remedy="create it, or each text reads every customer; CONCURRENTLY does not block the application",
                 sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} (({recipients.key_as_sql(theirs)}));",
             )

@@ -45,8 +45,8 @@ from reconciler.store.app.conditions import (
     queue_of,
     within,
 )
+from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.mapping import MappedTable
-from reconciler.store.app.parts import read_in_parts
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""

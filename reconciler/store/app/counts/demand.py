@@ -14,8 +14,8 @@ from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import is_eligible, is_looked_after
+from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.mapping import one_of
-from reconciler.store.app.parts import read_in_parts
 
 _DAY = 86_400
 """Seconds."""
