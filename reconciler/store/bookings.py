@@ -71,7 +71,7 @@ class PostgresBookings:
     def demand(self, kind: GapKind, now: datetime) -> Demand:
         values = self.moments.values(kind, now, now)
         seen_due = self.moments.recent(kind, now - timedelta(days=DEMAND_DAYS))
-        return demand.recent_demand(self.connection, self.moments.tables, kind, values, seen_due)
+        return demand.recent_demand(self.connection, self.moments.tables, kind, values, now, seen_due)
 
     def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
         values = self.moments.values(kind, now, since)

@@ -115,8 +115,12 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
 
 def is_eligible(tables: AppTables) -> ColumnElement[bool]:
     """Whether the rules cover the booking: its status is listed, and it is not marked as deleted."""
-    listed = _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses))
-    return and_(listed, ~is_deleted(tables))
+    return and_(is_listed(tables), ~is_deleted(tables))
+
+
+def is_listed(tables: AppTables) -> ColumnElement[bool]:
+    """Whether ``bookings.statuses`` lists the booking's status."""
+    return _true_if(cast(tables.booking.c.status, Text).in_(tables.application.statuses))
 
 
 def is_deleted(tables: AppTables) -> ColumnElement[bool]:

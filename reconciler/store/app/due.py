@@ -85,7 +85,8 @@ def is_stored_for(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
         moments.c.tenant == "",
         moments.c.source == SOURCE,
         moments.c.booking == cast(tables.booking.c.id, Text),
-        moments.c.occasion == occasion_of(tables, kind),
+        # Not compared with =, which would be hashed for every booking: here it is asked about those that have a moment.
+        moments.c.occasion.is_not_distinct_from(occasion_of(tables, kind)),
     )
 
 

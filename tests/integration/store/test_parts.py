@@ -103,7 +103,7 @@ def test_the_next_full_scan_begins_with_the_parts_that_the_last_one_needed(world
     world.venue.sql("UPDATE reconciler.run SET settings = 'others'")  # so that everything is scanned again
     with sent() as statements:
         assert world.events().scan_parts == first.scan_parts
-    counting = [one.sql for one in statements if "places" in one.sql]
+    counting = [one.sql for one in statements if "AS weight" in one.sql]
     assert len(counting) == first.scan_parts, "it began with all of them at once"
 
 

@@ -129,20 +129,20 @@ def test_few_bookings_are_hashed_where_no_index_finds_their_rows(world: World, i
 def test_the_counts_are_grouped_by_what_the_planner_knows(world: World) -> None:
     """Else it expects a group for each booking, and sorts them all."""
     venue = filled(world, 20_000)
-    counted = [one for one in scanned(world) if "(VALUES" in one.sql]
+    counted = [one for one in scanned(world) if "AS weight" in one.sql]
     assert len(counted) >= 2
     for plan in plans(venue, counted):
         assert plan[0]["Plan Rows"] < 1000
-        assert "Sort" not in {node["Node Type"] for node in plan}
+        assert max((node["Plan Rows"] for node in plan if node["Node Type"] == "Sort"), default=0) < 1000
 
 
 def test_the_planner_knows_of_many_new_moments_at_once(world: World) -> None:
     """Else the next pass reads all moments once for each booking, until autovacuum comes."""
-    venue = filled(world, 2000)
+    venue = filled(world, 300)
     venue.sql("ANALYZE reconciler.due")
     world.texts()
     ((known, there),) = venue.sql(
         "SELECT (SELECT reltuples::int FROM pg_class WHERE oid = 'reconciler.due'::regclass),"
         " (SELECT count(*)::int FROM reconciler.due)"
     )
-    assert known == there > 1000
+    assert known == there > 100

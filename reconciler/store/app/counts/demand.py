@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, DateTime, Row, bindparam, func, or_, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
@@ -17,15 +17,13 @@ from reconciler.store.app.conditions import is_eligible, is_looked_after
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.mapping import one_of
 
-_DAY = 86_400
-"""Seconds."""
-
 
 def recent_demand(
     connection: Connection,
     tables: AppTables,
     kind: GapKind,
     values: Mapping[str, object],
+    now: datetime,
     seen_due: Collection[BookingId],
 ) -> Demand:
     """The demand of the last day, and the busiest of the last ``DEMAND_DAYS``, each of 24 hours until *now*.
@@ -35,22 +33,26 @@ def recent_demand(
     these days by what scans saw.
     """
     since, oldest = due.recorded_at(tables, kind), NOW - timedelta(days=DEMAND_DAYS)
-    age = func.floor(func.extract("epoch", NOW - since) / _DAY)
+    # Compared with moments: a difference in seconds would be a number of any size, which takes far longer.
+    days_ago = bindparam("days_ago", type_=ARRAY(DateTime(timezone=True)))
+    day = func.width_bucket(since, days_ago)
     statement = (
-        select(age.label("age"), func.count().label("number"), func.count().filter(is_eligible(tables)).label("due"))
+        select(day.label("day"), func.count().label("number"), func.count().filter(is_eligible(tables)).label("due"))
         .select_from(due.from_clause(tables, kind))
         .where(_may_be_recent(tables, seen_due), since > oldest, since <= NOW, is_looked_after(kind, tables))
-        .group_by(age)
+        .group_by(day)
     )
 
+    bound = {**values, "days_ago": [now - timedelta(days=days) for days in range(DEMAND_DAYS, 0, -1)]}
+
     def read(part: ColumnElement[bool]) -> Sequence[Row[Any]]:
-        return connection.execute(statement.where(part), values).all()
+        return connection.execute(statement.where(part), bound).all()
 
     days: Counter[int] = Counter()
     due_today = 0
     for row in chain.from_iterable(read_in_parts(connection, tables, read).found):
-        days[int(row.age)] += row.number
-        due_today += row.due if row.age == 0 else 0
+        days[row.day] += row.number
+        due_today += row.due if row.day == DEMAND_DAYS else 0
     return Demand(due=due_today, busiest_day=max(days.values(), default=0))
 
 
