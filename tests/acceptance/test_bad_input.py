@@ -17,6 +17,8 @@ from reconciler.store.ledger.schema import REVISION
 from tests.support.application_db import Venue
 from tests.support.command import COMMAND, Ran, environment, reconciler
 
+pytestmark = pytest.mark.one_server
+
 SECRETS = ("s3cret", AUTH_TOKEN, "PRIVATE KEY")
 
 

@@ -11,6 +11,8 @@ from tests.support.application_db import Venue
 from tests.support.command import reconciler
 from tests.support.service_process import CRON_YAML, eventually, plant, present_day, running
 
+pytestmark = pytest.mark.one_server
+
 SOON = timedelta(seconds=30)
 WRITING = [
     ("once", "--do"),

@@ -14,6 +14,8 @@ from tests.support.application_db import Venue
 from tests.support.command import Ran, reconciler
 from tests.support.status_page import command
 
+pytestmark = pytest.mark.one_server
+
 CRON_YAML = """\
 bookings: {since: installed}
 rules: {sms.missing: {quiet_hours: off, queue_failed_resent: no}}

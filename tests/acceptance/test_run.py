@@ -24,6 +24,8 @@ from tests.support.command import COMMAND, environment, reconciler
 from tests.support.pgbouncer import PooledPostgres
 from tests.support.service_process import eventually, plant, present_day, running
 
+pytestmark = pytest.mark.one_server
+
 SOON = timedelta(seconds=15)
 
 

@@ -12,6 +12,8 @@ from tests.support.application_db import Venue
 from tests.support.command import reconciler
 from tests.support.service_process import eventually, plant, present_day, running
 
+pytestmark = pytest.mark.one_server
+
 SOON = timedelta(seconds=20)
 DEEP = Fault(kind=Misbehaviour.STATUS, status=200, body="[" * 60_000)
 DIGITS = Fault(kind=Misbehaviour.STATUS, status=429, headers=(("X-Sentry-Rate-Limits", "9" * 400 + ":error:key"),))

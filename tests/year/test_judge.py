@@ -14,6 +14,8 @@ from tests.year.drawing import CONFIRMED, DRAFT, EVENT, Booking
 from tests.year.judge import Judge
 from tests.year.life import Agenda, Life, Silence
 
+pytestmark = pytest.mark.one_server
+
 NOW = datetime(2026, 3, 24, 12, tzinfo=LONDON)
 NUMBER = "+447911123456"
 

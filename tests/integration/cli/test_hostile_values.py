@@ -10,6 +10,8 @@ from reconciler.domain.gaps import GapKind
 from tests.support.doctor_runner import DoctorRunner
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 HOSTILE = {
     "an escape": "\x1b[2J\x1b]0;owned\x07confirmed",
     "a newline": "confirmed\nOK all is well",

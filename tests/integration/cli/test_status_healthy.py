@@ -12,6 +12,8 @@ from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.application_db import Venue
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 REJECTED = Fault(kind=Misbehaviour.STATUS, status=401, body=twilio_error(401, 20003))
 JOBS = ("sms_missing", "calendar_missing", "sms_delivery", "unsettled_repairs", "integrations", "coverage")
 

@@ -12,6 +12,8 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.application_db import LONDON
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 
 def sent_alerts(world: World) -> list[tuple[str, str, str]]:
     """Kind, cause and level of each Sentry event, in order."""

@@ -13,6 +13,8 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.sandbox_world import World
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.one_server
+
 HOUR = timedelta(hours=1)
 Alerts = list[tuple[str, str]]
 

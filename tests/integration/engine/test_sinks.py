@@ -14,6 +14,8 @@ from tests.support.doctor_runner import DoctorRunner
 from tests.support.sandbox_world import World
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.one_server
+
 OPEN_GAP = {"contact_phone": "07700"}
 EMPTY_FOR_ANY_KEY = Fault(kind=Misbehaviour.STATUS, status=200)
 ROUNDS = 24

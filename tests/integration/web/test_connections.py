@@ -21,6 +21,8 @@ from tests.support.application_db import Venue
 from tests.support.raw_http import answer, connected, get, rest, silent, statuses
 from tests.support.status_page import CRON_YAML, Site, command, site
 
+pytestmark = pytest.mark.one_server
+
 TOKEN = "only-for-this-test-0001"
 CLOSE = b"Connection: close"
 MACHINE = 5.0

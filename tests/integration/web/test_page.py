@@ -22,6 +22,8 @@ from reconciler.web.server import Address, bind, serving
 from tests.support.application_db import ANA, LEDGER, Venue
 from tests.support.status_page import CRON_YAML, Site, site
 
+pytestmark = pytest.mark.one_server
+
 TOKEN = "only-for-this-test-0001"
 SOON = 2.6
 """Seconds: two for the database, the rest for the machine."""

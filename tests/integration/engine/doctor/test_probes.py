@@ -16,6 +16,8 @@ from tests.support.command import COMMAND, environment
 from tests.support.doctor_runner import CommandOutput, DoctorRunner
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 PHONE = "+447700900123"
 INSERT, DELETE, CREATE, FETCH = "events.insert", "events.delete", "messages.create", "messages.fetch"
 

@@ -6,6 +6,8 @@ from reconciler.errors import Exit
 from tests.support.doctor_runner import DoctorRunner
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 
 @pytest.fixture
 def runner(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> DoctorRunner:

@@ -12,6 +12,8 @@ from reconciler.engine.explain.explanation import RuleExplanation, explain
 from tests.support.apply_required_changes import RequiredChangeWriter, with_setting
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 
 def explained(world: World, booking: str, change: object = None) -> RuleExplanation:
     with world.services(act=False) as services:

@@ -11,6 +11,8 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 NUMBERS = itertools.count(300)
 ODD = "+447700900666"
 RULES = {"sms": GapKind.SMS_MISSING, "calendar": GapKind.CALENDAR_MISSING}

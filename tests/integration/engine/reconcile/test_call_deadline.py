@@ -9,6 +9,8 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.network import slow_names
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 PATIENCE = 8.0
 """Seconds a pass may take on a busy machine. Without a deadline the shortest of these answers takes longer."""
 WITHOUT_END = {

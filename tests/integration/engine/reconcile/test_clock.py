@@ -14,6 +14,8 @@ from tests.support.application_db import ANA
 from tests.support.database_clock import put_ahead, put_right
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 MOMENTS = """
     SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace

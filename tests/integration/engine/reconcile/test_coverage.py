@@ -10,6 +10,8 @@ from reconciler.domain.gaps import GapKind
 from reconciler.errors import Exit
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 DROPPED, NONE = GapKind.COVERAGE_DROPPED, GapKind.COVERAGE_NO_BOOKINGS
 
 

@@ -15,6 +15,8 @@ from reconciler.sandbox.fakes.twilio_messages import twilio_error
 from tests.support.application_db import BEA
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 BUSY = Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(("Retry-After", "1800"),))
 
 

@@ -8,6 +8,8 @@ from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import GapKind
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 SMS = GapKind.SMS_MISSING
 AR, MX, BR, IT, GB = "+5491123456789", "+525512345678", "+5511987654321", "+393201234567", "+447911123456"
 STOP_ROWS = [

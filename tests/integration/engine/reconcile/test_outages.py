@@ -12,6 +12,8 @@ from reconciler.sandbox.fakes.server import Request, Response
 from tests.support.application_db import BEA
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 UNWELL = Fault(kind=Misbehaviour.STATUS, status=503, body="{}")
 POISONED = "+447700900666"
 NUMBERS = itertools.count(200)

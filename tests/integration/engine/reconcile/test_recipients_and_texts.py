@@ -8,6 +8,8 @@ from reconciler.domain.decide.verdicts import Refusal
 from reconciler.domain.gaps import GapKind
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 SMS = GapKind.SMS_MISSING
 
 

@@ -14,6 +14,8 @@ from reconciler.settings.file.model_rules import NOTHING_LEFT
 from tests.support.application_db import ANA, LONDON, Venue
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 Story = Callable[[Venue], object]
 NO_END = {"end_time": None}
 

@@ -15,6 +15,8 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.settings import Need, load
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 CUT = '{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\\nS3cretS3cret'
 GOOGLE = {
     "one Google variable unset": ({"GOOGLE_CALENDAR_ID": ""}, "GOOGLE_CALENDAR_ID: not set"),

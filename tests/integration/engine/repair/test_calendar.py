@@ -13,6 +13,8 @@ from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from tests.support.application_db import LONDON, NOON
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 STARTS = datetime(2026, 6, 17, 19, 30, tzinfo=LONDON)
 ENDS = datetime(2026, 6, 17, 23, 0, tzinfo=LONDON)
 

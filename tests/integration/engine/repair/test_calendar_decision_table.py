@@ -19,6 +19,8 @@ from reconciler.sandbox.fakes.google import google_error
 from tests.support.application_db import LONDON
 from tests.support.sandbox_world import World
 
+pytestmark = pytest.mark.one_server
+
 STARTS = datetime(2026, 6, 17, 19, 30, tzinfo=LONDON)
 ENDS = datetime(2026, 6, 17, 23, 0, tzinfo=LONDON)
 INSERT, DELETE, GET, LIST = "events.insert", "events.delete", "events.get", "events.list"
