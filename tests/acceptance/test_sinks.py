@@ -46,15 +46,24 @@ def test_d4_nonsense_from_sentry_ends_no_service(venue: Venue, tmp_path: Path, f
         assert "sink_unknown" not in service.log.read_text(), "each of these answers was thought of"
 
 
+AWAY = {
+    "no database of this name": lambda url, name: url.replace(name, "nowhere"),
+    "nobody listens": lambda url, name: f"postgresql://reconciler_job@127.0.0.1:1/{name}",
+    "no such role": lambda url, name: url.replace("reconciler_job", "nobody"),
+    "no such host": lambda url, name: f"postgresql://reconciler_job@db.invalid/{name}",
+}
+
+
+@pytest.mark.parametrize("away", AWAY)
 @pytest.mark.parametrize("service", ["healthchecks", "uptime_kuma"])
 def test_f2_a_database_that_is_away_pings_failure(
-    venue: Venue, tmp_path: Path, watchman: MonitoringStandIn, service: str
+    venue: Venue, tmp_path: Path, watchman: MonitoringStandIn, service: str, away: str
 ) -> None:
     words = {"healthchecks": (["start", "success"], "fail"), "uptime_kuma": (["up"], "down")}[service]
     with present_day(venue, tmp_path) as (_, variables):
         add_switch(tmp_path, "sms_missing", "calendar_missing")
         variables["WATCH_URL"] = getattr(watchman, service)
-        nowhere = variables | {"DATABASE_URL": venue.url().replace(venue.name, "nowhere")}
+        nowhere = variables | {"DATABASE_URL": AWAY[away](venue.url(), venue.name)}
         jobs = ("once", "sms_missing", "calendar_missing", "--do", "--scheduled")
 
         assert reconciler(*jobs, folder=tmp_path, **variables).code == 0
