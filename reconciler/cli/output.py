@@ -266,12 +266,11 @@ def would(results: Sequence[PassResult]) -> str:
 
 
 def _texts(repairs: Sequence[Decision]) -> str:
-    drafts = [decision.draft for decision in repairs if decision.draft]
-    people = len({draft.number for draft in drafts})
-    if not drafts:
+    people = len({decision.recipient for decision in repairs})
+    if not repairs:
         return counted(0, "text")
-    segments = counted(sum(draft.segments for draft in drafts), "segment")
-    return f"{counted(len(drafts), 'text')} to {people} {'person' if people == 1 else 'people'} ({segments})"
+    segments = counted(sum(decision.segments for decision in repairs), "segment")
+    return f"{counted(len(repairs), 'text')} to {people} {'person' if people == 1 else 'people'} ({segments})"
 
 
 def counted(number: int, noun: str) -> str:

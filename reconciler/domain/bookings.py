@@ -1,6 +1,6 @@
 """The application's booking, as far as the rules need it. We read bookings and never create or delete one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -109,6 +109,10 @@ class Booking:
     """When what its text confirms lapses (``not_after`` of its message); ``None``: never."""
     due: Due | None = None
     """``None`` under a rule that only reports, and where the status calls for nothing."""
+
+    def without_details(self) -> "Booking":
+        """The booking without what only a decision needs: names, numbers, guests. A pass has many of them in memory."""
+        return replace(self, first_name="", name="", phones=(), guests=None, occasion=None, app_failures=())
 
     @property
     def due_at(self) -> datetime:

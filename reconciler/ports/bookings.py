@@ -85,12 +85,16 @@ class Bookings(Protocol):
         window: datetime | None = None,
         parts: int = 1,
     ) -> ScanRows:
-        """Bookings of the span, classified; the broken ones in full, oldest first.
+        """Bookings of the span, classified.
 
         ``since`` is the bound of the condition *since*. The scan selects what was made, became due or changed since
         ``window`` (by default ``since``), as far as columns are mapped for that. ``parts``: in how many parts it begins
         to read; it makes more of them where a statement outlasts its timeout, and says how many there were.
         """
+        ...
+
+    def in_full(self, kind: GapKind, now: datetime, bookings: Sequence[BookingId]) -> Sequence[Booking]:
+        """These bookings with what a decision needs, in this order. A deleted booking is absent."""
         ...
 
     def demand(self, kind: GapKind, now: datetime) -> Demand:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select
 
-from reconciler.domain.bookings import REFERENCE_LENGTH, BookingId, StoredEvent, reference
+from reconciler.domain.bookings import REFERENCE_LENGTH, Booking, BookingId, StoredEvent, reference
 from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
@@ -67,6 +67,10 @@ class PostgresBookings:
     ) -> ScanRows:
         values = self.moments.values(kind, now, since, window)
         return scan.scan_rows(self.connection, self.moments.tables, kind, values, span, parts)
+
+    def in_full(self, kind: GapKind, now: datetime, bookings: Sequence[BookingId]) -> Sequence[Booking]:
+        values = self.moments.values(kind, now, now)
+        return scan.in_full(self.connection, self.moments.tables, kind, values, bookings)
 
     def demand(self, kind: GapKind, now: datetime) -> Demand:
         values = self.moments.values(kind, now, now)

@@ -49,3 +49,15 @@ def application_path(connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql(_APPLICATION_PATH)
     yield
     connection.exec_driver_sql(f"SET CONSTRAINTS ALL IMMEDIATE; {BUILT_IN_PATH}")
+
+
+@contextmanager
+def hashed_joins(connection: Connection) -> Iterator[None]:
+    """Within the context, the planner joins many rows by a hash, whatever it believes about how many there are.
+
+    ``SET LOCAL`` ends with the transaction, also behind a pooler; after an error the transaction, or its savepoint, is
+    over.
+    """
+    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+    yield
+    connection.exec_driver_sql("SET LOCAL enable_nestloop TO DEFAULT")

@@ -62,6 +62,8 @@ class Phones:
 
     def __init__(self, region: str) -> None:
         self._region = region
+        # One decision asks three times about the same number, and parsing it is the longest part of a decision.
+        self._parsed = lru_cache(maxsize=1000)(self._parse)
 
     def e164(self, written: str) -> str | None:
         number = self._parsed(written)
@@ -107,7 +109,7 @@ class Phones:
             if _contains(digits, _parts(written), number) or (own is not None and _e164(own) == number)
         )
 
-    def _parsed(self, written: str) -> PhoneNumber | None:
+    def _parse(self, written: str) -> PhoneNumber | None:
         """The one number that is written here, valid or not."""
         if len(written) > _LONGEST or _LETTER_BEHIND.search(written):
             return None

@@ -48,9 +48,9 @@ def test_d4_nonsense_from_sentry_ends_no_service(venue: Venue, tmp_path: Path, f
 
 AWAY = {
     "no database of this name": lambda url, name: url.replace(name, "nowhere"),
-    "nobody listens": lambda url, name: f"postgresql://reconciler_job@127.0.0.1:1/{name}",
-    "no such role": lambda url, name: url.replace("reconciler_job", "nobody"),
-    "no such host": lambda url, name: f"postgresql://reconciler_job@db.invalid/{name}",
+    "nobody listens": lambda _, name: f"postgresql://reconciler_job@127.0.0.1:1/{name}",
+    "no such role": lambda url, _: url.replace("reconciler_job", "nobody"),
+    "no such host": lambda _, name: f"postgresql://reconciler_job@db.invalid/{name}",
 }
 
 

@@ -57,7 +57,8 @@ class ScanRows:
 
     checked: int
     by_condition: Mapping[tuple[Condition, str], int]
-    broken: Sequence[Booking]
+    broken: Sequence[BookingId]
+    """The oldest first."""
     parts: int = 1
     """In how many parts the bookings were read: more than one where a statement would have outlasted its timeout."""
 
@@ -75,6 +76,8 @@ class Decision:
     recipient: str = ""
     """Digest of the number; '' without one."""
     draft: Draft | None = None
+    """The text; a pass lets it go, because a repair is decided again before it is done."""
+    segments: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +155,7 @@ def approved(decision: Decision, installation: str) -> ApprovedRepair:
         incarnation=decision.incarnation,
         recipient=digest(installation, "plan", recipient) if recipient else "",
         content=digest(installation, "plan", content),
-        segments=decision.draft.segments if decision.draft else 0,
+        segments=decision.segments,
     )
 
 

@@ -156,4 +156,14 @@ def _essence(text: str) -> str:
 
 def contains_reference(body: str, reference: str) -> bool:
     """Whether the text contains the reference as a whole word: this is the only way to find it at the provider."""
-    return re.search(rf"(?<!\w){re.escape(reference)}(?!\w)", body) is not None
+    start = body.find(reference)
+    while start >= 0:
+        end = start + len(reference)
+        if not (_is_of_a_word(body[start - 1 : start]) or _is_of_a_word(body[end : end + 1])):
+            return True
+        start = body.find(reference, start + 1)
+    return False
+
+
+def _is_of_a_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

@@ -23,8 +23,7 @@ def try_scan(tx: Transaction, repairer: Repairer, services: Services) -> int:
     scope = replace(scope, review_before=review_before(tx, repairer, services, now))
     settings, only = services.runner.scan_settings, BookingRange(bookings=tried)
     seen = scan(tx, repairer.kind, LONG_AGO, LONG_AGO, Recorded(planned=tried), settings, now, only)
-    found = tx.bookings.findings(repairer.kind, now, LONG_AGO, tried)
-    judged = [*seen.broken, *(finding.booking for finding in found.values())]
+    judged = tx.bookings.in_full(repairer.kind, now, [*seen.broken, *sorted(tried)])
     last = latest_intents(tx, repairer, judged) if tx.ledger.exists() else {}
     repairer.decide(tx, scope, judged, last, now)
     return len(tried)

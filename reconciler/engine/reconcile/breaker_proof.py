@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from reconciler.domain.decide.breaker import PlannedBy, Proof, candidates_of, judge_sample, sample
-from reconciler.domain.decide.plan import Plan
+from reconciler.domain.decide.plan import Decision, Plan
 from reconciler.domain.decide.verdicts import Hold
 from reconciler.domain.gaps import Cause
 from reconciler.engine.reconcile.planning import PassPlan
@@ -21,7 +21,7 @@ def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> P
         return seen
     if services.booking_range or services.mandate.max_repairs is not None:
         return seen
-    match _prove(repairer, seen, seen.plan):
+    match _prove(repairer, services, seen, seen.plan):
         case Proof.LIFTED:
             return replace(seen, plan=seen.as_found, breaker_trip=None, planned_by=PlannedBy.APPROVED)
         case Proof.LOCKED:
@@ -32,9 +32,17 @@ def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> P
             return seen
 
 
-def _prove(repairer: Repairer, seen: PassPlan, plan: Plan) -> Proof:
+def _prove(repairer: Repairer, services: PassServices, seen: PassPlan, plan: Plan) -> Proof:
     try:
         presence_of = repairer.presence_finder(seen.scope)
-        return judge_sample(sample(map(presence_of, candidates_of(plan))))
+        asked = (_with_details(repairer, services, seen, decision) for decision in candidates_of(plan))
+        return judge_sample(sample(map(presence_of, asked)))
     except ProviderFailure:
         return Proof.HELD  # no answer proves nothing; the next pass asks again
+
+
+def _with_details(repairer: Repairer, services: PassServices, seen: PassPlan, decision: Decision) -> Decision:
+    """The decision with its booking in full: the provider is asked by number and words."""
+    with services.store.reading() as tx:
+        found = tx.bookings.in_full(repairer.kind, seen.at, [decision.booking.id])
+    return replace(decision, booking=found[0]) if found else decision

@@ -16,14 +16,14 @@ from reconciler.domain.decide.breaker import (
     mark_refused_alike,
 )
 from reconciler.domain.decide.ledger_checks import REVIEW_AFTER
-from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Plan
+from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Decision, Plan
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Check, Hold, VerdictStatus, check
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.job_run import gap_subject
-from reconciler.engine.reconcile.scan import Recorded, parts_of, scan, scope_of, window_of
+from reconciler.engine.reconcile.scan import AT_ONCE, Recorded, parts_of, scan, scope_of, window_of
 from reconciler.engine.repair.repairer import Repairer, Scope, as_approved, latest_intents
 from reconciler.ports import PassServices, Transaction
 
@@ -77,12 +77,12 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     settings = services.runner.scan_settings
     seen = scan(tx, repairer.kind, scope.since, window, recorded, settings, now, booking_range, parts)
     took = services.clock.now() - began
-    intents = latest_intents(tx, repairer, seen.broken) if has_ledger else {}
+    intents, decisions = _decided(tx, repairer, scope, seen.broken, now)
     plan = Plan(
         kind=repairer.kind,
         checked=seen.checked,
         by_condition=seen.by_condition,
-        decisions=as_approved(repairer.decide(tx, scope, seen.broken, intents, now), scope),
+        decisions=decisions,
         past=tx.bookings.past(repairer.kind, now, window, booking_range) if services.booking_range else 0,
     )
     removals = _removals(tx, repairer, scope, services, faults, now) if has_ledger else None
@@ -103,6 +103,27 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     return _weigh(
         tx, repairer, services, found, known, is_locked=has_ledger and tx.repair_locks.is_locked(repairer.effect)
     )
+
+
+def _decided(
+    tx: Transaction,
+    repairer: Repairer,
+    scope: Scope,
+    broken: Sequence[BookingId],
+    now: datetime,
+) -> tuple[Mapping[BookingId, Intent], list[Decision]]:
+    """The latest intent and the decision on each gap, without the details that the decision was made from."""
+    intents: dict[BookingId, Intent] = {}
+    decisions: list[Decision] = []
+    for some in (broken[first : first + AT_ONCE] for first in range(0, len(broken), AT_ONCE)):
+        bookings = tx.bookings.in_full(repairer.kind, now, some)
+        latest = latest_intents(tx, repairer, bookings) if scope.has_ledger else {}
+        intents |= latest
+        decisions += [
+            replace(decision, booking=decision.booking.without_details(), draft=None)
+            for decision in as_approved(repairer.decide(tx, scope, bookings, latest, now), scope)
+        ]
+    return intents, decisions
 
 
 def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:

@@ -14,7 +14,7 @@ from reconciler.engine.reconcile.job_run import JobRun, run_or_unreachable, scan
 from reconciler.engine.reconcile.planning import PassPlan, unreadable_plan
 from reconciler.engine.reconcile.record import new_gaps
 from reconciler.engine.reconcile.results import PassResult
-from reconciler.engine.reconcile.scan import Recorded, parts_of, scan, scope_of, window_of
+from reconciler.engine.reconcile.scan import AT_ONCE, Recorded, parts_of, scan, scope_of, window_of
 from reconciler.engine.repair.integration_faults import record_faults, recordable
 from reconciler.ports import PassServices, Transaction
 
@@ -62,7 +62,9 @@ def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now:
         checked=seen.checked,
         by_condition=seen.by_condition,
         decisions=[
-            Decision(booking=booking, verdict=verdict, trigger="", subject="", is_new=False) for booking in seen.broken
+            Decision(booking=booking.without_details(), verdict=verdict, trigger="", subject="", is_new=False)
+            for first in range(0, len(seen.broken), AT_ONCE)
+            for booking in tx.bookings.in_full(kind, now, seen.broken[first : first + AT_ONCE])
         ],
     )
     return PassPlan(

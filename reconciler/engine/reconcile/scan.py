@@ -1,26 +1,29 @@
 """The scan of a rule: how far back it goes, which bookings break the rule, and which gaps are over."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.domain.bookings import Booking, BookingId
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.gap_end import end_of
-from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
+from reconciler.domain.decide.plan import EVERYTHING, BookingRange
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Gap, GapKind
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
 from reconciler.ports import PassServices, Transaction
 
+AT_ONCE = 5000
+"""Bookings that are read, and decided, together: a pass has the details of so many in memory, however many gaps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
-    """The scanned bookings: those that break the rule in full, all others counted by their first failing condition."""
+    """The scanned bookings: those that break the rule by id, all others counted by their first failing condition."""
 
     checked: int
     by_condition: Mapping[tuple[Condition, str], int]
-    broken: Sequence[Booking]
+    broken: Sequence[BookingId]
     over: Mapping[BookingId, str]
     """Bookings that were known before and no longer break the rule: the condition that says so, or ``gone``."""
     parts: int = 1
@@ -96,38 +99,32 @@ def scan(
 ) -> ScanResult:
     """Scan the range since ``window``, and what is recorded by id whatever its age, so that no gap is lost."""
     seen = tx.bookings.scan(kind, now, since, booking_range, window, parts)
-    unfinished = recorded.unfinished
-    again = sorted((recorded.bookings | recorded.newly_due) - {booking.id for booking in seen.broken})
-    findings = {
-        **tx.bookings.findings(kind, now, since, [booking for booking in again if booking not in unfinished], window),
-        # An unfinished intent is finished however old its booking is: a backfill or a human started it.
-        **tx.bookings.findings(kind, now, LONG_AGO, [booking for booking in again if booking in unfinished], window),
-    }
-    checked, by_condition = _with_older(seen, findings)
-    return ScanResult(
-        checked=checked,
-        by_condition=by_condition,
-        broken=[
-            *seen.broken,
-            *(finding.booking for finding in findings.values() if finding.failed is None and finding.in_scope),
-        ],
-        over={
-            id_: end
-            for id_ in sorted(recorded.bookings & set(again))
-            if (end := _end(recorded.gaps.get(id_), findings.get(id_), settings))
-        },
-        parts=seen.parts,
-    )
+    checked, counts, broken = seen.checked, Counter(seen.by_condition), list(seen.broken)
+    over: dict[BookingId, str] = {}
+    again = sorted((recorded.bookings | recorded.newly_due) - set(broken))
+    for bound, some in _at_once(again, recorded.unfinished, since):
+        findings = tx.bookings.findings(kind, now, bound, some, window)
+        older = [finding for finding in findings.values() if not finding.in_window]
+        checked += len(older)
+        counts.update((finding.failed, "") for finding in older if finding.failed)
+        broken += [id_ for id_, finding in findings.items() if finding.failed is None and finding.in_scope]
+        for id_ in recorded.bookings.intersection(some):
+            end = _end(recorded.gaps.get(id_), findings.get(id_), settings)
+            over |= {id_: end} if end else {}
+    return ScanResult(checked=checked, by_condition=counts, broken=broken, over=over, parts=seen.parts)
 
 
-def _with_older(
-    seen: ScanRows, findings: Mapping[BookingId, Finding]
-) -> tuple[int, Mapping[tuple[Condition, str], int]]:
-    """The counts of the scan, plus the bookings older than its window that were read by id."""
-    older = [finding for finding in findings.values() if not finding.in_window]
-    counts = Counter(seen.by_condition)
-    counts.update((finding.failed, "") for finding in older if finding.failed)
-    return seen.checked + len(older), counts
+def _at_once(
+    bookings: Sequence[BookingId], unfinished: Collection[BookingId], since: datetime
+) -> Iterator[tuple[datetime, Sequence[BookingId]]]:
+    """Bookings that are read together, and the bound of the condition *since* for them.
+
+    An unfinished intent is finished however old its booking is: a backfill or a human started it.
+    """
+    others = [booking for booking in bookings if booking not in unfinished]
+    for bound, all_ in ((since, others), (LONG_AGO, [booking for booking in bookings if booking in unfinished])):
+        for first in range(0, len(all_), AT_ONCE):
+            yield bound, all_[first : first + AT_ONCE]
 
 
 def _end(gap: Gap | None, finding: Finding | None, settings: str) -> str | None:

@@ -200,7 +200,7 @@ def deciding_rows(kind: GapKind, condition: Condition, tables: AppTables) -> Col
             raise ValueError(f"{condition} is not about the queue")
 
 
-def decides_for_booking(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
+def _decides_for_booking(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
     """Whether the queue row is the booking's own, and one of ``deciding_rows``."""
     own = queue_of(tables).c.booking_id == tables.booking.c.id
     return and_(own, deciding_rows(kind, condition, tables))
@@ -208,7 +208,7 @@ def decides_for_booking(kind: GapKind, condition: Condition, tables: AppTables) 
 
 def _any_row(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
     # The statement around it may join the queue as well, and means other rows of it.
-    return exists_row(decides_for_booking(kind, condition, tables), of=queue_of(tables))
+    return exists_row(_decides_for_booking(kind, condition, tables), of=queue_of(tables))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from sys import intern
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -64,22 +65,21 @@ def scan_rows(
     span: BookingRange,
     parts: int = 1,
 ) -> ScanRows:
-    """Bookings of the span since ``window``: gaps in full, all others counted by their first failing condition.
+    """Bookings of the span since ``window``: the ids of gaps, all others counted by their first failing condition.
 
-    ``values`` binds what the conditions compare with. Those that break the rule come in full, the oldest first.
-    ``parts``: of how many statements the last such scan took, because one would have outlasted its timeout.
+    ``values`` binds what the conditions compare with. ``parts``: of how many statements the last such scan took,
+    because one would have outlasted its timeout.
     """
     seen = classify(connection, tables, kind, span, values, parts)
-    oldest_first = sorted(seen.broken, key=lambda key: (seen.broken[key], key))
     return ScanRows(
         checked=seen.checked,
         by_condition=seen.by_condition,
-        broken=by_id(connection, tables, kind, values, oldest_first),
+        broken=sorted(seen.broken, key=lambda key: (seen.broken[key], key)),
         parts=seen.parts,
     )
 
 
-def by_id(
+def in_full(
     connection: Connection,
     tables: AppTables,
     kind: GapKind,
@@ -256,7 +256,7 @@ def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
     starts_at, ends_at = instants(row["local_start"], row["local_end"], zone)
     return Booking(
         id=BookingId(row["id"]),
-        status=row["status"] or "",
+        status=intern(row["status"] or ""),
         created_at=row["created_at"],
         starts_at=starts_at,
         ends_at=ends_at,
@@ -269,7 +269,7 @@ def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
         occasion=row["occasion"],
         not_after=row["not_after"],
         app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
-        due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=row["due_for"])
+        due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=intern(row["due_for"]))
         if row["due_for"]
         else None,
     )

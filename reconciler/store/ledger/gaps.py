@@ -1,11 +1,14 @@
 """Gaps: opened, refreshed, closed and listed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
+from typing import TypeVar
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, TextClause, text
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
@@ -15,13 +18,17 @@ from reconciler.ports import NewGap
 from reconciler.store.ledger.lock_order import in_lock_order
 from reconciler.store.ledger.scopes import looked_after
 from reconciler.store.ledger.sources import SourceKey
+from reconciler.store.session import hashed_joins
 
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
 """Separators that join several faults into one detail; SQL statements stay a script."""
 
+_Item = TypeVar("_Item")
 _COLUMNS = "kind, about, cause, reason, opened_at, settings, booking_status"
 BATCH = 5000
-"""Gaps that one statement records."""
+"""Gaps that one statement records or closes."""
+FEW = 100
+"""So many are looked up one by one."""
 _OPEN = text(f"""
     SELECT {_COLUMNS} FROM reconciler.gap AS gap
     WHERE source = :source AND {looked_after("gap")} AND kind = :kind AND closed_at IS NULL ORDER BY opened_at, about
@@ -71,9 +78,16 @@ _RECORD_ALL = text(f"""
     ORDER BY new.place
     {_OR_REFRESH}
 """)
-_CLOSE = text("""
-    UPDATE reconciler.gap SET closed_at = :now, closed_by = :by
-    WHERE source = :source AND kind = ANY(:kinds) AND about = :about AND closed_at IS NULL
+_CLOSE_ALL = text("""
+    UPDATE reconciler.gap SET closed_at = :now, closed_by = over.by
+    FROM (
+        SELECT gap.id, new.by
+        FROM unnest(CAST(:abouts AS text[]), CAST(:reasons AS text[])) WITH ORDINALITY AS new (about, by, place)
+        JOIN reconciler.gap ON gap.about = new.about
+        WHERE gap.source = :source AND gap.kind = ANY(:kinds) AND gap.closed_at IS NULL
+        ORDER BY new.place, gap.id FOR UPDATE OF gap
+    ) AS over
+    WHERE gap.id = over.id
 """)
 _ADOPT = text(f"""
     UPDATE reconciler.gap SET scope = :scope, noted_at = NULL  -- nobody who looks after it has been alerted
@@ -121,7 +135,7 @@ class PostgresGaps:
 
     def record_all(self, kind: GapKind, gaps: Mapping[BookingId, NewGap], now: datetime) -> None:
         ordered = in_lock_order(gaps)
-        for some in (ordered[first : first + BATCH] for first in range(0, len(ordered), BATCH)):
+        for some in _batches(ordered):
             columns = {
                 "abouts": [about for about, _ in some],
                 "causes": [new.cause for _, new in some],
@@ -129,7 +143,7 @@ class PostgresGaps:
                 "statuses": [new.booking_status for _, new in some],
             }
             shared = {**self._ours, "kind": kind, "now": now, "settings": self.settings}
-            self.connection.execute(_RECORD_ALL, {**shared, **columns})
+            self._execute_for(some, _RECORD_ALL, {**shared, **columns})
 
     def record_faults(self, kind: GapKind, about: str, faults: Sequence[IntegrationFault], now: datetime) -> None:
         said = {name: _joined(faults, name, between) for name, between in _BETWEEN.items()}
@@ -147,12 +161,15 @@ class PostgresGaps:
         self.close_all(kind, {BookingId(about): by}, now)
 
     def close_all(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
-        kinds = _closing(kind)
-        many = [
-            {**self._ours, "kinds": kinds, "about": about, "by": by, "now": now} for about, by in in_lock_order(closed)
-        ]
-        if many:
-            self.connection.execute(_CLOSE, many)
+        shared = {**self._ours, "kinds": list(closes_with(kind)), "now": now}
+        for some in _batches(in_lock_order(closed)):
+            columns = {"abouts": [about for about, _ in some], "reasons": [by for _, by in some]}
+            self._execute_for(some, _CLOSE_ALL, {**shared, **columns})
+
+    def _execute_for(self, some: Sequence[object], statement: TextClause, values: Mapping[str, object]) -> None:
+        """Many are joined with the open gaps by a hash: of a table that grew a moment ago the planner knows nothing."""
+        with hashed_joins(self.connection) if len(some) > FEW else nullcontext():
+            self.connection.execute(statement, values)
 
     def close_kind(self, kind: GapKind, by: str, now: datetime) -> None:
         self.connection.execute(_CLOSE_KIND, {**self._ours, "kind": kind, "by": by, "now": now})
@@ -168,21 +185,23 @@ class PostgresGaps:
         return {"scope": self.scope, "source": self.source_key.of(self.connection)}
 
 
+def _batches(gaps: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """As many as one statement is sent for, in their order."""
+    return (gaps[first : first + BATCH] for first in range(0, len(gaps), BATCH))
+
+
 def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:
     return between.join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
 
 
 def _gap(row: RowMapping) -> Gap:
+    # Thousands of gaps have the same reason, settings and status: they share them in memory.
     return Gap(
         kind=GapKind(row["kind"]),
         about=row["about"],
         cause=Cause(row["cause"]),
-        reason=row["reason"],
+        reason=intern(row["reason"]),
         opened_at=row["opened_at"],
-        settings=row["settings"],
-        booking_status=row["booking_status"],
+        settings=intern(row["settings"]),
+        booking_status=intern(row["booking_status"]) if row["booking_status"] else row["booking_status"],
     )
-
-
-def _closing(kind: GapKind) -> list[str]:
-    return list(closes_with(kind))

@@ -11,7 +11,7 @@ from reconciler.domain.bookings import Booking, reference
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
-from reconciler.domain.decide.sms import deadline
+from reconciler.domain.decide.sms import Draft, deadline
 from reconciler.domain.decide.sms_first_send import (
     EarlierText,
     EarlierTexts,
@@ -31,6 +31,7 @@ from reconciler.engine.repair.outcomes import attempt_result, record_outcome
 from reconciler.engine.repair.recipients import messages_to
 from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
+from reconciler.engine.repair.sms.drafts import draft_of
 from reconciler.engine.repair.sms.evidence import Control, account_digest, lost_rows, row_id
 from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
 
@@ -69,8 +70,9 @@ class FirstSend:
         # Without a gateway the application sends, and we have no credentials to ask with.
         gateway = self.services.sms
         if gateway:
+            assert decision.draft is not None
             try:
-                earlier = self._earlier(gateway, row_id(self.scope, intent), decision)
+                earlier = self._earlier(gateway, row_id(self.scope, intent), decision.booking, decision.draft)
             except CredentialsRejected as failure:
                 if self.services.sms_policy.deliver is not Deliver.APPLICATION:
                     return self._hold_unanswered(intent, failure.outcome)
@@ -98,18 +100,18 @@ class FirstSend:
         Raises:
             ProviderFailure: the provider could not be asked.
         """
-        if self.services.sms is None or decision.draft is None:
+        draft = draft_of(self.services, decision.booking)
+        if self.services.sms is None or draft is None:
             return Presence.UNDECIDED
-        earlier = self._earlier(self.services.sms, _NO_ROW, decision, queue_is_believed=False)
+        earlier = self._earlier(self.services.sms, _NO_ROW, decision.booking, draft, queue_is_believed=False)
         if earlier.found is EarlierText.NONE:
             return Presence.ABSENT
         return Presence.LEFT_OUT if earlier.code == TOO_MANY_TO_READ else Presence.PRESENT
 
     def _earlier(
-        self, gateway: SmsGateway, own_row: str, decision: Decision, *, queue_is_believed: bool = True
+        self, gateway: SmsGateway, own_row: str, booking: Booking, draft: Draft, *, queue_is_believed: bool = True
     ) -> EarlierTexts:
-        assert decision.draft is not None
-        booking, number = decision.booking, decision.draft.number
+        number = draft.number
         trail = messages_to(self.services, gateway, number, asked_since(booking.created_at))
         ids = {sent.sid for sent in trail.texts}
         with self.services.store.reading() as tx:
@@ -118,7 +120,7 @@ class FirstSend:
             text = TextToSend(
                 reference=booking.reference,
                 provable=not ids or not tx.bookings.shares_reference(booking.id),
-                body=decision.draft.body,
+                body=draft.body,
                 since=booking.created_at,
                 not_due_at=tx.moments.not_yet_due(GapKind.SMS_MISSING, booking),
                 ignored=self.services.sms_policy.ignored_texts,

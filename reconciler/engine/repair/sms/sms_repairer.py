@@ -16,7 +16,7 @@ from reconciler.domain.decide.ledger_checks import generation_check, is_new_repa
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver, Limits, Policy
 from reconciler.domain.decide.removals import KnownEvent, Removal, RemovalPlan
-from reconciler.domain.decide.sms import Draft, SmsFacts, cause_of, text_checks
+from reconciler.domain.decide.sms import SmsFacts, cause_of, text_checks
 from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus
 from reconciler.domain.decide.verdicts import Check, first_blocking
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
@@ -30,11 +30,12 @@ from reconciler.engine.repair.recipients import (
 )
 from reconciler.engine.repair.repairer import Scope
 from reconciler.engine.repair.results import AttemptResult, RemovalResult, RemovalStatus
+from reconciler.engine.repair.sms.drafts import draft_to
 from reconciler.engine.repair.sms.evidence import Control, SmsOutcomeFinder, row_id
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.second_message import report_texts_of_others
 from reconciler.engine.repair.sms.send import SmsSend, cancel_row
-from reconciler.ports import RepairServices, SmsGateway, Transaction, Unwritable
+from reconciler.ports import RepairServices, SmsGateway, Transaction
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class SmsRepairer:
         known = []
         for booking in broken:
             number = numbers[booking.id]
-            draft = self._draft(booking, number)
+            draft = draft_to(self.services, booking, number)
             facts = SmsFacts(
                 number=number,
                 country=self.services.phones.country(number) if number else "",
@@ -123,15 +124,8 @@ class SmsRepairer:
             subject=facts.subject,
             is_new=is_new_repair(last, facts.review_before),
             draft=facts.draft,
+            segments=facts.draft.segments if facts.draft else 0,
         )
-
-    def _draft(self, booking: Booking, number: str | None) -> Draft | None:
-        if number is None or booking.starts_at is None:
-            return None
-        try:
-            return self.services.message_writer.write(booking, number)
-        except Unwritable:
-            return None
 
     def check(self) -> IntegrationFault | None:
         no_access = self.services.access_faults.get(self.effect)

@@ -1,12 +1,13 @@
-"""A rule over all its bookings, in two statements of one snapshot: counts by condition, then those that break the rule.
+"""A rule over all its bookings, in statements of one snapshot: counts by condition, then those that break the rule.
 
 The first statement reads the bookings and evaluates the conditions about their own columns. Its result says how many
 bookings are left. The second statement joins these with the queue. The planner has no statistics about our expressions
-and estimates far too few. Without help it would look up each of a million bookings by an index (see ``hashed``).
+and estimates far too few. Without help it would look up each of a million bookings by an index (see ``hashed``). What
+else is to be known about the queue's rows is asked about the few that the second one found.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,6 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    literal,
     literal_column,
     null,
     select,
@@ -40,19 +40,20 @@ from reconciler.store.app.conditions import (
     BY_QUEUE_ROWS,
     AppTables,
     conditions,
-    decides_for_booking,
     is_deleted,
     is_listed,
-    queue_of,
     within,
 )
 from reconciler.store.app.counts.parts import read_in_parts
-from reconciler.store.app.mapping import MappedTable
+from reconciler.store.app.mapping import MappedTable, one_of
+from reconciler.store.session import hashed_joins
 
 DELETED = "deleted"
 """The label of a booking that the application marks as deleted, in place of its status."""
 LONGEST_LABEL = 100
 """Characters of a status that bookings are counted by."""
+AT_ONCE = 50_000
+"""Bookings that one statement asks the queue about by id."""
 MOST = 10**12
 """More bookings than there are."""
 ROWS_A_LOOKUP = 25
@@ -120,16 +121,18 @@ def _classify(
             counts[name, label] += number
     broken: dict[BookingId, datetime] = {}
     # PostgreSQL evaluates conditions that cost alike in this order. Most bookings fail one of the last.
-    statement = _found(tables, kind, by_rows, and_(*reversed(own.values()), wanted))
-    with hashed(connection, tables, left) if by_rows and left else nullcontext():
-        for key, made, failing in connection.execute(statement, bound) if left else ():
-            if failing:
-                counts[Condition(failing), ""] += 1
-            else:
-                broken[BookingId(key)] = made
-    if by_rows:
-        first, *later = by_rows
-        counts[first, ""] = left - len(broken) - sum(counts[name, ""] for name in later)
+    others = and_(*reversed(own.values()), wanted)
+    first, *later = by_rows or (None,)
+    if left:
+        statement = _found(tables, kind, others if first is None else and_(others, by_rows[first]))
+        with hashed(connection, tables, left) if by_rows else nullcontext():
+            broken = {BookingId(key): made for key, made in connection.execute(statement, bound)}
+    if first:
+        counts[first, ""] = left - len(broken)
+    for name in later:
+        failing_it = _failing(connection, tables, kind, by_rows[name], list(broken), bound)
+        counts[name, ""] = len(failing_it)
+        broken = {key: made for key, made in broken.items() if key not in failing_it}
     return Classified(checked=checked, by_condition=+counts, broken=broken)
 
 
@@ -164,25 +167,28 @@ def _decoded(weights: Decimal, places: int) -> list[int]:
     return [int(weights) // MOST**place % MOST for place in range(places)]
 
 
-def _found(tables: AppTables, kind: GapKind, by_rows: Held, wanted: ColumnElement[bool]) -> Select[Any]:
-    """Id, moment of creation, and NULL for each booking that breaks the rule.
-
-    If the rule has a second condition about the queue's rows, those that fail it are there as well, with its name.
-    """
+def _found(tables: AppTables, kind: GapKind, wanted: ColumnElement[bool]) -> Select[Any]:
+    """Id and moment of creation of each of these bookings."""
     own, made = cast(tables.booking.c.id, Text).label("id"), created_at(tables).label("made")
-    source, names = due.from_clause(tables, kind), list(by_rows)
-    if len(names) > 2:
-        raise ValueError(f"{kind} has more than two conditions about the queue's rows: {', '.join(names)}")
-    if names:
-        wanted = and_(wanted, by_rows[names[0]])
-    if len(names) < 2:
-        return select(own, made, literal(None, Text())).select_from(source).where(wanted)
-    # Few bookings are left by now. Each is joined with the rows that decide for it, and comes out once.
-    queue = queue_of(tables)
-    joined = source.outerjoin(queue, decides_for_booking(kind, names[1], tables))
-    failing = case((func.bool_or(queue.c.booking_id.is_not(None)), literal(str(names[1]))))
-    found = select(own, made, failing).select_from(joined).where(wanted)
-    return found.group_by(tables.booking.c.id, tables.booking.c.created_at)
+    return select(own, made).select_from(due.from_clause(tables, kind)).where(wanted)
+
+
+def _failing(
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    holds: ColumnElement[bool],
+    bookings: Sequence[BookingId],
+    bound: Mapping[str, object],
+) -> set[BookingId]:
+    """Those of the bookings that fail a further condition about the queue's rows. Few are left by now."""
+    statement = select(cast(tables.booking.c.id, Text)).select_from(due.from_clause(tables, kind))
+    statement = statement.where(one_of(tables.booking.c.id, "ids"), ~holds)
+    found: set[BookingId] = set()
+    for some in (bookings[start : start + AT_ONCE] for start in range(0, len(bookings), AT_ONCE)):
+        with hashed(connection, tables, len(some)):
+            found.update(map(BookingId, connection.scalars(statement, {**bound, "ids": some})))
+    return found
 
 
 @contextmanager
@@ -190,16 +196,14 @@ def hashed(connection: Connection, tables: AppTables, number: int | None = None)
     """Within the context, the planner joins with the queue by a hash, unless looking up ``number`` bookings is cheaper.
 
     ``number``: how many bookings are joined; ``None`` if it is unknown and may be large. Without an index on the queue
-    each lookup would read all of it, so even few bookings are hashed. ``SET LOCAL`` ends with the transaction, also
-    behind a pooler; after an error the transaction, or its savepoint, is over.
+    each lookup would read all of it, so even few bookings are hashed.
     """
     queue = tables.application.queue
     if queue is None or _is_lookup_cheaper(connection, queue, number):
         yield
         return
-    connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
-    yield
-    connection.exec_driver_sql("SET LOCAL enable_nestloop TO DEFAULT")
+    with hashed_joins(connection):
+        yield
 
 
 def _is_lookup_cheaper(connection: Connection, queue: MappedTable, number: int | None) -> bool:
