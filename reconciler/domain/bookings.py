@@ -112,7 +112,9 @@ class Booking:
 
     def without_details(self) -> "Booking":
         """The booking without what only a decision needs: names, numbers, guests. A pass has many of them in memory."""
-        return replace(self, first_name="", name="", phones=(), guests=None, occasion=None, app_failures=())
+        return replace(
+            self, ends_at=None, first_name="", name="", phones=(), guests=None, occasion=None, app_failures=()
+        )
 
     @property
     def due_at(self) -> datetime:

@@ -23,13 +23,14 @@ def after_proof(repairer: Repairer, services: PassServices, seen: PassPlan) -> P
         return seen
     match _prove(repairer, services, seen, seen.plan):
         case Proof.LIFTED:
-            return replace(seen, plan=seen.as_found, breaker_trip=None, planned_by=PlannedBy.APPROVED)
+            approved = PlannedBy.APPROVED
+            return replace(seen, plan=seen.as_found, as_found=None, breaker_trip=None, planned_by=approved)
         case Proof.LOCKED:
             plan = seen.as_found.holding(Hold.LOCKED, Cause.BREAKER)
             locked = replace(trip, locked=True, allowed=0, goes_on=0)
-            return replace(seen, plan=plan, breaker_trip=locked, locks=TEXT_FOUND)
+            return replace(seen, plan=plan, as_found=None, breaker_trip=locked, locks=TEXT_FOUND)
         case Proof.HELD:
-            return seen
+            return replace(seen, as_found=None)
 
 
 def _prove(repairer: Repairer, services: PassServices, seen: PassPlan, plan: Plan) -> Proof:

@@ -337,3 +337,15 @@ def test_a_full_scan_is_repeated_as_soon_as_it_costs_little(world: World, took: 
     assert world.texts().full_scan is is_full
     world.later(seconds=3_601)
     assert world.texts().full_scan
+
+
+def test_a_result_keeps_what_lists_need_and_no_personal_data(world: World) -> None:
+    """A pass has a hundred thousand decisions in memory, until the command ends."""
+    booking = world.venue.booking()
+    for result in world.both(act=False).values():
+        assert result.plan is not None
+        (decision,) = result.plan.decisions
+        assert (decision.booking.id, decision.booking.status) == (booking, "confirmed")
+        assert (decision.booking.first_name, decision.booking.name, decision.booking.phones) == ("", "", ())
+        assert decision.draft is None
+        assert decision.segments == (1 if result.kind is SMS else 0)
