@@ -99,6 +99,16 @@ class InMemoryAlerts:
         with self._lock:
             self._since.pop(IncidentKey(kind=kind, cause=Cause.BLOCKED, key=about), None)
 
+    def resolve(self, now: datetime) -> None:
+        """Resolve the incidents whose fault has not occurred for a while, and tell that at once.
+
+        Where none has ended, nothing is sent: a sink that does not answer is waited for only as often as ``deliver``.
+        """
+        with self._lock:
+            ended = [key for key in list(self._ongoing) if self._ongoing_incident(key, now) is None]
+        if ended:
+            self.deliver(now)
+
     def deliver(self, now: datetime) -> None:
         """Resolve the incidents whose fault has not occurred for a while, and send the alerts not accepted yet."""
         with self._lock:

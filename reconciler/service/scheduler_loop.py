@@ -27,8 +27,6 @@ from reconciler.timing.schedule import SOON, RunProblem, Schedule
 from reconciler.wiring import assembly
 
 CHECK_IN_INTERVAL = timedelta(minutes=5)
-DELIVERY_INTERVAL = timedelta(seconds=10)
-"""How often alerts from memory are sent again, and incidents resolved whose fault is over."""
 RERUN_AFTER_FAULT = timedelta(hours=1)
 """Run a job that found faults again after this long, so that recovery is noticed even if its schedule is rare."""
 TICK = 1.0
@@ -77,7 +75,7 @@ class SchedulerLoop:
         _log.info("started", jobs=sorted(self.jobs), monitors=self.settings.file.reporting.monitors)
         self.schedule.start()
         clocks = _ClockJumpDetector()
-        next_check_in = next_delivery = time.monotonic()
+        next_check_in = time.monotonic()
         while not self.stop.wait(TICK):
             self._schedule_reruns()
             if clocks.jumped():
@@ -85,9 +83,7 @@ class SchedulerLoop:
             if time.monotonic() >= next_check_in:
                 next_check_in = time.monotonic() + CHECK_IN_INTERVAL.total_seconds()
                 self._check_in()
-            if time.monotonic() >= next_delivery:
-                next_delivery = time.monotonic() + DELIVERY_INTERVAL.total_seconds()
-                self.alerts.deliver(datetime.now(UTC))
+            self.alerts.resolve(datetime.now(UTC))
         _log.info("stopping")
         stopping = Thread(target=self.schedule.stop, daemon=True)
         stopping.start()

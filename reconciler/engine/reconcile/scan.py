@@ -101,16 +101,17 @@ def scan(
     seen = tx.bookings.scan(kind, now, since, booking_range, window, parts)
     checked, counts, broken = seen.checked, Counter(seen.by_condition), list(seen.broken)
     over: dict[BookingId, str] = {}
-    again = sorted((recorded.bookings | recorded.newly_due) - set(broken))
+    known = recorded.bookings
+    again = sorted((known | recorded.newly_due) - set(broken))
     for bound, some in _at_once(again, recorded.unfinished, since):
         findings = tx.bookings.findings(kind, now, bound, some, window)
         older = [finding for finding in findings.values() if not finding.in_window]
         checked += len(older)
         counts.update((finding.failed, "") for finding in older if finding.failed)
         broken += [id_ for id_, finding in findings.items() if finding.failed is None and finding.in_scope]
-        for id_ in recorded.bookings.intersection(some):
-            end = _end(recorded.gaps.get(id_), findings.get(id_), settings)
-            over |= {id_: end} if end else {}
+        for id_ in known.intersection(some):
+            if end := _end(recorded.gaps.get(id_), findings.get(id_), settings):
+                over[id_] = end
     return ScanResult(checked=checked, by_condition=counts, broken=broken, over=over, parts=seen.parts)
 
 

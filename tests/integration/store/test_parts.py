@@ -1,5 +1,6 @@
 """A scan that one statement cannot read within its timeout reads the bookings in parts, and says so."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -32,6 +33,19 @@ KEYS = {
     "text": "id::text",
     "bigint": "('x' || left(id::text, 8))::bit(32)::bigint",
 }
+OTHERS = {
+    "never analyzed": "UPDATE pg_class SET reltuples = -1 WHERE oid = 'private_bookings'::regclass",
+    "mixed case": """
+        ALTER TABLE private_bookings ALTER id TYPE text COLLATE "POSIX"
+            USING CASE WHEN id::text < '8' THEN upper(id::text) ELSE id::text END""",
+    "partitions": """
+        ALTER TABLE private_bookings RENAME TO old;
+        CREATE TABLE private_bookings (LIKE old INCLUDING DEFAULTS) PARTITION BY HASH (id);
+        CREATE TABLE one PARTITION OF private_bookings FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE two PARTITION OF private_bookings FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        INSERT INTO private_bookings SELECT * FROM old;
+        GRANT SELECT ON private_bookings TO reconciler_job""",
+}
 
 
 def filled(world: World, key: str = "uuid") -> None:
@@ -45,14 +59,18 @@ def filled(world: World, key: str = "uuid") -> None:
     world.configure(limits=", timeouts: {sql: 350ms}")
 
 
-def _change_keys(world: World, expression: str) -> None:
-    kind = "text" if "bit" not in expression else "bigint"
+def _drop_foreign_keys(world: World) -> None:
     constraints = world.venue.sql(
         "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE confrelid = 'private_bookings'::regclass"
     )
     for table, name in constraints:
         world.venue.alter(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
     world.venue.alter("ALTER TABLE private_bookings ALTER id DROP DEFAULT")
+
+
+def _change_keys(world: World, expression: str) -> None:
+    kind = "text" if "bit" not in expression else "bigint"
+    _drop_foreign_keys(world)
     world.venue.alter(f"ALTER TABLE private_bookings ALTER id TYPE {kind} USING {expression}")
     booking = expression.replace("id::", "booking_id::")
     world.venue.alter(f"ALTER TABLE private_booking_sms_queue ALTER booking_id TYPE {kind} USING {booking}")
@@ -79,6 +97,18 @@ def test_the_parts_together_are_the_whole(world: World, key: str, number: int) -
     assert replace(in_parts, parts=1) == whole
 
 
+@pytest.mark.parametrize("other", OTHERS)
+def test_tables_of_another_kind_are_split_as_well(world: World, other: str) -> None:
+    filled(world)
+    _drop_foreign_keys(world)
+    world.venue.alter(OTHERS[other])
+    kind, now, since = GapKind.CALENDAR_MISSING, world.venue.now, world.venue.now - timedelta(days=100)
+    with world.services(act=False) as services, services.store.reading() as tx:
+        whole, in_parts = (tx.bookings.scan(kind, now, since, parts=parts) for parts in (1, 8))
+    assert (whole.checked, len(whole.broken), in_parts.parts) == (BOOKINGS, GAPS, 8)
+    assert replace(in_parts, parts=1) == whole
+
+
 def test_a_scan_that_outlasts_its_timeout_finds_the_same(world: World) -> None:
     filled(world)
     whole = world.both(act=False)
@@ -102,9 +132,10 @@ def test_the_next_full_scan_begins_with_the_parts_that_the_last_one_needed(world
     assert first.scan_parts > 3
     world.venue.sql("UPDATE reconciler.run SET settings = 'others'")  # so that everything is scanned again
     with sent() as statements:
-        assert world.events().scan_parts == first.scan_parts
+        assert world.events().scan_parts >= first.scan_parts, "more where the machine is busier"
     counting = [one.sql for one in statements if "AS weight" in one.sql]
-    assert len(counting) == first.scan_parts, "it began with all of them at once"
+    assert len(counting) >= first.scan_parts
+    assert [sql for sql in counting if not re.search(r'"id" (<=|>) ', sql)] == [], "it began with all of them at once"
 
 
 @pytest.mark.parametrize("parts", [1, 8, 60])
@@ -130,10 +161,8 @@ def test_the_terminal_says_so(world: World, capsys: pytest.CaptureFixture[str]) 
     world.venue.alter(SLOW)
     with world.services(act=False) as services:
         ResultPrinter(services).show(perform("calendar_missing", services))
-    assert (
-        "events: the bookings were read in 8 parts; one statement would have taken longer than"
-        in capsys.readouterr().out
-    )
+    said = capsys.readouterr().out
+    assert re.search(r"events: the bookings were read in \d+ parts; one statement would have taken longer than", said)
 
 
 def test_what_an_administrator_cancels_is_not_sent_again(world: World) -> None:

@@ -97,6 +97,28 @@ def test_a_hiccup_is_alerted_once_and_on_call_never_hears_of_it() -> None:
     assert [alert.alert_type for alert in process.announced] == ["opened", "resolved"]
 
 
+def test_the_end_is_told_without_another_fault_or_check_in() -> None:
+    process = Process()
+    process.spend(5 * HOUR, down=True)
+    process.alerts.clear(GapKind.INTEGRATION_DATABASE, "database")
+    process.alerts.resolve(process.now)
+    assert process.pager.types == ["paged"], "it may recur"
+    process.now += 2 * HOUR
+    process.alerts.resolve(process.now)
+    assert process.pager.types == ["paged", "resolved"]
+
+
+def test_where_nothing_has_ended_no_sink_is_asked_again() -> None:
+    process = Process()
+    process.sentry.down = True
+    process.spend(10 * MINUTE, down=True)
+    process.sentry.down = False
+    process.alerts.resolve(process.now)
+    assert process.sentry.types == []
+    process.alerts.deliver(process.now)
+    assert process.sentry.types == ["opened"]
+
+
 def test_a_fault_that_comes_and_goes_is_one_incident() -> None:
     process = Process()
     for _ in range(9):

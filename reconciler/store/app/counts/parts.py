@@ -1,6 +1,7 @@
 """What one statement cannot read within its timeout is read in parts: ranges of the bookings' key.
 
-All parts are read in the snapshot of their transaction, and each booking is in exactly one of them.
+Each booking is in exactly one part. A transaction that reads has one snapshot for all of them. One that writes has not:
+what was added between two of its parts is for the next pass.
 """
 
 import time
@@ -33,6 +34,7 @@ from reconciler.store.app.mapping import MappedTable
 FURTHER = 8
 """Into how many parts something is split that took too long."""
 MOST = 4096
+"""Parts that the bookings can be split into."""
 SAMPLE = 50_000
 """Rows whose keys the boundaries are chosen from."""
 _TIMEOUT = text("SELECT CAST(setting AS integer) FROM pg_settings WHERE name = 'statement_timeout'")
