@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.cli.output import NOUN, attempted, console, counted, fault_lines, folded, refusal, would
-from reconciler.domain.decide.plan import Decision, Plan
+from reconciler.cli.output import NOUN, attempted, console, counted, fault_lines, folded, refusal, texts_to
+from reconciler.domain.decide.plan import Decision, PlanCounts
 from reconciler.domain.decide.policies import Deliver
 from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS, Hold, Refusal, VerdictStatus
 from reconciler.domain.formatting import sanitize
@@ -41,9 +41,9 @@ class BackfillPrinter:
             _print([f"{NOUN[effect]:<8} off"])
 
     def _plan_lines(
-        self, effect: Effect, seen: PassResult, plan: Plan, wider: StaleAfterSuggestion | None
+        self, effect: Effect, seen: PassResult, plan: PlanCounts, wider: StaleAfterSuggestion | None
     ) -> Iterable[str]:
-        gaps = [decision for decision in plan.decisions if decision.verdict.is_gap]
+        gaps = [decision for decision in seen.decisions if decision.verdict.is_gap]
         possible = [decision for decision in gaps if is_possible(decision)]
         said = [f"{plan.past} past"] if plan.past else []
         said += [*self._groups(gaps), f"{len(possible)} possible"]
@@ -51,7 +51,7 @@ class BackfillPrinter:
         yield from whole
         if wider:
             last += f"   (--stale-after {wider.stale_after.days}d: {wider.more} more)"
-        yield from self._with_cost(last, effect, seen, possible)
+        yield from self._with_cost(last, effect, possible)
         if self.services.booking_range and self.services.booking_range.bookings and not gaps:
             yield _INDENT + ", ".join(LABELS.get(reason) or sanitize(reason, 40) for _, reason in plan.tally())
 
@@ -82,7 +82,7 @@ class BackfillPrinter:
             return f"due more than {write_duration(stale_after)} ago" if stale_after else LABELS[reason]
         return LABELS.get(reason, reason)
 
-    def _with_cost(self, line: str, effect: Effect, seen: PassResult, possible: Sequence[Decision]) -> Iterable[str]:
+    def _with_cost(self, line: str, effect: Effect, possible: Sequence[Decision]) -> Iterable[str]:
         wanted = possible[: self.limit]
         duration = self.takes(effect, len(wanted))
         takes = "" if duration is None else f", {about_minutes(duration)} at {self._rate(effect)}"
@@ -93,7 +93,7 @@ class BackfillPrinter:
             yield f"{line}{takes}"
         else:
             yield line
-            yield f"{_INDENT}{first}{would([_planning(seen, wanted)])}{takes}"
+            yield f"{_INDENT}{first}{_amount(effect, wanted)}{takes}"
 
     def show_remaining(self, effect: Effect, left: Remaining, planned: int) -> None:
         """What a plan comes to now: what is in place, what is to do, and by name what is left out."""
@@ -125,21 +125,21 @@ class BackfillPrinter:
         again: list[str] = []
         for effect, result in left.items():
             if result.plan:
-                _print(self._left(effect, result.plan))
-                again += self._again(effect, result.plan, at_once=interrupted or self.limit is not None)
+                _print(self._left(effect, result.decisions))
+                again += self._again(effect, result.decisions, at_once=interrupted or self.limit is not None)
         _print(folded("run it again: ", again) if again else [])
 
-    def _left(self, effect: Effect, plan: Plan) -> Iterable[str]:
-        possible = sum(map(is_possible, plan.decisions))
-        said = [*self._groups(plan.decisions), *([f"{possible} possible"] if possible else [])]
+    def _left(self, effect: Effect, decisions: Sequence[Decision]) -> Iterable[str]:
+        possible = sum(map(is_possible, decisions))
+        said = [*self._groups(decisions), *([f"{possible} possible"] if possible else [])]
         return folded(f"{NOUN[effect]} left: ", said or ["none"], ", ")
 
-    def _again(self, effect: Effect, plan: Plan, *, at_once: bool) -> Iterable[str]:
+    def _again(self, effect: Effect, decisions: Sequence[Decision], *, at_once: bool) -> Iterable[str]:
         """How many gaps another run can repair, and when. ``at_once``: only --limit or a signal ended this run."""
         waiting = (VerdictStatus.REPAIRABLE, VerdictStatus.HELD)
         reasons = Counter(
             d.verdict.reason
-            for d in plan.decisions
+            for d in decisions
             if d.verdict.status in waiting and d.verdict.reason not in _ENDED_BY_HAND
         )
         for reason, number in reasons.items():
@@ -161,11 +161,10 @@ class BackfillPrinter:
                 return f"in {write_duration(self.services.sms_limits.lease)} (another process may be repairing them)"
 
 
-def _planning(seen: PassResult, wanted: Sequence[Decision]) -> PassResult:
-    """``seen`` with only the ``wanted`` repairs in its plan."""
-    assert seen.plan is not None
-    repairs = [replace(d, verdict=replace(d.verdict, status=VerdictStatus.REPAIRABLE)) for d in wanted]
-    return replace(seen, plan=replace(seen.plan, decisions=repairs))
+def _amount(effect: Effect, wanted: Sequence[Decision]) -> str:
+    if effect is Effect.CALENDAR:
+        return counted(len(wanted), "event")
+    return texts_to(len(wanted), len({d.recipient for d in wanted}), sum(d.segments for d in wanted))
 
 
 def about_minutes(duration: timedelta) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from reconciler.cli.together_output import aggregate_lines
 from reconciler.domain.alerting.alerts import continue_command
 from reconciler.domain.bookings import BookingId, reference
-from reconciler.domain.decide.plan import BreakerTrip, Decision
+from reconciler.domain.decide.plan import BreakerTrip
 from reconciler.domain.decide.removals import REASON_LABELS, RemovalReason
 from reconciler.domain.decide.verdicts import LABELS, Hold, VerdictStatus
 from reconciler.domain.formatting import sanitize
@@ -94,7 +94,7 @@ class ResultPrinter:
         if result.breaker_trip:
             yield from refusal(result, result.breaker_trip, f"reconciler once {result.job}")
         elif result.acted and result.plan and result.unfinished:
-            planned = len(result.plan.repairs)
+            planned = result.plan.repairs
             done = planned - result.unfinished
             yield f"{noun(result)}: {done} of {planned} done, the rest in a later pass"
 
@@ -251,13 +251,13 @@ def would(results: Sequence[PassResult]) -> str:
     parts = []
     forgetting = [result.removed for result in results if result.removed is not None]
     for result in (result for result in results if result.has_scan):
-        repairs = result.plan.repairs if result.plan else []
+        plan = result.plan
         if result.unscanned and result.effect:
             parts.append(f"{NOUN[result.effect]} {UNKNOWN}")
         elif result.effect is Effect.SMS:
-            parts.append(_texts(repairs))
+            parts.append(texts_to(plan.repairs, plan.recipients, plan.segments) if plan else counted(0, "text"))
         elif result.effect is Effect.CALENDAR:
-            parts.append(counted(len(repairs), "event"))
+            parts.append(counted(plan.repairs if plan else 0, "event"))
             going = len(result.removals.allowed) if result.removals else 0
             parts += [f"{counted(going, 'event')} removed"] if going else []
     only = len(forgetting) == len(results)
@@ -265,12 +265,12 @@ def would(results: Sequence[PassResult]) -> str:
     return ", ".join(parts) or "report only"
 
 
-def _texts(repairs: Sequence[Decision]) -> str:
-    people = len({decision.recipient for decision in repairs})
-    if not repairs:
+def texts_to(texts: int, recipients: int, segments: int) -> str:
+    """So many texts to so many people, with what is paid for them."""
+    if not texts:
         return counted(0, "text")
-    segments = counted(sum(decision.segments for decision in repairs), "segment")
-    return f"{counted(len(repairs), 'text')} to {people} {'person' if people == 1 else 'people'} ({segments})"
+    people = "1 person" if recipients == 1 else f"{recipients} people"
+    return f"{counted(texts, 'text')} to {people} ({counted(segments, 'segment')})"
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,8 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import BookingRange, Decision, Plan
+from reconciler.domain.decide.plan import BookingRange, Decision
 from reconciler.domain.decide.policies import Limits
 from reconciler.domain.decide.sms import SHORTEST_VALIDITY
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, Refusal, VerdictStatus
@@ -56,8 +55,8 @@ def _without_budget(limits: Limits, limit: int | None) -> Limits:
 
 
 def plan_backfill(effect: Effect, services: Services) -> PassResult:
-    """The result of a backfill that only plans. It writes nothing, under any mandate."""
-    return _pass(effect, replace(services, mandate=replace(services.mandate, act=False)))
+    """The result of a backfill that only plans, with its decisions. It writes nothing, under any mandate."""
+    return _pass(effect, replace(services, mandate=replace(services.mandate, act=False)), keep_decisions=True)
 
 
 def run_backfill(effect: Effect, services: Services) -> PassResult:
@@ -72,28 +71,23 @@ def run_backfill(effect: Effect, services: Services) -> PassResult:
     return result
 
 
-def _pass(effect: Effect, services: Services) -> PassResult:
-    return run_pass(JOBS[effect], repairer_of(effect, services), services)
+def _pass(effect: Effect, services: Services, *, keep_decisions: bool = False) -> PassResult:
+    return run_pass(JOBS[effect], repairer_of(effect, services), services, keep_decisions=keep_decisions)
 
 
 def suggest_stale_after(seen: PassResult, services: Services) -> StaleAfterSuggestion | None:
     """The smallest round ``stale_after`` that lets through every text that only its age stops, if there is one."""
-    old = _too_old(seen.plan)
+    old = {d.booking.id for d in seen.decisions if d.verdict.reason == Refusal.OLD}
     if not old:
         return None
     generous = replace(services, sms_policy=replace(services.sms_policy, stale_after=WIDENINGS[-1]))
-    plan = plan_backfill(Effect.SMS, generous).plan
-    let_through = [d for d in plan.decisions if d.booking.id in old and _is_possible(d)] if plan else []
+    let_through = [d for d in plan_backfill(Effect.SMS, generous).decisions if d.booking.id in old and _is_possible(d)]
     if not let_through:
         return None
     oldest = min(decision.booking.due_at for decision in let_through)
     needed = services.clock.now() - oldest + SHORTEST_VALIDITY
     enough = next((wide for wide in WIDENINGS if wide >= needed), None)
     return StaleAfterSuggestion(stale_after=enough, more=len(let_through)) if enough else None
-
-
-def _too_old(plan: Plan | None) -> set[BookingId]:
-    return {d.booking.id for d in plan.decisions if d.verdict.reason == Refusal.OLD} if plan else set()
 
 
 def _is_possible(decision: Decision) -> bool:

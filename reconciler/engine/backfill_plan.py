@@ -1,12 +1,12 @@
 """A backfill that does exactly what a person has seen: the repairs of its plan, and which of them still hold."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from reconciler.domain.alerting.booking_names import exact_name
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import ApprovedRepair, BookingRange, Decision, Plan, approved, changes
+from reconciler.domain.decide.plan import ApprovedRepair, BookingRange, Decision, approved, changes
 from reconciler.domain.decide.verdicts import BY_APPROVAL, LABELS, Condition, Finding, VerdictStatus
 from reconciler.domain.gaps import Effect
 from reconciler.engine.backfill import plan_backfill
@@ -39,9 +39,9 @@ def is_possible(decision: Decision) -> bool:
     return decision.verdict.status is VerdictStatus.REPAIRABLE or decision.verdict.reason in BY_APPROVAL
 
 
-def repairs_of(plan: Plan, installation: str, limit: int | None) -> dict[str, ApprovedRepair]:
+def repairs_of(decisions: Iterable[Decision], installation: str, limit: int | None) -> dict[str, ApprovedRepair]:
     """The repairs that a run would make, the oldest booking first, by the names of their bookings."""
-    possible = (decision for decision in plan.decisions if is_possible(decision))
+    possible = (decision for decision in decisions if is_possible(decision))
     return {exact_name(one.booking.id, installation): approved(one, installation) for one in islice(possible, limit)}
 
 
@@ -50,8 +50,7 @@ def remaining(effect: Effect, plan: Mapping[str, ApprovedRepair], services: Serv
     with services.store.reading() as tx:
         installation = tx.ledger.installation().id
     seen = plan_backfill(effect, services)
-    found = seen.plan.decisions if seen.plan else ()
-    decisions = {exact_name(decision.booking.id, installation): decision for decision in found}
+    decisions = {exact_name(decision.booking.id, installation): decision for decision in seen.decisions}
     repairs: dict[BookingId, ApprovedRepair] = {}
     skipped: dict[str, str] = {}
     has_changed = False

@@ -147,4 +147,4 @@ def test_a_naive_not_in_would_see_nothing(world: World) -> None:
     assert world.venue.sql(sql.SQL(naive)) == [(0,)]
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert len(plan.repairs) == 1
+    assert plan.repairs == 1

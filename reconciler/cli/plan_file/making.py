@@ -9,7 +9,7 @@ from reconciler.cli.plan_file.checked import here
 from reconciler.cli.plan_file.document import EffectPlan, PlanDocument
 from reconciler.domain.alerting.booking_names import is_digest
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.plan import BookingRange, Plan
+from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.gaps import Effect
 from reconciler.engine.backfill_plan import is_possible, repairs_of
 from reconciler.engine.reconcile.results import PassResult
@@ -35,7 +35,7 @@ def document_of(
             what = f"{effect}: {seen.faults[0].seen}"
             raise ConfigurationError([f"no plan: {what}"], seen.faults[0].remedy)
         if seen.plan:
-            effects[effect] = _effect_plan(effect, seen.plan, installation, printer)
+            effects[effect] = _effect_plan(effect, seen, seen.plan.past, installation, printer)
     return PlanDocument(
         made_at=now,
         made_by=version("reconciler"),
@@ -57,14 +57,16 @@ def range_of(document: PlanDocument) -> BookingRange:
     return BookingRange(since=LONG_AGO, bookings=frozenset(map(BookingId, names)))
 
 
-def _effect_plan(effect: Effect, plan: Plan, installation: str, printer: BackfillPrinter) -> EffectPlan:
-    repairs = repairs_of(plan, installation, printer.limit)
-    left_out = printer.left_out(one for one in plan.decisions if not is_possible(one))
-    beyond = sum(map(is_possible, plan.decisions)) - len(repairs)
+def _effect_plan(
+    effect: Effect, seen: PassResult, past: int, installation: str, printer: BackfillPrinter
+) -> EffectPlan:
+    repairs = repairs_of(seen.decisions, installation, printer.limit)
+    left_out = printer.left_out(one for one in seen.decisions if not is_possible(one))
+    beyond = sum(map(is_possible, seen.decisions)) - len(repairs)
     return EffectPlan(
         repairs=repairs,
         left_out={
-            **({"past": plan.past} if plan.past else {}),
+            **({"past": past} if past else {}),
             **left_out,
             **({f"beyond --limit {printer.limit}": beyond} if beyond else {}),
         },

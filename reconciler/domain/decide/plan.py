@@ -97,18 +97,49 @@ class Plan:
     def new_repairs(self) -> int:
         return sum(d.is_new for d in self.repairs)
 
-    def tally(self) -> Counter[tuple[VerdictStatus, str]]:
-        """The number of bookings by status and reason. The numbers add up to ``checked``."""
-        counts: Counter[tuple[VerdictStatus, str]] = Counter()
-        for (condition, label), number in self.by_condition.items():
-            counts[condition.standing_if_failed, label or condition] += number
-        for decision in self.decisions:
-            counts[decision.verdict.status, decision.verdict.reason] += 1
-        return counts
+    def counts(self) -> "PlanCounts":
+        repairs = self.repairs
+        return PlanCounts(
+            checked=self.checked,
+            by_condition=self.by_condition,
+            decided=Counter((d.verdict.status, d.verdict.reason) for d in self.decisions),
+            repairs=len(repairs),
+            recipients=len({decision.recipient for decision in repairs}),
+            segments=sum(decision.segments for decision in repairs),
+            past=self.past,
+        )
 
     def holding(self, hold: Hold, cause: Cause | None = None) -> "Plan":
         """A copy of the plan in which ``hold`` holds every repair. ``cause``, if given, replaces the gaps' causes."""
         return replace(self, decisions=[hold_decision(d, hold, cause) for d in self.decisions])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanCounts:
+    """A plan without its bookings: what is left of it when its pass is over."""
+
+    checked: int
+    by_condition: Mapping[tuple[Condition, str], int]
+    decided: Counter[tuple[VerdictStatus, str]]
+    """How many gaps were decided in which way, and why."""
+    repairs: int
+    recipients: int
+    """How many numbers the repairs go to."""
+    segments: int
+    """Of all texts among the repairs."""
+    past: int
+    """In a backfill: how many bookings would be gaps if they were not in the past."""
+
+    @property
+    def gaps(self) -> int:
+        return sum(number for (status, _), number in self.decided.items() if status is not VerdictStatus.OK)
+
+    def tally(self) -> Counter[tuple[VerdictStatus, str]]:
+        """The number of bookings by status and reason. The numbers add up to ``checked``."""
+        tally = Counter(self.decided)
+        for (condition, label), number in self.by_condition.items():
+            tally[condition.standing_if_failed, label or condition] += number
+        return tally
 
 
 def hold_decision(decision: Decision, hold: Hold, cause: Cause | None) -> Decision:

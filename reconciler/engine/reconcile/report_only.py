@@ -80,7 +80,7 @@ def _result(job: str, kind: GapKind, seen: PassPlan | None) -> PassResult:
         job=job,
         kind=kind,
         effect=None,
-        plan=seen.plan,
+        plan=seen.plan.counts() if seen.plan else None,
         faults=seen.faults,
         full_scan=seen.full,
         scan_took=seen.scan_took,

@@ -1,12 +1,12 @@
 """The result of a job: plain data for the terminal, the alerts and the exit code."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from reconciler.domain.decide.plan import BreakerTrip, Plan
+from reconciler.domain.decide.plan import BreakerTrip, Decision, PlanCounts
 from reconciler.domain.decide.removals import RemovalPlan
 from reconciler.domain.decide.verdicts import HOLDS_BY_A_PERSON, VerdictStatus
 from reconciler.domain.gaps import UNSCANNED, Effect, GapKind, IntegrationFault
@@ -50,8 +50,10 @@ class PassResult:
     """``None``: the job maintains the ledger and has no rule."""
     effect: Effect | None
     """``None``: the rule only reports."""
-    plan: Plan | None
+    plan: PlanCounts | None
     """``None``: the rule is off, or the database could not be scanned (see ``faults``)."""
+    decisions: Sequence[Decision] = ()
+    """The decisions on all gaps, for a caller who asked for them."""
     faults: tuple[IntegrationFault, ...] = ()
     breaker_trip: BreakerTrip | None = None
     full_scan: bool = False
@@ -107,7 +109,7 @@ class PassResult:
         settled = self.repaired + self.count(
             AttemptStatus.DROPPED, AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED
         )
-        return max(0, len(self.plan.repairs) - settled)
+        return max(0, self.plan.repairs - settled)
 
     @property
     def left(self) -> int:
@@ -137,14 +139,17 @@ class PassResult:
         if self.plan is None:
             return int(self.aggregate is not None and self.aggregate.is_open)
         disagree = self._ended(RemovalStatus.NEEDS_HUMAN)
-        refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in self.plan.decisions)
+        refused = sum(number for (what, _), number in self.plan.decided.items() if what is VerdictStatus.NEEDS_HUMAN)
         ended = self.count(AttemptStatus.REFUSED, AttemptStatus.UNKNOWN, AttemptStatus.BLOCKED)
         return refused + ended + disagree + self._held(by_a_person=True)
 
     def _held(self, *, by_a_person: bool) -> int:
         assert self.plan is not None
-        waiting = [d.verdict.reason for d in self.plan.decisions if d.verdict.status is VerdictStatus.HELD]
-        return sum((reason in HOLDS_BY_A_PERSON) == by_a_person for reason in waiting)
+        return sum(
+            number
+            for (status, reason), number in self.plan.decided.items()
+            if status is VerdictStatus.HELD and (reason in HOLDS_BY_A_PERSON) == by_a_person
+        )
 
     @property
     def broken(self) -> bool:

@@ -28,24 +28,27 @@ from reconciler.errors import DatabaseBusy, DatabaseDisagrees
 from reconciler.ports import PassServices
 
 
-def run_pass(job: str, repairer: Repairer, services: PassServices) -> PassResult:
+def run_pass(job: str, repairer: Repairer, services: PassServices, *, keep_decisions: bool = False) -> PassResult:
     """Execute one pass; without the mandate to act, scan and plan only.
+
+    The result has the decision on each gap if ``keep_decisions`` says so; otherwise it only counts them, because there
+    may be a hundred thousand.
 
     A database that cannot be reached, or that refuses the scan, is a fault in the result; what was done is recorded.
     A bug that met one booking is the crash in the result; all other bookings were done.
     """
     unread = PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None, unscanned=True)
-    return run_or_unreachable(lambda: [_run(job, repairer, services)], [unread])[0]
+    return run_or_unreachable(lambda: [_run(job, repairer, services, keep=keep_decisions)], [unread])[0]
 
 
-def _run(job: str, repairer: Repairer, services: PassServices) -> PassResult:
+def _run(job: str, repairer: Repairer, services: PassServices, *, keep: bool) -> PassResult:
     act = services.mandate.act
     if Policy.OFF in (repairer.policy, services.repairs):
         began_at = _close_all(repairer, services) if act else None
         return PassResult(job=job, kind=repairer.kind, effect=repairer.effect, plan=None, began_at=began_at, off=True)
     if act:
-        return _act(job, repairer, services)
-    return _result(job, repairer, _scan(job, repairer, services, services.clock.now()))
+        return _act(job, repairer, services, keep=keep)
+    return _result(job, repairer, _scan(job, repairer, services, services.clock.now()), keep=keep)
 
 
 def _close_all(repairer: Repairer, services: PassServices) -> datetime:
@@ -66,7 +69,7 @@ def _scan(job: str, repairer: Repairer, services: PassServices, now: datetime) -
     return scan_or_fault(read, lambda fault: unreadable_plan(fault, now))
 
 
-def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
+def _act(job: str, repairer: Repairer, services: PassServices, *, keep: bool) -> PassResult:
     continue_lost_ledger(services)
     answers = _settle(repairer, services)
     now, subject = services.clock.now(), gap_subject(repairer, services)
@@ -105,7 +108,10 @@ def _act(job: str, repairer: Repairer, services: PassServices) -> PassResult:
     broken += [removed.fault] if removed.fault else []
     crash = answers.crash or crash
     result = replace(
-        _result(job, repairer, seen), faults=(*faults, *broken), attempts=attempts, removal_results=removed.counts
+        _result(job, repairer, seen, keep=keep),
+        faults=(*faults, *broken),
+        attempts=attempts,
+        removal_results=removed.counts,
     )
     result = run.attach(replace(result, crash=crash, settled=answers.counts))
     with services.store.writing() as tx:
@@ -179,12 +185,13 @@ def _finish(repairer: Repairer, seen: PassPlan, plan: Plan) -> Counter[tuple[Att
     return refused
 
 
-def _result(job: str, repairer: Repairer, seen: PassPlan) -> PassResult:
+def _result(job: str, repairer: Repairer, seen: PassPlan, *, keep: bool) -> PassResult:
     return PassResult(
         job=job,
         kind=repairer.kind,
         effect=repairer.effect,
-        plan=seen.plan,
+        plan=seen.plan.counts() if seen.plan else None,
+        decisions=seen.plan.decisions if seen.plan and keep else (),
         faults=seen.faults,
         breaker_trip=seen.breaker_trip,
         removals=seen.removals,

@@ -101,7 +101,7 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
         Condition.SINCE: or_(tables.booking.c.created_at.is_(None), due_at >= SINCE),
         Condition.GRACE: or_(due_at <= NOW - tables.application.grace, due_at > NOW + MOST_AHEAD),
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
-        Condition.AHEAD: func.coalesce(local_start(tables) > times.civil_moment(NOW, tables.application), True),
+        Condition.AHEAD: due.is_to_come(tables),
         Condition.DATE_SET: _date_set(tables),
         Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),

@@ -1,7 +1,8 @@
 """When a booking first called for a text or an event: the one definition of the due moment in SQL.
 
 The mapped column says it, or the ledger: the first scan that saw the booking call for it. Where neither does, the
-booking itself is the moment while nobody has watched the bookings, and the present once somebody has.
+booking itself is the moment while nobody has watched the bookings, and the present once somebody has. A booking that is
+over calls for nothing any more: its moment is not looked up.
 """
 
 from typing import Any
@@ -31,8 +32,8 @@ from reconciler.domain.bookings import DueBasis
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER
 from reconciler.domain.rules.registry import rule_of
-from reconciler.store.app.app_tables import NOW, AppTables, created_at
-from reconciler.store.app.times import EARLIEST
+from reconciler.store.app import times
+from reconciler.store.app.app_tables import NOW, AppTables, created_at, local_start
 
 MOMENTS = Table(
     "due",
@@ -70,21 +71,27 @@ def is_stored(tables: AppTables, kind: GapKind) -> bool:
 
 
 def from_clause(tables: AppTables, kind: GapKind) -> FromClause:
-    """Bookings, each with its customer and its stored moment where there is one."""
+    """Bookings, each with its customer and its stored moment where there is one and it matters."""
     source, moments = tables.from_clause(), tables.moments
     if moments is None or not is_stored(tables, kind):
         return source
-    return source.outerjoin(moments, is_stored_for(tables, kind))
+    # Most bookings of a full scan are over. NULL is looked up nowhere, and their keys are not even written as text.
+    asks = and_(~begins_with_booking(tables, kind), is_to_come(tables))
+    key = case((asks, cast(tables.booking.c.id, Text)), else_=null())
+    return source.outerjoin(moments, _is_stored_under(key, tables, moments, kind))
 
 
 def is_stored_for(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
     """Whether a stored moment is the booking's, for what it calls for now."""
-    moments = tables.moments
-    assert moments is not None
+    assert tables.moments is not None
+    return _is_stored_under(cast(tables.booking.c.id, Text), tables, tables.moments, kind)
+
+
+def _is_stored_under(key: ColumnElement[Any], tables: AppTables, moments: Table, kind: GapKind) -> ColumnElement[bool]:
     return and_(
         moments.c.tenant == "",
         moments.c.source == SOURCE,
-        moments.c.booking == cast(tables.booking.c.id, Text),
+        moments.c.booking == key,
         # Not compared with =, which would be hashed for every booking: here it is asked about those that have a moment.
         moments.c.occasion.is_not_distinct_from(occasion_of(tables, kind)),
     )
@@ -133,6 +140,11 @@ def begins_with_booking(tables: AppTables, kind: GapKind) -> ColumnElement[bool]
             return true()
 
 
+def is_to_come(tables: AppTables) -> ColumnElement[bool]:
+    """Whether the booking is not over. One without a usable date is not."""
+    return func.coalesce(local_start(tables) > times.civil_moment(NOW, tables.application), True, type_=Boolean())
+
+
 def is_invalid(tables: AppTables) -> ColumnElement[bool]:
     """Whether the stored moment cannot be: a clock was ahead, or it is about an earlier booking of this id."""
     assert tables.moments is not None
@@ -147,7 +159,9 @@ def _later(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
         return case((_is_mapped(tables), _mapped(tables)), else_=made)
     if tables.moments is None or not is_stored(tables, kind):
         return made
-    return case((_is_kept(tables, kind), tables.moments.c.due_at), (WATCHED, NOW), else_=made)
+    # A booking that is over calls for nothing new: it was due when it was made.
+    starts_to_call = and_(WATCHED, is_to_come(tables))
+    return case((_is_kept(tables, kind), tables.moments.c.due_at), (starts_to_call, NOW), else_=made)
 
 
 def _is_kept(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
@@ -163,7 +177,9 @@ def _mapped(tables: AppTables) -> ColumnElement[Any]:
 def _is_mapped(tables: AppTables) -> ColumnElement[bool]:
     """Whether the column names a moment that can be: none is later than the present, or before Python's range."""
     return func.coalesce(
-        and_(_mapped(tables) <= NOW, _mapped(tables) >= cast(EARLIEST, DateTime(timezone=True))), False, type_=Boolean()
+        and_(_mapped(tables) <= NOW, _mapped(tables) >= cast(times.EARLIEST, DateTime(timezone=True))),
+        False,
+        type_=Boolean(),
     )
 
 

@@ -112,11 +112,12 @@ class PostgresGaps:
 
     def open(self, kind: GapKind) -> Sequence[Gap]:
         rows = self.connection.execute(_OPEN, {**self._ours, "kind": kind}).mappings()
-        return [_gap(row) for row in rows]
+        moments: dict[datetime, datetime] = {}  # a pass opens many gaps at one moment
+        return [_gap(row, moments) for row in rows]
 
     def open_about(self, about: str, *kinds: GapKind) -> Sequence[Gap]:
         values = {"source": self.source_key.of(self.connection), "kinds": list(kinds), "about": about}
-        return [_gap(row) for row in self.connection.execute(_OPEN_ABOUT, values).mappings()]
+        return [_gap(row, {}) for row in self.connection.execute(_OPEN_ABOUT, values).mappings()]
 
     def last_ended(self, kind: GapKind, about: str, since: datetime) -> datetime | None:
         values = {**self._ours, "kind": kind, "about": about, "since": since}
@@ -194,14 +195,14 @@ def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:
     return between.join(dict.fromkeys(getattr(fault, name) for fault in faults if getattr(fault, name)))
 
 
-def _gap(row: RowMapping) -> Gap:
+def _gap(row: RowMapping, moments: dict[datetime, datetime]) -> Gap:
     # Thousands of gaps have the same reason, settings and status: they share them in memory.
     return Gap(
         kind=GapKind(row["kind"]),
         about=row["about"],
         cause=Cause(row["cause"]),
         reason=intern(row["reason"]),
-        opened_at=row["opened_at"],
+        opened_at=moments.setdefault(row["opened_at"], row["opened_at"]),
         settings=intern(row["settings"]),
         booking_status=intern(row["booking_status"]) if row["booking_status"] else row["booking_status"],
     )

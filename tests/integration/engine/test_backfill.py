@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import BookingRange
-from reconciler.domain.decide.verdicts import Hold, Refusal, VerdictStatus
+from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.engine import backfill
 from reconciler.engine.backfill import StaleAfterSuggestion
@@ -64,7 +64,7 @@ def wider(world: World, **options: Any) -> StaleAfterSuggestion | None:
 
 def verdicts(result: PassResult) -> dict[str, tuple[str, str]]:
     assert result.plan is not None
-    return {d.booking.id: (d.verdict.status, d.verdict.reason) for d in result.plan.decisions}
+    return {d.booking.id: (d.verdict.status, d.verdict.reason) for d in result.decisions}
 
 
 def stored(world: World, bookings: Sequence[str]) -> list[bool]:
@@ -134,14 +134,29 @@ def test_parties_that_are_over_are_counted_and_nothing_more(world: World) -> Non
         for act in (False, True):
             result = filled(world, effect, act=act)
             assert result.plan is not None
-            assert (result.plan.past, result.plan.decisions, result.exit_code) == (past, [], Exit.AS_DESIRED)
+            assert (result.plan.past, result.plan.gaps, result.exit_code) == (past, 0, Exit.AS_DESIRED)
     assert (world.gaps(), world.intents()) == ({}, [])
 
 
+def test_parties_that_are_over_are_counted_as_past_once_scans_have_watched(world: World) -> None:
+    """A full scan forgets the moments of bookings that are over. They became due when they were made, and not now."""
+    world.once()
+    world.venue.booking(created_at=world.venue.now - timedelta(days=5), event_date="2026-06-08")
+    world.once()
+    for effect in Effect:
+        result = filled(world, effect, act=False)
+        assert result.plan is not None
+        assert (result.plan.past, result.plan.gaps) == (1, 0)
+    for kind, one in world.both(act=False).items():
+        assert one.plan is not None
+        assert one.plan.tally() == {(VerdictStatus.NOT_APPLICABLE, Condition.AHEAD): 1}, kind
+
+
 def test_stale_after_lets_older_texts_through_for_this_run(world: World) -> None:
-    booking = made(world.venue, days=5)
+    made(world.venue, days=5)
     narrow = filled(world, Effect.SMS, stale_after=timedelta(days=3))
-    assert verdicts(narrow) == {booking: (VerdictStatus.NEEDS_HUMAN, Refusal.OLD)}
+    assert narrow.plan is not None
+    assert narrow.plan.decided == {(VerdictStatus.NEEDS_HUMAN, Refusal.OLD): 1}
     assert filled(world, Effect.SMS, stale_after=timedelta(days=7)).repaired == 1
     assert len(world.sent_to()) == 1
     assert world.texts().repaired == 0
@@ -179,7 +194,7 @@ def test_quiet_hours_consent_and_the_limit_per_recipient_are_those_of_a_pass(wor
         refuser: (VerdictStatus.NEEDS_HUMAN, Refusal.OPTED_OUT),
     }
     world.later(hours=9, minutes=30)
-    assert verdicts(filled(world, Effect.SMS))[second] == (VerdictStatus.HELD, Hold.QUIET_HOURS)
+    assert verdicts(filled(world, Effect.SMS, act=False))[second] == (VerdictStatus.HELD, Hold.QUIET_HOURS)
     assert first not in after
 
 
@@ -194,10 +209,11 @@ def test_the_breaker_refuses_as_in_a_pass_and_max_goes_on(world: World) -> None:
 
 
 def test_a_rule_that_only_reports_is_not_repaired_by_a_backfill(world: World) -> None:
-    booking = made(world.venue, days=200)
+    made(world.venue, days=200)
     world.configure(calendar_policy="report")
     result = filled(world)
-    assert verdicts(result) == {booking: (VerdictStatus.HELD, Hold.POLICY)}
+    assert result.plan is not None
+    assert result.plan.decided == {(VerdictStatus.HELD, Hold.POLICY): 1}
     assert (result.exit_code, world.sandbox.google.writes) == (Exit.NEEDS_A_HUMAN, 0)
 
 

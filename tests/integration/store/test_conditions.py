@@ -104,7 +104,7 @@ def test_a_booking_that_fails_only_this(world: World, kind: GapKind, condition: 
     label = {"STATUS": None}.get(condition.name, condition)
     reasons = {reason for standing, reason in plan.tally() if standing is condition.standing_if_failed}
     assert plan.checked == 2
-    assert len(plan.decisions) == 1, "the booking beside it, which fails nothing, must be a gap"
+    assert plan.decided.total() == 1, "the booking beside it, which fails nothing, must be a gap"
     assert reasons == ({label} if label else reasons & {"cancelled", "completed"})
 
 
@@ -113,7 +113,7 @@ def test_grace_ends_to_the_second(world: World, kind: GapKind) -> None:
     world.venue.booking(created_at=world.venue.now - timedelta(minutes=10))
     plan = world.once(act=False)[kind].plan
     assert plan is not None
-    assert len(plan.repairs) == 1
+    assert plan.repairs == 1
 
 
 @pytest.mark.parametrize(("kind", "hours", "plant"), [(STUCK, 1, queued), (UNPROVEN, 2, claimed)])
@@ -121,14 +121,14 @@ def test_a_watch_begins_to_the_second(world: World, kind: GapKind, hours: float,
     plant(world.venue, hours)
     plan = world.once(act=False)[kind].plan
     assert plan is not None
-    assert len(plan.decisions) == 1
+    assert plan.decided.total() == 1
 
 
 def test_an_empty_event_id_is_no_event(world: World) -> None:
     world.venue.booking(calendar_event_id=" ")
     plan = world.events(act=False).plan
     assert plan is not None
-    assert len(plan.repairs) == 1
+    assert plan.repairs == 1
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_rows_that_are_no_evidence(world: World, status: str, more: dict[str, ob
     world.venue.text(world.venue.booking(), status=status, **more)
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert [decision.verdict.status for decision in plan.decisions] == [VerdictStatus.REPAIRABLE]
+    assert [status for status, _ in plan.decided.elements()] == [VerdictStatus.REPAIRABLE]
 
 
 def test_before_since_nothing_is_looked_at(world: World) -> None:
     world.venue.booking(created_at=world.venue.now - timedelta(days=200), event_date="2026-07-01")
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert (plan.checked, plan.decisions) == (0, [])
+    assert (plan.checked, plan.decided.total()) == (0, 0)
 
 
 def test_satisfied_by_narrows_what_counts(world: World) -> None:
@@ -155,7 +155,7 @@ def test_satisfied_by_narrows_what_counts(world: World) -> None:
     world.configure(texts=", satisfied_by: [booking_created, booking_confirmed]")
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert [decision.booking.id for decision in plan.repairs] == [booking]
+    assert plan.repairs == 1
 
 
 def test_a_text_of_a_kind_that_nobody_wrote_down_may_be_the_one_that_counts(world: World) -> None:
@@ -165,16 +165,17 @@ def test_a_text_of_a_kind_that_nobody_wrote_down_may_be_the_one_that_counts(worl
     world.configure(texts=", satisfied_by: [booking_created, booking_confirmed]")
     plan = world.texts(act=False).plan
     assert plan is not None
-    assert plan.repairs == []
+    assert plan.repairs == 0
 
 
 def test_only_one_venue_of_several(world: World) -> None:
-    mine = world.venue.booking(source="mine")
-    world.venue.booking(source="theirs")
+    mine, theirs = (world.venue.booking(source=source) for source in ("mine", "theirs"))
     world.configure(bookings=", only: {source: mine}")
     for result in world.both().values():
         assert result.plan is not None
-        assert (result.plan.checked, [d.booking.id for d in result.plan.repairs]) == (1, [mine])
+        assert (result.plan.checked, result.plan.repairs) == (1, 1)
+    rows = world.venue.rows("private_bookings")
+    assert {str(row["id"]): row["calendar_event_id"] is not None for row in rows} == {mine: True, theirs: False}
     assert len(world.sent_to()) == 1
 
 

@@ -80,8 +80,7 @@ def seen_by(results: Mapping[GapKind, PassResult]) -> dict[GapKind, tuple[object
     found: dict[GapKind, tuple[object, ...]] = {}
     for kind, result in results.items():
         assert result.plan is not None, result.faults
-        broken = sorted(decision.booking.id for decision in result.plan.decisions)
-        found[kind] = (result.plan.checked, dict(result.plan.by_condition), broken, result.faults)
+        found[kind] = (result.plan.checked, result.plan.by_condition, result.plan.decided, result.faults)
     return found
 
 

@@ -214,5 +214,5 @@ def test_checks_read_what_the_reader_role_may_see(bare_venue: Venue) -> None:
     """SELECT rights alone, before `migrate`: no fault, because nothing would be written."""
     bare_venue.booking()
     results = scan_as_reader(bare_venue)
-    found = {result.kind: (result.faults, len(result.plan.decisions)) for result in results if result.plan}
+    found = {result.kind: (result.faults, result.plan.decided.total()) for result in results if result.plan}
     assert found == {SMS: ((), 1), GapKind.SMS_STUCK: ((), 0), GapKind.SMS_UNPROVEN: ((), 0), CALENDAR: ((), 1)}

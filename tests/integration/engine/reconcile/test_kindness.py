@@ -141,5 +141,5 @@ def test_texts_of_the_application_count_for_the_recipient(world: World) -> None:
     world.venue.booking(calendar_event_id="there")
     result = world.texts()
     assert result.plan is not None
-    assert [d.verdict.reason for d in result.plan.decisions] == [Hold.PER_RECIPIENT]
+    assert [reason for _, reason in result.plan.decided.elements()] == [Hold.PER_RECIPIENT]
     assert (world.sent_to(), attempts(world)) == ([], [])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.engine.backfill import plan_backfill
 from tests.support.sandbox_world import World
 
 SMS = GapKind.SMS_MISSING
@@ -31,9 +32,9 @@ def test_a_confirmation_that_failed_is_seen_although_an_earlier_text_was_sent(wo
     booking = world.venue.booking()
     world.venue.text(booking, trigger_type="booking_created")
     world.venue.text(booking, status="failed", error_message="violates check constraint")
-    result = world.texts(act=False)
-    assert result.plan
-    assert [d.verdict.cause for d in result.plan.decisions] == ["app_failed"]
+    with world.services(act=False) as services:
+        result = plan_backfill(Effect.SMS, services)
+    assert [d.verdict.cause for d in result.decisions] == ["app_failed"]
 
 
 def test_a_person_s_decision_about_the_first_text_is_none_about_the_confirmation(world: World) -> None:

@@ -71,9 +71,7 @@ def test_a_text_that_is_refused(world: World, refusal: Refusal, story: Story) ->
     story(world.venue)
     result = world.texts()
     assert result.plan is not None
-    assert [(d.verdict.status, d.verdict.reason) for d in result.plan.decisions] == [
-        (VerdictStatus.NEEDS_HUMAN, refusal)
-    ]
+    assert list(result.plan.decided.elements()) == [(VerdictStatus.NEEDS_HUMAN, refusal)]
     assert world.sent_to() == []
     assert [reason for (kind, _), (_, reason) in world.gaps().items() if kind == GapKind.SMS_MISSING] == [refusal]
 
@@ -99,7 +97,7 @@ def test_a_booking_without_a_date_is_refused_and_not_dropped_in_silence(world: W
     world.venue.booking(event_date=None)
     for result in world.both().values():
         assert result.plan is not None
-        assert [d.verdict.reason for d in result.plan.decisions] == [Refusal.NO_DATE]
+        assert [reason for _, reason in result.plan.decided.elements()] == [Refusal.NO_DATE]
     assert {reason for _, reason in world.gaps().values()} == {Refusal.NO_DATE}
 
 
@@ -110,7 +108,7 @@ def test_a_provider_s_refusal_holds_as_long_as_the_number(world: World) -> None:
     world.later(minutes=10)
     again = world.texts()
     assert again.plan is not None
-    assert [d.verdict.reason for d in again.plan.decisions] == [Refusal.REFUSED_BY_PROVIDER]
+    assert [reason for _, reason in again.plan.decided.elements()] == [Refusal.REFUSED_BY_PROVIDER]
     assert len(world.intents()) == 1, "refused is not planned again"
     world.venue.sql("UPDATE private_bookings SET contact_phone = '07700900102' WHERE id = %s", booking)
     world.later(minutes=10)
@@ -133,7 +131,7 @@ def test_an_unknown_outcome_is_told_and_never_sent_again(world: World) -> None:
         world.later(hours=1)
         again = world.texts()
         assert again.plan is not None
-        assert [d.verdict.reason for d in again.plan.decisions] == [Refusal.UNKNOWN]
+        assert [reason for _, reason in again.plan.decided.elements()] == [Refusal.UNKNOWN]
     assert world.sent_to() == [ANA]
     assert world.gaps()[GapKind.SMS_MISSING, booking] == ("unknown_outcome", Refusal.UNKNOWN)
 
@@ -157,7 +155,7 @@ def test_attempts_restarted_too_often_are_given_up(world: World) -> None:
     world.later(minutes=10)
     again = world.texts()
     assert again.plan is not None
-    assert [d.verdict.reason for d in again.plan.decisions] == [Refusal.GIVEN_UP]
+    assert [reason for _, reason in again.plan.decided.elements()] == [Refusal.GIVEN_UP]
     assert world.sent_to() == []
 
 
@@ -237,14 +235,14 @@ def test_a_country_switched_off_at_twilio_holds_its_texts_only(world: World) -> 
     world.later(minutes=30)
     again = world.texts()
     assert again.plan is not None
-    assert [d.verdict.reason for d in again.plan.decisions] == [Hold.BACKOFF]
+    assert [reason for _, reason in again.plan.decided.elements()] == [Hold.BACKOFF]
 
 
 def test_event_refusals(world: World) -> None:
     world.venue.booking(start_time="20:00", end_time="18:00", end_time_next_day=None)
     result = world.events()
     assert result.plan is not None
-    assert [d.verdict.reason for d in result.plan.decisions] == [Refusal.ENDS_BEFORE_START]
+    assert [reason for _, reason in result.plan.decided.elements()] == [Refusal.ENDS_BEFORE_START]
     assert world.sandbox.google.writes == 0
 
 

@@ -8,7 +8,8 @@ from threading import Thread
 import pytest
 
 from reconciler.domain.decide.verdicts import VerdictStatus
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
+from reconciler.engine.backfill import plan_backfill
 from reconciler.engine.reconcile.results import PassResult
 from reconciler.errors import Exit
 from reconciler.ports import Lock
@@ -316,7 +317,7 @@ def test_a_marker_that_could_not_be_written_is_written_by_a_later_pass_and_nothi
     assert [row["status"] for row in world.venue.rows("private_booking_sms_queue")] == ["failed"]
     again = world.texts()
     assert again.plan is not None
-    assert [d.verdict.status for d in again.plan.decisions] == [VerdictStatus.OK]
+    assert [status for status, _ in again.plan.decided.elements()] == [VerdictStatus.OK]
     assert again.attempts == {("blocked", "sqlstate:P0001"): 1}
     world.venue.alter("DROP TRIGGER no ON private_booking_sms_queue")
     world.texts()
@@ -339,12 +340,16 @@ def test_a_full_scan_is_repeated_as_soon_as_it_costs_little(world: World, took: 
     assert world.texts().full_scan
 
 
-def test_a_result_keeps_what_lists_need_and_no_personal_data(world: World) -> None:
-    """A pass has a hundred thousand decisions in memory, until the command ends."""
+def test_a_result_counts_and_a_look_keeps_what_lists_need_without_personal_data(world: World) -> None:
+    """A pass decides on a hundred thousand gaps, and its result is in memory until the command ends."""
     booking = world.venue.booking()
     for result in world.both(act=False).values():
         assert result.plan is not None
-        (decision,) = result.plan.decisions
+        assert (result.plan.gaps, result.plan.segments, result.decisions) == (1, 1 if result.kind is SMS else 0, ())
+    with world.services(act=False) as services:
+        looks = [plan_backfill(effect, services) for effect in Effect]
+    for result in looks:
+        (decision,) = result.decisions
         assert (decision.booking.id, decision.booking.status) == (booking, "confirmed")
         assert (decision.booking.first_name, decision.booking.name, decision.booking.phones) == ("", "", ())
         assert decision.draft is None

@@ -57,8 +57,7 @@ def test_a6_texts_go_on_while_a_variable_of_google_is_wrong(world: World, variab
     assert len(world.sent_to()) == 1
     assert not world.sandbox.google.calendar.events
     assert events.plan is not None
-    (decision,) = events.plan.decisions
-    assert (decision.verdict.status, events.exit_code) == (VerdictStatus.HELD, Exit.NEEDS_A_HUMAN)
+    assert (events.plan.decided, events.exit_code) == ({(VerdictStatus.HELD, Hold.INTEGRATION): 1}, Exit.NEEDS_A_HUMAN)
     (fault,) = events.faults
     assert (fault.kind, fault.code) == (GapKind.INTEGRATION_GOOGLE, "unusable_variables")
     assert seen in fault.seen
@@ -106,7 +105,7 @@ def test_with_the_kill_switch_on_it_is_told_and_the_switch_holds(world: World) -
     world.environment |= {"GOOGLE_CALENDAR_ID": "", "SUSPEND_ALL_EVENTS": "true"}
     events = world.events()
     assert events.plan is not None
-    assert [decision.verdict.reason for decision in events.plan.decisions] == [Hold.SUSPENDED]
+    assert [reason for _, reason in events.plan.decided.elements()] == [Hold.SUSPENDED]
     assert [fault.kind for fault in events.faults] == [GapKind.INTEGRATION_GOOGLE]
 
 

@@ -12,6 +12,8 @@ from reconciler.domain.decide.verdicts import Hold, Refusal
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import HANDED_OVER
 from reconciler.engine.reconcile.results import PassResult
+from reconciler.engine.reconcile.run_pass import run_pass
+from reconciler.engine.repair.repairers import repairer_of
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
@@ -338,9 +340,9 @@ def test_handed_over_anew_it_is_planned_once_and_no_news_for_the_breaker(world: 
     world.clock.step = timedelta(milliseconds=5)
     new = []
     for _ in range(2):
-        plan = texts(world).plan
-        assert plan is not None
-        new.append((len(plan.repairs), plan.new_repairs))
+        with world.services() as services:
+            seen = run_pass("sms_missing", repairer_of(Effect.SMS, services), services, keep_decisions=True)
+        new += [(len(seen.decisions), sum(decision.is_new for decision in seen.decisions))]
     assert (new, states(world)) == ([(1, 1), (1, 0)], [(1, "done", HANDED_OVER), (2, "planned", "")])
 
 
