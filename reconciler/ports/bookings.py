@@ -97,8 +97,8 @@ class Bookings(Protocol):
         """These bookings with what a decision needs, in this order. A deleted booking is absent."""
         ...
 
-    def demand(self, kind: GapKind, now: datetime) -> Demand:
-        """How many bookings called for the effect of this rule within the last day, and in the busiest day lately."""
+    def demand(self, kind: GapKind, now: datetime, days: int) -> Demand:
+        """How many bookings called for the effect of this rule within the last day, and in the busiest of ``days``."""
         ...
 
     def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:

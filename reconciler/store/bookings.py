@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select
 
 from reconciler.domain.bookings import REFERENCE_LENGTH, Booking, BookingId, StoredEvent, reference
-from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
+from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.doctor import CheckResult, Note
@@ -72,10 +72,10 @@ class PostgresBookings:
         values = self.moments.values(kind, now, now)
         return scan.in_full(self.connection, self.moments.tables, kind, values, bookings)
 
-    def demand(self, kind: GapKind, now: datetime) -> Demand:
+    def demand(self, kind: GapKind, now: datetime, days: int) -> Demand:
         values = self.moments.values(kind, now, now)
-        seen_due = self.moments.recent(kind, now - timedelta(days=DEMAND_DAYS))
-        return demand.recent_demand(self.connection, self.moments.tables, kind, values, now, seen_due)
+        seen_due = self.moments.recent(kind, now - timedelta(days=days))
+        return demand.recent_demand(self.connection, self.moments.tables, kind, values, now, days, seen_due)
 
     def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
         values = self.moments.values(kind, now, since)

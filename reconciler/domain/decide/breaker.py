@@ -43,7 +43,14 @@ class Demand:
     due: int
     """Bookings whose occasion became due within the last day."""
     busiest_day: int
-    """The most bookings of one day among the last ``DEMAND_DAYS``."""
+    """The most bookings of one day among the days that were read: the last ``DEMAND_DAYS``, or the last one."""
+
+
+def needs_busiest_day(number: int, breaker: Breaker, due: int) -> bool:
+    """Whether the busiest day can decide anything about so many repairs, of which ``due`` became due in a day."""
+    if number <= LEAST_FLOOR:
+        return False
+    return number <= breaker.floor or _are_many(number, breaker.floor, breaker, of=due)
 
 
 def floor_of(breaker: Breaker, demand: Demand) -> int:

@@ -18,7 +18,7 @@ HEADLINE = {
     VerdictStatus.NEEDS_HUMAN: "HUMAN",
     VerdictStatus.REPAIRABLE: "GAP",
 }
-COMMON = (Condition.STATUS, Condition.SINCE, Condition.GRACE, Condition.AHEAD, Condition.DATE_SET)
+COMMON = (Condition.STATUS, Condition.AHEAD, Condition.SINCE, Condition.GRACE, Condition.DATE_SET)
 """The conditions that several rules share. They are shown once."""
 ASKED = {
     Condition.STATUS: "status",

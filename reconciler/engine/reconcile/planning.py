@@ -8,6 +8,7 @@ from functools import partial
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.breaker import (
     COUNTED,
+    DEMAND_DAYS,
     LEAST_FLOOR,
     Demand,
     PlannedBy,
@@ -15,6 +16,7 @@ from reconciler.domain.decide.breaker import (
     check_breaker,
     hold_beyond,
     mark_refused_alike,
+    needs_busiest_day,
 )
 from reconciler.domain.decide.ledger_checks import REVIEW_AFTER
 from reconciler.domain.decide.plan import EVERYTHING, BreakerTrip, Decision, Plan, hold_decision
@@ -233,15 +235,15 @@ def _weigh(
     assert seen.plan is not None
     plan, breaker, most = seen.plan, repairer.limits.breaker, services.mandate.max_repairs
     effect, is_backfill = repairer.effect, services.booking_range is not None
-    demand = _demand(tx, plan, repairer.kind, seen.at)
-    if not is_backfill:
-        plan = mark_refused_alike(plan, gaps, breaker, demand, seen.at)
-    if is_held:
-        return replace(seen, plan=plan)
     planned_by = PlannedBy.BACKFILL if is_backfill else PlannedBy.ORDINARY
     repaired = 0
     if plan.new_repairs and seen.scope.has_ledger:
         repaired = tx.intents.begun_since(effect, planned_by, seen.at - COUNTED)
+    demand = _demand(tx, plan, repairer, repaired, seen.at)
+    if not is_backfill:
+        plan = mark_refused_alike(plan, gaps, breaker, demand, seen.at)
+    if is_held:
+        return replace(seen, plan=plan)
     trip = (
         check_backfill(plan, breaker, repaired, most)
         if is_backfill
@@ -266,9 +268,13 @@ def _weigh(
     )
 
 
-def _demand(tx: Transaction, plan: Plan, kind: GapKind, now: datetime) -> Demand:
-    """It is read only where it can matter: most passes have nothing to repair."""
+def _demand(tx: Transaction, plan: Plan, repairer: Repairer, repaired: int, now: datetime) -> Demand:
+    """It is read only where it can matter: most passes have nothing to repair, and few have much."""
     refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in plan.decisions)
-    if not plan.new_repairs and refused <= LEAST_FLOOR:
+    found = plan.new_repairs
+    if not found and refused <= LEAST_FLOOR:
         return Demand(due=0, busiest_day=0)
-    return tx.bookings.demand(kind, now)
+    lately = tx.bookings.demand(repairer.kind, now, days=1)
+    if not found or not needs_busiest_day(found + repaired, repairer.limits.breaker, lately.due):
+        return lately
+    return tx.bookings.demand(repairer.kind, now, days=DEMAND_DAYS)

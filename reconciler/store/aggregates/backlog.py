@@ -16,7 +16,7 @@ from reconciler.domain.rules.registry import RULES, rule_of
 from reconciler.store.app import scan
 from reconciler.store.app.backlog import broken_before
 from reconciler.store.app.conditions import exists_row
-from reconciler.store.app.counts.classify import hashed
+from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.mapping import one_of
 from reconciler.store.ledger.sources import SourceKey

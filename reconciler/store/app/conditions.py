@@ -61,13 +61,25 @@ def within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElemen
 
     A booking without a creation time may be newer than ``span.until``, so a range with an end excludes it.
     """
+    return _selected(kind, tables, span, due.due_at(tables, kind) >= SINCE)
+
+
+def may_be_within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElement[bool]:
+    """The same and some more, without the due moments: no other table has to be joined."""
+    return _selected(kind, tables, span, true())
+
+
+def _selected(
+    kind: GapKind, tables: AppTables, span: BookingRange, became_due: ColumnElement[bool]
+) -> ColumnElement[bool]:
     made = tables.booking.c.created_at
     recent = [made >= WINDOW, made.is_(None)]
     if span.since is None:
         # However old a booking is, it may have become due lately.
         recent += [tables.booking.c[name] >= WINDOW for name in ("due", "updated") if name in tables.booking.c]
         # A full scan: no index has to serve it. PostgreSQL knows both moments when it plans.
-        recent += [and_(WINDOW <= SINCE, due.due_at(tables, kind) >= SINCE)]
+        calls = and_(is_eligible(tables), _rule_filter(kind, tables), due.is_to_come(tables))
+        recent += [and_(WINDOW <= SINCE, calls, became_due)]
     bounds = [or_(*recent)]
     bounds += [made < span.until] if span.until else []
     bounds += [one_of(tables.booking.c.id, span.bookings)] if span.bookings is not None else []
@@ -113,9 +125,25 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
     return {condition: everything[condition] for condition in rule.conditions}
 
 
+def needs_join(kind: GapKind, condition: Condition, tables: AppTables) -> bool:
+    """Whether the condition is about more than the booking's own row."""
+    match condition:
+        case Condition.PHONE:
+            return tables.from_clause() is not tables.booking
+        case Condition.SINCE | Condition.GRACE:
+            return tables.moments is not None and due.is_stored(tables, kind)
+        case _:
+            return condition in BY_QUEUE_ROWS
+
+
 def is_eligible(tables: AppTables) -> ColumnElement[bool]:
     """Whether the rules cover the booking: its status is listed, and it is not marked as deleted."""
     return and_(is_listed(tables), ~is_deleted(tables))
+
+
+def selects_eligible(tables: AppTables) -> ColumnElement[bool]:
+    """The same as a filter. It may be NULL where that is false, and the planner knows how many rows it leaves."""
+    return and_(cast(tables.booking.c.status, Text).in_(tables.application.statuses), ~is_deleted(tables))
 
 
 def is_listed(tables: AppTables) -> ColumnElement[bool]:
@@ -164,7 +192,11 @@ def _true_if(fact: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _filled(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return func.coalesce(func.btrim(cast(column, Text)) != "", False, type_=Boolean())
+    """Whether there is more than spaces in it."""
+    said = cast(column, Text)
+    # What begins with a character after the space is not trimmed: that is nearly every value, a million times a scan.
+    begins = said.collate("C") >= literal_column("'!'")
+    return func.coalesce(or_(begins, func.btrim(said) != ""), False, type_=Boolean())
 
 
 def _date_set(tables: AppTables) -> ColumnElement[bool]:
@@ -206,9 +238,16 @@ def _decides_for_booking(kind: GapKind, condition: Condition, tables: AppTables)
     return and_(own, deciding_rows(kind, condition, tables))
 
 
-def _any_row(kind: GapKind, condition: Condition, tables: AppTables) -> ColumnElement[bool]:
+def has_no_row(
+    kind: GapKind, condition: Condition, tables: AppTables, of_booking: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Whether the booking lacks a row that decides the condition. ``of_booking``: else no row counts for it."""
+    return ~_any_row(kind, condition, tables, of_booking)
+
+
+def _any_row(kind: GapKind, condition: Condition, tables: AppTables, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     # The statement around it may join the queue as well, and means other rows of it.
-    return exists_row(_decides_for_booking(kind, condition, tables), of=queue_of(tables))
+    return exists_row(_decides_for_booking(kind, condition, tables), *more, of=queue_of(tables))
 
 
 def _is_text(tables: AppTables) -> ColumnElement[bool]:

@@ -34,6 +34,8 @@ from reconciler.store.app.scan import refuses_texts
 from reconciler.text.sql_quoting import identifier
 
 NUMBER_COLUMNS = ("mobile_e164", "mobile_number")
+TEXTED_AT = ("sent_at", "created_at")
+"""The queue's columns that say when a text went, in order of preference."""
 FEWEST, TAIL = 7, 6
 """Fewer digits than these may be a short number, or none. ``TAIL`` is ``text.phones.TAIL``; a test compares them."""
 _ONE_NUMBER = r"'^[+]?[0-9() .-]*([0-9]{3}|([0-9]{2}[ .-]){3}[0-9]{2})$'"
@@ -70,11 +72,11 @@ def texted(tables: AppTables) -> Select[Any] | None:
     queue = tables.queue
     if queue is None:
         return None
-    when = [queue.c[name] for name in ("sent_at", "created_at") if name in queue.c]
+    when = [queue.c[name] for name in TEXTED_AT if name in queue.c]
     to = [queue.c[name] for name in ("recipient_phone", "customer_phone") if name in queue.c]
     if not when or not to:
         return None
-    at = func.coalesce(*when)
+    at = func.coalesce(*when)  # an index can serve it: the doctor prints it
     number = func.coalesce(*(func.nullif(func.btrim(cast(column, Text)), "") for column in to))
     counts = or_(
         # An approved text counts as sent: the application will send it without checking our limit.
@@ -82,7 +84,7 @@ def texted(tables: AppTables) -> Select[Any] | None:
         queue.c.error.startswith(f"{OURS}{Result.UNKNOWN}"),
     )
     since = bindparam("since", type_=DateTime(timezone=True))
-    return select(number, at).where(counts, at >= since, _may_mean(number)).order_by(at)
+    return select(number, at).where(at >= since, counts, _may_mean(number)).order_by(at)
 
 
 def values(tails: frozenset[str]) -> dict[str, list[str]]:

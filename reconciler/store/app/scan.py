@@ -43,7 +43,8 @@ from reconciler.store.app.conditions import (
     phones,
     within,
 )
-from reconciler.store.app.counts.classify import classify, hashed
+from reconciler.store.app.counts.classify import classify
+from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures

@@ -36,6 +36,8 @@ def schema_notes(connection: Connection, application: AppMapping) -> Sequence[No
             found += _zoneless_default(table, mapped)
     if application.customers:
         found += _numbers_unindexed(connection, application.customers)
+    if application.queue:
+        found += _recent_texts_unindexed(connection, application.queue)
     return [*found, *_personal_ids(connection, application.bookings)]
 
 
@@ -108,6 +110,29 @@ def _numbers_unindexed(connection: Connection, mapped: MappedTable) -> Iterator[
                 remedy="create it, or each text reads every customer; CONCURRENTLY does not block the application",
                 sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} (({recipients.key_as_sql(theirs)}));",
             )
+
+
+def _recent_texts_unindexed(connection: Connection, mapped: MappedTable) -> Iterator[Note]:
+    """Before a text is sent, its recipient's texts of the last day are counted, whichever bookings they are about."""
+    table = CatalogTable.find(connection, mapped)
+    when = [mapped.columns[ours] for ours in recipients.TEXTED_AT if ours in mapped.columns]
+    if table is None or table.estimate < LARGE_TABLE_ROWS or not when or not set(when) <= table.columns.keys():
+        return
+    names = ", ".join(map(identifier, when))
+    wanted = names if len(when) == 1 else f"COALESCE({names})"  # as PostgreSQL writes it
+    if not connection.scalar(_INDEX_ON, {"oid": table.oid, "wanted": wanted}):
+        yield Note(
+            message=f"{mapped.label} has about {table.estimate:,} rows and no index by the time at which a text went",
+            remedy="create it, or each text reads the whole queue; CONCURRENTLY does not block the application",
+            sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} (({wanted}));",
+        )
+
+
+_INDEX_ON = text("""
+    SELECT EXISTS (
+        SELECT FROM pg_index WHERE indrelid = :oid AND indisvalid AND indpred IS NULL
+          AND btrim(pg_get_indexdef(indexrelid, 1, true), '()') = btrim(:wanted, '()'))
+""")
 
 
 _INDEX_LIKE = text("""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from reconciler.domain.decide.breaker import Demand
+from reconciler.domain.decide.breaker import DEMAND_DAYS, Demand
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import RULES
@@ -211,6 +211,6 @@ def test_what_is_due_is_counted_by_the_index_on_created_at(world: World, kind: G
     with world.services(act=False) as services, services.store.reading() as tx:
         assert isinstance(tx.bookings, PostgresBookings)
         tx.bookings.connection.execute(text("SET LOCAL enable_seqscan = off"))
-        assert tx.bookings.demand(kind, world.venue.now) == Demand(due=2, busiest_day=2)
+        assert tx.bookings.demand(kind, world.venue.now, DEMAND_DAYS) == Demand(due=2, busiest_day=2)
         used = "SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'private_bookings'"
         assert tx.bookings.connection.scalar(text(used)) == 1

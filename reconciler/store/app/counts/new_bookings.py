@@ -27,7 +27,7 @@ from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app.app_tables import NOW
 from reconciler.store.app.conditions import AppTables, conditions, created_at, is_deleted, is_eligible, local_start
-from reconciler.store.app.counts.classify import DELETED
+from reconciler.store.app.counts.by_own_columns import DELETED
 from reconciler.store.app.times import civil_moment
 
 Moment = datetime | ColumnElement[Any]

@@ -43,7 +43,6 @@ _ROWS = text("""
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'm', 'p')
 """)
-"""About how many rows there are, also before the first ANALYZE; no row for a view, which cannot be sampled."""
 _Read = TypeVar("_Read")
 
 
@@ -112,7 +111,7 @@ def _within(tables: AppTables, keys: Sequence[str], part: tuple[int, int]) -> Co
 
 def _boundaries(connection: Connection, tables: AppTables) -> list[str]:
     """Keys that divide the bookings into parts of about one size, in the order that the database compares them in."""
-    rows = _about(connection, tables.application.bookings)
+    rows = about_rows(connection, tables.application.bookings)
     if rows is None:
         return []
     sample = tablesample(tables.booking, func.system(min(100.0, 100 * SAMPLE / max(rows, 1))), name="sample")
@@ -122,6 +121,7 @@ def _boundaries(connection: Connection, tables: AppTables) -> list[str]:
     return list(dict.fromkeys(found or ()))
 
 
-def _about(connection: Connection, table: MappedTable) -> float | None:
+def about_rows(connection: Connection, table: MappedTable) -> float | None:
+    """About how many rows the table has, also before its first ANALYZE; ``None`` for a view: it cannot be sampled."""
     found: Any = connection.scalar(_ROWS, {"schema": table.schema, "name": table.name})
     return None if found is None else float(found)

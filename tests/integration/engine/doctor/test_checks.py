@@ -566,6 +566,13 @@ WARNINGS = {
         said=f"public.{BOOKINGS} has about 50,000 rows and no index on updated_at",
         remedy="create it; CONCURRENTLY",
     ),
+    "a large queue without an index by time": Warned(
+        seed=sql(LARGE),
+        check="schema",
+        said=f"public.{QUEUE} has about 50,000 rows and no index by the time at which a text went",
+        remedy="create it, or each text reads the whole queue",
+        repair=sql(f"CREATE INDEX ON {QUEUE} ((coalesce(sent_at, created_at)))"),
+    ),
     "a default that lies": Warned(
         seed=lambda _: None,
         check="schema",
