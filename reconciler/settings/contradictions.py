@@ -8,15 +8,16 @@ from reconciler.domain.rules.registry import REPORT_ONLY, report_of
 from reconciler.domain.rules.rule import Rule
 from reconciler.domain.rules.sms_stuck import QUEUED
 from reconciler.domain.rules.sms_unproven import SENT
+from reconciler.settings.file.mistake import KeyPath, Mistake
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_bookings import Section
-from reconciler.settings.file.source import KeyPath, Source
+from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import write_duration
 
 SMS = str(GapKind.SMS_MISSING)
 
 
-def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
+def limit_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
     """The message of each contradiction, with its place in the file."""
     limits = file.limits
     lease = write_duration(limits.lease)
@@ -24,7 +25,8 @@ def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
     both = sorted(set(file.bookings.cancelled) & set(file.bookings.statuses))
     if both:
         needed = f"{', '.join(both)} is listed by bookings.statuses too: its event would be made and removed in turn"
-        yield read.mistake(("bookings", "cancelled"), needed, ("bookings", "statuses"))
+        remedy = "remove it from one of the two lists"
+        yield read.mistake(("bookings", "cancelled"), needed, ("bookings", "statuses"), remedy=remedy)
     yield from _too_slow(read, file)
     yield from _forgetful(read, file)
     reporting = file.reporting
@@ -40,7 +42,7 @@ def limit_contradictions(read: Source, file: CronFile) -> Iterator[str]:
         yield read.mistake(("limits", "backoff", "longest"), longest_pause, ("limits", "backoff", "first"))
 
 
-def _outlived_lease(read: Source, file: CronFile) -> Iterator[str]:
+def _outlived_lease(read: Source, file: CronFile) -> Iterator[Mistake]:
     """A lease that could end before the answer of a call is in the ledger: another process would take the intent."""
     limits, sql = file.limits, file.limits.timeouts.sql
     calls = {"twilio": (Effect.SMS, limits.timeouts.twilio), "google": (Effect.CALENDAR, limits.timeouts.google)}
@@ -58,7 +60,7 @@ def _outlived_lease(read: Source, file: CronFile) -> Iterator[str]:
         yield read.mistake(("limits", "lease"), what, ("limits", "timeouts", longest))
 
 
-def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
+def _too_slow(read: Source, file: CronFile) -> Iterator[Mistake]:
     """A pass that could not end before the next one begins, or that could not make a single call."""
     limits = file.limits
     budget = f"limits.pass_budget, {write_duration(limits.pass_budget)}"
@@ -72,7 +74,7 @@ def _too_slow(read: Source, file: CronFile) -> Iterator[str]:
             yield read.mistake(("limits", "rate", name), what, ("limits", "pass_budget"))
 
 
-def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
+def _forgetful(read: Source, file: CronFile) -> Iterator[Mistake]:
     """A ledger that forgets a text while its booking may still be repaired: the text would be sent again."""
     windows = {
         ("rules", "sms.missing", "stale_after"): file.rules.sms_missing.stale_after,
@@ -88,14 +90,14 @@ def _forgetful(read: Source, file: CronFile) -> Iterator[str]:
         yield read.mistake(("jobs", "ledger_retention", "keep"), what, longest)
 
 
-def text_contradictions(read: Source, file: CronFile) -> Iterator[str]:
+def text_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
     """The same of what is said about texts and the application's queue."""
     yield from _unsatisfying(read, file)
     yield from _unreported(read, file)
     yield from _unsafe_in_flight(read, file)
 
 
-def column_contradictions(read: Source, file: CronFile) -> Iterator[str]:
+def column_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Two of our names on one column of a table."""
     bookings, queue = file.bookings, file.rules.sms_missing.queue
     tables: dict[KeyPath, Section] = {("bookings", "columns"): bookings.columns}
@@ -110,20 +112,22 @@ def column_contradictions(read: Source, file: CronFile) -> Iterator[str]:
             at = f" (line {there})" if read.has(other) and there else ", by its default"
             named = (*place, ours) if read.has((*place, ours)) else other
             both = f"{ours} and {first[theirs]}{at} both name the column {theirs}"
-            yield read.mistake(named, both)
+            remedy = "name another column, or null if the table has none"
+            yield read.mistake(named, both, remedy=remedy)
 
 
-def unanswered(read: Source, file: CronFile) -> list[str]:
+def unanswered(read: Source, file: CronFile) -> list[Mistake]:
     """What a person has to answer before the first text is sent. ``--defaults`` answers everything."""
     rule = file.rules.sms_missing
     sends = Policy.REPAIR is rule.policy is file.repairs and rule.deliver is Deliver.RECONCILER
     if read.missing or not sends or rule.queue_failed_resent is not None:
         return []
     what = "does anything in the application send rows of the queue that are failed again? Write no or yes"
-    return [read.mistake(("rules", SMS, "queue_failed_resent"), what, ("rules", SMS))]
+    remedy = "ask whoever maintains the application, and write the answer"
+    return [read.mistake(("rules", SMS, "queue_failed_resent"), what, ("rules", SMS), remedy=remedy)]
 
 
-def _unsafe_in_flight(read: Source, file: CronFile) -> Iterator[str]:
+def _unsafe_in_flight(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Our row in a status that the application sends: then the text is sent by both."""
     rule, status = file.rules.sms_missing, file.record.in_flight
     if rule.policy is Policy.OFF or rule.deliver is Deliver.APPLICATION:
@@ -131,10 +135,11 @@ def _unsafe_in_flight(read: Source, file: CronFile) -> Iterator[str]:
     sends = {*QUEUED, *SENT, *(["failed"] if rule.queue_failed_resent else [])}
     if status in sends:
         what = f"the application sends rows in status {status}: write one that nothing sends, such as cancelled"
-        yield read.mistake(("record", "in_flight"), what, ("rules", SMS, "queue_failed_resent"))
+        remedy = "write a status that nothing in the application sends"
+        yield read.mistake(("record", "in_flight"), what, ("rules", SMS, "queue_failed_resent"), remedy=remedy)
 
 
-def _unsatisfying(read: Source, file: CronFile) -> Iterator[str]:
+def _unsatisfying(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Messages that we would send and that would not satisfy their own occasion."""
     rule, place = file.rules.sms_missing, ("rules", SMS)
     lacking: dict[KeyPath, set[str]] = {}
@@ -146,10 +151,10 @@ def _unsatisfying(read: Source, file: CronFile) -> Iterator[str]:
             lacking.setdefault(own if read.has(own) else (*place, "satisfied_by"), set()).add(message.trigger)
     for path, triggers in lacking.items():
         what = f"lacks {', '.join(sorted(triggers))}, which we send: our own text would never satisfy the rule"
-        yield read.mistake(path, what, (*place, "messages"))
+        yield read.mistake(path, what, (*place, "messages"), remedy=f"add {', '.join(sorted(triggers))}")
 
 
-def _unreported(read: Source, file: CronFile) -> Iterator[str]:
+def _unreported(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Report-only rules that cannot report. They would miss a text that is never sent."""
     rules = file.rules
     if rules.sms_missing.policy is Policy.REPAIR and rules.sms_missing.deliver is Deliver.APPLICATION:
@@ -165,7 +170,7 @@ def _unreported(read: Source, file: CronFile) -> Iterator[str]:
             yield read.mistake(at, needed, ("rules", kind))
 
 
-def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[str]:
+def _not_covered(read: Source, file: CronFile, rule: Rule) -> Iterator[Mistake]:
     """The application sends what we hand over, so this rule must notice every text that it does not send."""
     section, handed_over = file.rules.of(rule), ("rules", SMS, "deliver")
     off = "off, so nothing would notice that the application does not send what we hand over"

@@ -1,6 +1,6 @@
 """Builds ``Settings`` from cron.yaml and the environment, in the domain's terms: policies, limits, a window."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -25,31 +25,21 @@ from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import RULES, rule_of_effect
 from reconciler.errors import ConfigurationError
 from reconciler.ports import Runner, Window
-from reconciler.settings.contradictions import (
-    column_contradictions,
-    limit_contradictions,
-    text_contradictions,
-    unanswered,
-)
 from reconciler.settings.env import environment
-from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.env.cleaning import cleaned
 from reconciler.settings.env.providers import access_fault
-from reconciler.settings.file import source
 from reconciler.settings.file.locate import locate
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.model_rules import ReportOnlySection
-from reconciler.settings.file.secrets import without_secrets
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.text_patterns import parse_text_pattern
 from reconciler.settings.file.values import Per
+from reconciler.settings.file_check import check_file
 from reconciler.settings.need import Need
-from reconciler.settings.texts import template_mistakes, text_style
+from reconciler.settings.texts import text_style
 from reconciler.text.phones import counted_as
 from reconciler.text.templates import MessageTemplate, Style
 
-LONGEST_MISTAKE = 1000
-"""Characters. YAML repeats whole values in its messages."""
 SMS, CALENDAR = rule_of_effect(Effect.SMS).kind, rule_of_effect(Effect.CALENDAR).kind
 ADVICE = "correct this and run it again; nothing was written. Every key and variable: docs/settings.md"
 
@@ -65,7 +55,7 @@ class Settings:
 
     def mistake(self, path: tuple[str | int, ...], what: str) -> str:
         """The message of a mistake, with its place in the file."""
-        return self.source.mistake(path, what)
+        return str(self.source.mistake(path, what))
 
     def sms_policy(self) -> SmsPolicy:
         rule, limits = self.file.rules.sms_missing, self.file.limits
@@ -229,15 +219,12 @@ def load(
     Raises:
         ConfigurationError: with every mistake of both.
     """
-    read, mistakes = locate(path, environ, file_required=file_required, defaults=defaults)
-    file, found = source.validate(read) if read.data is not None or not mistakes else (None, [])
-    mistakes += found
-    if file:
-        secrets = list(unnamed(read, file))
-        mistakes += secrets or list(_contradictions(read, file))
-        mistakes += unanswered(read, file) if file_required and need is Need.ACT else []
-        file = None if secrets else file
-    mistakes = [_cut(without_secrets(mistake)) for mistake in mistakes]
+    read, found = locate(path, environ, file_required=file_required, defaults=defaults)
+    file = None
+    if read.data is not None or not found:
+        checked = check_file(read, before_texts=file_required and need is Need.ACT)
+        file, found = checked.file, [*found, *checked.mistakes]
+    mistakes = [str(mistake.to_show()) for mistake in found]
     parsed, missing = environment.read(
         environ,
         texts=need.reads_providers and _repairs(read, SMS) and (not _hands_over(read) or _may_ask(environ)),
@@ -267,10 +254,6 @@ def _repairs(read: Source, rule: str) -> bool:
     )
 
 
-def _cut(mistake: str) -> str:
-    return mistake if len(mistake) <= LONGEST_MISTAKE else f"{mistake[:LONGEST_MISTAKE]}.."
-
-
 def _hands_over(read: Source) -> bool:
     return bool(_at(read.data, "rules", SMS, "deliver") == Deliver.APPLICATION)
 
@@ -284,11 +267,3 @@ def _at(data: Any, *path: str) -> Any:
     for step in path:
         data = data.get(step) if isinstance(data, Mapping) else None
     return data
-
-
-def _contradictions(read: Source, file: CronFile) -> Iterator[str]:
-    """Mistakes in keys that are valid one by one but not together."""
-    yield from template_mistakes(read, file)
-    yield from text_contradictions(read, file)
-    yield from column_contradictions(read, file)
-    yield from limit_contradictions(read, file)

@@ -4,11 +4,15 @@ from collections.abc import Iterator
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import GapKind
+from reconciler.settings.file.mistake import Mistake
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
 from reconciler.text.greeting import Greeting
 from reconciler.text.localized import localized
-from reconciler.text.templates import Style, check_template
+from reconciler.text.templates import VARIABLES, Style, check_template
+
+_MESSAGES = ("rules", str(GapKind.SMS_MISSING), "messages")
+_CORRECT = f"correct the template; it may use {', '.join(VARIABLES)}"
 
 
 def text_style(file: CronFile) -> Style:
@@ -16,14 +20,18 @@ def text_style(file: CronFile) -> Style:
     return Style(file.timezone, localized(file.locale), Greeting.of(rule.nameless, rule.placeholder_names))
 
 
-def template_mistakes(read: Source, file: CronFile) -> Iterator[str]:
-    """A status without a message, and each problem of a template."""
-    rule, style = file.rules.sms_missing, text_style(file)
-    at = ("rules", str(GapKind.SMS_MISSING), "messages")
+def unwritten_texts(read: Source, file: CronFile) -> Iterator[Mistake]:
+    """A status without a message."""
+    rule = file.rules.sms_missing
     for number, status in enumerate(file.bookings.statuses):
         if status not in rule.messages and rule.policy is not Policy.OFF:
-            listed = ("bookings", "statuses", number)
-            yield read.mistake(at, f"no message for status {status}, which bookings.statuses lists", listed)
-    for status, message in rule.messages.items():
-        for problem in check_template(message.template, style):
-            yield read.mistake((*at, status, "template"), problem)
+            what = f"no message for status {status}, which bookings.statuses lists"
+            remedy = f"add a message for {status}, or remove it from the statuses"
+            yield read.mistake(_MESSAGES, what, ("bookings", "statuses", number), remedy=remedy)
+
+
+def template_mistakes(read: Source, file: CronFile) -> Iterator[Mistake]:
+    """Each problem of a template."""
+    for status, message in file.rules.sms_missing.messages.items():
+        for problem in check_template(message.template, text_style(file)):
+            yield read.mistake((*_MESSAGES, status, "template"), problem, remedy=_CORRECT)

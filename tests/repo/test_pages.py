@@ -4,6 +4,7 @@ from reconciler.settings import Need, load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import source
 from reconciler.settings.file.model import CronFile
+from reconciler.settings.file.validation import validate
 from tests.repo.pages import GRANTS, ROOT, SETTINGS, grants_page, parts, settings_page
 
 EXAMPLE = ROOT / "cron.yaml"
@@ -11,7 +12,7 @@ EXAMPLE = ROOT / "cron.yaml"
 
 def example() -> CronFile:
     read, unreadable = source.read(EXAMPLE)
-    file, mistakes = source.validate(read)
+    file, mistakes = validate(read)
     assert unreadable + mistakes == []
     assert file is not None
     return file

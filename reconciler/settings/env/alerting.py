@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.reader import ROUTE, SWITCH, VARIABLES, Reader, is_loopback, matching, url_problem
+from reconciler.settings.file.mistake import Mistake
 from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
 
@@ -50,7 +51,7 @@ class AlertingVariables:
     """Name of a variable -> its dead man's switch."""
 
 
-def unnamed(read: Source, file: CronFile) -> Iterator[str]:
+def unnamed(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Mistakes where cron.yaml should name a variable. The value may be the secret itself, so it is not quoted."""
     named: dict[tuple[str | int, ...], str] = {
         ("reporting", "oncall", number): name for number, name in enumerate(file.reporting.oncall)
@@ -58,7 +59,8 @@ def unnamed(read: Source, file: CronFile) -> Iterator[str]:
     named |= {("jobs", job, "alive"): at.alive for job, at in file.running().items() if at.alive is not None}
     for path, name in named.items():
         if not _NAME.fullmatch(name):
-            yield read.mistake(path, "the name of a variable belongs here, such as PAGER_URL, and not the URL itself")
+            what = "the name of a variable belongs here, such as PAGER_URL, and not the URL itself"
+            yield read.mistake(path, what, remedy="keep the URL in a variable, and write the variable's name here")
 
 
 def take_sentry(reader: Reader) -> Sentry | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reconciler.settings.env.cleaning import cleaned
 from reconciler.settings.file import source
+from reconciler.settings.file.mistake import Mistake
 from reconciler.settings.file.source import Source
 
 DEFAULT_FILE = Path("cron.yaml")
@@ -13,7 +14,7 @@ DEFAULT_FILE = Path("cron.yaml")
 
 def locate(
     path: Path | None, environ: Mapping[str, str], *, file_required: bool, defaults: bool
-) -> tuple[Source, list[str]]:
+) -> tuple[Source, list[Mistake]]:
     """Find cron.yaml and read it.
 
     Returns what was read, and every mistake. ``file_required`` and ``defaults`` are those of ``load``.
@@ -22,13 +23,14 @@ def locate(
     named = path or (Path(variable) if variable else None)
     there = named or (DEFAULT_FILE if os.path.lexists(DEFAULT_FILE) else None)
     if there and defaults:
-        both = f"{there}: it is to be read, and --defaults is given too; leave out one of them"
-        return Source(there.name, None), [both]
+        both = "it is to be read, and --defaults is given too; leave out one of them"
+        return Source(there.name, None), [Mistake(str(there), both, "leave out --defaults")]
     if there:
         return source.read(there)
-    seen = f"{DEFAULT_FILE.absolute()}: there is no such file, and neither RECONCILER_CONFIG nor --config names another"
+    expected = str(DEFAULT_FILE.absolute())
+    seen = "there is no such file, and neither RECONCILER_CONFIG nor --config names another"
     if file_required and not defaults:
         what = f"{seen}; with --defaults every key has its default, repairs: repair among them"
-        return Source(DEFAULT_FILE.name, None), [what]
-    said = () if defaults else (f"{seen}: every key has its default",)
+        return Source(DEFAULT_FILE.name, None), [Mistake(expected, what, "write one: reconciler init")]
+    said = () if defaults else (f"{expected}: {seen}: every key has its default",)
     return Source(DEFAULT_FILE.name, None, said, missing=True), []

@@ -1,9 +1,9 @@
 """cron.yaml as types. The only place with each key's meaning, unit and default, and the reason for it."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict
+from pydantic import BeforeValidator, Field, Strict
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.settings.file.model_bookings import BookingSettings, RecordSettings, Section, minutes
@@ -24,6 +24,10 @@ from reconciler.settings.file.values import (
 
 Whole = Annotated[int, Strict(), Field(le=1_000_000_000)]
 """A strict integer that PostgreSQL can hold: ``true`` is refused, although pydantic otherwise reads it as 1."""
+
+
+def _version(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value  # true is 1 in Python, and no version
 
 
 class BreakerLimits(Section):
@@ -124,7 +128,7 @@ class LimitSettings(Section):
 class CronFile(Section):
     """The whole file. A key that is left out has the default shown."""
 
-    version: Literal[1] = Field(1, description="of this file's shape")
+    version: Annotated[Literal[1], BeforeValidator(_version)] = Field(1, description="of this file's shape")
     timezone: Zone = Field(
         parse_zone("Europe/London"), description="the venue's civil time: quiet hours, days, times in texts"
     )

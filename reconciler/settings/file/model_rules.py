@@ -1,7 +1,7 @@
 """The section ``rules`` of cron.yaml as types: one section per rule of the registry."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model
 
@@ -9,7 +9,6 @@ from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import AGGREGATE, ALL_RULES, REPORT_ONLY
 from reconciler.domain.rules.rule import AggregateRule, Rule
-from reconciler.settings.file.model_aggregates import AggregateSection, ReportWord
 from reconciler.settings.file.model_bookings import Column, Only, Queue, Section, table_alone
 from reconciler.settings.file.text_patterns import PatternText
 from reconciler.settings.file.values import (
@@ -39,6 +38,7 @@ PLACEHOLDER_NAMES = (
 )  # fmt: skip
 """What forms, imports and staff write where a name belongs. Names that people have (Nil, Na) are not among them."""
 PolicyWord = Annotated[Policy, OffWord]
+ReportWord = Annotated[Literal[Policy.REPORT, Policy.OFF], OffWord]
 
 
 class MessageSettings(Section):
@@ -144,6 +144,12 @@ class ReportOnlySection(RuleSection):
 
     policy: ReportWord = Field(Policy.REPORT, description="report | off")
     after: Duration
+
+
+class AggregateSection(Section):
+    """The section of an aggregate rule."""
+
+    policy: ReportWord = Field(Policy.REPORT, description="report | off")
 
 
 class CalendarMissing(RuleSection):

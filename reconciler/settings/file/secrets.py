@@ -22,4 +22,9 @@ def without_secrets(message: str) -> str:
     """The message with what looks like a secret or an address withheld. The file and the line stay."""
     place = _PLACE.match(message)
     begin = place.end() if place else 0
-    return message[:begin] + _SECRET.sub(WITHHELD, message[begin:])
+    return message[:begin] + withhold(message[begin:])
+
+
+def withhold(said: str) -> str:
+    """Words that have no place before them, with what looks like a secret or an address withheld."""
+    return _SECRET.sub(WITHHELD, said)
