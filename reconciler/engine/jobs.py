@@ -24,14 +24,19 @@ BY_NAME_ONLY = frozenset({"fire_drill"})
 """Jobs that repair nothing: they run on their schedule, and by hand only when they are named."""
 
 
+def every_job() -> list[str]:
+    """The names of all jobs."""
+    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(FOLDER).__path__))
+
+
 def available() -> list[str]:
     """The jobs that run by hand when none is named."""
-    return [name for name in _every() if name not in BY_NAME_ONLY]
+    return [name for name in every_job() if name not in BY_NAME_ONLY]
 
 
 def unknown(names: Collection[str]) -> list[str]:
     """A sentence for each name that no job has."""
-    known = _every()
+    known = every_job()
     return [f"no such job: {name}{_hint(name, known)}" for name in names if name not in known]
 
 
@@ -81,10 +86,6 @@ def raise_crash(results: Sequence[PassResult]) -> None:
     for result in results:
         if result.crash:
             raise result.crash
-
-
-def _every() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(importlib.import_module(FOLDER).__path__))
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -13,7 +13,7 @@ from babel.numbers import format_decimal
 
 LARGEST = 10**15
 """No number in a text is larger: writing one out could take for ever."""
-_NAME = re.compile(r"([a-z]{2,3})(?:[_-]([A-Z][a-z]{3}))?(?:[_-]([A-Z]{2}|[0-9]{3}))?")
+LOCALE_NAME = re.compile(r"([a-z]{2,3})(?:[_-]([A-Z][a-z]{3}))?(?:[_-]([A-Z]{2}|[0-9]{3}))?")
 _HOUSE = {"en_GB": "EEEE d MMMM"}
 """Habits that are not the data's: what texts said before they had a locale."""
 _PART = re.compile(r"'[^']*'|([A-Za-z])\1*|[^A-Za-z']+")
@@ -26,7 +26,7 @@ def locale_name(written: str) -> str:
     Raises:
         ValueError: there is no such language, or it is not written in that country.
     """
-    found = _NAME.fullmatch(written)
+    found = LOCALE_NAME.fullmatch(written)
     try:
         locale = Locale.parse(written.replace("-", "_")) if found else None
     except (UnknownLocaleError, ValueError):

@@ -113,7 +113,12 @@ def table_alone(value: Any) -> Any:
     return {"table": value} if isinstance(value, str | TableName) else value
 
 
-def _text_or_number(value: Any) -> Any:
+def text_or_number(value: Any) -> Any:
+    """The value as it is.
+
+    Raises:
+        ValueError: it is neither a text nor a whole number.
+    """
     if isinstance(value, str | int) and not isinstance(value, bool):
         return value
     raise ValueError("a text or a whole number belongs here")
@@ -134,7 +139,7 @@ class Queue(Section):
     columns: QueueColumns = Field(default_factory=QueueColumns, description="only what differs")
 
 
-Only = dict[Column, Annotated[str | int, BeforeValidator(_text_or_number)]]
+Only = dict[Column, Annotated[str | int, BeforeValidator(text_or_number)]]
 """Columns of the bookings' table and the one value that is meant."""
 
 

@@ -48,10 +48,15 @@ def _said(error: Exception) -> str:
     return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
 
-def _pattern(value: str) -> str:
+def require_pattern(value: str) -> str:
+    """The pattern as it is written.
+
+    Raises:
+        ValueError: as ``parse_text_pattern``.
+    """
     parse_text_pattern(value)
     return value
 
 
-PatternText = Annotated[str, AfterValidator(_pattern)]
+PatternText = Annotated[str, AfterValidator(require_pattern)]
 """A pattern, kept as it is written."""

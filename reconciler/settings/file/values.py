@@ -22,11 +22,11 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-_DURATION = re.compile(r"([0-9]{1,12})\s*(ms|s|m|h|d)")
-_PER = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{0,12})\s*(ms|s|m|h|d)")
+DURATION = re.compile(r"([0-9]{1,12})\s*(ms|s|m|h|d)")
+RATE = re.compile(r"([0-9]{1,9})\s*/\s*([0-9]{0,12})\s*(ms|s|m|h|d)")
 _QUIET = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
-_DATE = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}")
-_TABLE = re.compile(r'(?:("(?:[^"]|"")+"|[^."\s]+)\.)?("(?:[^"]|"")+"|[^."\s]+)')
+DATE = re.compile(r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}")
+TABLE = re.compile(r'(?:("(?:[^"]|"")+"|[^."\s]+)\.)?("(?:[^"]|"")+"|[^."\s]+)')
 
 
 def _written(value: Any) -> str:
@@ -42,7 +42,7 @@ def parse_duration(value: Any) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    found = _DURATION.fullmatch(_written(value))
+    found = DURATION.fullmatch(_written(value))
     if not found or int(found[1]) > LONGEST / _UNITS[found[2]]:
         raise ValueError(f"a duration is written as 90s, 10m, 72h or 14d, and is at most {LONGEST.days}d")
     return int(found[1]) * _UNITS[found[2]]
@@ -56,7 +56,12 @@ def write_duration(value: timedelta) -> str:
     return f"{value // _UNITS['ms']}ms"
 
 
-def _not_nothing(value: timedelta) -> timedelta:
+def not_nothing(value: timedelta) -> timedelta:
+    """The duration as it is.
+
+    Raises:
+        ValueError: it is zero.
+    """
     if not value:
         raise ValueError("must be longer than nothing")
     return value
@@ -68,11 +73,11 @@ def parse_span(value: Any) -> timedelta:
     Raises:
         ValueError: the value is not a duration, or is zero.
     """
-    return _not_nothing(parse_duration(value))
+    return not_nothing(parse_duration(value))
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
-PositiveDuration = Annotated[Duration, AfterValidator(_not_nothing)]
+PositiveDuration = Annotated[Duration, AfterValidator(not_nothing)]
 """A duration above zero. Zero would stop the product or remove a limit: PostgreSQL reads timeout 0 as no timeout."""
 
 
@@ -100,7 +105,7 @@ def parse_per(value: Any) -> Per:
     """
     if isinstance(value, Per):
         return value
-    found = _PER.fullmatch(_written(value))
+    found = RATE.fullmatch(_written(value))
     per = Per(int(found[1]), parse_duration(f"{found[2] or 1}{found[3]}")) if found else None
     if per is None or not per.count or not per.period:
         raise ValueError("a rate is written as 1/s, 30/m or 3/24h")
@@ -170,7 +175,7 @@ def parse_table(value: Any) -> TableName:
     """
     if isinstance(value, TableName):
         return value
-    found = _TABLE.fullmatch(_written(value))
+    found = TABLE.fullmatch(_written(value))
     if not found:
         raise ValueError('a table is written as schema.table, with quotes as in SQL: public."Booking"')
     return TableName(_unquoted(found[1] or "public"), _unquoted(found[2]))
@@ -229,7 +234,7 @@ def parse_since(value: Any) -> date | None:
         return value
     if _written(value) == "installed":
         return None
-    if not _DATE.fullmatch(_written(value)):
+    if not DATE.fullmatch(_written(value)):
         raise ValueError("a date is written as 2026-05-01; or write installed")
     return date.fromisoformat(_written(value))
 
@@ -240,7 +245,7 @@ def parse_date(value: Any) -> date:
     Raises:
         ValueError: anything else.
     """
-    if not _DATE.fullmatch(_written(value)):
+    if not DATE.fullmatch(_written(value)):
         raise ValueError("a date is written as 2026-05-01")
     return date.fromisoformat(_written(value))
 
@@ -276,11 +281,16 @@ def parse_locale(value: Any) -> str:
 LocaleName = Annotated[str, BeforeValidator(parse_locale)]
 
 
-def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+def not_empty(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The list as it is.
+
+    Raises:
+        ValueError: nothing is in it.
+    """
     if not values:
         raise ValueError("at least one belongs here")
     return values
 
 
-Some = Annotated[tuple[str, ...], AfterValidator(_some)]
+Some = Annotated[tuple[str, ...], AfterValidator(not_empty)]
 """A list of words. An empty list is refused: it could be read as nothing or as everything."""

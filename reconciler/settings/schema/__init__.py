@@ -1,0 +1,1 @@
+"""The JSON schema of cron.yaml as a person writes it, for editors."""
