@@ -28,7 +28,7 @@ from reconciler.wiring import assembly
 from reconciler.wiring.database import owner_database
 
 NO_FILE = (
-    "write one (docs/settings.md), or name it with --config or RECONCILER_CONFIG; until then every command that writes "
+    "write one (reconciler init), or name it with --config or RECONCILER_CONFIG; until then every command that writes "
     "refuses, unless --defaults says that all defaults are meant"
 )
 WIDTH = 12

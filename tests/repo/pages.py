@@ -55,6 +55,9 @@ Found by `--config`, else `RECONCILER_CONFIG`, else in the current folder. A key
 here. Without a file every key has its default: commands that write refuse then, unless `--defaults` says that this is
 meant. A key that is left empty is a mistake, but for an optional column: it does not say what is meant.
 
+[Writing cron.yaml](cron-yaml.md): a file to begin with (`reconciler init`), every mistake in it without a database
+(`reconciler check`), and completion in an editor (`reconciler schema`).
+
 How values are written:
 
 """

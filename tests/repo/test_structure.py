@@ -12,7 +12,11 @@ from tests.repo.names import ROOT, modules
 MODULE_LINES = 300
 FUNCTION_LINES = 60
 FOLDER_ENTRIES = 15
-LONG_FOLDERS = {"reconciler/cli": "one file per command: its listing is the list of commands"}
+LONG_FOLDERS = {
+    "reconciler": "one folder per floor, and presets/, which is data",
+    "reconciler/cli": "one file per command: its listing is the list of commands",
+    "reconciler/cli/commands": "the same, their options",
+}
 SHARED_NAMES: dict[str, str] = {
     "command": "each module of cli/ holds one command; cli.main imports it by this name",
     "run": "each module of cli/ runs one command; its options and help stand in cli/commands/",

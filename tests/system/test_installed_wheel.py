@@ -1,5 +1,6 @@
 """The image without an engine: first stage played, then exactly its command, by a user without rights, elsewhere."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from reconciler.presets import preset_text
 from tests.support.application_db import Venue
 from tests.support.dockerfile import healthcheck, play_first_stage, stages
 from tests.support.service_process import eventually, present_day
@@ -54,6 +56,15 @@ def test_the_jobs_have_one_import_name_of_their_own(place: Path, tmp_path: Path)
     assert start(["python", "-c", "import reconciler_jobs.sms_missing"], place, {}, tmp_path / "ours").wait(30) == 0
     assert start(["python", "-c", "import jobs"], place, {}, tmp_path / "jobs").wait(30) == 1
     assert "No module named 'jobs'" in (tmp_path / "jobs").read_text()
+
+
+def test_the_image_s_command_prints_presets_and_the_schema(place: Path, tmp_path: Path) -> None:
+    """The presets are part of the wheel, and all jobs are known."""
+    (place / "etc").mkdir(mode=0o755, exist_ok=True)
+    assert start(["reconciler", "init", "-"], place, {}, tmp_path / "cron.yaml").wait(30) == 0
+    assert (tmp_path / "cron.yaml").read_text().endswith(preset_text("reference"))
+    assert start(["reconciler", "schema"], place, {}, tmp_path / "cron.schema.json").wait(30) == 0
+    assert "fire_drill" in json.loads((tmp_path / "cron.schema.json").read_text())["properties"]["jobs"]["properties"]
 
 
 @pytest.mark.parametrize("postgres", ["pooled"], indirect=True)
