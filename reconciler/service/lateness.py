@@ -9,8 +9,8 @@ from cronsim import CronSim
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.rules.registry import ALL_RULES, JOBS, REPAIRED
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_jobs import GRACE, Job
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.jobs import GRACE, Job
 
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 """No clock change repeats or skips more time than this."""

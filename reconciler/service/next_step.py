@@ -10,8 +10,8 @@ from reconciler.domain.explain.wording import FULL_SCAN, NEXT, WOULD_CHANGE, des
 from reconciler.domain.gaps import Cause
 from reconciler.engine.explain.explanation import RuleExplanation
 from reconciler.service.lateness import next_time
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.values import write_duration
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.store.views.status import LastRun
 
 
@@ -48,7 +48,7 @@ def _columns(file: CronFile) -> dict[Location, dict[str, str]]:
     bookings, queue = file.bookings, file.rules.sms_missing.queue
     customers = bookings.customers.columns.model_dump() if bookings.customers else {}
     tables = {
-        Location.BOOKING: bookings.columns.model_dump(),
+        Location.BOOKING: bookings.named_times() | bookings.named_columns(),
         Location.QUEUE: queue.columns.model_dump(),
         Location.CUSTOMER: customers,
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import any_rule_of
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.store.views.scans import NEVER
 
 

@@ -22,7 +22,7 @@ from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.service.in_memory_alerts import InMemoryAlerts
 from reconciler.service.job_state import JobState
 from reconciler.settings import Settings
-from reconciler.settings.file.model_jobs import GRACE, Job
+from reconciler.settings.model.jobs import GRACE, Job
 from reconciler.timing.schedule import SOON, RunProblem, Schedule
 from reconciler.wiring import assembly
 

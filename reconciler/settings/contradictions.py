@@ -1,6 +1,6 @@
 """Contradictions in cron.yaml: limits, reporting and jobs that are valid one by one but not together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, Deliver, Policy, shortest_lease
 from reconciler.domain.gaps import Effect, GapKind
@@ -9,10 +9,10 @@ from reconciler.domain.rules.rule import Rule
 from reconciler.domain.rules.sms_stuck import QUEUED
 from reconciler.domain.rules.sms_unproven import SENT
 from reconciler.settings.file.mistake import KeyPath, Mistake
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_bookings import Section
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.values import write_duration
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.section import Section
 
 SMS = str(GapKind.SMS_MISSING)
 
@@ -100,20 +100,33 @@ def text_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
 def column_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Two of our names on one column of a table."""
     bookings, queue = file.bookings, file.rules.sms_missing.queue
-    tables: dict[KeyPath, Section] = {("bookings", "columns"): bookings.columns}
-    tables |= {("bookings", "customers", "columns"): bookings.customers.columns} if bookings.customers else {}
-    tables |= {("rules", SMS, "queue", "columns"): queue.columns}
-    for place, columns in tables.items():
-        first: dict[str, str] = {}
-        for ours, theirs in columns.model_dump().items():
-            if theirs is None or first.setdefault(theirs, ours) == ours:
-                continue
-            other, there = (*place, first[theirs]), read.line((*place, first[theirs]))
-            at = f" (line {there})" if read.has(other) and there else ", by its default"
-            named = (*place, ours) if read.has((*place, ours)) else other
-            both = f"{ours} and {first[theirs]}{at} both name the column {theirs}"
-            remedy = "name another column, or null if the table has none"
-            yield read.mistake(named, both, remedy=remedy)
+    # A booking often ends on the day it starts.
+    own = {place: theirs for place, theirs in bookings.places().items() if place != ("ends", "date")}
+    yield from _named_twice(read, ("bookings",), own)
+    if bookings.customers:
+        yield from _named_twice(read, ("bookings", "customers"), _places(("columns",), bookings.customers.columns))
+    yield from _named_twice(read, ("rules", SMS, "queue"), _places(("columns",), queue.columns))
+
+
+def _places(above: KeyPath, columns: Section) -> dict[KeyPath, str]:
+    return {(*above, ours): theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
+
+
+def _named_twice(read: Source, above: KeyPath, named: Mapping[KeyPath, str]) -> Iterator[Mistake]:
+    first: dict[str, KeyPath] = {}
+    for place, theirs in named.items():
+        other = first.setdefault(theirs, place)
+        if other == place:
+            continue
+        there = read.line((*above, *other))
+        at = f" (line {there})" if read.has((*above, *other)) and there else ", by its default"
+        at_fault = place if read.has((*above, *place)) else other
+        both = f"{_said(place)} and {_said(other)}{at} both name the column {theirs}"
+        yield read.mistake((*above, *at_fault), both, remedy="name another column, or null if the table has none")
+
+
+def _said(place: KeyPath) -> str:
+    return str(place[-1]) if place[0] == "columns" else ".".join(map(str, place))
 
 
 def unanswered(read: Source, file: CronFile) -> list[Mistake]:

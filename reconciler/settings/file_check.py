@@ -13,9 +13,9 @@ from reconciler.settings.contradictions import (
 )
 from reconciler.settings.env.alerting import unnamed
 from reconciler.settings.file.mistake import KeyPath, Mistake
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.validation import validate, validate_rest
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.settings.texts import template_mistakes, unwritten_texts
 
 _SMS = ("rules", str(GapKind.SMS_MISSING))

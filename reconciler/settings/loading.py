@@ -29,12 +29,12 @@ from reconciler.settings.env import environment
 from reconciler.settings.env.cleaning import cleaned
 from reconciler.settings.env.providers import access_fault
 from reconciler.settings.file.locate import locate
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_rules import ReportOnlySection
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.text_patterns import parse_text_pattern
 from reconciler.settings.file.values import Per
 from reconciler.settings.file_check import check_file
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.rules import ReportOnlySection
 from reconciler.settings.need import Need
 from reconciler.settings.texts import text_style
 from reconciler.text.phones import counted_as
@@ -168,6 +168,8 @@ class Settings:
         bookings = self.file.bookings
         columns = bookings.columns.model_dump(include={"id", "status", "due", "deleted"})
         triggers = sorted((status, occasion.trigger) for status, occasion in self.occasions().items())
+        # A digest of before knows nothing of the form: it stays as it was where none is written.
+        columns |= {"due": str(bookings.due)} if bookings.due else {}
         of_bookings = (bookings.table, columns, bookings.statuses, bookings.made_as, sorted(bookings.only.items()))
         return digest(*map(str, of_bookings), str(triggers))
 

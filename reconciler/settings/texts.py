@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.gaps import GapKind
 from reconciler.settings.file.mistake import Mistake
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.text.greeting import Greeting
 from reconciler.text.localized import localized
 from reconciler.text.templates import VARIABLES, Style, check_template

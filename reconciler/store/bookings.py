@@ -254,9 +254,9 @@ class PostgresBookings:
         booking = self.tables.booking
         made = conditions.created_at(self.tables).label("made")
         statement = select(cast(booking.c.id, Text), made).where(
-            booking.c.created_at.is_not(None), self.tables.in_scope()
+            self.tables.made.column.is_not(None), self.tables.in_scope()
         )
-        rows = self.connection.execute(statement.order_by(booking.c.created_at).limit(limit))
+        rows = self.connection.execute(statement.order_by(self.tables.made.column).limit(limit))
         return {BookingId(key): at for key, at in rows}
 
     def try_clear_event_id(self, booking: BookingId, event_id: str) -> None:

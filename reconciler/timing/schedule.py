@@ -19,7 +19,7 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from cronsim import CronSim
 
-from reconciler.settings.file.model_jobs import GRACE, Job
+from reconciler.settings.model.jobs import GRACE, Job
 
 SOON = timedelta(minutes=5)
 """How soon a failed run is repeated."""

@@ -11,7 +11,7 @@ from reconciler.domain.gaps import Effect
 from reconciler.engine.explain.blind import UnknownRule
 from reconciler.engine.explain.explanation import Explanation, RuleExplanation
 from reconciler.service.next_step import what_next, what_would_change
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.store.views.status import LastRun
 from reconciler.web.health_mark import Mark
 

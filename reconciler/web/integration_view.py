@@ -8,7 +8,7 @@ from reconciler.domain.decide.policies import Deliver, Policy
 from reconciler.domain.formatting import ago
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import JOBS, rule_of_effect
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow
 from reconciler.web.health_mark import Mark
 

@@ -20,7 +20,7 @@ from reconciler.engine.reconcile.results import EVENTS_REMOVED
 from reconciler.engine.repair.results import AttemptStatus
 from reconciler.service.lateness import late
 from reconciler.service.scans import unknown_in_force
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.store.views.dashboard import DashboardSnapshot, LastDay
 from reconciler.store.views.status import GapState
 from reconciler.store.views.together import Together

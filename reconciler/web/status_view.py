@@ -19,8 +19,8 @@ from reconciler.domain.intents import State
 from reconciler.errors import Exit
 from reconciler.service.lateness import late, next_time
 from reconciler.service.scans import unknown_in_force
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_jobs import Job
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.jobs import Job
 from reconciler.store.views.dashboard import DashboardSnapshot, FaultRow, OpenGapGroup
 from reconciler.store.views.status import GapState, LastRun
 from reconciler.web.health_mark import Mark

@@ -205,7 +205,7 @@ def application(chosen: Settings) -> AppMapping:
     bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
     customers = bookings.customers
     return AppMapping(
-        bookings=_mapped(bookings.table, bookings.columns),
+        bookings=MappedTable(schema=bookings.table.schema, name=bookings.table.name, columns=bookings.named_columns()),
         customers=_mapped(customers.table, customers.columns) if customers else None,
         queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,

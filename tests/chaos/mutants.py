@@ -38,7 +38,7 @@ from reconciler.ports import OutgoingSms, ProviderFailure
 from reconciler.providers.google.calendar import GoogleCalendar
 from reconciler.providers.twilio import http as twilio_http
 from reconciler.providers.twilio.gateway import TwilioGateway
-from reconciler.settings.file.model_rules import SmsMissing
+from reconciler.settings.model.rules import SmsMissing
 from reconciler.store.app import writes
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger import intent_sql

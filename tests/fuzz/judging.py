@@ -32,7 +32,7 @@ from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.notifier import SentryNotifier
 from reconciler.settings import Need, load
-from reconciler.settings.file.model_rules import PLACEHOLDER_NAMES
+from reconciler.settings.model.rules import PLACEHOLDER_NAMES
 from reconciler.text.greeting import Greeting
 from reconciler.text.localized import localized
 from reconciler.text.phones import REGIONS, Phones, ascii_digits

@@ -28,7 +28,7 @@ from reconciler.domain.rules.registry import REPORT_ONLY, RULES, rule_of
 from reconciler.engine.explain.explanation import Explanation, RuleExplanation, explain_each
 from reconciler.engine.explain.remediation import TICK
 from reconciler.engine.reconcile.planning import plan_pass
-from reconciler.engine.reconcile.report_only import run_report_only
+from reconciler.engine.reconcile.report_only import plan_report
 from reconciler.engine.repair.calendar.calendar_repairer import CalendarRepairer
 from reconciler.engine.repair.sms.sms_repairer import SmsRepairer
 from reconciler.ports import Services
@@ -104,10 +104,10 @@ def scan(services: Services) -> dict[GapKind, Plan]:
             plan = plan_pass(tx, rule_of(repairer.kind).job, repairer, services, now).plan
             assert plan is not None
             plans[repairer.kind] = plan
-    for result in run_report_only("sms_delivery", [rule.kind for rule in REPORT_ONLY], services):
-        assert result.plan is not None
-        assert result.kind is not None
-        plans[result.kind] = result.plan
+        for rule in REPORT_ONLY:
+            reported = plan_report(tx, rule.job, rule.kind, services, now).plan
+            assert reported is not None
+            plans[rule.kind] = reported
     return plans
 
 

@@ -88,12 +88,12 @@ def fails(kind: GapKind, row: Row, satisfied_by: list[str] | None) -> Condition 
         Condition.UNPROVEN: not any(is_unproven(text) for text in row["texts"]),
         Condition.NO_EVENT: bool((row["calendar_event_id"] or "").strip()),
     }
-    missing = ["STATUS", "SINCE", "GRACE", "AHEAD", "DATE_SET"]
+    missing = ["STATUS", "AHEAD", "SINCE", "GRACE", "DATE_SET"]
     asked = {
         "sms.missing": [*missing, "PHONE", "NO_TEXT", "UNDECIDED"],
         "calendar.missing": [*missing, "NO_EVENT"],
-        "sms.stuck": ["STATUS", "SINCE", "AHEAD", "OVERDUE"],
-        "sms.unproven": ["STATUS", "SINCE", "AHEAD", "UNPROVEN"],
+        "sms.stuck": ["STATUS", "AHEAD", "SINCE", "OVERDUE"],
+        "sms.unproven": ["STATUS", "AHEAD", "SINCE", "UNPROVEN"],
     }[kind]
     return next((Condition[name] for name in asked if failed[Condition[name]]), None)
 

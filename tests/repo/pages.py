@@ -17,7 +17,7 @@ from reconciler.cli.options import DEFAULT_ROLE
 from reconciler.settings import Need, load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import values
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 from reconciler.wiring import assembly
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +166,7 @@ def parts(model: type[BaseModel], defaults: dict[str, Any], path: str = "", exam
         if name in MEMBERS:
             yield from parts(found, {}, f"{path}{name}.<{MEMBERS[name]}>.", _yaml({name: inside}) if inside else "")
         else:
-            yield from parts(found, inside, f"{path}{name}.")
+            yield from parts(found, inside or {}, f"{path}{name}.")
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

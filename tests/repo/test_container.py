@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 
 from reconciler.cli.main import cli
 from reconciler.settings.env.reader import VARIABLES
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.values import parse_duration
+from reconciler.settings.model.cron_file import CronFile
 from tests.support.dockerfile import ROOT, Instruction, healthcheck, stages
 
 LOCKS = ("requirements.lock", "requirements-run.lock", "requirements-build.lock", "requirements-audit.lock")

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from reconciler.cli.main import COMMANDS, cli
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 from tests.repo.banned_words import BANNED, BANNED_AS_NAMES, NOT_OURS
 from tests.repo.names import Places, contains, identifiers, keys, keys_of, names_in, words
 

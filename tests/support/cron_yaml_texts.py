@@ -9,8 +9,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from reconciler.settings.file import source
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.renamed import RENAMED
+from reconciler.settings.model.cron_file import CronFile
 
 ROOT = Path(__file__).parents[2]
 FILES = ("cron.yaml", "reconciler/presets/*.yaml", "tests/**/*.yaml")

@@ -11,8 +11,8 @@ from reconciler.cli.once import run as once
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.ports import Mandate
 from reconciler.settings import Need
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_jobs import DEFAULT_JOBS
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.jobs import DEFAULT_JOBS
 
 OLD = (Path(__file__).parent / "cron_0_1_0.yaml").read_text()
 """The whole file as 0.1.0 came with it."""

@@ -24,7 +24,7 @@ from reconciler.domain.rules.registry import (
 from reconciler.domain.rules.rule import Rule
 from reconciler.engine.jobs import available
 from reconciler.engine.repair.repairers import _REPAIRERS
-from reconciler.settings.file.model import CronFile
+from reconciler.settings.model.cron_file import CronFile
 
 UNKNOWN = GapKind("sms.of_yesterday")
 

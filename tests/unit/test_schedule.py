@@ -14,7 +14,7 @@ import pytest
 from reconciler.service.job_state import JobState
 from reconciler.service.scheduler_loop import CLOCK_JUMP, SchedulerLoop, _ClockJumpDetector
 from reconciler.settings import Need, load
-from reconciler.settings.file.model_jobs import GRACE, Job
+from reconciler.settings.model.jobs import GRACE, Job
 from reconciler.timing.schedule import SOON, RunProblem, Schedule, never_started
 
 UTC_ZONE = ZoneInfo("UTC")

@@ -40,12 +40,12 @@ def run_report_only(job: str, kinds: Sequence[GapKind], services: PassServices) 
 def _scan(job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
     def read() -> PassPlan:
         with services.store.reading() as tx:
-            return _plan(tx, job, kind, services, now)
+            return plan_report(tx, job, kind, services, now)
 
     return scan_or_fault(read, lambda fault: unreadable_plan(fault, now))
 
 
-def _plan(tx: Transaction, job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
+def plan_report(tx: Transaction, job: str, kind: GapKind, services: PassServices, now: datetime) -> PassPlan:
     faults = tuple(tx.bookings.read_faults(kind))
     scope, full = scope_of(tx, job, services, now, [kind])
     if any(fault.blinds for fault in faults):

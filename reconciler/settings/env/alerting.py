@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from reconciler.settings.env.cleaning import foreign_problem
 from reconciler.settings.env.reader import ROUTE, SWITCH, VARIABLES, Reader, is_loopback, matching, url_problem
 from reconciler.settings.file.mistake import Mistake
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.source import Source
+from reconciler.settings.model.cron_file import CronFile
 
 _NAME = re.compile("[A-Z][A-Z0-9_]*")
 

@@ -9,9 +9,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from reconciler.settings.file.mistake import READ, SHOWN, KeyPath, Mistake
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.secrets import withhold
 from reconciler.settings.file.source import Source
+from reconciler.settings.model.cron_file import CronFile
 
 
 def validate(source: Source) -> tuple[CronFile | None, list[Mistake]]:

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from reconciler.settings.file.crontab import parse_cron
-from reconciler.settings.file.model_bookings import text_or_number
 from reconciler.settings.file.text_patterns import require_pattern
 from reconciler.settings.file.values import (
     DATE,
@@ -27,6 +26,7 @@ from reconciler.settings.file.values import (
     parse_table,
     parse_zone,
 )
+from reconciler.settings.model.bookings import text_or_number
 from reconciler.text.localized import LOCALE_NAME
 from reconciler.text.phones import REGIONS
 

@@ -4,7 +4,7 @@ Only keywords that older drafts have too are used for what is checked, since edi
 """
 
 import types
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import version
@@ -13,11 +13,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_bookings import table_alone
-from reconciler.settings.file.model_jobs import Job
 from reconciler.settings.file.renamed import MOVED, RENAMED
 from reconciler.settings.file.values import NoneFor, OffWord, not_empty, parse_table
+from reconciler.settings.model.bookings import table_alone
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.jobs import Job
+from reconciler.settings.model.times import column_alone, column_or_off
 from reconciler.settings.schema.forms import BOOLEAN, FORMS, OFF, Form
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -25,6 +26,13 @@ _EITHER = {
     "oneOf": [{"required": [key], "properties": {key: {"type": "string"}}} for key in ("every", "cron")],
 }
 """Of a job: one of both. Null counts as left out."""
+_COLUMN: Form = {"type": "string", "minLength": 1}
+_SHORTER: Mapping[Any, Form] = {
+    table_alone: FORMS[parse_table],
+    column_alone: _COLUMN | {"not": {"const": "off"}},
+    column_or_off: {"anyOf": [_COLUMN, OFF]},
+}
+"""What reads a section -> what may stand in its place."""
 _BOUNDS = {"ge": "minimum", "le": "maximum", "min_length": "minLength"}
 """An attribute of pydantic's marks -> the keyword for it."""
 
@@ -84,8 +92,9 @@ class _Schema:
         form = self._read_by(metadata) or self._of_type(annotation, metadata, path, default)
         if words:  # the word stands where null would, and an empty key is a mistake
             form = _any_of({"const": words[0]}, _without_null(form))
-        if any(isinstance(mark, BeforeValidator) and mark.func is table_alone for mark in metadata):
-            form = _any_of(FORMS[parse_table], form)
+        for mark in metadata:
+            if isinstance(mark, BeforeValidator) and mark.func in _SHORTER:
+                form = _any_of(_SHORTER[mark.func], form)
         return _any_of(form, OFF) if OffWord in metadata else form
 
     def _read_by(self, metadata: Collection[Any]) -> Form | None:

@@ -82,8 +82,9 @@ class PostgresBacklog:
     def bookings(
         self, kind: GapKind, now: datetime, since: datetime, wanted: Collection[BookingId] | None = None
     ) -> Sequence[BookingId]:
-        bookings, values = self.moments.tables.booking.c, self.moments.values(kind, now, since)
-        statement = self._open(kind).order_by(bookings.created_at, bookings.id)
+        tables = self.moments.tables
+        bookings, values = tables.booking.c, self.moments.values(kind, now, since)
+        statement = self._open(kind).order_by(tables.made.column, bookings.id)
         if wanted is None:
             with hashed(self.connection, self.moments.tables):
                 return [BookingId(found) for found in self.connection.scalars(statement, values)]

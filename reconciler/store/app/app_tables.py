@@ -1,18 +1,25 @@
 """The application's tables as statements use them, and the facts about a booking that need no decision."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnClause,
     ColumnElement,
     DateTime,
+    Float,
     FromClause,
+    Interval,
     Table,
     and_,
     bindparam,
+    case,
     cast,
+    false,
     func,
+    literal_column,
     null,
     true,
 )
@@ -22,6 +29,9 @@ from reconciler.store.app.mapping import AppMapping, AsStored
 
 NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "window"))
 """What every statement compares with: the present; since when a rule applies; how far back a scan selects."""
+
+LONGEST: Any = literal_column("interval '366 days'")
+"""No booking takes longer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +65,18 @@ class AppTables:
             return self.booking
         return self.booking.outerjoin(self.customer, self.customer.c.id == self.booking.c.customer_id)
 
+    @property
+    def made(self) -> times.StoredMoment:
+        """When the booking was made; the column may be NULL."""
+        found = times.stored_moment(self.booking.c, "created", self.application.zone)
+        assert found is not None, "cron.yaml maps it in one form or another"
+        return found
+
+    @property
+    def confirmed(self) -> times.StoredMoment | None:
+        """When it was confirmed; ``None`` if the application has no such column."""
+        return times.stored_moment(self.booking.c, "due", self.application.zone)
+
     def customer_field(self, name: str) -> ColumnElement[Any]:
         if self.customer is None or "customer_id" not in self.booking.c or name not in self.customer.c:
             return null()
@@ -74,13 +96,63 @@ def column_of(table: Table, theirs: str) -> ColumnElement[Any]:
     return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
 
 
-def local_start(tables: AppTables) -> ColumnElement[Any]:
-    """The booking start in the venue's civil time, as it stands in the row; NULL without a usable date."""
-    return times.local_time(tables.booking.c.date, tables.booking.c.start_time)
+def stored_start(tables: AppTables) -> ColumnElement[Any]:
+    """The booking start as it stands in the row; NULL without a usable one.
+
+    It is an instant, or the venue's civil time without a zone (``is_civil``).
+    """
+    columns = tables.booking.c
+    if "date" in columns:
+        return times.local_time(columns.date, columns.start_time)
+    return _usable(times.stored_moment(columns, "starts", tables.application.zone))
+
+
+def stored_end(tables: AppTables) -> ColumnElement[Any]:
+    """The booking end in one of the same two forms; NULL without a usable one, or where ``stored_length`` says it."""
+    columns = tables.booking.c
+    if "end_time" in columns:
+        next_day = columns.end_next_day if "end_next_day" in columns else false()
+        day = columns.end_date if "end_date" in columns else columns.date
+        return times.local_end_time(day, columns.end_time, next_day)
+    return _usable(times.stored_moment(columns, "ends", tables.application.zone))
+
+
+def stored_length(tables: AppTables) -> ColumnElement[Any]:
+    """How long the booking takes, where a column says so; NULL for what no booking takes."""
+    columns = tables.booking.c
+    units = {"length_minutes": "1 minute", "length_hours": "1 hour"}
+    lengths = [
+        cast(cast(columns[name], Float) * literal_column(f"interval '{unit}'"), Interval())
+        for name, unit in units.items()
+        if name in columns
+    ]
+    lengths += [cast(columns.length, Interval())] if "length" in columns else []
+    if not lengths:
+        return null()
+    return case((lengths[0].between(literal_column("interval '0'"), LONGEST), lengths[0]), else_=null())
+
+
+def _usable(moment: times.StoredMoment | None) -> ColumnElement[Any]:
+    """Instants are compared as instants. Only the venue's civil time is read as it stands, and converted by Python."""
+    if moment is None:
+        return null()
+    if moment.zone in (None, "UTC"):
+        return times.usable_moment(moment.instant, zoned=True)
+    return times.usable_moment(moment.column, zoned=False)
+
+
+def is_civil(tables: AppTables) -> bool:
+    """Whether ``stored_start`` is civil time."""
+    return "date" in tables.booking.c or "starts_local" in tables.booking.c
+
+
+def as_start(tables: AppTables, moment: datetime | BindParameter[datetime]) -> Any:
+    """The moment in the form of ``stored_start``, for comparisons."""
+    return times.civil_moment(moment, tables.application) if is_civil(tables) else moment
 
 
 def created_at(tables: AppTables) -> ColumnElement[Any]:
     """When the booking was made, within Python's range. An unknown time counts as long ago, so that no text is sent."""
-    known = func.coalesce(tables.booking.c.created_at, cast(times.EARLIEST, DateTime(timezone=True)))
+    known = func.coalesce(tables.made.instant, cast(times.EARLIEST, DateTime(timezone=True)))
     earliest, latest = (cast(day, DateTime(timezone=True)) for day in (times.EARLIEST, times.LATEST))
     return func.least(func.greatest(known, earliest), latest)

@@ -21,5 +21,6 @@ def _before(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
     held = dict(conditions(kind, tables))
     # The comparisons themselves, and not the negated condition: an index on the column can serve the first.
     del held[Condition.SINCE]
-    before = (tables.booking.c.created_at < SINCE, due.due_at(tables, kind) < SINCE)
+    made = tables.made
+    before = (made.column < made.of(SINCE), due.due_at(tables, kind) < SINCE)
     return and_(*before, tables.in_scope(), *held.values())

@@ -32,11 +32,11 @@ from reconciler.domain.decide.plan import BookingRange
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import report_of, rule_of
-from reconciler.store.app import due, times
-from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, column_of, created_at, local_start
+from reconciler.store.app import due
+from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, as_start, column_of, created_at, stored_start
 from reconciler.store.app.mapping import one_of
 
-__all__ = ["AppTables", "created_at", "local_start"]
+__all__ = ["AppTables", "created_at", "stored_start"]
 
 OURS = "reconciler: "
 """Start of the error text in our own queue rows while nothing was sent. Such a row is not evidence of a text."""
@@ -51,9 +51,7 @@ text."""
 
 def may_be_to_come(tables: AppTables, moment: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Whether the booking starts after ``moment`` or has no usable date."""
-    return or_(
-        func.coalesce(local_start(tables) >= times.civil_moment(moment, tables.application), True), ~_date_set(tables)
-    )
+    return or_(func.coalesce(stored_start(tables) >= as_start(tables, moment), True), ~_date_set(tables))
 
 
 def within(kind: GapKind, tables: AppTables, span: BookingRange) -> ColumnElement[bool]:
@@ -70,29 +68,22 @@ def may_be_within(kind: GapKind, tables: AppTables, span: BookingRange) -> Colum
 
 
 def _selected(
-    kind: GapKind, tables: AppTables, span: BookingRange, became_due: ColumnElement[bool]
+    kind: GapKind, tables: AppTables, span: BookingRange, newly_due: ColumnElement[bool]
 ) -> ColumnElement[bool]:
-    made = tables.booking.c.created_at
-    recent = [made >= WINDOW, made.is_(None)]
+    made, confirmed = tables.made, tables.confirmed
+    recent: list[ColumnElement[bool]] = [made.column >= made.of(WINDOW), made.column.is_(None)]
     if span.since is None:
         # However old a booking is, it may have become due lately.
-        recent += [tables.booking.c[name] >= WINDOW for name in ("due", "updated") if name in tables.booking.c]
+        recent += [confirmed.column >= confirmed.of(WINDOW)] if confirmed else []
+        recent += [tables.booking.c.updated >= WINDOW] if "updated" in tables.booking.c else []
         # A full scan: no index has to serve it. PostgreSQL knows both moments when it plans.
         calls = and_(is_eligible(tables), _rule_filter(kind, tables), due.is_to_come(tables))
-        recent += [and_(WINDOW <= SINCE, calls, became_due)]
+        recent += [and_(WINDOW <= SINCE, calls, newly_due)]
     bounds = [or_(*recent)]
-    bounds += [made < span.until] if span.until else []
+    bounds += [made.column < made.of(span.until)] if span.until else []
     bounds += [one_of(tables.booking.c.id, span.bookings)] if span.bookings is not None else []
     bounds += [may_be_to_come(tables, NOW)] if span.ahead else []
     return and_(*bounds, tables.in_scope())
-
-
-def local_end(tables: AppTables) -> ColumnElement[Any]:
-    """When the booking ends in civil time, on the next day if the booking says so; NULL without an end."""
-    if "end_time" not in tables.booking.c:
-        return null()
-    next_day = tables.booking.c.end_next_day if "end_next_day" in tables.booking.c else false()
-    return times.local_end_time(tables.booking.c.date, tables.booking.c.end_time, next_day)
 
 
 def phones(tables: AppTables) -> list[ColumnElement[Any]]:
@@ -110,7 +101,7 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
         Condition.STATUS: is_eligible(tables),
         Condition.ONLY: _rule_filter(kind, tables),
         # A booking without a creation time counts as ours and as old, so that it is reported; so does one ahead.
-        Condition.SINCE: or_(tables.booking.c.created_at.is_(None), due_at >= SINCE),
+        Condition.SINCE: or_(tables.made.column.is_(None), due_at >= SINCE),
         Condition.GRACE: or_(due_at <= NOW - tables.application.grace, due_at > NOW + MOST_AHEAD),
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
         Condition.AHEAD: due.is_to_come(tables),
@@ -160,7 +151,7 @@ def is_deleted(tables: AppTables) -> ColumnElement[bool]:
 
 def has_date(tables: AppTables) -> ColumnElement[bool]:
     """Whether the booking has a usable date that is no placeholder."""
-    return and_(local_start(tables).is_not(None), _date_set(tables))
+    return and_(stored_start(tables).is_not(None), _date_set(tables))
 
 
 def is_looked_after(kind: GapKind, tables: AppTables) -> ColumnElement[bool]:

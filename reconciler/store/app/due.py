@@ -33,7 +33,7 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import times
-from reconciler.store.app.app_tables import NOW, AppTables, created_at, local_start
+from reconciler.store.app.app_tables import NOW, AppTables, as_start, created_at, stored_start
 
 MOMENTS = Table(
     "due",
@@ -63,7 +63,7 @@ def occasion_of(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
 def is_stored(tables: AppTables, kind: GapKind) -> bool:
     """Whether moments of this rule are stored: not if a column is mapped, nor if all begin with the booking itself."""
     application, effect = tables.application, rule_of(kind).effect
-    if "due" in tables.booking.c or effect is None:
+    if tables.confirmed or effect is None:
         return False
     if effect is Effect.CALENDAR:
         return not _event_from_the_start(tables)
@@ -109,7 +109,7 @@ def recorded_at(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
     A booking that is over or cancelled has no moment any more, and did not become due at present.
     """
     made = created_at(tables)
-    if "due" in tables.booking.c or tables.moments is None or not is_stored(tables, kind):
+    if tables.confirmed or tables.moments is None or not is_stored(tables, kind):
         return due_at(tables, kind)
     begins = begins_with_booking(tables, kind)
     return case((begins, made), (_is_kept(tables, kind), tables.moments.c.due_at), else_=made)
@@ -117,7 +117,7 @@ def recorded_at(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
 
 def due_basis(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
     """Where the moment comes from: a ``DueBasis``."""
-    if "due" in tables.booking.c:
+    if tables.confirmed:
         known, basis, otherwise = _is_mapped(tables), DueBasis.MAPPED, DueBasis.CREATED
     else:
         known, basis, otherwise = _is_kept(tables, kind), DueBasis.STORED, DueBasis.ESTIMATED
@@ -142,7 +142,7 @@ def begins_with_booking(tables: AppTables, kind: GapKind) -> ColumnElement[bool]
 
 def is_to_come(tables: AppTables) -> ColumnElement[bool]:
     """Whether the booking is not over. One without a usable date is not."""
-    return func.coalesce(local_start(tables) > times.civil_moment(NOW, tables.application), True, type_=Boolean())
+    return func.coalesce(stored_start(tables) > as_start(tables, NOW), True, type_=Boolean())
 
 
 def is_invalid(tables: AppTables) -> ColumnElement[bool]:
@@ -154,7 +154,7 @@ def is_invalid(tables: AppTables) -> ColumnElement[bool]:
 
 def _later(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
     made = created_at(tables)
-    if "due" in tables.booking.c:
+    if tables.confirmed:
         # A status without its moment counts as old: in doubt no text is sent, and the gap is reported.
         return case((_is_mapped(tables), _mapped(tables)), else_=made)
     if tables.moments is None or not is_stored(tables, kind):
@@ -171,7 +171,8 @@ def _is_kept(tables: AppTables, kind: GapKind) -> ColumnElement[bool]:
 
 
 def _mapped(tables: AppTables) -> ColumnElement[Any]:
-    return cast(tables.booking.c.due, DateTime(timezone=True))
+    assert tables.confirmed is not None
+    return cast(tables.confirmed.instant, DateTime(timezone=True))
 
 
 def _is_mapped(tables: AppTables) -> ColumnElement[bool]:

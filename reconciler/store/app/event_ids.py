@@ -15,7 +15,7 @@ from reconciler.store.app.conditions import (
     is_deleted,
     is_eligible,
     is_looked_after,
-    local_start,
+    stored_start,
 )
 from reconciler.store.app.mapping import one_of
 
@@ -30,7 +30,7 @@ def stored_events(
         cast(row.c.id, Text).label("id"),
         func.nullif(func.btrim(cast(row.c.event_id, Text)), "").label("event_id"),
         is_eligible(tables).label("eligible"),
-        local_start(tables).label("starts_at"),
+        stored_start(tables).label("starts_at"),
         created_at(tables).label("created_at"),
         func.coalesce(status.in_(tables.application.cancelled), False).label("cancelled"),
         is_deleted(tables).label("deleted"),
@@ -51,7 +51,7 @@ def recent_event_ids(connection: Connection, tables: AppTables, limit: int) -> S
     booking = tables.booking
     stored = cast(booking.c.event_id, Text)
     statement = select(stored).where(func.btrim(stored) != "", tables.in_scope())
-    return list(connection.scalars(statement.order_by(booking.c.created_at.desc()).limit(limit)))
+    return list(connection.scalars(statement.order_by(tables.made.column.desc()).limit(limit)))
 
 
 def is_named(connection: Connection, tables: AppTables, event_id: str, besides: BookingId) -> bool:
@@ -76,7 +76,7 @@ def store(
     starts_at: datetime,
 ) -> bool:
     """Store the id if the row still says what was seen, and the booking still starts then."""
-    row, start = tables.booking, local_start(tables)
+    row, start = tables.booking, stored_start(tables)
     local = connection.scalar(select(start).where(row.c.id == booking))
     if times.instant(local, tables.application.zone) != starts_at:
         return False

@@ -32,15 +32,14 @@ from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import column_of
+from reconciler.store.app.app_tables import column_of, stored_end, stored_length
 from reconciler.store.app.conditions import (
     AppTables,
     conditions,
     created_at,
     first_failing,
-    local_end,
-    local_start,
     phones,
+    stored_start,
     within,
 )
 from reconciler.store.app.counts.classify import classify
@@ -177,8 +176,9 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         cast(tables.booking.c.id, Text).label("id"),
         cast(tables.booking.c.status, Text).label("status"),
         created_at(tables).label("created_at"),
-        local_start(tables).label("local_start"),
-        local_end(tables).label("local_end"),
+        stored_start(tables).label("stored_start"),
+        stored_end(tables).label("stored_end"),
+        stored_length(tables).label("length"),
         cast(tables.field("event_id"), Text).label("event_id"),
         cast(tables.field("first_name"), Text).label("first_name"),
         cast(tables.booking.c.name, Text).label("name"),
@@ -254,7 +254,7 @@ def count(stored: object) -> int | Decimal | str | None:
 def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
     """The ``Booking`` of a row of ``_full``."""
     written = (row["phone"], row["mobile_e164"], row["mobile_number"])
-    starts_at, ends_at = instants(row["local_start"], row["local_end"], zone)
+    starts_at, ends_at = instants(row["stored_start"], row["stored_end"], row["length"], zone)
     return Booking(
         id=BookingId(row["id"]),
         status=intern(row["status"] or ""),

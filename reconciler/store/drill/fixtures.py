@@ -7,8 +7,9 @@ Where a column may be NULL and has another CHECK, NULL is written.
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
@@ -25,6 +26,8 @@ from reconciler.text.sql_quoting import identifier
 
 MARGIN = timedelta(minutes=1)
 """How far a row is past the limit that makes it a gap."""
+LENGTH = timedelta(hours=3)
+"""How long a planted booking takes."""
 NAME, FIRST_NAME = "Fire Drill", "Fire"
 ELSEWHERE = "+447700900998"
 """The recipient of texts that exist already, so that none of them counts as the missing one."""
@@ -47,11 +50,7 @@ class FixtureWriter:
             {
                 "id": booking,
                 "status": self.application.statuses[0],
-                "created_at": self.now - self.application.grace - MARGIN,
-                "date": self.now.astimezone(self.application.zone).date() + timedelta(days=seed.days),
-                "start_time": "19:30",
-                "end_time": "23:00",
-                "end_next_day": False,
+                **_times(self.application.zone, self.now, seed.days, self.now - self.application.grace - MARGIN),
                 "name": NAME,
                 "first_name": bookings.harmless("first_name", FIRST_NAME),
                 "event_id": seed.event_id,
@@ -106,6 +105,21 @@ class FixtureWriter:
                 "provider_id": f"SM{uuid.uuid4().hex}" if planted.has_proof else no_proof,
             }
         )
+
+
+def _times(zone: ZoneInfo, now: datetime, days: int, made: datetime) -> dict[str, Any]:
+    """The evening of a party in so many days, and when it was booked, in every form that a column may have."""
+    day = now.astimezone(zone).date() + timedelta(days=days)
+    start = datetime.combine(day, time(19, 30), tzinfo=zone)
+    values: dict[str, Any] = {
+        "date": day, "start_time": "19:30", "end_date": day, "end_time": "22:30", "end_next_day": False,
+        "length_minutes": 180, "length_hours": 3, "length": LENGTH,
+    }  # fmt: skip
+    for key, at in {"starts": start, "ends": start + LENGTH, "created": made}.items():
+        civil = at.astimezone(zone).replace(tzinfo=None)
+        values |= {f"{key}_at": at, f"{key}_utc": at.astimezone(UTC).replace(tzinfo=None), f"{key}_local": civil}
+        values |= {f"{key}_date": civil.date(), f"{key}_time": civil.time()} if key == "created" else {}
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

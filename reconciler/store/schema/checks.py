@@ -3,7 +3,7 @@
 Every fault names the SQL that fixes it, where SQL can. We never write an incomplete row to fit a broken schema.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -12,23 +12,11 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable, CatalogTables
+from reconciler.store.schema.column_types import type_faults
+from reconciler.store.schema.missing_columns import missing_columns
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
 from reconciler.text.sql_quoting import identifier
-
-INSTANT = "timestamp with time zone"
-EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
-    "created_at": ("timestamp with time zone",),
-    "date": ("date",),
-    "start_time": ("time without time zone",),
-    "end_time": ("time without time zone",),
-    "end_next_day": ("boolean",),
-    "date_tbd": ("boolean",),
-    "opt_in": ("boolean",),
-    "sent_at": ("timestamp with time zone",),
-    "scheduled_for": ("timestamp with time zone",),
-}
-"""Types our statements rely on; any text-like type will do for other columns. The remedy uses the first."""
 
 
 def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
@@ -52,7 +40,12 @@ def _check(
     if not table.may_use_schema:
         return [_schema_closed(table, need.mapped)]
     keys = _keys(others, need)
-    columns = [*_columns(table, need, keys), *_unknown_columns(table, need), *_incomparable(table, need, keys)]
+    columns = [
+        *missing_columns(table, need, keys),
+        *type_faults(table, need),
+        *_unknown_columns(table, need),
+        *_incomparable(table, need, keys),
+    ]
     if columns:
         return columns
     need = need if writing else need.read_only()
@@ -95,62 +88,6 @@ def _schema_closed(table: CatalogTable, mapped: MappedTable) -> IntegrationFault
     return replace(fault, sql_owner=table.schema_owner)
 
 
-def _columns(table: CatalogTable, need: TableRequirements, keys: Mapping[str, CatalogColumn]) -> list[IntegrationFault]:
-    mapped, found = need.mapped, []
-    missing = {ours: theirs for ours, theirs in mapped.columns.items() if theirs not in table.columns}
-    if missing:
-        fault = _fault(
-            "columns_missing",
-            f"{mapped.label} lacks {_columns_named(missing.values())}",
-            "add them, or map their real names in cron.yaml",
-            sql="\n".join([_added(mapped, missing, keys), *_grants_for_added(table, need, missing)]),
-            blinds=True,
-        )
-        found.append(fault)
-    for ours, expected in EXPECTED_TYPES.items():
-        seen = table.columns.get(mapped.columns.get(ours, ""))
-        if seen and seen.type not in expected:
-            seen_type = f"{mapped.label}.{seen.name} is {seen.type}, and {expected[0]} is needed"
-            found.append(_fault("column_type", seen_type, _retyping(table, seen, expected[0]), blinds=True))
-    for name in need.instants:
-        seen = table.columns.get(name)
-        if seen and seen.type != INSTANT:
-            seen_type = f"{mapped.label}.{name} is {seen.type}, and {INSTANT} is needed"
-            found.append(_fault("column_type", seen_type, _retyping(table, seen, INSTANT), blinds=True))
-    stored = table.columns.get(mapped.columns.get("event_id", ""))
-    if stored and not stored.is_text:
-        seen_type = f"{mapped.label}.{stored.name} is {stored.type}, and cannot hold an event's id"
-        found.append(_fault("column_type", seen_type, _retyping(table, stored, "text"), blinds=True))
-    return found
-
-
-def _added(mapped: MappedTable, missing: Mapping[str, str], keys: Mapping[str, CatalogColumn]) -> str:
-    """Never NOT NULL: the application decides what existing rows should hold."""
-    added = [f"ADD COLUMN IF NOT EXISTS {identifier(name)} {_type(ours, keys)}" for ours, name in missing.items()]
-    return f"ALTER TABLE {mapped.as_sql} {', '.join(added)};"
-
-
-def _grants_for_added(table: CatalogTable, need: TableRequirements, missing: Mapping[str, str]) -> Iterator[str]:
-    """A grant on columns does not cover an added one. Writing is included: the scanning role may also repair."""
-    for privilege, names in need.privileges.items():
-        new = [name for name in names if name in missing.values()]
-        if new and table.grants_by_column(privilege):
-            yield privileges.columns(privilege, new, need.mapped, table.role)
-
-
-def _retyping(table: CatalogTable, seen: CatalogColumn, expected: str) -> str:
-    """As prose, not as SQL that could be run unread: only a person knows what the values mean."""
-    name = identifier(seen.name)
-    wanted = _qualified(expected)
-    using = f"CAST({name} AS {wanted})"
-    if (seen.type, expected) == ("timestamp without time zone", "timestamp with time zone"):
-        using = f"{name} AT TIME ZONE 'UTC'"
-    return (
-        f"map a column of that type in cron.yaml, or, if its values mean that: "
-        f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {wanted} USING {using};"
-    )
-
-
 def _unknown_columns(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     unknown = [name for name in need.selects_by if name not in table.columns]
     if not unknown:
@@ -172,26 +109,9 @@ def _incomparable(
             f"{need.mapped.label}.{column.name} is {column.type}, and {need.refers[ours].label}.{key.name}, which it "
             f"refers to, is {key.type}: they cannot be compared"
         )
-        # As prose, not as SQL that could be run unread: it rewrites the table, which calls the functions of its CHECKs.
-        name, wanted = identifier(column.name), _qualified(key.type)
-        remedy = (
-            "map the right column in cron.yaml, or give both one type: "
-            f"ALTER TABLE {table.as_sql} ALTER COLUMN {name} TYPE {wanted} USING CAST({name} AS {wanted});"
-        )
+        remedy = "map the column that holds the other table's id in cron.yaml"
         found.append(_fault("column_type", seen, remedy, blinds=True))
     return found
-
-
-def _type(ours: str, keys: Mapping[str, CatalogColumn]) -> str:
-    return _qualified(keys[ours].type if ours in keys else EXPECTED_TYPES.get(ours, ("text",))[0])
-
-
-def _qualified(type_name: str) -> str:
-    """A type in SQL that a person may copy into a session where others' types of that name come first.
-
-    A name of several words, such as a time's, and ``boolean`` or ``integer`` are SQL's own wherever they stand.
-    """
-    return f"pg_catalog.{type_name}" if type_name in ("text", "date", "uuid") else type_name
 
 
 def _unreadable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:

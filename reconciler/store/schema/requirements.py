@@ -117,7 +117,7 @@ def of_report_only(application: AppMapping, kind: GapKind) -> list[TableRequirem
 
 def of_dates(application: AppMapping) -> TableRequirements:
     """For deciding whether a booking is over; no right to write."""
-    read = ("id", "date", "start_time", "date_tbd", "notes")
+    read = ("id", "date", "start_time", "starts_at", "starts_utc", "starts_local", "date_tbd", "notes")
     columns = {ours: theirs for ours, theirs in application.bookings.columns.items() if ours in read}
     return TableRequirements(mapped=replace(application.bookings, columns=columns))
 

@@ -65,7 +65,7 @@ def _read_back(connection: Connection, tables: AppTables, queue: Table, rows: Tr
     about these bookings, and so may be what it rewrites for some of them: a repair reads back its own.
     """
     own = tables.booking
-    newest = select(own.c.id).where(tables.in_scope(), own.c.id.is_not(None)).order_by(own.c.created_at.desc())
+    newest = select(own.c.id).where(tables.in_scope(), own.c.id.is_not(None)).order_by(tables.made.column.desc())
     seen: dict[str, DatabaseDisagrees] = {}
     for booking in connection.scalars(newest.limit(_TRIED_BOOKINGS)).all():
         changed = False
@@ -159,7 +159,7 @@ def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
     named = row.c.id.is_not(None)  # an id that was added to rows afterwards may be missing in them
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope(), named)
     # The newest: an old one may be rejected (by a trigger that protects past bookings) where a repair would not be.
-    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
+    newest = select(row.c.id).where(eligible).order_by(tables.made.column.desc()).limit(1)
     tried: list[tuple[pg.Error | None, int | None]] = []
 
     def write(rank: int) -> int:
@@ -194,7 +194,7 @@ def _try_our_id(connection: Connection, tables: AppTables) -> CheckResult:
     """Try an event id of ours, which may be longer than those of the application, and read it back."""
     row, mapped = tables.booking, tables.application.bookings
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope(), row.c.id.is_not(None))
-    newest = select(row.c.id).where(eligible).order_by(row.c.created_at.desc()).limit(1)
+    newest = select(row.c.id).where(eligible).order_by(tables.made.column.desc()).limit(1)
     trial_id = calendar_event.event_id("", "", 0)
     refused: list[pg.Error | None] = []
 

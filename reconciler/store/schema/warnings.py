@@ -131,7 +131,7 @@ def _recent_texts_unindexed(connection: Connection, mapped: MappedTable) -> Iter
 _INDEX_ON = text("""
     SELECT EXISTS (
         SELECT FROM pg_index WHERE indrelid = :oid AND indisvalid AND indpred IS NULL
-          AND btrim(pg_get_indexdef(indexrelid, 1, true), '()') = btrim(:wanted, '()'))
+          AND translate(pg_get_indexdef(indexrelid, 1, true), '"()', '') = translate(:wanted, '"()', ''))
 """)
 
 

@@ -83,8 +83,11 @@ def test_a_booking_that_starts_in_the_hour_that_is_skipped_is_as_long_as_its_row
     zone: str, start: str, end: str
 ) -> None:
     begins, ends = datetime.fromisoformat(start), datetime.fromisoformat(end)
-    starts_at, ends_at = instants(begins, ends, ZoneInfo(zone))
+    starts_at, ends_at = instants(begins, ends, None, ZoneInfo(zone))
     assert starts_at
     assert ends_at
     assert ends_at - starts_at == ends - begins
-    assert instants(ends, begins, ZoneInfo(zone)) == (instant(ends, ZoneInfo(zone)), instant(begins, ZoneInfo(zone)))
+    assert instants(ends, begins, None, ZoneInfo(zone)) == (
+        instant(ends, ZoneInfo(zone)),
+        instant(begins, ZoneInfo(zone)),
+    )

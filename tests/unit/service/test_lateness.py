@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.service.lateness import expected, last_time, late
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_jobs import DEFAULT_JOBS
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.jobs import DEFAULT_JOBS
 
 NOW = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 """A Wednesday, 13:00 in London."""

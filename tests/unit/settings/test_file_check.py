@@ -7,9 +7,9 @@ import pytest
 
 from reconciler.settings.file import source
 from reconciler.settings.file.mistake import LONGEST, Mistake
-from reconciler.settings.file.model import CronFile
 from reconciler.settings.file.secrets import WITHHELD
 from reconciler.settings.file_check import CheckedFile, check_file
+from reconciler.settings.model.cron_file import CronFile
 from tests.support.wrong_files import ANSWERED, WRONG
 
 

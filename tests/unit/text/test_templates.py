@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.ports import Unwritable
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_rules import PLACEHOLDER_NAMES
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.rules import PLACEHOLDER_NAMES
 from reconciler.text.greeting import Greeting
 from reconciler.text.localized import localized
 from reconciler.text.templates import MessageTemplate, Style, Templates

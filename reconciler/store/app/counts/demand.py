@@ -60,8 +60,9 @@ def recent_demand(
 def _may_be_recent(tables: AppTables, days: int, seen_due: Collection[BookingId]) -> ColumnElement[bool]:
     """Follows from a recent due moment, and is there for the indexes on the columns."""
     booking, oldest = tables.booking, NOW - timedelta(days=days)
-    recent = [booking.c.created_at > oldest]
-    recent += [booking.c.due > oldest] if "due" in booking.c else []
+    made, confirmed = tables.made, tables.confirmed
+    recent: list[ColumnElement[bool]] = [made.column > made.of(oldest)]
+    recent += [confirmed.column > confirmed.of(oldest)] if confirmed else []
     if seen_due:
         recent += [one_of(booking.c.id, seen_due)]
     return or_(*recent)

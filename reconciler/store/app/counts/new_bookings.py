@@ -25,10 +25,9 @@ from sqlalchemy import (
 from reconciler.domain.decide.coverage.drops import AHEAD_OF_NOW, STATUS
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app.app_tables import NOW
-from reconciler.store.app.conditions import AppTables, conditions, created_at, is_deleted, is_eligible, local_start
+from reconciler.store.app.app_tables import NOW, as_start, is_civil
+from reconciler.store.app.conditions import AppTables, conditions, created_at, is_deleted, is_eligible, stored_start
 from reconciler.store.app.counts.by_own_columns import DELETED
-from reconciler.store.app.times import civil_moment
 
 Moment = datetime | ColumnElement[Any]
 """A moment, or the bind parameter for one."""
@@ -48,7 +47,9 @@ def _reason(tables: AppTables, kind: GapKind, now: Moment) -> ColumnElement[Any]
     made: Any = created_at(tables)
     held = dict(conditions(kind, tables))
     if Condition.AHEAD in held:  # ahead of its creation, and not of the present
-        held[Condition.AHEAD] = func.coalesce(local_start(tables) > _local(tables, made), True)
+        held[Condition.AHEAD] = func.coalesce(
+            stored_start(tables) > (_local(tables, made) if is_civil(tables) else made), True
+        )
     deciding = {
         condition: holds
         for condition, holds in held.items()
@@ -93,15 +94,13 @@ def count_by_reason(
     A booking that is over and has a status that no rule covers is left out unless it is new: the status may have come
     with its end, and says nothing about how it was made.
     """
-    made = tables.booking.c.created_at
-    is_new = (made >= new_from).label("is_new")
-    is_over = and_(
-        ~is_eligible(tables), func.coalesce(local_start(tables) <= civil_moment(now, tables.application), False)
-    )
+    made = tables.made
+    is_new = (made.column >= made.of(new_from)).label("is_new")
+    is_over = and_(~is_eligible(tables), func.coalesce(stored_start(tables) <= as_start(tables, now), False))
     rows = (
         select(day(tables).label("day"), is_new, *fall_out_reasons(tables, kinds, now))
         .select_from(tables.from_clause())
-        .where(made >= since, tables.in_scope(), or_(made >= new_from, ~is_over))
+        .where(made.column >= made.of(since), tables.in_scope(), or_(is_new.element, ~is_over))
         .subquery()
     )
     return select(func.count().label("number"), *rows.c).group_by(*rows.c)
@@ -109,7 +108,7 @@ def count_by_reason(
 
 def last_bookings(tables: AppTables, kinds: Sequence[GapKind], now: datetime, number: int) -> Select[Any]:
     """The last bookings: day and a reason per rule."""
-    made = tables.booking.c.created_at
+    made = tables.made.column
     return (
         select(day(tables).label("day"), *fall_out_reasons(tables, kinds, now))
         .select_from(tables.from_clause())
@@ -131,15 +130,21 @@ def some_rows(tables: AppTables, most: int) -> Select[Any]:
 
 def pauses(tables: AppTables, now: datetime, year_ago: datetime) -> Select[Any]:
     """The longest pause between two bookings of the year."""
-    made = tables.booking.c.created_at
+    stored = tables.made
+    made = stored.column
     after = (made - func.lag(made).over(order_by=made)).label("after")
-    rows = select(after).select_from(tables.booking).where(made >= year_ago, made <= now, tables.in_scope()).subquery()
+    rows = (
+        select(after)
+        .select_from(tables.booking)
+        .where(made >= stored.of(year_ago), made <= stored.of(now), tables.in_scope())
+        .subquery()
+    )
     return select(func.max(rows.c.after))
 
 
 def first_and_last(tables: AppTables, now: datetime) -> Select[Any]:
-    made = tables.booking.c.created_at
-    return select(func.min(made), func.max(made)).where(made <= now, tables.in_scope())
+    made = tables.made
+    return select(func.min(made.instant), func.max(made.instant)).where(made.column <= made.of(now), tables.in_scope())
 
 
 def outs(row: RowMapping, kinds: Sequence[GapKind]) -> tuple[tuple[GapKind, str], ...]:

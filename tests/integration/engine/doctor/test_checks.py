@@ -178,23 +178,19 @@ SCHEMA = {
     "a time without zone": broken(
         f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamp",
         "sent_at is timestamp without time zone, and timestamp with time zone is needed",
-        sql_in_words="ALTER TABLE",
-        remedy=f'ALTER TABLE "public"."{QUEUE}" ALTER COLUMN "sent_at" TYPE timestamp with time zone USING "sent_at" '
-        "AT TIME ZONE 'UTC';",
+        remedy="map a column of that type in cron.yaml",
         rare=True,
     ),
     "a date that is a text": broken(
         f"ALTER TABLE {BOOKINGS} ALTER COLUMN event_date TYPE text",
         "event_date is text, and date is needed",
-        sql_in_words="ALTER TABLE",
-        remedy=f'ALTER TABLE "public"."{BOOKINGS}" ALTER COLUMN "event_date" TYPE pg_catalog.date '
-        'USING CAST("event_date" AS pg_catalog.date);',
+        remedy="map a column of that type in cron.yaml",
         rare=True,
     ),
     "ids that cannot be compared": broken(
         f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_booking_id_fkey, ALTER COLUMN booking_id TYPE text",
         f"booking_id is text, and public.{BOOKINGS}.id, which it refers to, is uuid: they cannot be compared",
-        sql_in_words="ALTER TABLE",
+        remedy="map the column that holds the other table's id in cron.yaml",
     ),
     "rows that the statistics promise and nobody sees": broken(
         f"ANALYZE; SET session_replication_role = replica; TRUNCATE {QUEUE}; DELETE FROM {BOOKINGS}",

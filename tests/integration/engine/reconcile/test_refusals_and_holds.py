@@ -10,7 +10,7 @@ from reconciler.domain.gaps import GapKind
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.google import google_error
-from reconciler.settings.file.model_rules import NOTHING_LEFT
+from reconciler.settings.model.rules import NOTHING_LEFT
 from tests.support.application_db import ANA, LONDON, Venue
 from tests.support.sandbox_world import World
 

@@ -54,7 +54,7 @@ def test_where_everybody_stands() -> None:
         decision(held(Hold.QUIET_HOURS, Cause.NEVER_QUEUED)),
     ]
 
-    assert plan(*decisions, by_condition=counted).tally() == {
+    assert plan(*decisions, by_condition=counted).counts().tally() == {
         (VerdictStatus.NOT_APPLICABLE, "cancelled"): 5,
         (VerdictStatus.NOT_APPLICABLE, "completed"): 2,
         (VerdictStatus.HELD, "grace"): 1,
@@ -80,7 +80,7 @@ verdicts = st.one_of(
 )
 def test_nobody_is_counted_twice_or_not_at_all(counted: dict[tuple[Condition, str], int], found: list[Verdict]) -> None:
     """Also where a status is called as a reason of ours is."""
-    counts = plan(*map(decision, found), by_condition=counted).tally()
+    counts = plan(*map(decision, found), by_condition=counted).counts().tally()
     gaps = Counter(verdict.status for verdict in found)
     others = Counter({VerdictStatus.OK: 0})
     for (condition, _), number in counted.items():
@@ -121,7 +121,7 @@ def test_a_plan_that_is_held_back_does_nothing_and_forgets_nothing() -> None:
         refused(Refusal.OLD),
         waiting,
     ]
-    assert kept.tally().total() == made.checked
+    assert kept.counts().tally().total() == made.checked
 
     named = made.holding(Hold.BREAKER, Cause.BREAKER)
     assert [d.verdict.cause for d in named.decisions] == [

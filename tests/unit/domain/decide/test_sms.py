@@ -16,8 +16,8 @@ from reconciler.domain.decide.sms import Draft, SmsFacts, certainly_not_sent, ju
 from reconciler.domain.decide.verdicts import Condition, Hold, Refusal, VerdictStatus
 from reconciler.domain.gaps import Cause, Effect
 from reconciler.domain.intents import Intent, IntentId, State
-from reconciler.settings.file.model_rules import NOTHING_LEFT
 from reconciler.settings.file.text_patterns import parse_text_pattern
+from reconciler.settings.model.rules import NOTHING_LEFT
 
 LONDON = ZoneInfo("Europe/London")
 NIGHT = QuietHours(starts=time(21), ends=time(9), zone=LONDON)

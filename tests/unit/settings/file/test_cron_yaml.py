@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from reconciler.domain.decide.policies import Breaker, Policy
 from reconciler.errors import ConfigurationError, Exit
 from reconciler.settings import Need, Settings, load
-from reconciler.settings.file.model import CronFile
-from reconciler.settings.file.model_jobs import DEFAULT_JOBS, Job
 from reconciler.settings.file.values import Hours, TableName
+from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.jobs import DEFAULT_JOBS, Job
 
 DATABASE = {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}
 DURATION = "a duration is written as 90s, 10m, 72h or 14d, and is at most 3650d"

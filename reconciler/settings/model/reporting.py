@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.settings.file.model_bookings import Section, minutes
 from reconciler.settings.file.values import Duration, OffWord, PositiveDuration
+from reconciler.settings.model.bookings import minutes
+from reconciler.settings.model.section import Section
 
 
 class Reporting(Section):

@@ -6,10 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, Strict
 
 from reconciler.domain.decide.policies import Policy
-from reconciler.settings.file.model_bookings import BookingSettings, RecordSettings, Section, minutes
-from reconciler.settings.file.model_jobs import DEFAULT_JOBS, KEEP, Job
-from reconciler.settings.file.model_reporting import Reporting
-from reconciler.settings.file.model_rules import Rules
 from reconciler.settings.file.values import (
     Duration,
     LocaleName,
@@ -21,6 +17,11 @@ from reconciler.settings.file.values import (
     Zone,
     parse_zone,
 )
+from reconciler.settings.model.bookings import BookingSettings, RecordSettings, minutes
+from reconciler.settings.model.jobs import DEFAULT_JOBS, KEEP, Job
+from reconciler.settings.model.reporting import Reporting
+from reconciler.settings.model.rules import Rules
+from reconciler.settings.model.section import Section
 
 Whole = Annotated[int, Strict(), Field(le=1_000_000_000)]
 """A strict integer that PostgreSQL can hold: ``true`` is refused, although pydantic otherwise reads it as 1."""

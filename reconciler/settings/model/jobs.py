@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from reconciler.domain.rules.registry import JOBS
 from reconciler.settings.file.crontab import Cron
-from reconciler.settings.file.model_bookings import Section, minutes
 from reconciler.settings.file.values import PositiveDuration, write_duration
+from reconciler.settings.model.bookings import minutes
+from reconciler.settings.model.section import Section
 
 
 class Job(Section):

@@ -9,7 +9,6 @@ from reconciler.domain.decide.policies import DeletedByHand, Deliver, Policy
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import AGGREGATE, ALL_RULES, REPORT_ONLY
 from reconciler.domain.rules.rule import AggregateRule, Rule
-from reconciler.settings.file.model_bookings import Column, Only, Queue, Section, table_alone
 from reconciler.settings.file.text_patterns import PatternText
 from reconciler.settings.file.values import (
     Duration,
@@ -21,6 +20,8 @@ from reconciler.settings.file.values import (
     Some,
     parse_hours,
 )
+from reconciler.settings.model.bookings import Only, Queue, table_alone
+from reconciler.settings.model.section import Column, Section
 
 NOTHING_LEFT = (
     "SMS sending is currently suspended",

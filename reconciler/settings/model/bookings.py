@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from reconciler.settings.file.values import (
     Duration,
@@ -15,14 +15,8 @@ from reconciler.settings.file.values import (
     Table,
     TableName,
 )
-
-Column = Annotated[str, Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A part of the file; a key it does not know is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
+from reconciler.settings.model.section import Column, Section
+from reconciler.settings.model.times import REPLACED, End, TimeForm, When, named_by
 
 
 def minutes(number: float) -> timedelta:
@@ -148,6 +142,22 @@ class BookingSettings(Section):
 
     table: Table = Field(TableName("public", "private_bookings"), description="schema.table")
     columns: BookingColumns = Field(default_factory=BookingColumns, description="only what differs")
+    starts: When | None = Field(
+        None,
+        description="when it starts, where that is no day and time: a timestamptz column's name, `{utc: column}`, "
+        "`{local: column}`, `{date: column, time: column}`; it takes the place of `columns.date` and the like",
+    )
+    ends: End | None = Field(
+        None,
+        description="when it ends, in the same forms, `{time: column, next_day: column}`, or how long it takes: "
+        "`{minutes: column}`, `{hours: column}`, `{length: column}` (an interval); off: there is no end",
+    )
+    created: When | None = Field(
+        None, description="when it was booked, in the same forms; in the place of `columns.created_at`"
+    )
+    due: When | None = Field(
+        None, description="when it was confirmed, in the same forms; in the place of `columns.due`"
+    )
     customers: Annotated[Customers | None, BeforeValidator(table_alone), NoneFor("off"), OffWord] = Field(
         default_factory=Customers, description="fallback phone and consent; off: there is no such table"
     )
@@ -180,3 +190,42 @@ class BookingSettings(Section):
         "Event date/time to be confirmed",
         description="text in the notes that also marks the date as a placeholder; '' for none",
     )
+
+    @model_validator(mode="after")
+    def _has_one_place_for_each_time(self) -> "BookingSettings":
+        for key in self._forms():
+            twice = sorted(self.columns.model_fields_set & REPLACED[key])
+            if twice:
+                raise ValueError(f"`{key}` takes the place of columns.{twice[0]}: one of them is too many")
+        if self.ends and self.ends.time and not self.ends.date and self.starts and not self.starts.date:
+            raise ValueError("`ends` has a time without a day, and `starts` has no day either: name its `date`")
+        return self
+
+    def _forms(self) -> dict[str, TimeForm]:
+        """The times that are written in a form of their own."""
+        written = {"starts": self.starts, "ends": self.ends, "created": self.created, "due": self.due}
+        return {key: form for key, form in written.items() if form is not None}
+
+    def places(self) -> dict[tuple[str | int, ...], str]:
+        """Where each column of the bookings is named, below ``bookings`` -> the application's name of it."""
+        forms = self._forms()
+        replaced = frozenset[str]().union(*(REPLACED[key] for key in forms))
+        named: dict[tuple[str | int, ...], str | None] = {
+            ("columns", ours): theirs for ours, theirs in self.columns.model_dump().items() if ours not in replaced
+        }
+        for key, form in forms.items():
+            named |= {((key,) if name == "at" else (key, name)): column for name, column in form}
+        return {place: column for place, column in named.items() if column is not None}
+
+    def named_times(self) -> dict[str, str]:
+        """What stands for a time that has another form than the reference's: our name -> the application's column."""
+        stands_for = {"starts": "date", "ends": "end_time", "created": "created_at", "due": "due"}
+        return {stands_for[key]: next(iter(named_by(key, form).values()), "") for key, form in self._forms().items()}
+
+    def named_columns(self) -> dict[str, str]:
+        """Our name of each column -> the application's."""
+        named = {ours: theirs for ours, theirs in self.columns.model_dump().items() if theirs is not None}
+        for key, form in self._forms().items():
+            named = {ours: theirs for ours, theirs in named.items() if ours not in REPLACED[key]}
+            named |= named_by(key, form)
+        return named
