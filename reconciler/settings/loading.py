@@ -168,8 +168,9 @@ class Settings:
         bookings = self.file.bookings
         columns = bookings.columns.model_dump(include={"id", "status", "due", "deleted"})
         triggers = sorted((status, occasion.trigger) for status, occasion in self.occasions().items())
-        # A digest of before knows nothing of the form: it stays as it was where none is written.
+        # A digest of before knows nothing of these: it stays as it was where they are not written.
         columns |= {"due": str(bookings.due)} if bookings.due else {}
+        columns |= {"where": str(sorted(bookings.where.items()))} if bookings.where else {}
         of_bookings = (bookings.table, columns, bookings.statuses, bookings.made_as, sorted(bookings.only.items()))
         return digest(*map(str, of_bookings), str(triggers))
 

@@ -4,14 +4,12 @@ Sentry's SDK and APScheduler are imported where they are used: most commands nee
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-
-from pydantic import BaseModel
 
 from reconciler.domain.decide.policies import Policy
 from reconciler.domain.drill import DrillResult
@@ -206,14 +204,15 @@ def application(chosen: Settings) -> AppMapping:
     customers = bookings.customers
     return AppMapping(
         bookings=MappedTable(schema=bookings.table.schema, name=bookings.table.name, columns=bookings.named_columns()),
-        customers=_mapped(customers.table, customers.columns) if customers else None,
-        queue=_mapped(rule.queue.table, rule.queue.columns) if _needs_queue(chosen) else None,
+        customers=_mapped(customers.table, customers.columns.model_dump()) if customers else None,
+        queue=_mapped(rule.queue.table, rule.queue.columns.model_dump()) if _needs_queue(chosen) else None,
         zone=chosen.file.timezone,
         wording=_letters(chosen),
         statuses=bookings.statuses,
         made_as=bookings.made_as,
         cancelled=bookings.cancelled,
         only=bookings.only,
+        where=bookings.where,
         rule_filters=chosen.rule_filters(),
         grace=bookings.grace,
         date_tbd_note=bookings.date_tbd_note,
@@ -248,8 +247,8 @@ def _needs_queue(chosen: Settings) -> bool:
     return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.report_only_rules())
 
 
-def _mapped(table: TableName, columns: BaseModel) -> MappedTable:
-    named = {ours: theirs for ours, theirs in columns.model_dump().items() if theirs is not None}
+def _mapped(table: TableName, columns: Mapping[str, str | None]) -> MappedTable:
+    named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
     return MappedTable(schema=table.schema, name=table.name, columns=named)
 
 

@@ -191,3 +191,15 @@ class Limits:
     settle_tries: int
     answer_within: timedelta
     """The longest time from the start of the call until its answer is in the ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFilter:
+    """What one column of a booking has to hold. Values are compared as text."""
+
+    any_of: tuple[str, ...] = ()
+    or_null: bool = False
+    like: str = ""
+    """A pattern of SQL; '' for none."""
+    is_not: bool = False
+    """It has to hold anything else, NULL included."""

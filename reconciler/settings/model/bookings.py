@@ -17,6 +17,7 @@ from reconciler.settings.file.values import (
 )
 from reconciler.settings.model.section import Column, Section
 from reconciler.settings.model.times import REPLACED, End, TimeForm, When, named_by
+from reconciler.settings.model.where import Where
 
 
 def minutes(number: float) -> timedelta:
@@ -172,6 +173,11 @@ class BookingSettings(Section):
     )
     only: Only = Field(
         default_factory=dict, description="column: value, e.g. {venue_id: 7}: one file and one container per venue"
+    )
+    where: Where = Field(
+        default_factory=dict,
+        description="which rows are bookings: column: value, null, a list, {not: ..} or {like: pattern}, e.g. "
+        "{deleted_at: null, kind: {not: internal}}; no rule applies to the others",
     )
     since: Since = Field(
         None, description="the first `reconciler migrate`, or a date; what was due before needs a backfill"

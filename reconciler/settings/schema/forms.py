@@ -27,6 +27,7 @@ from reconciler.settings.file.values import (
     parse_zone,
 )
 from reconciler.settings.model.bookings import text_or_number
+from reconciler.settings.model.where import parse_matching
 from reconciler.text.localized import LOCALE_NAME
 from reconciler.text.phones import REGIONS
 
@@ -70,6 +71,12 @@ def _explained(read: Reader, form: Form) -> Form:
     return form | {"patternErrorMessage": said, "errorMessage": said}
 
 
+def _keyed(key: str, form: Form) -> Form:
+    return {"type": "object", "properties": {key: form}, "required": [key], "additionalProperties": False}
+
+
+_SCALAR: Form = {"type": ["string", "number", "boolean", "null"]}
+_SCALARS: Form = {"type": "array", "items": _SCALAR, "minItems": 1}
 _DURATION = _text(DURATION.pattern, "10m")
 _POSITIVE = _text(rf"(?!0+\s*[a-z]){DURATION.pattern}", "10m")
 BOOLEAN: Form = {
@@ -92,6 +99,14 @@ FORMS: Mapping[Reader, Form] = {
         parse_cron, _text(rf"(?:{_NUMBERS}\s+){{3}}[0-9A-Za-z*,/-]+\s+{_WEEKDAY}(?:,{_WEEKDAY})*", "0 10 * * mon")
     ),
     text_or_number: {"type": ["string", "integer"]},
+    parse_matching: {
+        "anyOf": [
+            _SCALAR,
+            _SCALARS,
+            _keyed("not", {"anyOf": [_SCALAR, _SCALARS]}),
+            _keyed("like", {"type": "string", "minLength": 1}),
+        ]
+    },
     require_pattern: {"type": "string", "pattern": r"\S"},
 }
 """What reads a kind of values -> how they are written. ``not_nothing`` stands for a duration above zero."""

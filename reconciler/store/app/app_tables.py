@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnClause,
     ColumnElement,
     DateTime,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     Interval,
     Table,
+    Text,
     and_,
     bindparam,
     case,
@@ -21,9 +23,11 @@ from sqlalchemy import (
     func,
     literal_column,
     null,
+    or_,
     true,
 )
 
+from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.store.app import times
 from reconciler.store.app.mapping import AppMapping, AsStored
 
@@ -32,6 +36,8 @@ NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in
 
 LONGEST: Any = literal_column("interval '366 days'")
 """No booking takes longer."""
+LEFT_OUT = "excluded by where"
+"""The label of a booking that ``where`` leaves out, in place of its status."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,3 +162,25 @@ def created_at(tables: AppTables) -> ColumnElement[Any]:
     known = func.coalesce(tables.made.instant, cast(times.EARLIEST, DateTime(timezone=True)))
     earliest, latest = (cast(day, DateTime(timezone=True)) for day in (times.EARLIEST, times.LATEST))
     return func.least(func.greatest(known, earliest), latest)
+
+
+def is_left_out(tables: AppTables) -> ColumnElement[bool]:
+    """Whether ``where`` says that the row is none of the bookings that the rules are about; never NULL."""
+    wanted = tables.application.where
+    return ~and_(true(), *where_holds(tables).values()) if wanted else false()
+
+
+def where_holds(tables: AppTables) -> dict[str, ColumnElement[bool]]:
+    """The application's name of a column -> whether it holds what ``where`` wants; never NULL."""
+    return {name: _matches(column_of(tables.booking, name), one) for name, one in tables.application.where.items()}
+
+
+def _matches(column: ColumnElement[Any], wanted: ColumnFilter) -> ColumnElement[bool]:
+    if not wanted.any_of and not wanted.like:  # plainly, for partial indexes
+        return column.is_not(None) if wanted.is_not else column.is_(None)
+    said = cast(column, Text)
+    ways: list[ColumnElement[bool]] = [said.in_(wanted.any_of)] if wanted.any_of else []
+    ways += [said.like(wanted.like)] if wanted.like else []
+    ways += [column.is_(None)] if wanted.or_null else []
+    holds = func.coalesce(or_(*ways), False, type_=Boolean())
+    return ~holds if wanted.is_not else holds

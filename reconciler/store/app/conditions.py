@@ -33,7 +33,17 @@ from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import report_of, rule_of
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import NOW, SINCE, WINDOW, AppTables, as_start, column_of, created_at, stored_start
+from reconciler.store.app.app_tables import (
+    NOW,
+    SINCE,
+    WINDOW,
+    AppTables,
+    as_start,
+    column_of,
+    created_at,
+    is_left_out,
+    stored_start,
+)
 from reconciler.store.app.mapping import one_of
 
 __all__ = ["AppTables", "created_at", "stored_start"]
@@ -116,25 +126,15 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
     return {condition: everything[condition] for condition in rule.conditions}
 
 
-def needs_join(kind: GapKind, condition: Condition, tables: AppTables) -> bool:
-    """Whether the condition is about more than the booking's own row."""
-    match condition:
-        case Condition.PHONE:
-            return tables.from_clause() is not tables.booking
-        case Condition.SINCE | Condition.GRACE:
-            return tables.moments is not None and due.is_stored(tables, kind)
-        case _:
-            return condition in BY_QUEUE_ROWS
-
-
 def is_eligible(tables: AppTables) -> ColumnElement[bool]:
-    """Whether the rules cover the booking: its status is listed, and it is not marked as deleted."""
-    return and_(is_listed(tables), ~is_deleted(tables))
+    """Whether the rules cover the booking: its status is listed, it is not deleted, and ``where`` allows it."""
+    return and_(is_listed(tables), ~is_deleted(tables), ~is_left_out(tables))
 
 
 def selects_eligible(tables: AppTables) -> ColumnElement[bool]:
     """The same as a filter. It may be NULL where that is false, and the planner knows how many rows it leaves."""
-    return and_(cast(tables.booking.c.status, Text).in_(tables.application.statuses), ~is_deleted(tables))
+    listed = cast(tables.booking.c.status, Text).in_(tables.application.statuses)
+    return and_(listed, ~is_deleted(tables), ~is_left_out(tables))
 
 
 def is_listed(tables: AppTables) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, MetaData, Table, bindparam, func
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from reconciler.domain.decide.policies import Deliver, Occasion
+from reconciler.domain.decide.policies import ColumnFilter, Deliver, Occasion
 from reconciler.domain.gaps import GapKind
 from reconciler.text.sql_quoting import exact_identifier, identifier
 
@@ -88,6 +88,8 @@ class AppMapping:
     """Statuses that say the booking is off."""
     only: Mapping[str, str | int]
     """Application's column name -> the value that every booking of ours has in it."""
+    where: Mapping[str, ColumnFilter]
+    """Application's column name -> what a row has to hold in it to be a booking."""
     rule_filters: Mapping[GapKind, Mapping[str, str | int]]
     """Rule -> the application's column name -> required value, for a rule that applies only to some of our bookings."""
     grace: timedelta

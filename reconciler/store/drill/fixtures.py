@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
@@ -21,7 +22,7 @@ from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.unused_ids import unused_id
-from reconciler.store.schema.values import forbidden_values, has_plain_checks_only
+from reconciler.store.schema.values import enum_labels, forbidden_values, has_plain_checks_only
 from reconciler.text.sql_quoting import identifier
 
 MARGIN = timedelta(minutes=1)
@@ -60,7 +61,11 @@ class FixtureWriter:
                 "guests": bookings.harmless("guests", "2"),
                 "occasion": bookings.harmless("occasion", NAME),
             },
-            {**self.application.only, **self.application.rule_filters.get(rule_of(seed.gap.kind).kind, {})},
+            {
+                **bookings.selected_by(self.application.where, self.now),
+                **self.application.only,
+                **self.application.rule_filters.get(rule_of(seed.gap.kind).kind, {}),
+            },
         )
         if seed.gap.text and self.application.queue:
             self._text(seed.gap.kind, seed.gap.text, booking, self.application.queue)
@@ -156,6 +161,25 @@ class _Copy:
         if column and not column.required and not has_plain_checks_only(self.seen, column.name):
             return None
         return self.fitting(ours, (word,))
+
+    def selected_by(self, wanted: Mapping[str, ColumnFilter], now: datetime) -> dict[str, Any]:
+        """What ``where`` wants in each column; a column that may stay empty is left out."""
+        values: dict[str, Any] = {}
+        for name, one in wanted.items():
+            if not one.is_not and one.any_of:
+                values[name] = one.any_of[0]
+            elif not one.is_not and one.like:
+                values[name] = one.like.replace("%", "").replace("_", "x")
+            elif one.is_not and (one.or_null or not one.any_of or self.seen.columns[name].required):
+                values[name] = self._other(name, one, now)
+        return values
+
+    def _other(self, name: str, one: ColumnFilter, now: datetime) -> str:
+        """A value of the column's type that is none of those."""
+        numbers = [str(number) for number in range(len(one.any_of) + 1)]
+        words = [*enum_labels(self.seen, name), NAME, *numbers, "true", "false", now.isoformat()]
+        usable = [word for word in words if word not in one.any_of]
+        return next((word for word in usable if not forbidden_values(self.seen, name, [word])), usable[0])
 
     def insert(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> None:
         """Insert ``row``, with our column names, and ``extra``, with theirs. Values without a column are left out."""

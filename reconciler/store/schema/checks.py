@@ -93,7 +93,7 @@ def _unknown_columns(table: CatalogTable, need: TableRequirements) -> list[Integ
     if not unknown:
         return []
     seen = f"{need.mapped.label} has no {_columns_named(unknown)}"
-    return [_fault("columns_missing", seen, "correct `only` and `not_after` in cron.yaml", blinds=True)]
+    return [_fault("columns_missing", seen, "correct `only`, `where` and `not_after` in cron.yaml", blinds=True)]
 
 
 def _incomparable(

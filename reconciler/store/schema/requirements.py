@@ -124,9 +124,10 @@ def of_dates(application: AppMapping) -> TableRequirements:
 
 def _bookings(application: AppMapping) -> TableRequirements:
     customers = application.customers if "customer_id" in application.bookings.columns else None
+    filters = (application.only, application.where, *application.rule_filters.values())
     return TableRequirements(
         mapped=application.bookings,
         values={"status": application.statuses},
-        selects_by=tuple({name for only in (application.only, *application.rule_filters.values()) for name in only}),
+        selects_by=tuple(sorted({name for names in filters for name in names})),
         refers={"customer_id": customers} if customers else {},
     )

@@ -62,6 +62,12 @@ def forbidden_values(table: CatalogTable, column: str, values: Iterable[str]) ->
     ]
 
 
+def enum_labels(table: CatalogTable, column: str) -> list[str]:
+    """The words that a column of an enum type takes; empty for any other type."""
+    seen = table.columns[column]
+    return list(table.connection.scalars(_LABELS, {"type_oid": seen.type_oid})) if seen.is_enum else []
+
+
 def has_plain_checks_only(table: CatalogTable, column: str) -> bool:
     """Whether every CHECK of this column alone lists values."""
     checks = _checks(table, table.columns[column]).values()

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.decide.verdicts import Condition
+from reconciler.store.app.app_tables import LEFT_OUT, is_left_out
 from reconciler.store.app.conditions import AppTables, is_deleted, is_listed
 from reconciler.store.app.counts.parts import about_rows
 
@@ -64,7 +65,7 @@ def count_by_own(
     known = _known_statuses(connection, tables)
     # The statuses come last: a weight with many digits costs more, and few bookings have one of theirs.
     places: list[tuple[Condition, str]] = [(condition, "") for condition in own if condition is not Condition.STATUS]
-    places += [(Condition.STATUS, label) for label in (DELETED, *known, "")]
+    places += [(Condition.STATUS, label) for label in (DELETED, LEFT_OUT, *known, "")]
     weights = connection.execute(_weighed(tables, own, known, wanted), bound).scalar_one()
     left, *failing = _decoded(weights or Decimal(0), len(places) + 1)
     counts = Counter(dict(zip(places, failing, strict=True)))
@@ -91,8 +92,13 @@ def _known_statuses(connection: Connection, tables: AppTables) -> Sequence[str]:
 def _weighed(tables: AppTables, own: Held, known: Sequence[str], wanted: ColumnElement[bool]) -> Select[Any]:
     others = [holds for condition, holds in own.items() if condition is not Condition.STATUS]
     status, deleted = cast(tables.booking.c.status, Text), len(others) + 1
-    by_status = [(status == name, _weight(place)) for place, name in enumerate(known, start=deleted + 1)]
-    not_covered = case((is_deleted(tables), _weight(deleted)), *by_status, else_=_weight(deleted + len(known) + 1))
+    by_status = [(status == name, _weight(place)) for place, name in enumerate(known, start=deleted + 2)]
+    not_covered = case(
+        (is_deleted(tables), _weight(deleted)),
+        (is_left_out(tables), _weight(deleted + 1)),
+        *by_status,
+        else_=_weight(deleted + len(known) + 2),
+    )
     weight = case(
         (~own[Condition.STATUS], not_covered),
         *((~holds, _weight(place)) for place, holds in enumerate(others, start=1)),
@@ -109,7 +115,7 @@ def _others(tables: AppTables, known: Sequence[str], wanted: ColumnElement[bool]
     return (
         select(label, func.count())
         .select_from(tables.booking)
-        .where(and_(wanted, ~is_listed(tables), ~is_deleted(tables), unknown))
+        .where(and_(wanted, ~is_listed(tables), ~is_deleted(tables), ~is_left_out(tables), unknown))
         .group_by(label)
     )
 

@@ -34,7 +34,6 @@ from reconciler.store.app.conditions import (
     AppTables,
     conditions,
     may_be_within,
-    needs_join,
     selects_eligible,
     within,
 )
@@ -94,7 +93,7 @@ def _classify(
     held = conditions(kind, tables)
     own = {name: holds for name, holds in held.items() if name not in BY_QUEUE_ROWS}
     by_rows = {name: holds for name, holds in held.items() if name in BY_QUEUE_ROWS}
-    alone = dict(takewhile(lambda one: not needs_join(kind, one[0], tables), own.items()))
+    alone = dict(takewhile(lambda one: not _needs_join(kind, one[0], tables), own.items()))
     rest = {name: holds for name, holds in own.items() if name not in alone}
     covered = within(kind, tables, span)
     wanted = and_(part, may_be_within(kind, tables, span) if rest else covered)
@@ -122,6 +121,17 @@ def _classify(
         counts[name, ""] = len(failing_it)
         broken = {key: made for key, made in broken.items() if key not in failing_it}
     return Classified(checked=checked, by_condition=+counts, broken=broken)
+
+
+def _needs_join(kind: GapKind, condition: Condition, tables: AppTables) -> bool:
+    """Whether the condition is about more than the booking's own row."""
+    match condition:
+        case Condition.PHONE:
+            return tables.from_clause() is not tables.booking
+        case Condition.SINCE | Condition.GRACE:
+            return tables.moments is not None and due.is_stored(tables, kind)
+        case _:
+            return condition in BY_QUEUE_ROWS
 
 
 def _found(tables: AppTables, kind: GapKind, wanted: ColumnElement[bool]) -> Select[Any]:

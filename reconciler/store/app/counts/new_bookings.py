@@ -25,7 +25,7 @@ from sqlalchemy import (
 from reconciler.domain.decide.coverage.drops import AHEAD_OF_NOW, STATUS
 from reconciler.domain.decide.verdicts import Condition, VerdictStatus
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app.app_tables import NOW, as_start, is_civil
+from reconciler.store.app.app_tables import LEFT_OUT, NOW, as_start, is_civil, is_left_out
 from reconciler.store.app.conditions import AppTables, conditions, created_at, is_deleted, is_eligible, stored_start
 from reconciler.store.app.counts.by_own_columns import DELETED
 
@@ -63,7 +63,7 @@ def _name(tables: AppTables, condition: Condition) -> ColumnElement[Any]:
     if condition is not Condition.STATUS:
         return literal(str(condition))
     word = func.left(func.coalesce(cast(tables.booking.c.status, Text), ""), LONGEST_STATUS)
-    return literal(STATUS).concat(case((is_deleted(tables), DELETED), else_=word))
+    return literal(STATUS).concat(case((is_deleted(tables), DELETED), (is_left_out(tables), LEFT_OUT), else_=word))
 
 
 def day(tables: AppTables) -> ColumnElement[Any]:

@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Text, cast, func, null, or_, select
 
 from reconciler.domain.bookings import BookingId, DueBasis
+from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
-from reconciler.store.app.conditions import AppTables, deciding_rows, phones, placeholders
+from reconciler.store.app.app_tables import where_holds
+from reconciler.store.app.conditions import AppTables, deciding_rows, is_listed, phones, placeholders
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.scan import refusals
 
@@ -41,7 +43,7 @@ def of_condition(
     application = tables.application
     match condition:
         case Condition.STATUS:
-            return [_own("status", Constraint.ONE_OF, application.statuses)]
+            return _covered(connection, tables, booking)
         case Condition.ONLY:
             ours = {column.name: ours for ours, column in tables.booking.c.items()}
             wanted = application.rule_filters.get(kind, {})
@@ -58,6 +60,27 @@ def of_condition(
             return [_phone(0, Constraint.FILLED, None)] if "phone" in tables.booking.c else []
         case _:
             return _rows(connection, tables, kind, condition, values, booking)
+
+
+def _covered(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[RequiredChange]:
+    """What ``where`` misses, and another status if that is not listed either, or if nothing else says why."""
+    wanted = where_holds(tables)
+    statement = select(is_listed(tables), *wanted.values()).where(tables.booking.c.id == booking)
+    listed, *holds = connection.execute(statement).one()
+    ours = {column.name: ours for ours, column in tables.booking.c.items()}
+    missed = [name for name, held in zip(wanted, holds, strict=True) if not held]
+    changes = [_matched(ours.get(name, name), tables.application.where[name]) for name in missed]
+    status = _own("status", Constraint.ONE_OF, tables.application.statuses)
+    return changes if listed and changes else [status, *changes]
+
+
+def _matched(name: str, wanted: ColumnFilter) -> RequiredChange:
+    is_any = bool(wanted.any_of or wanted.like)
+    if wanted.is_not:
+        return _own(name, Constraint.OTHER if is_any else Constraint.FILLED)
+    if wanted.any_of:
+        return _own(name, Constraint.ONE_OF, wanted.any_of)
+    return _own(name, Constraint.OTHER if is_any else Constraint.EMPTY)
 
 
 def of_number(
