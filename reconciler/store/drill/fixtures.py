@@ -88,6 +88,11 @@ class FixtureWriter:
         )
         return customer
 
+    def _triggers(self) -> Iterable[str]:
+        """That of the text which a planted booking calls for, then all others that we write."""
+        occasion = self.application.occasions.get(self.application.statuses[0])
+        return (*([occasion.trigger] if occasion else []), *self.application.triggers)
+
     def _text(self, kind: GapKind, planted: PlantedText, booking: str, mapped: MappedTable) -> None:
         queue = _Copy.of(self.connection, mapped)
         after = self.application.report_after.get(kind)
@@ -97,7 +102,7 @@ class FixtureWriter:
             {
                 "id": queue.new_id(),
                 "booking_id": booking,
-                "trigger": queue.fitting("trigger", self.application.triggers) or NAME,
+                "trigger": queue.fitting("trigger", self._triggers()) or NAME,
                 "template": NAME,
                 "scheduled_for": at,
                 "body": NAME,
