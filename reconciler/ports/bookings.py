@@ -97,11 +97,11 @@ class Bookings(Protocol):
         """These bookings with what a decision needs, in this order. A deleted booking is absent."""
         ...
 
-    def demand(self, kind: GapKind, now: datetime, days: int) -> Demand:
+    def demand(self, kind: GapKind, now: datetime, days: int, parts: int = 1) -> Demand:
         """How many bookings called for the effect of this rule within the last day, and in the busiest of ``days``."""
         ...
 
-    def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
+    def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange, parts: int = 1) -> int:
         """How many of these bookings would be broken if their start were not already past."""
         ...
 

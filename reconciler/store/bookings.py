@@ -72,14 +72,14 @@ class PostgresBookings:
         values = self.moments.values(kind, now, now)
         return scan.in_full(self.connection, self.moments.tables, kind, values, bookings)
 
-    def demand(self, kind: GapKind, now: datetime, days: int) -> Demand:
+    def demand(self, kind: GapKind, now: datetime, days: int, parts: int = 1) -> Demand:
         values = self.moments.values(kind, now, now)
         seen_due = self.moments.recent(kind, now - timedelta(days=days))
-        return demand.recent_demand(self.connection, self.moments.tables, kind, values, now, days, seen_due)
+        return demand.recent_demand(self.connection, self.moments.tables, kind, values, now, days, seen_due, parts)
 
-    def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange) -> int:
+    def past(self, kind: GapKind, now: datetime, since: datetime, span: BookingRange, parts: int = 1) -> int:
         values = self.moments.values(kind, now, since)
-        return scan.past(self.connection, self.moments.tables, kind, values, span)
+        return scan.past(self.connection, self.moments.tables, kind, values, span, parts)
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
         own = self.tables.booking.c.id

@@ -88,7 +88,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
         checked=seen.checked,
         by_condition=seen.by_condition,
         decisions=decisions,
-        past=tx.bookings.past(repairer.kind, now, window, booking_range) if services.booking_range else 0,
+        past=tx.bookings.past(repairer.kind, now, window, booking_range, seen.parts) if services.booking_range else 0,
     )
     removals = _removals(tx, repairer, scope, services, faults, now) if has_ledger else None
     found = PassPlan(
@@ -239,7 +239,7 @@ def _weigh(
     repaired = 0
     if plan.new_repairs and seen.scope.has_ledger:
         repaired = tx.intents.begun_since(effect, planned_by, seen.at - COUNTED)
-    demand = _demand(tx, plan, repairer, repaired, seen.at)
+    demand = _demand(tx, seen, plan, repairer, repaired)
     if not is_backfill:
         plan = mark_refused_alike(plan, gaps, breaker, demand, seen.at)
     if is_held:
@@ -268,13 +268,13 @@ def _weigh(
     )
 
 
-def _demand(tx: Transaction, plan: Plan, repairer: Repairer, repaired: int, now: datetime) -> Demand:
+def _demand(tx: Transaction, seen: PassPlan, plan: Plan, repairer: Repairer, repaired: int) -> Demand:
     """It is read only where it can matter: most passes have nothing to repair, and few have much."""
     refused = sum(d.verdict.status is VerdictStatus.NEEDS_HUMAN for d in plan.decisions)
     found = plan.new_repairs
     if not found and refused <= LEAST_FLOOR:
         return Demand(due=0, busiest_day=0)
-    lately = tx.bookings.demand(repairer.kind, now, days=1)
+    lately = tx.bookings.demand(repairer.kind, seen.at, 1, seen.scan_parts)
     if not found or not needs_busiest_day(found + repaired, repairer.limits.breaker, lately.due):
         return lately
-    return tx.bookings.demand(repairer.kind, now, days=DEMAND_DAYS)
+    return tx.bookings.demand(repairer.kind, seen.at, DEMAND_DAYS, seen.scan_parts)

@@ -96,7 +96,12 @@ def in_full(
 
 
 def past(
-    connection: Connection, tables: AppTables, kind: GapKind, values: Mapping[str, object], span: BookingRange
+    connection: Connection,
+    tables: AppTables,
+    kind: GapKind,
+    values: Mapping[str, object],
+    span: BookingRange,
+    parts: int,
 ) -> int:
     """How many bookings of the scan fail *ahead* and no other condition."""
     held = dict(conditions(kind, tables))
@@ -108,7 +113,7 @@ def past(
         with hashed(connection, tables):
             return connection.execute(statement.where(part), values).scalar_one()
 
-    return sum(read_in_parts(connection, tables, read).found)
+    return sum(read_in_parts(connection, tables, read, parts).found)
 
 
 def findings(

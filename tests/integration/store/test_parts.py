@@ -9,6 +9,8 @@ from threading import Thread
 import pytest
 
 from reconciler.cli.output import ResultPrinter
+from reconciler.domain.decide.breaker import DEMAND_DAYS
+from reconciler.domain.decide.plan import EVERYTHING
 from reconciler.domain.gaps import GapKind
 from reconciler.engine.jobs import perform
 from reconciler.engine.reconcile.results import PassResult
@@ -94,6 +96,19 @@ def test_the_parts_together_are_the_whole(world: World, key: str, number: int) -
     assert (whole.checked, len(whole.broken), whole.parts) == (BOOKINGS, GAPS, 1)
     assert 2 <= in_parts.parts <= number
     assert replace(in_parts, parts=1) == whole
+
+
+def test_what_a_pass_asks_besides_is_the_same_in_parts(world: World) -> None:
+    """Where the scan needed parts, no statement tries the whole table first."""
+    filled(world)
+    world.venue.sql("UPDATE private_bookings SET event_date = event_date - 1000 WHERE id::text < '8'")
+    now, since = world.venue.now, world.venue.now - timedelta(days=100)
+    with world.services(act=False) as services, services.store.reading() as tx:
+        past = [tx.bookings.past(SMS, now, since, EVERYTHING, parts) for parts in (1, 8)]
+        demand = [tx.bookings.demand(SMS, now, DEMAND_DAYS, parts) for parts in (1, 8)]
+    assert past[0] == past[1] > 0
+    assert demand[0] == demand[1]
+    assert demand[0].busiest_day > 1
 
 
 @pytest.mark.parametrize("other", OTHERS)

@@ -26,6 +26,7 @@ def recent_demand(
     now: datetime,
     days: int,
     seen_due: Collection[BookingId],
+    parts: int,
 ) -> Demand:
     """The demand of the last day, and the busiest of so many ``days``, each of 24 hours until *now*.
 
@@ -51,7 +52,7 @@ def recent_demand(
 
     by_day: Counter[int] = Counter()
     due_today = 0
-    for row in chain.from_iterable(read_in_parts(connection, tables, read).found):
+    for row in chain.from_iterable(read_in_parts(connection, tables, read, parts).found):
         by_day[row.day] += row.number
         due_today += row.due if row.day == days else 0
     return Demand(due=due_today, busiest_day=max(by_day.values(), default=0))
