@@ -45,7 +45,7 @@ def gateway(twilio: TwilioStandIn, **changes: Any) -> TwilioGateway:
         "api_key": None,
         "sender": twilio.phone_number,
         "service_sid": None,
-        "timeout": timedelta(seconds=0.3),
+        "timeout": timedelta(seconds=1),
         "api_url": twilio.url,
     }
     return TwilioGateway(**usual | changes)
@@ -296,8 +296,8 @@ def test_a_page_that_is_not_twilios_refuses_no_text(twilio: TwilioStandIn, statu
     [
         (Fault(kind=Misbehaviour.DROP), "reset", 0),
         (Fault(kind=Misbehaviour.LOSE), "reset", 1),
-        (Fault(kind=Misbehaviour.HANG, seconds=0.6), "timeout", 0),
-        (Fault(kind=Misbehaviour.SLOW, seconds=0.6), "timeout", 1),
+        (Fault(kind=Misbehaviour.HANG, seconds=1.6), "timeout", 0),
+        (Fault(kind=Misbehaviour.SLOW, seconds=1.6), "timeout", 1),
         (Fault(kind=Misbehaviour.EMPTY), "no_sid", 1),
         (Fault(kind=Misbehaviour.FAIL_AFTER, status=500, body=twilio_error(500, 20500)), "twilio:20500", 1),
         (Fault(kind=Misbehaviour.FAIL_AFTER, status=503), "http:503", 1),
@@ -465,7 +465,7 @@ UNANSWERED = [
     (Fault(kind=Misbehaviour.EMPTY), "unreadable"),
     (Fault(kind=Misbehaviour.STATUS, status=200, body="{}"), "unreadable"),
     (Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429)), "twilio:20429"),
-    (Fault(kind=Misbehaviour.HANG, seconds=0.6), "timeout"),
+    (Fault(kind=Misbehaviour.HANG, seconds=1.6), "timeout"),
     (Fault(kind=Misbehaviour.DROP), "reset"),
 ]
 

@@ -179,18 +179,21 @@ SCHEMA = {
         f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamp",
         "sent_at is timestamp without time zone, and timestamp with time zone is needed",
         remedy="map a column of that type in cron.yaml",
+        repair=sql(f"ALTER TABLE {QUEUE} ALTER COLUMN sent_at TYPE timestamptz USING timezone('UTC', sent_at)"),
         rare=True,
     ),
     "a date that is a text": broken(
         f"ALTER TABLE {BOOKINGS} ALTER COLUMN event_date TYPE text",
         "event_date is text, and date is needed",
         remedy="map a column of that type in cron.yaml",
+        repair=sql(f"ALTER TABLE {BOOKINGS} ALTER COLUMN event_date TYPE date USING event_date::date"),
         rare=True,
     ),
     "ids that cannot be compared": broken(
         f"ALTER TABLE {QUEUE} DROP CONSTRAINT {QUEUE}_booking_id_fkey, ALTER COLUMN booking_id TYPE text",
         f"booking_id is text, and public.{BOOKINGS}.id, which it refers to, is uuid: they cannot be compared",
         remedy="map the column that holds the other table's id in cron.yaml",
+        repair=sql(f"ALTER TABLE {QUEUE} ALTER COLUMN booking_id TYPE uuid USING booking_id::uuid"),
     ),
     "rows that the statistics promise and nobody sees": broken(
         f"ANALYZE; SET session_replication_role = replica; TRUNCATE {QUEUE}; DELETE FROM {BOOKINGS}",
@@ -667,8 +670,9 @@ def test_every_column_that_is_mapped_can_be_lost_and_found(runner: DoctorRunner,
     bookings, queue = chosen.bookings, chosen.rules.sms_missing.queue
     assert bookings.customers
     mapped = {QUEUE: queue.columns, BOOKINGS: bookings.columns, CUSTOMERS: bookings.customers.columns}[table]
-    columns = [column for column in mapped.model_dump().values() if column]
-    assert len(columns) > 4
+    # A key that is lost is no column to add empty: the doctor asks for the right table or column.
+    columns = [column for ours, column in mapped.model_dump().items() if column and ours != "id"]
+    assert len(columns) >= 4
     for column in columns:
         runner.world.venue.alter(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
         assert_comes_back(runner, table, column)
