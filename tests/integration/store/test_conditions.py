@@ -142,8 +142,12 @@ def test_rows_that_are_no_evidence(world: World, status: str, more: dict[str, ob
     assert [status for status, _ in plan.decided.elements()] == [VerdictStatus.REPAIRABLE]
 
 
-def test_before_since_nothing_is_looked_at(world: World) -> None:
-    world.venue.booking(created_at=world.venue.now - timedelta(days=200), event_date="2026-07-01")
+@pytest.mark.parametrize("columns", ["", ", columns: {updated: updated_at}"], ids=["made", "changed"])
+def test_before_since_nothing_is_looked_at(world: World, columns: str) -> None:
+    made = world.venue.now - timedelta(days=200)
+    world.venue.alter("ALTER TABLE private_bookings ALTER updated_at DROP NOT NULL")
+    world.venue.booking(created_at=made, event_date="2026-07-01", updated_at=None if columns else made)
+    world.configure(bookings=columns)
     plan = world.texts(act=False).plan
     assert plan is not None
     assert (plan.checked, plan.decided.total()) == (0, 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, cast, func, literal, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Select, Text, and_, case, cast, func, literal, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import Condition
@@ -68,7 +68,9 @@ def join_left(
 
 
 def _statement(tables: AppTables, kind: GapKind, left: Left) -> Select[Any]:
-    fails = [(~left.covered, literal(_OUTSIDE)), *((~holds, literal(str(name))) for name, holds in left.rest.items())]
+    # A column that a booking has left empty makes neither of both.
+    covered = func.coalesce(left.covered, False, type_=Boolean())
+    fails = [(~covered, literal(_OUTSIDE)), *((~holds, literal(str(name))) for name, holds in left.rest.items())]
     rows = (
         select(
             case(*fails, else_=literal(_BROKEN)).label("place"),
@@ -80,7 +82,7 @@ def _statement(tables: AppTables, kind: GapKind, left: Left) -> Select[Any]:
     )
     if left.by_rows:
         # A row of the queue counts for a booking that fails nothing else. This way it is one join, and no OR.
-        rows = rows.where(has_no_row(kind, left.by_rows, tables, and_(left.covered, *left.rest.values())))
+        rows = rows.where(has_no_row(kind, left.by_rows, tables, and_(covered, *left.rest.values())))
     found = rows.subquery("made")
     is_broken = found.c.place == _BROKEN
     ids, made = (func.array_agg(column).filter(is_broken) for column in (found.c.id, found.c.made))
