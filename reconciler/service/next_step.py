@@ -5,7 +5,7 @@ from datetime import datetime
 
 from reconciler.domain.alerting.alerts import remedy_of
 from reconciler.domain.decide.verdicts import BY_APPROVAL, VerdictStatus
-from reconciler.domain.explain.remediation import Location
+from reconciler.domain.explain.remediation import Location, RequiredChange
 from reconciler.domain.explain.wording import FULL_SCAN, NEXT, WOULD_CHANGE, describe_change
 from reconciler.domain.gaps import Cause
 from reconciler.engine.explain.explanation import RuleExplanation
@@ -35,12 +35,18 @@ def what_would_change(rule: RuleExplanation, file: CronFile) -> Sequence[str]:
     """The changes that would alter the verdict, under the application's names; empty if nothing has to change."""
     if rule.verdict.status in (VerdictStatus.OK, VerdictStatus.REPAIRABLE):
         return ()
-    changes = [describe_change(change, _columns(file)) for change in rule.required_changes]
+    columns = _columns(file)
+    changes = [describe_change(change, columns) for change in rule.required_changes if _has_column(change, columns)]
     if rule.verdict.reason in BY_APPROVAL:
         changes.insert(0, remedy_of(rule.kind, Cause.BREAKER, rule.held_alike, rule.verdict.reason))
     if rule.verdict.reason in WOULD_CHANGE:
         changes.insert(0, WOULD_CHANGE[rule.verdict.reason])
     return changes or ["nothing that we know of"]
+
+
+def _has_column(change: RequiredChange, columns: Mapping[Location, Mapping[str, str]]) -> bool:
+    """A start that is one column has no time of its own beside the day."""
+    return change.name != "start_time" or "start_time" in columns[Location.BOOKING]
 
 
 def _columns(file: CronFile) -> dict[Location, dict[str, str]]:

@@ -195,7 +195,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFilter:
-    """What one column of a booking has to hold. Values are compared as text."""
+    """What one column of a booking has to hold. Values are written as text, and read as the column's type."""
 
     any_of: tuple[str, ...] = ()
     or_null: bool = False

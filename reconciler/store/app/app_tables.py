@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.store.app import times
-from reconciler.store.app.mapping import AppMapping, AsStored
+from reconciler.store.app.mapping import AppMapping, AsStored, one_of
 
 NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "window"))
 """What every statement compares with: the present; since when a rule applies; how far back a scan selects."""
@@ -178,9 +178,9 @@ def where_holds(tables: AppTables) -> dict[str, ColumnElement[bool]]:
 def _matches(column: ColumnElement[Any], wanted: ColumnFilter) -> ColumnElement[bool]:
     if not wanted.any_of and not wanted.like:  # plainly, for partial indexes
         return column.is_not(None) if wanted.is_not else column.is_(None)
-    said = cast(column, Text)
-    ways: list[ColumnElement[bool]] = [said.in_(wanted.any_of)] if wanted.any_of else []
-    ways += [said.like(wanted.like)] if wanted.like else []
+    # PostgreSQL reads the values as the column's own type: 7 is 7.00 there.
+    ways: list[ColumnElement[bool]] = [one_of(column, wanted.any_of)] if wanted.any_of else []
+    ways += [cast(column, Text).like(wanted.like)] if wanted.like else []
     ways += [column.is_(None)] if wanted.or_null else []
     holds = func.coalesce(or_(*ways), False, type_=Boolean())
     return ~holds if wanted.is_not else holds

@@ -3,8 +3,8 @@
 A start stands there as an instant, or as civil time at the venue: our name of its column says which.
 
 PostgreSQL's zone rules may be older than Python's, and it takes an abbreviation such as CET for a fixed offset. So no
-statement converts a booking's time. A condition that compares a start with a moment compares civil times. That is wrong
-by the length of a change of the clocks at most, and only while the clocks are being changed.
+statement converts a start or an end from the venue's time. A condition that compares a start with a moment compares
+civil times. That is wrong by the length of a change of the clocks at most, and only while the clocks are being changed.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ LOCAL_NOW = "local_now"
 
 @dataclass(frozen=True, slots=True)
 class StoredMoment:
-    """A moment in the past, as a column of the application's has it."""
+    """A moment as a column of the application's has it."""
 
     column: ColumnElement[Any]
     zone: str | None = None

@@ -42,6 +42,8 @@ class TableRequirements:
     """At least one of these values must be legal in the column: else nothing could ever be found."""
     selects_by: tuple[str, ...] = ()
     """Their names of further columns that the statements compare."""
+    compared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Their names of columns -> the values that ``where`` compares them with."""
     instants: tuple[str, ...] = ()
     """Their names of those among them that must hold a point in time."""
     refers: Mapping[str, MappedTable] = field(default_factory=dict)
@@ -128,6 +130,7 @@ def _bookings(application: AppMapping) -> TableRequirements:
     return TableRequirements(
         mapped=application.bookings,
         values={"status": application.statuses},
+        compared={name: one.any_of for name, one in application.where.items() if one.any_of},
         selects_by=tuple(sorted({name for names in filters for name in names})),
         refers={"customer_id": customers} if customers else {},
     )

@@ -41,6 +41,13 @@ def value_faults(table: CatalogTable, need: TableRequirements) -> list[Integrati
             seen = f"{need.mapped.label}.{column} can hold none of {', '.join(values)}: the rule would find nothing"
             remedy = "extend its CHECK or enum, or turn this rule off in cron.yaml"
             found.append(_fault(seen, remedy, *_widening_sql(table, column, values), blinds=True))
+    for column, values in need.compared.items():
+        never = forbidden_values(table, column, values)
+        if never:
+            seen = (
+                f"{need.mapped.label}.{column} is {table.columns[column].type}, and can never hold {', '.join(never)}"
+            )
+            found.append(_fault(seen, "correct bookings.where in cron.yaml", "", "", blinds=True))
     return found
 
 

@@ -12,7 +12,8 @@ from tests.support.sandbox_world import World
 COLUMNS = """
     CREATE TYPE kind AS ENUM ('public', 'internal', 'test');
     ALTER TABLE private_bookings ADD deleted_at timestamptz, ADD kind kind, ADD venue_id int NOT NULL DEFAULT 7,
-        ADD hidden boolean, ADD "Label" varchar(40), ADD paid_at timestamptz;
+        ADD hidden boolean, ADD "Label" varchar(40), ADD paid_at timestamptz,
+        ADD price numeric(6, 2), ADD paid_on date;
     GRANT SELECT ON private_bookings TO reconciler_job
 """
 CASES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
@@ -25,6 +26,9 @@ CASES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
     "not one of a list": ("{kind: {not: [internal, null]}}", {"kind": "public"}, {"kind": None}),
     "not null": ("{paid_at: {not: null}}", {"paid_at": "2026-06-01"}, {"paid_at": None}),
     "like": ('{"Label": {like: "VIP %"}}', {"Label": "VIP room"}, {"Label": "vip room"}),
+    "a number of another scale": ("{price: 7}", {"price": "7.00"}, {"price": "7.50"}),
+    "a day": ('{paid_on: "2026-06-01"}', {"paid_on": "2026-06-01"}, {"paid_on": None}),
+    "not a number": ("{price: {not: [7, 8]}}", {"price": None}, {"price": "8.00"}),
     "several": ("{deleted_at: null, venue_id: 7}", {}, {"venue_id": 7, "deleted_at": "2026-06-01"}),
 }
 
@@ -90,3 +94,33 @@ def test_a_column_that_is_not_there_is_named(world: World) -> None:
         (fault,) = result.faults
         assert "private_bookings has no 1 column: removed_at" in fault.seen
         assert "`where`" in fault.remedy
+
+
+NEVER = {
+    "a word that is none of the enum": ("{kind: [public, web]}", "kind is public.kind, and can never hold web"),
+    "a word for a number": ("{venue_id: seven}", "venue_id is integer, and can never hold seven"),
+    "a word for a truth value": ("{hidden: {not: maybe}}", "hidden is boolean, and can never hold maybe"),
+}
+
+
+@pytest.mark.parametrize(("where", "said"), NEVER.values(), ids=NEVER)
+def test_a_value_that_the_column_never_holds_is_named(world: World, where: str, said: str) -> None:
+    """Else every booking would be left out in silence."""
+    world.venue.alter(COLUMNS)
+    world.venue.booking()
+    world.configure(bookings=f", where: {where}")
+    for result in world.both().values():
+        (fault,) = result.faults
+        assert said in fault.seen
+        assert "bookings.where" in fault.remedy
+    assert not world.sent_to()
+
+
+def test_a_status_that_is_called_deleted_beside_a_column_that_says_so(world: World) -> None:
+    world.venue.alter(COLUMNS + "; ALTER TABLE private_bookings DROP CONSTRAINT private_bookings_status_check")
+    world.venue.booking(status="deleted")
+    world.venue.booking(deleted_at="2026-06-01")
+    world.configure(bookings=", cancelled: [deleted], columns: {deleted: deleted_at}")
+    for result in world.both(act=False).values():
+        assert result.plan is not None
+        assert (result.plan.checked, result.plan.tally()) == (2, {(VerdictStatus.NOT_APPLICABLE, "deleted"): 2})

@@ -68,7 +68,9 @@ def count_by_own(
     places += [(Condition.STATUS, label) for label in (DELETED, LEFT_OUT, *known, "")]
     weights = connection.execute(_weighed(tables, own, known, wanted), bound).scalar_one()
     left, *failing = _decoded(weights or Decimal(0), len(places) + 1)
-    counts = Counter(dict(zip(places, failing, strict=True)))
+    counts: Counter[tuple[Condition, str]] = Counter()
+    for place, number in zip(places, failing, strict=True):
+        counts[place] += number  # a status may be called deleted, as the place of those that are marked so
     if counts.pop((Condition.STATUS, ""), 0):
         for label, number in connection.execute(_others(tables, known, wanted), bound):
             counts[Condition.STATUS, label or ""] += number
