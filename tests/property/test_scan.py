@@ -83,7 +83,7 @@ def fails(kind: GapKind, row: Row, satisfied_by: list[str] | None) -> Condition 
         Condition.DATE_SET: row["date_tbd"] or "date/time to be confirmed" in (row["internal_notes"] or "").lower(),
         Condition.PHONE: not any((phone or "").strip() for phone in phones),
         Condition.NO_TEXT: any(is_evidence(text) for text in counted),
-        Condition.UNDECIDED: any(t["status"] == "cancelled" and t["approved_by"] for t in row["texts"]),
+        Condition.UNDECIDED: any(t["status"] == "cancelled" and t["approved_by"] for t in counted),
         Condition.OVERDUE: not any(is_overdue(text) for text in row["texts"]),
         Condition.UNPROVEN: not any(is_unproven(text) for text in row["texts"]),
         Condition.NO_EVENT: bool((row["calendar_event_id"] or "").strip()),
