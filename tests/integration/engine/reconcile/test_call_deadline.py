@@ -28,7 +28,7 @@ def timed_pass(world: World, job: str) -> None:
 
 @pytest.mark.parametrize("fault", WITHOUT_END.values(), ids=WITHOUT_END.keys())
 def test_c4_twilio_answers_without_end_and_one_text_is_sent(world: World, fault: Fault) -> None:
-    world.configure(limits=", timeouts: {twilio: 500ms}", calendar_policy="off")
+    world.configure(limits=", timeouts: {twilio: 1s}", calendar_policy="off")
     booking = world.venue.booking()
     world.sandbox.twilio.add_message("+447700900999", "a text of yesterday's", world.clock.moment)
     world.later(minutes=5)
@@ -48,7 +48,7 @@ def test_c4_twilio_answers_without_end_and_one_text_is_sent(world: World, fault:
 
 @pytest.mark.parametrize("fault", WITHOUT_END.values(), ids=WITHOUT_END.keys())
 def test_google_answers_without_end_and_one_event_is_made(world: World, fault: Fault) -> None:
-    world.configure(limits=", timeouts: {google: 500ms}", texts=", policy: off")
+    world.configure(limits=", timeouts: {google: 1s}", texts=", policy: off")
     booking = world.venue.booking()
     world.sandbox.google.faults.next_calls("events.insert", fault)
 
@@ -63,7 +63,7 @@ def test_google_answers_without_end_and_one_event_is_made(world: World, fault: F
 
 
 def test_a_list_that_trickles_settles_nothing_and_the_next_one_does(world: World) -> None:
-    world.configure(limits=", timeouts: {twilio: 500ms}", calendar_policy="off")
+    world.configure(limits=", timeouts: {twilio: 1s}", calendar_policy="off")
     booking = world.venue.booking()
     world.sandbox.twilio.add_message("+447700900999", "a text of yesterday's", world.clock.moment)
     world.later(minutes=5)
@@ -85,11 +85,11 @@ def test_a_list_that_trickles_settles_nothing_and_the_next_one_does(world: World
 
 
 def test_a_name_that_resolves_slowly_is_no_attempt_and_no_late_text(world: World) -> None:
-    world.configure(limits=", timeouts: {twilio: 500ms}", calendar_policy="off")
+    world.configure(limits=", timeouts: {twilio: 1s}", calendar_policy="off")
     booking = world.venue.booking()
-    with slow_names(0.9):
+    with slow_names(1.6):
         timed_pass(world, "sms_missing")
-        time.sleep(0.9)
+        time.sleep(1.6)
     assert world.sent_to() == []
 
     world.later(hours=1)

@@ -394,7 +394,7 @@ def until_quiet(world: World) -> None:
 
 
 WRONG = {
-    **{kind.value: Fault(kind=kind, seconds=0.6) for kind in Misbehaviour},
+    **{kind.value: Fault(kind=kind, seconds=1.5) for kind in Misbehaviour},
     "429": Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429), headers=(("Retry-After", "30"),)),
     "no id": Fault(kind=Misbehaviour.STATUS, status=201, body='{"status": "queued"}'),
     "a list": Fault(kind=Misbehaviour.STATUS, status=201, body="[]"),
@@ -410,7 +410,7 @@ def ways() -> list[object]:
 
 @pytest.mark.parametrize("name", ways())
 def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
-    world.configure(limits=", timeouts: {twilio: 300ms}", calendar_policy="off")
+    world.configure(limits=", timeouts: {twilio: 1s}", calendar_policy="off")
     known_message(world)
     booking = world.venue.booking()
     world.sandbox.twilio.faults.next_calls("messages.create", WRONG[name])
@@ -422,7 +422,7 @@ def test_one_text_whatever_the_call_said(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", ways())
 def test_one_event_whatever_the_call_said(world: World, name: str) -> None:
-    world.configure(limits=", timeouts: {google: 300ms}", texts=", policy: off")
+    world.configure(limits=", timeouts: {google: 1s}", texts=", policy: off")
     booking = world.venue.booking()
     world.sandbox.google.faults.next_calls("events.insert", WRONG[name])
     until_quiet(world)

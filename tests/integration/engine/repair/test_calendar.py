@@ -177,11 +177,12 @@ def test_an_insert_of_unclear_outcome_is_settled_by_its_id(world: World, kind: M
 
 def test_an_insert_that_timed_out_and_never_came_is_made_again(world: World) -> None:
     booking = world.venue.booking()
-    world.configure(limits=", timeouts: {google: 200ms}")
-    world.sandbox.google.faults.next_calls("events.insert", Fault(kind=Misbehaviour.HANG, seconds=0.5))
+    world.configure(limits=", timeouts: {google: 1s}")
+    world.sandbox.google.faults.next_calls("events.insert", Fault(kind=Misbehaviour.HANG, seconds=1.5))
     first = world.events()
     assert first.needs_human == 1, "an unknown outcome is told"
     assert world.events().left == 1, "provably not there, and planned again after a while"
+    world.configure()
     world.later(minutes=2)
     assert world.events().repaired == 1
     assert world.venue.stored_event(booking)

@@ -437,17 +437,18 @@ def test_more_pages_than_are_read_prove_nothing(world: World) -> None:
         Fault(kind=Misbehaviour.STATUS, status=500, body=twilio_error(500, 20500)),
         Fault(kind=Misbehaviour.HTML, status=200),
         Fault(kind=Misbehaviour.DROP),
-        Fault(kind=Misbehaviour.HANG, seconds=1),
+        Fault(kind=Misbehaviour.HANG, seconds=1.5),
         Fault(kind=Misbehaviour.STATUS, status=429, body=twilio_error(429, 20429)),
     ],
     ids=["500", "html", "drop", "timeout", "429"],
 )
 def test_no_answer_is_no_leave_to_send(world: World, fault: Fault) -> None:
     one = booking(world)
-    world.configure(limits=", timeouts: {twilio: 400ms}")
+    world.configure(limits=", timeouts: {twilio: 1s}")
     world.sandbox.twilio.faults.next_calls("messages.list", fault)
     assert world.texts().attempts == {("held", Hold.NOT_ANSWERED): 1}
     assert (world.sent_to(), world.gaps()) == ([], {(SMS, one): ("blocked", Hold.NOT_ANSWERED)})
+    world.configure()
     assert world.texts().attempts == {("sent", ""): 1}
     assert world.gaps() == {}
 
