@@ -43,7 +43,7 @@ def is_taken(intent: Intent, provider_id: str, services: Services) -> bool:
     with services.store.reading() as tx:
         scope = Scope(since=services.clock.now(), installation=tx.ledger.installation().id)
         named = intent.effect is Effect.SMS and services.sms_policy.policy is not Policy.OFF
-        rows = tx.bookings.queue_names([provider_id], row_id(scope, intent)) if named else ()
+        rows = tx.texts.bookings_naming([provider_id], row_id(scope, intent)) if named else ()
         return bool(tx.intents.used_provider_ids(intent.effect, [provider_id]) or rows)
 
 

@@ -6,11 +6,11 @@ Reads that fail raise (``ReconcilerError`` for the database, ``ProviderFailure``
 
 from reconciler.domain.bookings import StoredEvent
 from reconciler.ports.alerting import Incidents, Outbox
-from reconciler.ports.bookings import Bookings, Lock, OwnQueueRow, QueueRow
-from reconciler.ports.clocks import StoredClocks
+from reconciler.ports.bookings import Bookings, Lock
 from reconciler.ports.coverage import BacklogBookings, CountedDays, CoverageCounts
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
+from reconciler.ports.evidence import SentTexts, StoredEvents, StoredRecord, TextRecord, TextRecords
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import (
     SCAN_MS,
@@ -24,6 +24,7 @@ from reconciler.ports.ledger import (
     RepairLocks,
     Runner,
     Runs,
+    StoredClocks,
 )
 from reconciler.ports.place import CHANGED, BeaconLedger, Beacons, Places, ShownBeacon
 from reconciler.ports.providers import (
@@ -79,14 +80,12 @@ __all__ = [
     "Notifier",
     "Outbox",
     "OutgoingSms",
-    "OwnQueueRow",
     "PassServices",
     "PhoneNumbers",
     "Places",
     "Pooler",
     "ProviderFailure",
     "Prunable",
-    "QueueRow",
     "Rates",
     "Removals",
     "RepairLocks",
@@ -95,6 +94,7 @@ __all__ = [
     "Route",
     "Runner",
     "Runs",
+    "SentTexts",
     "ServerInfo",
     "Services",
     "ShownBeacon",
@@ -103,7 +103,11 @@ __all__ = [
     "Store",
     "StoredClocks",
     "StoredEvent",
+    "StoredEvents",
+    "StoredRecord",
     "TemplateTrial",
+    "TextRecord",
+    "TextRecords",
     "Transaction",
     "Unwritable",
     "Window",

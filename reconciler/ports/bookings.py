@@ -4,49 +4,23 @@ Every method may raise ``DatabaseUnreachable`` and ``DatabaseDisagrees`` (``port
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.domain.bookings import Booking, BookingId, StoredEvent
+from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
-from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.doctor import CheckResult, Note
-from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.intents import IntentId
 
 
 class Lock(StrEnum):
     HELD = "held"
     BUSY = "busy"
     GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueRow:
-    """Our row in the application's text queue. Its status never claims more than we know."""
-
-    id: str
-    intent: IntentId
-    booking: Booking
-    draft: Draft
-    template: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnQueueRow:
-    """Our row in the queue, as stored."""
-
-    number: str = field(repr=False)
-    """'' where the queue has no column for it."""
-    body: str = field(repr=False)
-    provider_id: str | None
 
 
 class Bookings(Protocol):
@@ -141,35 +115,12 @@ class Bookings(Protocol):
         """The customers who refuse the booking's text: its own, and those of ``customers``."""
         ...
 
-    def queued(self, booking: BookingId) -> Sequence[QueuedText]:
-        """The booking's rows in the text queue, newest first; empty where no queue is mapped."""
-        ...
-
     def refusing_numbers(self, tails: frozenset[str]) -> Sequence[tuple[str, str]]:
         """Customers who opted out or are inactive, each with a number as written that may end in one of the tails."""
         ...
 
-    def texts_to(self, tails: frozenset[str], since: datetime) -> Sequence[tuple[str, datetime]]:
-        """Texts since then, sent or about to be sent, by the application or by us, oldest first: number and time.
-
-        The number is as written, and may end in one of the tails.
-        """
-        ...
-
-    def recent_event_ids(self, limit: int) -> Sequence[str]:
-        """Event ids of the most recently created bookings that store one."""
-        ...
-
-    def names_event(self, event_id: str, besides: BookingId) -> bool:
-        """Whether another booking stores this event id."""
-        ...
-
     def shares_reference(self, booking: BookingId) -> bool:
         """Whether another booking has the same reference: then a reference in a title proves nothing."""
-        ...
-
-    def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
-        """What these bookings store about their events; a deleted booking is absent."""
         ...
 
     def oldest(self, limit: int) -> Mapping[BookingId, datetime]:
@@ -183,67 +134,6 @@ class Bookings(Protocol):
         """
         ...
 
-    def queue_row(self, row_id: str) -> OwnQueueRow | None:
-        """Our own row as it is now, ``None`` if it was deleted."""
-        ...
-
-    def queue_names(self, provider_ids: Collection[str], besides: str) -> Mapping[str, frozenset[BookingId]]:
-        """Those of these message ids that a queue row other than ``besides`` contains, each with its rows' bookings."""
-        ...
-
-    def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
-        """Of our rows of this booking that say that a text may have left: the intent and the number of each.
-
-        The number is '' where the queue has no column for it.
-        """
-        ...
-
     def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
         """The bookings that have one of these references, in any case."""
-        ...
-
-    def messages_sent(self, bookings: Collection[BookingId]) -> Mapping[tuple[BookingId, str], frozenset[str]]:
-        """Return booking and trigger -> the message ids that queue rows name and do not call failed or cancelled."""
-        ...
-
-    def insert_queue_row(self, row: QueueRow) -> None:
-        """Insert our row as *in flight*, in a status that nothing sends (``record.in_flight``).
-
-        If our row exists already, reset it to that, unless it is *sent*.
-        """
-        ...
-
-    def hand_over(self, row: QueueRow) -> None:
-        """Insert the row as *approved*: from then on it belongs to the application, which sends it."""
-        ...
-
-    def try_mark_sent(self, row_id: str, at: datetime) -> None:
-        """Dry-run the final UPDATE so that constraint violations surface before we call Twilio."""
-        ...
-
-    def mark_queue_row(
-        self, row_id: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
-    ) -> bool:
-        """Write the outcome into our row. ``None``: not sent, in a status that nothing sends.
-
-        ``False`` if the row is gone, no longer ours, or already has these values.
-        """
-        ...
-
-    def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
-        """Dry-run the write-back so that constraint violations surface before the event is created."""
-        ...
-
-    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
-        """Compare-and-set on the value ``seen`` (NULL and '' are equal), only while the booking is eligible and still
-        starts at ``starts_at``. Returns whether it was written.
-        """
-        ...
-
-    def try_clear_event_id(self, booking: BookingId, event_id: str) -> None:
-        """Dry-run ``clear_event_id``, so that a constraint violation surfaces before the event is removed."""
-        ...
-
-    def clear_event_id(self, booking: BookingId, event_id: str) -> None:
-        """Compare-and-set: forget the id of an event that is gone, so that the rule misses the event again."""
         ...

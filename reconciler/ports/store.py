@@ -11,11 +11,11 @@ from typing import Protocol
 
 from reconciler.ports.alerting import Incidents, Outbox
 from reconciler.ports.bookings import Bookings
-from reconciler.ports.clocks import StoredClocks
 from reconciler.ports.coverage import BacklogBookings, CoverageCounts
 from reconciler.ports.doctor import ServerInfo
+from reconciler.ports.evidence import SentTexts, StoredEvents, TextRecords
 from reconciler.ports.intents import Intents
-from reconciler.ports.ledger import DueMoments, Gaps, Ledger, Rates, RepairLocks, Runs
+from reconciler.ports.ledger import DueMoments, Gaps, Ledger, Rates, RepairLocks, Runs, StoredClocks
 from reconciler.ports.place import BeaconLedger, Places
 from reconciler.ports.removals import Removals
 from reconciler.ports.retention import Retention
@@ -24,6 +24,9 @@ from reconciler.ports.retention import Retention
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
     bookings: Bookings
+    texts: SentTexts
+    text_records: TextRecords
+    events: StoredEvents
     ledger: Ledger
     places: Places
     beacon: BeaconLedger

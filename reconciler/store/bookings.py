@@ -4,26 +4,21 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select
 
-from reconciler.domain.bookings import REFERENCE_LENGTH, Booking, BookingId, StoredEvent, reference
+from reconciler.domain.bookings import REFERENCE_LENGTH, Booking, BookingId, reference
 from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.doctor import CheckResult, Note
-from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
-from reconciler.domain.own_rows import MAY_HAVE_LEFT, error_in_flight, intent_named
-from reconciler.ports import Lock, OwnQueueRow, QueueRow
-from reconciler.store.app import booking_lock, conditions, event_ids, recipients, scan, writes
-from reconciler.store.app.conditions import OURS, AppTables
+from reconciler.ports import Lock
+from reconciler.store.app import booking_lock, conditions, recipients, scan
+from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.counts import demand
 from reconciler.store.app.explain import booking_facts, remediation
-from reconciler.store.app.mapping import one_of
-from reconciler.store.app.queue_rows import columns_of, number_of
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
 from reconciler.store.schema.catalog import CatalogTable
@@ -127,25 +122,12 @@ class PostgresBookings:
     def consent_changes(self, booking: BookingId, customers: Collection[str]) -> Sequence[RequiredChange]:
         return remediation.of_consent(self.connection, self.tables, booking, customers)
 
-    def queued(self, booking: BookingId) -> Sequence[QueuedText]:
-        return booking_facts.queued(self.connection, self.tables, booking)
-
     def refusing_numbers(self, tails: frozenset[str]) -> Sequence[tuple[str, str]]:
         statement = recipients.refusing(self.tables)
         if statement is None or not tails:
             return []
         rows = self.connection.execute(statement, recipients.values(tails))
         return [(customer, number) for customer, *numbers in rows for number in numbers if number]
-
-    def texts_to(self, tails: frozenset[str], since: datetime) -> Sequence[tuple[str, datetime]]:
-        statement = recipients.texted(self.tables)
-        if statement is None or not tails:
-            return []
-        rows = self.connection.execute(statement, {**recipients.values(tails), "since": since})
-        return [(number, at) for number, at in rows]
-
-    def recent_event_ids(self, limit: int) -> Sequence[str]:
-        return event_ids.recent_event_ids(self.connection, self.tables, limit)
 
     def shares_reference(self, booking: BookingId) -> bool:
         key = cast(self.tables.booking.c.id, Text)
@@ -155,48 +137,8 @@ class PostgresBookings:
         other = select(literal(1)).where(alike, key != booking).limit(1)
         return self.connection.execute(other).first() is not None
 
-    def names_event(self, event_id: str, besides: BookingId) -> bool:
-        return event_ids.is_named(self.connection, self.tables, event_id, besides)
-
     def lock(self, booking: BookingId) -> Lock:
         return booking_lock.lock(self.connection, self.tables, booking)
-
-    def queue_row(self, row_id: str) -> OwnQueueRow | None:
-        queue = self._queue()
-        body = func.coalesce(cast(queue.c.body, Text), "")
-        statement = select(cast(queue.c.provider_id, Text), number_of(queue), body)
-        found = self.connection.execute(statement.where(queue.c.id == row_id)).first()
-        return OwnQueueRow(provider_id=found[0] or None, number=found[1], body=found[2]) if found else None
-
-    def queue_names(self, provider_ids: Collection[str], besides: str) -> Mapping[str, frozenset[BookingId]]:
-        if not provider_ids:
-            return {}
-        queue = self._queue()
-        named, booking = cast(queue.c.provider_id, Text), cast(queue.c.booking_id, Text)
-        statement = select(named, func.array_remove(func.array_agg(booking), None)).group_by(named)
-        rows = self.connection.execute(statement.where(one_of(named, provider_ids), queue.c.id != besides))
-        return {name: frozenset(bookings) for name, bookings in rows}
-
-    def messages_sent(self, bookings: Collection[BookingId]) -> Mapping[tuple[BookingId, str], frozenset[str]]:
-        queue = self._queue()
-        booking, trigger, sid = (cast(queue.c[name], Text) for name in ("booking_id", "trigger", "provider_id"))
-        leaves = func.coalesce(cast(queue.c.status, Text).not_in(conditions.NO_TEXT_STATUSES), True)
-        statement = select(booking, trigger, func.array_agg(sid)).group_by(booking, trigger)
-        found = {}
-        for some in scan.chunks(sorted(bookings)):
-            of_these = statement.where(one_of(queue.c.booking_id, some), leaves, func.btrim(sid) != "")
-            found.update(
-                {(BookingId(own), word): frozenset(sids) for own, word, sids in self.connection.execute(of_these)}
-            )
-        return found
-
-    def own_rows_in_doubt(self, booking: BookingId) -> Mapping[str, str]:
-        queue = self._queue()
-        may_have_left = or_(*(queue.c.error.startswith(f"{OURS}{word} ") for word in MAY_HAVE_LEFT))
-        statement = select(cast(queue.c.error, Text), number_of(queue))
-        rows = self.connection.execute(statement.where(queue.c.booking_id == booking, may_have_left))
-        named = [(intent_named(said), number) for said, number in rows]
-        return {intent: number for intent, number in named if intent}
 
     def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
         own = self.tables.booking.c.id
@@ -211,45 +153,6 @@ class PostgresBookings:
         statement = select(key).where(or_(false(), *named), self.tables.in_scope())
         return [BookingId(found) for found in self.connection.scalars(statement)] if named else []
 
-    def insert_queue_row(self, row: QueueRow) -> None:
-        queue = self._queue()
-        error = f"{OURS}{error_in_flight(row.intent)}"
-        values = columns_of(queue, row, status=self.tables.application.in_flight, error=error)
-        if writes.insert_row(self.connection, queue, values, or_nothing=True):
-            writes.require_kept(self.connection, queue, row.id, values)
-            return
-        again = {queue.c[name]: values[queue.c[name]] for name in ("status", "error")}
-        ours = queue.c.error.startswith(OURS)
-        if not writes.update_row(self.connection, queue, row.id, again, ours, _changes(again)):
-            writes.require_kept(self.connection, queue, row.id, {})
-
-    def hand_over(self, row: QueueRow) -> None:
-        queue = self._queue()
-        values = columns_of(queue, row, status="approved", error=None)
-        writes.insert_row(self.connection, queue, values)
-        writes.require_kept(self.connection, queue, row.id, values)
-
-    def try_mark_sent(self, row_id: str, at: datetime) -> None:
-        trial = self.connection.begin_nested()
-        self.mark_queue_row(row_id, status="sent", error=None, provider_id=f"SM{'0' * 32}", at=at)
-        trial.rollback()
-
-    def mark_queue_row(
-        self, row_id: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
-    ) -> bool:
-        queue = self._queue()
-        written = {"status": status or self.tables.application.in_flight, "error": f"{OURS}{error}" if error else None}
-        if provider_id:
-            written["provider_id"] = provider_id
-        values: dict[Any, Any] = {queue.c[name]: value for name, value in written.items()}
-        if status == "sent" and "sent_at" in queue.c:
-            values[queue.c.sent_at] = at
-        ours = queue.c.error.startswith(OURS)
-        return writes.update_row(self.connection, queue, row_id, values, ours, _changes(values)) == 1
-
-    def stored_events(self, bookings: Collection[BookingId]) -> Mapping[BookingId, StoredEvent]:
-        return event_ids.stored_events(self.connection, self.tables, bookings)
-
     def oldest(self, limit: int) -> Mapping[BookingId, datetime]:
         booking = self.tables.booking
         made = conditions.created_at(self.tables).label("made")
@@ -258,29 +161,3 @@ class PostgresBookings:
         )
         rows = self.connection.execute(statement.order_by(self.tables.made.column).limit(limit))
         return {BookingId(key): at for key, at in rows}
-
-    def try_clear_event_id(self, booking: BookingId, event_id: str) -> None:
-        trial = self.connection.begin_nested()
-        self.clear_event_id(booking, event_id)
-        trial.rollback()
-
-    def clear_event_id(self, booking: BookingId, event_id: str) -> None:
-        event_ids.clear(self.connection, self.tables, booking, event_id)
-
-    def try_store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> None:
-        trial = self.connection.begin_nested()
-        self.store_event_id(booking, seen, event_id, starts_at)
-        trial.rollback()
-
-    def store_event_id(self, booking: BookingId, seen: str | None, event_id: str, starts_at: datetime) -> bool:
-        return event_ids.store(self.connection, self.tables, booking, seen, event_id, starts_at)
-
-    def _queue(self) -> Any:
-        if self.tables.queue is None:
-            raise ValueError("texts need the queue, and the mapping has none")
-        return self.tables.queue
-
-
-def _changes(values: Mapping[Any, Any]) -> Any:
-    """True for a row that differs from ``values``: a second pass then writes nothing."""
-    return or_(*(column.is_distinct_from(value) for column, value in values.items() if column.key != "sent_at"))

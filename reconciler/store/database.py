@@ -22,6 +22,9 @@ from reconciler.store import session
 from reconciler.store.aggregates.backlog import PostgresBacklog
 from reconciler.store.aggregates.coverage import PostgresCoverage
 from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.evidence.event_column import EventColumn
+from reconciler.store.app.evidence.queue_records import QueueRecords
+from reconciler.store.app.evidence.queue_texts import PostgresSentTexts
 from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.connection import dialect, server
@@ -193,6 +196,9 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
     moments = PostgresMoments(connection, tables, runner, source)
     return Transaction(
         bookings=PostgresBookings(connection, tables, moments),
+        texts=PostgresSentTexts(connection, tables),
+        text_records=QueueRecords(connection, tables),
+        events=EventColumn(connection, tables),
         ledger=PostgresLedger(connection),
         places=PostgresPlaces(connection, partial(has_traces, connection, tables)),
         beacon=PostgresBeacon(connection, digest(source.relation, runner.scope)[:12]),

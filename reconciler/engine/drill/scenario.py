@@ -175,7 +175,7 @@ class DrillScenario:
         return check(tx, booking)
 
     def _event_not_as_wanted(self, tx: Transaction, booking: BookingId) -> str:
-        stored = tx.bookings.stored_events([booking])[booking]
+        stored = tx.events.stored_events([booking])[booking]
         event = self.services.calendar.get(stored.event_id) if self.services.calendar and stored.event_id else None
         right = event is not None and event.live and event.starts_at == stored.starts_at
         return "" if right else "its event is not in place"
@@ -183,7 +183,7 @@ class DrillScenario:
     def _text_not_as_wanted(self, tx: Transaction, booking: BookingId) -> str:
         sent = self.services.sms.sent_to(NUMBER).texts if self.services.sms else ()
         ours = [text.sid for text in sent if contains_reference(text.body, reference(booking))]
-        rows = [(row.status, row.provider_id) for row in tx.bookings.queued(booking)]
+        rows = [(row.status, row.provider_id) for row in tx.texts.queued(booking)]
         if self.services.sms_policy.deliver is Deliver.APPLICATION:
             return "" if not sent and [status for status, _ in rows] == ["approved"] else "its text was not handed over"
         return "" if len(ours) == len(sent) == 1 and rows == [("sent", ours[0])] else "its text was not sent once"

@@ -126,7 +126,7 @@ def explain_each(bookings: Iterable[BookingId], services: Services) -> Iterator[
         for booking in bookings:
             explained = [one for one in (rule.explained(booking) for rule in rules) if one]
             history = tx.intents.history(booking) if has_ledger else ()
-            texts = () if any(rule.effect is not Effect.CALENDAR for rule in unknown) else tx.bookings.queued(booking)
+            texts = () if any(rule.effect is not Effect.CALENDAR for rule in unknown) else tx.texts.queued(booking)
             yield booking, _together(explained, unknown, texts, history, _covered(tx, explained, now))
 
 

@@ -45,7 +45,7 @@ def texted_at(
     tx: Transaction, services: RepairServices, numbers: Collection[str], since: datetime
 ) -> Mapping[str, list[datetime]]:
     """Return number -> the times of the texts to it since then, the oldest first."""
-    found = tx.bookings.texts_to(services.phones.tails(numbers), since)
+    found = tx.texts.texts_to(services.phones.tails(numbers), since)
     meant = services.phones.meant({written for written, _ in found}, numbers)
     times: dict[str, list[datetime]] = {number: [] for number in numbers}
     for written, at in found:

@@ -45,8 +45,8 @@ from reconciler.store.app.conditions import (
 from reconciler.store.app.counts.classify import classify
 from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
+from reconciler.store.app.evidence.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.mapping import one_of
-from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.times import EARLIEST, LATEST, instants
 
 MOST = 10**6

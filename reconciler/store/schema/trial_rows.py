@@ -11,10 +11,10 @@ from sqlalchemy import Table
 from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.intents import IntentId
-from reconciler.ports import QueueRow
+from reconciler.ports import TextRecord
 from reconciler.store.app.conditions import OURS
+from reconciler.store.app.evidence.queue_rows import columns_of
 from reconciler.store.app.mapping import MappedTable
-from reconciler.store.app.queue_rows import columns_of
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.unused_ids import unused_id
 
@@ -56,7 +56,7 @@ class TrialRows:
                 values[self.queue.c[ours]] = value
         return values
 
-    def _row(self, trigger: str) -> QueueRow:
+    def _row(self, trigger: str) -> TextRecord:
         at = datetime.now(UTC)
         key = self.table.columns[self.mapped.columns["booking_id"]]
         nonexistent = Booking(
@@ -70,7 +70,7 @@ class TrialRows:
             name="trial",
             phones=(),
         )
-        return QueueRow(
+        return TextRecord(
             id=str(uuid.uuid4()),
             intent=IntentId(str(uuid.uuid4())),
             booking=nonexistent,

@@ -88,7 +88,7 @@ def facts(world: World) -> list[tuple[object, ...]]:
     ids = [row["id"] for row in world.venue.rows("private_bookings")]
     with world.services(act=False) as services, services.store.reading() as tx:
         bookings = tx.bookings.in_full(GapKind.CALENDAR_MISSING, world.venue.now, ids)
-        stored = tx.bookings.stored_events(ids)
+        stored = tx.events.stored_events(ids)
     return [
         (one.id, one.starts_at, one.ends_at, one.created_at, stored[one.id].starts_at, stored[one.id].has_date)
         for one in bookings

@@ -100,7 +100,7 @@ class CalendarRepairer:
             ProviderFailure: the provider could not be queried.
         """
         with self.services.store.reading() as tx:
-            known = tx.bookings.recent_event_ids(PROBES)
+            known = tx.events.recent_event_ids(PROBES)
         if not known or any(self._calendar().get(event_id) for event_id in known):
             return None
         return IntegrationFault(
@@ -148,7 +148,7 @@ class CalendarRepairer:
     def _is_controlled(self) -> bool:
         """Whether the calendar's list shows an event that is known to be there."""
         with self.services.store.reading() as tx:
-            known = tx.bookings.recent_event_ids(PROBES)
+            known = tx.events.recent_event_ids(PROBES)
         for event_id in known:
             found = self._calendar().get(event_id)
             if found and found.starts_at and observed(found) is Seen.LIVE:

@@ -97,7 +97,7 @@ class EventCreation:
                 return decision
             booking = decision.booking
             assert booking.starts_at is not None
-            if not tx.bookings.store_event_id(intent.booking, booking.event_id, event_id, booking.starts_at):
+            if not tx.events.store_event_id(intent.booking, booking.event_id, event_id, booking.starts_at):
                 tx.intents.release(intent, Hold.BUSY, now)
                 return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
             if already_known:
@@ -136,7 +136,7 @@ class EventCreation:
                 return decision
             event_id = calendar_event.event_id(self.scope.installation, intent.key, intent.generation)
             body = calendar_event.body(decision.booking, self.services.calendar_policy, event_id, intent.generation)
-            tx.bookings.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
+            tx.events.try_store_event_id(intent.booking, decision.booking.event_id, body.id, body.starts_at)
             sending = tx.intents.begin_sending(
                 intent, limits.lease, now, subject=decision.subject, starts_at=body.starts_at
             )
@@ -224,6 +224,6 @@ def is_ours(intent: Intent, scope: Scope) -> bool:
 def _step(tx: Transaction, event: CalendarEvent, booking: Booking) -> Step:
     # Skips the queries for a busy day's events that are not this booking's.
     named = calendar_event.is_made_for(booking, event) and (
-        tx.bookings.names_event(event.id, booking.id) or tx.intents.names_event(event.id, booking.id)
+        tx.events.names_event(event.id, booking.id) or tx.intents.names_event(event.id, booking.id)
     )
     return step(observed_at(event, booking.starts_at), owner_of(event, booking, named_elsewhere=named))

@@ -50,7 +50,7 @@ def read_removal_plan(
 ) -> RemovalPlan:
     """The removals that the rows of the bookings call for. ``recipient`` is the digest of a booking's number."""
     known = tx.removals.events(Effect.CALENDAR, scope.installation, now - REMEMBERED)
-    rows = tx.bookings.stored_events({event.intent.booking for event in known})
+    rows = tx.events.stored_events({event.intent.booking for event in known})
     events = _identified(tx, repairer, known, rows, recipient, now)
     # Sorting the whole table is for the rare pass that misses a row.
     oldest = {} if all(row_of(event, rows) for event in events) else tx.bookings.oldest(MOST_WITNESSES)
@@ -102,7 +102,7 @@ def ask_start(services: RepairServices, calendar: Calendar, limits: Limits, even
             tx.intents.confirm_never_arrived(intent, limits.settle, now)
         elif found is None or not found.live:
             tx.intents.mark_effect_gone(intent, TOMBSTONE, now)
-            tx.bookings.clear_event_id(intent.booking, intent.provider_id)
+            tx.events.clear_event_id(intent.booking, intent.provider_id)
         elif found.starts_at is not None:  # a person may have made it an event of whole days: it stays
             tx.removals.note_start(intent, found.starts_at)
     return True
@@ -157,7 +157,7 @@ class EventRemoval:
         removal, booking = self.removal, self._intent.booking
         if any(fault.blinds for fault in tx.bookings.effect_faults(Effect.CALENDAR, writing=True)):
             return RemovalResult(status=RemovalStatus.KEPT, reason="unreadable")
-        rows = tx.bookings.stored_events({booking, *removal.witnesses})
+        rows = tx.events.stored_events({booking, *removal.witnesses})
         stored = row_of(removal.event, rows)
         if came_back(removal.event, rows) or reason_to_remove(removal.event, stored, now) is not removal.reason:
             return RemovalResult(status=RemovalStatus.KEPT, reason="changed")
@@ -208,7 +208,7 @@ class EventRemoval:
     def _delete(self, stored: StoredEvent | None, now: datetime) -> RemovalResult:
         if self._is_named(stored):
             with self.services.store.writing() as tx:
-                tx.bookings.try_clear_event_id(self._intent.booking, self._event_id)
+                tx.events.try_clear_event_id(self._intent.booking, self._event_id)
         outcome = self.calendar.delete(self._event_id)
         done = outcome.result is Result.DONE
         with self.services.store.writing() as tx:
@@ -234,7 +234,7 @@ class EventRemoval:
         """The ledger and the row forget the event together: a row that names it would hide that it is missing."""
         tx.intents.mark_effect_gone(self._intent, code, now)
         if self._is_named(stored):
-            tx.bookings.clear_event_id(self._intent.booking, self._event_id)
+            tx.events.clear_event_id(self._intent.booking, self._event_id)
 
     def _is_named(self, stored: StoredEvent | None) -> bool:
         return stored is not None and stored.event_id == self._intent.provider_id

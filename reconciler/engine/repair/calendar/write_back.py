@@ -39,7 +39,7 @@ class WriteBack:
     def _run(self, done: Intent, stands_at: datetime | None) -> AttemptResult:
         for _ in range(_TRIES):
             with self.services.store.reading() as tx:
-                stored = tx.bookings.stored_events([done.booking]).get(done.booking)
+                stored = tx.events.stored_events([done.booking]).get(done.booking)
             if stored is None or not stored.eligible:
                 return self._unneeded(done, "gone" if stored is None else "status")
             if stored.event_id == done.provider_id:
@@ -66,7 +66,7 @@ class WriteBack:
         assert done.provider_id is not None
         assert seen.starts_at is not None
         with self.services.store.writing() as tx:
-            return tx.bookings.store_event_id(done.booking, seen.event_id, done.provider_id, seen.starts_at)
+            return tx.events.store_event_id(done.booking, seen.event_id, done.provider_id, seen.starts_at)
 
     def _close(self, done: Intent) -> AttemptResult:
         with self.services.store.writing() as tx:

@@ -12,7 +12,7 @@ from reconciler.domain.hashing import digest
 from reconciler.domain.intents import SUBJECT_PARTS, Intent
 from reconciler.engine.repair.recipients import messages_to
 from reconciler.engine.repair.repairer import LONG_AGO, Scope
-from reconciler.ports import OwnQueueRow, RepairServices, SmsGateway, Transaction, Unwritable
+from reconciler.ports import RepairServices, SmsGateway, StoredRecord, Transaction, Unwritable
 
 _ROW_IDS = uuid.UUID("7d3c1c5e-6f0b-5a51-9a43-2f6a3f5c2a10")
 
@@ -65,7 +65,7 @@ class SmsOutcomeFinder:
         ProviderFailure: a list could not be read.
         """
         with self.services.store.reading() as tx:
-            row = tx.bookings.queue_row(row_id(self.scope, intent))
+            row = tx.text_records.own_record(row_id(self.scope, intent))
             numbers, bodies = self._candidates(tx, intent, row)
             ambiguous = tx.bookings.shares_reference(intent.booking)
             lost = lost_rows(tx, intent.booking)
@@ -96,7 +96,7 @@ class SmsOutcomeFinder:
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
             taken = tx.intents.used_provider_ids(Effect.SMS, ids) | set(
-                tx.bookings.queue_names(ids, row_id(self.scope, intent))
+                tx.texts.bookings_naming(ids, row_id(self.scope, intent))
             )
         assert intent.attempted_at is not None
         return settle_text(
@@ -108,7 +108,7 @@ class SmsOutcomeFinder:
             controlled=self.control.is_shown(),
         )
 
-    def _candidates(self, tx: Transaction, intent: Intent, row: OwnQueueRow | None) -> tuple[list[str], list[str]]:
+    def _candidates(self, tx: Transaction, intent: Intent, row: StoredRecord | None) -> tuple[list[str], list[str]]:
         """Return the numbers and bodies it may have had, from our row and the booking. The ledger has only digests."""
         now = self.services.clock.now()
         finding = tx.bookings.findings(GapKind.SMS_MISSING, now, LONG_AGO, [intent.booking]).get(intent.booking)
@@ -128,6 +128,6 @@ class SmsOutcomeFinder:
 
 def lost_rows(tx: Transaction, booking: BookingId) -> Mapping[str, str]:
     """Our rows that say that a text may have left, and whose intent the ledger does not know: intent and number."""
-    rows = tx.bookings.own_rows_in_doubt(booking)
+    rows = tx.text_records.own_records_in_doubt(booking)
     known = tx.intents.known(rows.keys())
     return {intent: number for intent, number in rows.items() if intent not in known}

@@ -116,7 +116,7 @@ class FirstSend:
         ids = {sent.sid for sent in trail.texts}
         with self.services.store.reading() as tx:
             claimed = tx.intents.used_provider_ids(Effect.SMS, ids)
-            queued = tx.bookings.queue_names(ids - claimed, own_row)
+            queued = tx.texts.bookings_naming(ids - claimed, own_row)
             text = TextToSend(
                 reference=booking.reference,
                 provable=not ids or not tx.bookings.shares_reference(booking.id),
@@ -239,7 +239,7 @@ class FirstSend:
                 return CLAIMED_ELSEWHERE
             record_outcome(tx, self.repairer, sending, lost, now)
             row, error = row_id(self.scope, intent), error_after(lost, intent.id)
-            tx.bookings.mark_queue_row(row, status=None, error=error, provider_id=None, at=now)
+            tx.text_records.mark_record(row, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 
     def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:

@@ -31,7 +31,7 @@ def report_texts_of_others(tx: Transaction, now: datetime) -> None:
     show a text that is sent after the question.
     """
     done = tx.intents.done_since(Effect.SMS, now - LOOKED_BACK)
-    sent = tx.bookings.messages_sent([intent.booking for intent in done])
+    sent = tx.texts.messages_sent([intent.booking for intent in done])
     for intent in done:
         others = sent.get((intent.booking, intent.trigger), frozenset()) - {intent.provider_id}
         unknown = others - tx.intents.used_provider_ids(Effect.SMS, others) if others else ()

@@ -18,7 +18,7 @@ from reconciler.engine.repair.sms.evidence import Control, account_digest, row_i
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.second_message import known_message, report_if_second
 from reconciler.engine.repair.write_retry import write_with_retry
-from reconciler.ports import OutgoingSms, QueueRow, RepairServices, SmsGateway, Transaction
+from reconciler.ports import OutgoingSms, RepairServices, SmsGateway, TextRecord, Transaction
 
 _SLOT = "twilio"
 
@@ -79,7 +79,7 @@ class SmsSend:
             if sending is None:
                 return CLAIMED_ELSEWHERE
             row = self._row(intent.id, intent, decision, now)
-            tx.bookings.hand_over(row)
+            tx.text_records.hand_over(row)
             tx.intents.mark_handed_over(sending, row.id, now)
             tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
         return AttemptResult(status=AttemptStatus.HANDED_OVER)
@@ -99,8 +99,8 @@ class SmsSend:
                 return None
             intent = replace(intent, subject=decision.subject)
             row = self._row(row_id(self.scope, intent), intent, decision, now)
-            tx.bookings.insert_queue_row(row)
-            tx.bookings.try_mark_sent(row.id, now)
+            tx.text_records.insert_record(row)
+            tx.text_records.try_mark_sent(row.id, now)
         return intent, decision
 
     def _is_probably_held(self, decision: Decision) -> bool:
@@ -108,9 +108,9 @@ class SmsSend:
         cautious = caution is not None and caution.concerns(decision.booking.due_without_ledger)
         return self.intent.code in HOLDS_BY_THE_PROVIDER or cautious
 
-    def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> QueueRow:
+    def _row(self, id_: str, intent: Intent, decision: Decision, now: datetime) -> TextRecord:
         assert decision.draft is not None
-        return QueueRow(
+        return TextRecord(
             id=id_, intent=intent.id, booking=decision.booking, draft=decision.draft, template=TEMPLATE, at=now
         )
 
@@ -157,11 +157,11 @@ class SmsSend:
                 tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
                 report_if_second(tx, intent, known, outcome.provider_id, now)
 
-        def write_queue_row(tx: Transaction) -> None:
-            row = tx.bookings.queue_row(row_id(self.scope, intent)) if done else None
+        def write_record(tx: Transaction) -> None:
+            row = tx.text_records.own_record(row_id(self.scope, intent)) if done else None
             if row and report_if_second(tx, intent, row.provider_id, outcome.provider_id, now):
                 return  # the row already names a message that was sent
-            tx.bookings.mark_queue_row(
+            tx.text_records.mark_record(
                 row_id(self.scope, intent),
                 status="sent" if done else None,
                 error=None if done else error_after(outcome, intent.id),
@@ -171,7 +171,7 @@ class SmsSend:
 
         # Two transactions: if the application's table rejects the row, our ledger still records what happened.
         write_with_retry(self.services, write_ledger)
-        write_with_retry(self.services, write_queue_row)
+        write_with_retry(self.services, write_record)
         return attempt_result(outcome, AttemptStatus.SENT)
 
     @property
@@ -189,4 +189,4 @@ def cancel_row(tx: Transaction, intent: Intent, scope: Scope, reason: str, now: 
     """Write into our queue row, if there is one, that the text is not sent, and why."""
     error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"
     row = row_id(scope, intent)
-    tx.bookings.mark_queue_row(row, status="cancelled", error=error, provider_id=None, at=now)
+    tx.text_records.mark_record(row, status="cancelled", error=error, provider_id=None, at=now)

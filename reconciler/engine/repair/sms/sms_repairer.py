@@ -180,7 +180,7 @@ class SmsRepairer:
         status, error = ("sent", None) if sid else ("cancelled", "not by us, a person says it was sent")
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            tx.bookings.mark_queue_row(row_id(scope, intent), status=status, error=error, provider_id=sid, at=now)
+            tx.text_records.mark_record(row_id(scope, intent), status=status, error=error, provider_id=sid, at=now)
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         return SmsSend(self, self.services, scope, intent, self.control).run()

@@ -18,6 +18,7 @@ from reconciler.errors import ConfigurationError, Exit
 from reconciler.sandbox.demo.fixtures import STAFF
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.twilio_messages import twilio_error
+from reconciler.store.app.evidence.queue_records import QueueRecords
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.intents import PostgresIntents
@@ -201,7 +202,7 @@ class Killed(BaseException):
 
 STEPS = {
     "before the ledger says sending": (PostgresIntents, "begin_sending", 1),
-    "before the row": (PostgresBookings, "hand_over", 1),
+    "before the row": (QueueRecords, "hand_over", 1),
     "before the ledger says done": (PostgresIntents, "mark_handed_over", 1),
     "before the gap is closed": (PostgresGaps, "close", 1),
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Table, Text, cast, false, func, select, true
 
-from reconciler.ports import QueueRow
+from reconciler.ports import TextRecord
 from reconciler.store.app.conditions import OURS, AppTables, queue_of
 from reconciler.store.app.mapping import one_of
 
@@ -14,7 +14,7 @@ LONGEST_MESSAGE = 2000
 """How many characters of an application's error message are read."""
 
 
-def columns_of(queue: Table, row: QueueRow, *, status: str, error: str | None) -> dict[Column[Any], Any]:
+def columns_of(queue: Table, row: TextRecord, *, status: str, error: str | None) -> dict[Column[Any], Any]:
     """The values to insert for the row. A column that the application does not have is left out."""
     values = {
         "id": row.id,
