@@ -127,9 +127,10 @@ class Bookings(Protocol):
         """The oldest bookings that we look after, and when each was made. A table that was emptied has none left."""
         ...
 
-    def lock(self, booking: BookingId) -> Lock:
-        """Lock the booking's row without waiting. Read it in a *later* statement: this one's snapshot is older.
+    def lock(self, booking: BookingId, effect: Effect) -> Lock:
+        """Lock the booking's row without waiting, unless the effect is recorded in the ledger alone.
 
+        Read it in a *later* statement: this one's snapshot is older.
         *busy*: another transaction holds the lock, or queued for it before us and would write once we release it.
         """
         ...

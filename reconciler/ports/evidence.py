@@ -62,6 +62,11 @@ class SentTexts(Protocol):
 class TextRecords(Protocol):
     """Our records in the application's tables; nothing at all where our word goes into the ledger alone."""
 
+    @property
+    def shows_texts(self) -> bool:
+        """Whether ``SentTexts.texts_to`` returns our own texts, by these records."""
+        ...
+
     def own_record(self, record: str) -> StoredRecord | None:
         """Our own record as it is now, ``None`` if there is none."""
         ...
@@ -84,12 +89,19 @@ class TextRecords(Protocol):
         """Insert the record as *approved*: from then on it belongs to the application, which sends it."""
         ...
 
-    def try_mark_sent(self, record: str, at: datetime) -> None:
+    def try_mark_sent(self, record: str, booking: BookingId, at: datetime) -> None:
         """Dry-run the final write so that constraint violations surface before we call Twilio."""
         ...
 
     def mark_record(
-        self, record: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
+        self,
+        record: str,
+        booking: BookingId,
+        *,
+        status: str | None,
+        error: str | None,
+        provider_id: str | None,
+        at: datetime,
     ) -> bool:
         """Write the outcome into our record. ``None``: not sent, in a status that nothing sends.
 

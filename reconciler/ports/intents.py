@@ -48,6 +48,10 @@ class Intents(Protocol):
         """Return the *done* intents that were last tried since then, without those handed to the application."""
         ...
 
+    def texted(self, recipients: Collection[str], since: datetime) -> Sequence[tuple[str, datetime]]:
+        """Return recipient and time of our texts since then to these digests of numbers: sent, or perhaps."""
+        ...
+
     def done(self, effect: Effect, booking: BookingId, incarnation: int) -> Intent | None:
         """Return the newest *done* intent of the booking, and of no earlier booking of its id."""
         ...

@@ -55,7 +55,7 @@ def _columns(file: CronFile) -> dict[Location, dict[str, str]]:
     customers = bookings.customers.columns.model_dump() if bookings.customers else {}
     tables = {
         Location.BOOKING: bookings.named_times() | bookings.named_columns(),
-        Location.QUEUE: queue.columns.model_dump(),
+        Location.QUEUE: queue.columns.model_dump() if queue else {},
         Location.CUSTOMER: customers,
     }
     return {place: {ours: theirs for ours, theirs in columns.items() if theirs} for place, columns in tables.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, Deliver, Policy, shortest_lease
+from reconciler.domain.decide.policies import CALLS_UNDER_LEASE, Deliver, Policy, Record, shortest_lease
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import REPORT_ONLY, report_of
 from reconciler.domain.rules.rule import Rule
@@ -105,7 +105,8 @@ def column_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
     yield from _named_twice(read, ("bookings",), own)
     if bookings.customers:
         yield from _named_twice(read, ("bookings", "customers"), _places(("columns",), bookings.customers.columns))
-    yield from _named_twice(read, ("rules", SMS, "queue"), _places(("columns",), queue.columns))
+    if queue:
+        yield from _named_twice(read, ("rules", SMS, "queue"), _places(("columns",), queue.columns))
 
 
 def _places(above: KeyPath, columns: Section) -> dict[KeyPath, str]:
@@ -133,7 +134,7 @@ def unanswered(read: Source, file: CronFile) -> list[Mistake]:
     """What a person has to answer before the first text is sent. ``--defaults`` answers everything."""
     rule = file.rules.sms_missing
     sends = Policy.REPAIR is rule.policy is file.repairs and rule.deliver is Deliver.RECONCILER
-    if read.missing or not sends or rule.queue_failed_resent is not None:
+    if read.missing or not sends or rule.queue is None or rule.queue_failed_resent is not None:
         return []
     what = "does anything in the application send rows of the queue that are failed again? Write no or yes"
     remedy = "ask whoever maintains the application, and write the answer"
@@ -143,7 +144,7 @@ def unanswered(read: Source, file: CronFile) -> list[Mistake]:
 def _unsafe_in_flight(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Our row in a status that the application sends: then the text is sent by both."""
     rule, status = file.rules.sms_missing, file.record.in_flight
-    if rule.policy is Policy.OFF or rule.deliver is Deliver.APPLICATION:
+    if rule.policy is Policy.OFF or rule.deliver is Deliver.APPLICATION or file.records_texts() is not Record.QUEUE:
         return
     sends = {*QUEUED, *SENT, *(["failed"] if rule.queue_failed_resent else [])}
     if status in sends:
@@ -174,10 +175,10 @@ def _unreported(read: Source, file: CronFile) -> Iterator[Mistake]:
         for rule in REPORT_ONLY:
             if rule.report and rule.report.covers_hand_over:
                 yield from _not_covered(read, file, rule)
-    columns = rules.sms_missing.queue.columns
+    queue = rules.sms_missing.queue
     for kind in rules.report_only():
         times = report_of(kind).times
-        if not any(getattr(columns, column) for column in times):
+        if queue and not any(getattr(queue.columns, column) for column in times):
             at = ("rules", SMS, "queue", "columns", times[0])
             needed = f"{kind} goes by {' or '.join(times)}, and there is neither; name one, or switch it off"
             yield read.mistake(at, needed, ("rules", kind))

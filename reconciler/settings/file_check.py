@@ -12,6 +12,7 @@ from reconciler.settings.contradictions import (
     unanswered,
 )
 from reconciler.settings.env.alerting import unnamed
+from reconciler.settings.evidence import evidence_contradictions
 from reconciler.settings.file.mistake import KeyPath, Mistake
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.validation import validate, validate_rest
@@ -59,6 +60,11 @@ _CHECKS = (
         "whether the rules agree with each other",
         text_contradictions,
         (("bookings", "statuses"), ("rules",), ("record",), ("jobs",)),
+    ),
+    _Check(
+        "whether our word has a place",
+        evidence_contradictions,
+        (("bookings", "statuses"), ("bookings", "columns"), ("rules",), ("record",), ("evidence",)),
     ),
     _Check(
         "whether two names are one column",

@@ -18,6 +18,7 @@ from reconciler.ports import Lock
 from reconciler.store.app import booking_lock, conditions, recipients, scan
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.counts import demand
+from reconciler.store.app.evidence import number_key
 from reconciler.store.app.explain import booking_facts, remediation
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
@@ -126,7 +127,7 @@ class PostgresBookings:
         statement = recipients.refusing(self.tables)
         if statement is None or not tails:
             return []
-        rows = self.connection.execute(statement, recipients.values(tails))
+        rows = self.connection.execute(statement, number_key.values(tails))
         return [(customer, number) for customer, *numbers in rows for number in numbers if number]
 
     def shares_reference(self, booking: BookingId) -> bool:
@@ -137,8 +138,8 @@ class PostgresBookings:
         other = select(literal(1)).where(alike, key != booking).limit(1)
         return self.connection.execute(other).first() is not None
 
-    def lock(self, booking: BookingId) -> Lock:
-        return booking_lock.lock(self.connection, self.tables, booking)
+    def lock(self, booking: BookingId, effect: Effect) -> Lock:
+        return booking_lock.lock(self.connection, self.tables, booking, effect)
 
     def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
         own = self.tables.booking.c.id

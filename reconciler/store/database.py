@@ -15,16 +15,19 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, ResourceClosedError
 
+from reconciler.domain.decide.policies import Record
+from reconciler.domain.gaps import Effect
 from reconciler.domain.hashing import digest
 from reconciler.errors import DatabaseRefuses
-from reconciler.ports import Runner, ServerInfo, Transaction
+from reconciler.ports import Runner, ServerInfo, TextRecords, Transaction
 from reconciler.store import session
 from reconciler.store.aggregates.backlog import PostgresBacklog
 from reconciler.store.aggregates.coverage import PostgresCoverage
 from reconciler.store.app.conditions import AppTables
-from reconciler.store.app.evidence.event_column import EventColumn
+from reconciler.store.app.evidence.column_records import ColumnRecords, LedgerRecords
 from reconciler.store.app.evidence.queue_records import QueueRecords
-from reconciler.store.app.evidence.queue_texts import PostgresSentTexts
+from reconciler.store.app.evidence.sent_texts import PostgresSentTexts
+from reconciler.store.app.evidence.stored_events import PostgresStoredEvents
 from reconciler.store.app.traces import has_traces
 from reconciler.store.bookings import PostgresBookings
 from reconciler.store.connection import dialect, server
@@ -197,8 +200,8 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
     return Transaction(
         bookings=PostgresBookings(connection, tables, moments),
         texts=PostgresSentTexts(connection, tables),
-        text_records=QueueRecords(connection, tables),
-        events=EventColumn(connection, tables),
+        text_records=_text_records(connection, tables),
+        events=PostgresStoredEvents(connection, moments.with_ledger),
         ledger=PostgresLedger(connection),
         places=PostgresPlaces(connection, partial(has_traces, connection, tables)),
         beacon=PostgresBeacon(connection, digest(source.relation, runner.scope)[:12]),
@@ -216,6 +219,16 @@ def transaction_over(connection: Connection, runner: Runner, source: SourceKey, 
         outbox=PostgresOutbox(connection, runner.scope),
         retention=PostgresRetention(connection, runner.scope, tables),
     )
+
+
+def _text_records(connection: Connection, tables: AppTables) -> TextRecords:
+    match tables.application.records.get(Effect.SMS):
+        case Record.LEDGER:
+            return LedgerRecords()
+        case Record.COLUMN:
+            return ColumnRecords(connection, tables)
+        case _:
+            return QueueRecords(connection, tables)
 
 
 @contextmanager

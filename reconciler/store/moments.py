@@ -15,9 +15,10 @@ from reconciler.domain.intents import EVENT_TRIGGER
 from reconciler.domain.rules.registry import rule_of
 from reconciler.ports import Runner
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import NOW, AppTables
-from reconciler.store.app.conditions import exists_row, is_eligible, may_be_to_come, within
+from reconciler.store.app.app_tables import NOW, AppTables, exists_row
+from reconciler.store.app.conditions import is_eligible, may_be_to_come, within
 from reconciler.store.app.counts.parts import read_in_parts
+from reconciler.store.app.evidence.shown import is_in_ledger
 from reconciler.store.app.times import LOCAL_NOW, civil
 from reconciler.store.ledger.runs import PLACE
 from reconciler.store.ledger.sources import SourceKey
@@ -85,8 +86,18 @@ class PostgresMoments:
         local_now = civil(now, self.mapped.application.zone)
         values: dict[str, object] = {"now": now, LOCAL_NOW: local_now, "since": since, "window": window or since}
         if self.tables.moments is not None and due.is_stored(self.tables, kind):
-            values |= {"watched": self.is_watched(kind), "source": self.source_key.of(self.connection)}
-        return values
+            values |= {"watched": self.is_watched(kind)} | self._named()
+        return values | self._named() if self._asks_ledger() else values
+
+    def with_ledger(self) -> tuple[AppTables, Mapping[str, object]]:
+        """The tables, and what names our bookings in our ledger where they are asked about it."""
+        return self.tables, self._named() if self._asks_ledger() else {}
+
+    def _named(self) -> dict[str, object]:
+        return {"source": self.source_key.of(self.connection)}
+
+    def _asks_ledger(self) -> bool:
+        return any(is_in_ledger(self.tables, effect) for effect in Effect)
 
     def is_watched(self, kind: GapKind) -> bool:
         if not due.is_stored(self.tables, kind):

@@ -4,7 +4,7 @@ Sentry's SDK and APScheduler are imported where they are used: most commands nee
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -29,17 +29,16 @@ from reconciler.reporting.oncall import OncallRoute
 from reconciler.settings import Settings
 from reconciler.settings.env.alerting import Sentry
 from reconciler.settings.env.google import Google, ServiceAccount
-from reconciler.settings.file.values import TableName
 from reconciler.store.app.conditions import AppTables
-from reconciler.store.app.mapping import AppMapping, MappedTable
+from reconciler.store.app.mapping import AppMapping
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.ledger.check import require_ledger
 from reconciler.store.ledger.sources import SourceKey, register
 from reconciler.store.printed.grants import grants_script
-from reconciler.text.localized import localized
 from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 from reconciler.timing.clock import SystemClock
+from reconciler.wiring.application import application as application
 from reconciler.wiring.database import database as database
 
 PAGE_PATIENCE = timedelta(seconds=2)
@@ -198,58 +197,12 @@ def run_fire_drill(chosen: Settings, late: Callable[[], str] = str) -> DrillResu
         return fire_drill.try_links(stage)
 
 
-def application(chosen: Settings) -> AppMapping:
-    """The mapping onto the application's tables, as the store needs it."""
-    bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
-    customers = bookings.customers
-    return AppMapping(
-        bookings=MappedTable(schema=bookings.table.schema, name=bookings.table.name, columns=bookings.named_columns()),
-        customers=_mapped(customers.table, customers.columns.model_dump()) if customers else None,
-        queue=_mapped(rule.queue.table, rule.queue.columns.model_dump()) if _needs_queue(chosen) else None,
-        zone=chosen.file.timezone,
-        wording=_letters(chosen),
-        statuses=bookings.statuses,
-        made_as=bookings.made_as,
-        cancelled=bookings.cancelled,
-        only=bookings.only,
-        where=bookings.where,
-        rule_filters=chosen.rule_filters(),
-        grace=bookings.grace,
-        date_tbd_note=bookings.date_tbd_note,
-        active_customer=customers.active if customers else "",
-        occasions=chosen.occasions(),
-        triggers=tuple(
-            sorted({rule.messages[status].trigger for status in bookings.statuses if status in rule.messages})
-        ),
-        deliver=rule.deliver,
-        in_flight=chosen.file.record.in_flight,
-        failed_resent=bool(rule.queue_failed_resent),
-        report_after={kind: rule.after for kind, rule in chosen.report_only_rules().items()},
-    )
-
-
 def grants(chosen: Settings, role: str, *, read_only: bool = False) -> str:
     """The SQL that gives ``role`` what this mapping needs."""
     policies = {Effect.SMS: chosen.sms_policy().policy, Effect.CALENDAR: chosen.calendar_policy().policy}
     scans = [effect for effect, policy in policies.items() if policy is not Policy.OFF]
     repairs = [effect for effect, policy in policies.items() if policy is chosen.file.repairs is Policy.REPAIR]
     return grants_script(application(chosen), role, scanned=scans, repairs=repairs, read_only=read_only)
-
-
-def _letters(chosen: Settings) -> frozenset[str]:
-    """The characters of our texts that are not ASCII: of the templates, and of what is put into them."""
-    texts = [text.template for text in chosen.wordings().values()]
-    every = {*"".join(texts), *chosen.file.rules.sms_missing.nameless, *localized(chosen.file.locale).letters()}
-    return frozenset(letter for letter in every if not letter.isascii())
-
-
-def _needs_queue(chosen: Settings) -> bool:
-    return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.report_only_rules())
-
-
-def _mapped(table: TableName, columns: Mapping[str, str | None]) -> MappedTable:
-    named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
-    return MappedTable(schema=table.schema, name=table.name, columns=named)
 
 
 def _gateway(chosen: Settings) -> SmsGateway | None:

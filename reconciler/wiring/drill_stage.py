@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from reconciler.domain.alerting.alerts import Alert
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.policies import QuietHours
+from reconciler.domain.decide.policies import QuietHours, Record
 from reconciler.domain.drill import DrillFixture
-from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.intents import EVENT_TRIGGER
 from reconciler.engine.drill.scenario import NUMBER
 from reconciler.engine.jobs import unknown
 from reconciler.engine.repair.repairer import LONG_AGO
-from reconciler.ports import Clock, HeartbeatTrials, Notifier, Route, Runner, Services
+from reconciler.ports import Clock, HeartbeatTrials, NewIntent, Notifier, Route, Runner, Services, Transaction
 from reconciler.providers.memory import MemoryCalendar, MemoryGateway
 from reconciler.reporting.memory import MemoryNotifier
 from reconciler.settings import Settings
@@ -128,8 +129,29 @@ class ShadowEnvironment:
     """The name of each copy -> the name of its table."""
 
     def plant(self, fixture: DrillFixture) -> BookingId:
-        with self.services.store.writing():
-            return self.fixture_writer.plant(fixture)
+        with self.services.store.writing() as tx:
+            booking = self.fixture_writer.plant(fixture)
+            for effect, trigger, provider_id in self._in_ledger(fixture):
+                self._record(tx, booking, effect, trigger, provider_id)
+        return booking
+
+    def _in_ledger(self, fixture: DrillFixture) -> Iterator[tuple[Effect, str, str]]:
+        """What the booking has, and no table of the application's can say: effect, trigger, and the provider's id."""
+        application = self.fixture_writer.application
+        records, occasion = application.records, application.occasions.get(application.statuses[0])
+        if fixture.gap.text and occasion and application.queue is None and records[Effect.SMS] is Record.LEDGER:
+            yield Effect.SMS, occasion.trigger, f"SM{uuid.uuid4().hex}"
+        if fixture.event_id and "event_id" not in application.bookings.columns:
+            yield Effect.CALENDAR, EVENT_TRIGGER, fixture.event_id
+
+    def _record(self, tx: Transaction, booking: BookingId, effect: Effect, trigger: str, provider_id: str) -> None:
+        """As after a repair."""
+        now, lease = self.services.clock.now(), self.services.sms_limits.lease
+        tx.intents.plan([NewIntent(booking=booking, effect=effect, trigger=trigger, subject="")], now)
+        claimed = tx.intents.claim(effect, [booking], now, lease, now)
+        sending = claimed and tx.intents.begin_sending(claimed, lease, now)
+        assert sending, "nobody else knows the booking"
+        tx.intents.mark_done(sending, provider_id, "planted", now)
 
     def with_table_names(self, message: str) -> str:
         for copy, table in self.names.items():

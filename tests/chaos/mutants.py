@@ -40,7 +40,7 @@ from reconciler.providers.twilio import http as twilio_http
 from reconciler.providers.twilio.gateway import TwilioGateway
 from reconciler.settings.model.rules import SmsMissing
 from reconciler.store.app import writes
-from reconciler.store.app.evidence.event_column import EventColumn
+from reconciler.store.app.evidence.stored_events import PostgresStoredEvents
 from reconciler.store.ledger import intent_sql
 from reconciler.store.ledger.gaps import PostgresGaps
 from reconciler.store.ledger.installation import place
@@ -283,14 +283,14 @@ def write_back_unguarded() -> None:
     """The event's id is written, whatever stands there by now; nobody looks for what became needless."""
 
     def write(original: Any) -> Any:
-        def store(self: EventColumn, booking: BookingId, _: str | None, event_id: str, starts_at: Any) -> bool:
+        def store(self: PostgresStoredEvents, booking: BookingId, _: str | None, event_id: str, starts_at: Any) -> bool:
             stored = self.stored_events([booking])[booking].event_id
             stores: bool = original(self, booking, stored, event_id, starts_at)
             return stores
 
         return store
 
-    _put(EventColumn, "store_event_id", write)
+    _put(PostgresStoredEvents, "store_event_id", write)
     _put(WriteBack, "_step_for_stored", lambda _: lambda *_: EventStep.TAKE_ITS_PLACE)
 
 

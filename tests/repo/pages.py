@@ -162,9 +162,11 @@ def parts(model: type[BaseModel], defaults: dict[str, Any], path: str = "", exam
     ]
     yield Part(path.rstrip("."), _first_line(model.__doc__), keys, example)
     for name, found in below.items():
-        inside = defaults[name]
+        inside = defaults.get(name)
         if name in MEMBERS:
             yield from parts(found, {}, f"{path}{name}.<{MEMBERS[name]}>.", _yaml({name: inside}) if inside else "")
+        elif isinstance(inside, list):
+            yield from parts(found, {}, f"{path}{name}[].")
         else:
             yield from parts(found, inside or {}, f"{path}{name}.")
 
@@ -183,7 +185,7 @@ def _may_be_off(field: FieldInfo) -> bool:
 def _default(field: FieldInfo, value: Any) -> str:
     if field.is_required():
         return "required"
-    value = field.get_default() if value is None else value
+    value = field.get_default(call_default_factory=True) if value is None else value
     if value is None:
         return "none"
     return "as below" if isinstance(value, dict) and value else f"`{_yaml([value], flow=True).strip()[1:-1]}`"

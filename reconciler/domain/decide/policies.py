@@ -27,6 +27,17 @@ class Deliver(StrEnum):
     """We insert the text into the application's queue as *approved*, and the application sends it."""
 
 
+class Record(StrEnum):
+    """Where our own word about an effect goes."""
+
+    QUEUE = "queue"
+    """A row of the application's text queue."""
+    COLUMN = "column"
+    """A column of the booking."""
+    LEDGER = "ledger"
+    """Our own tables alone. The application's tables are only read."""
+
+
 class DeletedByHand(StrEnum):
     """What to do when a human deleted the event of a live booking."""
 

@@ -13,6 +13,7 @@ from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.intents import State
 from reconciler.domain.rules.registry import REPAIRED, RULES, rule_of, rule_of_effect
 from reconciler.domain.rules.rule import DrillGap, Rule
 from reconciler.engine import alerting
@@ -184,6 +185,9 @@ class DrillScenario:
         sent = self.services.sms.sent_to(NUMBER).texts if self.services.sms else ()
         ours = [text.sid for text in sent if contains_reference(text.body, reference(booking))]
         rows = [(row.status, row.provider_id) for row in tx.texts.queued(booking)]
+        if not tx.text_records.shows_texts:
+            done = (intent for intent in tx.intents.history(booking) if intent.state is State.DONE)
+            rows = [("sent", intent.provider_id) for intent in done if intent.effect is Effect.SMS]
         if self.services.sms_policy.deliver is Deliver.APPLICATION:
             return "" if not sent and [status for status, _ in rows] == ["approved"] else "its text was not handed over"
         return "" if len(ours) == len(sent) == 1 and rows == [("sent", ours[0])] else "its text was not sent once"

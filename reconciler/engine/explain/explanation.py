@@ -244,7 +244,15 @@ class _RuleInPass:
         if verdict.status is VerdictStatus.REPAIRABLE:
             verdict = first_blocking(of_the_pass, verdict.cause or Cause.BLOCKED)
         deciding = next((check for check in checks if check.verdict), None)
-        known = RemediationFinder(tx=tx, services=self.services, repairer=repairer, booking=booking, last=last, now=now)
+        known = RemediationFinder(
+            tx=tx,
+            services=self.services,
+            repairer=repairer,
+            scope=self.scope,
+            booking=booking,
+            last=last,
+            now=now,
+        )
         return verdict, checks, known.of(deciding) if deciding else ()
 
 

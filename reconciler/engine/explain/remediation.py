@@ -13,7 +13,7 @@ from reconciler.domain.explain.remediation import Constraint, Location, Required
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.repair.recipients import recipient_of, refusing_customers, texted_at
-from reconciler.engine.repair.repairer import Repairer
+from reconciler.engine.repair.repairer import Repairer, Scope
 from reconciler.ports import Services, Transaction, Unwritable
 
 SUSPENDED_BY = {Effect.SMS: "SUSPEND_ALL_SMS", Effect.CALENDAR: "SUSPEND_ALL_EVENTS"}
@@ -28,6 +28,7 @@ class RemediationFinder:
     tx: Transaction
     services: Services
     repairer: Repairer
+    scope: Scope
     booking: Booking
     last: Intent | None
     now: datetime
@@ -130,7 +131,7 @@ class RemediationFinder:
         """The time from which enough of the texts to the number are older than the limit's period."""
         limit, number = self.services.sms_policy.per_recipient, self._number()
         numbers = [number] if number else []
-        sent = texted_at(self.tx, self.services, numbers, self.now - limit.period).get(number or "", [])
+        sent = texted_at(self.tx, self.services, self.scope, numbers, self.now - limit.period).get(number or "", [])
         if not 0 < limit.count <= len(sent):
             return ()
         return [_from("limits.per_recipient", sent[-limit.count] + limit.period + TICK)]

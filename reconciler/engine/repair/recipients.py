@@ -42,7 +42,7 @@ def refusing_customers(
 
 
 def texted_at(
-    tx: Transaction, services: RepairServices, numbers: Collection[str], since: datetime
+    tx: Transaction, services: RepairServices, scope: Scope, numbers: Collection[str], since: datetime
 ) -> Mapping[str, list[datetime]]:
     """Return number -> the times of the texts to it since then, the oldest first."""
     found = tx.texts.texts_to(services.phones.tails(numbers), since)
@@ -51,7 +51,11 @@ def texted_at(
     for written, at in found:
         for number in meant[written]:
             times[number].append(at)
-    return times
+    if numbers and not tx.text_records.shows_texts:
+        ours = {recipient_digest(scope, number): number for number in numbers}
+        for recipient, at in tx.intents.texted(ours, since):
+            times[ours[recipient]].append(at)
+    return {number: sorted(some) for number, some in times.items()}
 
 
 def messages_to(

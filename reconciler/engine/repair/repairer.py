@@ -182,7 +182,7 @@ def recheck(
     repairer: Repairer, tx: Transaction, intent: Intent, scope: Scope, now: datetime
 ) -> Decision | AttemptResult:
     """Lock the booking and judge it again on fresh data. Return the decision to act, or this attempt's result."""
-    lock = tx.bookings.lock(intent.booking)
+    lock = tx.bookings.lock(intent.booking, repairer.effect)
     if lock is Lock.BUSY:
         return _hold(tx, intent, "busy", now)
     finding = tx.bookings.findings(repairer.kind, now, LONG_AGO, [intent.booking]).get(intent.booking)

@@ -1,10 +1,11 @@
 """The section ``bookings`` of cron.yaml, and the tables it and the rules name."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from reconciler.domain.decide.policies import Record
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -33,7 +34,9 @@ class BookingColumns(Section):
     date: Column = Field("event_date", description="the day it starts, in the venue's time")
     start_time: Column = Field("start_time", description="when it starts, in the venue's time")
     name: Column = Field("customer_name", description="the customer's whole name")
-    event_id: Column = Field("calendar_event_id", description="the id of its calendar event; we write it")
+    event_id: Column | None = Field(
+        "calendar_event_id", description="optional: the id of its calendar event; we write it (`record.calendar`)"
+    )
     end_time: Column | None = Field("end_time", description="optional: when it ends")
     end_next_day: Column | None = Field("end_time_next_day", description="optional: true where it ends after midnight")
     customer_id: Column | None = Field("customer_id", description="optional: leads to the customers' table")
@@ -91,6 +94,16 @@ class QueueColumns(Section):
 class RecordSettings(Section):
     """Where reconciler leaves its word in the application's tables."""
 
+    sms: Annotated[Literal[Record.QUEUE, Record.COLUMN, Record.LEDGER] | None, NoneFor("auto")] = Field(
+        None,
+        description="queue: a row of the queue | column: the one `column` of `evidence.sms` | ledger: our own tables "
+        "alone, and yours are only read | auto: queue, or ledger where `queue` is off",
+    )
+    calendar: Annotated[Literal[Record.COLUMN, Record.LEDGER] | None, NoneFor("auto")] = Field(
+        None,
+        description="column: `bookings.columns.event_id` | ledger: our own tables alone | auto: column, or ledger "
+        "where `event_id` is null",
+    )
     in_flight: Column = Field(
         "failed",
         description="the status of our row in the queue while a text may or may not have left: one that nothing in the "

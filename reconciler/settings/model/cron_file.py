@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, Strict
 
-from reconciler.domain.decide.policies import Policy
+from reconciler.domain.decide.policies import Policy, Record
 from reconciler.settings.file.values import (
     Duration,
     LocaleName,
@@ -18,6 +18,7 @@ from reconciler.settings.file.values import (
     parse_zone,
 )
 from reconciler.settings.model.bookings import BookingSettings, RecordSettings, minutes
+from reconciler.settings.model.evidence import EvidenceSettings
 from reconciler.settings.model.jobs import DEFAULT_JOBS, KEEP, Job
 from reconciler.settings.model.reporting import Reporting
 from reconciler.settings.model.rules import Rules
@@ -141,6 +142,7 @@ class CronFile(Section):
     )
     bookings: BookingSettings = Field(default_factory=BookingSettings)
     rules: Rules = Field(default_factory=Rules)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
     record: RecordSettings = Field(default_factory=RecordSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     reporting: Reporting = Field(default_factory=Reporting)
@@ -149,6 +151,14 @@ class CronFile(Section):
         description="job: {every: 10m}, {cron: ..} or off; a job that is left out runs too: "
         + ", ".join(f"{name} {job.when}" for name, job in DEFAULT_JOBS.items()),
     )
+
+    def records_texts(self) -> Record:
+        """Where our word about a text goes."""
+        return self.record.sms or (Record.QUEUE if self.rules.sms_missing.queue else Record.LEDGER)
+
+    def records_events(self) -> Record:
+        """Where the id of an event of ours goes."""
+        return self.record.calendar or (Record.COLUMN if self.bookings.columns.event_id else Record.LEDGER)
 
     def running(self) -> dict[str, Job]:
         """Job name -> its schedule, for the jobs that are not off."""

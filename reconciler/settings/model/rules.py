@@ -88,7 +88,9 @@ class SmsMissing(RuleSection):
     """A booking has no text queued or sent."""
 
     policy: PolicyWord = Field(Policy.REPAIR, description="repair | report | off (off: no TWILIO_* needed)")
-    queue: Annotated[Queue, BeforeValidator(table_alone)] = Field(default_factory=Queue, description="schema.table")
+    queue: Annotated[Queue | None, BeforeValidator(table_alone), NoneFor("off"), OffWord] = Field(
+        default_factory=Queue, description="schema.table; off: the application has no queue (see `evidence`)"
+    )
     queue_failed_resent: bool | None = Field(
         None, description="yes | no: does anything send failed rows again? To be answered before a text is sent"
     )
@@ -183,7 +185,9 @@ class RuleSections(Section):
         return frozenset(rule.kind for rule in AGGREGATE if self.policy_of(rule) is not Policy.OFF)
 
     def report_only(self) -> dict[GapKind, ReportOnlySection]:
-        """The report-only rules that are not off."""
+        """The report-only rules that are not off. They are about rows of the queue: without one there is none."""
+        if self.sms_missing.queue is None:
+            return {}
         sections = {rule.kind: self.of(rule) for rule in REPORT_ONLY}
         return {
             kind: section

@@ -81,8 +81,9 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "time": "created_time",
     },
     "due": {"at": "due", "utc": "due_utc", "local": "due_local", "date": "due_date", "time": "due_time"},
+    "sent": {"at": "sent_at", "utc": "sent_utc", "local": "sent_local", "date": "sent_date", "time": "sent_time"},
 }  # fmt: skip
-"""Key of ``bookings`` -> form -> our name of the column. The name says the form: statements read it accordingly."""
+"""Key of ``bookings``, or sent -> form -> our name of the column. The name says the form: statements read it so."""
 REPLACED: Mapping[str, frozenset[str]] = {
     "starts": frozenset({"date", "start_time", "end_time", "end_next_day"}),
     "ends": frozenset({"end_time", "end_next_day"}),
@@ -93,5 +94,5 @@ REPLACED: Mapping[str, frozenset[str]] = {
 
 
 def named_by(key: str, form: TimeForm) -> dict[str, str]:
-    """Our name of each column of the form -> the application's. ``key``: of ``bookings``."""
+    """Our name of each column of the form -> the application's. ``key``: of ``bookings``, or sent."""
     return {_NAMES[key][name]: column for name, column in form if column is not None}

@@ -163,6 +163,8 @@ def _any_of(*forms: Form) -> Form:
     flat = [part for form in forms for part in (form["anyOf"] if set(form) == {"anyOf"} else [form])]
     if all(set(form) in ({"enum"}, {"const"}) for form in flat):
         return {"enum": [word for form in flat for word in form.get("enum", [form.get("const")])]}
+    if len(flat) == 1:
+        return flat[0]
     if len(flat) == 2 and {"type": "null"} in flat:
         (other,) = (form for form in flat if form != {"type": "null"})
         if isinstance(other.get("type"), str) and "anyOf" not in other:
@@ -174,6 +176,8 @@ def _without_null(form: Form) -> Form:
     if isinstance(form.get("type"), list):
         (kept,) = (kind for kind in form["type"] if kind != "null")
         return form | {"type": kept}
+    if "anyOf" in form:
+        return _any_of(*(part for part in form["anyOf"] if part != {"type": "null"}))
     return form
 
 

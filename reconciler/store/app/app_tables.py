@@ -1,7 +1,9 @@
 """The application's tables as statements use them, and the facts about a booking that need no decision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +21,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     false,
     func,
     literal_column,
@@ -28,8 +31,9 @@ from sqlalchemy import (
 )
 
 from reconciler.domain.decide.policies import ColumnFilter
+from reconciler.domain.gaps import Effect
 from reconciler.store.app import times
-from reconciler.store.app.mapping import AppMapping, AsStored, one_of
+from reconciler.store.app.mapping import AppMapping, AsStored, Evidence, EvidenceColumn, one_of
 
 NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "window"))
 """What every statement compares with: the present; since when a rule applies; how far back a scan selects."""
@@ -50,15 +54,19 @@ class AppTables:
     queue: Table | None
     moments: Table | None
     """The ledger's table of due moments; ``None`` where there is no ledger that our role can read."""
+    shown: Mapping[Effect, tuple[tuple[Evidence, FromClause], ...]]
+    """What else shows an effect, each with the rows that do. A column's rows are the bookings."""
 
     @classmethod
     def of(cls, application: AppMapping, moments: Table | None = None) -> "AppTables":
+        booking = application.bookings.table()
         return cls(
             application=application,
-            booking=application.bookings.table(),
+            booking=booking,
             customer=application.customers.table() if application.customers else None,
             queue=application.queue.table() if application.queue else None,
             moments=moments,
+            shown=_shown(application, booking),
         )
 
     def field(self, name: str) -> ColumnElement[Any]:
@@ -96,10 +104,27 @@ class AppTables:
         return and_(true(), *columns)
 
 
-def column_of(table: Table, theirs: str) -> ColumnElement[Any]:
+def _shown(application: AppMapping, booking: Table) -> Mapping[Effect, tuple[tuple[Evidence, FromClause], ...]]:
+    """Each table has a name of its own in a statement: several may be one table, or the bookings."""
+    numbers = count()
+    return {
+        effect: tuple(
+            (one, booking if isinstance(one, EvidenceColumn) else one.table.table().alias(f"shown_{next(numbers)}"))
+            for one in several
+        )
+        for effect, several in application.evidence.items()
+    }
+
+
+def column_of(table: FromClause, theirs: str) -> ColumnElement[Any]:
     """A column by the application's name."""
     mapped = [column for column in table.c if column.name == theirs]
     return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
+
+
+def phones(tables: AppTables) -> list[ColumnElement[Any]]:
+    """The columns that may contain a phone number, in order of preference."""
+    return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
 def stored_start(tables: AppTables) -> ColumnElement[Any]:
@@ -172,7 +197,34 @@ def is_left_out(tables: AppTables) -> ColumnElement[bool]:
 
 def where_holds(tables: AppTables) -> dict[str, ColumnElement[bool]]:
     """The application's name of a column -> whether it holds what ``where`` wants; never NULL."""
-    return {name: _matches(column_of(tables.booking, name), one) for name, one in tables.application.where.items()}
+    return row_filters(tables.booking, tables.application.where)
+
+
+def row_filters(rows: FromClause, wanted: Mapping[str, ColumnFilter]) -> dict[str, ColumnElement[bool]]:
+    """The same of the rows of any table."""
+    return {name: _matches(column_of(rows, name), one) for name, one in wanted.items()}
+
+
+def is_marked(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a column that holds a time, a truth value, a number or a text says yes; never NULL."""
+    return func.coalesce(cast(column, Text).not_in(("", "false", "f", "0")), False, type_=Boolean())
+
+
+def is_filled(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether there is more than spaces in it; never NULL."""
+    said = cast(column, Text)
+    # What begins with a character after the space is not trimmed: that is nearly every value, a million times a scan.
+    begins = said.collate("C") >= literal_column("'!'")
+    return func.coalesce(or_(begins, func.btrim(said) != ""), False, type_=Boolean())
+
+
+def exists_row(*facts: ColumnElement[bool], of: FromClause | None = None) -> ColumnElement[bool]:
+    """Whether a row with these facts exists. SQLAlchemy's own ``SELECT *`` would need SELECT on every column.
+
+    ``of``: the table of that row, where the statement around it may name the same table.
+    """
+    found = exists(literal_column("1")).where(*facts)
+    return found if of is None else found.correlate_except(of)
 
 
 def _matches(column: ColumnElement[Any], wanted: ColumnFilter) -> ColumnElement[bool]:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Text, cast, column, select, text
+from sqlalchemy import Connection, Text, cast, column, literal, select, text
 from sqlalchemy.exc import OperationalError
 
 from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.policies import Record
+from reconciler.domain.gaps import Effect
 from reconciler.ports import Lock
 from reconciler.store.app.conditions import AppTables
 
@@ -21,9 +23,16 @@ _HAS_WAITER = text("""
 lock is still waiting (PostgreSQL docs, Explicit Locking, Row-Level Locks)."""
 
 
-def lock(connection: Connection, tables: AppTables, booking: BookingId) -> Lock:
-    """Lock the booking's row until the end of the transaction; returns at once."""
+def lock(connection: Connection, tables: AppTables, booking: BookingId, effect: Effect) -> Lock:
+    """Lock the booking's row until the end of the transaction; returns at once.
+
+    Where the ledger alone records the effect, our role may only read, and a lock needs more. Then the claim of the
+    intent keeps our processes apart, and nothing is written that the application's writes could meet.
+    """
     row = tables.booking
+    if tables.application.records.get(effect) is Record.LEDGER:
+        there = connection.execute(select(literal(1)).where(row.c.id == booking)).first()
+        return Lock.HELD if there else Lock.GONE
     place: Any = select(column("tableoid"), cast(column("ctid"), Text)).select_from(row)
     try:
         with connection.begin_nested():

@@ -10,8 +10,8 @@ from sqlalchemy import Column, ColumnElement, MetaData, Table, bindparam, func
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from reconciler.domain.decide.policies import ColumnFilter, Deliver, Occasion
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.decide.policies import ColumnFilter, Deliver, Occasion, Record
+from reconciler.domain.gaps import Effect, GapKind
 from reconciler.text.sql_quoting import exact_identifier, identifier
 
 
@@ -71,13 +71,54 @@ class MappedTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceColumn:
+    """A column of the bookings that is filled once the text was sent."""
+
+    column: str
+    """The application's name of it."""
+    statuses: tuple[str, ...]
+    """The bookings' statuses whose text it shows; none: every status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRows:
+    """Rows of another table that lead to a booking and show its text or its event."""
+
+    table: MappedTable
+    """Our names: ``link`` and, where there are such columns, ``provider_id``, ``event_id``, ``trigger``, ``number``
+    and those of the time at which it was sent (``store.app.times``)."""
+    booking_column: str
+    """The application's name of the bookings' column that ``link`` holds."""
+    where: Mapping[str, ColumnFilter]
+    """Application's column name -> what a row has to hold in it to count."""
+    statuses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceLog:
+    """Rows that say when a text went to which number."""
+
+    table: MappedTable
+    """Our names: ``number``, those of the time at which it was sent, and, where there is one, ``provider_id``."""
+    where: Mapping[str, ColumnFilter]
+    statuses: tuple[str, ...] = ()
+
+
+Evidence = EvidenceColumn | EvidenceRows | EvidenceLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppMapping:
     """How the rules read the application's tables: the settings of cron.yaml that SQL needs."""
 
     bookings: MappedTable
     customers: MappedTable | None
     queue: MappedTable | None
-    """``None`` if no rule checks texts."""
+    """``None`` if the application has none, or if no rule checks texts."""
+    evidence: Mapping[Effect, tuple[Evidence, ...]]
+    """What shows an effect beside the queue and the column of event ids."""
+    records: Mapping[Effect, Record]
+    """Where our own word about an effect goes."""
     zone: ZoneInfo
     wording: frozenset[str]
     """The characters of our texts that are not ASCII."""
@@ -106,6 +147,12 @@ class AppMapping:
     """Whether the application sends its failed rows again: then they are queued."""
     report_after: Mapping[GapKind, timedelta]
     """The report-only rules that are on, and for how long a queue row may keep its status under each."""
+
+    @property
+    def recording_column(self) -> str:
+        """The application's name of the bookings' column that says that a text was sent, if our word goes there."""
+        shown = self.evidence.get(Effect.SMS, ())
+        return next(one.column for one in shown if isinstance(one, EvidenceColumn))
 
     @property
     def lapsing(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ where there are many customers.
 Each statement is built once per mapping: a repair runs both twice, and building them takes longer than running them.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,31 +19,26 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    case,
     cast,
     func,
-    literal_column,
     or_,
     select,
+    true,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import ARRAY
 
+from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Result
-from reconciler.store.app.conditions import OURS, AppTables
+from reconciler.store.app import times
+from reconciler.store.app.app_tables import row_filters
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.evidence.number_key import may_mean
+from reconciler.store.app.evidence.queue_conditions import OURS
+from reconciler.store.app.mapping import EvidenceColumn
 from reconciler.store.app.scan import refuses_texts
-from reconciler.text.sql_quoting import identifier
 
 NUMBER_COLUMNS = ("mobile_e164", "mobile_number")
 TEXTED_AT = ("sent_at", "created_at")
 """The queue's columns that say when a text went, in order of preference."""
-FEWEST, TAIL = 7, 6
-"""Fewer digits than these may be a short number, or none. ``TAIL`` is ``text.phones.TAIL``; a test compares them."""
-_ONE_NUMBER = r"'^[+]?[0-9() .-]*([0-9]{3}|([0-9]{2}[ .-]){3}[0-9]{2})$'"
-"""One number and nothing behind it: in ASCII, and it ends like a number, so that no extension follows."""
-_NOT_A_DIGIT = "'[^0-9]'"
-_OTHER_SCRIPT = r"'[^ -~\u00a0\u00ad\u2000-\u206f\ufeff]'"
-"""A letter or digit that is not ASCII. Blanks, hyphens and marks are left out: copied numbers are full of them."""
 
 
 @lru_cache(maxsize=16)
@@ -53,7 +49,7 @@ def refusing(tables: AppTables) -> Select[Any] | None:
     if customer is None or not columns:
         return None
     written = [cast(column, Text) for column in columns]
-    may_be_meant = or_(*(_may_mean(column) for column in written))
+    may_be_meant = or_(*(may_mean(column) for column in written))
     found: list[ColumnElement[Any]] = [cast(customer.c.id, Text), *written]
     return select(*found).where(refuses_texts(tables), may_be_meant)
 
@@ -64,67 +60,37 @@ def phone_columns(customer: Table) -> list[ColumnElement[Any]]:
 
 
 @lru_cache(maxsize=16)
-def texted(tables: AppTables) -> Select[Any] | None:
-    """Selects number and time of the texts since ``since`` to fields that may mean one of the numbers, oldest first.
+def texted(tables: AppTables) -> tuple[Select[Any], ...]:
+    """Select number and time of the texts since ``since`` to fields that may mean one of the numbers, oldest first.
 
-    ``None`` if the queue lacks the columns.
+    One statement for the queue, and one for each other table that has both columns.
     """
-    queue = tables.queue
-    if queue is None:
-        return None
-    when = [queue.c[name] for name in TEXTED_AT if name in queue.c]
-    to = [queue.c[name] for name in ("recipient_phone", "customer_phone") if name in queue.c]
-    if not when or not to:
-        return None
-    at = func.coalesce(*when)  # an index can serve it: the doctor prints it
-    number = func.coalesce(*(func.nullif(func.btrim(cast(column, Text)), "") for column in to))
-    counts = or_(
-        # An approved text counts as sent: the application will send it without checking our limit.
-        cast(queue.c.status, Text).in_(("sent", "approved")),
-        queue.c.error.startswith(f"{OURS}{Result.UNKNOWN}"),
-    )
     since = bindparam("since", type_=DateTime(timezone=True))
-    return select(number, at).where(at >= since, counts, _may_mean(number)).order_by(at)
+    found = []
+    for number, at, counts in _texts(tables):
+        found.append(select(number, at).where(at >= since, counts, may_mean(number)).order_by(at))
+    return tuple(found)
 
 
-def values(tails: frozenset[str]) -> dict[str, list[str]]:
-    """What these statements compare with."""
-    known = sorted(tails)
-    return {"tails": known, "patterns": [f"%{tail}%" for tail in known]}
+def _texts(tables: AppTables) -> Iterator[tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[bool]]]:
+    """Number, time, and what a row must hold to count."""
+    if tables.queue is not None:
+        queue = tables.queue.c
+        when = [queue[name] for name in TEXTED_AT if name in queue]
+        to = [queue[name] for name in ("recipient_phone", "customer_phone") if name in queue]
+        counts = or_(
+            # An approved text counts as sent: the application will send it without checking our limit.
+            cast(queue.status, Text).in_(("sent", "approved")),
+            queue.error.startswith(f"{OURS}{Result.UNKNOWN}"),
+        )
+        if when and to:  # an index can serve the time: the doctor prints it
+            yield _first_filled(to), func.coalesce(*when), counts
+    for one, rows in tables.shown.get(Effect.SMS, ()):
+        sent = times.stored_moment(rows.c, "sent", tables.application.zone)
+        if not isinstance(one, EvidenceColumn) and sent is not None and "number" in rows.c:
+            counts = and_(true(), *row_filters(rows, one.where).values())
+            yield _first_filled([rows.c.number]), sent.instant, counts
 
 
-def number_key(written: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The last digits of a field that holds one number; '' for a field that may hold anything; NULL for an empty one.
-
-    Its constants stand in the statement and are not bound: an index is used only if its expression is the same.
-    """
-    digits = _digits(written)
-    one = written.op("~")(literal_column(_ONE_NUMBER))
-    # A number without its country code has at most eleven digits. What is longer may have an extension.
-    longest = case((func.strpos(written, literal_column("'+'")) > literal_column("0"), literal_column("13")),
-                   else_=literal_column("11"))  # fmt: skip
-    count = func.length(digits)
-    is_plain = and_(one, count >= literal_column(str(FEWEST)), count <= longest)
-    blank = func.btrim(written) != literal_column("''")
-    return case((is_plain, func.right(digits, literal_column(str(TAIL)))), (blank, literal_column("''")))
-
-
-def key_as_sql(column: str) -> str:
-    """``number_key`` of a column by the application's name, for an index."""
-    key = number_key(cast(literal_column(identifier(column)), Text))
-    # Everything in it is a constant: no value is bound.
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
-    return " ".join(str(key.compile(dialect=dialect)).replace("%%", "%").split())
-
-
-def _may_mean(written: ColumnElement[Any]) -> ColumnElement[bool]:
-    key, digits = number_key(written), _digits(written)
-    tails, patterns = (bindparam(name, type_=ARRAY(Text)) for name in ("tails", "patterns"))
-    contains = digits.op("LIKE")(func.any(patterns))
-    # Digits of other scripts are no digits for PostgreSQL, so that such a field may mean any number.
-    other_script = written.op("~")(literal_column(_OTHER_SCRIPT))
-    return or_(key == func.any(tails), and_(key == literal_column("''"), or_(contains, other_script)))
-
-
-def _digits(written: Any) -> Any:
-    return func.regexp_replace(written, literal_column(_NOT_A_DIGIT), literal_column("''"), literal_column("'g'"))
+def _first_filled(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    return func.coalesce(*(func.nullif(func.btrim(cast(column, Text)), "") for column in columns))

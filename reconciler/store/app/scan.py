@@ -32,20 +32,13 @@ from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import column_of, stored_end, stored_length
-from reconciler.store.app.conditions import (
-    AppTables,
-    conditions,
-    created_at,
-    first_failing,
-    phones,
-    stored_start,
-    within,
-)
+from reconciler.store.app.app_tables import column_of, phones, stored_end, stored_length
+from reconciler.store.app.conditions import AppTables, conditions, created_at, first_failing, stored_start, within
 from reconciler.store.app.counts.classify import classify
 from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.evidence.queue_rows import QUEUE_IDS, app_failures
+from reconciler.store.app.evidence.stored_event import stored_event_id
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.times import EARLIEST, LATEST, instants
 
@@ -172,7 +165,7 @@ def chunks(ids: Sequence[BookingId], size: int = CHUNK) -> list[Sequence[Booking
 def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
     source = due.from_clause(tables, kind)
     failures: ColumnElement[Any] = null()
-    if rule_of(kind).effect is Effect.SMS:
+    if rule_of(kind).effect is Effect.SMS and tables.queue is not None:
         failed = app_failures(tables)
         source = source.outerjoin(failed, failed.c.booking == tables.booking.c.id)
         failures = failed.c.rows
@@ -184,7 +177,7 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         stored_start(tables).label("stored_start"),
         stored_end(tables).label("stored_end"),
         stored_length(tables).label("length"),
-        cast(tables.field("event_id"), Text).label("event_id"),
+        stored_event_id(tables).label("event_id"),
         cast(tables.field("first_name"), Text).label("first_name"),
         cast(tables.booking.c.name, Text).label("name"),
         cast(own, Text).label("phone"),

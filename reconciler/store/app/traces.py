@@ -7,7 +7,8 @@ from sqlalchemy.exc import DBAPIError
 
 from reconciler.domain.decide.calendar_event import ID_PREFIX
 from reconciler.domain.own_rows import TEMPLATE
-from reconciler.store.app.conditions import OURS, AppTables
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.evidence.queue_conditions import OURS
 
 
 def has_traces(connection: Connection, tables: AppTables) -> bool:

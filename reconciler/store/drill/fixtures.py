@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.policies import ColumnFilter
+from reconciler.domain.decide.policies import ColumnFilter, Record
 from reconciler.domain.drill import DrillFixture
-from reconciler.domain.gaps import GapKind
+from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
+from reconciler.store.schema.column_types import INSTANT
 from reconciler.store.schema.unused_ids import unused_id
 from reconciler.store.schema.values import enum_labels, forbidden_values, has_plain_checks_only
 from reconciler.text.sql_quoting import identifier
@@ -65,11 +66,19 @@ class FixtureWriter:
                 **bookings.selected_by(self.application.where, self.now),
                 **self.application.only,
                 **self.application.rule_filters.get(rule_of(seed.gap.kind).kind, {}),
+                **(self._mark(bookings) if seed.gap.text and self.application.queue is None else {}),
             },
         )
         if seed.gap.text and self.application.queue:
             self._text(seed.gap.kind, seed.gap.text, booking, self.application.queue)
         return BookingId(booking)
+
+    def _mark(self, bookings: "_Copy") -> dict[str, Any]:
+        """What says in the booking's row that its text was sent."""
+        if self.application.records[Effect.SMS] is not Record.COLUMN:
+            return {}
+        name = self.application.recording_column
+        return {name: self.now if bookings.seen.columns[name].type == INSTANT else "1"}
 
     def _customer(self, seed: DrillFixture) -> str | None:
         mapped = self.application.customers

@@ -129,6 +129,12 @@ RETRY_SETTLING = text("""
         not_before = clock_timestamp() + :wait
     WHERE id = CAST(:id AS uuid) AND claim = CAST(:claim AS uuid) AND state = 'unknown'
 """)
+# The recipient of an intent is that of its booking when it was planned; the subject begins with that of the last call.
+TEXTED = text("""
+    SELECT split_part(subject, ':', 1) AS recipient, attempted_at AS at FROM reconciler.intent
+    WHERE effect = 'sms' AND attempted_at >= :since AND split_part(subject, ':', 1) = ANY(:recipients)
+      AND state IN ('sending', 'unknown', 'needs_human', 'done') AND NOT handed_over
+""")
 USED_PROVIDER_IDS = text("SELECT provider_id FROM reconciler.intent WHERE effect = :effect AND provider_id = ANY(:ids)")
 KNOWN = text("SELECT id::text AS id FROM reconciler.intent WHERE id = ANY(CAST(:ids AS uuid[]))")
 HISTORY = text(f"""

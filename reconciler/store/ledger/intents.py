@@ -67,6 +67,10 @@ class PostgresIntents:
     def done_since(self, effect: Effect, since: datetime) -> Sequence[Intent]:
         return [intent_of(row) for row in self._rows(intent_sql.DONE_SINCE, **self._ours, effect=effect, since=since)]
 
+    def texted(self, recipients: Collection[str], since: datetime) -> Sequence[tuple[str, datetime]]:
+        rows = self._rows(intent_sql.TEXTED, recipients=list(recipients), since=since)
+        return [(row["recipient"], row["at"]) for row in rows]
+
     def done(self, effect: Effect, booking: BookingId, incarnation: int) -> Intent | None:
         values = {"source": self._source, "effect": effect, "booking": booking, "incarnation": incarnation}
         return self._one(intent_sql.DONE, **values)
@@ -78,11 +82,8 @@ class PostgresIntents:
         self.connection.execute(intent_sql.EFFECT_GONE, {"id": intent.id, "code": code, "now": now})
 
     def names_event(self, event_id: str, besides: BookingId) -> bool:
-        return bool(
-            self.connection.scalar(
-                intent_sql.NAMES_EVENT, {"event": event_id, "booking": besides, "source": self._source}
-            )
-        )
+        asked = {"event": event_id, "booking": besides, "source": self._source}
+        return bool(self.connection.scalar(intent_sql.NAMES_EVENT, asked))
 
     def plan(self, intents: Sequence[NewIntent], now: datetime) -> None:
         many = [
@@ -238,11 +239,8 @@ class PostgresIntents:
         self, intent: Intent, to: State, code: str, now: datetime, changes: Mapping[str, object]
     ) -> Intent | None:
         """The one guarded UPDATE. ``None`` if the claim is not ours any more or the move is not legal."""
-        guard = {
-            "id": intent.id,
-            "claim": intent.claim,
-            "from": [was for was, moves in LEGAL_MOVES.items() if to in moves],
-        }
+        before = [was for was, moves in LEGAL_MOVES.items() if to in moves]
+        guard = {"id": intent.id, "claim": intent.claim, "from": before}
         return self._one(intent_sql.MOVE, **{**_NO_CHANGES, **changes, **guard, "to": to, "code": code, "now": now})
 
     def release(self, intent: Intent, code: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from textwrap import indent
 
 from reconciler.domain.gaps import Effect
-from reconciler.store.app.mapping import AppMapping, MappedTable
+from reconciler.store.app.mapping import AppMapping, EvidenceColumn, MappedTable
 from reconciler.store.printed import script
 from reconciler.store.printed.ledger_grants import schema_grants
 from reconciler.store.schema import privileges, requirements
@@ -34,6 +34,7 @@ _OURS = """
 """
 
 _TABLES = {
+    "evidence": "What else shows that a text was sent, or that an event was made.",
     "queue": "The text queue: what was sent, and what is about to be sent.",
     "customers": "Customers: a fallback phone number, and whether they accept texts.",
     "bookings": "Bookings: what should exist.",
@@ -43,7 +44,10 @@ _WRITES = {
         "INSERT": "Rows for our own texts. Only the trial row of `reconciler doctor` fills the sent time and the SID.",
         "UPDATE": "The outcome of our own texts. No other row is touched.",
     },
-    "bookings": {"UPDATE": "The id of an event that we created; and locking a row needs UPDATE on one column."},
+    "bookings": {
+        "UPDATE": "The id of an event that we created, or that a text was sent; and locking a row needs UPDATE on one "
+        "column.",
+    },
 }
 
 
@@ -52,7 +56,7 @@ class TableGrants:
     """The privileges a role needs on one of the application's tables, each with its columns."""
 
     part: str
-    """``bookings``, ``customers`` or ``queue``."""
+    """A key of ``_TABLES``."""
     mapped: MappedTable
     columns: dict[str, list[str]]
 
@@ -118,16 +122,25 @@ def _requirements(
 
 def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableGrants]:
     """All requirements of each table merged, with the columns in the order of the mapping."""
-    for part in _TABLES:
-        mapped: MappedTable | None = getattr(application, part)
-        mine = [need for need in wanted if mapped and need.mapped.label == mapped.label]
-        if mapped and mine:
+    for part, mapped in _parts(application):
+        mine = [need for need in wanted if need.mapped.label == mapped.label]
+        if mine:
             columns = {
                 privilege: _in_mapping_order(mapped, (need.privileges[privilege] for need in mine))
                 for privilege in ("SELECT", "INSERT", "UPDATE")
             }
             columns["INSERT"] += _in_mapping_order(mapped, (need.theirs(need.tried_out) for need in mine))
             yield TableGrants(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
+
+
+def _parts(application: AppMapping) -> Iterator[tuple[str, MappedTable]]:
+    """What each table is for. Evidence may be in a table that has another part too."""
+    named = {part: getattr(application, part) for part in ("queue", "customers", "bookings")}
+    known = {mapped.label for mapped in named.values() if mapped}
+    shown = (one for several in application.evidence.values() for one in several if not isinstance(one, EvidenceColumn))
+    others = {one.table.label: one.table for one in shown if one.table.label not in known}
+    yield from (("evidence", mapped) for mapped in others.values())
+    yield from ((part, mapped) for part, mapped in named.items() if mapped)
 
 
 def _in_mapping_order(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:

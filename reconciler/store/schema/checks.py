@@ -124,7 +124,7 @@ def _unwritable(table: CatalogTable, need: TableRequirements) -> list[Integratio
     inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
         found.append(_missing_privilege("INSERT", table, need.mapped, inserts))
-    updates = table.lacks("UPDATE", need.theirs(need.updates))
+    updates = table.lacks("UPDATE", [*need.theirs(need.updates), *filter(None, [need.marks])])
     if updates:
         found.append(_missing_privilege("UPDATE", table, need.mapped, updates))
     if need.locks and not updates and not table.may_lock():

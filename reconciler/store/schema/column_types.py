@@ -40,6 +40,10 @@ EXPECTED_TYPES: dict[str, tuple[str, ...]] = {
     "date_tbd": ("boolean",),
     "opt_in": ("boolean",),
     "sent_at": (INSTANT,),
+    "sent_utc": (CIVIL,),
+    "sent_local": (CIVIL,),
+    "sent_date": ("date",),
+    "sent_time": _CLOCK,
     "scheduled_for": (INSTANT,),
 }
 """By our names; any text-like type will do for other columns. A column that is added gets the first."""
@@ -61,12 +65,16 @@ def type_faults(table: CatalogTable, need: TableRequirements) -> Iterator[Integr
         seen = table.columns.get(name)
         if seen and seen.type != INSTANT:
             yield _fault(need, seen, f"{INSTANT} is needed", _OTHER)
+    marked = table.columns.get(need.marks)
+    if marked and not marked.is_text and marked.type not in (INSTANT, "boolean", *_NUMBER[:4]):
+        yield _fault(need, marked, f"it is to say that a text was sent: {INSTANT}, boolean or text is needed", _LEDGER)
     stored = table.columns.get(mapped.columns.get("event_id", ""))
     if stored and not stored.is_text:
         yield _fault(need, stored, "cannot hold an event's id", "map the text column that holds the event's id")
 
 
 _OTHER = "map a column of that type in cron.yaml"
+_LEDGER = "write record: {sms: ledger} in cron.yaml; the column still shows what the application has sent"
 
 
 def _remedy(ours: str, seen: CatalogColumn) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from reconciler.store.app.conditions import OURS
+from reconciler.store.app.evidence.queue_conditions import OURS
 from reconciler.store.app.mapping import MappedTable
 from reconciler.text.sql_quoting import identifier, literal
 

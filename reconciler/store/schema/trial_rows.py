@@ -12,7 +12,7 @@ from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.sms import Draft
 from reconciler.domain.intents import IntentId
 from reconciler.ports import TextRecord
-from reconciler.store.app.conditions import OURS
+from reconciler.store.app.evidence.queue_conditions import OURS
 from reconciler.store.app.evidence.queue_rows import columns_of
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema.catalog import CatalogTable

@@ -6,27 +6,38 @@ key rejects it. If only the foreign key rejects it, everything else accepts our 
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 from typing import Any
 
 from psycopg import errors as pg
 from sqlalchemy import Connection, Table, Text, and_, cast, select
-from sqlalchemy.exc import DBAPIError, OperationalError
 
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide import calendar_event
+from reconciler.domain.decide.policies import Record
 from reconciler.domain.doctor import CheckResult, Note
-from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
+from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.store.app import writes
-from reconciler.store.app.conditions import OURS, AppTables
+from reconciler.store.app.app_tables import column_of, is_marked
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.evidence.column_records import ColumnRecords
+from reconciler.store.app.evidence.queue_conditions import OURS
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.requirements import written_statuses
+from reconciler.store.schema.trial import describe_error, is_raised, trial_fault, try_write, what_was_lost
 from reconciler.store.schema.trial_rows import TrialRows
 
 
 def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
-    """Try a queue row for every trigger and every status that we write."""
+    """Try a queue row for every trigger and every status that we write, or whatever else says that a text was sent."""
+    match tables.application.records[Effect.SMS]:
+        case Record.LEDGER:
+            return NOTHING_WRITTEN
+        case Record.COLUMN:
+            return _try_mark(connection, tables)
     mapped, queue = tables.application.queue, tables.queue
     table = CatalogTable.find(connection, mapped) if mapped else None
     if mapped is None or queue is None or table is None:
@@ -38,10 +49,10 @@ def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:
     why: dict[str, pg.Error | None] = {}
     for trigger, status in tried:
         row = rows.values(trigger, status)
-        refusal, written = _try_write(connection, partial(writes.insert_row, connection, queue, row))
+        refusal, written = try_write(connection, partial(writes.insert_row, connection, queue, row))
         if written or (isinstance(refusal, pg.ForeignKeyViolation) and refusal.diag.constraint_name in keys):
             continue
-        named = _describe_error(refusal) if refusal else "the table accepts the row but does not keep it"
+        named = describe_error(refusal) if refusal else "the table accepts the row but does not keep it"
         why[named] = refusal
         refused.setdefault(named, []).append(f"{trigger} {status}")
     said = {
@@ -71,14 +82,14 @@ def _read_back(connection: Connection, tables: AppTables, queue: Table, rows: Tr
         changed = False
         for trigger, status in product(tables.application.triggers[:1], written_statuses(tables.application)):
             values = {**rows.values(trigger, status), queue.c.booking_id: booking}
-            found = _kept(connection, partial(_write_and_read, connection, queue, values, status))
+            found = what_was_lost(connection, partial(_write_and_read, connection, queue, values, status))
             if found:
                 seen.setdefault(str(found), found)
                 changed = True
         if not changed:
             return
     for error in seen.values():
-        yield _fault(error.code, str(error), error.advice)
+        yield trial_fault(error.code, str(error), error.advice)
 
 
 def _write_and_read(connection: Connection, queue: Table, values: Mapping[Any, Any], status: str) -> None:
@@ -89,23 +100,6 @@ def _write_and_read(connection: Connection, queue: Table, values: Mapping[Any, A
     answer = {queue.c.status: status, queue.c.error: f"{OURS}trial update"}
     sid = {queue.c.provider_id: f"SM{uuid.uuid4().hex}"} if "provider_id" in queue.c else {}
     writes.update_row(connection, queue, key, answer | sid)
-
-
-def _kept(connection: Connection, write: Callable[[], None]) -> DatabaseDisagrees | None:
-    """What was not kept as it was written; ``None`` also if the table rejects the write. It is always rolled back."""
-    trial = connection.begin_nested()
-    found = None
-    try:
-        write()
-    except DatabaseDisagrees as error:
-        found = error
-    except OperationalError:
-        raise  # unreachable or busy: that says nothing about the write
-    except DBAPIError as error:
-        if not isinstance(error.orig, pg.Error):
-            raise
-    trial.rollback()
-    return found
 
 
 _DATA = ("body", "customer_phone", "recipient_phone", "customer_name")
@@ -124,10 +118,10 @@ def _fault_or_note(refusal: pg.Error | None, seen: str, rows: TrialRows) -> Inte
     """A fault if a real text would be rejected too; a warning if the rejection may concern only the trial row."""
     if refusal is None:
         remedy = "find the trigger or rule of the table that drops the row ({}), and make it keep the row"
-        return _fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
+        return trial_fault("row_vanishes", seen, remedy.format(", ".join(rows.table.triggers()) or "no trigger"))
     if isinstance(refusal, pg.NotNullViolation) and rows.is_filled_by_trigger(refusal.diag.column_name or ""):
         return Note(message=seen, remedy=_CHECK_FILLED)
-    if _is_raised(refusal):
+    if is_raised(refusal):
         return Note(message=seen, remedy=_CHECK_TRIGGERS.format(", ".join(rows.table.triggers())))
     if isinstance(refusal, pg.CheckViolation):
         checked = set(rows.table.checked_by(refusal.diag.constraint_name or ""))
@@ -137,16 +131,36 @@ def _fault_or_note(refusal: pg.Error | None, seen: str, rows: TrialRows) -> Inte
         later = sorted(checked.intersection(rows.update_only))
         if later:
             return Note(message=seen, remedy=_CHECK_UPDATE.format(", ".join(later)))
-    return _fault(
+    return trial_fault(
         f"{SQLSTATE}{refusal.sqlstate}", seen, "change the constraint or trigger it names so that it accepts this row"
     )
 
 
-def _is_raised(refusal: pg.Error) -> bool:
-    """Whether a trigger raised the error on purpose, perhaps for want of an existing booking; not if it is broken."""
-    context = refusal.diag.context or ""
-    raised_on_purpose = isinstance(refusal, pg.RaiseException | pg.NoDataFound) or " at RAISE" in context
-    return raised_on_purpose or (isinstance(refusal, pg.ForeignKeyViolation) and bool(context))
+_ACCEPT = "change what it names so that it accepts the update"
+NOTHING_WRITTEN = CheckResult(notes=[Note(message="nothing: our word goes into the ledger alone")])
+
+
+def _try_mark(connection: Connection, tables: AppTables) -> CheckResult:
+    """Try to mark the newest booking whose text is not shown yet, as a repair does, and read it back."""
+    row, mapped, records = tables.booking, tables.application.bookings, ColumnRecords(connection, tables)
+    column = column_of(row, tables.application.recording_column)
+    open_ones = and_(tables.in_scope(), row.c.id.is_not(None), ~is_marked(column))
+    newest = select(cast(row.c.id, Text)).where(open_ones).order_by(tables.made.column.desc()).limit(1)
+    key = connection.scalar(newest)
+    if key is None:
+        return CheckResult(notes=[Note(message=f"no row of {mapped.name} to try it on")])
+    sid, at = f"SM{'0' * 32}", datetime.now(UTC)
+    mark = partial(records.mark_record, "", BookingId(key), status="sent", error=None, provider_id=sid, at=at)
+    refused: list[pg.Error | None] = []
+    found = what_was_lost(connection, lambda: refused.append(try_write(connection, mark)[0]))
+    if found:
+        return CheckResult(faults=[trial_fault(found.code, str(found), found.advice)])
+    if refused[0] is None:
+        return CheckResult(notes=[Note(message=f"{mapped.name}.{column.name}")])
+    seen = f"{mapped.label} rejects a trial update of {column.name}: {describe_error(refused[0])}"
+    if is_raised(refused[0]) or isinstance(refused[0], pg.CheckViolation):
+        return CheckResult(notes=[Note(message=seen, remedy=_CHECK_BOOKINGS)])
+    return CheckResult(faults=[trial_fault(f"{SQLSTATE}{refused[0].sqlstate}", seen, _ACCEPT)])
 
 
 _TRIED_BOOKINGS = 3
@@ -155,6 +169,8 @@ _TRIED_BOOKINGS = 3
 
 def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
     """Try to write a booking's event id unchanged. Rows that are locked are skipped."""
+    if tables.application.records[Effect.CALENDAR] is Record.LEDGER:
+        return NOTHING_WRITTEN
     row, mapped = tables.booking, tables.application.bookings
     named = row.c.id.is_not(None)  # an id that was added to rows afterwards may be missing in them
     eligible = and_(cast(row.c.status, Text).in_(tables.application.statuses), tables.in_scope(), named)
@@ -166,27 +182,27 @@ def _try_event_id(connection: Connection, tables: AppTables) -> CheckResult:
         # One at a time, and released at once: the application may need the row.
         for key in connection.scalars(newest.offset(rank).with_for_update(skip_locked=True, of=row)).all():
             again = partial(writes.update_locked, connection, row, key, {row.c.event_id: row.c.event_id})
-            tried.append(_try_write(connection, again))
+            tried.append(try_write(connection, again))
         return len(tried)
 
     unlockable: pg.Error | None = None
     for rank in range(_TRIED_BOOKINGS):
-        unlockable, _ = _try_write(connection, partial(write, rank))
+        unlockable, _ = try_write(connection, partial(write, rank))
         if unlockable or any(written for _, written in tried):
             break
     if any(written for _, written in tried):
         return _try_our_id(connection, tables)
     refusal = unlockable or next((refusal for refusal, _ in tried if refusal), None)
     if refusal:
-        seen = f"{mapped.label} rejects a trial update of an event id: {_describe_error(refusal)}"
-        if _is_raised(refusal):
+        seen = f"{mapped.label} rejects a trial update of an event id: {describe_error(refusal)}"
+        if is_raised(refusal):
             return CheckResult(notes=[Note(message=seen, remedy=_CHECK_BOOKINGS)])
-        fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names so that it accepts the update")
+        fault = trial_fault(f"{SQLSTATE}{refusal.sqlstate}", seen, _ACCEPT)
         return CheckResult(faults=[fault])
     if tried:
         seen = f"{mapped.label} accepts a trial update of an event id but changes no row"
         remedy = "find the policy, rule or trigger of the table that drops the update"
-        return CheckResult(faults=[_fault("update_vanishes", seen, remedy)])
+        return CheckResult(faults=[trial_fault("update_vanishes", seen, remedy)])
     return CheckResult(notes=[Note(message=f"no unlocked row of {mapped.name} to try it on")])
 
 
@@ -201,18 +217,18 @@ def _try_our_id(connection: Connection, tables: AppTables) -> CheckResult:
     def write() -> None:
         for key in connection.scalars(newest.with_for_update(skip_locked=True, of=row)).all():
             again = partial(writes.update_row, connection, row, key, {row.c.event_id: trial_id})
-            refused.append(_try_write(connection, again)[0])
+            refused.append(try_write(connection, again)[0])
 
-    found = _kept(connection, write)
+    found = what_was_lost(connection, write)
     if found:
-        return CheckResult(faults=[_fault(found.code, str(found), found.advice)])
+        return CheckResult(faults=[trial_fault(found.code, str(found), found.advice)])
     refusal = next((refusal for refusal in refused if refusal), None)
     if refusal is None:
         return CheckResult(notes=[Note(message="an event id")])
-    seen = f"{mapped.label} rejects an event id of {len(trial_id)} characters: {_describe_error(refusal)}"
-    if _is_raised(refusal) or isinstance(refusal, pg.CheckViolation):
+    seen = f"{mapped.label} rejects an event id of {len(trial_id)} characters: {describe_error(refusal)}"
+    if is_raised(refusal) or isinstance(refusal, pg.CheckViolation):
         return CheckResult(notes=[Note(message=seen, remedy=_CHECK_BOOKINGS)])
-    fault = _fault(f"{SQLSTATE}{refusal.sqlstate}", seen, "change what it names so that it accepts the update")
+    fault = trial_fault(f"{SQLSTATE}{refusal.sqlstate}", seen, _ACCEPT)
     return CheckResult(faults=[fault])
 
 
@@ -226,38 +242,3 @@ TRIAL_WRITES: Mapping[Effect, Callable[[Connection, AppTables], CheckResult]] = 
     Effect.SMS: _try_queue_rows,
     Effect.CALENDAR: _try_event_id,
 }
-
-
-def _try_write(connection: Connection, write: Callable[[], int | None]) -> tuple[pg.Error | None, int | None]:
-    """The database's error, or else the number of rows written. The write is always rolled back."""
-    trial = connection.begin_nested()
-    try:
-        written = write()  # deferred triggers included
-    except DatabaseDisagrees:
-        trial.rollback()
-        raise
-    except OperationalError:
-        raise  # unreachable or busy: that says nothing about the write
-    except DBAPIError as error:
-        trial.rollback()
-        if isinstance(error.orig, pg.Error):
-            return error.orig, None
-        raise
-    trial.rollback()
-    return None, written
-
-
-def _describe_error(refusal: pg.Error) -> str:
-    """Names and SQLSTATE only: a database's own message may quote a row."""
-    names = list(_error_names(refusal))
-    return f"{type(refusal).__name__} (SQLSTATE {refusal.sqlstate}{', ' if names else ''}{'.'.join(names)})"
-
-
-def _error_names(refusal: pg.Error) -> Iterator[str]:
-    for part in (refusal.diag.column_name, refusal.diag.constraint_name):
-        if part:
-            yield part
-
-
-def _fault(code: str, seen: str, remedy: str) -> IntegrationFault:
-    return IntegrationFault(kind=GapKind.INTEGRATION_SCHEMA, code=code, seen=seen, remedy=remedy)

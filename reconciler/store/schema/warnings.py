@@ -9,6 +9,7 @@ from reconciler.domain.alerting.booking_names import is_personal
 from reconciler.domain.doctor import Note
 from reconciler.domain.formatting import sanitize
 from reconciler.store.app import recipients
+from reconciler.store.app.evidence import number_key
 from reconciler.store.app.mapping import AppMapping, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.text.sql_quoting import identifier
@@ -108,7 +109,7 @@ def _numbers_unindexed(connection: Connection, mapped: MappedTable) -> Iterator[
             yield Note(
                 message=f"{mapped.label} has about {table.estimate:,} rows and no index by last digits of {theirs}",
                 remedy="create it, or each text reads every customer; CONCURRENTLY does not block the application",
-                sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} (({recipients.key_as_sql(theirs)}));",
+                sql=f"CREATE INDEX CONCURRENTLY ON {mapped.as_sql} (({number_key.key_as_sql(theirs)}));",
             )
 
 

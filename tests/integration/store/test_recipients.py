@@ -6,6 +6,7 @@ from sqlalchemy.dialects import postgresql
 from reconciler.domain.doctor import Note
 from reconciler.store.app import recipients
 from reconciler.store.app.app_tables import AppTables
+from reconciler.store.app.evidence import number_key
 from reconciler.text.phones import Phones
 from reconciler.wiring import assembly
 from tests.fuzz.numbers import drawn_field, drawn_number, drawn_spelling
@@ -57,7 +58,7 @@ def test_with_many_customers_the_doctor_prints_an_index_that_serves_the_question
     tails = Phones("GB").tails(["+447900000020"])
     statement = recipients.refusing(AppTables.of(assembly.application(world.settings())))
     assert statement is not None
-    bound = statement.params(**recipients.values(tails)).compile(
+    bound = statement.params(**number_key.values(tails)).compile(
         dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
     )
     plan = "\n".join(line for (line,) in world.venue.sql("EXPLAIN " + str(bound).replace("%%", "%")))

@@ -2,13 +2,21 @@
 
 import pytest
 
+from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.rules.registry import RULES
 from reconciler.domain.rules.rule import Rule
-from reconciler.store.app.conditions import BY_QUEUE_ROWS
+
+EVIDENCE = {
+    Condition.NO_TEXT,
+    Condition.UNDECIDED,
+    Condition.OVERDUE,
+    Condition.UNPROVEN,
+    Condition.NO_EVENT,
+}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
-def test_conditions_about_the_queue_come_last_and_are_two_at_most(rule: Rule) -> None:
-    about_rows = [condition in BY_QUEUE_ROWS for condition in rule.conditions]
+def test_conditions_about_evidence_come_last_and_are_two_at_most(rule: Rule) -> None:
+    about_rows = [condition in EVIDENCE for condition in rule.conditions]
     assert about_rows == sorted(about_rows)
     assert sum(about_rows) <= 2

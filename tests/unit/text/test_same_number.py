@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.store.app import recipients
+from reconciler.store.app.evidence import number_key
 from reconciler.text import phones
 from reconciler.text.phones import Phones
 
@@ -108,4 +108,4 @@ def test_every_field_that_may_mean_a_number_holds_one_of_its_tails(written: str,
 
 
 def test_sql_and_python_cut_the_same_tail() -> None:
-    assert recipients.TAIL == phones.TAIL
+    assert number_key.TAIL == phones.TAIL

@@ -239,7 +239,7 @@ class FirstSend:
                 return CLAIMED_ELSEWHERE
             record_outcome(tx, self.repairer, sending, lost, now)
             row, error = row_id(self.scope, intent), error_after(lost, intent.id)
-            tx.text_records.mark_record(row, status=None, error=error, provider_id=None, at=now)
+            tx.text_records.mark_record(row, intent.booking, status=None, error=error, provider_id=None, at=now)
         return attempt_result(lost, AttemptStatus.SENT)
 
     def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:

@@ -4,8 +4,10 @@ It happens if the process stood still after its call: another process settled th
 sent the text again. And it happens if the application sends its own text in the same moment as we, or later.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from reconciler.domain.bookings import BookingId
 from reconciler.domain.gaps import Cause, Effect, GapKind
 from reconciler.domain.intents import Intent
 from reconciler.ports import Transaction
@@ -33,10 +35,16 @@ def report_texts_of_others(tx: Transaction, now: datetime) -> None:
     done = tx.intents.done_since(Effect.SMS, now - LOOKED_BACK)
     sent = tx.texts.messages_sent([intent.booking for intent in done])
     for intent in done:
-        others = sent.get((intent.booking, intent.trigger), frozenset()) - {intent.provider_id}
+        others = _of_booking(sent, intent) - {intent.provider_id}
         unknown = others - tx.intents.used_provider_ids(Effect.SMS, others) if others else ()
         for sid in sorted(unknown)[:1]:
             report_if_second(tx, intent, intent.provider_id, sid, now)
+
+
+def _of_booking(sent: Mapping[tuple[BookingId, str], frozenset[str]], intent: Intent) -> frozenset[str]:
+    """Messages of the intent's trigger, and those that are recorded without one."""
+    kinds = (intent.trigger, "")
+    return frozenset().union(*(sent.get((intent.booking, kind), frozenset()) for kind in kinds))
 
 
 def known_message(tx: Transaction, intent: Intent) -> str | None:

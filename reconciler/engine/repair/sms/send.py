@@ -100,7 +100,7 @@ class SmsSend:
             intent = replace(intent, subject=decision.subject)
             row = self._row(row_id(self.scope, intent), intent, decision, now)
             tx.text_records.insert_record(row)
-            tx.text_records.try_mark_sent(row.id, now)
+            tx.text_records.try_mark_sent(row.id, intent.booking, now)
         return intent, decision
 
     def _is_probably_held(self, decision: Decision) -> bool:
@@ -163,6 +163,7 @@ class SmsSend:
                 return  # the row already names a message that was sent
             tx.text_records.mark_record(
                 row_id(self.scope, intent),
+                intent.booking,
                 status="sent" if done else None,
                 error=None if done else error_after(outcome, intent.id),
                 provider_id=outcome.provider_id,
@@ -189,4 +190,4 @@ def cancel_row(tx: Transaction, intent: Intent, scope: Scope, reason: str, now: 
     """Write into our queue row, if there is one, that the text is not sent, and why."""
     error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"
     row = row_id(scope, intent)
-    tx.text_records.mark_record(row, status="cancelled", error=error, provider_id=None, at=now)
+    tx.text_records.mark_record(row, intent.booking, status="cancelled", error=error, provider_id=None, at=now)

@@ -88,7 +88,7 @@ class SmsRepairer:
         numbers = {booking.id: recipient_of(self.services, booking) for booking in broken}
         asked = frozenset(number for number in numbers.values() if number)
         refusing = refusing_customers(tx, self.services, asked)
-        recent = texted_at(tx, self.services, asked, now - self.services.sms_policy.per_recipient.period)
+        recent = texted_at(tx, self.services, scope, asked, now - self.services.sms_policy.per_recipient.period)
         known = []
         for booking in broken:
             number = numbers[booking.id]
@@ -180,7 +180,9 @@ class SmsRepairer:
         status, error = ("sent", None) if sid else ("cancelled", "not by us, a person says it was sent")
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            tx.text_records.mark_record(row_id(scope, intent), status=status, error=error, provider_id=sid, at=now)
+            tx.text_records.mark_record(
+                row_id(scope, intent), intent.booking, status=status, error=error, provider_id=sid, at=now
+            )
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         return SmsSend(self, self.services, scope, intent, self.control).run()

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Select, Text, and_, case, cast, func, literal, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Select, Text, and_, case, cast, func, literal, select, true
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import AppTables, created_at
-from reconciler.store.app.conditions import has_no_row
 from reconciler.store.app.counts.by_own_columns import Held
 from reconciler.store.app.counts.hashed import hashed
+from reconciler.store.app.evidence.shown import shown
 
 _OUTSIDE, _BROKEN = "outside", "broken"
 
@@ -82,7 +82,8 @@ def _statement(tables: AppTables, kind: GapKind, left: Left) -> Select[Any]:
     )
     if left.by_rows:
         # A row of the queue counts for a booking that fails nothing else. This way it is one join, and no OR.
-        rows = rows.where(has_no_row(kind, left.by_rows, tables, and_(covered, *left.rest.values())))
+        ways = shown(kind, left.by_rows, tables, and_(covered, *left.rest.values()))
+        rows = rows.where(and_(true(), *(~way for way in ways)))
     found = rows.subquery("made")
     is_broken = found.c.place == _BROKEN
     ids, made = (func.array_agg(column).filter(is_broken) for column in (found.c.id, found.c.made))

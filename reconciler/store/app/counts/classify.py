@@ -29,18 +29,12 @@ from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
 from reconciler.store.app.app_tables import created_at
-from reconciler.store.app.conditions import (
-    BY_QUEUE_ROWS,
-    AppTables,
-    conditions,
-    may_be_within,
-    selects_eligible,
-    within,
-)
+from reconciler.store.app.conditions import AppTables, conditions, may_be_within, selects_eligible, within
 from reconciler.store.app.counts.by_joined_tables import Left, join_left
 from reconciler.store.app.counts.by_own_columns import count_by_own
 from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
+from reconciler.store.app.evidence.shown import by_rows
 from reconciler.store.app.mapping import one_of
 
 _MOST_FAIL = (Condition.NO_EVENT, Condition.AHEAD)
@@ -91,15 +85,16 @@ def _classify(
     bound: Mapping[str, object],
 ) -> Classified:
     held = conditions(kind, tables)
-    own = {name: holds for name, holds in held.items() if name not in BY_QUEUE_ROWS}
-    by_rows = {name: holds for name, holds in held.items() if name in BY_QUEUE_ROWS}
+    with_rows = by_rows(tables)
+    own = {name: holds for name, holds in held.items() if name not in with_rows}
+    about_rows = {name: holds for name, holds in held.items() if name in with_rows}
     alone = dict(takewhile(lambda one: not _needs_join(kind, one[0], tables), own.items()))
     rest = {name: holds for name, holds in own.items() if name not in alone}
     covered = within(kind, tables, span)
     wanted = and_(part, may_be_within(kind, tables, span) if rest else covered)
     counted = count_by_own(connection, tables, alone, wanted, bound)
     counts, left, outside = counted.failing, counted.left, 0
-    first, *later = by_rows or (None,)
+    first, *later = about_rows or (None,)
     # PostgreSQL evaluates conditions that cost alike in this order. Most bookings have an event, or are over.
     by_cost = {name: alone[name] for name in sorted(alone, key=lambda name: name not in _MOST_FAIL)}
     selected = and_(*(by_cost | {Condition.STATUS: selects_eligible(tables)}).values(), wanted)
@@ -110,14 +105,14 @@ def _classify(
         counts, outside, broken = counts + joined.failing, joined.outside, joined.broken
         left -= outside + joined.failing.total()
     elif left:
-        statement = _found(tables, kind, selected if first is None else and_(selected, by_rows[first]))
-        with hashed(connection, tables, left) if by_rows else nullcontext():
+        statement = _found(tables, kind, selected if first is None else and_(selected, about_rows[first]))
+        with hashed(connection, tables, left) if about_rows else nullcontext():
             broken = {BookingId(key): made for key, made in connection.execute(statement, bound)}
     checked = counts.total() + left
     if first:
         counts[first, ""] = left - len(broken)
     for name in later:
-        failing_it = _failing(connection, tables, kind, by_rows[name], list(broken), bound)
+        failing_it = _failing(connection, tables, kind, about_rows[name], list(broken), bound)
         counts[name, ""] = len(failing_it)
         broken = {key: made for key, made in broken.items() if key not in failing_it}
     return Classified(checked=checked, by_condition=+counts, broken=broken)
@@ -131,7 +126,7 @@ def _needs_join(kind: GapKind, condition: Condition, tables: AppTables) -> bool:
         case Condition.SINCE | Condition.GRACE:
             return tables.moments is not None and due.is_stored(tables, kind)
         case _:
-            return condition in BY_QUEUE_ROWS
+            return condition in by_rows(tables)
 
 
 def _found(tables: AppTables, kind: GapKind, wanted: ColumnElement[bool]) -> Select[Any]:

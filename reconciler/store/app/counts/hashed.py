@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 
 from reconciler.store.app.app_tables import AppTables
-from reconciler.store.app.mapping import MappedTable
+from reconciler.store.app.mapping import EvidenceLog, EvidenceRows
 from reconciler.store.session import hashed_joins
 
 ROWS_A_LOOKUP = 25
@@ -24,22 +24,33 @@ _ROWS = text("""
 
 @contextmanager
 def hashed(connection: Connection, tables: AppTables, number: int | None = None) -> Iterator[None]:
-    """Within the context, the planner joins with the queue by a hash, unless looking up ``number`` bookings is cheaper.
+    """Within the context, the planner joins by a hash with what shows texts and events, unless lookups are cheaper.
 
-    ``number``: how many bookings are joined; ``None`` if it is unknown and may be large. Without an index on the queue
-    each lookup would read all of it, so even few bookings are hashed.
+    ``number``: how many bookings are joined; ``None`` if it is unknown and may be large. Without an index each lookup
+    would read a whole table, so even few bookings are hashed.
     """
-    queue = tables.application.queue
-    if queue is None or _is_lookup_cheaper(connection, queue, number):
+    if all(_is_lookup_cheaper(connection, *place, number) for place in _places(tables)):
         yield
         return
     with hashed_joins(connection):
         yield
 
 
-def _is_lookup_cheaper(connection: Connection, queue: MappedTable, number: int | None) -> bool:
+def _places(tables: AppTables) -> Iterator[tuple[str, str, str]]:
+    """Schema, table and column that bookings are looked up by. Our own ledger has an index on them."""
+    queue = tables.application.queue
+    if queue:
+        yield queue.schema, queue.name, queue.columns["booking_id"]
+    for one in (one for several in tables.application.evidence.values() for one in several):
+        match one:
+            case EvidenceRows():
+                yield one.table.schema, one.table.name, one.table.columns["link"]
+            case EvidenceLog():
+                yield one.table.schema, one.table.name, one.table.columns["number"]
+
+
+def _is_lookup_cheaper(connection: Connection, schema: str, name: str, column: str, number: int | None) -> bool:
     if number is None:
         return False
-    about = {"schema": queue.schema, "name": queue.name, "column": queue.columns["booking_id"]}
-    known = connection.execute(_ROWS, about).one()
-    return bool(known.indexed and number * ROWS_A_LOOKUP < known.number)
+    known = connection.execute(_ROWS, {"schema": schema, "name": name, "column": column}).first()
+    return bool(known and known.indexed and number * ROWS_A_LOOKUP < known.number)

@@ -11,7 +11,8 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.own_rows import MAY_HAVE_LEFT, error_in_flight, intent_named
 from reconciler.ports import StoredRecord, TextRecord
 from reconciler.store.app import writes
-from reconciler.store.app.conditions import OURS, AppTables, queue_of
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.evidence.queue_conditions import OURS, queue_of
 from reconciler.store.app.evidence.queue_rows import columns_of, number_of
 
 
@@ -21,6 +22,7 @@ class QueueRecords:
 
     connection: Connection
     tables: AppTables
+    shows_texts = True
 
     def own_record(self, record: str) -> StoredRecord | None:
         queue = self._queue
@@ -55,13 +57,20 @@ class QueueRecords:
         writes.insert_row(self.connection, queue, values)
         writes.require_kept(self.connection, queue, record.id, values)
 
-    def try_mark_sent(self, record: str, at: datetime) -> None:
+    def try_mark_sent(self, record: str, booking: BookingId, at: datetime) -> None:
         trial = self.connection.begin_nested()
-        self.mark_record(record, status="sent", error=None, provider_id=f"SM{'0' * 32}", at=at)
+        self.mark_record(record, booking, status="sent", error=None, provider_id=f"SM{'0' * 32}", at=at)
         trial.rollback()
 
     def mark_record(
-        self, record: str, *, status: str | None, error: str | None, provider_id: str | None, at: datetime
+        self,
+        record: str,
+        booking: BookingId,
+        *,
+        status: str | None,
+        error: str | None,
+        provider_id: str | None,
+        at: datetime,
     ) -> bool:
         queue = self._queue
         written = {"status": status or self.tables.application.in_flight, "error": f"{OURS}{error}" if error else None}

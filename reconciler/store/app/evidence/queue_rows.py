@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, FromClause, Table, Text, cast, false, func, select, true
 
 from reconciler.ports import TextRecord
-from reconciler.store.app.conditions import OURS, AppTables, queue_of
+from reconciler.store.app.conditions import AppTables
+from reconciler.store.app.evidence.queue_conditions import OURS, queue_of
 from reconciler.store.app.mapping import one_of
 
 QUEUE_IDS = "queue_ids"

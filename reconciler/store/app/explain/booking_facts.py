@@ -12,7 +12,8 @@ from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
-from reconciler.store.app.conditions import OURS, AppTables, conditions, deciding_rows
+from reconciler.store.app.conditions import AppTables, conditions
+from reconciler.store.app.evidence.queue_conditions import OURS, deciding_rows
 
 MOST_ROWS = 20
 

@@ -12,8 +12,9 @@ from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import where_holds
-from reconciler.store.app.conditions import AppTables, deciding_rows, is_listed, phones, placeholders
+from reconciler.store.app.app_tables import phones, where_holds
+from reconciler.store.app.conditions import AppTables, is_listed, placeholders
+from reconciler.store.app.evidence.queue_conditions import deciding_rows
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.scan import refusals
 

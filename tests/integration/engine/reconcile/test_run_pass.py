@@ -223,19 +223,19 @@ def test_who_has_waited_for_a_booking_since_before_us_goes_first(world: World) -
     application = Thread(target=world.venue.sql, args=(wait_for_lock, booking))
     with world.services() as services:
         with services.store.writing() as tx:
-            assert tx.bookings.lock(booking) is Lock.HELD
+            assert tx.bookings.lock(booking, Effect.SMS) is Lock.HELD
             application.start()
             world.wait_for(lambda: bool(blocked()))
             ((backend,),) = blocked()
             os.kill(backend, signal.SIGSTOP)
         try:
             with services.store.writing() as tx:
-                assert tx.bookings.lock(booking) is Lock.BUSY
+                assert tx.bookings.lock(booking, Effect.SMS) is Lock.BUSY
         finally:
             os.kill(backend, signal.SIGCONT)
         application.join()
         with services.store.writing() as tx:
-            assert tx.bookings.lock(booking) is Lock.HELD
+            assert tx.bookings.lock(booking, Effect.SMS) is Lock.HELD
 
 
 def test_a_pass_leaves_a_row_with_its_counts(world: World) -> None:

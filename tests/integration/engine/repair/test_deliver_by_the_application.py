@@ -170,9 +170,9 @@ def test_a_text_the_application_queued_after_our_look_is_seen_under_the_lock(
     booking = world.venue.booking(calendar_event_id="there")
     lock = PostgresBookings.lock
 
-    def meanwhile(self: PostgresBookings, locked: Any) -> Any:
+    def meanwhile(self: PostgresBookings, locked: Any, effect: Any) -> Any:
         world.venue.text(booking, status="pending", sent_at=None)
-        return lock(self, locked)
+        return lock(self, locked, effect)
 
     monkeypatch.setattr(PostgresBookings, "lock", meanwhile)
     assert texts(world).attempts == {("dropped", "no_text"): 1}

@@ -20,7 +20,7 @@ from reconciler.settings.model.jobs import DEFAULT_JOBS, Job
 DATABASE = {"DATABASE_URL": "postgresql://job:secret@localhost/venue"}
 DURATION = "a duration is written as 90s, 10m, 72h or 14d, and is at most 3650d"
 EITHER = "write either every, such as 10m, or cron, such as 30 4 * * *"
-TOP = "bookings, jobs, limits, locale, record, repairs, reporting, rules, timezone, version"
+TOP = "bookings, evidence, jobs, limits, locale, record, repairs, reporting, rules, timezone, version"
 
 
 class Written:

@@ -5,7 +5,7 @@ import string
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 from zoneinfo import available_timezones
 
 import pytest
@@ -153,12 +153,18 @@ def test_no_section_takes_an_unknown_key() -> None:
 # One source
 
 
+MEMBERS = {"jobs": ("sms_missing",), "messages": ("draft",)}
+LISTED = "-"
+"""The step from a list to its members."""
+
+
 def fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every key of the model, and below a mapping the keys of its members."""
     for name, field in model.model_fields.items():
         here = (*path, field.alias or name)
         yield here, field
-        member = ("sms_missing",) if here == ("jobs",) else ("draft",) if here[-1] == "messages" else ()
+        member = MEMBERS.get(here[-1], ()) if len(here) < 3 or here[-1] == "messages" else ()
+        member = (LISTED,) if get_origin(field.annotation) is tuple else member
         for below in models(field.annotation):
             yield from fields(below, (*here, *member))
 
@@ -177,6 +183,9 @@ def at(path: tuple[str, ...]) -> dict[str, Any]:
     """The schema of a key."""
     form = SCHEMA
     for step in path:
+        if step == LISTED:
+            form = form["items"]
+            continue
         inside = next(
             part
             for part in [form, *form.get("anyOf", [])]
@@ -271,10 +280,21 @@ def document(path: tuple[str, ...], value: Any) -> dict[str, Any]:
         needed = {"trigger": "x", "template": "{{ ref }}"}
     elif path[:2] == ("jobs", "sms_missing") and path[-1] not in ("every", "cron"):
         needed = {"every": "5m"}
+    elif path[-1] == "statuses" and LISTED in path:
+        needed = {"column": "x"}
     inside: Any = needed | {path[-1]: value}
     for step in reversed(path[:-1]):
-        inside = {step: inside}
+        if step in NEEDED:
+            inside = NEEDED[step] | ({"event_id": "z"} if "calendar" in path else {}) | inside
+        inside = [inside] if step == LISTED else {step: inside}
     return inside
+
+
+NEEDED = {
+    "rows": {"table": "x", "on": {"x": "y"}},
+    "log": {"table": "x", "number": "y", "at": "z"},
+}
+"""What a member of a list cannot do without."""
 
 
 def accepted(data: dict[str, Any]) -> bool:
@@ -301,7 +321,9 @@ def test_one_of_each_under_every_key() -> None:
                     seen.add(path)
                     assert refused(data) == [], data
     never = {path for path in LEAVES if path not in seen and not next(models(LEAVES[path].annotation), None)}
-    assert never == {("bookings", key, name) for key in ("starts", "created", "due") for name in ("date", "time")}
+    times = [("bookings", key) for key in ("starts", "created", "due")]
+    times += [("evidence", "sms", LISTED, key, "at") for key in ("rows", "log")]
+    assert never == {(*key, name) for key in times for name in ("date", "time")}, "one of both is no form"
     both = {"bookings": {"starts": {"date": "a", "time": "b"}}}
     assert accepted(both)
     assert refused(both) == []
