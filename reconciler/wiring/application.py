@@ -2,14 +2,22 @@
 
 from collections.abc import Mapping
 
-from reconciler.domain.decide.policies import Policy
+from reconciler.domain.decide.policies import Policy, Record
 from reconciler.domain.gaps import Effect
 from reconciler.settings import Settings
 from reconciler.settings.file.values import TableName
 from reconciler.settings.model.cron_file import CronFile
 from reconciler.settings.model.evidence import LinkedRows, TextEvidence, TextRows
 from reconciler.settings.model.times import named_by
-from reconciler.store.app.mapping import AppMapping, Evidence, EvidenceColumn, EvidenceLog, EvidenceRows, MappedTable
+from reconciler.store.app.mapping import (
+    TEXTED,
+    AppMapping,
+    Evidence,
+    EvidenceColumn,
+    EvidenceLog,
+    EvidenceRows,
+    MappedTable,
+)
 from reconciler.text.localized import localized
 
 
@@ -18,7 +26,7 @@ def application(chosen: Settings) -> AppMapping:
     bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
     customers, queue = bookings.customers, rule.queue
     return AppMapping(
-        bookings=MappedTable(schema=bookings.table.schema, name=bookings.table.name, columns=bookings.named_columns()),
+        bookings=_mapped(bookings.table, bookings.named_columns() | _text_column(chosen.file)),
         customers=_mapped(customers.table, customers.columns.model_dump()) if customers else None,
         queue=_mapped(queue.table, queue.columns.model_dump()) if queue and _needs_queue(chosen) else None,
         evidence=_evidence(chosen.file),
@@ -43,6 +51,13 @@ def application(chosen: Settings) -> AppMapping:
         failed_resent=bool(rule.queue_failed_resent),
         report_after={kind: rule.after for kind, rule in chosen.report_only_rules().items()},
     )
+
+
+def _text_column(file: CronFile) -> dict[str, str | None]:
+    """The column that says that a text was sent, where our word goes there."""
+    shown = [one.column for one in file.evidence.sms if one.column]
+    records = file.rules.sms_missing.policy is not Policy.OFF and file.records_texts() is Record.COLUMN
+    return {TEXTED: shown[0]} if records else {}
 
 
 def _evidence(file: CronFile) -> dict[Effect, tuple[Evidence, ...]]:

@@ -70,6 +70,10 @@ class MappedTable:
         )
 
 
+TEXTED = "texted"
+"""Our name of the bookings' column that says that a text was sent, where our word about it goes into one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceColumn:
     """A column of the bookings that is filled once the text was sent."""
@@ -147,12 +151,6 @@ class AppMapping:
     """Whether the application sends its failed rows again: then they are queued."""
     report_after: Mapping[GapKind, timedelta]
     """The report-only rules that are on, and for how long a queue row may keep its status under each."""
-
-    @property
-    def recording_column(self) -> str:
-        """The application's name of the bookings' column that says that a text was sent, if our word goes there."""
-        shown = self.evidence.get(Effect.SMS, ())
-        return next(one.column for one in shown if isinstance(one, EvidenceColumn))
 
     @property
     def lapsing(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.domain.rules.rule import PlantedText
-from reconciler.store.app.mapping import AppMapping, MappedTable
+from reconciler.store.app.mapping import TEXTED, AppMapping, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.column_types import INSTANT
 from reconciler.store.schema.unused_ids import unused_id
@@ -77,7 +77,7 @@ class FixtureWriter:
         """What says in the booking's row that its text was sent."""
         if self.application.records[Effect.SMS] is not Record.COLUMN:
             return {}
-        name = self.application.recording_column
+        name = self.application.bookings.columns[TEXTED]
         return {name: self.now if bookings.seen.columns[name].type == INSTANT else "1"}
 
     def _customer(self, seed: DrillFixture) -> str | None:

@@ -88,12 +88,22 @@ def _schema_closed(table: CatalogTable, mapped: MappedTable) -> IntegrationFault
     return replace(fault, sql_owner=table.schema_owner)
 
 
+_WRONG_NAME = "correct the name in cron.yaml: under `only`, `where`, `not_after` or `evidence`"
+
+
 def _unknown_columns(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     unknown = [name for name in need.selects_by if name not in table.columns]
     if not unknown:
         return []
-    seen = f"{need.mapped.label} has no {_columns_named(unknown)}"
-    return [_fault("columns_missing", seen, "correct `only`, `where` and `not_after` in cron.yaml", blinds=True)]
+    seen = f"{need.mapped.label} lacks {_columns_named(unknown)}"
+    return [
+        _fault(
+            "columns_missing",
+            seen,
+            "correct the name in cron.yaml: under `only`, `where`, `not_after` or `evidence`",
+            blinds=True,
+        )
+    ]
 
 
 def _incomparable(
@@ -124,7 +134,7 @@ def _unwritable(table: CatalogTable, need: TableRequirements) -> list[Integratio
     inserts = table.lacks("INSERT", need.theirs(need.inserts))
     if inserts:
         found.append(_missing_privilege("INSERT", table, need.mapped, inserts))
-    updates = table.lacks("UPDATE", [*need.theirs(need.updates), *filter(None, [need.marks])])
+    updates = table.lacks("UPDATE", need.theirs(need.updates))
     if updates:
         found.append(_missing_privilege("UPDATE", table, need.mapped, updates))
     if need.locks and not updates and not table.may_lock():

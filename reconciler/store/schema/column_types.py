@@ -6,6 +6,7 @@ No remedy changes a type: what a column's values mean, only its owner knows, and
 from collections.abc import Iterator
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
+from reconciler.store.app.mapping import TEXTED
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable
 from reconciler.store.schema.requirements import TableRequirements
 
@@ -65,7 +66,7 @@ def type_faults(table: CatalogTable, need: TableRequirements) -> Iterator[Integr
         seen = table.columns.get(name)
         if seen and seen.type != INSTANT:
             yield _fault(need, seen, f"{INSTANT} is needed", _OTHER)
-    marked = table.columns.get(need.marks)
+    marked = table.columns.get(mapped.columns.get(TEXTED, ""))
     if marked and not marked.is_text and marked.type not in (INSTANT, "boolean", *_NUMBER[:4]):
         yield _fault(need, marked, f"it is to say that a text was sent: {INSTANT}, boolean or text is needed", _LEDGER)
     stored = table.columns.get(mapped.columns.get("event_id", ""))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.domain.decide.policies import Deliver, Record
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import report_of
-from reconciler.store.app.mapping import AppMapping, EvidenceColumn, EvidenceLog, EvidenceRows, MappedTable
+from reconciler.store.app.mapping import TEXTED, AppMapping, EvidenceColumn, EvidenceLog, EvidenceRows, MappedTable
 
 UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
 """Of our own rows; one that was handed over is the application's."""
@@ -35,8 +35,6 @@ class TableRequirements:
     tried_out: frozenset[str] = frozenset()
     """What a trial row fills besides; no pass does, so no pass asks for the right."""
     updates: frozenset[str] = frozenset()
-    marks: str = ""
-    """Their name of the column that we fill once a text was sent; '' for none."""
     locks: bool = False
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values that must be legal in a column."""
@@ -60,8 +58,6 @@ class TableRequirements:
     @property
     def updated(self) -> list[str]:
         """Their names of the columns that we must be able to update: one at least, where rows are locked."""
-        if self.marks:
-            return [*self.theirs(self.updates), self.marks]
         if self.locks and not self.updates:
             # PostgreSQL wants UPDATE on any one column for SELECT .. FOR UPDATE.
             return [self.mapped.columns.get("event_id", self.mapped.columns["status"])]
@@ -75,7 +71,7 @@ class TableRequirements:
     def read_only(self) -> "TableRequirements":
         """The same without the right to write."""
         nothing: frozenset[str] = frozenset()
-        return replace(self, inserts=nothing, tried_out=nothing, updates=nothing, marks="", locks=False)
+        return replace(self, inserts=nothing, tried_out=nothing, updates=nothing, locks=False)
 
     def theirs(self, ours: Iterable[str]) -> list[str]:
         """Their names, in our order."""
@@ -86,13 +82,11 @@ class TableRequirements:
 def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements]:
     """For the scan and the repairs of one effect. Evidence comes first: hidden queue rows make every booking a gap."""
     record = application.records[effect]
-    events_only = frozenset({"event_id"}) if effect is Effect.CALENDAR and record is Record.COLUMN else frozenset()
-    bookings = replace(_bookings(application), locks=record is not Record.LEDGER, updates=events_only)
+    written = {TEXTED if effect is Effect.SMS else "event_id"} if record is Record.COLUMN else ()
+    bookings = replace(_bookings(application), locks=record is not Record.LEDGER, updates=frozenset(written))
     if effect is Effect.SMS:
         lapsing = application.lapsing
         bookings = replace(bookings, selects_by=(*bookings.selects_by, *lapsing), instants=lapsing)
-    if effect is Effect.SMS and record is Record.COLUMN:
-        bookings = replace(bookings, marks=application.recording_column)
     shown_by = application.evidence.get(effect, ())
     own = {one.column for one in shown_by if isinstance(one, EvidenceColumn)}
     own |= {one.booking_column for one in shown_by if isinstance(one, EvidenceRows)}

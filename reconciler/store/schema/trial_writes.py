@@ -21,10 +21,11 @@ from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
 from reconciler.store.app import writes
-from reconciler.store.app.app_tables import column_of, is_marked
+from reconciler.store.app.app_tables import is_marked
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.evidence.column_records import ColumnRecords
 from reconciler.store.app.evidence.queue_conditions import OURS
+from reconciler.store.app.mapping import TEXTED
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.requirements import written_statuses
 from reconciler.store.schema.trial import describe_error, is_raised, trial_fault, try_write, what_was_lost
@@ -143,7 +144,7 @@ NOTHING_WRITTEN = CheckResult(notes=[Note(message="nothing: our word goes into t
 def _try_mark(connection: Connection, tables: AppTables) -> CheckResult:
     """Try to mark the newest booking whose text is not shown yet, as a repair does, and read it back."""
     row, mapped, records = tables.booking, tables.application.bookings, ColumnRecords(connection, tables)
-    column = column_of(row, tables.application.recording_column)
+    column = row.c[TEXTED]
     open_ones = and_(tables.in_scope(), row.c.id.is_not(None), ~is_marked(column))
     newest = select(cast(row.c.id, Text)).where(open_ones).order_by(tables.made.column.desc()).limit(1)
     key = connection.scalar(newest)

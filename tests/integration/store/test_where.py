@@ -92,7 +92,7 @@ def test_a_column_that_is_not_there_is_named(world: World) -> None:
     world.configure(bookings=", where: {removed_at: null}")
     for result in world.both(act=False).values():
         (fault,) = result.faults
-        assert "private_bookings has no 1 column: removed_at" in fault.seen
+        assert "private_bookings lacks 1 column: removed_at" in fault.seen
         assert "`where`" in fault.remedy
 
 

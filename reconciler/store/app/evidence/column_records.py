@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Text, cast, func, select
 from reconciler.domain.bookings import BookingId
 from reconciler.ports import StoredRecord, TextRecord
 from reconciler.store.app import writes
-from reconciler.store.app.app_tables import AppTables, column_of, is_marked
+from reconciler.store.app.app_tables import AppTables, is_marked
+from reconciler.store.app.mapping import TEXTED
 
 
 class LedgerRecords:
@@ -74,7 +75,7 @@ class ColumnRecords(LedgerRecords):
         if status != "sent":
             return False
         row = self.tables.booking
-        column: Any = column_of(row, self.tables.application.recording_column)
+        column = row.c[TEXTED]
         kind = self.connection.scalar(select(cast(func.pg_typeof(column), Text)).where(row.c.id == booking))
         value = _VALUES.get(kind or "", provider_id)
         value = at if value is _MOMENT else value

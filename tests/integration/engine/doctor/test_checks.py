@@ -217,7 +217,7 @@ SCHEMA = {
     "a column of bookings.only that is not there": Fault(
         seed=lambda world: world.configure(bookings=", only: {venue_id: 7}"),
         check="schema",
-        said="has no 1 column: venue_id",
+        said="lacks 1 column: venue_id",
         remedy="correct bookings.only in cron.yaml",
         repair=lambda world: world.configure(bookings=""),
         skips=SCHEMA_SKIPS,
