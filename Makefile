@@ -31,7 +31,7 @@ test-system: $(READY)  ## Those that need packages of the operating system (.ci/
 
 SEEDS ?= 20
 chaos: $(READY)  ## Kills, lost answers, lying lists, by seed: SEEDS=200 takes forty minutes; FIRST=7 SEEDS=1 replays one.
-	$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST))
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST)) $(if $(RECORD),--record $(RECORD))
 
 SEED ?= 1
 year: $(READY)  ## A year of normal life with silences, of three venues: half an hour; SEED=2 ONLY=small plays one.

@@ -2,7 +2,8 @@
 
 The exit code is 1 unless all is well.
 
-``FIRST=17 SEEDS=1`` replays seed 17 alone.
+``FIRST=17 SEEDS=1`` replays seed 17 alone. ``RECORD=ledger`` plays the drawn scenarios where our word goes into the
+ledger alone, and nothing else.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import time
 from tests.chaos import guarantee
 from tests.chaos.disasters import DISASTERS
 from tests.chaos.mutants import MUTANTS
-from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job, played
+from tests.chaos.running import ALONE, FROZEN, LAGGING, MUTANT, WITHIN, Job, played
 
 _SAY_EVERY = 25
 BEYOND = 10
@@ -30,10 +31,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, help="play these seeds alone, and nothing else")
+    parser.add_argument(
+        "--record", choices=["auto", "ledger"], default="auto", help="ledger: no table of theirs is written"
+    )
     wanted = parser.parse_args()
-    first = wanted.first or 1
-    jobs: list[Job] = [(WITHIN, seed) for seed in range(first, first + wanted.seeds)]
-    if wanted.first is None:
+    first, run = wanted.first or 1, ALONE if wanted.record == "ledger" else WITHIN
+    jobs: list[Job] = [(run, seed) for seed in range(first, first + wanted.seeds)]
+    if wanted.first is None and run == WITHIN:
         jobs += [(MUTANT, name) for name in MUTANTS]
         each = max(1, wanted.seeds // DISASTER_SHARE)
         jobs += [(name, seed) for name in DISASTERS for seed in range(1, each + 1)]
@@ -41,12 +45,13 @@ def main() -> int:
     began, shown = time.monotonic(), guarantee.Shown()
     for job, verdict in played(jobs):
         if not shown.add(job, verdict):
-            replay = f"make chaos SEEDS=1 FIRST={job[1]}" if job[0] == WITHIN else f"the test of {job[1]}"
+            again = {WITHIN: "make chaos", ALONE: "make chaos RECORD=ledger"}.get(job[0])
+            replay = f"{again} SEEDS=1 FIRST={job[1]}" if again else f"the test of {job[1]}"
             say(f"{verdict}\nreplay: {replay}")
         if shown.played % _SAY_EVERY == 0:
             say(f"{shown.played} of {len(jobs)} played, {time.monotonic() - began:.0f} s")
     say(f"{shown}\n  {time.monotonic() - began:.0f} s")
-    if shown.seeds >= guarantee.FULL and wanted.first is None:
+    if shown.seeds >= guarantee.FULL and wanted.first is None and run == WITHIN:
         guarantee.write(shown.results())
         say(f"  written to {guarantee.RESULTS.name} and {guarantee.README.name}")
     return 0 if shown.is_good and len(jobs) == shown.played else 1

@@ -137,6 +137,11 @@ def _deeds(chance: random.Random, likely: float) -> tuple[Deed, ...]:
     return tuple(Deed(act=chance.choice(_ACTS), booking=chance.randint(0, 2)) for _ in range(chance.choice((1, 1, 2))))
 
 
+def alone(seed: int) -> Scenario:
+    """The same as ``drawn``, where the ledger alone records what we do."""
+    return replace(drawn(seed), ledger_alone=True)
+
+
 def lagging(seed: int) -> Scenario:
     """Beyond the bounds: Twilio's list lags longer than the settle time, and the answer to a text was lost."""
     chance = random.Random(seed)

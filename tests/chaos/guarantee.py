@@ -12,7 +12,7 @@ from typing import Any
 from tests.chaos.disasters import DISASTERS
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.playing import Verdict
-from tests.chaos.running import FROZEN, LAGGING, MUTANT, WITHIN, Job
+from tests.chaos.running import ALONE, FROZEN, LAGGING, MUTANT, WITHIN, Job
 from tests.chaos.scenarios import LEASE, SETTLE
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ class Shown:
         self.played += 1
         run, which = job
         kinds = Counter(problem.kind for problem in verdict.problems)
-        if run == WITHIN:
+        if run in (WITHIN, ALONE):
             self.seeds += 1
             self.kills += verdict.kills
             self.problems += kinds

@@ -149,6 +149,8 @@ def _texted_by_both(world: World, booking: str) -> bool:
     """Whether the queue names a message of ours and one of the application's for the same occasion."""
     sent = [text for text in world.texts if text["booking_id"] == booking and text["status"] == "sent"]
     ours = {text["trigger_type"] for text in sent if text["template_key"] == OURS}
+    if world.scene.ledger_alone:
+        ours |= {intent["trigger"] for intent in world.intents_of(booking, "sms") if intent["state"] == "done"}
     return bool(ours & {text["trigger_type"] for text in sent if text["template_key"] != OURS})
 
 
@@ -174,11 +176,17 @@ def _events(world: World, booking: str) -> Iterator[tuple[str, str]]:
         if set(live) - application.made:
             yield "wrong", "an event of ours stands for a booking that has no use for it"
         return
-    stored = row["calendar_event_id"]
+    stored = row["calendar_event_id"] or _in_ledger_alone(world, intents)
     alerted = {("calendar.missing", booking), ("calendar.duplicate", booking)} & world.alerted
     if stored in world.live or stored in application.removed_by_hand or alerted:
         return
     yield "lost", "stores an event that is gone" if stored else "stores no event, and nobody was told"
+
+
+def _in_ledger_alone(world: World, intents: list[dict[str, Any]]) -> str | None:
+    """The event of a booking, where nothing of ours is in its row."""
+    done = (one["provider_id"] for one in intents if one["state"] == "done" and not one["effect_gone"])
+    return next(done, None) if world.scene.ledger_alone else None
 
 
 def _queue_rows(world: World, booking: str) -> Iterator[tuple[str, str]]:

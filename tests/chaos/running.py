@@ -17,8 +17,8 @@ from tests.support.application_db import Venue
 
 WORKERS = 2
 HUNTS = 3
-WITHIN, LAGGING, FROZEN, MUTANT = "within", "lagging", "frozen", "mutant"
-DRAWN = {WITHIN: drawing.drawn, LAGGING: drawing.lagging, FROZEN: drawing.frozen, **DISASTERS}
+WITHIN, ALONE, LAGGING, FROZEN, MUTANT = "within", "ledger alone", "lagging", "frozen", "mutant"
+DRAWN = {WITHIN: drawing.drawn, ALONE: drawing.alone, LAGGING: drawing.lagging, FROZEN: drawing.frozen, **DISASTERS}
 Job = tuple[str, Any]
 """A run and the seed in it; of mutants, the name."""
 

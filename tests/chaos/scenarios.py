@@ -148,6 +148,9 @@ class Scenario:
     """How long ago the bookings of the start were made; 0: an hour."""
     failed_resent: bool = False
     """Whether the application sends failed rows again, and the settings say so."""
+    ledger_alone: bool = False
+    """Our word goes into the ledger alone: our role may only read the application's tables, which show what the
+    application does, and no queue is mapped."""
     texts_a_day: int = 25
     """``limits.breaker.sms``."""
     control: bool = True

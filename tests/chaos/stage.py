@@ -22,10 +22,11 @@ from tests.support.database_clock import put_ahead, put_right
 
 TEMPLATE = "chaos_template"
 CRON_YAML = """\
-bookings: {{since: 2020-01-01, grace: 1ms}}
+bookings: {{since: 2020-01-01, grace: 1ms{columns}}}
 rules:
-  sms.missing: {{quiet_hours: off, queue_failed_resent: {resent}}}
+  sms.missing: {{quiet_hours: off, queue_failed_resent: {resent}{queue}}}
 record: {{in_flight: {in_flight}}}
+{more}
 limits:
   rate: {{sms: 1000/s, calendar: 1000/s}}
   per_recipient: 50/24h
@@ -35,6 +36,17 @@ limits:
   settle: {settle:.0f}ms
   settle_tries: 2
   backoff: {{first: 100ms, longest: 300ms}}
+"""
+ALONE = """\
+evidence:
+  sms:
+    - rows: {{table: private_booking_sms_queue, on: {{booking_id: id}}, trigger: trigger_type, sid: twilio_message_sid,
+             where: {{status: {counts}}}, number: customer_phone, at: sent_at}}
+  calendar: [{{rows: {{table: private_bookings, on: {{id: id}}, event_id: calendar_event_id}}}}]
+"""
+_READ_ONLY = """
+REVOKE INSERT, UPDATE ON private_bookings, private_booking_sms_queue FROM reconciler_job;
+GRANT SELECT ON private_bookings, private_booking_sms_queue TO reconciler_job
 """
 COMMANDS = {
     "once": ["once", "--do"],
@@ -92,7 +104,10 @@ class Stage:
             durations = {name: n * 1000 for name, n in seconds.items()}
             safe = {"resent": "yes", "in_flight": "cancelled"}
             safe = safe if scenario.failed_resent else {"resent": "no", "in_flight": "failed"}
-            sandbox.cron_yaml.write_text(CRON_YAML.format(**durations, **safe, texts_a_day=scenario.texts_a_day))
+            written = {**durations, **safe, **_evidence(scenario), "texts_a_day": scenario.texts_a_day}
+            sandbox.cron_yaml.write_text(CRON_YAML.format(**written))
+            if scenario.ledger_alone:
+                venue.sql(_READ_ONLY)
             sandbox.twilio.list_lag = timedelta(seconds=scenario.lag)
             sandbox.twilio.redacts, sandbox.twilio.trial = scenario.redacted, scenario.trial
             sandbox.twilio.transit = timedelta(0)  # a scenario is over in seconds
@@ -103,12 +118,20 @@ class Stage:
             application.begin(scenario)
             if scenario.odd_number:
                 sandbox.twilio.refuse(NUMBER.format(0), 400, ODD_CODE)
-            scene = Scene(self, venue, sandbox, application, mutant, scenario.failed_resent)
+            scene = Scene(self, venue, sandbox, application, mutant, scenario.failed_resent, scenario.ledger_alone)
             yield scene
         for left in (name, scene.copy):
             self.postgres.drop_database(left)
         for written in (scene.trace, scene.output):
             written.unlink(missing_ok=True)
+
+
+def _evidence(scenario: Scenario) -> dict[str, str]:
+    """What cron.yaml says of evidence."""
+    if not scenario.ledger_alone:
+        return {"queue": "", "columns": "", "more": ""}
+    counts = "{not: cancelled}" if scenario.failed_resent else "[pending, approved, sent]"
+    return {"queue": ", queue: off", "columns": ", columns: {event_id: null}", "more": ALONE.format(counts=counts)}
 
 
 _REWRITES = """
@@ -137,6 +160,7 @@ class Scene:
     application: Application
     mutant: str
     failed_resent: bool
+    ledger_alone: bool
     commands: int = 0
     codes: list[int] = field(default_factory=list)
     """How the commands ended, in order."""

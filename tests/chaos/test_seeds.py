@@ -20,6 +20,13 @@ def test_a_drawn_scenario_ends_well(stage: Stage, seed: int) -> None:
 
 
 @EMBEDDED
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 11))])
+def test_it_ends_well_where_the_ledger_alone_records(stage: Stage, seed: int) -> None:
+    verdict = play(stage, drawing.alone(seed))
+    assert not verdict.problems, verdict
+
+
+@EMBEDDED
 @pytest.mark.parametrize("name", DISASTERS)
 def test_a_disaster_ends_well(stage: Stage, name: str) -> None:
     verdict = play(stage, DISASTERS[name](1))
