@@ -14,6 +14,7 @@ from reconciler.engine.repair.place import enter_at_migration
 from reconciler.sandbox.postgres import PostgresServer
 from reconciler.settings import Need, load
 from reconciler.store import migrate
+from reconciler.store.app.mapping import AppMapping
 from reconciler.store.database import Database
 from reconciler.store.drill import shadow_tables
 from reconciler.store.ledger import sources
@@ -59,9 +60,10 @@ class Venue:
     def database(self, role: str = "reconciler_job") -> Database:
         return Database(self.url(role), statement_timeout=timedelta(seconds=30), lock_timeout=timedelta(seconds=2))
 
-    def migrate(self, place: str | None = None) -> None:
+    def migrate(self, place: str | None = None, wanted: AppMapping | None = None) -> None:
+        """``wanted``: another mapping than that of the reference application."""
         self.altered = True
-        wanted = assembly.application(DEFAULTS)
+        wanted = wanted or assembly.application(DEFAULTS)
         with self.database() as database:
             migrate.upgrade(database)
             with database.transaction() as connection:

@@ -14,6 +14,7 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.ports import Mandate, Services
 from reconciler.sandbox.world import Sandbox
 from reconciler.settings import Settings, load
+from reconciler.store.drill import shadow_tables
 from reconciler.wiring import assembly
 from tests.support.application_db import Venue
 from tests.support.clock import StandingClock
@@ -41,12 +42,25 @@ class World:
     clock: StandingClock
     edits: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    file: str = ""
+    """A whole cron.yaml, if the test has one of its own."""
 
     def configure(self, **edits: str) -> None:
         """Further keys for cron.yaml: since, bookings, texts, events, rules, limits, rate, quiet, calendar_policy,
         more.
         """
         self.edits |= edits
+
+    def use_file(self, text: str) -> None:
+        """A whole cron.yaml in place of the tests' usual one."""
+        self.file = text
+
+    def migrate(self) -> None:
+        """As ``reconciler migrate`` does with this cron.yaml; the tables' owner runs what ``--sql`` prints."""
+        wanted = assembly.application(self.settings())
+        self.venue.migrate(wanted=wanted)
+        self.venue.sql(shadow_tables.shadow_tables_script(wanted))
+        self.venue.settle_in()
 
     def settings(self) -> Settings:
         self.write_settings()
@@ -66,7 +80,7 @@ class World:
             "rate": "500/s",
             "calendar_policy": "repair",
         }
-        wanted = CRON_YAML.format(**(empty | self.edits))
+        wanted = self.file or CRON_YAML.format(**(empty | self.edits))
         if self.sandbox.cron_yaml.read_text() != wanted:  # another pass may be reading it
             self.sandbox.cron_yaml.write_text(wanted)
 

@@ -52,9 +52,22 @@ SEEN_BY_BOTH = {
     "a job with two times": "jobs: {sms_missing: {every: 5m, cron: 0 10 * * mon}}\n",
     "a crontab line of four fields": "jobs: {sms_missing: {cron: 0 10 * *}}\n",
     "a weekday by number": "jobs: {sms_missing: {cron: 0 10 * * 1}}\n",
+    "evidence by a name alone": "evidence: {sms: [texted]}\n",
+    "rows that lead nowhere": "evidence: {sms: [{rows: {table: messages}}]}\n",
+    "a log without a time": "evidence: {sms: [{log: {table: sms_log, number: receiver}}]}\n",
+    "a column that shows an event": "evidence: {calendar: [{column: event_id}]}\n",
+    "a record that is none": "record: {sms: rows}\n",
     "a pattern of blanks": "rules: {sms.missing: {ignore: [' ']}}\n",
 }
 SEEN_BY_CHECK_ALONE = {
+    "evidence in two ways at once": "evidence: {sms: [{column: texted, log: {table: a, number: b, at: c}}]}\n",
+    "evidence in no way": "evidence: {sms: [{statuses: [draft]}]}\n",
+    "rows that lead to two columns": "evidence: {sms: [{rows: {table: a, on: {b: c, d: e}}}]}\n",
+    "evidence for a status that no rule covers": "evidence: {sms: [{column: texted, statuses: [paid]}]}\n",
+    "a row in no queue": "record: {sms: queue}\nrules: {sms.missing: {queue: off, queue_failed_resent: no}}\n",
+    "a mark in no column": "record: {sms: column}\n",
+    "an event's id in no column": "record: {calendar: column}\nbookings: {columns: {event_id: null}}\n",
+    "a text handed over to no queue": "rules: {sms.missing: {deliver: application, queue: off}}\n",
     "a template with an unknown variable": (
         "rules: {sms.missing: {messages: {draft: {trigger: x, template: '{{ frist_name }} {{ ref }}'}}}}\n"
     ),
