@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.store.app.app_tables import AppTables
 from reconciler.store.app.mapping import MappedTable
-from reconciler.store.session import hashed_joins
+from reconciler.store.session import hashed_joins, index_lookups
 
 ROWS_A_LOOKUP = 25
 """Looking up one booking by an index costs as much as reading so many rows of the queue in order.
@@ -30,10 +30,10 @@ def hashed(connection: Connection, tables: AppTables, number: int | None = None)
     each lookup would read all of it, so even few bookings are hashed.
     """
     queue = tables.application.queue
-    if queue is None or _is_lookup_cheaper(connection, queue, number):
+    if queue is None:
         yield
         return
-    with hashed_joins(connection):
+    with index_lookups(connection) if _is_lookup_cheaper(connection, queue, number) else hashed_joins(connection):
         yield
 
 
