@@ -11,6 +11,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from reconciler.reporting.logs import FirstLine
 from reconciler.sandbox.postgres import EmbeddedPostgres, PostgresServer
 from reconciler.sandbox.world import Sandbox
 from tests.support.application_db import Venue
@@ -55,8 +56,12 @@ def _log_as_at_the_start() -> Iterator[None]:
     yield
     structlog.reset_defaults()
     root = logging.getLogger()
-    root.handlers = [one for one in root.handlers if not isinstance(one.formatter, structlog.stdlib.ProcessorFormatter)]
+    root.handlers = [one for one in root.handlers if not (isinstance(one, FirstLine) or _is_ours(one.formatter))]
     root.setLevel(logging.WARNING)
+
+
+def _is_ours(formatter: logging.Formatter | None) -> bool:
+    return isinstance(formatter, structlog.stdlib.ProcessorFormatter)
 
 
 @pytest.fixture(scope="session", autouse=True)

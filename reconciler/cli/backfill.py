@@ -80,7 +80,7 @@ class BackfillOptions:
 def run(asked: BackfillOptions, *, act: bool, max_repairs: int | None, config: str | None, defaults: bool) -> int:
     """Show the plan for each effect; with ``act``, carry it out and show what is left."""
     _check(asked, act=act)
-    logs.set_up(logging.WARNING)
+    logs.set_up_with_first_line(logging.WARNING)
     # A plan is bound to sender and calendar, so it is made with the variables that carry it out.
     need = Need.ACT if act or asked.plan else Need.READ
     settings = configuration.settings(config, need, writes=act, defaults=defaults)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reconciler.cli import demo_kill_scene
 from reconciler.cli.once import run_jobs
-from reconciler.cli.output import console, reasons, verdict_table
+from reconciler.cli.output import console, print_table, reasons, verdict_table
 from reconciler.domain.decide.verdicts import LABELS
 from reconciler.domain.gaps import Effect
 from reconciler.engine.jobs import available
@@ -24,7 +24,7 @@ from reconciler.wiring import assembly
 
 def run() -> int:
     """Show the five scenes, and check at the end that nothing unexpected happened."""
-    logs.set_up(logging.WARNING)
+    logs.set_up_with_first_line(logging.WARNING)
     out = console()
     out.print("[bold]reconciler demo[/] · embedded PostgreSQL, stand-ins on 127.0.0.1; nothing leaves this machine\n")
     with Sandbox() as sandbox:
@@ -58,7 +58,7 @@ def _scan(sandbox: Sandbox, settings: Settings) -> None:
     results = _passes(settings, act=False)
     unchanged = (sandbox.checksum(), sandbox.writes()) == before
     out.print(f"[bold]1 SCAN[/]    once                                  {'nothing written' if unchanged else 'WROTE'}")
-    out.print(verdict_table(results))
+    print_table(verdict_table(results))
     for result in results:
         for line in reasons(result):
             out.print(f"  {line}", soft_wrap=True)

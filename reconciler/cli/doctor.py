@@ -46,7 +46,7 @@ def run(*, probe: bool, number: str | None, only_sql: bool, as_json: bool, confi
     """Run every check, and show each as soon as it is finished."""
     if only_sql and as_json:
         raise click.UsageError("--sql and --json do not go together")
-    logs.set_up(logging.ERROR)
+    logs.set_up_with_first_line(logging.ERROR)
     found: list[Diagnosis] = []
     show = None if only_sql or as_json else Printer(Console(highlight=False, emoji=False)).line
     with ExitStack() as stack:

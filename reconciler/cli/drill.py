@@ -19,7 +19,7 @@ from reconciler.wiring import assembly
 
 def run(*, as_json: bool, config: str | None, defaults: bool) -> int:
     """Run the fire drill and show each link of the chain."""
-    logs.set_up(logging.WARNING)
+    logs.set_up_with_first_line(logging.WARNING)
     settings = configuration.settings(config, Need.DRILL, writes=True, defaults=defaults)
     drilled = assembly.run_fire_drill(settings, lambda: _late(settings))
     if as_json:

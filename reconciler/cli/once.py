@@ -34,7 +34,7 @@ def run(jobs: Sequence[str], mandate: Mandate, *, scheduled: bool, config: str |
     act = mandate.act
     if scheduled and not act:
         raise click.UsageError("--scheduled requires --do")
-    logs.set_up(logging.WARNING)
+    logs.set_up_with_first_line(logging.WARNING)
     need = Need.ACT if act else Need.READ
     chosen = configuration.settings(config, need, writes=act, defaults=defaults)
     configuration.note_unset(chosen)

@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
+import click
 
 from reconciler.cli.together_output import aggregate_lines
 from reconciler.domain.alerting.alerts import continue_command
@@ -20,6 +19,9 @@ from reconciler.engine.reconcile.results import PassResult
 from reconciler.engine.repair.results import AttemptStatus, RemovalStatus
 from reconciler.engine.retention import REMOVABLE
 from reconciler.ports import Services
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 NARROWEST = 100
 """The width in columns to which lines are folded. The table itself fits 80."""
@@ -49,8 +51,11 @@ LINE_OF = SHOWN_AS | {VerdictStatus.NEEDS_HUMAN: "need a human"}
 """The words in the lines below the table, where the subject is plural."""
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """A console at least ``NARROWEST`` columns wide; plain where it is not a terminal."""
+    # Imported here: rich is slow to load, and the results of a pass are plain lines.
+    from rich.console import Console
+
     wide = Console(stderr=stderr, highlight=False)
     return wide if wide.width >= NARROWEST else Console(stderr=stderr, highlight=False, width=NARROWEST)
 
@@ -62,17 +67,16 @@ class ResultPrinter:
     services: Services
 
     def show(self, results: Sequence[PassResult]) -> None:
-        out = console()
         if any(result.plan or result.unscanned for result in results):
-            out.print(verdict_table(results))
+            print_table(verdict_table(results))
         lines = [*aggregate_lines(results), *(line for result in results for line in self._lines(result))]
         # A fault that affects several rules is shown once: it needs one fix.
         faults = dict.fromkeys(fault for result in results for fault in result.faults)
         lines += [line for fault in faults for line in fault_lines(fault)]
         for line in lines:
-            out.print(line, soft_wrap=True, markup=False)
+            click.echo(line)
         if not self.services.mandate.act:
-            out.print(f"would: {would(results)}; nothing was written", soft_wrap=True, markup=False)
+            click.echo(f"would: {would(results)}; nothing was written")
 
     def _lines(self, result: PassResult) -> Iterable[str]:
         if result.scan_parts > 1:
@@ -99,23 +103,31 @@ class ResultPrinter:
             yield f"{noun(result)}: {done} of {planned} done, the rest in a later pass"
 
 
-def verdict_table(results: Iterable[PassResult]) -> Table:
-    """A row per rule. ``ok``, ``n/a`` and ``GAPS`` add up to ``checked``, the columns after ``GAPS`` to ``GAPS``."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("rule", no_wrap=True)
-    for title in ("checked", *map(SHOWN_AS.__getitem__, _NO_GAP), "GAPS", *map(SHOWN_AS.__getitem__, _GAP)):
-        table.add_column(title, justify="right", no_wrap=True)
+def verdict_table(results: Iterable[PassResult]) -> list[list[str]]:
+    """The titles, and a row per rule. ``ok``, ``n/a`` and ``GAPS`` add up to ``checked``, the columns after ``GAPS`` to
+    ``GAPS``.
+    """
+    titles = ["rule", "checked", *map(SHOWN_AS.__getitem__, _NO_GAP), "GAPS", *map(SHOWN_AS.__getitem__, _GAP)]
+    rows = [titles]
     for result in results:
         if result.unscanned:
-            table.add_row(str(result.kind), *[UNKNOWN] * (len(table.columns) - 1))
+            rows.append([str(result.kind), *[UNKNOWN] * (len(titles) - 1)])
         if result.plan is None:
             continue
         counts: Counter[VerdictStatus] = Counter()
         for (standing, _), number in result.plan.tally().items():
             counts[standing] += number
         without, gaps = [counts[status] for status in _NO_GAP], [counts[status] for status in _GAP]
-        table.add_row(str(result.kind), *map(str, [result.plan.checked, *without, sum(gaps), *gaps]))
-    return table
+        rows.append([str(result.kind), *map(str, [result.plan.checked, *without, sum(gaps), *gaps])])
+    return rows
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print the names on the left and the numbers on the right, each as wide as the widest; the titles in bold."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, (name, *others) in enumerate(rows):
+        cells = [name.ljust(widths[0]), *(other.rjust(wide) for other, wide in zip(others, widths[1:], strict=True))]
+        click.echo(click.style("  ".join(cells), bold=number == 0 or None))
 
 
 def plain_reference(booking: BookingId) -> str:
@@ -156,6 +168,9 @@ def reasons(result: PassResult) -> Iterable[str]:
 
 def folded(label: str, parts: Iterable[str], between: str = " · ") -> Iterable[str]:
     """``label`` and the parts, in lines of at most ``NARROWEST`` columns; a part is never cut."""
+    # Imported here: it is slow to load.
+    from rich.cells import cell_len
+
     line, is_empty = label, True
     for number, part in enumerate(parts):
         separator = between if number else ""

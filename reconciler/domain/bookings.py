@@ -116,6 +116,10 @@ class Booking:
             self, ends_at=None, first_name="", name="", phones=(), guests=None, occasion=None, app_failures=()
         )
 
+    def without_times(self) -> "Booking":
+        """The booking without what only a repair needs: its start, its event, and since when it is due."""
+        return replace(self, starts_at=None, event_id=None, not_after=None, due=None)
+
     @property
     def due_at(self) -> datetime:
         """Since when the text or the event is due."""

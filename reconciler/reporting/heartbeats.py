@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-import structlog
-
 from reconciler.domain.alerting.heartbeats import REFUSED, UNEXPECTED, Ping
-from reconciler.reporting.border import call_sink, guarded
+from reconciler.reporting.border import Answer, guarded
+from reconciler.reporting.logs import Log
 from reconciler.reporting.monitoring_services import MonitoringService, is_accepted, recognised, request_of
 
 TIMEOUT = timedelta(seconds=3)
 """For the whole call: a run waits no longer for a heartbeat."""
-_log = structlog.get_logger()
+_log = Log()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Heartbeats:
             return self._ping(job, Ping.TRIAL)
         parts = urlsplit(self.urls[job])
         host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
-        return call_sink("GET", host, limit=TIMEOUT).problem
+        return _call("GET", host).problem
 
     def _service_of(self, url: str) -> MonitoringService:
         return self.service or recognised(url)
@@ -75,7 +74,14 @@ class Heartbeats:
         if request is None:
             return ""
         method, address = request
-        answer = call_sink(method, address, limit=TIMEOUT)
+        answer = _call(method, address)
         if not answer.status:
             return answer.problem
         return "" if is_accepted(service, answer) else f"{REFUSED}{answer.status}"
+
+
+def _call(method: str, address: str) -> Answer:
+    # Imported here: the import of requests is slow, and a run by hand pings nobody.
+    from reconciler.reporting.sink_call import call_sink
+
+    return call_sink(method, address, limit=TIMEOUT)

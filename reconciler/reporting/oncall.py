@@ -4,11 +4,10 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import structlog
-
 from reconciler.domain.alerting.alerts import Alert, AlertType, DeliveryStatus, Severity
 from reconciler.domain.drill import DrillAlert
 from reconciler.reporting.border import guarded
+from reconciler.reporting.logs import Log
 from reconciler.reporting.redact import masked
 from reconciler.timing.call_deadline import DeadlineOver, with_deadline
 
@@ -19,7 +18,7 @@ MOST_BYTES = 1024 * 1024
 """Of all answers to one message. apprise's notifiers keep whatever they are sent."""
 LONGEST_TITLE, LONGEST_BODY = 250, 700
 """Characters; together within PagerDuty's limit of 1024."""
-_log = structlog.get_logger()
+_log = Log()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,3 +61,17 @@ def hashed_joins(connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
     yield
     connection.exec_driver_sql("SET LOCAL enable_nestloop TO DEFAULT")
+
+
+@contextmanager
+def index_lookups(connection: Connection) -> Iterator[None]:
+    """Within the context, the planner prices a lookup by an index as one in memory, and starts no worker for few rows.
+
+    By default a page that an index names costs four pages read in order, as on a disk that turns. A large table is
+    then read in full for a few thousand rows.
+    """
+    connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1; SET LOCAL max_parallel_workers_per_gather = 0")
+    yield
+    connection.exec_driver_sql(
+        "SET LOCAL random_page_cost TO DEFAULT; SET LOCAL max_parallel_workers_per_gather TO DEFAULT"
+    )

@@ -13,11 +13,12 @@ import pytest
 
 from reconciler.domain.alerting.alerts import CheckIn, DeliveryStatus
 from reconciler.reporting import logs
-from reconciler.reporting.border import LONGEST_BODY, call_sink, guarded
+from reconciler.reporting.border import guarded
 from reconciler.reporting.heartbeats import Heartbeats
 from reconciler.reporting.oncall import OncallRoute
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.notifier import UNEXPECTED, SentryNotifier
+from reconciler.reporting.sink_call import LONGEST_BODY, call_sink
 from reconciler.sandbox.fakes.faults import Fault, Misbehaviour
 from reconciler.sandbox.fakes.sentry import SentryStandIn
 from tests.contract.test_oncall import PAGE

@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.plan import BreakerTrip, Decision, Plan, hold_decision
 from reconciler.domain.decide.policies import Breaker
-from reconciler.domain.decide.verdicts import Hold, VerdictStatus
+from reconciler.domain.decide.verdicts import Hold, Verdict, VerdictStatus
 from reconciler.domain.gaps import Cause, Gap
 
 COUNTED = timedelta(days=1)
@@ -183,7 +184,13 @@ def mark_refused_alike(
         # A gap keeps the cause while it keeps its reason: another cause would be a new incident.
         was = gap is not None and gap.cause is Cause.REFUSED_ALIKE and gap.reason == verdict.reason
         if was or (verdict.reason in many and is_new(decision)):
-            return replace(decision, verdict=replace(verdict, cause=Cause.REFUSED_ALIKE))
+            return replace(decision, verdict=_refused_alike(verdict))
         return decision
 
     return replace(plan, decisions=[marked(d) for d in plan.decisions])
+
+
+@cache
+def _refused_alike(verdict: Verdict) -> Verdict:
+    """The verdict with the cause that may page. There are as many of them as reasons, and each is shared."""
+    return replace(verdict, cause=Cause.REFUSED_ALIKE)

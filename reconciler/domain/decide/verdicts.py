@@ -264,6 +264,7 @@ def failed_condition(condition: Condition) -> Verdict:
     return Verdict(status=condition.standing_if_failed, reason=condition)
 
 
+@cache
 def refused(refusal: Refusal, cause: Cause | None = None) -> Verdict:
     """The verdict of a gap that we may not repair. Pass ``cause`` where the refusal alone does not determine it."""
     return Verdict(status=VerdictStatus.NEEDS_HUMAN, reason=refusal, cause=cause or CAUSE_OF_REFUSAL[refusal])

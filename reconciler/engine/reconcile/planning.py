@@ -81,7 +81,7 @@ def plan_pass(tx: Transaction, job: str, repairer: Repairer, services: PassServi
     seen = scan(tx, repairer.kind, scope.since, window, recorded, settings, now, booking_range, parts)
     took = services.clock.now() - began
     hold = next((check for check in pass_checks(repairer, services, faults) if check.verdict), None)
-    kept = _kept_whole if hold is None else partial(_kept_held, hold=Hold(hold.name), services=services)
+    kept = partial(_kept, hold=Hold(hold.name) if hold else None, services=services)
     intents, decisions = _decided(tx, repairer, scope, seen.broken, now, kept)
     plan = Plan(
         kind=repairer.kind,
@@ -115,7 +115,7 @@ def _decided(
     scope: Scope,
     broken: Sequence[BookingId],
     now: datetime,
-    kept: Callable[[Decision], Decision],
+    kept: Callable[[Decision, BookingId], Decision],
 ) -> tuple[Mapping[BookingId, Intent], list[Decision]]:
     """The latest intent and the decision on each gap, of which only what is ``kept`` stays in memory."""
     intents: dict[BookingId, Intent] = {}
@@ -124,21 +124,25 @@ def _decided(
         bookings = tx.bookings.in_full(repairer.kind, now, some)
         latest = latest_intents(tx, repairer, bookings) if scope.has_ledger else {}
         intents |= latest
-        decisions += map(kept, as_approved(repairer.decide(tx, scope, bookings, latest, now), scope))
+        decided = as_approved(repairer.decide(tx, scope, bookings, latest, now), scope)
+        # The list of the scan and its decisions share the ids: the rows brought each id once more.
+        own = dict(zip(some, some, strict=True))
+        decisions += [kept(decision, own[decision.booking.id]) for decision in decided]
     return intents, decisions
 
 
-def _kept_whole(decision: Decision) -> Decision:
-    """The decision without the details that it was made from."""
-    return replace(decision, booking=decision.booking.without_details(), draft=None)
+def _kept(decision: Decision, own: BookingId, *, hold: Hold | None, services: PassServices) -> Decision:
+    """The decision without the details that it was made from. ``hold`` holds every repair of the pass.
 
-
-def _kept_held(decision: Decision, *, hold: Hold, services: PassServices) -> Decision:
-    """The same, where something holds every repair of the pass. Only a backfill compares a held one with its plan."""
-    held = hold_decision(decision, hold, Cause.BLOCKED if hold is Hold.INTEGRATION else None)
-    if services.booking_range is None:
-        held = replace(held, subject="", recipient="")
-    return _kept_whole(held)
+    A pass has a hundred thousand of them in memory. Where nothing is repaired, only the gap is recorded, and its
+    booking keeps what the record is made from. A backfill compares a held repair with its plan.
+    """
+    if hold:
+        decision = hold_decision(decision, hold, Cause.BLOCKED if hold is Hold.INTEGRATION else None)
+    booking = replace(decision.booking.without_details(), id=own)
+    if decision.verdict.status is VerdictStatus.REPAIRABLE or services.booking_range:
+        return replace(decision, booking=booking, draft=None)
+    return replace(decision, booking=booking.without_times(), draft=None, subject="", recipient="")
 
 
 def unreadable_plan(fault: IntegrationFault, now: datetime) -> PassPlan:

@@ -99,7 +99,9 @@ def scan(
 ) -> ScanResult:
     """Scan the range since ``window``, and what is recorded by id whatever its age, so that no gap is lost."""
     seen = tx.bookings.scan(kind, now, since, booking_range, window, parts)
-    checked, counts, broken = seen.checked, Counter(seen.by_condition), list(seen.broken)
+    checked, counts = seen.checked, Counter(seen.by_condition)
+    # A recorded gap has the id in memory already: a hundred thousand are not kept twice.
+    broken = [_id_of(recorded.gaps.get(id_), id_) for id_ in seen.broken]
     over: dict[BookingId, str] = {}
     known = recorded.bookings
     again = sorted((known | recorded.newly_due) - set(broken))
@@ -126,6 +128,10 @@ def _at_once(
     for bound, all_ in ((since, others), (LONG_AGO, [booking for booking in bookings if booking in unfinished])):
         for first in range(0, len(all_), AT_ONCE):
             yield bound, all_[first : first + AT_ONCE]
+
+
+def _id_of(gap: Gap | None, found: BookingId) -> BookingId:
+    return BookingId(gap.about) if gap else found
 
 
 def _end(gap: Gap | None, finding: Finding | None, settings: str) -> str | None:

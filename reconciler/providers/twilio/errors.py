@@ -6,10 +6,7 @@ The SDK's exceptions and responses contain phone numbers, URLs and texts: only c
 import json
 from collections.abc import Callable
 
-import requests
-
 from reconciler.domain.intents import Outcome, Result
-from reconciler.providers.http import never_connected
 from reconciler.providers.twilio import codes
 from reconciler.timing.call_deadline import DeadlineOver
 
@@ -25,8 +22,11 @@ _RESET = Outcome(result=Result.UNKNOWN, code="reset", stops_pass=True)
 
 def outcome_of(call: Callable[[], Outcome]) -> Outcome:
     """Run ``call``, which uses the SDK. Returns its outcome, or that of its failure; a failed call never raises."""
-    # Imported here: the SDK takes most of a second, and `--help` needs none of it.
+    # Imported here: the SDK takes most of a second, and what calls nobody needs none of it.
+    import requests
     from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
+
+    from reconciler.providers.http import never_connected
 
     try:
         return call()

@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from reconciler.domain.decide.sms_settlement import SentMessages, SentSms
 from reconciler.domain.intents import Outcome, Result
 from reconciler.ports import CredentialsRejected, ProviderFailure
@@ -59,6 +57,9 @@ def _back_to(since: datetime, ends_at: float, listed: Iterable[Any]) -> Iterator
     The list is sorted by *DateSent*, the newest first. What was sent before ``since`` was created before it too, and so
     was all that follows. A message without *DateSent* says nothing about those after it.
     """
+    # Imported here: see ``outcome_of``.
+    import requests
+
     for message in listed:
         if time.monotonic() > ends_at:
             raise requests.exceptions.Timeout

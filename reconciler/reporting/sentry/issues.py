@@ -4,11 +4,11 @@ import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import structlog
+from reconciler.reporting.border import Answer
+from reconciler.reporting.logs import Log
+from reconciler.reporting.sink_call import call_sink
 
-from reconciler.reporting.border import Answer, call_sink
-
-_log = structlog.get_logger()
+_log = Log()
 _NOT_FOUND = 404
 _LONGEST_ID = 30
 

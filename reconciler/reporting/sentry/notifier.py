@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from reconciler.domain.alerting.alerts import Alert, AlertType, CheckIn, DeliveryStatus
 from reconciler.domain.drill import DrillAlert
 from reconciler.reporting.border import guarded
+from reconciler.reporting.logs import Log
 from reconciler.reporting.redact import clean
 from reconciler.reporting.sentry.issues import IssueResolver
 from reconciler.reporting.sentry.transport import SyncTransport, empty_report
@@ -19,7 +18,7 @@ from reconciler.reporting.sentry.transport import SyncTransport, empty_report
 if TYPE_CHECKING:
     from sentry_sdk import Client
 
-_log = structlog.get_logger()
+_log = Log()
 UNEXPECTED = "unexpected"
 """The code of what nobody thought of; the log has its place."""
 _MARGIN = 5

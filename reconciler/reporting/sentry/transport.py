@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
 from sentry_sdk.envelope import Envelope, Item, PayloadRef
 from sentry_sdk.transport import Transport
 
 from reconciler.domain.alerting.alerts import DeliveryStatus
-from reconciler.reporting.border import Answer, call_sink
+from reconciler.reporting.border import Answer
+from reconciler.reporting.logs import Log
+from reconciler.reporting.sink_call import call_sink
 from reconciler.timing.retry_after import retry_after
 
 NOT_SENTRY, DROPPED = "not_sentry", "dropped"
-_log = structlog.get_logger()
+_log = Log()
 _ALL_CATEGORIES = ""
 _REJECTS_THIS_ENVELOPE = frozenset({400, 413})
 """Malformed or too large: another envelope may be accepted."""

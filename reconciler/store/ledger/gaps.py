@@ -1,12 +1,11 @@
 """Gaps: opened, refreshed, closed and listed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
-from typing import TypeVar
 
 from sqlalchemy import Connection, RowMapping, TextClause, text
 
@@ -15,7 +14,7 @@ from reconciler.domain.gaps import Cause, Gap, GapKind, IntegrationFault
 from reconciler.domain.hashing import digest
 from reconciler.domain.rules.registry import closes_with
 from reconciler.ports import NewGap
-from reconciler.store.ledger.lock_order import in_lock_order
+from reconciler.store.ledger.lock_order import BATCH, batches
 from reconciler.store.ledger.scopes import looked_after
 from reconciler.store.ledger.sources import SourceKey
 from reconciler.store.session import hashed_joins
@@ -23,10 +22,7 @@ from reconciler.store.session import hashed_joins
 _BETWEEN = {"seen": "; ", "remedy": "; ", "sql": "\n"}
 """Separators that join several faults into one detail; SQL statements stay a script."""
 
-_Item = TypeVar("_Item")
 _COLUMNS = "kind, about, cause, reason, opened_at, settings, booking_status"
-BATCH = 5000
-"""Gaps that one statement records or closes."""
 FEW = 100
 """So many are looked up one by one."""
 _OPEN = text(f"""
@@ -113,7 +109,8 @@ class PostgresGaps:
     def open(self, kind: GapKind) -> Sequence[Gap]:
         rows = self.connection.execute(_OPEN, {**self._ours, "kind": kind}).mappings()
         moments: dict[datetime, datetime] = {}  # a pass opens many gaps at one moment
-        return [_gap(row, moments) for row in rows]
+        # In portions: the values of a row take several times as much memory as its gap.
+        return [_gap(row, moments) for some in rows.partitions(BATCH) for row in some]
 
     def open_about(self, about: str, *kinds: GapKind) -> Sequence[Gap]:
         values = {"source": self.source_key.of(self.connection), "kinds": list(kinds), "about": about}
@@ -135,8 +132,7 @@ class PostgresGaps:
         self.record_all(kind, {BookingId(about): NewGap(cause=cause, reason=reason)}, now)
 
     def record_all(self, kind: GapKind, gaps: Mapping[BookingId, NewGap], now: datetime) -> None:
-        ordered = in_lock_order(gaps)
-        for some in _batches(ordered):
+        for some in batches(gaps):
             columns = {
                 "abouts": [about for about, _ in some],
                 "causes": [new.cause for _, new in some],
@@ -163,7 +159,7 @@ class PostgresGaps:
 
     def close_all(self, kind: GapKind, closed: Mapping[BookingId, str], now: datetime) -> None:
         shared = {**self._ours, "kinds": list(closes_with(kind)), "now": now}
-        for some in _batches(in_lock_order(closed)):
+        for some in batches(closed):
             columns = {"abouts": [about for about, _ in some], "reasons": [by for _, by in some]}
             self._execute_for(some, _CLOSE_ALL, {**shared, **columns})
 
@@ -184,11 +180,6 @@ class PostgresGaps:
     @property
     def _ours(self) -> dict[str, str]:
         return {"scope": self.scope, "source": self.source_key.of(self.connection)}
-
-
-def _batches(gaps: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    """As many as one statement is sent for, in their order."""
-    return (gaps[first : first + BATCH] for first in range(0, len(gaps), BATCH))
 
 
 def _joined(faults: Sequence[IntegrationFault], name: str, between: str) -> str:

@@ -26,7 +26,7 @@ from reconciler.domain.intents import (
 )
 from reconciler.ports import NewIntent
 from reconciler.store.ledger import intent_sql
-from reconciler.store.ledger.lock_order import in_lock_order
+from reconciler.store.ledger.lock_order import batches, in_lock_order
 from reconciler.store.ledger.sources import SourceKey
 
 _NO_CHANGES: Mapping[str, object] = {
@@ -112,11 +112,9 @@ class PostgresIntents:
         return int(self.connection.scalar(intent_sql.BEGUN_SINCE, {**values, "without_call": _WITHOUT_CALL}) or 0)
 
     def drop_planned(self, effect: Effect, bookings: Mapping[BookingId, str], now: datetime) -> None:
-        many = [
-            {"source": self._source, "effect": effect, "booking": booking, "code": code, "now": now}
-            for booking, code in in_lock_order(bookings)
-        ]
-        if many:
+        for some in batches(bookings):
+            shared = {"source": self._source, "effect": effect, "now": now}
+            many = [{**shared, "booking": booking, "code": code} for booking, code in some]
             self.connection.execute(intent_sql.DROP_PLANNED, many)
 
     def abandon_expired(self, effect: Effect, settle: timedelta, now: datetime) -> None:

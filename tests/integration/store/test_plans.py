@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -121,6 +122,35 @@ def test_few_bookings_are_looked_up_by_the_index_of_a_large_queue(world: World) 
     assert not asked.no_loops
     (plan,) = plans(venue, [asked])
     assert "private_booking_sms_queue_booking" in {node.get("Index Name") for node in plan}
+
+
+def test_a_lookup_is_priced_as_one_in_memory_and_nothing_after_it(world: World) -> None:
+    """Else the planner reads the whole queue for a few thousand bookings, as if each lookup moved a disk's arm."""
+    venue = filled(world, 2_000)
+    venue.alter(FEW_LEFT)
+    with sent(verb="", table="") as seen:
+        world.once(act=False)
+    order = [one.sql for one in seen]
+    (asked,) = (order.index(one.sql) for one in about_missing_texts(seen))
+    assert "random_page_cost = 1.1" in order[asked - 1]
+    assert "random_page_cost TO DEFAULT" in order[asked + 1]
+
+
+def test_a_window_in_which_every_moment_is_known_is_only_read(world: World) -> None:
+    venue = filled(world, 300)
+    now, window = venue.now, venue.now - timedelta(days=14)
+
+    def written() -> int:
+        with sent(verb="", table=".due") as seen, world.services() as services, services.store.writing() as tx:
+            tx.moments.note(GapKind.SMS_MISSING, now, window)
+        return sum(one.sql.startswith(("DELETE", "INSERT")) for one in seen)
+
+    assert written() == 2
+    assert written() == 0
+    venue.sql("UPDATE reconciler.due SET due_at = due_at + interval '1 year' WHERE booking < '1'")
+    assert written() == 2
+    assert venue.sql("SELECT count(*)::int, max(due_at) <= now() FROM reconciler.due") == [(300, True)]
+    assert written() == 0
 
 
 @pytest.mark.parametrize(

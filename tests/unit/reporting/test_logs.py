@@ -111,3 +111,39 @@ def test_a_library_s_exception_shows_no_words_either(written: io.StringIO) -> No
         logging.getLogger("some.library").exception("it failed")
     assert "Ana" not in written.getvalue()
     assert lines(written)[0]["error"] == "ValueError"
+
+
+def test_the_first_line_sets_the_log_up_and_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up_with_first_line(logging.WARNING)
+    assert isinstance(logging.getLogger().handlers[0], logs.FirstLine)
+    logs.Log().info("too_quiet")
+    assert isinstance(logging.getLogger().handlers[0], logs.FirstLine)
+
+    logs.Log().warning("refused", number="+447700900101")
+    logging.getLogger("a.library").error("no answer for +447700900101")
+
+    said = capsys.readouterr().err
+    assert "too_quiet" not in said
+    assert next(json.loads(line)["event"] for line in said.splitlines()) == "refused"
+    assert "no answer" in said
+    assert "447700900101" not in said
+
+
+def test_a_line_of_a_library_can_be_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up_with_first_line(logging.WARNING)
+    logging.getLogger("a.library").error("no answer")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "no answer"
+
+
+def test_an_exception_is_named_by_its_type_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up_with_first_line(logging.WARNING)
+    try:
+        int("not a number +447700900101")
+    except ValueError:
+        logs.Log().exception("sink_unknown", sink="sentry")
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["error"] == "ValueError"
+    assert "447700900101" not in line

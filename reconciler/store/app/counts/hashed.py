@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.store.app.app_tables import AppTables
 from reconciler.store.app.mapping import EvidenceLog, EvidenceRows
-from reconciler.store.session import hashed_joins
+from reconciler.store.session import hashed_joins, index_lookups
 
 ROWS_A_LOOKUP = 25
 """Looking up one booking by an index costs as much as reading so many rows of the queue in order.
@@ -29,10 +29,12 @@ def hashed(connection: Connection, tables: AppTables, number: int | None = None)
     ``number``: how many bookings are joined; ``None`` if it is unknown and may be large. Without an index each lookup
     would read a whole table, so even few bookings are hashed.
     """
-    if all(_is_lookup_cheaper(connection, *place, number) for place in _places(tables)):
+    places = list(_places(tables))
+    if not places:
         yield
         return
-    with hashed_joins(connection):
+    cheaper = all(_is_lookup_cheaper(connection, *place, number) for place in places)
+    with index_lookups(connection) if cheaper else hashed_joins(connection):
         yield
 
 
