@@ -11,6 +11,7 @@ from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.verdicts import VerdictStatus
 from reconciler.domain.intents import Intent, State
 from reconciler.engine.reconcile.planning import PassPlan
+from reconciler.engine.reconcile.scan import AT_ONCE
 from reconciler.engine.repair.repairer import Repairer, latest_intents
 from reconciler.ports import NewGap, NewIntent, Transaction
 
@@ -96,8 +97,11 @@ def _still_true(
     tx: Transaction, repairer: Repairer, seen: PassPlan, decisions: Sequence[Decision]
 ) -> Sequence[Decision]:
     """The decisions on bookings that no other pass has acted on since the scan: what that pass recorded is newer."""
-    last = latest_intents(tx, repairer, [decision.booking for decision in decisions])
-    return [d for d in decisions if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
+    kept: list[Decision] = []
+    for some in (decisions[first : first + AT_ONCE] for first in range(0, len(decisions), AT_ONCE)):
+        last = latest_intents(tx, repairer, [decision.booking for decision in some])
+        kept += [d for d in some if last.get(d.booking.id) == seen.intents.get(d.booking.id)]
+    return kept
 
 
 def _drops_planned(decision: Decision, seen: PassPlan) -> bool:
