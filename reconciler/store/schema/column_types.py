@@ -61,12 +61,17 @@ def type_faults(table: CatalogTable, need: TableRequirements) -> Iterator[Integr
         seen = table.columns.get(name)
         if seen and seen.type != INSTANT:
             yield _fault(need, seen, f"{INSTANT} is needed", _OTHER)
+    called = table.columns.get(mapped.columns.get("reference", ""))
+    if called and not called.is_text and called.type not in _CODES:
+        yield _fault(need, called, "cannot hold a booking's code", _NO_CODE)
     stored = table.columns.get(mapped.columns.get("event_id", ""))
     if stored and not stored.is_text:
         yield _fault(need, stored, "cannot hold an event's id", "map the text column that holds the event's id")
 
 
 _OTHER = "map a column of that type in cron.yaml"
+_CODES = ("integer", "smallint", "bigint", "uuid")
+_NO_CODE = "map the column of the code that customers see as bookings.reference in cron.yaml, or leave the key out"
 
 
 def _remedy(ours: str, seen: CatalogColumn) -> str:
