@@ -42,7 +42,7 @@ def missing_columns(
     if meant:
         said = ", ".join(f"{theirs}: did you mean {found}?" for theirs, found in meant.items())
         return [replace(fault, remedy=f"{fault.remedy}: {said}")]
-    if {"id", "reference"} & missing.keys() or len(missing) > MOST_LACKING * len(mapped.columns):
+    if table.is_view or {"id", "reference"} & missing.keys() or len(missing) > MOST_LACKING * len(mapped.columns):
         has = ", ".join(list(table.columns)[:_MOST_NAMED])
         return [replace(fault, remedy=f"{fault.remedy}; the table has {has}")]
     sql = "\n".join([_added(mapped, missing, keys), *_grants_for_added(table, need, missing)])
