@@ -9,7 +9,7 @@ from typing import NewType
 BookingId = NewType("BookingId", str)
 
 REFERENCE_LENGTH = 8
-"""The application puts the first eight characters of the booking id into its event titles and its texts."""
+"""Without a public code, the first eight characters of the booking id stand in event titles and texts."""
 
 MOST_AHEAD = timedelta(days=1)
 """How far ahead a booking's creation time may lie: its column may be in another zone. One that lies further says
@@ -85,6 +85,16 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublicCode:
+    """What the application itself calls a booking (``bookings.reference``), such as ``B-2026-0042``."""
+
+    written: str
+    """'' if it is not usable: it may be personal then."""
+    fault: str = ""
+    """Why no text and no event may carry it; '' for a usable one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """One booking, with the facts that the refusals need. Times are instants. ``repr`` shows no personal field."""
 
@@ -109,6 +119,8 @@ class Booking:
     """When what its text confirms lapses (``not_after`` of its message); ``None``: never."""
     due: Due | None = None
     """``None`` under a rule that only reports, and where the status calls for nothing."""
+    code: PublicCode | None = None
+    """``None`` where ``bookings.reference`` is not mapped."""
 
     def without_details(self) -> "Booking":
         """The booking without what only a decision needs: names, numbers, guests. A pass has many of them in memory."""
@@ -132,4 +144,5 @@ class Booking:
 
     @property
     def reference(self) -> str:
-        return reference(self.id)
+        """What texts and titles call it. With a code that is not usable there is neither (``Refusal.REFERENCE``)."""
+        return self.code.written if self.code and not self.code.fault else reference(self.id)

@@ -80,7 +80,10 @@ class Bookings(Protocol):
         ...
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
-        """Up to ``limit`` ids, sorted, that begin with ``prefix``; case is ignored."""
+        """Up to ``limit`` ids, sorted, that begin with ``prefix``, or whose booking's code does; case is ignored.
+
+        A whole id or a whole code means its bookings alone.
+        """
         ...
 
     def findings(
@@ -119,6 +122,15 @@ class Bookings(Protocol):
         """Customers who opted out or are inactive, each with a number as written that may end in one of the tails."""
         ...
 
+    @property
+    def has_codes(self) -> bool:
+        """Whether bookings have codes of the application's as their references. Those may change."""
+        ...
+
+    def references_of(self, bookings: Collection[BookingId]) -> Mapping[BookingId, str]:
+        """What texts and titles call these bookings now. One is absent whose code is gone or not usable."""
+        ...
+
     def shares_reference(self, booking: BookingId) -> bool:
         """Whether another booking has the same reference: then a reference in a title proves nothing."""
         ...
@@ -135,6 +147,6 @@ class Bookings(Protocol):
         """
         ...
 
-    def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
+    def with_references(self, written: Collection[str]) -> Sequence[BookingId]:
         """The bookings that have one of these references, in any case."""
         ...

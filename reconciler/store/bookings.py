@@ -1,13 +1,12 @@
 """The application's tables as the engine meets them: read, locked, and written in exactly three places."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Text, and_, cast, false, func, literal, or_, select
+from sqlalchemy import Connection, Text, cast, select
 
-from reconciler.domain.bookings import REFERENCE_LENGTH, Booking, BookingId, reference
+from reconciler.domain.bookings import Booking, BookingId
 from reconciler.domain.decide.breaker import Demand
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
 from reconciler.domain.decide.verdicts import Condition, Finding
@@ -15,13 +14,14 @@ from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.explain.remediation import Constraint, RequiredChange
 from reconciler.domain.gaps import Effect, GapKind, IntegrationFault
 from reconciler.ports import Lock
-from reconciler.store.app import booking_lock, conditions, recipients, scan
+from reconciler.store.app import booking_lock, conditions, recipients, references, scan
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.counts import demand
 from reconciler.store.app.evidence import number_key
 from reconciler.store.app.explain import booking_facts, remediation
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
+from reconciler.store.schema.booking_codes import code_faults, code_notes
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.encoding import encoding_faults
 
@@ -36,6 +36,8 @@ class PostgresBookings:
 
     def effect_faults(self, effect: Effect, *, writing: bool) -> Sequence[IntegrationFault]:
         found = checks.faults(self.connection, requirements.of_effect(self.tables.application, effect), writing=writing)
+        if not any(fault.blinds for fault in found):
+            found = [*found, *code_faults(self.connection, self.tables)]
         if effect is not Effect.SMS or not writing:
             return found
         return [*found, *encoding_faults(self.connection, self.tables.application.wording)]
@@ -50,7 +52,8 @@ class PostgresBookings:
         return zone_rules.zone_faults(self.connection, self.tables.application.zone, now)
 
     def notes(self) -> Sequence[Note]:
-        return warnings.schema_notes(self.connection, self.tables.application)
+        found = warnings.schema_notes(self.connection, self.tables.application)
+        return [*found, *code_notes(self.connection, self.tables)]
 
     def scan(
         self,
@@ -78,17 +81,8 @@ class PostgresBookings:
         return scan.past(self.connection, self.moments.tables, kind, values, span, parts)
 
     def beginning_with(self, prefix: str, limit: int) -> Sequence[BookingId]:
-        own = self.tables.booking.c.id
-        key = cast(own, Text)
-        begins = func.lower(key).startswith(prefix.lower(), autoescape=True)
-        statement = select(key).where(begins, self.tables.in_scope()).order_by(key).limit(limit)
-        if self._has_uuids():
-            digits = prefix.replace("-", "").lower()
-            if not re.fullmatch("[0-9a-f]{1,32}", digits):
-                return []
-            # An index on uuids cannot find a prefix, but it can find a range.
-            statement = statement.where(own >= digits.ljust(32, "0"), own <= digits.ljust(32, "f"))
-        return [BookingId(found) for found in self.connection.scalars(statement)]
+        uuids = self._has_uuids()
+        return references.beginning_with(self.connection, self.tables, prefix, limit, has_uuids=uuids)
 
     def _has_uuids(self) -> bool:
         mapped = self.tables.application.bookings
@@ -130,29 +124,21 @@ class PostgresBookings:
         rows = self.connection.execute(statement, number_key.values(tails))
         return [(customer, number) for customer, *numbers in rows for number in numbers if number]
 
+    @property
+    def has_codes(self) -> bool:
+        return references.has_codes(self.tables)
+
+    def references_of(self, bookings: Collection[BookingId]) -> Mapping[BookingId, str]:
+        return references.of_bookings(self.connection, self.tables, bookings)
+
     def shares_reference(self, booking: BookingId) -> bool:
-        key = cast(self.tables.booking.c.id, Text)
-        same = reference(booking)
-        # startswith can use an index. left() also compares ids that are shorter than a reference.
-        alike = and_(key.startswith(same, autoescape=True), func.left(key, REFERENCE_LENGTH) == same)
-        other = select(literal(1)).where(alike, key != booking).limit(1)
-        return self.connection.execute(other).first() is not None
+        return references.is_shared(self.connection, self.tables, booking)
 
     def lock(self, booking: BookingId, effect: Effect) -> Lock:
         return booking_lock.lock(self.connection, self.tables, booking, effect)
 
-    def with_references(self, references: Collection[str]) -> Sequence[BookingId]:
-        own = self.tables.booking.c.id
-        key = cast(own, Text)
-        spelled = sorted({way for written in references for way in (written, written.lower(), written.upper())})
-        if self._has_uuids():
-            begins = [word for word in spelled if re.fullmatch("[0-9a-f]{8}", word)]
-            named = [and_(own >= word.ljust(32, "0"), own <= word.ljust(32, "f")) for word in begins]
-        else:
-            alike = [(key.startswith(word, autoescape=True), word) for word in spelled]
-            named = [and_(begins_so, func.left(key, REFERENCE_LENGTH) == word) for begins_so, word in alike]
-        statement = select(key).where(or_(false(), *named), self.tables.in_scope())
-        return [BookingId(found) for found in self.connection.scalars(statement)] if named else []
+    def with_references(self, written: Collection[str]) -> Sequence[BookingId]:
+        return references.with_references(self.connection, self.tables, written, has_uuids=self._has_uuids())
 
     def oldest(self, limit: int) -> Mapping[BookingId, datetime]:
         booking = self.tables.booking

@@ -129,6 +129,8 @@ class Templates:
         trigger, template, used = self._messages[booking.status]
         known = variables(booking, self._style)
         body = _render(template, known)
+        if booking.code and booking.code.fault:
+            raise Unwritable("reference")
         if not contains_reference(body, booking.reference):
             raise Unwritable("ref")
         if len(body) > MAX_SMS_LENGTH:

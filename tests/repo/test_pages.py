@@ -63,6 +63,7 @@ def test_the_example_leaves_nothing_out() -> None:
     shown += [limits, limits.breaker, limits.rate, limits.timeouts, file.reporting]
 
     assert [name for part in shown for name in type(part).model_fields if name not in part.model_fields_set] == [
+        "reference",
         "starts",
         "ends",
         "created",

@@ -9,8 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from reconciler.domain.alerting.public_codes import identifies_alone
 from reconciler.domain.bookings import Booking, BookingId
-from reconciler.domain.decide.ledger_checks import LEDGER, date_checks, describe_latest, is_reviewed, judge_ledger
+from reconciler.domain.decide.ledger_checks import (
+    LEDGER,
+    date_checks,
+    describe_latest,
+    is_reviewed,
+    judge_ledger,
+    reference_checks,
+)
 from reconciler.domain.decide.policies import CalendarPolicy
 from reconciler.domain.decide.verdicts import Check, Verdict, first_blocking
 from reconciler.domain.gaps import Cause
@@ -97,7 +105,8 @@ def times(booking: Booking, policy: CalendarPolicy) -> tuple[datetime, datetime]
 def subject(booking: Booking, policy: CalendarPolicy) -> str:
     """Digest of what a refusal is about: the content of the event, and the policy for a deleted event."""
     times = (moment.isoformat() if moment else "" for moment in (booking.starts_at, booking.ends_at))
-    said = (booking.status, booking.name, str(booking.guests), booking.occasion or "")
+    said = [booking.status, booking.name, str(booking.guests), booking.occasion or ""]
+    said += [booking.code.written] if booking.code else []
     return digest(*times, *said, policy.deleted_by_hand)
 
 
@@ -118,6 +127,7 @@ def event_checks(
     from_ledger = judge_ledger(last, subject(booking, policy), Cause.NEVER_CREATED, now, review_before)
     yield Check(name=LEDGER, seen=describe_latest(last), verdict=from_ledger)
     yield from date_checks(booking, Cause.NEVER_CREATED)
+    yield from reference_checks(booking, Cause.NEVER_CREATED)
 
 
 def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
@@ -139,13 +149,14 @@ def is_made_for(booking: Booking, event: CalendarEvent) -> bool:
 def _names(event: CalendarEvent, booking: Booking) -> bool:
     """Whether the reference is a field of its own in the title, and cannot be there by chance.
 
-    The beginning of a random UUID identifies the booking. A number, or a beginning that other ids share, does not:
-    the title must show the booking's name as well.
+    The beginning of a random UUID identifies the booking, and so does a code that is no plain word or number. A
+    number, or a beginning that other ids share, does not: the title must show the booking's name as well.
     """
     fields = _fields(event.title)
     if booking.reference not in fields:
         return False
-    if _is_random(booking.id) or event.marker == booking.id:
+    identifies = identifies_alone(booking.reference) if booking.code else _is_random(booking.id)
+    if identifies or event.marker == booking.id:
         return True
     name = booking.name.strip().casefold()
     endings = (" - ".join(fields[index:]).casefold() for index in range(len(fields)))

@@ -124,6 +124,13 @@ def date_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
     yield check(Refusal.ENDS_BEFORE_START, moment(ends_at), applies=upside_down, cause=cause)
 
 
+def reference_checks(booking: Booking, cause: Cause) -> Iterator[Check]:
+    """The check that texts and titles can name the booking. Without a mapped code they always can."""
+    if booking.code is not None:
+        seen = booking.code.fault or "usable"
+        yield check(Refusal.REFERENCE, seen, applies=bool(booking.code.fault), cause=cause)
+
+
 def moment(at: datetime | None) -> str:
     """A time as ``explain`` shows it, in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if at else "not set"

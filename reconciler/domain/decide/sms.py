@@ -17,6 +17,7 @@ from reconciler.domain.decide.ledger_checks import (
     is_reviewed,
     judge_ledger,
     moment,
+    reference_checks,
 )
 from reconciler.domain.decide.policies import Deliver, SmsPolicy, TextPattern
 from reconciler.domain.decide.verdicts import (
@@ -131,6 +132,7 @@ def text_checks(booking: Booking, facts: SmsFacts, policy: SmsPolicy, now: datet
     cause = cause_of(booking, facts)
     yield _ledger(booking, facts, policy, cause, now)
     yield from date_checks(booking, cause)
+    yield from reference_checks(booking, cause)
     yield from _recipient(booking, facts, policy, cause)
     yield from _in_time(booking, policy, cause, now)
     yield from _text(facts.draft, policy, cause)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from reconciler.domain.alerting.public_codes import possible_codes
 from reconciler.domain.bookings import REFERENCE_LENGTH
 from reconciler.domain.decide.policies import TextPattern
 from reconciler.domain.decide.sms_settlement import (
@@ -81,9 +82,13 @@ def unclaimed(trail: SentMessages, text: TextToSend, claimed: Collection[str]) -
     return [sent for sent in trail.texts if sent.made_at >= since and sent.sid not in claimed]
 
 
-def possible_references(texts: Collection[SentSms]) -> frozenset[str]:
-    """Words of these texts that may be a booking's reference; none if there are too many to look up."""
-    words = frozenset(word for text in texts for word in _REFERENCE.findall(text.body))
+def possible_references(texts: Collection[SentSms], *, codes: bool) -> frozenset[str]:
+    """Words of these texts that may be a booking's reference; none if there are too many to look up.
+
+    ``codes``: references are codes, and not the beginnings of ids.
+    """
+    found = possible_codes if codes else _REFERENCE.findall
+    words = frozenset(word for text in texts for word in found(text.body))
     return words if len(words) <= MOST_REFERENCES else frozenset()
 
 

@@ -19,6 +19,7 @@ ANOTHER_TEXT = "another_text"
 TOO_MANY_TO_READ = "too_many_to_read"
 _LINK = re.compile(r"https?://\S+|\b[\w.-]+\.[a-z]{2,}/\S*", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9]+")
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
 _SHOWN_IN_FULL = re.compile(r"\+\d{7,15}")
 """A number with all its digits. Redaction removes the last ones (Twilio: Message Redaction)."""
 
@@ -130,12 +131,32 @@ def settle_text(
 
 def is_this_text(sent: SentSms, reference: str, body: str) -> bool:
     """Whether the message is the text with this reference and wording: made by the API, named, and saying the same."""
-    return sent.by_api and names(sent, reference) and says_the_same(sent.body, body)
+    return (
+        sent.by_api
+        and names(sent, reference)
+        and says_the_same(sent.body, body)
+        and _names_as_written(sent.body, reference, body)
+    )
 
 
 def names(sent: SentSms, reference: str) -> bool:
     """Whether the message contains the reference, in any case."""
     return contains_reference(sent.body.lower(), reference.lower())
+
+
+def _names_as_written(shown: str, reference: str, body: str) -> bool:
+    """Whether the reference stands in the shown text as it does in ours, and in no longer one.
+
+    B-2026-0042 has 2026-0042 in it as a word of its own. Small and large letters may only differ altogether.
+    """
+    ours, seen = _words_with(reference, body), _words_with(reference, shown)
+    return any({word, word.lower(), word.upper()} & seen for word in ours)
+
+
+def _words_with(reference: str, text: str) -> set[str]:
+    """The words with hyphens that have the reference in them."""
+    around = re.compile(rf"[\w-]*{re.escape(reference)}[\w-]*", re.IGNORECASE)
+    return {found.strip("-") for found in around.findall(_DASHES.sub("-", text))}
 
 
 def says_the_same(shown: str, body: str) -> bool:

@@ -58,6 +58,7 @@ class Refusal(StrEnum):
     ID_AGAIN = "id_again"
     NO_DATE = "no_date"
     ENDS_BEFORE_START = "ends_before_start"
+    REFERENCE = "reference"
     NUMBER_KIND = "number_kind"
     PHONE_UNUSABLE = "phone_unusable"
     COUNTRY = "country"
@@ -121,6 +122,7 @@ CAUSE_OF_REFUSAL: dict[Refusal, Cause] = {
     Refusal.ID_AGAIN: Cause.UNUSABLE_DATA,
     Refusal.NO_DATE: Cause.UNUSABLE_DATA,
     Refusal.ENDS_BEFORE_START: Cause.UNUSABLE_DATA,
+    Refusal.REFERENCE: Cause.UNUSABLE_DATA,
     Refusal.NUMBER_KIND: Cause.UNUSABLE_DATA,
     Refusal.PHONE_UNUSABLE: Cause.UNUSABLE_DATA,
     Refusal.COUNTRY: Cause.REFUSED_RECIPIENT,
@@ -159,6 +161,7 @@ LABELS: dict[str, str] = {
     Refusal.ID_AGAIN: "perhaps another booking's id again",
     Refusal.NO_DATE: "no usable date",
     Refusal.ENDS_BEFORE_START: "ends before start",
+    Refusal.REFERENCE: "no usable reference",
     Refusal.NUMBER_KIND: "kind of number that is not texted",
     Refusal.PHONE_UNUSABLE: "phone unusable",
     Refusal.COUNTRY: "country not listed in countries",

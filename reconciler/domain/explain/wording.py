@@ -49,6 +49,7 @@ CHECKED = {
     Refusal.ID_AGAIN: "other booking",
     Refusal.NO_DATE: "start",
     Refusal.ENDS_BEFORE_START: "end",
+    Refusal.REFERENCE: "reference",
     Refusal.OPTED_OUT: "opted out",
     Refusal.NUMBER_KIND: "kind of number",
     Refusal.PHONE_UNUSABLE: "phone",
@@ -81,6 +82,7 @@ WOULD_CHANGE: dict[str, str] = {
     Condition.SINCE: "reconciler backfill --booking reaches it",
     Condition.UNDECIDED: "a person decided against it",
     Refusal.ID_AGAIN: "check which booking the ledger means, then do it by hand",
+    Refusal.REFERENCE: "texts and events carry it, and are found again by it",
     Refusal.OPTED_OUT: "only the customer can undo that",
     Refusal.MAY_HAVE_LEFT: "check the application's own attempt, then cancel its row or mark it sent",
     Refusal.OLD: "reconciler backfill --booking lets it through once",
@@ -110,6 +112,7 @@ WOULD_CHANGE: dict[str, str] = {
 FOR_A_PERSON: dict[str, str] = {
     Refusal.NO_DATE: "give the booking a date",
     Refusal.ENDS_BEFORE_START: "correct the times",
+    Refusal.REFERENCE: "give the booking a reference of its own",
     Refusal.NUMBER_KIND: "ask the customer for a mobile number",
     Refusal.PHONE_UNUSABLE: "correct the phone number",
     Refusal.TOO_LONG: "shorten the template, or raise limits.segments",

@@ -19,6 +19,7 @@ RULE = Rule(
         Refusal.ID_AGAIN,
         Refusal.NO_DATE,
         Refusal.ENDS_BEFORE_START,
+        Refusal.REFERENCE,
         Refusal.DELETED_BY_HAND,
         Refusal.SEVERAL_CANDIDATES,
         Refusal.UNKNOWN,

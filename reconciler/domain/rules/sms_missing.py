@@ -18,6 +18,7 @@ RULE = Rule(
         Refusal.ID_AGAIN,
         Refusal.NO_DATE,
         Refusal.ENDS_BEFORE_START,
+        Refusal.REFERENCE,
         Refusal.NUMBER_KIND,
         Refusal.PHONE_UNUSABLE,
         Refusal.COUNTRY,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from reconciler.domain.alerting import public_codes
 from reconciler.domain.bookings import MOST_AHEAD, Booking
 from reconciler.domain.decide.ledger_checks import LEDGER
 from reconciler.domain.decide.policies import DeletedByHand, Policy
@@ -42,6 +43,7 @@ class RemediationFinder:
         by_name: Mapping[str, Callable[[], Sequence[RequiredChange]]] = {
             Refusal.NO_DATE: self._no_date,
             Refusal.ENDS_BEFORE_START: self._ends_before_start,
+            Refusal.REFERENCE: self._reference,
             Refusal.OPTED_OUT: self._opted_out,
             Refusal.NUMBER_KIND: self._phone_unusable,
             Refusal.PHONE_UNUSABLE: self._phone_unusable,
@@ -69,6 +71,10 @@ class RemediationFinder:
 
     def _ends_before_start(self) -> Sequence[RequiredChange]:
         return [_own("end_time", Constraint.AFTER, self.booking.starts_at)]
+
+    def _reference(self) -> Sequence[RequiredChange]:
+        empty = self.booking.code is not None and self.booking.code.fault == public_codes.EMPTY
+        return [_own("reference", Constraint.FILLED if empty else Constraint.OTHER)]
 
     def _opted_out(self) -> Sequence[RequiredChange]:
         numbers = [number] if (number := self._number()) else []

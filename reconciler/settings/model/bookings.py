@@ -28,7 +28,9 @@ def minutes(number: float) -> timedelta:
 class BookingColumns(Section):
     """What the application calls the columns, where that differs. An optional one may be null: there is none."""
 
-    id: Column = Field("id", description="the booking's id; texts and titles carry its first eight characters")
+    id: Column = Field(
+        "id", description="the booking's id; texts and titles carry its first eight characters, or `reference`"
+    )
     status: Column = Field("status", description="compared with `bookings.statuses`")
     created_at: Column = Field("created_at", description="when it was booked")
     date: Column = Field("event_date", description="the day it starts, in the venue's time")
@@ -156,6 +158,11 @@ class BookingSettings(Section):
 
     table: Table = Field(TableName("public", "private_bookings"), description="schema.table")
     columns: BookingColumns = Field(default_factory=BookingColumns, description="only what differs")
+    reference: Column | None = Field(
+        None,
+        description="the column of the code by which customers and staff call a booking, such as B-2026-0042: texts "
+        "and titles carry it, and they are found again by it; without it, the first eight characters of the id",
+    )
     starts: When | None = Field(
         None,
         description="when it starts, where that is no day and time: a timestamptz column's name, `{utc: column}`, "
@@ -232,6 +239,7 @@ class BookingSettings(Section):
         named: dict[tuple[str | int, ...], str | None] = {
             ("columns", ours): theirs for ours, theirs in self.columns.model_dump().items() if ours not in replaced
         }
+        named["reference",] = self.reference
         for key, form in forms.items():
             named |= {((key,) if name == "at" else (key, name)): column for name, column in form}
         return {place: column for place, column in named.items() if column is not None}
@@ -244,6 +252,7 @@ class BookingSettings(Section):
     def named_columns(self) -> dict[str, str]:
         """Our name of each column -> the application's."""
         named = {ours: theirs for ours, theirs in self.columns.model_dump().items() if theirs is not None}
+        named |= {"reference": self.reference} if self.reference else {}
         for key, form in self._forms().items():
             named = {ours: theirs for ours, theirs in named.items() if ours not in REPLACED[key]}
             named |= named_by(key, form)

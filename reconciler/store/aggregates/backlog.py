@@ -15,7 +15,7 @@ from reconciler.domain.intents import State
 from reconciler.domain.rules.registry import RULES, rule_of
 from reconciler.store.app import scan
 from reconciler.store.app.app_tables import exists_row
-from reconciler.store.app.backlog import broken_before
+from reconciler.store.app.counts.backlog import broken_before
 from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.mapping import one_of

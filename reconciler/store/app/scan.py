@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 
+from reconciler.domain.alerting.public_codes import code_of
 from reconciler.domain.bookings import AppFailure, Booking, BookingId, Due, DueBasis
 from reconciler.domain.decide.gap_end import BY_SETTINGS
 from reconciler.domain.decide.plan import EVERYTHING, BookingRange, ScanRows
@@ -40,6 +41,7 @@ from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.evidence.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.evidence.stored_event import stored_event_id
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.references import code, has_codes, with_codes_of_their_own
 from reconciler.store.app.times import EARLIEST, LATEST, instants
 
 MOST = 10**6
@@ -82,9 +84,9 @@ def in_full(
     """These bookings in full, in this order. One that no longer exists is absent."""
     statement, zone, found = _in_full(tables, kind), tables.application.zone, {}
     for some in chunks(bookings, MANY):
-        for row in connection.execute(statement, {**values, **named(some)}).mappings():
-            seen = booking(row, zone)
-            found[seen.id] = seen
+        rows = connection.execute(statement, {**values, **named(some)}).mappings()
+        seen = with_codes_of_their_own(connection, tables, [booking(row, zone) for row in rows])
+        found.update({one.id: one for one in seen})
     return [found[key] for key in bookings if key in found]
 
 
@@ -119,11 +121,11 @@ def findings(
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
     statement, found, zone = _classified(tables, kind), {}, tables.application.zone
     for some in chunks(sorted(bookings)):
-        rows = connection.execute(statement, {**values, **named(some)}).mappings()
-        for row in rows:
-            seen = booking(row, zone)
-            found[seen.id] = Finding(
-                booking=seen,
+        rows = connection.execute(statement, {**values, **named(some)}).mappings().all()
+        seen = with_codes_of_their_own(connection, tables, [booking(row, zone) for row in rows])
+        for row, one in zip(rows, seen, strict=True):
+            found[one.id] = Finding(
+                booking=one,
                 failed=_condition(row["failing"]),
                 otherwise=_condition(row["failing_otherwise"]),
                 in_scope=row["in_scope"],
@@ -191,6 +193,7 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         due.due_at(tables, kind).label("due_at"),
         due.due_basis(tables, kind).label("due_basis"),
         due.occasion_of(tables, kind).label("due_for"),
+        *([code(tables).label("code")] if has_codes(tables) else []),
     ).select_from(source)
 
 
@@ -271,4 +274,5 @@ def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
         due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=intern(row["due_for"]))
         if row["due_for"]
         else None,
+        code=code_of(row["code"], row["name"] or "", row["first_name"] or "") if "code" in row else None,
     )

@@ -124,10 +124,15 @@ def copy_of(mapped: MappedTable) -> MappedTable:
 
 
 def on_shadow_tables(application: AppMapping) -> AppMapping:
-    """The mapping with every table replaced by its copy."""
+    """The mapping with every table replaced by its copy.
+
+    A planted booking is called by its id: no code that we make up is sure to be one of the application's.
+    """
+    bookings = copy_of(application.bookings)
+    columns = {ours: theirs for ours, theirs in bookings.columns.items() if ours != "reference"}
     return replace(
         application,
-        bookings=copy_of(application.bookings),
+        bookings=replace(bookings, columns=columns),
         customers=copy_of(application.customers) if application.customers else None,
         queue=copy_of(application.queue) if application.queue else None,
     )

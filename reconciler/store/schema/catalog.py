@@ -90,7 +90,7 @@ class CatalogColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogTable:
-    """An existing table. Its methods read the catalogue; only ``appears_empty`` reads the table's rows.
+    """An existing table or view. Its methods read the catalogue; only ``appears_empty`` reads rows.
 
     What every pass asks for is read with the table, and then as often as wanted.
     """
@@ -105,6 +105,7 @@ class CatalogTable:
     schema_owner: str
     role: str
     """Our role's name."""
+    is_view: bool
     may_use_schema: bool
     has_row_security: bool
     """Whether row-level security applies to our role on this table."""
@@ -118,18 +119,19 @@ class CatalogTable:
 
     @classmethod
     def find(cls, connection: Connection, mapped: MappedTable) -> "CatalogTable | None":
-        """The table of that name, ``None`` if none is visible to us.
+        """The table or view of that name, ``None`` if none is visible to us.
 
-        A view does not count: we could not detect rows that row-level security hides behind it.
+        A materialized view does not count: it shows what was. Neither does a foreign table.
         """
         found = connection.execute(
             text("""
                 SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS quoted,
                        pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(n.nspowner) AS schema_owner,
                        current_user AS role, has_schema_privilege(n.oid, 'USAGE') AS may_use_schema,
-                       row_security_active(c.oid) AS has_row_security, CAST(c.reltuples AS bigint) AS estimate
+                       c.relkind = 'v' AS is_view, row_security_active(c.oid) AS has_row_security,
+                       CAST(c.reltuples AS bigint) AS estimate
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p')
+                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p', 'v')
             """),
             {"schema": mapped.schema, "name": mapped.name},
         ).first()
@@ -146,6 +148,7 @@ class CatalogTable:
             owner=found.owner,
             schema_owner=found.schema_owner,
             role=found.role,
+            is_view=found.is_view,
             may_use_schema=found.may_use_schema,
             has_row_security=found.has_row_security,
             estimate=found.estimate,

@@ -3,10 +3,11 @@
 Every fault names the SQL that fixes it, where SQL can. We never write an incomplete row to fit a broken schema.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, text
 
 from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store.app.mapping import MappedTable
@@ -17,6 +18,29 @@ from reconciler.store.schema.missing_columns import missing_columns
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
 from reconciler.text.sql_quoting import identifier
+
+_BASES = text("""
+    WITH RECURSIVE read AS (
+        SELECT c.oid, c.relkind, CAST(current_user AS text) AS reader FROM pg_class c WHERE c.oid = :oid
+        UNION
+        SELECT b.oid, b.relkind, CASE WHEN EXISTS (
+                   SELECT FROM pg_options_to_table(v.reloptions) AS given
+                   WHERE given.option_name = 'security_invoker' AND CAST(given.option_value AS boolean))
+               THEN read.reader ELSE CAST(pg_get_userbyid(v.relowner) AS text) END
+        FROM read JOIN pg_class v ON v.oid = read.oid AND v.relkind = 'v'
+        JOIN pg_rewrite r ON r.ev_class = v.oid
+        JOIN pg_depend d ON d.classid = CAST('pg_rewrite' AS regclass) AND d.objid = r.oid
+                            AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid <> v.oid
+        JOIN pg_class b ON b.oid = d.refobjid AND b.relkind IN ('r', 'p', 'v')
+    )
+    SELECT n.nspname AS schema, c.relname AS name, read.reader AS reader, read.reader = current_user AS as_our_role,
+           c.relrowsecurity AND NOT p.rolsuper AND NOT p.rolbypassrls
+           AND (c.relforcerowsecurity OR NOT pg_has_role(p.oid, c.relowner, 'USAGE')) AS has_row_security
+    FROM read JOIN pg_class c ON c.oid = read.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_roles p ON p.rolname = read.reader
+    WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2
+""")
+"""The tables that a view reads, and with whose rights: with its owner's, if it does not say ``security_invoker``."""
 
 
 def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
@@ -48,6 +72,8 @@ def _check(
     ]
     if columns:
         return columns
+    if table.is_view:
+        return [_view_to_repair_by(table, need.mapped)] if writing else _view_faults(table, need)
     need = need if writing else need.read_only()
     unreadable = _unreadable(table, need)
     if unreadable:
@@ -65,7 +91,7 @@ def _missing_table(mapped: MappedTable) -> IntegrationFault:
     return _fault(
         "table_missing",
         f"there is no table {mapped.label}",
-        "correct the name in cron.yaml (a view does not work: it may hide rows), or turn off the rules "
+        "correct the name in cron.yaml (a materialized view or a foreign table does not work), or turn off the rules "
         "that need it (policy: off)",
         blinds=True,
     )
@@ -127,6 +153,43 @@ def _incomparable(
 def _unreadable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
     refused = table.lacks("SELECT", need.selects)
     return [_missing_privilege("SELECT", table, need.mapped, refused, blinds=True)] if refused else []
+
+
+def _view_faults(view: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:
+    """What would falsify a scan of a view: a missing right, or a policy of a table behind it that hides rows."""
+    read = need.read_only()
+    unreadable = _unreadable(view, read)
+    return unreadable or [*_hidden_behind(view, need.mapped), *value_faults(view, read)]
+
+
+def _hidden_behind(view: CatalogTable, mapped: MappedTable) -> Iterator[IntegrationFault]:
+    for base in _bases(view):
+        behind = MappedTable(schema=base.schema, name=base.name, columns={})
+        if not base.has_row_security or (base.as_our_role and _shows_every_row(view, behind)):
+            continue
+        seen = f"row-level security of {behind.label}, which {mapped.label} reads as {base.reader}, may hide rows"
+        remedy = f"give {base.reader} a policy that shows every row, or let the owner of {behind.label} own the view"
+        yield _fault("row_security", seen, remedy, blinds=True)
+
+
+def _shows_every_row(view: CatalogTable, behind: MappedTable) -> bool:
+    table = CatalogTable.find(view.connection, behind)
+    return table is not None and table.has_open_policy("SELECT") and not table.restrictive_policies("SELECT")
+
+
+def _view_to_repair_by(view: CatalogTable, mapped: MappedTable) -> IntegrationFault:
+    """Rows of a view have no place to lock them at. And what it leaves out looks missing: a text, or a refusal."""
+    named = ", ".join(f"{base.schema}.{base.name}" for base in _bases(view)) or "the one behind it"
+    remedy = (
+        f"name its table in cron.yaml ({named}), with bookings.where for bookings that the view leaves out; a view "
+        "will do for rules that only report (policy: report)"
+    )
+    seen = f"{mapped.label} is a view: it may leave rows out, and a repair cannot lock or write them"
+    return _fault("is_view", seen, remedy, blinds=True)
+
+
+def _bases(view: CatalogTable) -> Sequence[Row[Any]]:
+    return view.connection.execute(_BASES, {"oid": view.oid}).all()
 
 
 def _unwritable(table: CatalogTable, need: TableRequirements) -> list[IntegrationFault]:

@@ -69,6 +69,9 @@ def type_faults(table: CatalogTable, need: TableRequirements) -> Iterator[Integr
     marked = table.columns.get(mapped.columns.get(TEXTED, ""))
     if marked and not marked.is_text and marked.type not in (INSTANT, "boolean", *_NUMBER[:4]):
         yield _fault(need, marked, f"it is to say that a text was sent: {INSTANT}, boolean or text is needed", _LEDGER)
+    called = table.columns.get(mapped.columns.get("reference", ""))
+    if called and not called.is_text and called.type not in _CODES:
+        yield _fault(need, called, "cannot hold a booking's code", _NO_CODE)
     stored = table.columns.get(mapped.columns.get("event_id", ""))
     if stored and not stored.is_text:
         yield _fault(need, stored, "cannot hold an event's id", "map the text column that holds the event's id")
@@ -76,6 +79,8 @@ def type_faults(table: CatalogTable, need: TableRequirements) -> Iterator[Integr
 
 _OTHER = "map a column of that type in cron.yaml"
 _LEDGER = "write record: {sms: ledger} in cron.yaml; the column still shows what the application has sent"
+_CODES = ("integer", "smallint", "bigint", "uuid")
+_NO_CODE = "map the column of the code that customers see as bookings.reference in cron.yaml, or leave the key out"
 
 
 def _remedy(ours: str, seen: CatalogColumn) -> str:

@@ -1,7 +1,7 @@
 """Columns that cron.yaml names and the table lacks: lost by a migration that never ran, or named wrongly.
 
 SQL is offered for the first only. A column that is added for a wrong name would stay empty, and every scan would
-believe it.
+believe it. It is never offered for a key or a code.
 """
 
 import difflib
@@ -42,7 +42,7 @@ def missing_columns(
     if meant:
         said = ", ".join(f"{theirs}: did you mean {found}?" for theirs, found in meant.items())
         return [replace(fault, remedy=f"{fault.remedy}: {said}")]
-    if "id" in missing or len(missing) > MOST_LACKING * len(mapped.columns):
+    if table.is_view or {"id", "reference"} & missing.keys() or len(missing) > MOST_LACKING * len(mapped.columns):
         has = ", ".join(list(table.columns)[:_MOST_NAMED])
         return [replace(fault, remedy=f"{fault.remedy}; the table has {has}")]
     sql = "\n".join([_added(mapped, missing, keys), *_grants_for_added(table, need, missing)])

@@ -26,7 +26,7 @@ _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 def schema_notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
     """Indexes that our statements lack on large tables, defaults that store a wrong time, and too many rights."""
     wanted = {
-        "bookings": (application.bookings, ("created_at", "due", "updated", "event_id")),
+        "bookings": (application.bookings, ("created_at", "due", "updated", "event_id", "reference")),
         "queue": (application.queue, ("booking_id", "provider_id")),
     }
     found: list[Note] = [*_writable_public(connection, application), *_owned(connection, application)]

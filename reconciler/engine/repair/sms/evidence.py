@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from reconciler.domain.bookings import BookingId, reference
-from reconciler.domain.decide.sms_settlement import Settlement, SettlementStatus, control_of, settle_text
+from reconciler.domain.bookings import BookingId
+from reconciler.domain.decide.sms_settlement import (
+    Settlement,
+    SettlementStatus,
+    contains_reference,
+    control_of,
+    settle_text,
+)
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.hashing import digest
 from reconciler.domain.intents import SUBJECT_PARTS, Intent
@@ -68,6 +74,8 @@ class SmsOutcomeFinder:
             row = tx.text_records.own_record(row_id(self.scope, intent))
             numbers, bodies = self._candidates(tx, intent, row)
             ambiguous = tx.bookings.shares_reference(intent.booking)
+            reference = tx.bookings.references_of([intent.booking]).get(intent.booking)
+            may_change = tx.bookings.has_codes
             lost = lost_rows(tx, intent.booking)
         if row and row.provider_id:
             # The process that made the call wrote the answer to the row and could not write it to the ledger.
@@ -81,17 +89,21 @@ class SmsOutcomeFinder:
         if intent.account != account_digest(self.scope, self.gateway):
             return Settlement(found=SettlementStatus.UNDECIDED, code="another_account")
         body = next((body for body in bodies if self._is_part(intent, body)), None)
-        settled = self._settle(intent, number, body)
+        shown = body is not None and reference is not None and contains_reference(body, reference)
+        if reference is None or (may_change and not shown):
+            # The text may have carried another code than the booking has now: then it would look absent.
+            return Settlement(found=SettlementStatus.UNDECIDED, code="reference_not_known")
+        settled = self._settle(intent, number, reference, body)
         elsewhere = lost_numbers - {number}
         if settled.found is not SettlementStatus.ABSENT or not elsewhere:
             return settled
         # The ledger lost the intent of a text to another number. Nothing proves that it did not leave.
-        others = [self._settle(intent, other, body) for other in sorted(elsewhere)]
+        others = [self._settle(intent, other, reference, body) for other in sorted(elsewhere)]
         exists = (SettlementStatus.FOUND, SettlementStatus.NOT_LEAVING)
         undecided = Settlement(found=SettlementStatus.UNDECIDED, code="number_changed")
         return next((other for other in others if other.found in exists), undecided)
 
-    def _settle(self, intent: Intent, number: str, body: str | None) -> Settlement:
+    def _settle(self, intent: Intent, number: str, reference: str, body: str | None) -> Settlement:
         trail = messages_to(self.services, self.gateway, number)
         ids = {text.sid for text in trail.texts}
         with self.services.store.reading() as tx:
@@ -101,7 +113,7 @@ class SmsOutcomeFinder:
         assert intent.attempted_at is not None
         return settle_text(
             trail,
-            reference=reference(intent.booking),
+            reference=reference,
             body=body,
             attempted_at=intent.attempted_at,
             taken=taken,

@@ -7,7 +7,7 @@ and an application or a person who texts outside the queue all show up in the pr
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.domain.bookings import Booking, reference
+from reconciler.domain.bookings import Booking
 from reconciler.domain.decide.breaker import Presence
 from reconciler.domain.decide.plan import Decision
 from reconciler.domain.decide.policies import Deliver
@@ -127,7 +127,8 @@ class FirstSend:
                 queue_is_believed=queue_is_believed,
             )
             others = self._references_of_others(tx, trail, text, claimed | set(queued), number)
-        filed = {sid: frozenset(map(reference, bookings)) for sid, bookings in queued.items()}
+            called = tx.bookings.references_of(frozenset().union(*queued.values()))
+        filed = {sid: frozenset(called[one] for one in bookings if one in called) for sid, bookings in queued.items()}
         return judge_earlier_texts(trail, text, claimed=claimed, filed=filed, other_references=others)
 
     def _references_of_others(
@@ -137,7 +138,7 @@ class FirstSend:
 
         A word that is another booking's reference by chance would let a text through: so the number must agree too.
         """
-        words = possible_references(unclaimed(trail, text, claimed)) - {text.reference}
+        words = possible_references(unclaimed(trail, text, claimed), codes=tx.bookings.has_codes) - {text.reference}
         named = tx.bookings.with_references(words) if words else ()
         if not named:
             return frozenset()

@@ -209,8 +209,8 @@ SCHEMA = {
     ),
     "a view instead of the table": broken(
         f"ALTER TABLE {CUSTOMERS} RENAME TO people; CREATE VIEW {CUSTOMERS} AS SELECT * FROM people",
-        f"there is no table public.{CUSTOMERS}",
-        remedy="a view does not work",
+        f"public.{CUSTOMERS} is a view",
+        remedy="name its table in cron.yaml (public.people)",
         repair=lambda world: world.configure(bookings=", customers: public.people"),
         rare=True,
     ),
