@@ -18,7 +18,7 @@ from reconciler.store.app import due
 from reconciler.store.app.app_tables import NOW, AppTables
 from reconciler.store.app.conditions import exists_row, is_eligible, may_be_to_come, within
 from reconciler.store.app.counts.parts import read_in_parts
-from reconciler.store.app.times import LOCAL_NOW, civil
+from reconciler.store.app.values.times import LOCAL_NOW, civil
 from reconciler.store.ledger.runs import PLACE
 from reconciler.store.ledger.sources import SourceKey
 

@@ -4,7 +4,7 @@ Sentry's SDK and APScheduler are imported where they are used: most commands nee
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -29,9 +29,8 @@ from reconciler.reporting.oncall import OncallRoute
 from reconciler.settings import Settings
 from reconciler.settings.env.alerting import Sentry
 from reconciler.settings.env.google import Google, ServiceAccount
-from reconciler.settings.file.values import TableName
 from reconciler.store.app.conditions import AppTables
-from reconciler.store.app.mapping import AppMapping, MappedTable
+from reconciler.store.app.mapping import AppMapping
 from reconciler.store.database import Database, PostgresStore
 from reconciler.store.ledger.check import require_ledger
 from reconciler.store.ledger.sources import SourceKey, register
@@ -41,6 +40,7 @@ from reconciler.text.phones import Phones
 from reconciler.text.templates import Templates
 from reconciler.timing.clock import SystemClock
 from reconciler.wiring.database import database as database
+from reconciler.wiring.mapping import mapped_facts, mapped_fields, mapped_joins, mapped_table
 
 PAGE_PATIENCE = timedelta(seconds=2)
 """The longest that the status page waits for the database."""
@@ -203,9 +203,14 @@ def application(chosen: Settings) -> AppMapping:
     bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
     customers = bookings.customers
     return AppMapping(
-        bookings=MappedTable(schema=bookings.table.schema, name=bookings.table.name, columns=bookings.named_columns()),
-        customers=_mapped(customers.table, customers.columns.model_dump()) if customers else None,
-        queue=_mapped(rule.queue.table, rule.queue.columns.model_dump()) if _needs_queue(chosen) else None,
+        bookings=mapped_table(bookings.table, bookings.named_columns()),
+        customers=mapped_table(customers.table, customers.columns.model_dump()) if customers else None,
+        queue=mapped_table(rule.queue.table, rule.queue.columns.model_dump()) if _needs_queue(chosen) else None,
+        joins=mapped_joins(bookings),
+        name=mapped_fields(bookings, "name"),
+        first_name=mapped_fields(bookings, "first_name"),
+        phone=mapped_fields(bookings, "phone"),
+        facts=mapped_facts(bookings),
         zone=chosen.file.timezone,
         wording=_letters(chosen),
         statuses=bookings.statuses,
@@ -245,11 +250,6 @@ def _letters(chosen: Settings) -> frozenset[str]:
 
 def _needs_queue(chosen: Settings) -> bool:
     return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.report_only_rules())
-
-
-def _mapped(table: TableName, columns: Mapping[str, str | None]) -> MappedTable:
-    named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
-    return MappedTable(schema=table.schema, name=table.name, columns=named)
 
 
 def _gateway(chosen: Settings) -> SmsGateway | None:

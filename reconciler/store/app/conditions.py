@@ -96,11 +96,6 @@ def _selected(
     return and_(*bounds, tables.in_scope())
 
 
-def phones(tables: AppTables) -> list[ColumnElement[Any]]:
-    """The columns that may contain a phone number, in order of preference."""
-    return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
-
-
 def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnElement[bool]]:
     """The rule's conditions: each is TRUE or FALSE, never NULL. The first one that fails gives the verdict.
 
@@ -116,7 +111,7 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
         Condition.AHEAD: due.is_to_come(tables),
         Condition.DATE_SET: _date_set(tables),
-        Condition.PHONE: or_(*(_filled(phone) for phone in phones(tables))),
+        Condition.PHONE: or_(*(_filled(phone) for phone in tables.phones())),
         Condition.NO_EVENT: ~_filled(tables.field("event_id")),
     }
     rule = rule_of(kind)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Text, cast, func, literal, null, select
 
 from reconciler.domain.bookings import BookingId, StoredEvent
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app import scan, times, writes
+from reconciler.store.app import scan, writes
 from reconciler.store.app.conditions import (
     AppTables,
     created_at,
@@ -18,6 +18,7 @@ from reconciler.store.app.conditions import (
     stored_start,
 )
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.values import times
 
 
 def stored_events(

@@ -5,7 +5,6 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from sys import intern
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     Boolean,
@@ -24,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import array
 
 from reconciler.domain.bookings import AppFailure, Booking, BookingId, Due, DueBasis
 from reconciler.domain.decide.gap_end import BY_SETTINGS
@@ -38,16 +38,16 @@ from reconciler.store.app.conditions import (
     conditions,
     created_at,
     first_failing,
-    phones,
+    may_be_within,
     stored_start,
     within,
 )
 from reconciler.store.app.counts.classify import classify
 from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
-from reconciler.store.app.mapping import one_of
+from reconciler.store.app.mapping import AppMapping, one_of
 from reconciler.store.app.queue_rows import QUEUE_IDS, app_failures
-from reconciler.store.app.times import EARLIEST, LATEST, instants
+from reconciler.store.app.values.times import EARLIEST, LATEST, instants
 
 MOST = 10**6
 """No booking is for so many people."""
@@ -87,10 +87,10 @@ def in_full(
     bookings: Sequence[BookingId],
 ) -> list[Booking]:
     """These bookings in full, in this order. One that no longer exists is absent."""
-    statement, zone, found = _in_full(tables, kind), tables.application.zone, {}
+    statement, found = _in_full(tables, kind), {}
     for some in chunks(bookings, MANY):
         for row in connection.execute(statement, {**values, **named(some)}).mappings():
-            seen = booking(row, zone)
+            seen = booking(row, tables.application)
             found[seen.id] = seen
     return [found[key] for key in bookings if key in found]
 
@@ -106,7 +106,8 @@ def past(
     """How many bookings of the scan fail *ahead* and no other condition."""
     held = dict(conditions(kind, tables))
     over = ~held.pop(Condition.AHEAD)
-    statement = select(func.count()).select_from(due.from_clause(tables, kind))
+    among = may_be_within(kind, tables, span)
+    statement = select(func.count()).select_from(due.from_clause(tables, kind, among))
     statement = statement.where(within(kind, tables, span), over, *held.values())
 
     def read(part: ColumnElement[bool]) -> int:
@@ -124,11 +125,11 @@ def findings(
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
-    statement, found, zone = _classified(tables, kind), {}, tables.application.zone
+    statement, found = _classified(tables, kind), {}
     for some in chunks(sorted(bookings)):
         rows = connection.execute(statement, {**values, **named(some)}).mappings()
         for row in rows:
-            seen = booking(row, zone)
+            seen = booking(row, tables.application)
             found[seen.id] = Finding(
                 booking=seen,
                 failed=_condition(row["failing"]),
@@ -145,7 +146,8 @@ def _condition(name: str | None) -> Condition | None:
 
 @lru_cache(maxsize=16)
 def _in_full(tables: AppTables, kind: GapKind) -> Select[Any]:
-    return _full(tables, kind).where(one_of(tables.booking.c.id, "ids"))
+    these = one_of(tables.booking.c.id, "ids")
+    return _full(tables, kind, these).where(these)
 
 
 @lru_cache(maxsize=16)
@@ -169,14 +171,13 @@ def chunks(ids: Sequence[BookingId], size: int = CHUNK) -> list[Sequence[Booking
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
-    source = due.from_clause(tables, kind)
+def _full(tables: AppTables, kind: GapKind, these: ColumnElement[bool]) -> Select[Any]:
+    source = due.from_clause(tables, kind, these)
     failures: ColumnElement[Any] = null()
     if rule_of(kind).effect is Effect.SMS:
         failed = app_failures(tables)
         source = source.outerjoin(failed, failed.c.booking == tables.booking.c.id)
         failures = failed.c.rows
-    own, mobile_e164, mobile_number = phones(tables)
     return select(
         cast(tables.booking.c.id, Text).label("id"),
         cast(tables.booking.c.status, Text).label("status"),
@@ -185,20 +186,27 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         stored_end(tables).label("stored_end"),
         stored_length(tables).label("length"),
         cast(tables.field("event_id"), Text).label("event_id"),
-        cast(tables.field("first_name"), Text).label("first_name"),
-        cast(tables.booking.c.name, Text).label("name"),
-        cast(own, Text).label("phone"),
-        cast(mobile_e164, Text).label("mobile_e164"),
-        cast(mobile_number, Text).label("mobile_number"),
+        cast(tables.first_filled(tables.application.first_name), Text).label("first_name"),
+        cast(tables.first_filled(tables.application.name), Text).label("name"),
+        array([cast(phone, Text) for phone in tables.phones()]).label("phones"),
         refusing_customer(tables).label("customer_refuses"),
         tables.field("guests").label("guests"),
         cast(tables.field("occasion"), Text).label("occasion"),
+        _facts(tables, kind).label("facts"),
         failures.label("failures"),
         (_not_after(tables) if rule_of(kind).effect is Effect.SMS else null()).label("not_after"),
         due.due_at(tables, kind).label("due_at"),
         due.due_basis(tables, kind).label("due_basis"),
         due.occasion_of(tables, kind).label("due_for"),
     ).select_from(source)
+
+
+def _facts(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    """The facts in the order of the mapping; NULL where no text is written."""
+    facts = tables.application.facts.values()
+    if not facts or rule_of(kind).effect is not Effect.SMS:
+        return null()
+    return array([cast(tables.fact(field), Text) for field in facts])
 
 
 def _not_after(tables: AppTables) -> Any:
@@ -256,10 +264,9 @@ def count(stored: object) -> int | Decimal | str | None:
     return int(number) if number == number.to_integral_value() else number.normalize()
 
 
-def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
+def booking(row: RowMapping, application: AppMapping) -> Booking:
     """The ``Booking`` of a row of ``_full``."""
-    written = (row["phone"], row["mobile_e164"], row["mobile_number"])
-    starts_at, ends_at = instants(row["stored_start"], row["stored_end"], row["length"], zone)
+    starts_at, ends_at = instants(row["stored_start"], row["stored_end"], row["length"], application.zone)
     return Booking(
         id=BookingId(row["id"]),
         status=intern(row["status"] or ""),
@@ -269,10 +276,11 @@ def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
         event_id=(row["event_id"] or "").strip() or None,
         first_name=row["first_name"] or "",
         name=row["name"] or "",
-        phones=tuple(phone.strip() for phone in written if phone and phone.strip()),
+        phones=tuple(phone.strip() for phone in row["phones"] if phone and phone.strip()),
         customer_refuses=row["customer_refuses"],
         guests=count(row["guests"]),
         occasion=row["occasion"],
+        facts=tuple((name, value or "") for name, value in zip(application.facts, row["facts"] or (), strict=False)),
         not_after=row["not_after"],
         app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
         due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=intern(row["due_for"]))

@@ -37,6 +37,7 @@ _TABLES = {
     "queue": "The text queue: what was sent, and what is about to be sent.",
     "customers": "Customers: a fallback phone number, and whether they accept texts.",
     "bookings": "Bookings: what should exist.",
+    "join": "Joined with the bookings: names, numbers and facts.",
 }
 _WRITES = {
     "queue": {
@@ -52,7 +53,7 @@ class TableGrants:
     """The privileges a role needs on one of the application's tables, each with its columns."""
 
     part: str
-    """``bookings``, ``customers`` or ``queue``."""
+    """``bookings``, ``customers``, ``queue`` or ``join``."""
     mapped: MappedTable
     columns: dict[str, list[str]]
 
@@ -64,8 +65,8 @@ class TableGrants:
                 yield f"-- {_WRITES[self.part][privilege]}\n"
             yield privileges.columns(privilege, names, self.mapped, role) + "\n"
         yield _POLICIES
-        for privilege in self.columns:
-            yield privileges.policy(privilege, self.mapped, role) + "\n"
+        policies = "".join(f"{privileges.policy(privilege, self.mapped, role)}\n" for privilege in self.columns)
+        yield _unless_view(self.mapped, policies) if self.mapped.may_be_view else policies
 
 
 def grants_script(
@@ -104,6 +105,12 @@ def _use_of_schema(schema: str, role: str) -> str:
     )
 
 
+def _unless_view(mapped: MappedTable, policies: str) -> str:
+    named = literal(mapped.as_sql)
+    is_table = f"(SELECT relkind IN ('r', 'p') FROM pg_catalog.pg_class WHERE oid = {named}::pg_catalog.regclass)"
+    return script.block(f"    IF {is_table} THEN\n{indent(policies, '        ')}    END IF;\n", "policies")
+
+
 def _requirements(
     application: AppMapping, scanned: Collection[Effect], repairs: Collection[Effect]
 ) -> list[TableRequirements]:
@@ -118,16 +125,27 @@ def _requirements(
 
 def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Iterator[TableGrants]:
     """All requirements of each table merged, with the columns in the order of the mapping."""
-    for part in _TABLES:
-        mapped: MappedTable | None = getattr(application, part)
-        mine = [need for need in wanted if mapped and need.mapped.label == mapped.label]
-        if mapped and mine:
+    for part, mapped in _parts(application):
+        mine = [need for need in wanted if need.mapped.label == mapped.label]
+        if mine:
             columns = {
                 privilege: _in_mapping_order(mapped, (need.privileges[privilege] for need in mine))
                 for privilege in ("SELECT", "INSERT", "UPDATE")
             }
             columns["INSERT"] += _in_mapping_order(mapped, (need.theirs(need.tried_out) for need in mine))
             yield TableGrants(part=part, mapped=mapped, columns={name: some for name, some in columns.items() if some})
+
+
+def _parts(application: AppMapping) -> Iterator[tuple[str, MappedTable]]:
+    """Each table once, whatever it is for besides."""
+    mapped = {part: getattr(application, part) for part in ("queue", "customers", "bookings")}
+    own = [(part, table) for part, table in mapped.items() if table]
+    yield from own
+    labels = {table.label for _, table in own}
+    for join in application.joins.values():
+        if join.table.label not in labels:
+            labels.add(join.table.label)
+            yield "join", join.table
 
 
 def _in_mapping_order(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:

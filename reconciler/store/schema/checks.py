@@ -13,6 +13,7 @@ from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable, CatalogTables
 from reconciler.store.schema.column_types import type_faults
+from reconciler.store.schema.joined_tables import join_faults, json_faults, missing_joined_table, unknown_reads
 from reconciler.store.schema.missing_columns import missing_columns
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
@@ -28,23 +29,25 @@ def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writi
 def _faults_of(tables: CatalogTables, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
     table = tables.find(need.mapped)
     if table is None:
-        return [_missing_table(need.mapped)]
-    others = {ours: tables.find(mapped) for ours, mapped in need.refers.items()}
-    found = _check(table, others, need, writing=writing)
+        return [missing_joined_table(need, need.join) if need.join else _missing_table(need.mapped)]
+    found = _check(tables, table, need, writing=writing)
     return [replace(fault, sql_owner=fault.sql_owner or table.owner) if fault.sql else fault for fault in found]
 
 
 def _check(
-    table: CatalogTable, others: Mapping[str, CatalogTable | None], need: TableRequirements, *, writing: bool
+    tables: CatalogTables, table: CatalogTable, need: TableRequirements, *, writing: bool
 ) -> list[IntegrationFault]:
     if not table.may_use_schema:
         return [_schema_closed(table, need.mapped)]
-    keys = _keys(others, need)
+    keys = _keys({ours: tables.find(mapped) for ours, mapped in need.refers.items()}, need)
     columns = [
         *missing_columns(table, need, keys),
         *type_faults(table, need),
         *_unknown_columns(table, need),
         *_incomparable(table, need, keys),
+        *unknown_reads(table, need),
+        *json_faults(table, need),
+        *join_faults(table, tables.find(need.join.bookings) if need.join else None, need),
     ]
     if columns:
         return columns

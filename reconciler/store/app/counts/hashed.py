@@ -1,4 +1,7 @@
-"""Which join with the queue is the cheaper one. The planner cannot know: it has no statistics about our expressions."""
+"""Which join with the queue is the cheaper one. The planner cannot know: it has no statistics about our expressions.
+
+So is it with a joined table of which each booking's first row counts.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,17 +32,20 @@ def hashed(connection: Connection, tables: AppTables, number: int | None = None)
     ``number``: how many bookings are joined; ``None`` if it is unknown and may be large. Without an index on the queue
     each lookup would read all of it, so even few bookings are hashed.
     """
-    queue = tables.application.queue
-    if queue is None or _is_lookup_cheaper(connection, queue, number):
+    application = tables.application
+    joined = [(join.table, next(iter(join.on))) for join in application.joins.values() if join.first_by]
+    if application.queue:
+        joined.append((application.queue, application.queue.columns["booking_id"]))
+    if all(_is_lookup_cheaper(connection, table, key, number) for table, key in joined):
         yield
         return
     with hashed_joins(connection):
         yield
 
 
-def _is_lookup_cheaper(connection: Connection, queue: MappedTable, number: int | None) -> bool:
+def _is_lookup_cheaper(connection: Connection, table: MappedTable, key: str, number: int | None) -> bool:
     if number is None:
         return False
-    about = {"schema": queue.schema, "name": queue.name, "column": queue.columns["booking_id"]}
+    about = {"schema": table.schema, "name": table.name, "column": key}
     known = connection.execute(_ROWS, about).one()
     return bool(known.indexed and number * ROWS_A_LOOKUP < known.number)

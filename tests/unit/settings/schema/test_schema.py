@@ -32,6 +32,7 @@ from reconciler.settings.file.values import (
     parse_zone,
 )
 from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.fields import parse_field
 from reconciler.settings.schema.forms import Reader
 from reconciler.settings.schema.generate import json_schema
 from reconciler.text.phones import REGIONS
@@ -158,9 +159,13 @@ def fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
     for name, field in model.model_fields.items():
         here = (*path, field.alias or name)
         yield here, field
-        member = ("sms_missing",) if here == ("jobs",) else ("draft",) if here[-1] == "messages" else ()
+        member = MEMBERS.get(here[-1], ())
         for below in models(field.annotation):
             yield from fields(below, (*here, *member))
+
+
+MEMBERS = {"jobs": ("sms_missing",), "messages": ("draft",), "join": ("customer",)}
+"""A mapping with keys of the venue's own -> one of them."""
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -225,6 +230,10 @@ KINDS: dict[Reader, tuple[str, st.SearchStrategy[str]]] = {
     parse_locale: ("locale", joined(st.lists(locale_parts, min_size=1, max_size=5).map("".join))),
     parse_since: ("bookings.since", joined(st.dates().map(str) | st.sampled_from(["installed", "2026-02-30"]))),
     parse_table: ("bookings.table", st.text('ab"." \u00e9$_', max_size=8)),
+    parse_field: (
+        "bookings.phone",
+        st.lists(st.sampled_from(["a", ".", "->", "->>", '"', '""', "'", " ", "é", "-", "0"]), max_size=8).map("".join),
+    ),
     parse_cron: (
         "jobs.sms_missing.cron",
         st.tuples(minutes, hours, days, months, weekdays, blanks.filter(bool)).map(
@@ -301,8 +310,11 @@ def test_one_of_each_under_every_key() -> None:
                     seen.add(path)
                     assert refused(data) == [], data
     never = {path for path in LEAVES if path not in seen and not next(models(LEAVES[path].annotation), None)}
-    assert never == {("bookings", key, name) for key in ("starts", "created", "due") for name in ("date", "time")}
-    both = {"bookings": {"starts": {"date": "a", "time": "b"}}}
+    together = {("bookings", key, name) for key in ("starts", "created", "due") for name in ("date", "time")}
+    together |= {("bookings", "join", "customer", name) for name in ("table", "on", "first_by")}
+    assert never == together
+    join = {"customer": {"table": "people", "on": {"id": "person_id"}, "first_by": "id"}}
+    both = {"bookings": {"starts": {"date": "a", "time": "b"}, "join": join}}
     assert accepted(both)
     assert refused(both) == []
 
