@@ -140,10 +140,15 @@ def by_hand(row: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
     return next(iter(filled), ""), whose.get("given") or "", tuple(one.strip() for one in phones if one and one.strip())
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_what_is_joined_is_what_a_plain_loop_finds(world: World, seed: int) -> None:
+NOTHING_ELSE_IS_JOINED = ", customers: off, made_as: [draft, confirmed]"
+"""Then a scan needs neither customers nor due moments."""
+
+
+@pytest.mark.parametrize("more", ["", NOTHING_ELSE_IS_JOINED], ids=["customers too", "alone"])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_joined_is_what_a_plain_loop_finds(world: World, seed: int, more: str) -> None:
     world.venue.alter(TABLES)
-    world.configure(bookings=BOTH)
+    world.configure(bookings=BOTH + more)
     planted = drawn(world, seed)
     expected = {booking: by_hand(row) for booking, row in planted.items()}
     assert in_full(world, list(planted)) == expected
@@ -428,3 +433,20 @@ def test_nothing_personal_is_said(world: World, capfd: pytest.CaptureFixture[str
     said += str(world.venue.sql("SELECT to_jsonb(i) FROM reconciler.intent i"))
     assert not re.search("secret", said, re.IGNORECASE)
     assert world.gaps()[str(SMS), booking] == ("unusable_data", "phone_unusable")
+
+
+def test_a_large_joined_table_wants_an_index(world: World) -> None:
+    world.venue.alter(TABLES)
+    world.configure(bookings=BOTH)
+    create = 'CREATE INDEX CONCURRENTLY ON "crm"."Attendee" ("bookingId");'
+
+    def wanted() -> bool:
+        with world.services(act=False) as services, services.store.reading() as tx:
+            return create in [note.sql for note in tx.bookings.notes()]
+
+    assert not wanted()
+    world.venue.alter("""UPDATE pg_class SET reltuples = 50000 WHERE oid = 'crm."Attendee"'::regclass""")
+    assert wanted()
+    world.venue.sql(create.replace("CONCURRENTLY ", ""))
+    world.venue.alter("""UPDATE pg_class SET reltuples = 50000 WHERE oid = 'crm."Attendee"'::regclass""")
+    assert not wanted()
