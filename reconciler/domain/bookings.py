@@ -114,6 +114,8 @@ class Booking:
     guests: int | Decimal | str | None = None
     """A whole number if it is one, else as it stands there."""
     occasion: str | None = field(default=None, repr=False)
+    facts: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """What ``bookings.facts`` names, and what stands there: '' where nothing does. Only texts need them."""
     app_failures: tuple[AppFailure, ...] = ()
     not_after: datetime | None = None
     """When what its text confirms lapses (``not_after`` of its message); ``None``: never."""
@@ -125,7 +127,15 @@ class Booking:
     def without_details(self) -> "Booking":
         """The booking without what only a decision needs: names, numbers, guests. A pass has many of them in memory."""
         return replace(
-            self, ends_at=None, first_name="", name="", phones=(), guests=None, occasion=None, app_failures=()
+            self,
+            ends_at=None,
+            first_name="",
+            name="",
+            phones=(),
+            guests=None,
+            occasion=None,
+            facts=(),
+            app_failures=(),
         )
 
     def without_times(self) -> "Booking":

@@ -11,7 +11,9 @@ from reconciler.domain.gaps import Cause
 from reconciler.engine.explain.explanation import RuleExplanation
 from reconciler.service.lateness import next_time
 from reconciler.settings.file.values import write_duration
+from reconciler.settings.model.bookings import BookingSettings
 from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.fields import FieldSource
 from reconciler.store.views.status import LastRun
 
 
@@ -54,8 +56,32 @@ def _columns(file: CronFile) -> dict[Location, dict[str, str]]:
     bookings, queue = file.bookings, file.rules.sms_missing.queue
     customers = bookings.customers.columns.model_dump() if bookings.customers else {}
     tables = {
-        Location.BOOKING: bookings.named_times() | bookings.named_columns(),
+        Location.BOOKING: bookings.named_times() | bookings.named_columns() | _fields(bookings),
         Location.QUEUE: queue.columns.model_dump() if queue else {},
         Location.CUSTOMER: customers,
     }
     return {place: {ours: theirs for ours, theirs in columns.items() if theirs} for place, columns in tables.items()}
+
+
+def _fields(bookings: BookingSettings) -> dict[str, str]:
+    """Names, numbers and facts that have a key of their own: where each stands. Also by what the key says."""
+    found: dict[str, str] = {}
+    for key, several in bookings.fields().items():
+        places = [(one.place, _place(one.source, bookings), str(one.source)) for one in several]
+        own = [(place, said, written) for place, said, written in places if place[0] != "columns"]
+        found |= {written: said for _, said, written in own}
+        if key == "facts":
+            found |= {".".join(map(str, place)): said for place, said, _ in own}
+        elif own:
+            found[key] = " or ".join(said for _, said, _ in own)
+    return found
+
+
+def _place(source: FieldSource, bookings: BookingSettings) -> str:
+    """``mobile of public.people, where id is the booking's person_id``."""
+    if source.join is None:
+        return str(source)
+    join = bookings.join[source.join]
+    keys = " and ".join(f"{theirs} is the booking's {own}" for theirs, own in join.on.items())
+    first = f", the first by {join.first_by}" if join.first_by else ""
+    return f"{str(source).removeprefix(f'{source.join}.')} of {join.table}, where {keys}{first}"

@@ -17,6 +17,7 @@ from reconciler.settings.file.mistake import KeyPath, Mistake
 from reconciler.settings.file.source import Source
 from reconciler.settings.file.validation import validate, validate_rest
 from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.named_places import place_mistakes
 from reconciler.settings.texts import template_mistakes, unwritten_texts
 
 _SMS = ("rules", str(GapKind.SMS_MISSING))
@@ -43,6 +44,7 @@ class _Check:
     """The keys, or sections, that it goes by. If one of them is wrong, the check could find what is not so."""
 
 
+_PLACES = tuple(("bookings", key) for key in ("join", "name", "first_name", "phone", "facts"))
 _NAMES = "the names of variables"
 _CHECKS = (
     _Check(_NAMES, unnamed, (("reporting", "oncall"), ("jobs",))),
@@ -54,7 +56,12 @@ _CHECKS = (
     _Check(
         "the templates",
         template_mistakes,
-        (("timezone",), ("locale",), *((*_SMS, key) for key in ("messages", "nameless", "placeholder_names"))),
+        (
+            ("timezone",),
+            ("locale",),
+            ("bookings", "facts"),
+            *((*_SMS, key) for key in ("messages", "nameless", "placeholder_names")),
+        ),
     ),
     _Check(
         "whether the rules agree with each other",
@@ -69,8 +76,9 @@ _CHECKS = (
     _Check(
         "whether two names are one column",
         column_contradictions,
-        (("bookings", "columns"), ("bookings", "customers"), (*_SMS, "queue")),
+        (*_PLACES, ("bookings", "columns"), ("bookings", "customers"), (*_SMS, "queue")),
     ),
+    _Check("whether names, numbers and facts can be joined", place_mistakes, (*_PLACES, ("bookings", "columns"))),
     _Check(
         "whether limits and times agree with each other",
         limit_contradictions,

@@ -12,7 +12,6 @@ from reconciler.text.localized import localized
 from reconciler.text.templates import VARIABLES, Style, check_template
 
 _MESSAGES = ("rules", str(GapKind.SMS_MISSING), "messages")
-_CORRECT = f"correct the template; it may use {', '.join(VARIABLES)}"
 
 
 def text_style(file: CronFile) -> Style:
@@ -32,6 +31,9 @@ def unwritten_texts(read: Source, file: CronFile) -> Iterator[Mistake]:
 
 def template_mistakes(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Each problem of a template."""
+    facts = file.bookings.facts
+    known = ", ".join([*VARIABLES, *(f"facts.{name}" for name in facts)])
     for status, message in file.rules.sms_missing.messages.items():
-        for problem in check_template(message.template, text_style(file)):
-            yield read.mistake((*_MESSAGES, status, "template"), problem, remedy=_CORRECT)
+        for problem in check_template(message.template, text_style(file), facts):
+            path = (*_MESSAGES, status, "template")
+            yield read.mistake(path, problem, remedy=f"correct the template; it may use {known}")

@@ -20,10 +20,11 @@ from reconciler.store.app.counts import demand
 from reconciler.store.app.evidence import number_key
 from reconciler.store.app.explain import booking_facts, remediation
 from reconciler.store.moments import PostgresMoments
-from reconciler.store.schema import checks, requirements, trial_writes, warnings, zone_rules
+from reconciler.store.schema import checks, requirements, warnings, zone_rules
 from reconciler.store.schema.booking_codes import code_faults, code_notes
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.encoding import encoding_faults
+from reconciler.store.schema.trials import writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class PostgresBookings:
         return checks.faults(self.connection, requirements.of_report_only(self.tables.application, kind), writing=False)
 
     def try_writes(self, effect: Effect) -> CheckResult:
-        return trial_writes.TRIAL_WRITES[effect](self.connection, self.tables)
+        return writes.TRIAL_WRITES[effect](self.connection, self.tables)
 
     def zone_faults(self, now: datetime) -> Sequence[IntegrationFault]:
         return zone_rules.zone_faults(self.connection, self.tables.application.zone, now)

@@ -19,7 +19,7 @@ from reconciler.store.app.app_tables import NOW, AppTables, exists_row
 from reconciler.store.app.conditions import is_eligible, may_be_to_come, within
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.evidence.shown import is_in_ledger
-from reconciler.store.app.times import LOCAL_NOW, civil
+from reconciler.store.app.values.times import LOCAL_NOW, civil
 from reconciler.store.ledger.runs import PLACE
 from reconciler.store.ledger.sources import SourceKey
 

@@ -36,6 +36,16 @@ def locale_name(written: str) -> str:
     return str(locale)
 
 
+class Year(int):
+    """A year, which is written without a mark between its digits."""
+
+    def __add__(self, other: int) -> "Year":
+        return Year(int(self) + other)
+
+    def __sub__(self, other: int) -> "Year":
+        return Year(int(self) - other)
+
+
 @dataclass(frozen=True)
 class Localized:
     """The writing habits of one locale."""

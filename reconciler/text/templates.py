@@ -1,7 +1,7 @@
 """Text templates: sandboxed Jinja2. What a booking lacks is false in a condition, and an error where it is printed."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,8 +17,9 @@ from reconciler.domain.decide.sms import Draft
 from reconciler.domain.decide.sms_settlement import contains_reference
 from reconciler.ports import TemplateTrial, Unwritable
 from reconciler.text.absent import Absent, Nameless, passing_absent
+from reconciler.text.facts import FACTS, Facts, used_facts
 from reconciler.text.greeting import A_LINK, LONGEST_NAME, Greeting, has_link, one_line
-from reconciler.text.localized import Localized
+from reconciler.text.localized import Localized, Year
 from reconciler.text.segments import segments
 from reconciler.text.template_limits import excesses
 
@@ -27,16 +28,6 @@ MAX_SMS_LENGTH = 1600
 MOST = 10**6
 """No product in a text is larger: a text could be padded to its length."""
 Value = str | int | Decimal | Absent
-
-
-class _Year(int):
-    """A year, which is written without a mark between its digits."""
-
-    def __add__(self, other: int) -> "_Year":
-        return _Year(int(self) + other)
-
-    def __sub__(self, other: int) -> "_Year":
-        return _Year(int(self) - other)
 
 
 _PADDING = frozenset({"center", "expandtabs", "format", "format_map", "indent", "ljust", "rjust", "zfill"})
@@ -58,12 +49,12 @@ class _Environment(SandboxedEnvironment):
         return product
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if attribute in _PADDING:
+        if attribute in _PADDING and not isinstance(obj, Facts):
             raise TypeError(f"{attribute} does not belong in a text")
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if argument in _PADDING:  # {{ ref["ljust"](9) }} is the same
+        if argument in _PADDING and not isinstance(obj, Facts):  # {{ ref["ljust"](9) }} is the same
             raise TypeError(f"{argument} does not belong in a text")
         return super().getitem(obj, argument)
 
@@ -73,7 +64,7 @@ def _environment(locale: Localized) -> _Environment:
 
     def finalize(value: Any) -> Any:
         """Allow only text and numbers in a text; any other value would be printed as a Python object."""
-        if isinstance(value, str | _Year | bool | Undefined):
+        if isinstance(value, str | Year | bool | Undefined):
             return value
         if isinstance(value, int | float | Decimal):
             return locale.number(value)
@@ -139,10 +130,12 @@ class Templates:
         return Draft(number=number, body=body, trigger=trigger, segments=segments(body), left_out=left_out)
 
     def trials(self) -> Iterator[TemplateTrial]:
-        for status in self._messages:
+        for status, (_, _, used) in self._messages.items():
             for booking, is_full in ((_BAREST, False), (_FULLEST, True)):
+                names = sorted(name.removeprefix(f"{FACTS}.") for name in used - set(VARIABLES))
+                facts = tuple((name, booking.name) for name in names)
                 try:
-                    draft = self.write(replace(booking, status=status), "")
+                    draft = self.write(replace(booking, status=status, facts=facts), "")
                 except Unwritable as error:
                     yield TemplateTrial(status=status, is_full=is_full, why=str(error), lacks=error.lacks)
                 else:
@@ -153,7 +146,7 @@ class Templates:
 class _Known:
     """What a template can print of a booking. A value that the booking lacks is ``Absent``."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, Value | Facts]
     lacking: Set[str]
     """The absent values that were printed, as soon as they are."""
     left_out: Mapping[str, str]
@@ -178,16 +171,22 @@ def variables(booking: Booking, style: Style) -> _Known:
         "name": name or None,
         "date": style.locale.date(local),
         "weekday": style.locale.weekday(local),
-        "year": _Year(local.year),
+        "year": Year(local.year),
         "time": style.locale.time(local),
         "guests": guests,
         "occasion": occasion or None,
         "ref": booking.reference,
     }
     why = {"first_name": no_first_name, "name": no_name, "occasion": no_occasion, "guests": no_guests}
+    facts = {name: _words(written) for name, written in booking.facts}
+    why |= {f"{FACTS}.{name}": no_fact for name, (_, no_fact) in facts.items()}
     lacking: set[str] = set()
+    of_facts = {name: words or Absent(f"{FACTS}.{name}", lacking) for name, (words, _) in facts.items()}
     return _Known(
-        values={name: Absent(name, lacking) if value is None else value for name, value in known.items()},
+        values={
+            **{name: Absent(name, lacking) if value is None else value for name, value in known.items()},
+            FACTS: Facts(of_facts),
+        },
         lacking=lacking,
         left_out={name: reason for name, reason in why.items() if reason},
     )
@@ -206,8 +205,8 @@ def _count(guests: int | Decimal | str | None) -> tuple[int | Decimal | str | No
     return words or None, why
 
 
-def check_template(source: str, style: Style) -> list[str]:
-    """Problems of a template, one sentence each; empty if it is valid."""
+def check_template(source: str, style: Style, facts: Collection[str]) -> list[str]:
+    """Problems of a template, one sentence each; empty if it is valid. ``facts``: the names in ``bookings.facts``."""
     environment = _environment(style.locale)
     try:
         used = _used(environment, source)
@@ -221,13 +220,14 @@ def check_template(source: str, style: Style) -> list[str]:
     beyond = list(dict.fromkeys(excesses(environment.parse(source))))
     if beyond:
         return beyond
-    problems = [_unknown(name) for name in sorted(used - set(VARIABLES))]
+    problems = list(_unknown(used, facts))
     if "ref" not in used:
         problems.append("the reference is missing: add {{ ref }}, by which a text is found again at the provider")
     if problems:
         return problems
     try:
-        body = template.render(variables(_SAMPLE, style).values).strip()
+        sample = replace(_SAMPLE, facts=tuple((name, "Alex Berg") for name in facts))
+        body = template.render(variables(sample, style).values).strip()
     except _FAILURES as error:
         return [f"it cannot be filled: {error}"]
     if not contains_reference(body, _SAMPLE.reference):
@@ -238,7 +238,9 @@ def check_template(source: str, style: Style) -> list[str]:
 
 
 def _used(environment: _Environment, source: str) -> set[str]:
-    return meta.find_undeclared_variables(environment.parse(source))
+    template = environment.parse(source)
+    used = meta.find_undeclared_variables(template)
+    return used - {FACTS} | used_facts(template) if FACTS in used else used
 
 
 def _render(template: Template, known: _Known) -> str:
@@ -252,11 +254,16 @@ def _render(template: Template, known: _Known) -> str:
     return body
 
 
-def _unknown(name: str) -> str:
-    known = sorted(VARIABLES)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"available: {', '.join(known)}"
-    return f"unknown variable {name}, {hint}"
+def _unknown(used: Set[str], facts: Collection[str]) -> Iterator[str]:
+    """A sentence for each name that stands for nothing."""
+    known = sorted([*VARIABLES, *(f"{FACTS}.{name}" for name in facts)])
+    for name in sorted(used - set(known)):
+        if name == FACTS:
+            yield "facts are used one by one: write {{ facts.name }} with the name of one"
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"available: {', '.join(known)}"
+        yield f"unknown variable {name}, {hint}"
 
 
 _SAMPLE = Booking(

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from reconciler.domain.decide.policies import Policy, Record
 from reconciler.domain.gaps import Effect
 from reconciler.settings import Settings
-from reconciler.settings.file.values import TableName
 from reconciler.settings.model.cron_file import CronFile
 from reconciler.settings.model.evidence import LinkedRows, TextEvidence, TextRows
 from reconciler.settings.model.times import named_by
@@ -16,9 +15,9 @@ from reconciler.store.app.mapping import (
     EvidenceColumn,
     EvidenceLog,
     EvidenceRows,
-    MappedTable,
 )
 from reconciler.text.localized import localized
+from reconciler.wiring.mapping import mapped_facts, mapped_fields, mapped_joins, mapped_table
 
 
 def application(chosen: Settings) -> AppMapping:
@@ -26,9 +25,14 @@ def application(chosen: Settings) -> AppMapping:
     bookings, rule = chosen.file.bookings, chosen.file.rules.sms_missing
     customers, queue = bookings.customers, rule.queue
     return AppMapping(
-        bookings=_mapped(bookings.table, bookings.named_columns() | _text_column(chosen.file)),
-        customers=_mapped(customers.table, customers.columns.model_dump()) if customers else None,
-        queue=_mapped(queue.table, queue.columns.model_dump()) if queue and _needs_queue(chosen) else None,
+        bookings=mapped_table(bookings.table, bookings.named_columns() | _text_column(chosen.file)),
+        customers=mapped_table(customers.table, customers.columns.model_dump()) if customers else None,
+        queue=mapped_table(queue.table, queue.columns.model_dump()) if queue and _needs_queue(chosen) else None,
+        joins=mapped_joins(bookings),
+        name=mapped_fields(bookings, "name"),
+        first_name=mapped_fields(bookings, "first_name"),
+        phone=mapped_fields(bookings, "phone"),
+        facts=mapped_facts(bookings),
         evidence=_evidence(chosen.file),
         records={Effect.SMS: chosen.file.records_texts(), Effect.CALENDAR: chosen.file.records_events()},
         zone=chosen.file.timezone,
@@ -74,7 +78,7 @@ def _shows_text(one: TextEvidence) -> Evidence:
         return _rows(one.rows, _names_of(one.rows), one.statuses)
     assert one.log is not None, "it is one of the three"
     columns = {"number": one.log.number, "provider_id": one.log.sid, **named_by("sent", one.log.at)}
-    return EvidenceLog(table=_mapped(one.log.table, columns), where=one.log.where, statuses=one.statuses)
+    return EvidenceLog(table=mapped_table(one.log.table, columns), where=one.log.where, statuses=one.statuses)
 
 
 def _names_of(rows: TextRows) -> dict[str, str | None]:
@@ -85,7 +89,7 @@ def _names_of(rows: TextRows) -> dict[str, str | None]:
 def _rows(rows: LinkedRows, named: Mapping[str, str | None], statuses: tuple[str, ...] = ()) -> EvidenceRows:
     ((link, booking_column),) = rows.on.items()
     return EvidenceRows(
-        table=_mapped(rows.table, {"link": link, **named}),
+        table=mapped_table(rows.table, {"link": link, **named}),
         booking_column=booking_column,
         where=rows.where,
         statuses=statuses,
@@ -101,8 +105,3 @@ def _letters(chosen: Settings) -> frozenset[str]:
 
 def _needs_queue(chosen: Settings) -> bool:
     return chosen.file.rules.sms_missing.policy is not Policy.OFF or bool(chosen.report_only_rules())
-
-
-def _mapped(table: TableName, columns: Mapping[str, str | None]) -> MappedTable:
-    named = {ours: theirs for ours, theirs in columns.items() if theirs is not None}
-    return MappedTable(schema=table.schema, name=table.name, columns=named)

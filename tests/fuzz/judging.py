@@ -199,7 +199,7 @@ def _fill(seed: int) -> list[str]:
     style = Style(ZoneInfo("Europe/London"), localized(LOCALES[seed % len(LOCALES)]), _GREETING)
     greeted, _ = _GREETING.first_name(booking.first_name, booking.name)
     assert all(one == " " or one in "-'’" or unicodedata.category(one)[0] in "LM" for one in greeted), greeted
-    problems = check_template(template, style)
+    problems = check_template(template, style, ())
     if problems:
         return ["refused"]  # the reasons quote the template, which the operator wrote
     writer = Templates({"confirmed": MessageTemplate("t", template)}, style)

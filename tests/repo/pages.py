@@ -18,6 +18,7 @@ from reconciler.settings import Need, load
 from reconciler.settings.env.reader import VARIABLES
 from reconciler.settings.file import values
 from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.fields import parse_field
 from reconciler.wiring import assembly
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,7 @@ WRITTEN = {
     "hours of the day": values.parse_hours,
     "a date": values.parse_since,
     "a table": values.parse_table,
+    "a place": parse_field,
     "a time zone": values.parse_zone,
     "a region": values.parse_region,
     "a language": values.parse_locale,
@@ -38,7 +40,7 @@ WRITTEN = {
 
 READER = "reconciler_reader"
 
-MEMBERS = {"messages": "status", "jobs": "job"}
+MEMBERS = {"messages": "status", "jobs": "job", "join": "name"}
 """A mapping with keys of the venue's own -> what such a key is."""
 
 HEAD = """\

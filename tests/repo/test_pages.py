@@ -68,6 +68,11 @@ def test_the_example_leaves_nothing_out() -> None:
         "ends",
         "created",
         "due",
+        "join",
+        "name",
+        "first_name",
+        "phone",
+        "facts",
         "date_tbd_note",
         "satisfied_by",
     ]

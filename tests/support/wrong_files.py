@@ -57,6 +57,13 @@ SEEN_BY_BOTH = {
     "a log without a time": "evidence: {sms: [{log: {table: sms_log, number: receiver}}]}\n",
     "a column that shows an event": "evidence: {calendar: [{column: event_id}]}\n",
     "a record that is none": "record: {sms: rows}\n",
+    "a join without a table": "bookings: {join: {person: {on: {id: person_id}}}, name: person.name}\n",
+    "a join of two words": "bookings: {join: {a-b: {table: people, on: {id: person_id}}}}\n",
+    "a place of three parts": "bookings: {name: a.b.c}\n",
+    "a path that ends in JSON": "bookings: {phone: meta->phone}\n",
+    "no place": "bookings: {phone: []}\n",
+    "several places of a fact": "bookings: {facts: {barber: [a, b]}}\n",
+    "a fact of two words": "bookings: {facts: {the barber: a}}\n",
     "a pattern of blanks": "rules: {sms.missing: {ignore: [' ']}}\n",
 }
 SEEN_BY_CHECK_ALONE = {
@@ -86,6 +93,20 @@ SEEN_BY_CHECK_ALONE = {
     "a share that is no number": "limits: {breaker: {ratio: .nan}}\n",
     "a fraction that is whole": "limits: {pass: 5.0}\n",
     "a key that is a number": "bookings: {only: {7: 7}}\n",
+    "a template with a fact that is not mapped": (
+        "bookings: {facts: {barber: b}}\n"
+        "rules: {sms.missing: {messages: {draft: {trigger: x, template: '{{ facts.barbr }} {{ ref }}'}}}}\n"
+    ),
+    "a template with all facts": (
+        "bookings: {facts: {barber: b}}\n"
+        "rules: {sms.missing: {messages: {draft: {trigger: x, template: '{{ facts }} {{ ref }}'}}}}\n"
+    ),
+    "an unknown join": "bookings: {phone: persn.mobile}\n",
+    "a join that nothing uses": "bookings: {join: {person: {table: people, on: {id: person_id}}}}\n",
+    "a join on nothing": "bookings: {join: {person: {table: people, on: {}}}, name: person.name}\n",
+    "a place that is named twice": "bookings: {phone: [a, b, a]}\n",
+    "a number in two places": "bookings: {phone: a, columns: {phone: b}}\n",
+    "a name on a column that has one": "bookings: {name: guest_count}\n",
     "limits that contradict each other": "limits: {lease: 31s}\n",
     "a job that overtakes itself": "jobs: {sms_missing: {every: 1m}}\n",
     "a memory that is too short": "jobs: {ledger_retention: {every: 24h, keep: 13d}}\n",

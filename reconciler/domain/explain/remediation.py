@@ -9,6 +9,7 @@ class Location(StrEnum):
     """Where a value is."""
 
     BOOKING = "booking"
+    """Its own row, or one that ``bookings.join`` reads for it."""
     CUSTOMER = "customer"
     QUEUE = "queue"
     LEDGER = "ledger"

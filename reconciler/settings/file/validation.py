@@ -69,7 +69,7 @@ def _without(node: Mapping[Any, Any], path: KeyPath) -> Mapping[Any, Any]:
 
 def _mistake(source: Source, path: KeyPath, detail: Mapping[str, Any]) -> Mistake:
     kind, seen = detail["type"], detail.get("input")
-    if detail["loc"][-1] == "[key]":
+    if detail["loc"][-1] == "[key]" and kind != "value_error":
         kind = "invalid_key"
     if kind == "extra_forbidden":
         known = keys_of_section(path[:-1])

@@ -1,11 +1,10 @@
 """The section ``bookings`` of cron.yaml, and the tables it and the rules name."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from reconciler.domain.decide.policies import Record
 from reconciler.settings.file.values import (
     Duration,
     NoneFor,
@@ -16,6 +15,7 @@ from reconciler.settings.file.values import (
     Table,
     TableName,
 )
+from reconciler.settings.model.fields import Facts, FieldPlaces, FieldSource, Joins, NamedField, named_fields
 from reconciler.settings.model.section import Column, Section
 from reconciler.settings.model.times import REPLACED, End, TimeForm, When, named_by
 from reconciler.settings.model.where import Where
@@ -93,31 +93,6 @@ class QueueColumns(Section):
     created_at: Column | None = Field("created_at", description="optional: shows which failed row is the newest")
 
 
-class RecordSettings(Section):
-    """Where reconciler leaves its word in the application's tables."""
-
-    sms: Annotated[Literal[Record.QUEUE, Record.COLUMN, Record.LEDGER] | None, NoneFor("auto")] = Field(
-        None,
-        description="queue: a row of the queue | column: the one `column` of `evidence.sms` | ledger: our own tables "
-        "alone, and yours are only read | auto: queue, or ledger where `queue` is off",
-    )
-    calendar: Annotated[Literal[Record.COLUMN, Record.LEDGER] | None, NoneFor("auto")] = Field(
-        None,
-        description="column: `bookings.columns.event_id` | ledger: our own tables alone | auto: column, or ledger "
-        "where `event_id` is null",
-    )
-    in_flight: Column = Field(
-        "failed",
-        description="the status of our row in the queue while a text may or may not have left: one that nothing in the "
-        "application sends or sends again, such as cancelled",
-    )
-    beacon: bool = Field(
-        True,
-        description="a private event in the calendar, in 2099, that shows a copied database and a restored ledger; "
-        "no: neither is seen",
-    )
-
-
 def table_alone(value: Any) -> Any:
     """A table may be given by its name alone."""
     return {"table": value} if isinstance(value, str | TableName) else value
@@ -179,6 +154,29 @@ class BookingSettings(Section):
     due: When | None = Field(
         None, description="when it was confirmed, in the same forms; in the place of `columns.due`"
     )
+    join: Joins = Field(
+        default_factory=dict,
+        description="other tables that names, numbers or facts are read from, by names of your own, e.g. {customer: "
+        "{table: people, on: {id: person_id}}}",
+    )
+    name: FieldPlaces | None = Field(
+        None,
+        description="the customer's whole name, where that is no column of the bookings: `customer.full_name`, "
+        "`meta->>name`, or a list of which the first that is filled counts; in the place of `columns.name`",
+    )
+    first_name: FieldPlaces | None = Field(
+        None, description="how the text greets, in the same forms; in the place of `columns.first_name`"
+    )
+    phone: FieldPlaces | None = Field(
+        None,
+        description="the number, in the same forms: of a list in order of preference, the customers' numbers after "
+        "them; in the place of `columns.phone`",
+    )
+    facts: Facts = Field(
+        default_factory=dict,
+        description="further values for templates, by names of your own, in the same forms but a list, e.g. {barber: "
+        "barber.name} for {{ facts.barber }}",
+    )
     customers: Annotated[Customers | None, BeforeValidator(table_alone), NoneFor("off"), OffWord] = Field(
         default_factory=Customers, description="fallback phone and consent; off: there is no such table"
     )
@@ -219,8 +217,8 @@ class BookingSettings(Section):
 
     @model_validator(mode="after")
     def _has_one_place_for_each_time(self) -> "BookingSettings":
-        for key in self._forms():
-            twice = sorted(self.columns.model_fields_set & REPLACED[key])
+        for key, replaced in self._replaced().items():
+            twice = sorted(self.columns.model_fields_set & replaced)
             if twice:
                 raise ValueError(f"`{key}` takes the place of columns.{twice[0]}: one of them is too many")
         if self.ends and self.ends.time and not self.ends.date and self.starts and not self.starts.date:
@@ -232,16 +230,36 @@ class BookingSettings(Section):
         written = {"starts": self.starts, "ends": self.ends, "created": self.created, "due": self.due}
         return {key: form for key, form in written.items() if form is not None}
 
+    def _field_lists(self) -> dict[str, tuple[FieldSource, ...] | None]:
+        return {"name": self.name, "first_name": self.first_name, "phone": self.phone}
+
+    def _replaced(self) -> dict[str, frozenset[str]]:
+        """Key that is written -> the keys of ``columns`` that it takes the place of."""
+        times = {key: REPLACED[key] for key in self._forms()}
+        return times | {key: frozenset({key}) for key, written in self._field_lists().items() if written}
+
+    def fields(self) -> dict[str, tuple[NamedField, ...]]:
+        """Key -> the places of a name, a number or facts, also those that ``columns`` says."""
+        found: dict[str, tuple[NamedField, ...]] = {}
+        for key, written in self._field_lists().items():
+            own = getattr(self.columns, key)
+            plain = (NamedField(("columns", key), FieldSource(None, own)),) if own else ()
+            found[key] = tuple(named_fields({key: written}, {})) if written else plain
+        return found | {"facts": tuple(named_fields({}, self.facts))}
+
     def places(self) -> dict[tuple[str | int, ...], str]:
         """Where each column of the bookings is named, below ``bookings`` -> the application's name of it."""
         forms = self._forms()
-        replaced = frozenset[str]().union(*(REPLACED[key] for key in forms))
+        replaced = frozenset[str]().union(*self._replaced().values())
         named: dict[tuple[str | int, ...], str | None] = {
             ("columns", ours): theirs for ours, theirs in self.columns.model_dump().items() if ours not in replaced
         }
         named["reference",] = self.reference
         for key, form in forms.items():
             named |= {((key,) if name == "at" else (key, name)): column for name, column in form}
+        for key, written in self._field_lists().items():
+            of_key = named_fields({key: written}, {})
+            named |= {one.place: one.source.column for one in of_key if not one.source.join and not one.source.path}
         return {place: column for place, column in named.items() if column is not None}
 
     def named_times(self) -> dict[str, str]:
@@ -253,7 +271,8 @@ class BookingSettings(Section):
         """Our name of each column -> the application's."""
         named = {ours: theirs for ours, theirs in self.columns.model_dump().items() if theirs is not None}
         named |= {"reference": self.reference} if self.reference else {}
+        for replaced in self._replaced().values():
+            named = {ours: theirs for ours, theirs in named.items() if ours not in replaced}
         for key, form in self._forms().items():
-            named = {ours: theirs for ours, theirs in named.items() if ours not in REPLACED[key]}
             named |= named_by(key, form)
         return named

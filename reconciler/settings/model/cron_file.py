@@ -17,8 +17,8 @@ from reconciler.settings.file.values import (
     Zone,
     parse_zone,
 )
-from reconciler.settings.model.bookings import BookingSettings, RecordSettings, minutes
-from reconciler.settings.model.evidence import EvidenceSettings
+from reconciler.settings.model.bookings import BookingSettings, minutes
+from reconciler.settings.model.evidence import EvidenceSettings, RecordSettings
 from reconciler.settings.model.jobs import DEFAULT_JOBS, KEEP, Job
 from reconciler.settings.model.reporting import Reporting
 from reconciler.settings.model.rules import Rules

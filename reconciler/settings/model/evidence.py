@@ -1,8 +1,11 @@
-"""The section ``evidence`` of cron.yaml: what else shows that a text was sent, or that a booking has an event."""
+"""The sections ``evidence`` and ``record`` of cron.yaml: what else shows an effect, and where our own word goes."""
+
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from reconciler.settings.file.values import Table
+from reconciler.domain.decide.policies import Record
+from reconciler.settings.file.values import NoneFor, Table
 from reconciler.settings.model.section import Column, Section
 from reconciler.settings.model.times import When
 from reconciler.settings.model.where import Where
@@ -83,3 +86,28 @@ class EvidenceSettings(Section):
 
     sms: tuple[TextEvidence, ...] = Field((), description="a list of {column: ..}, {rows: ..} and {log: ..}")
     calendar: tuple[EventEvidence, ...] = Field((), description="a list of {rows: ..}")
+
+
+class RecordSettings(Section):
+    """Where reconciler leaves its word in the application's tables."""
+
+    sms: Annotated[Literal[Record.QUEUE, Record.COLUMN, Record.LEDGER] | None, NoneFor("auto")] = Field(
+        None,
+        description="queue: a row of the queue | column: the one `column` of `evidence.sms` | ledger: our own tables "
+        "alone, and yours are only read | auto: queue, or ledger where `queue` is off",
+    )
+    calendar: Annotated[Literal[Record.COLUMN, Record.LEDGER] | None, NoneFor("auto")] = Field(
+        None,
+        description="column: `bookings.columns.event_id` | ledger: our own tables alone | auto: column, or ledger "
+        "where `event_id` is null",
+    )
+    in_flight: Column = Field(
+        "failed",
+        description="the status of our row in the queue while a text may or may not have left: one that nothing in the "
+        "application sends or sends again, such as cancelled",
+    )
+    beacon: bool = Field(
+        True,
+        description="a private event in the calendar, in 2099, that shows a copied database and a restored ledger; "
+        "no: neither is seen",
+    )

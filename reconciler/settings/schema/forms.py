@@ -27,6 +27,7 @@ from reconciler.settings.file.values import (
     parse_zone,
 )
 from reconciler.settings.model.bookings import text_or_number
+from reconciler.settings.model.fields import FIELD, WORD, parse_field, parse_word
 from reconciler.settings.model.where import parse_matching
 from reconciler.text.localized import LOCALE_NAME
 from reconciler.text.phones import REGIONS
@@ -107,6 +108,8 @@ FORMS: Mapping[Reader, Form] = {
             _keyed("like", {"type": "string", "minLength": 1}),
         ]
     },
+    parse_field: _explained(parse_field, _text(FIELD.pattern, "customer.full_name")),
+    parse_word: {"type": "string", "pattern": f"^{WORD.pattern}$"},
     require_pattern: {"type": "string", "pattern": r"\S"},
 }
 """What reads a kind of values -> how they are written. ``not_nothing`` stands for a duration above zero."""

@@ -17,6 +17,7 @@ from reconciler.settings.file.renamed import MOVED, RENAMED
 from reconciler.settings.file.values import NoneFor, OffWord, not_empty, parse_table
 from reconciler.settings.model.bookings import table_alone
 from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.fields import at_least_one, one_alone, parse_field
 from reconciler.settings.model.jobs import Job
 from reconciler.settings.model.times import column_alone, column_or_off
 from reconciler.settings.schema.forms import BOOLEAN, FORMS, OFF, Form
@@ -29,6 +30,7 @@ _EITHER = {
 _COLUMN: Form = {"type": "string", "minLength": 1}
 _SHORTER: Mapping[Any, Form] = {
     table_alone: FORMS[parse_table],
+    one_alone: FORMS[parse_field],
     column_alone: _COLUMN | {"not": {"const": "off"}},
     column_or_off: {"anyOf": [_COLUMN, OFF]},
 }
@@ -110,7 +112,11 @@ class _Schema:
         if origin is dict:
             return self._mapping(inside[0], inside[1], path)
         if origin is tuple:
-            least = {"minItems": 1} if any(getattr(mark, "func", None) is not_empty for mark in metadata) else {}
+            least = (
+                {"minItems": 1}
+                if any(getattr(mark, "func", None) in (not_empty, at_least_one) for mark in metadata)
+                else {}
+            )
             return {"type": "array", "items": self._written(inside[0], [], path, None), **least}
         if origin is Literal:
             return {"enum": [word.value if isinstance(word, Enum) else word for word in inside]}

@@ -32,8 +32,8 @@ from sqlalchemy import (
 
 from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.domain.gaps import Effect
-from reconciler.store.app import times
-from reconciler.store.app.mapping import AppMapping, AsStored, Evidence, EvidenceColumn, one_of
+from reconciler.store.app.mapping import AppMapping, AsStored, Evidence, EvidenceColumn, MappedField, one_of
+from reconciler.store.app.values import fields, times
 
 NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "window"))
 """What every statement compares with: the present; since when a rule applies; how far back a scan selects."""
@@ -73,11 +73,32 @@ class AppTables:
         """A booking's column by our name; NULL where the application has no such column."""
         return self.booking.c[name] if name in self.booking.c else null()
 
-    def from_clause(self) -> FromClause:
-        """Bookings, each with its customer where there is one."""
-        if self.customer is None or "customer_id" not in self.booking.c:
-            return self.booking
-        return self.booking.outerjoin(self.customer, self.customer.c.id == self.booking.c.customer_id)
+    def from_clause(self, among: ColumnElement[bool] | None = None) -> FromClause:
+        """Bookings, each with its customer and its joined rows where there are any.
+
+        ``among``: selects the statement's bookings by their own columns, where that can be said.
+        """
+        source: FromClause = self.booking
+        if self.customer is not None and "customer_id" in self.booking.c:
+            source = source.outerjoin(self.customer, self.customer.c.id == self.booking.c.customer_id)
+        return fields.joined(source, self.booking, self.application, among)
+
+    def phones(self) -> list[ColumnElement[Any]]:
+        """What may contain a phone number, in order of preference: the booking's own, then the customer's."""
+        own = [fields.value(self.booking, field) for field in self.application.phone]
+        return [*own, self.customer_field("mobile_e164"), self.customer_field("mobile_number")]
+
+    @property
+    def joins_for_phone(self) -> bool:
+        """Whether a number may stand in another table."""
+        is_joined = self.customer is not None and "customer_id" in self.booking.c
+        return is_joined or any(field.join for field in self.application.phone)
+
+    def first_filled(self, places: tuple[MappedField, ...]) -> ColumnElement[Any]:
+        return fields.first_filled(self.booking, places)
+
+    def fact(self, field: MappedField) -> ColumnElement[Any]:
+        return fields.value(self.booking, field)
 
     @property
     def made(self) -> times.StoredMoment:
@@ -120,11 +141,6 @@ def column_of(table: FromClause, theirs: str) -> ColumnElement[Any]:
     """A column by the application's name."""
     mapped = [column for column in table.c if column.name == theirs]
     return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
-
-
-def phones(tables: AppTables) -> list[ColumnElement[Any]]:
-    """The columns that may contain a phone number, in order of preference."""
-    return [tables.field("phone"), tables.customer_field("mobile_e164"), tables.customer_field("mobile_number")]
 
 
 def stored_start(tables: AppTables) -> ColumnElement[Any]:

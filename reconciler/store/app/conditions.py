@@ -40,7 +40,6 @@ from reconciler.store.app.app_tables import (
     is_filled,
     is_left_out,
     is_marked,
-    phones,
     stored_start,
 )
 from reconciler.store.app.evidence.shown import shown
@@ -101,7 +100,7 @@ def conditions(kind: GapKind, tables: AppTables) -> Mapping[Condition, ColumnEle
         # A booking without a date is not past: it is scanned, and refused because the date is missing.
         Condition.AHEAD: due.is_to_come(tables),
         Condition.DATE_SET: _date_set(tables),
-        Condition.PHONE: or_(*(is_filled(phone) for phone in phones(tables))),
+        Condition.PHONE: or_(*(is_filled(phone) for phone in tables.phones())),
     }
     rule = rule_of(kind)
     for condition in set(rule.conditions) - set(everything):

@@ -32,8 +32,8 @@ from reconciler.domain.bookings import DueBasis
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER
 from reconciler.domain.rules.registry import rule_of
-from reconciler.store.app import times
 from reconciler.store.app.app_tables import NOW, AppTables, as_start, created_at, stored_start
+from reconciler.store.app.values import times
 
 MOMENTS = Table(
     "due",
@@ -70,9 +70,12 @@ def is_stored(tables: AppTables, kind: GapKind) -> bool:
     return bool(set(application.statuses) - _statuses_from_the_start(tables))
 
 
-def from_clause(tables: AppTables, kind: GapKind) -> FromClause:
-    """Bookings, each with its customer and its stored moment where there is one and it matters."""
-    source, moments = tables.from_clause(), tables.moments
+def from_clause(tables: AppTables, kind: GapKind, among: ColumnElement[bool] | None = None) -> FromClause:
+    """Bookings, each with what is joined and its stored moment where there is one and it matters.
+
+    ``among``: as in ``AppTables.from_clause``.
+    """
+    source, moments = tables.from_clause(among), tables.moments
     if moments is None or not is_stored(tables, kind):
         return source
     # Most bookings of a full scan are over. NULL is looked up nowhere, and their keys are not even written as text.

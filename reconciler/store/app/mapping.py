@@ -40,12 +40,14 @@ def one_of(column: ColumnElement[Any], values: Collection[str] | str) -> ColumnE
 class MappedTable:
     """One of the application's tables: its schema and name, and the columns that we use, by our names.
 
-    The application has no column for a name that is not in ``columns``.
+    The application has no column for a name that is not in ``columns``. What bookings, customers and texts are kept in
+    must be a table: behind a view, nothing shows that row-level security hides rows.
     """
 
     schema: str
     name: str
     columns: Mapping[str, str]
+    may_be_view: bool = False
 
     @property
     def label(self) -> str:
@@ -90,7 +92,7 @@ class EvidenceRows:
 
     table: MappedTable
     """Our names: ``link`` and, where there are such columns, ``provider_id``, ``event_id``, ``trigger``, ``number``
-    and those of the time at which it was sent (``store.app.times``)."""
+    and those of the time at which it was sent (``store.app.values.times``)."""
     booking_column: str
     """The application's name of the bookings' column that ``link`` holds."""
     where: Mapping[str, ColumnFilter]
@@ -112,6 +114,32 @@ Evidence = EvidenceColumn | EvidenceRows | EvidenceLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MappedField:
+    """One place of a name, a number or a fact of a booking."""
+
+    key: str
+    """The key of cron.yaml that names it."""
+    written: str
+    """How that key writes it."""
+    join: str | None
+    """The join through which it is read; ``None``: the booking's own row."""
+    column: str
+    path: tuple[str, ...] = ()
+    """The keys that lead to it inside JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedJoin:
+    """A table that names, numbers or facts are read from."""
+
+    table: MappedTable
+    on: Mapping[str, str]
+    """The joined table's column -> the bookings' column that it equals."""
+    first_by: str | None
+    """The column by which the first row counts; ``None``: there is one row at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppMapping:
     """How the rules read the application's tables: the settings of cron.yaml that SQL needs."""
 
@@ -123,6 +151,13 @@ class AppMapping:
     """What shows an effect beside the queue and the column of event ids."""
     records: Mapping[Effect, Record]
     """Where our own word about an effect goes."""
+    joins: Mapping[str, MappedJoin]
+    name: tuple[MappedField, ...]
+    """The first of them that is filled counts."""
+    first_name: tuple[MappedField, ...]
+    phone: tuple[MappedField, ...]
+    """In order of preference; the customers' numbers come after them."""
+    facts: Mapping[str, MappedField]
     zone: ZoneInfo
     wording: frozenset[str]
     """The characters of our texts that are not ASCII."""
@@ -151,6 +186,11 @@ class AppMapping:
     """Whether the application sends its failed rows again: then they are queued."""
     report_after: Mapping[GapKind, timedelta]
     """The report-only rules that are on, and for how long a queue row may keep its status under each."""
+
+    @property
+    def fields(self) -> tuple[MappedField, ...]:
+        """Every place of a name, a number or a fact."""
+        return (*self.name, *self.first_name, *self.phone, *self.facts.values())
 
     @property
     def lapsing(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from sys import intern
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     Boolean,
@@ -24,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import array
 
 from reconciler.domain.alerting.public_codes import code_of
 from reconciler.domain.bookings import AppFailure, Booking, BookingId, Due, DueBasis
@@ -33,16 +33,24 @@ from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import column_of, phones, stored_end, stored_length
-from reconciler.store.app.conditions import AppTables, conditions, created_at, first_failing, stored_start, within
+from reconciler.store.app.app_tables import column_of, stored_end, stored_length
+from reconciler.store.app.conditions import (
+    AppTables,
+    conditions,
+    created_at,
+    first_failing,
+    may_be_within,
+    stored_start,
+    within,
+)
 from reconciler.store.app.counts.classify import classify
 from reconciler.store.app.counts.hashed import hashed
 from reconciler.store.app.counts.parts import read_in_parts
 from reconciler.store.app.evidence.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.evidence.stored_event import stored_event_id
-from reconciler.store.app.mapping import one_of
+from reconciler.store.app.mapping import AppMapping, one_of
 from reconciler.store.app.references import code, has_codes, with_codes_of_their_own
-from reconciler.store.app.times import EARLIEST, LATEST, instants
+from reconciler.store.app.values.times import EARLIEST, LATEST, instants
 
 MOST = 10**6
 """No booking is for so many people."""
@@ -82,10 +90,10 @@ def in_full(
     bookings: Sequence[BookingId],
 ) -> list[Booking]:
     """These bookings in full, in this order. One that no longer exists is absent."""
-    statement, zone, found = _in_full(tables, kind), tables.application.zone, {}
+    statement, found = _in_full(tables, kind), {}
     for some in chunks(bookings, MANY):
         rows = connection.execute(statement, {**values, **named(some)}).mappings()
-        seen = with_codes_of_their_own(connection, tables, [booking(row, zone) for row in rows])
+        seen = with_codes_of_their_own(connection, tables, [booking(row, tables.application) for row in rows])
         found.update({one.id: one for one in seen})
     return [found[key] for key in bookings if key in found]
 
@@ -101,7 +109,8 @@ def past(
     """How many bookings of the scan fail *ahead* and no other condition."""
     held = dict(conditions(kind, tables))
     over = ~held.pop(Condition.AHEAD)
-    statement = select(func.count()).select_from(due.from_clause(tables, kind))
+    among = may_be_within(kind, tables, span)
+    statement = select(func.count()).select_from(due.from_clause(tables, kind, among))
     statement = statement.where(within(kind, tables, span), over, *held.values())
 
     def read(part: ColumnElement[bool]) -> int:
@@ -119,10 +128,10 @@ def findings(
     bookings: Collection[BookingId],
 ) -> dict[BookingId, Finding]:
     """The classification of these bookings at any age. A booking that no longer exists is absent."""
-    statement, found, zone = _classified(tables, kind), {}, tables.application.zone
+    statement, found = _classified(tables, kind), {}
     for some in chunks(sorted(bookings)):
         rows = connection.execute(statement, {**values, **named(some)}).mappings().all()
-        seen = with_codes_of_their_own(connection, tables, [booking(row, zone) for row in rows])
+        seen = with_codes_of_their_own(connection, tables, [booking(row, tables.application) for row in rows])
         for row, one in zip(rows, seen, strict=True):
             found[one.id] = Finding(
                 booking=one,
@@ -140,7 +149,8 @@ def _condition(name: str | None) -> Condition | None:
 
 @lru_cache(maxsize=16)
 def _in_full(tables: AppTables, kind: GapKind) -> Select[Any]:
-    return _full(tables, kind).where(one_of(tables.booking.c.id, "ids"))
+    these = one_of(tables.booking.c.id, "ids")
+    return _full(tables, kind, these).where(these)
 
 
 @lru_cache(maxsize=16)
@@ -164,14 +174,13 @@ def chunks(ids: Sequence[BookingId], size: int = CHUNK) -> list[Sequence[Booking
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
-    source = due.from_clause(tables, kind)
+def _full(tables: AppTables, kind: GapKind, these: ColumnElement[bool]) -> Select[Any]:
+    source = due.from_clause(tables, kind, these)
     failures: ColumnElement[Any] = null()
     if rule_of(kind).effect is Effect.SMS and tables.queue is not None:
         failed = app_failures(tables)
         source = source.outerjoin(failed, failed.c.booking == tables.booking.c.id)
         failures = failed.c.rows
-    own, mobile_e164, mobile_number = phones(tables)
     return select(
         cast(tables.booking.c.id, Text).label("id"),
         cast(tables.booking.c.status, Text).label("status"),
@@ -180,14 +189,13 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         stored_end(tables).label("stored_end"),
         stored_length(tables).label("length"),
         stored_event_id(tables).label("event_id"),
-        cast(tables.field("first_name"), Text).label("first_name"),
-        cast(tables.booking.c.name, Text).label("name"),
-        cast(own, Text).label("phone"),
-        cast(mobile_e164, Text).label("mobile_e164"),
-        cast(mobile_number, Text).label("mobile_number"),
+        cast(tables.first_filled(tables.application.first_name), Text).label("first_name"),
+        cast(tables.first_filled(tables.application.name), Text).label("name"),
+        array([cast(phone, Text) for phone in tables.phones()]).label("phones"),
         refusing_customer(tables).label("customer_refuses"),
         tables.field("guests").label("guests"),
         cast(tables.field("occasion"), Text).label("occasion"),
+        _facts(tables, kind).label("facts"),
         failures.label("failures"),
         (_not_after(tables) if rule_of(kind).effect is Effect.SMS else null()).label("not_after"),
         due.due_at(tables, kind).label("due_at"),
@@ -195,6 +203,14 @@ def _full(tables: AppTables, kind: GapKind) -> Select[Any]:
         due.occasion_of(tables, kind).label("due_for"),
         *([code(tables).label("code")] if has_codes(tables) else []),
     ).select_from(source)
+
+
+def _facts(tables: AppTables, kind: GapKind) -> ColumnElement[Any]:
+    """The facts in the order of the mapping; NULL where no text is written."""
+    facts = tables.application.facts.values()
+    if not facts or rule_of(kind).effect is not Effect.SMS:
+        return null()
+    return array([cast(tables.fact(field), Text) for field in facts])
 
 
 def _not_after(tables: AppTables) -> Any:
@@ -252,10 +268,9 @@ def count(stored: object) -> int | Decimal | str | None:
     return int(number) if number == number.to_integral_value() else number.normalize()
 
 
-def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
+def booking(row: RowMapping, application: AppMapping) -> Booking:
     """The ``Booking`` of a row of ``_full``."""
-    written = (row["phone"], row["mobile_e164"], row["mobile_number"])
-    starts_at, ends_at = instants(row["stored_start"], row["stored_end"], row["length"], zone)
+    starts_at, ends_at = instants(row["stored_start"], row["stored_end"], row["length"], application.zone)
     return Booking(
         id=BookingId(row["id"]),
         status=intern(row["status"] or ""),
@@ -265,10 +280,11 @@ def booking(row: RowMapping, zone: ZoneInfo) -> Booking:
         event_id=(row["event_id"] or "").strip() or None,
         first_name=row["first_name"] or "",
         name=row["name"] or "",
-        phones=tuple(phone.strip() for phone in written if phone and phone.strip()),
+        phones=tuple(phone.strip() for phone in row["phones"] if phone and phone.strip()),
         customer_refuses=row["customer_refuses"],
         guests=count(row["guests"]),
         occasion=row["occasion"],
+        facts=tuple((name, value or "") for name, value in zip(application.facts, row["facts"] or (), strict=False)),
         not_after=row["not_after"],
         app_failures=tuple(AppFailure(**failed) for failed in row["failures"] or ()),
         due=Due(at=row["due_at"], basis=DueBasis(row["due_basis"]), occasion=intern(row["due_for"]))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.decide.policies import ColumnFilter, Record
@@ -20,17 +20,16 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import TEXTED, AppMapping, MappedTable
-from reconciler.store.schema.catalog import CatalogTable
+from reconciler.store.drill.planted_rows import NAME, PlantedRow, PlantedRows, fitting_word, harmless_word, plant_row
+from reconciler.store.schema.catalog import CatalogTable, CatalogTables
 from reconciler.store.schema.column_types import INSTANT
-from reconciler.store.schema.unused_ids import unused_id
-from reconciler.store.schema.values import enum_labels, forbidden_values, has_plain_checks_only
-from reconciler.text.sql_quoting import identifier
+from reconciler.store.schema.trials.unused_ids import unused_id
+from reconciler.store.schema.values import enum_labels, forbidden_values
 
 MARGIN = timedelta(minutes=1)
 """How far a row is past the limit that makes it a gap."""
 LENGTH = timedelta(hours=3)
 """How long a planted booking takes."""
-NAME, FIRST_NAME = "Fire Drill", "Fire"
 ELSEWHERE = "+447700900998"
 """The recipient of texts that exist already, so that none of them counts as the missing one."""
 
@@ -48,16 +47,13 @@ class FixtureWriter:
         customer = self._customer(seed)
         bookings = _Copy.of(self.connection, self.application.bookings)
         booking = bookings.new_id()
-        bookings.insert(
+        own = bookings.named(
             {
                 "id": booking,
                 "status": self.application.statuses[0],
                 **_times(self.application.zone, self.now, seed.days, self.now - self.application.grace - MARGIN),
-                "name": NAME,
-                "first_name": bookings.harmless("first_name", FIRST_NAME),
                 "event_id": seed.event_id,
-                "customer_id": customer,
-                "phone": seed.number,
+                "customer_id": customer.values[customer.mapped.columns["id"]] if customer else None,
                 "date_tbd": False,
                 "guests": bookings.harmless("guests", "2"),
                 "occasion": bookings.harmless("occasion", NAME),
@@ -69,6 +65,12 @@ class FixtureWriter:
                 **(self._mark(bookings) if seed.gap.text and self.application.queue is None else {}),
             },
         )
+        rows = PlantedRows(
+            PlantedRow(self.application.bookings, own), [customer] if customer else [], CatalogTables(self.connection)
+        )
+        rows.join(self.application)
+        rows.fill(self.application, seed.number)
+        rows.insert(self.connection)
         if seed.gap.text and self.application.queue:
             self._text(seed.gap.kind, seed.gap.text, booking, self.application.queue)
         return BookingId(booking)
@@ -80,22 +82,21 @@ class FixtureWriter:
         name = self.application.bookings.columns[TEXTED]
         return {name: self.now if bookings.seen.columns[name].type == INSTANT else "1"}
 
-    def _customer(self, seed: DrillFixture) -> str | None:
+    def _customer(self, seed: DrillFixture) -> PlantedRow | None:
         mapped = self.application.customers
         if mapped is None or "customer_id" not in self.application.bookings.columns:
             return None
         customers = _Copy.of(self.connection, mapped)
-        customer = customers.new_id()
-        customers.insert(
+        row = customers.named(
             {
-                "id": customer,
+                "id": customers.new_id(),
                 "mobile_e164": seed.number,
                 "mobile_number": seed.number,
                 "opt_in": True,
                 "status": self.application.active_customer,
             }
         )
-        return customer
+        return PlantedRow(mapped, row)
 
     def _triggers(self) -> Iterable[str]:
         """That of the text which a planted booking calls for, then all others that we write."""
@@ -107,7 +108,7 @@ class FixtureWriter:
         after = self.application.report_after.get(kind)
         at = self.now if after is None else self.now - after - MARGIN
         no_proof = "" if queue.requires("provider_id") else None
-        queue.insert(
+        row = queue.named(
             {
                 "id": queue.new_id(),
                 "booking_id": booking,
@@ -124,6 +125,7 @@ class FixtureWriter:
                 "provider_id": f"SM{uuid.uuid4().hex}" if planted.has_proof else no_proof,
             }
         )
+        plant_row(self.connection, queue.seen, row)
 
 
 def _times(zone: ZoneInfo, now: datetime, days: int, made: datetime) -> dict[str, Any]:
@@ -164,17 +166,11 @@ class _Copy:
 
     def fitting(self, ours: str, words: Iterable[str]) -> str | None:
         """The first of ``words`` that the column accepts; ``None`` if it accepts none, or does not exist."""
-        column = self.seen.columns.get(self.mapped.columns.get(ours, ""))
-        if column is None:
-            return None
-        return next((word for word in words if not forbidden_values(self.seen, column.name, [word])), None)
+        return fitting_word(self.seen, self.mapped.columns.get(ours, ""), words)
 
     def harmless(self, ours: str, word: str) -> str | None:
         """The word; ``None`` if the column may be NULL and has a CHECK that lists no values: it may reject the word."""
-        column = self.seen.columns.get(self.mapped.columns.get(ours, ""))
-        if column and not column.required and not has_plain_checks_only(self.seen, column.name):
-            return None
-        return self.fitting(ours, (word,))
+        return harmless_word(self.seen, self.mapped.columns.get(ours, ""), (word,))
 
     def selected_by(self, wanted: Mapping[str, ColumnFilter], now: datetime) -> dict[str, Any]:
         """What ``where`` wants in each column; a column that may stay empty is left out."""
@@ -195,12 +191,7 @@ class _Copy:
         usable = [word for word in words if word not in one.any_of]
         return next((word for word in usable if not forbidden_values(self.seen, name, [word])), usable[0])
 
-    def insert(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> None:
-        """Insert ``row``, with our column names, and ``extra``, with theirs. Values without a column are left out."""
+    def named(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The row by their names, with ``extra``, which has them already. Values without a column are left out."""
         values = {self.mapped.columns[ours]: value for ours, value in row.items() if ours in self.mapped.columns}
-        values |= extra or {}
-        bound = {f"v{number}": value for number, value in enumerate(values.values())}
-        columns = ", ".join(identifier(name).replace(":", r"\:") for name in values)
-        table = self.seen.quoted.replace(":", r"\:")
-        places = ", ".join(f":{name}" for name in bound)
-        self.seen.connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({places})"), bound)
+        return values | dict(extra or {})

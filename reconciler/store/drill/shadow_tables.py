@@ -32,6 +32,14 @@ _CALLS_THEIRS = """EXISTS (
                                  'pg_catalog.pg_operator'::pg_catalog.regclass,
                                  'pg_catalog.pg_type'::pg_catalog.regclass))"""
 """Whether an index calls a function that is not PostgreSQL's own: it keeps no dependency on those."""
+_IS_KEY = """EXISTS (
+        SELECT FROM pg_catalog.pg_index AS u
+        WHERE u.indrelid = {table} AND u.indisunique AND u.indisvalid AND u.indpred IS NULL AND NOT EXISTS (
+            SELECT FROM pg_catalog.generate_series(0, u.indnkeyatts - 1) AS place(number)
+            LEFT JOIN pg_catalog.pg_attribute AS k ON k.attrelid = u.indrelid AND k.attnum = u.indkey[place.number]
+            WHERE k.attname IS NULL OR k.attname <> ALL ({names})))"""
+"""Whether no two rows are equal in these columns. An expression of an index is no column."""
+_HAS_KEY = text(f"SELECT {_IS_KEY.format(table=':oid', names='CAST(:names AS name[])')}")
 _SHAPE = text(f"""
     SELECT quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) AS part
     FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped
@@ -40,11 +48,6 @@ _SHAPE = text(f"""
     UNION
     SELECT pg_get_constraintdef(oid) FROM pg_constraint
     WHERE :exact AND conrelid = :oid AND contype IN ('p', 'u', 'x') AND NOT {_CALLS_THEIRS.format(index="conindid")}
-    UNION
-    SELECT 'UNIQUE ' || quote_ident(attname) FROM pg_attribute AS a
-    WHERE attrelid = :oid AND attname = :key AND EXISTS (
-        SELECT FROM pg_index WHERE indrelid = a.attrelid AND indisunique AND indisvalid AND indimmediate
-          AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
     UNION
     SELECT quote_ident(attname) || ' NOT NULL' FROM pg_attribute AS a
     WHERE :exact AND attrelid = :oid AND attnum > 0 AND NOT attisdropped AND attnotnull
@@ -90,19 +93,16 @@ _COPY = """
     LOOP
         EXECUTE {alter_text} || 'ADD ' || part;
     END LOOP;
-    IF NOT {exact} AND EXISTS (
-        SELECT FROM pg_catalog.pg_index
-        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = indrelid AND a.attname = {key_text}
-        WHERE indrelid = pg_catalog.to_regclass({table_text}) AND indisunique AND indisvalid AND indimmediate
-          AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = a.attnum)
-    THEN
-        ALTER TABLE {copy} ADD UNIQUE ({key});
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class
+{keys}    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class
                    WHERE oid = pg_catalog.to_regclass({copy_text}) AND relowner = {owner}) THEN
         EXECUTE {alter_text} || 'OWNER TO ' || pg_catalog.quote_ident(pg_catalog.pg_get_userbyid({owner}));
     END IF;
 {act_as_our_owner}"""
+_KEY = """\
+    IF NOT {exact} AND {is_key} THEN
+        ALTER TABLE {copy} ADD UNIQUE ({columns});
+    END IF;
+"""
 
 
 @dataclass(slots=True)
@@ -135,6 +135,7 @@ def on_shadow_tables(application: AppMapping) -> AppMapping:
         bookings=replace(bookings, columns=columns),
         customers=copy_of(application.customers) if application.customers else None,
         queue=copy_of(application.queue) if application.queue else None,
+        joins={name: replace(join, table=copy_of(join.table)) for name, join in application.joins.items()},
     )
 
 
@@ -182,8 +183,21 @@ def refresh(database: Database, application: AppMapping) -> RefreshResult:
 
 
 def _mapped(application: AppMapping) -> list[MappedTable]:
-    mapped = (application.bookings, application.customers, application.queue)
-    return list({one.label: one for one in mapped if one}.values())
+    found: dict[str, MappedTable] = {}
+    for one in (*_with_ids(application), *(join.table for join in application.joins.values())):
+        found.setdefault(one.label, one)
+    return list(found.values())
+
+
+def _with_ids(application: AppMapping) -> list[MappedTable]:
+    return [one for one in (application.bookings, application.customers, application.queue) if one]
+
+
+def _keys(mapped: MappedTable, application: AppMapping) -> list[tuple[str, ...]]:
+    """The columns of each key that passes go by: the id, and what a join to one row goes by."""
+    ids = [(one.columns["id"],) for one in _with_ids(application) if one.label == mapped.label]
+    joins = [join for join in application.joins.values() if join.table.label == mapped.label and not join.first_by]
+    return list(dict.fromkeys([*ids, *(tuple(sorted(join.on)) for join in joins)]))
 
 
 def _is_exact(mapped: MappedTable, application: AppMapping) -> bool:
@@ -198,8 +212,8 @@ def _difference(connection: Connection, mapped: MappedTable, application: AppMap
     if copy is None:
         return f"{mapped.label}: it has no copy for the drill yet"
     exact = _is_exact(mapped, application)
-    key = mapped.columns["id"]
-    wanted, found = _shape(connection, table, key, exact=exact), _shape(connection, copy, key, exact=exact)
+    keys = _keys(mapped, application)
+    wanted, found = (_shape(connection, one, keys, exact=exact) for one in (table, copy))
     if wanted == found:
         return None
     said = [*(f"lacks {part}" for part in sorted(wanted - found)), *(f"has {part}" for part in sorted(found - wanted))]
@@ -207,8 +221,10 @@ def _difference(connection: Connection, mapped: MappedTable, application: AppMap
     return f"{mapped.label}: its copy for the drill {', '.join(said[:_SHOWN_DIFFERENCES])}{more}"
 
 
-def _shape(connection: Connection, table: CatalogTable, key: str, *, exact: bool) -> set[str]:
-    return set(connection.scalars(_SHAPE, {"oid": table.oid, "key": key, "exact": exact}))
+def _shape(connection: Connection, table: CatalogTable, keys: Sequence[tuple[str, ...]], *, exact: bool) -> set[str]:
+    held = [key for key in keys if connection.scalar(_HAS_KEY, {"oid": table.oid, "names": list(key)})]
+    unique = {f"UNIQUE {', '.join(map(identifier, key))}" for key in held}
+    return unique | set(connection.scalars(_SHAPE, {"oid": table.oid, "exact": exact}))
 
 
 def _block(mapped: MappedTable, application: AppMapping) -> str:
@@ -220,13 +236,23 @@ def _block(mapped: MappedTable, application: AppMapping) -> str:
         copy_text=literal(copy.as_sql),
         alter_text=literal(f"ALTER TABLE {copy.as_sql} "),
         exact=str(exact).lower(),
-        key=identifier(mapped.columns["id"]),
-        key_text=literal(mapped.columns["id"]),
+        keys="".join(_key_block(mapped, key, str(exact).lower()) for key in _keys(mapped, application)),
         owner=script.OUR_OWNER,
         act_as_our_owner=script.act_as(script.OUR_OWNER),
         calls_theirs=_CALLS_THEIRS.format(index="i.indexrelid"),
     )
     return "\n" + script.block(statements, "copy", "    part text;\n    exact_indexes boolean;\n")
+
+
+def _key_block(mapped: MappedTable, key: Sequence[str], exact: str) -> str:
+    names = f"ARRAY[{', '.join(map(literal, key))}]::pg_catalog.name[]"
+    table = f"pg_catalog.to_regclass({literal(mapped.as_sql)})"
+    return _KEY.format(
+        exact=exact,
+        is_key=_IS_KEY.format(table=table, names=names),
+        copy=copy_of(mapped).as_sql,
+        columns=", ".join(map(identifier, key)),
+    )
 
 
 def copies_error(problems: Sequence[str]) -> DatabaseDisagrees:

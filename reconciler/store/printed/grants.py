@@ -38,6 +38,7 @@ _TABLES = {
     "queue": "The text queue: what was sent, and what is about to be sent.",
     "customers": "Customers: a fallback phone number, and whether they accept texts.",
     "bookings": "Bookings: what should exist.",
+    "join": "Joined with the bookings: names, numbers and facts.",
 }
 _WRITES = {
     "queue": {
@@ -68,8 +69,8 @@ class TableGrants:
                 yield f"-- {_WRITES[self.part][privilege]}\n"
             yield privileges.columns(privilege, names, self.mapped, role) + "\n"
         yield _POLICIES
-        for privilege in self.columns:
-            yield privileges.policy(privilege, self.mapped, role) + "\n"
+        policies = "".join(f"{privileges.policy(privilege, self.mapped, role)}\n" for privilege in self.columns)
+        yield _unless_view(self.mapped, policies) if self.mapped.may_be_view else policies
 
 
 def grants_script(
@@ -108,6 +109,12 @@ def _use_of_schema(schema: str, role: str) -> str:
     )
 
 
+def _unless_view(mapped: MappedTable, policies: str) -> str:
+    named = literal(mapped.as_sql)
+    is_table = f"(SELECT relkind IN ('r', 'p') FROM pg_catalog.pg_class WHERE oid = {named}::pg_catalog.regclass)"
+    return script.block(f"    IF {is_table} THEN\n{indent(policies, '        ')}    END IF;\n", "policies")
+
+
 def _requirements(
     application: AppMapping, scanned: Collection[Effect], repairs: Collection[Effect]
 ) -> list[TableRequirements]:
@@ -134,13 +141,18 @@ def _tables(application: AppMapping, wanted: Sequence[TableRequirements]) -> Ite
 
 
 def _parts(application: AppMapping) -> Iterator[tuple[str, MappedTable]]:
-    """What each table is for. Evidence may be in a table that has another part too."""
+    """Each table once, whatever it is for besides."""
     named = {part: getattr(application, part) for part in ("queue", "customers", "bookings")}
-    known = {mapped.label for mapped in named.values() if mapped}
     shown = (one for several in application.evidence.values() for one in several if not isinstance(one, EvidenceColumn))
-    others = {one.table.label: one.table for one in shown if one.table.label not in known}
-    yield from (("evidence", mapped) for mapped in others.values())
-    yield from ((part, mapped) for part, mapped in named.items() if mapped)
+    known: set[str] = set()
+    for part, table in (
+        *((part, table) for part, table in named.items() if table),
+        *(("join", join.table) for join in application.joins.values()),
+        *(("evidence", one.table) for one in shown),
+    ):
+        if table.label not in known:
+            known.add(table.label)
+            yield part, table
 
 
 def _in_mapping_order(mapped: MappedTable, several: Iterable[Iterable[str]]) -> list[str]:

@@ -66,6 +66,7 @@ _SEQUENCES = text("""
     -- CASE keeps the order: the function fails for anything but a sequence.
     WHERE d.adrelid = :oid AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') END
 """)
+_OF_ROWS, _JOINED = ["r", "p", "v"], ["r", "p", "v", "m", "f"]
 _COMMAND = {"SELECT": "r", "INSERT": "a", "UPDATE": "w"}
 
 
@@ -131,9 +132,9 @@ class CatalogTable:
                        c.relkind = 'v' AS is_view, row_security_active(c.oid) AS has_row_security,
                        CAST(c.reltuples AS bigint) AS estimate
                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind IN ('r', 'p', 'v')
+                WHERE n.nspname = :schema AND c.relname = :name AND c.relkind = ANY(:kinds)
             """),
-            {"schema": mapped.schema, "name": mapped.name},
+            {"schema": mapped.schema, "name": mapped.name, "kinds": _JOINED if mapped.may_be_view else _OF_ROWS},
         ).first()
         if found is None:
             return None
@@ -181,20 +182,23 @@ class CatalogTable:
         """
         if column.type == other.type:
             return True
-        equal = text(
-            f"PREPARE reconciler_compares AS SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})".replace(
-                ":", r"\:"
-            )
-        )
+        return self._prepares(f"SELECT CAST(NULL AS {column.type}) = CAST(NULL AS {other.type})")
+
+    def _prepares(self, statement: str) -> bool:
+        """Whether PostgreSQL knows the operators of a statement; it is not run."""
         trial = self.connection.begin_nested()
         try:
-            self.connection.execute(equal)
-            self.connection.exec_driver_sql("DEALLOCATE reconciler_compares")
+            self.connection.execute(text(f"PREPARE reconciler_trial AS {statement}".replace(":", r"\:")))
+            self.connection.exec_driver_sql("DEALLOCATE reconciler_trial")
         except ProgrammingError:
             return False
         finally:
             trial.rollback()
         return True
+
+    def orders(self, column: CatalogColumn) -> bool:
+        """Whether PostgreSQL can sort by the type. Nothing is evaluated."""
+        return self._prepares(f"SELECT CAST(NULL AS {column.type}) AS value ORDER BY value")
 
     def is_unique(self, column: str) -> bool:
         """Whether the column alone is unique, so that ``ON CONFLICT`` can use it."""
@@ -261,13 +265,14 @@ class CatalogTables:
     """The tables of one check. Each is read once, though two requirements may be about it."""
 
     connection: Connection
-    _found: dict[str, CatalogTable | None] = field(default_factory=dict, init=False)
+    _found: dict[tuple[str, bool], CatalogTable | None] = field(default_factory=dict, init=False)
 
     def find(self, mapped: MappedTable) -> CatalogTable | None:
         """As ``CatalogTable.find``."""
-        if mapped.quoted not in self._found:
-            self._found[mapped.quoted] = CatalogTable.find(self.connection, mapped)
-        return self._found[mapped.quoted]
+        named = mapped.quoted, mapped.may_be_view
+        if named not in self._found:
+            self._found[named] = CatalogTable.find(self.connection, mapped)
+        return self._found[named]
 
 
 def _covers_every_row(policy: Mapping[Any, Any], command: str) -> bool:

@@ -14,6 +14,7 @@ from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable, CatalogTables
 from reconciler.store.schema.column_types import type_faults
+from reconciler.store.schema.joined_tables import join_faults, json_faults, missing_joined_table, unknown_reads
 from reconciler.store.schema.missing_columns import missing_columns
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
@@ -33,14 +34,23 @@ _BASES = text("""
                             AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid <> v.oid
         JOIN pg_class b ON b.oid = d.refobjid AND b.relkind IN ('r', 'p', 'v')
     )
-    SELECT n.nspname AS schema, c.relname AS name, read.reader AS reader, read.reader = current_user AS as_our_role,
+    SELECT n.nspname AS schema, c.relname AS name, read.reader AS reader,
            c.relrowsecurity AND NOT p.rolsuper AND NOT p.rolbypassrls
-           AND (c.relforcerowsecurity OR NOT pg_has_role(p.oid, c.relowner, 'USAGE')) AS has_row_security
+           AND (c.relforcerowsecurity OR NOT pg_has_role(p.oid, c.relowner, 'USAGE'))
+           AND NOT coalesce((
+               SELECT bool_or(polpermissive AND shows_all) AND bool_and(polpermissive OR shows_all)
+               FROM (SELECT polpermissive, pg_get_expr(polqual, polrelid) = 'true' AS shows_all FROM pg_policy
+                     WHERE polrelid = c.oid AND polcmd IN ('r', '*')
+                       AND EXISTS (SELECT FROM unnest(polroles) AS role
+                                   WHERE role = 0 OR pg_has_role(p.oid, role, 'USAGE'))) AS policy), false) AS hides
     FROM read JOIN pg_class c ON c.oid = read.oid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_roles p ON p.rolname = read.reader
     WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2
 """)
-"""The tables that a view reads, and with whose rights: with its owner's, if it does not say ``security_invoker``."""
+"""The tables that a view reads, with whose rights, and whether row-level security may hide rows from that role.
+
+It is its owner, if the view does not say ``security_invoker``.
+"""
 
 
 def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writing: bool) -> Sequence[IntegrationFault]:
@@ -52,28 +62,32 @@ def faults(connection: Connection, wanted: Iterable[TableRequirements], *, writi
 def _faults_of(tables: CatalogTables, need: TableRequirements, *, writing: bool) -> list[IntegrationFault]:
     table = tables.find(need.mapped)
     if table is None:
-        return [_missing_table(need.mapped)]
-    others = {ours: tables.find(mapped) for ours, mapped in need.refers.items()}
-    found = _check(table, others, need, writing=writing)
+        return [missing_joined_table(need, need.join) if need.join else _missing_table(need.mapped)]
+    found = _check(tables, table, need, writing=writing)
     return [replace(fault, sql_owner=fault.sql_owner or table.owner) if fault.sql else fault for fault in found]
 
 
 def _check(
-    table: CatalogTable, others: Mapping[str, CatalogTable | None], need: TableRequirements, *, writing: bool
+    tables: CatalogTables, table: CatalogTable, need: TableRequirements, *, writing: bool
 ) -> list[IntegrationFault]:
     if not table.may_use_schema:
         return [_schema_closed(table, need.mapped)]
-    keys = _keys(others, need)
+    keys = _keys({ours: tables.find(mapped) for ours, mapped in need.refers.items()}, need)
     columns = [
         *missing_columns(table, need, keys),
         *type_faults(table, need),
         *_unknown_columns(table, need),
         *_incomparable(table, need, keys),
+        *unknown_reads(table, need),
+        *json_faults(table, need),
+        *join_faults(table, tables.find(need.join.bookings) if need.join else None, need),
     ]
     if columns:
         return columns
     if table.is_view:
-        return [_view_to_repair_by(table, need.mapped)] if writing else _view_faults(table, need)
+        # A joined view is only read, also by a repair.
+        repairs_by_it = writing and need.join is None
+        return [_view_to_repair_by(table, need.mapped)] if repairs_by_it else _view_faults(table, need)
     need = need if writing else need.read_only()
     unreadable = _unreadable(table, need)
     if unreadable:
@@ -165,16 +179,11 @@ def _view_faults(view: CatalogTable, need: TableRequirements) -> list[Integratio
 def _hidden_behind(view: CatalogTable, mapped: MappedTable) -> Iterator[IntegrationFault]:
     for base in _bases(view):
         behind = MappedTable(schema=base.schema, name=base.name, columns={})
-        if not base.has_row_security or (base.as_our_role and _shows_every_row(view, behind)):
+        if not base.hides:
             continue
         seen = f"row-level security of {behind.label}, which {mapped.label} reads as {base.reader}, may hide rows"
         remedy = f"give {base.reader} a policy that shows every row, or let the owner of {behind.label} own the view"
         yield _fault("row_security", seen, remedy, blinds=True)
-
-
-def _shows_every_row(view: CatalogTable, behind: MappedTable) -> bool:
-    table = CatalogTable.find(view.connection, behind)
-    return table is not None and table.has_open_policy("SELECT") and not table.restrictive_policies("SELECT")
 
 
 def _view_to_repair_by(view: CatalogTable, mapped: MappedTable) -> IntegrationFault:

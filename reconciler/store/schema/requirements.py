@@ -1,12 +1,20 @@
 """What scans and repairs need of the application's tables, by our names; ``checks`` compares it with the tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.domain.decide.policies import Deliver, Record
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import report_of
-from reconciler.store.app.mapping import TEXTED, AppMapping, EvidenceColumn, EvidenceLog, EvidenceRows, MappedTable
+from reconciler.store.app.mapping import (
+    TEXTED,
+    AppMapping,
+    EvidenceColumn,
+    EvidenceLog,
+    EvidenceRows,
+    MappedJoin,
+    MappedTable,
+)
 
 UPDATED_IN_QUEUE = {Deliver.RECONCILER: ("status", "provider_id", "sent_at", "error"), Deliver.APPLICATION: ()}
 """Of our own rows; one that was handed over is the application's."""
@@ -23,6 +31,23 @@ def written_statuses(application: AppMapping) -> tuple[str, ...]:
     if application.deliver is Deliver.APPLICATION:
         return ("approved",)
     return tuple(dict.fromkeys((application.in_flight, "sent", "cancelled")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRead:
+    """A column that a key of cron.yaml names for a name, a number or a fact, or for a join."""
+
+    key: str
+    column: str
+    in_json: bool | None = None
+    """Whether a place inside JSON is read. ``None``: the column is only compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinRequirement:
+    name: str
+    mapped: MappedJoin
+    bookings: MappedTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +73,16 @@ class TableRequirements:
     """Their names of those among them that must hold a point in time."""
     refers: Mapping[str, MappedTable] = field(default_factory=dict)
     """Columns that hold another table's id, and that table."""
+    reads: tuple[ColumnRead, ...] = ()
+    join: JoinRequirement | None = None
+    """By what its rows belong to bookings, if it is there for names, numbers or facts."""
 
     @property
     def selects(self) -> list[str]:
         """Their names of the columns that are read; of a row that is locked also where it is."""
         read = [theirs for ours, theirs in self.mapped.columns.items() if ours not in self.never_read]
-        return list(dict.fromkeys([*read, *self.selects_by, *(PLACE if self.locks else ())]))
+        more = (*self.selects_by, *(one.column for one in self.reads))
+        return list(dict.fromkeys([*read, *more, *(PLACE if self.locks else ())]))
 
     @property
     def updated(self) -> list[str]:
@@ -91,7 +120,11 @@ def of_effect(application: AppMapping, effect: Effect) -> list[TableRequirements
     own = {one.column for one in shown_by if isinstance(one, EvidenceColumn)}
     own |= {one.booking_column for one in shown_by if isinstance(one, EvidenceRows)}
     bookings = replace(bookings, selects_by=tuple(dict.fromkeys((*bookings.selects_by, *sorted(own)))))
-    needs = [*(_shown_by(application, one) for one in shown_by if not isinstance(one, EvidenceColumn)), bookings]
+    needs = [
+        *_joined(application),
+        *(_shown_by(application, one) for one in shown_by if not isinstance(one, EvidenceColumn)),
+        bookings,
+    ]
     if application.customers:
         needs.insert(0, TableRequirements(mapped=application.customers))
     if effect is Effect.SMS and application.queue:
@@ -123,7 +156,7 @@ def _shown_by(application: AppMapping, one: EvidenceRows | EvidenceLog) -> Table
 
 def of_report_only(application: AppMapping, kind: GapKind) -> list[TableRequirements]:
     """For the scan of a report-only rule: few columns of the queue, and no right to write."""
-    needs = [_bookings(application)]
+    needs = [*_joined(application), _bookings(application)]
     if application.customers:
         needs.insert(0, TableRequirements(mapped=application.customers))
     if application.queue:
@@ -151,4 +184,37 @@ def _bookings(application: AppMapping) -> TableRequirements:
         compared={name: one.any_of for name, one in application.where.items() if one.any_of},
         selects_by=tuple(sorted({name for names in filters for name in names})),
         refers={"customer_id": customers} if customers else {},
+        reads=(*_fields(application, None), *_keys(application)),
     )
+
+
+def _joined(application: AppMapping) -> list[TableRequirements]:
+    """The tables of ``bookings.join``, in every statement that reads bookings in full."""
+    return [
+        TableRequirements(
+            # Without our names: one of the application's that is spelled like one of ours has another meaning here.
+            mapped=replace(join.table, columns={}),
+            reads=(
+                *(ColumnRead(key=f"bookings.join.{name}.on", column=theirs) for theirs in join.on),
+                *([ColumnRead(key=f"bookings.join.{name}.first_by", column=join.first_by)] if join.first_by else []),
+                *_fields(application, name),
+            ),
+            join=JoinRequirement(name=name, mapped=join, bookings=application.bookings),
+        )
+        for name, join in application.joins.items()
+    ]
+
+
+def _fields(application: AppMapping, join: str | None) -> Iterator[ColumnRead]:
+    """Names, numbers and facts that are read through the join; what ``columns`` names is among the table's columns."""
+    named = set(application.bookings.columns.values()) if join is None else set()
+    for one in application.fields:
+        if one.join == join and not (one.column in named and one.key.startswith("bookings.columns.")):
+            yield ColumnRead(key=one.key, column=one.column, in_json=bool(one.path))
+
+
+def _keys(application: AppMapping) -> Iterator[ColumnRead]:
+    """The bookings' own columns that joins go by."""
+    for name, join in application.joins.items():
+        for own in join.on.values():
+            yield ColumnRead(key=f"bookings.join.{name}.on", column=own)

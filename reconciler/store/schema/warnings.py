@@ -35,6 +35,9 @@ def schema_notes(connection: Connection, application: AppMapping) -> Sequence[No
         if mapped and table:
             found += _unindexed(table, mapped, columns)
             found += _zoneless_default(table, mapped)
+    for join in application.joins.values():
+        table = CatalogTable.find(connection, join.table)
+        found += _unindexed(table, join.table, list(join.on)[:1]) if table else []
     if application.customers:
         found += _numbers_unindexed(connection, application.customers)
     if application.queue:
@@ -75,6 +78,7 @@ def _writable_public(connection: Connection, application: AppMapping) -> Iterato
 
 def _owned(connection: Connection, application: AppMapping) -> Iterator[Note]:
     tables = [application.bookings, application.customers, application.queue]
+    tables += [join.table for join in application.joins.values()]
     found = {mapped.label: CatalogTable.find(connection, mapped) for mapped in tables if mapped}
     owned = [label for label, table in found.items() if table and connection.scalar(_OWNS, {"oid": table.oid})]
     if owned:

@@ -144,13 +144,16 @@ HIDING = {
         "reconciler_job",
     ),
     "read as somebody to whom policies apply": (
-        "CREATE VIEW seen AS SELECT * FROM private_bookings; ALTER VIEW seen OWNER TO venue_app",
+        (
+            "CREATE VIEW seen AS SELECT * FROM private_bookings; ALTER VIEW seen OWNER TO venue_app;"
+            "DROP POLICY application ON private_bookings"
+        ),
         "venue_app",
     ),
     "behind another view": (
         (
             "CREATE VIEW inner_one AS SELECT * FROM private_bookings; ALTER VIEW inner_one OWNER TO venue_app; "
-            "CREATE VIEW seen AS SELECT * FROM inner_one"
+            "CREATE VIEW seen AS SELECT * FROM inner_one; DROP POLICY application ON private_bookings"
         ),
         "venue_app",
     ),
@@ -165,6 +168,14 @@ def test_what_policies_hide_behind_a_view_is_named(world: World, layout: str, re
         (fault,) = result.faults
         assert f"row-level security of public.private_bookings, which public.seen reads as {reader}" in fault.seen
         assert fault.blinds
+
+
+def test_a_reader_whose_policy_shows_every_row_hides_none(world: World) -> None:
+    world.venue.alter("CREATE VIEW seen AS SELECT * FROM private_bookings; ALTER VIEW seen OWNER TO venue_app")
+    world.venue.alter("GRANT SELECT ON seen TO reconciler_job")
+    world.venue.booking()
+    world.configure(bookings=", table: seen", **REPORT)
+    assert [result.faults for result in world.both(act=False).values()] == [(), ()]
 
 
 @pytest.mark.parametrize("kind", ["MATERIALIZED VIEW", "VIEW"])

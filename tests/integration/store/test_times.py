@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reconciler.store.app.times import instant, instants
+from reconciler.store.app.values.times import instant, instants
 from reconciler.store.schema import zone_rules
 from tests.support.sandbox_world import World
 

@@ -11,7 +11,8 @@ from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.settings import Need, load
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.connection import server
-from reconciler.store.schema import checks, requirements, trial_writes
+from reconciler.store.schema import checks, requirements
+from reconciler.store.schema.trials import writes
 from reconciler.store.session import application_path
 from reconciler.wiring import assembly
 from tests.support.application_db import Venue
@@ -231,7 +232,7 @@ def tried(venue: Venue, tmp_path: Path) -> Try:
     before = venue.checksum()
 
     def scan_once(connection: Connection, effect: Effect) -> tuple[CheckResult, list[IntegrationFault]]:
-        said = trial_writes.TRIAL_WRITES[effect](connection, tables)
+        said = writes.TRIAL_WRITES[effect](connection, tables)
         return said, list(checks.faults(connection, requirements.of_effect(application, effect), writing=True))
 
     def tried(shape: str, effect: Effect = Effect.SMS, role: str = JOB) -> tuple[CheckResult, list[IntegrationFault]]:

@@ -35,7 +35,7 @@ NUMBER = "+447700900105"
 
 
 def check_template(template: str) -> list[str]:
-    return check(template, STYLE)
+    return check(template, STYLE, ())
 
 
 def written(

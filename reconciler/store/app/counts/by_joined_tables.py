@@ -77,7 +77,7 @@ def _statement(tables: AppTables, kind: GapKind, left: Left) -> Select[Any]:
             cast(tables.booking.c.id, Text).label("id"),
             created_at(tables).label("made"),
         )
-        .select_from(due.from_clause(tables, kind))
+        .select_from(due.from_clause(tables, kind, left.wanted))
         .where(left.wanted)
     )
     if left.by_rows:

@@ -122,7 +122,7 @@ def _needs_join(kind: GapKind, condition: Condition, tables: AppTables) -> bool:
     """Whether the condition is about more than the booking's own row."""
     match condition:
         case Condition.PHONE:
-            return tables.from_clause() is not tables.booking
+            return tables.joins_for_phone
         case Condition.SINCE | Condition.GRACE:
             return tables.moments is not None and due.is_stored(tables, kind)
         case _:

@@ -1,4 +1,7 @@
-"""Which join with the queue is the cheaper one. The planner cannot know: it has no statistics about our expressions."""
+"""Which join with the queue is the cheaper one. The planner cannot know: it has no statistics about our expressions.
+
+So is it with a joined table of which each booking's first row counts.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +46,9 @@ def _places(tables: AppTables) -> Iterator[tuple[str, str, str]]:
     queue = tables.application.queue
     if queue:
         yield queue.schema, queue.name, queue.columns["booking_id"]
+    for join in tables.application.joins.values():
+        if join.first_by:
+            yield join.table.schema, join.table.name, next(iter(join.on))
     for one in (one for several in tables.application.evidence.values() for one in several):
         match one:
             case EvidenceRows():

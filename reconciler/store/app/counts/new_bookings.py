@@ -79,11 +79,8 @@ def _local(tables: AppTables, moment: Any) -> ColumnElement[Any]:
 @lru_cache(maxsize=16)
 def of_booking(tables: AppTables, kinds: tuple[GapKind, ...]) -> Select[Any]:
     """A reason per rule of the booking ``id``. Built once: building it takes longer than running it."""
-    return (
-        select(*fall_out_reasons(tables, kinds, NOW))
-        .select_from(tables.from_clause())
-        .where(tables.booking.c.id == bindparam("id"))
-    )
+    own = tables.booking.c.id == bindparam("id")
+    return select(*fall_out_reasons(tables, kinds, NOW)).select_from(tables.from_clause(own)).where(own)
 
 
 def count_by_reason(
@@ -97,10 +94,11 @@ def count_by_reason(
     made = tables.made
     is_new = (made.column >= made.of(new_from)).label("is_new")
     is_over = and_(~is_eligible(tables), func.coalesce(stored_start(tables) <= as_start(tables, now), False))
+    counted = and_(made.column >= made.of(since), tables.in_scope(), or_(is_new.element, ~is_over))
     rows = (
         select(day(tables).label("day"), is_new, *fall_out_reasons(tables, kinds, now))
-        .select_from(tables.from_clause())
-        .where(made.column >= made.of(since), tables.in_scope(), or_(is_new.element, ~is_over))
+        .select_from(tables.from_clause(counted))
+        .where(counted)
         .subquery()
     )
     return select(func.count().label("number"), *rows.c).group_by(*rows.c)
@@ -109,9 +107,11 @@ def count_by_reason(
 def last_bookings(tables: AppTables, kinds: Sequence[GapKind], now: datetime, number: int) -> Select[Any]:
     """The last bookings: day and a reason per rule."""
     made = tables.made.column
+    own = tables.booking.c.id
+    last = select(own).where(made.is_not(None), tables.in_scope()).order_by(made.desc()).limit(number)
     return (
         select(day(tables).label("day"), *fall_out_reasons(tables, kinds, now))
-        .select_from(tables.from_clause())
+        .select_from(tables.from_clause(own.in_(last.correlate(None))))
         .where(made.is_not(None), tables.in_scope())
         .order_by(made.desc())
         .limit(number)

@@ -27,7 +27,6 @@ from reconciler.domain.decide.policies import Record
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER, State
-from reconciler.store.app import times
 from reconciler.store.app.app_tables import (
     AppTables,
     column_of,
@@ -35,13 +34,13 @@ from reconciler.store.app.app_tables import (
     exists_row,
     is_filled,
     is_marked,
-    phones,
     row_filters,
 )
 from reconciler.store.app.due import SOURCE
 from reconciler.store.app.evidence.number_key import number_key
 from reconciler.store.app.evidence.queue_conditions import deciding_rows, queue_of, satisfies
 from reconciler.store.app.mapping import EvidenceColumn, EvidenceLog, EvidenceRows
+from reconciler.store.app.values import times
 
 INTENTS = Table(
     "intent",
@@ -136,7 +135,7 @@ def _is_row(evidence: EvidenceRows, rows: FromClause, tables: AppTables) -> Colu
 
 def _is_logged(evidence: EvidenceLog, rows: FromClause, tables: AppTables) -> ColumnElement[bool]:
     """A text since the booking was made to the number that counts for it: the first one that it has."""
-    written = (func.nullif(func.btrim(cast(phone, Text)), "") for phone in phones(tables))
+    written = (func.nullif(func.btrim(cast(phone, Text)), "") for phone in tables.phones())
     key = number_key(func.coalesce(*written))
     sent = times.stored_moment(rows.c, "sent", tables.application.zone)
     assert sent is not None, "cron.yaml maps it in one form or another"

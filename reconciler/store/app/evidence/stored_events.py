@@ -15,7 +15,7 @@ from reconciler.domain.bookings import BookingId, StoredEvent
 from reconciler.domain.decide.policies import Record
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import State
-from reconciler.store.app import scan, times, writes
+from reconciler.store.app import scan, writes
 from reconciler.store.app.app_tables import column_of, is_filled
 from reconciler.store.app.conditions import (
     AppTables,
@@ -30,6 +30,7 @@ from reconciler.store.app.due import SOURCE
 from reconciler.store.app.evidence.shown import INTENTS, is_in_ledger
 from reconciler.store.app.evidence.stored_event import event_rows, stored_event_id
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.values import times
 
 
 @dataclass(frozen=True, slots=True)

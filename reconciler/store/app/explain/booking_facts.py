@@ -30,11 +30,8 @@ def condition_results(
 @lru_cache(maxsize=16)
 def _asking(tables: AppTables, kind: GapKind) -> Select[Any]:
     asked: list[ColumnElement[Any]] = [holds.label(name) for name, holds in conditions(kind, tables).items()]
-    return (
-        select(*asked)
-        .select_from(due.from_clause(tables, kind))
-        .where(tables.booking.c.id == bindparam("id"), tables.in_scope())
-    )
+    own = tables.booking.c.id == bindparam("id")
+    return select(*asked).select_from(due.from_clause(tables, kind, own)).where(own, tables.in_scope())
 
 
 def queued(connection: Connection, tables: AppTables, booking: BookingId) -> Sequence[QueuedText]:

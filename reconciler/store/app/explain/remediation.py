@@ -11,20 +11,14 @@ from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.explain.remediation import Constraint, Location, RequiredChange
 from reconciler.domain.gaps import GapKind
-from reconciler.store.app import due
-from reconciler.store.app.app_tables import phones, where_holds
+from reconciler.store.app import due, recipients
+from reconciler.store.app.app_tables import where_holds
 from reconciler.store.app.conditions import AppTables, is_listed, placeholders
 from reconciler.store.app.evidence.queue_conditions import deciding_rows
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.scan import refusals
 
 MOST_ROWS = 20
-_PHONES = (
-    (Location.BOOKING, "phone"),
-    (Location.CUSTOMER, "mobile_e164"),
-    (Location.CUSTOMER, "mobile_number"),
-)
-"""The table and name of each column of ``phones``, in its order."""
 _ROWS_WANTED = {
     Condition.UNDECIDED: ("approved_by", Constraint.EMPTY, None),
     Condition.OVERDUE: ("status", Constraint.ONE_OF, ("sent", "cancelled")),
@@ -58,7 +52,7 @@ def of_condition(
         case Condition.DATE_SET:
             return _date_set(connection, tables, booking)
         case Condition.PHONE:
-            return [_phone(0, Constraint.FILLED, None)] if "phone" in tables.booking.c else []
+            return [_own("phone", Constraint.FILLED)] if application.phone else []
         case _:
             return _rows(connection, tables, kind, condition, values, booking)
 
@@ -88,13 +82,14 @@ def of_number(
     connection: Connection, tables: AppTables, booking: BookingId, wanted: Constraint
 ) -> Sequence[RequiredChange]:
     """The change to the column whose number counts for the booking: the first filled one. Empty if none is filled."""
-    filled = (func.btrim(func.coalesce(cast(phone, Text), "")) != "" for phone in phones(tables))
+    filled = (func.btrim(func.coalesce(cast(phone, Text), "")) != "" for phone in tables.phones())
     customer = tables.booking.c.customer_id if "customer_id" in tables.booking.c else null()
-    statement = select(cast(customer, Text), *filled).select_from(tables.from_clause())
-    row = connection.execute(statement.where(tables.booking.c.id == booking)).first()
+    own = tables.booking.c.id == booking
+    statement = select(cast(customer, Text), *filled).select_from(tables.from_clause(own)).where(own)
+    row = connection.execute(statement).first()
     if row is None or True not in row[1:]:
         return []
-    return [_phone(row[1:].index(True), wanted, row[0])]
+    return [_phone(tables, row[1:].index(True), wanted, row[0])]
 
 
 def of_consent(
@@ -127,10 +122,14 @@ def _own(name: str, wanted: Constraint, value: Any = None) -> RequiredChange:
     return RequiredChange(place=Location.BOOKING, name=name, wanted=wanted, value=value)
 
 
-def _phone(place: int, wanted: Constraint, customer: str | None) -> RequiredChange:
-    where, name = _PHONES[place]
-    rows = (customer,) if customer and where is Location.CUSTOMER else ()
-    return RequiredChange(place=where, name=name, wanted=wanted, rows=rows)
+def _phone(tables: AppTables, place: int, wanted: Constraint, customer: str | None) -> RequiredChange:
+    """``place``: its number in ``AppTables.phones``."""
+    fields = tables.application.phone
+    if place < len(fields):
+        return _own("phone" if "phone" in tables.booking.c else fields[place].written, wanted)
+    name = recipients.NUMBER_COLUMNS[place - len(fields)]
+    rows = (customer,) if customer else ()
+    return RequiredChange(place=Location.CUSTOMER, name=name, wanted=wanted, rows=rows)
 
 
 def _due(

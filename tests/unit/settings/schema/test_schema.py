@@ -32,6 +32,7 @@ from reconciler.settings.file.values import (
     parse_zone,
 )
 from reconciler.settings.model.cron_file import CronFile
+from reconciler.settings.model.fields import parse_field
 from reconciler.settings.schema.forms import Reader
 from reconciler.settings.schema.generate import json_schema
 from reconciler.text.phones import REGIONS
@@ -153,7 +154,6 @@ def test_no_section_takes_an_unknown_key() -> None:
 # One source
 
 
-MEMBERS = {"jobs": ("sms_missing",), "messages": ("draft",)}
 LISTED = "-"
 """The step from a list to its members."""
 
@@ -163,10 +163,13 @@ def fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
     for name, field in model.model_fields.items():
         here = (*path, field.alias or name)
         yield here, field
-        member = MEMBERS.get(here[-1], ()) if len(here) < 3 or here[-1] == "messages" else ()
-        member = (LISTED,) if get_origin(field.annotation) is tuple else member
+        member = (LISTED,) if get_origin(field.annotation) is tuple else MEMBERS.get(here[-1], ())
         for below in models(field.annotation):
             yield from fields(below, (*here, *member))
+
+
+MEMBERS = {"jobs": ("sms_missing",), "messages": ("draft",), "join": ("customer",)}
+"""A mapping with keys of the venue's own -> one of them."""
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -234,6 +237,10 @@ KINDS: dict[Reader, tuple[str, st.SearchStrategy[str]]] = {
     parse_locale: ("locale", joined(st.lists(locale_parts, min_size=1, max_size=5).map("".join))),
     parse_since: ("bookings.since", joined(st.dates().map(str) | st.sampled_from(["installed", "2026-02-30"]))),
     parse_table: ("bookings.table", st.text('ab"." \u00e9$_', max_size=8)),
+    parse_field: (
+        "bookings.phone",
+        st.lists(st.sampled_from(["a", ".", "->", "->>", '"', '""', "'", " ", "é", "-", "0"]), max_size=8).map("".join),
+    ),
     parse_cron: (
         "jobs.sms_missing.cron",
         st.tuples(minutes, hours, days, months, weekdays, blanks.filter(bool)).map(
@@ -323,8 +330,11 @@ def test_one_of_each_under_every_key() -> None:
     never = {path for path in LEAVES if path not in seen and not next(models(LEAVES[path].annotation), None)}
     times = [("bookings", key) for key in ("starts", "created", "due")]
     times += [("evidence", "sms", LISTED, key, "at") for key in ("rows", "log")]
-    assert never == {(*key, name) for key in times for name in ("date", "time")}, "one of both is no form"
-    both = {"bookings": {"starts": {"date": "a", "time": "b"}}}
+    together = {(*key, name) for key in times for name in ("date", "time")}
+    together |= {("bookings", "join", "customer", name) for name in ("table", "on", "first_by")}
+    assert never == together, "one of several is no form"
+    join = {"customer": {"table": "people", "on": {"id": "person_id"}, "first_by": "id"}}
+    both = {"bookings": {"starts": {"date": "a", "time": "b"}, "join": join}}
     assert accepted(both)
     assert refused(both) == []
 

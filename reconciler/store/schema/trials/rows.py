@@ -16,7 +16,7 @@ from reconciler.store.app.evidence.queue_conditions import OURS
 from reconciler.store.app.evidence.queue_rows import columns_of
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema.catalog import CatalogTable
-from reconciler.store.schema.unused_ids import unused_id
+from reconciler.store.schema.trials.unused_ids import unused_id
 
 _NUMBER = "+15550100000"
 """Reserved for fiction; it belongs to no subscriber."""

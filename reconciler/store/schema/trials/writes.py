@@ -28,8 +28,8 @@ from reconciler.store.app.evidence.queue_conditions import OURS
 from reconciler.store.app.mapping import TEXTED
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.store.schema.requirements import written_statuses
-from reconciler.store.schema.trial import describe_error, is_raised, trial_fault, try_write, what_was_lost
-from reconciler.store.schema.trial_rows import TrialRows
+from reconciler.store.schema.trials.rows import TrialRows
+from reconciler.store.schema.trials.trial import describe_error, is_raised, trial_fault, try_write, what_was_lost
 
 
 def _try_queue_rows(connection: Connection, tables: AppTables) -> CheckResult:

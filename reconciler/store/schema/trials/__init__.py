@@ -1,0 +1,1 @@
+"""Writes that are tried with our role and rolled back."""
