@@ -82,6 +82,7 @@ def _place(source: FieldSource, bookings: BookingSettings) -> str:
     if source.join is None:
         return str(source)
     join = bookings.join[source.join]
-    keys = " and ".join(f"{theirs} is the booking's {own}" for theirs, own in join.on.items())
+    whose = f"the {join.through}'s" if join.through else "the booking's"
+    keys = " and ".join(f"{theirs} is {whose} {own}" for theirs, own in join.on.items())
     first = f", the first by {join.first_by}" if join.first_by else ""
     return f"{str(source).removeprefix(f'{source.join}.')} of {join.table}, where {keys}{first}"

@@ -19,6 +19,7 @@ def mapped_joins(bookings: BookingSettings) -> dict[str, MappedJoin]:
     found = {}
     for name, join in bookings.join.items():
         own = [source.column for source in read if source.join == name]
+        own += [column for other in bookings.join.values() if other.through == name for column in other.on.values()]
         columns = dict.fromkeys([*join.on, *([join.first_by] if join.first_by else []), *own])
         table = MappedTable(
             schema=join.table.schema,
@@ -26,7 +27,9 @@ def mapped_joins(bookings: BookingSettings) -> dict[str, MappedJoin]:
             columns={column: column for column in columns},
             may_be_view=join.first_by is not None,
         )
-        found[name] = MappedJoin(table=table, on=join.on, first_by=join.first_by)
+        found[name] = MappedJoin(
+            table=table, on=join.on, first_by=join.first_by, through=join.through, where=join.where
+        )
     return found
 
 

@@ -26,7 +26,7 @@ def rows(world: World, app: PresetVenue) -> list[tuple[object, ...]]:
 def test_planted_gaps_are_found_and_no_others(ready: World, app: PresetVenue) -> None:
     missing = app.book(ready.venue, ANA)
     texted = app.book(ready.venue, BEA)
-    app.book(ready.venue, ANA, **{app.status: app.cancelled})
+    app.book(ready.venue, ANA, status=app.cancelled)
     app.book(ready.venue, ANA, days=-1)
     ready.venue.sql(app.shows_text, texted)
     results = ready.both()
@@ -46,14 +46,14 @@ def test_a_whole_life(ready: World, app: PresetVenue) -> None:
     assert (rows(ready, app), ready.sent_to()[1:]) == (before, [ANA]), "the second pass writes nothing"
 
     (event,) = ready.sandbox.google.live()
-    app.set(ready.venue, booking, app.later)
+    app.change(ready.venue, booking, app.a_day_later)
     for _ in range(3):
         ready.later(minutes=10)
         ready.both()
     (moved,) = ready.sandbox.google.live()
     assert moved["start"] != event["start"]
 
-    app.set(ready.venue, booking, f"{app.status} = '{app.cancelled}'")
+    app.change(ready.venue, booking, f"{app.status} = '{app.cancelled}'")
     ready.both()
     assert (ready.sandbox.google.live(), ready.gaps(), ready.sent_to()[1:]) == ([], {}, [ANA])
 

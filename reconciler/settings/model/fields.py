@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from reconciler.settings.file.values import Table
 from reconciler.settings.model.section import Column, Section
+from reconciler.settings.model.where import Where
 from reconciler.text.sql_quoting import exact_identifier
 
 _NAME = r'"(?:[^"]|"")+"|(?:(?!->)[^."\s])+'
@@ -105,6 +106,12 @@ class Join(Section):
     table: Table = Field(description="schema.table; a view will do with `first_by`")
     on: dict[Column, Column] = Field(
         min_length=1, description="the joined table's column: the bookings' column that it equals, e.g. {id: person_id}"
+    )
+    through: Word | None = Field(
+        None, description="optional: another join; then `on` names a column of its row in place of the bookings'"
+    )
+    where: Where = Field(
+        default_factory=dict, description="which of its rows count, as in `bookings.where`; left out: every row"
     )
     first_by: Column | None = Field(
         None,

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     Boolean,
-    ColumnClause,
     ColumnElement,
     DateTime,
     Float,
@@ -30,10 +29,10 @@ from sqlalchemy import (
     true,
 )
 
-from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.domain.gaps import Effect
-from reconciler.store.app.mapping import AppMapping, AsStored, Evidence, EvidenceColumn, MappedField, one_of
+from reconciler.store.app.mapping import AppMapping, Evidence, EvidenceColumn, MappedField
 from reconciler.store.app.values import fields, times
+from reconciler.store.app.values.filters import column_of, row_filters
 
 NOW, SINCE, WINDOW = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "since", "window"))
 """What every statement compares with: the present; since when a rule applies; how far back a scan selects."""
@@ -137,12 +136,6 @@ def _shown(application: AppMapping, booking: Table) -> Mapping[Effect, tuple[tup
     }
 
 
-def column_of(table: FromClause, theirs: str) -> ColumnElement[Any]:
-    """A column by the application's name."""
-    mapped = [column for column in table.c if column.name == theirs]
-    return mapped[0] if mapped else ColumnClause(theirs, AsStored(), _selectable=table)
-
-
 def stored_start(tables: AppTables) -> ColumnElement[Any]:
     """The booking start as it stands in the row; NULL without a usable one.
 
@@ -216,11 +209,6 @@ def where_holds(tables: AppTables) -> dict[str, ColumnElement[bool]]:
     return row_filters(tables.booking, tables.application.where)
 
 
-def row_filters(rows: FromClause, wanted: Mapping[str, ColumnFilter]) -> dict[str, ColumnElement[bool]]:
-    """The same of the rows of any table."""
-    return {name: _matches(column_of(rows, name), one) for name, one in wanted.items()}
-
-
 def is_marked(column: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a column that holds a time, a truth value, a number or a text says yes; never NULL."""
     return func.coalesce(cast(column, Text).not_in(("", "false", "f", "0")), False, type_=Boolean())
@@ -241,14 +229,3 @@ def exists_row(*facts: ColumnElement[bool], of: FromClause | None = None) -> Col
     """
     found = exists(literal_column("1")).where(*facts)
     return found if of is None else found.correlate_except(of)
-
-
-def _matches(column: ColumnElement[Any], wanted: ColumnFilter) -> ColumnElement[bool]:
-    if not wanted.any_of and not wanted.like:  # plainly, for partial indexes
-        return column.is_not(None) if wanted.is_not else column.is_(None)
-    # PostgreSQL reads the values as the column's own type: 7 is 7.00 there.
-    ways: list[ColumnElement[bool]] = [one_of(column, wanted.any_of)] if wanted.any_of else []
-    ways += [cast(column, Text).like(wanted.like)] if wanted.like else []
-    ways += [column.is_(None)] if wanted.or_null else []
-    holds = func.coalesce(or_(*ways), False, type_=Boolean())
-    return ~holds if wanted.is_not else holds

@@ -35,7 +35,6 @@ from reconciler.store.app.app_tables import (
     WINDOW,
     AppTables,
     as_start,
-    column_of,
     created_at,
     is_filled,
     is_left_out,
@@ -44,6 +43,7 @@ from reconciler.store.app.app_tables import (
 )
 from reconciler.store.app.evidence.shown import shown
 from reconciler.store.app.mapping import one_of
+from reconciler.store.app.values.filters import column_of
 
 __all__ = ["AppTables", "created_at", "stored_start"]
 

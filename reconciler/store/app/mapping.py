@@ -1,7 +1,7 @@
 """The application's tables as SQLAlchemy Core sees them: our names as keys, theirs quoted in the SQL."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -134,7 +134,11 @@ class MappedJoin:
 
     table: MappedTable
     on: Mapping[str, str]
-    """The joined table's column -> the bookings' column that it equals."""
+    """The joined table's column -> the bookings' column that it equals, or that of the row it goes through."""
+    through: str | None = None
+    """The join whose row it belongs to; ``None``: the booking's own."""
+    where: Mapping[str, ColumnFilter] = field(default_factory=dict)
+    """The joined table's column -> what a row has to hold in it to count."""
     first_by: str | None
     """The column by which the first row counts; ``None``: there is one row at most."""
 

@@ -28,13 +28,13 @@ from sqlalchemy import (
 
 from reconciler.domain.gaps import Effect
 from reconciler.domain.intents import Result
-from reconciler.store.app.app_tables import row_filters
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.evidence.number_key import may_mean
 from reconciler.store.app.evidence.queue_conditions import OURS
 from reconciler.store.app.mapping import EvidenceColumn
 from reconciler.store.app.scan import refuses_texts
 from reconciler.store.app.values import times
+from reconciler.store.app.values.filters import row_filters
 
 NUMBER_COLUMNS = ("mobile_e164", "mobile_number")
 TEXTED_AT = ("sent_at", "created_at")

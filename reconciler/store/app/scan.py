@@ -33,7 +33,7 @@ from reconciler.domain.decide.verdicts import Condition, Finding
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.store.app import due
-from reconciler.store.app.app_tables import column_of, stored_end, stored_length
+from reconciler.store.app.app_tables import stored_end, stored_length
 from reconciler.store.app.conditions import (
     AppTables,
     conditions,
@@ -50,6 +50,7 @@ from reconciler.store.app.evidence.queue_rows import QUEUE_IDS, app_failures
 from reconciler.store.app.evidence.stored_event import stored_event_id
 from reconciler.store.app.mapping import AppMapping, one_of
 from reconciler.store.app.references import code, has_codes, with_codes_of_their_own
+from reconciler.store.app.values.filters import column_of
 from reconciler.store.app.values.times import EARLIEST, LATEST, instants
 
 MOST = 10**6

@@ -14,17 +14,24 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from reconciler.domain.bookings import BookingId
-from reconciler.domain.decide.policies import ColumnFilter, Record
+from reconciler.domain.decide.policies import Record
 from reconciler.domain.drill import DrillFixture
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.rules.registry import rule_of
 from reconciler.domain.rules.rule import PlantedText
 from reconciler.store.app.mapping import TEXTED, AppMapping, MappedTable
-from reconciler.store.drill.planted_rows import NAME, PlantedRow, PlantedRows, fitting_word, harmless_word, plant_row
+from reconciler.store.drill.planted_rows import (
+    NAME,
+    PlantedRow,
+    PlantedRows,
+    fitting_word,
+    harmless_word,
+    plant_row,
+    selected_by,
+)
 from reconciler.store.schema.catalog import CatalogTable, CatalogTables
 from reconciler.store.schema.column_types import INSTANT
 from reconciler.store.schema.trials.unused_ids import unused_id
-from reconciler.store.schema.values import enum_labels, forbidden_values
 
 MARGIN = timedelta(minutes=1)
 """How far a row is past the limit that makes it a gap."""
@@ -59,7 +66,7 @@ class FixtureWriter:
                 "occasion": bookings.harmless("occasion", NAME),
             },
             {
-                **bookings.selected_by(self.application.where, self.now),
+                **selected_by(bookings.seen, self.application.where, self.now),
                 **self.application.only,
                 **self.application.rule_filters.get(rule_of(seed.gap.kind).kind, {}),
                 **(self._mark(bookings) if seed.gap.text and self.application.queue is None else {}),
@@ -68,7 +75,7 @@ class FixtureWriter:
         rows = PlantedRows(
             PlantedRow(self.application.bookings, own), [customer] if customer else [], CatalogTables(self.connection)
         )
-        rows.join(self.application)
+        rows.join(self.application, self.now)
         rows.fill(self.application, seed.number)
         rows.insert(self.connection)
         if seed.gap.text and self.application.queue:
@@ -171,25 +178,6 @@ class _Copy:
     def harmless(self, ours: str, word: str) -> str | None:
         """The word; ``None`` if the column may be NULL and has a CHECK that lists no values: it may reject the word."""
         return harmless_word(self.seen, self.mapped.columns.get(ours, ""), (word,))
-
-    def selected_by(self, wanted: Mapping[str, ColumnFilter], now: datetime) -> dict[str, Any]:
-        """What ``where`` wants in each column; a column that may stay empty is left out."""
-        values: dict[str, Any] = {}
-        for name, one in wanted.items():
-            if not one.is_not and one.any_of:
-                values[name] = one.any_of[0]
-            elif not one.is_not and one.like:
-                values[name] = one.like.replace("%", "").replace("_", "x")
-            elif one.is_not and (one.or_null or not one.any_of or self.seen.columns[name].required):
-                values[name] = self._other(name, one, now)
-        return values
-
-    def _other(self, name: str, one: ColumnFilter, now: datetime) -> str:
-        """A value of the column's type that is none of those."""
-        numbers = [str(number) for number in range(len(one.any_of) + 1)]
-        words = [*enum_labels(self.seen, name), NAME, *numbers, "true", "false", now.isoformat()]
-        usable = [word for word in words if word not in one.any_of]
-        return next((word for word in usable if not forbidden_values(self.seen, name, [word])), usable[0])
 
     def named(self, row: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The row by their names, with ``extra``, which has them already. Values without a column are left out."""

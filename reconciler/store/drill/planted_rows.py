@@ -3,14 +3,16 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from reconciler.domain.decide.policies import ColumnFilter
 from reconciler.store.app.mapping import AppMapping, MappedField, MappedTable
 from reconciler.store.schema.catalog import CatalogTable, CatalogTables
 from reconciler.store.schema.trials.unused_ids import unused_id
-from reconciler.store.schema.values import forbidden_values, has_plain_checks_only
+from reconciler.store.schema.values import enum_labels, forbidden_values, has_plain_checks_only
 from reconciler.text.sql_quoting import identifier
 
 NAME, FIRST_NAME = "Fire Drill", "Fire"
@@ -34,14 +36,17 @@ class PlantedRows:
     through: dict[str | None, PlantedRow] = field(default_factory=dict)
     """Join -> the row that is read through it."""
 
-    def join(self, application: AppMapping) -> None:
+    def join(self, application: AppMapping, now: datetime) -> None:
         """Add a row for each join, unless one that is there already is that row."""
         self.through[None] = self.booking
-        for name, join in application.joins.items():
-            keys = {theirs: self._key(own) for theirs, own in join.on.items()}
+        # What goes through another join comes after it.
+        for name, join in sorted(application.joins.items(), key=lambda item: item[1].through is not None):
+            base = self.through[join.through]
+            keys = {theirs: self._key(base, own) for theirs, own in join.on.items()}
             row = self._existing(join.table, keys)
             if row is None:
-                row = PlantedRow(join.table, dict(keys))
+                wanted = selected_by(self._table(join.table), join.where, now)
+                row = PlantedRow(join.table, {**wanted, **keys})
                 self.others.append(row)
             self.through[name] = row
 
@@ -58,11 +63,11 @@ class PlantedRows:
         for row in (*self.others, self.booking):
             plant_row(connection, self._table(row.mapped), row.values)
 
-    def _key(self, own: str) -> Any:
-        """The booking's value that its joined row has too."""
-        if self.booking.values.get(own) is None:
-            self.booking.values[own] = str(unused_id(self._table(self.booking.mapped).columns[own]))
-        return self.booking.values[own]
+    def _key(self, base: PlantedRow, own: str) -> Any:
+        """The value of a row that its joined row has too."""
+        if base.values.get(own) is None:
+            base.values[own] = str(unused_id(self._table(base.mapped).columns[own]))
+        return base.values[own]
 
     def _existing(self, mapped: MappedTable, keys: Mapping[str, Any]) -> PlantedRow | None:
         for row in (self.booking, *self.others):
@@ -85,6 +90,27 @@ class PlantedRows:
         found = self.tables.find(mapped)
         assert found is not None, "the copies are checked before anything is planted"
         return found
+
+
+def selected_by(table: CatalogTable, wanted: Mapping[str, ColumnFilter], now: datetime) -> dict[str, Any]:
+    """What ``where`` wants in each column; a column that may stay empty is left out."""
+    values: dict[str, Any] = {}
+    for name, one in wanted.items():
+        if not one.is_not and one.any_of:
+            values[name] = one.any_of[0]
+        elif not one.is_not and one.like:
+            values[name] = one.like.replace("%", "").replace("_", "x")
+        elif one.is_not and (one.or_null or not one.any_of or table.columns[name].required):
+            values[name] = _other(table, name, one, now)
+    return values
+
+
+def _other(table: CatalogTable, name: str, one: ColumnFilter, now: datetime) -> str:
+    """A value of the column's type that is none of those."""
+    numbers = [str(number) for number in range(len(one.any_of) + 1)]
+    words = [*enum_labels(table, name), NAME, *numbers, "true", "false", now.isoformat()]
+    usable = [word for word in words if word not in one.any_of]
+    return next((word for word in usable if not forbidden_values(table, name, [word])), usable[0])
 
 
 def fitting_word(table: CatalogTable, column: str, words: Iterable[str]) -> str | None:

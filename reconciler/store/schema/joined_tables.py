@@ -68,17 +68,15 @@ def json_faults(table: CatalogTable, need: TableRequirements) -> Iterator[Integr
             yield _fault("column_type", f"{named}, and no text", f"name the place inside: {one.column}->>key")
 
 
-def join_faults(
-    table: CatalogTable, bookings: CatalogTable | None, need: TableRequirements
-) -> Sequence[IntegrationFault]:
+def join_faults(table: CatalogTable, base: CatalogTable | None, need: TableRequirements) -> Sequence[IntegrationFault]:
     """What would keep the join from being made, or let it multiply bookings."""
     join = need.join
-    if join is None or bookings is None:
+    if join is None or base is None:
         return []
     pairs = [
-        _Pair(table.columns[theirs], bookings.columns[own])
+        _Pair(table.columns[theirs], base.columns[own])
         for theirs, own in join.mapped.on.items()
-        if theirs in table.columns and own in bookings.columns
+        if theirs in table.columns and own in base.columns
     ]
     place = f"bookings.join.{join.name}"
     found = [_incomparable(place, need, join, pair) for pair in pairs if not table.compares(pair.theirs, pair.own)]
@@ -107,7 +105,7 @@ class _Pair:
 def _incomparable(place: str, need: TableRequirements, join: JoinRequirement, pair: _Pair) -> IntegrationFault:
     seen = (
         f"{place}.on: {need.mapped.label}.{pair.theirs.name} is {pair.theirs.type}, and "
-        f"{join.bookings.label}.{pair.own.name} is {pair.own.type}: they cannot be compared"
+        f"{join.base.label}.{pair.own.name} is {pair.own.type}: they cannot be compared"
     )
     return _fault("column_type", seen, "name the columns that hold the same value in cron.yaml")
 

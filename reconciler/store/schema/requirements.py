@@ -47,7 +47,8 @@ class ColumnRead:
 class JoinRequirement:
     name: str
     mapped: MappedJoin
-    bookings: MappedTable
+    base: MappedTable
+    """The table of the rows that it is joined to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +198,12 @@ def _joined(application: AppMapping) -> list[TableRequirements]:
             reads=(
                 *(ColumnRead(key=f"bookings.join.{name}.on", column=theirs) for theirs in join.on),
                 *([ColumnRead(key=f"bookings.join.{name}.first_by", column=join.first_by)] if join.first_by else []),
+                *_keys_of(application, name),
                 *_fields(application, name),
             ),
-            join=JoinRequirement(name=name, mapped=join, bookings=application.bookings),
+            join=JoinRequirement(name=name, mapped=join, base=_base(application, join)),
+            selects_by=tuple(sorted(join.where)),
+            compared={column: wanted.any_of for column, wanted in join.where.items() if wanted.any_of},
         )
         for name, join in application.joins.items()
     ]
@@ -215,6 +219,16 @@ def _fields(application: AppMapping, join: str | None) -> Iterator[ColumnRead]:
 
 def _keys(application: AppMapping) -> Iterator[ColumnRead]:
     """The bookings' own columns that joins go by."""
+    yield from _keys_of(application, None)
+
+
+def _keys_of(application: AppMapping, through: str | None) -> Iterator[ColumnRead]:
+    """The columns that joins go by: the bookings' own, or those of the rows that are joined as ``through``."""
     for name, join in application.joins.items():
-        for own in join.on.values():
+        for own in join.on.values() if join.through == through else ():
             yield ColumnRead(key=f"bookings.join.{name}.on", column=own)
+
+
+def _base(application: AppMapping, join: MappedJoin) -> MappedTable:
+    base = application.joins.get(join.through) if join.through else None
+    return replace(base.table, columns={}) if base else application.bookings

@@ -11,12 +11,13 @@ from reconciler.domain.bookings import BookingId
 from reconciler.domain.explain.queued_text import QueuedText
 from reconciler.domain.gaps import Effect
 from reconciler.store.app import recipients, scan
-from reconciler.store.app.app_tables import column_of, is_filled, row_filters
+from reconciler.store.app.app_tables import is_filled
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.evidence import number_key
 from reconciler.store.app.evidence.queue_conditions import NO_TEXT_STATUSES
 from reconciler.store.app.explain import booking_facts
 from reconciler.store.app.mapping import EvidenceRows, one_of
+from reconciler.store.app.values.filters import column_of, row_filters
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,20 +27,13 @@ from reconciler.domain.decide.policies import Record
 from reconciler.domain.decide.verdicts import Condition
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER, State
-from reconciler.store.app.app_tables import (
-    AppTables,
-    column_of,
-    created_at,
-    exists_row,
-    is_filled,
-    is_marked,
-    row_filters,
-)
+from reconciler.store.app.app_tables import AppTables, created_at, exists_row, is_filled, is_marked
 from reconciler.store.app.due import SOURCE
 from reconciler.store.app.evidence.number_key import number_key
 from reconciler.store.app.evidence.queue_conditions import deciding_rows, queue_of, satisfies
 from reconciler.store.app.mapping import EvidenceColumn, EvidenceLog, EvidenceRows
 from reconciler.store.app.values import times
+from reconciler.store.app.values.filters import column_of, row_filters
 
 INTENTS = Table(
     "intent",

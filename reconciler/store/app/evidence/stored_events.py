@@ -16,7 +16,7 @@ from reconciler.domain.decide.policies import Record
 from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import State
 from reconciler.store.app import scan, writes
-from reconciler.store.app.app_tables import column_of, is_filled
+from reconciler.store.app.app_tables import is_filled
 from reconciler.store.app.conditions import (
     AppTables,
     created_at,
@@ -31,6 +31,7 @@ from reconciler.store.app.evidence.shown import INTENTS, is_in_ledger
 from reconciler.store.app.evidence.stored_event import event_rows, stored_event_id
 from reconciler.store.app.mapping import one_of
 from reconciler.store.app.values import times
+from reconciler.store.app.values.filters import column_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import JSON, distinct_on
 from sqlalchemy.sql.elements import quoted_name
 
 from reconciler.store.app.mapping import AppMapping, AsStored, MappedField, MappedJoin
+from reconciler.store.app.values.filters import row_filters
 from reconciler.text.sql_quoting import exact_identifier
 
 _ROWS = "rows"
@@ -41,14 +42,25 @@ def joined(source: FromClause, booking: Table, mapping: AppMapping, among: Colum
 
     ``among``: selects the statement's bookings by their own columns, so that no other's rows are sorted.
     """
-    for name, join in mapping.joins.items():
+    # What goes through another join comes after it.
+    for name, join in sorted(mapping.joins.items(), key=lambda item: item[1].through is not None):
+        facts: list[ColumnElement[bool]] = []
         if join.first_by is None:
             other: Any = join.table.table().alias(_alias(name))
+            facts += row_filters(other, join.where).values()
         else:
             other = _first_rows(join, _read_through(name, mapping), booking, among).subquery(_alias(name))
-        keys = [_of(other, theirs) == _of(booking, own) for theirs, own in join.on.items()]
-        source = source.outerjoin(other, and_(*keys))
+        keys = [_of(other, theirs) == _key(booking, join, own) for theirs, own in join.on.items()]
+        source = source.outerjoin(other, and_(*keys, *facts))
     return source
+
+
+def _key(booking: Table, join: MappedJoin, own: str) -> ColumnElement[Any]:
+    return _of(booking, own) if join.through is None else _joined_column(join.through, own)
+
+
+def _joined_column(join: str, column: str) -> ColumnElement[Any]:
+    return literal_column(f"{exact_identifier(str(_alias(join)))}.{exact_identifier(column)}", AsStored())
 
 
 def value(booking: Table, field: MappedField) -> ColumnElement[Any]:
@@ -56,7 +68,7 @@ def value(booking: Table, field: MappedField) -> ColumnElement[Any]:
     if field.join is None:
         stored: ColumnElement[Any] = _of(booking, field.column)
     else:
-        stored = literal_column(f"{exact_identifier(str(_alias(field.join)))}.{exact_identifier(field.column)}")
+        stored = _joined_column(field.join, field.column)
     return _in_json(stored, field.path) if field.path else cast(stored, Text)
 
 
@@ -74,7 +86,8 @@ def _first_rows(join: MappedJoin, columns: Iterable[str], booking: Table, among:
     keys = [_of(rows, theirs) for theirs in join.on]
     read = {name: _of(rows, name) for name in (*join.on, *columns)}
     order = [*keys, _of(rows, join.first_by or ""), *(cast(_of(rows, name), Text).collate("C") for name in columns)]
-    found = select(*read.values()).ext(distinct_on(*keys)).order_by(*order)
+    counted = row_filters(rows, join.where).values()
+    found = select(*read.values()).ext(distinct_on(*keys)).where(*counted).order_by(*order)
     if among is None:
         return found
     wanted = select(*(_of(booking, own) for own in join.on.values())).select_from(booking).where(among)
@@ -82,7 +95,9 @@ def _first_rows(join: MappedJoin, columns: Iterable[str], booking: Table, among:
 
 
 def _read_through(name: str, mapping: AppMapping) -> list[str]:
-    return sorted({field.column for field in mapping.fields if field.join == name})
+    read = {field.column for field in mapping.fields if field.join == name}
+    keys = {own for join in mapping.joins.values() if join.through == name for own in join.on.values()}
+    return sorted(read | keys)
 
 
 def _in_json(stored: ColumnElement[Any], path: tuple[str, ...]) -> ColumnElement[Any]:

@@ -331,9 +331,10 @@ def test_one_of_each_under_every_key() -> None:
     times = [("bookings", key) for key in ("starts", "created", "due")]
     times += [("evidence", "sms", LISTED, key, "at") for key in ("rows", "log")]
     together = {(*key, name) for key in times for name in ("date", "time")}
-    together |= {("bookings", "join", "customer", name) for name in ("table", "on", "first_by")}
+    together |= {("bookings", "join", "customer", name) for name in ("table", "on", "first_by", "through", "where")}
     assert never == together, "one of several is no form"
-    join = {"customer": {"table": "people", "on": {"id": "person_id"}, "first_by": "id"}}
+    first = {"table": "people", "on": {"id": "person_id"}, "first_by": "id", "where": {"kind": {"not": "staff"}}}
+    join = {"customer": first, "chief": {"table": "people", "through": "customer", "on": {"id": "chief"}}}
     both = {"bookings": {"starts": {"date": "a", "time": "b"}, "join": join}}
     assert accepted(both)
     assert refused(both) == []
