@@ -51,7 +51,7 @@ def texted_at(
     for written, at in found:
         for number in meant[written]:
             times[number].append(at)
-    if numbers and not tx.text_records.shows_texts:
+    if numbers and scope.has_ledger and not tx.text_records.shows_texts:
         ours = {recipient_digest(scope, number): number for number in numbers}
         for recipient, at in tx.intents.texted(ours, since):
             times[ours[recipient]].append(at)

@@ -134,6 +134,14 @@ def test_select_is_enough_for_everything(world: World) -> None:
     assert not result.faults, result.faults
 
 
+def test_a_first_look_needs_no_ledger(world: World) -> None:
+    alone(world)
+    world.venue.alter("DROP SCHEMA reconciler CASCADE")
+    world.venue.booking()
+    results = world.both(act=False)
+    assert [(result.faults, result.plan and result.plan.gaps) for result in results.values()] == [((), 1), ((), 1)]
+
+
 # What else shows a text
 
 INTO_ROWS = "INSERT INTO messages (booking, direction, kind, sid) SELECT id, {} FROM private_bookings"
