@@ -64,7 +64,7 @@ class ShadowDrillStage:
 
     def try_schedule(self) -> IntegrationFault | None:
         jobs, zone = self.settings.file.running(), self.settings.file.timezone
-        unknown_jobs = [self.settings.mistake(("jobs",), what) for what in unknown(jobs)]
+        unknown_jobs = [self.settings.mistake(("jobs",), what) for what in unknown({**self.settings.file.jobs, **jobs})]
         if unknown_jobs:
             return _unscheduled(
                 "no_such_job", "; ".join(unknown_jobs), "correct the name; `reconciler run` does not start"

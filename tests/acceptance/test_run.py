@@ -172,10 +172,10 @@ def test_a_configuration_error_is_told_and_ends_it(venue: Venue, tmp_path: Path)
             }  # fmt: skip
         assert "limits.pas: unknown key, did you mean pass?" in event["message"]
         (tmp_path / "cron.yaml").write_text(
-            "jobs: {sms_missings: {every: 10m}}\nrules: {sms.missing: {queue_failed_resent: no}}\n"
+            "jobs: {sms_missings: off}\nrules: {sms.missing: {queue_failed_resent: no}}\n"
         )
         with running(tmp_path, variables) as service:
-            assert service.child.wait(20) == Exit.CONFIGURATION
+            assert service.child.wait(20) == Exit.CONFIGURATION, "else the job that was meant goes on"
         assert "no such job: sms_missings, did you mean sms_missing?" in service.log.read_text()
 
 

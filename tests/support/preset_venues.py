@@ -1,6 +1,7 @@
 """The applications that presets are for: their tables, and how a booking gets into them."""
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ _WITHOUT_REFERENCE = "DROP TABLE private_booking_sms_queue, private_bookings, cu
 class Wanted:
     """A booking that is to be there."""
 
-    number: str
+    number: str | None
     start: datetime
     made: datetime
     status: str
@@ -42,6 +43,10 @@ class PresetVenue:
     cancelled: str
     shows_text: str
     """Says that the application has sent the text of the booking."""
+    texts: Mapping[str, bool]
+    """What may be said about a text of the booking, and whether that shows one."""
+    events: Mapping[str, bool]
+    """The same about an event."""
     a_day_later: str
     """A change that moves a booking."""
 
@@ -53,11 +58,11 @@ class PresetVenue:
         world.venue.sql(assembly.grants(world.settings(), "reconciler_job"))
         world.migrate()
 
-    def book(self, venue: Venue, number: str, *, days: int = 7, status: str = "") -> str:
-        """A booking that lacks text and event and has nothing else wrong: made an hour ago."""
+    def book(self, venue: Venue, number: str | None, *, days: int = 7, status: str = "", hours_old: float = 1) -> str:
+        """A booking that lacks text and event and has nothing else wrong."""
         start = datetime.combine((venue.now + timedelta(days=days)).date(), datetime.min.time(), LONDON)
         start = start.replace(hour=19, minute=30)
-        made = venue.now - timedelta(hours=1)
+        made = venue.now - timedelta(hours=hours_old)
         return self.book_one(venue, Wanted(number=number, start=start, made=made, status=status or self.confirmed))
 
     def change(self, venue: Venue, booking: str, change: str) -> None:
@@ -129,7 +134,7 @@ _CAL_COM = """
 
 
 def _in_cal_com(venue: Venue, one: Wanted) -> str:
-    uid = f"b{one.number[-3:]}{int(one.start.timestamp())}{one.status}"
+    uid = f"b{uuid.uuid4().hex[:10]}"
     times = {"startTime": _utc(one.start), "endTime": _utc(one.end), "createdAt": _utc(one.made)}
     key = _insert(venue, '"Booking"', uid=uid, title="Consultation", status=one.status, **times)
     for name, number in (("Ana Lima", one.number), ("A guest", "+447700900199")):
@@ -164,6 +169,16 @@ def _in_odoo(venue: Venue, one: Wanted) -> str:
     return key
 
 
+_MARKED = "UPDATE bookings SET confirmation_sent_at = now() WHERE id::text = %s"
+_ENTERED = "UPDATE bookings SET google_event_id = {} WHERE id::text = %s"
+_TEXTED = "INSERT INTO sms_messages (appointment_id, kind, state) SELECT id, {} FROM appointments WHERE id::text = %s"
+_REMINDED = """INSERT INTO "WorkflowReminder" ("bookingUid", "referenceId", method, cancelled)
+               SELECT uid, gen_random_uuid(), {} FROM "Booking" WHERE id::text = %s"""
+_REFERRED = 'INSERT INTO "BookingReference" (type, uid, deleted, "bookingId") SELECT {}, %s::int'
+_LOGGED = """INSERT INTO sms_sms (number, state, create_date)
+             SELECT {}, '{}', e.create_date + interval '{}' FROM calendar_event e
+             JOIN calendar_attendee a ON a.event_id = e.id AND a.partner_id > 3
+             JOIN res_partner p ON p.id = a.partner_id WHERE e.id::text = %s"""
 PRESETS = {
     venue.preset: venue
     for venue in (
@@ -175,7 +190,9 @@ PRESETS = {
             status="status",
             confirmed="confirmed",
             cancelled="cancelled",
-            shows_text="UPDATE bookings SET confirmation_sent_at = now() WHERE id::text = %s",
+            shows_text=_MARKED,
+            texts={_MARKED: True, _MARKED.replace("now()", "NULL"): False},
+            events={_ENTERED.format("'x1'"): True, _ENTERED.format("''"): False, _ENTERED.format("' '"): False},
             a_day_later="starts_at = starts_at + interval '1 day', ends_at = ends_at + interval '1 day'",
         ),
         PresetVenue(
@@ -186,7 +203,15 @@ PRESETS = {
             status="state",
             confirmed="booked",
             cancelled="cancelled",
-            shows_text="INSERT INTO sms_messages (appointment_id, kind, state) SELECT %s::int, 'confirmation', 'sent'",
+            shows_text=_TEXTED.format("'confirmation', 'sent'"),
+            texts={
+                _TEXTED.format("'confirmation', 'sent'"): True,
+                _TEXTED.format("'confirmation', 'queued'"): True,
+                _TEXTED.format("'confirmation', 'failed'"): False,
+                _TEXTED.format("'confirmation', NULL"): False,
+                _TEXTED.format("'reminder', 'sent'"): False,
+            },
+            events={},
             a_day_later="day = day + 1",
         ),
         PresetVenue(
@@ -197,8 +222,20 @@ PRESETS = {
             status="status",
             confirmed="accepted",
             cancelled="cancelled",
-            shows_text="""INSERT INTO "WorkflowReminder" ("bookingUid", method, "referenceId")
-                          SELECT uid, 'SMS', 'SM' || id FROM "Booking" WHERE id::text = %s""",
+            shows_text=_REMINDED.format("'SMS', NULL"),
+            texts={
+                _REMINDED.format("'SMS', NULL"): True,
+                _REMINDED.format("'SMS', false"): True,
+                _REMINDED.format("'SMS', true"): False,
+                _REMINDED.format("'EMAIL', NULL"): False,
+            },
+            events={
+                _REFERRED.format("'google_calendar', 'g1', NULL"): True,
+                _REFERRED.format("'google_calendar', 'g1', false"): True,
+                _REFERRED.format("'google_calendar', '', NULL"): False,
+                _REFERRED.format("'google_calendar', 'g1', true"): False,
+                _REFERRED.format("'office365_calendar', 'o1', NULL"): False,
+            },
             a_day_later='"startTime" = "startTime" + interval $$1 day$$, "endTime" = "endTime" + interval $$1 day$$',
         ),
         PresetVenue(
@@ -209,10 +246,15 @@ PRESETS = {
             status="active",
             confirmed="true",
             cancelled="false",
-            shows_text="""INSERT INTO sms_sms (number, state, create_date)
-                          SELECT p.phone, 'sent', e.create_date + interval '1 minute' FROM calendar_event e
-                          JOIN calendar_attendee a ON a.event_id = e.id AND a.partner_id > 3
-                          JOIN res_partner p ON p.id = a.partner_id WHERE e.id::text = %s""",
+            shows_text=_LOGGED.format("p.phone", "sent", "1 minute"),
+            texts={
+                _LOGGED.format("p.phone", "sent", "1 minute"): True,
+                _LOGGED.format("replace(p.phone, '+44', '0')", "outgoing", "1 minute"): True,
+                _LOGGED.format("p.phone", "error", "1 minute"): False,
+                _LOGGED.format("p.phone", "sent", "-1 minute"): False,
+                _LOGGED.format("'+447700900555'", "sent", "1 minute"): False,
+            },
+            events={"UPDATE calendar_event SET google_id = 'g1' WHERE id::text = %s": True},
             a_day_later="start = start + interval '1 day', stop = stop + interval '1 day'",
         ),
     )
