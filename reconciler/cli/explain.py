@@ -114,9 +114,14 @@ class ExplanationPrinter:
             yield from folded(f"{INDENT}next: ", [one.fault.remedy])
         yield from folded(
             "texts     ",
-            _most([_text(row) for row in explained.texts]) or [UNKNOWN if explained.unknown else "none in the queue"],
+            _most([_text(row) for row in explained.texts]) or [self._no_texts(explained)],
         )
         yield from folded("ledger    ", _most([_intent(one) for one in explained.history]) or ["no repair yet"])
+
+    def _no_texts(self, explained: Explanation) -> str:
+        if explained.unknown:
+            return UNKNOWN
+        return "none in the queue" if self.settings.file.rules.sms_missing.queue else "no queue is mapped"
 
     def _rule(self, rule: RuleExplanation) -> Iterator[str]:
         verdict = rule.verdict

@@ -87,7 +87,9 @@ def _run_until_stopped(loop: SchedulerLoop, bound: socket.socket | None, config:
 
 
 def _checked(settings: Settings) -> Settings:
-    mistakes = [settings.mistake(("jobs",), what) for what in unknown({**settings.file.jobs, **settings.file.running()})]
+    mistakes = [
+        settings.mistake(("jobs",), what) for what in unknown({**settings.file.jobs, **settings.file.running()})
+    ]
     if mistakes:
         raise ConfigurationError(mistakes, "correct the names; docs/settings.md lists the jobs")
     return settings

@@ -104,6 +104,9 @@ class BookingView:
             return {**_unknown(unknown), "sent": None}
         texts = [rule for rule in self.explained.rules if rule.kind.startswith("sms.")]
         sent = any(row.status == "sent" for row in self.explained.texts)
+        # Without a row in a queue, something else may show the text: a column, another table, or our ledger.
+        shown = any(one.conditions.get(Condition.NO_TEXT) is False for one in texts)
+        sent = sent or (shown and not self.explained.texts)
         return {**self._one(_most_urgent(texts)), "sent": sent} if texts else None
 
     def _event(self) -> dict[str, object] | None:

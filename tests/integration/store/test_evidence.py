@@ -1,12 +1,16 @@
 """``evidence`` and ``record``: what shows an effect beside the queue, and where our own word goes."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from reconciler_jobs import fire_drill
 
+from reconciler.cli.explain import ExplanationPrinter
 from reconciler.domain.bookings import reference
 from reconciler.domain.gaps import Effect
+from reconciler.engine.explain import explanation
+from reconciler.web.booking_view import BookingView
 from tests.support.application_db import ANA, BEA
 from tests.support.sandbox_world import World
 
@@ -334,3 +338,25 @@ def test_wrong_evidence_is_named_and_nothing_is_sent(world: World, evidence: str
     result = world.texts()
     assert [fault.seen for fault in result.faults] == [seen]
     assert world.sent_to() == []
+
+
+# What is said about it
+
+
+def test_the_page_and_explain_say_that_a_text_was_sent(world: World) -> None:
+    alone(world)
+    booking = world.venue.booking()
+
+    def seen() -> tuple[Any, str]:
+        settings = world.settings()
+        with world.services(act=False) as services:
+            explained = explanation.explain(booking, services)
+        assert explained is not None
+        said = "\n".join(ExplanationPrinter(settings, world.venue.now, {}).lines(explained))
+        return BookingView(explained, settings.file, {}, world.venue.now).status()["text"], said
+
+    assert seen()[0]["sent"] is False
+    world.both()
+    text, said = seen()
+    assert text["sent"] is True
+    assert "texts     no queue is mapped" in said
