@@ -27,7 +27,7 @@ def run(*, preset: str, file: str | None) -> int:
     path = Path(file.strip() if file and file.strip() else "cron.yaml")
     # An editor complains of a schema that is not there.
     head = WITH_SCHEMA if (path.parent / SCHEMA_FILE).is_file() else WITHOUT_SCHEMA
-    _write_new(path, head + preset_text(preset))
+    write_new(path, head + preset_text(preset))
     click.echo(f"{path}: written, from the preset {preset}")
     click.echo("next: correct what differs at your venue, then run `reconciler check` and `reconciler doctor`")
     return Exit.AS_DESIRED
@@ -41,7 +41,12 @@ def _require_known(preset: str) -> None:
         raise click.UsageError(f"--preset: no preset is called {preset}{hint}")
 
 
-def _write_new(path: Path, text: str) -> None:
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        ConfigurationError: something is there, or it cannot be written.
+    """
     try:
         with path.open("x", encoding="utf-8") as file:
             _write_whole(file, path, text)

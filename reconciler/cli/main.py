@@ -29,6 +29,7 @@ COMMANDS = {
     "demo": _Entry("Try", "Show how a broken week of bookings is found and repaired."),
     "sandbox": _Entry("Try", "Start a database and provider stand-ins to try things on."),
     "init": _Entry("Set up", "Write a commented cron.yaml."),
+    "adopt": _Entry("Set up", "Propose a cron.yaml from the database's catalog, with reasons."),
     "check": _Entry("Set up", "Find every mistake in cron.yaml; needs no database and no secret."),
     "schema": _Entry("Set up", "Print the JSON schema of cron.yaml, for editors."),
     "doctor": _Entry("Set up", "Find what would break a pass, and print a remedy for each fault."),

@@ -52,5 +52,8 @@ OLD_NAMES_MAY_STAND = (
 )
 """Files that deal with names of earlier versions: the migrations, the hints for renamed keys, and their tests."""
 
-NOT_OURS: dict[str, str] = {}
+NOT_OURS: dict[str, str] = dict.fromkeys(
+    ("party", "parties", "party name", "party size"),
+    "what applications call their tables and columns: `reconciler adopt` recognises them",
+)
 """Names that a library or a provider defines and that contain a banned word, each with its owner."""
