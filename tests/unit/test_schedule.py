@@ -85,8 +85,8 @@ def test_a_run_that_fails_is_said_and_the_next_comes() -> None:
         raise ValueError
 
     with scheduled(diary, fails, fails=Job(every=timedelta(milliseconds=50))):
-        until(lambda: len(diary.ran) > 2)
-    assert set(diary.problems) == {("fails", RunProblem.FAILED)}
+        until(lambda: diary.problems.count(("fails", RunProblem.FAILED)) > 2)
+    assert len(diary.ran) > 2
 
 
 def test_a_run_that_comes_much_too_late_is_skipped_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
