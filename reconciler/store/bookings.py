@@ -21,8 +21,8 @@ from reconciler.store.app.evidence import number_key
 from reconciler.store.app.explain import booking_facts, remediation
 from reconciler.store.moments import PostgresMoments
 from reconciler.store.schema import checks, requirements, warnings, zone_rules
-from reconciler.store.schema.booking_codes import code_faults, code_notes
 from reconciler.store.schema.catalog import CatalogTable
+from reconciler.store.schema.columns.codes import code_faults, code_notes
 from reconciler.store.schema.encoding import encoding_faults
 from reconciler.store.schema.trials import writes
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,10 +14,11 @@ from typing import Any
 import click
 
 from reconciler.cli.adopt.asking import answers_of_file, obtain_answers
+from reconciler.cli.adopt.proof import proof_data, proof_lines, prove_file
 from reconciler.cli.adopt.summary import nothing_found, summary_lines
 from reconciler.cli.init import SCHEMA_FILE, STDOUT, WITH_SCHEMA, WITHOUT_SCHEMA, write_new
 from reconciler.errors import ConfigurationError, Exit
-from reconciler.settings.adopt.answers import defaults
+from reconciler.settings.adopt.answers import MappingAnswers, defaults
 from reconciler.settings.adopt.candidates import LEAST, Candidate, candidates, judged
 from reconciler.settings.adopt.facts import SeenDatabase
 from reconciler.settings.adopt.proposal import Proposal
@@ -27,6 +29,7 @@ from reconciler.settings.file.source import read
 from reconciler.settings.file.values import TableName, parse_table
 from reconciler.settings.file_check import check_file
 from reconciler.store.database import READ, Database
+from reconciler.store.drill.standings import MappingProof
 from reconciler.store.schema.adopt.catalog_facts import read_catalog
 from reconciler.store.schema.adopt.samples import with_samples
 
@@ -36,6 +39,15 @@ STATEMENT, LOCK = timedelta(seconds=30), timedelta(seconds=2)
 _OTHERS_SHOWN = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """A proposal, its file, and the proof of it; ``None``: an answer is open, and nothing can be proved yet."""
+
+    proposal: Proposal
+    text: str
+    proof: MappingProof | None
+
+
 def run(*, file: str | None, answers: Path | None, table: str | None, as_json: bool) -> int:
     """Propose a mapping; write it, print it, or show it as JSON."""
     path = Path(file.strip() if file and file.strip() else "cron.yaml")
@@ -43,46 +55,54 @@ def run(*, file: str | None, answers: Path | None, table: str | None, as_json: b
     if not as_json and not prints and os.path.lexists(path):
         what = f"{path}: something is there already; it was left as it is"
         raise ConfigurationError([what], "name another file, or print the proposal: reconciler adopt -")
-    with _database() as database:
+    url = _database_url()
+    with Database(url, statement_timeout=STATEMENT, lock_timeout=LOCK) as database:
         seen = _seen(database)
         found = candidates(seen)
         chosen = _chosen(seen, found, table)
         if chosen is None:
             return _refuse(seen, found, as_json=as_json)
+        others = [str(one.table.name) for one in found if one.table.name != chosen.table.name and _is_likely(one)]
         guess = MappingGuess.of(seen, chosen)
-        others = tuple(str(one.table.name) for one in found if one.table.name != chosen.table.name and _is_likely(one))[
-            :_OTHERS_SHOWN
-        ]
-        questions = guess.questions()
-        if as_json:
-            given = answers_of_file(questions, answers) if answers else defaults(questions)
-        else:
-            given = obtain_answers(questions, answers)
-        proposal = proposal_of(guess, given, others)
-        text = file_text(proposal, VenuePlace(region=_region(given.timezone)))
-    _require_right(text)
+        given = _answers(guess, answers, as_json=as_json)
+        result = _result(database, url, proposal_of(guess, given, tuple(others[:_OTHERS_SHOWN])), given)
     if as_json:
-        click.echo(json.dumps(_as_data(proposal), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_data(result), indent=2, ensure_ascii=False))
     elif prints:
-        click.echo(WITHOUT_SCHEMA + text, nl=False)
+        click.echo(WITHOUT_SCHEMA + result.text, nl=False)
     else:
         head = WITH_SCHEMA if (path.parent / SCHEMA_FILE).is_file() else WITHOUT_SCHEMA
-        write_new(path, head + text)
-        for line in summary_lines(proposal):
+        write_new(path, head + result.text)
+        for line in (*summary_lines(result.proposal), *(proof_lines(result.proof) if result.proof else ())):
             click.echo(line)
         click.echo(f"{path}: written; it changes nothing (repairs: report)")
         click.echo("next: read each line once, then run `reconciler check` and `reconciler doctor`")
-    return Exit.AS_DESIRED
+    return Exit.NEEDS_A_HUMAN if result.proof and result.proof.wrong else Exit.AS_DESIRED
 
 
-def _database() -> Database:
-    """The database of DATABASE_URL; no other variable is needed."""
+def _answers(guess: MappingGuess, path: Path | None, *, as_json: bool) -> MappingAnswers:
+    questions = guess.questions()
+    if as_json:
+        return answers_of_file(questions, path) if path else defaults(questions)
+    return obtain_answers(questions, path)
+
+
+def _result(database: Database, url: str, proposal: Proposal, given: MappingAnswers) -> _Result:
+    text = file_text(proposal, VenuePlace(region=_region(given.timezone)))
+    statuses = proposal.at("bookings", "statuses")
+    if statuses is None or not statuses.value:
+        return _Result(proposal=proposal, text=text, proof=None)
+    _require_right(text)
+    return _Result(proposal=proposal, text=text, proof=prove_file(database, url, text))
+
+
+def _database_url() -> str:
+    """DATABASE_URL; no other variable is needed."""
     parsed, mistakes = environment.read(os.environ, texts=False, events=False)
     if mistakes:
-        raise ConfigurationError(
-            mistakes, "set DATABASE_URL to the application's database; a role that may read will do"
-        )
-    return Database(parsed.database_url, statement_timeout=STATEMENT, lock_timeout=LOCK)
+        remedy = "set DATABASE_URL to the application's database; a role that may read will do"
+        raise ConfigurationError(mistakes, remedy)
+    return parsed.database_url
 
 
 def _seen(database: Database) -> SeenDatabase:
@@ -147,8 +167,9 @@ def _region(zone: str) -> str:
     return "GB"
 
 
-def _as_data(proposal: Proposal) -> Mapping[str, Any]:
+def _as_data(result: _Result) -> Mapping[str, Any]:
     """The document for scripts: docs/adopt.md describes its fields."""
+    proposal = result.proposal
     return {
         "version": FORM,
         "reconciler": version("reconciler"),
@@ -164,4 +185,5 @@ def _as_data(proposal: Proposal) -> Mapping[str, Any]:
         ],
         "others": list(proposal.others),
         "warnings": list(proposal.warnings),
+        "proof": proof_data(result.proof) if result.proof else None,
     }

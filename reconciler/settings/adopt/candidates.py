@@ -14,8 +14,8 @@ LEAST = 50
 """A table that scores less is no table of bookings."""
 _SAMPLED = 5
 """So many candidates are looked at more closely."""
-NEAR = 10
-"""Two tables whose scores differ by less are told apart by a person."""
+OTHER_NAME = 25
+"""So much speaks against a table whose name says nothing of bookings: structure alone is seldom enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def _points(
     has_end = start is not None and end_guess(table, start).form != "off"
     own_person = any(one.join is None for one in (*person.names, *person.phones)) and not person.is_titled
     return [
-        (name, f"it is called {table.name.name}"),
+        (name, f"it is called {table.name.name}" if name > 0 else "its name says nothing of bookings"),
         (25 if start else 0, "it has a time at which something starts"),
         (10 if has_end else 0, "it has an end"),
         (15 if status else 0, "it has a status"),
@@ -92,9 +92,9 @@ def _points(
 def _name_weight(table: SeenTable) -> int:
     named = name_words(table.name.name)
     if words.NOT_BOOKINGS & set(named):
-        return 0
+        return -OTHER_NAME * 2
     forms = (phrase(named[-2:]), phrase(named[-1:]))
-    return max(words.BOOKINGS_TABLES.get(form, 0) for form in forms)
+    return max(words.BOOKINGS_TABLES.get(form, 0) for form in forms) or -OTHER_NAME
 
 
 def worth_a_sample(database: SeenDatabase) -> list[SeenTable]:

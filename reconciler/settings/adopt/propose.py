@@ -137,7 +137,8 @@ def _head(given: MappingAnswers) -> Iterator[Choice]:
 
 def _times(guess: MappingGuess, given: MappingAnswers) -> Iterator[Choice]:
     chosen, table = guess.chosen, guess.chosen.table
-    confidence = Confidence.SURE if chosen.score >= 90 else Confidence.LIKELY
+    doubt = Confidence.LIKELY if chosen.score >= 70 else Confidence.CONFIRM
+    confidence = Confidence.SURE if chosen.score >= 90 else doubt
     reason = "; ".join(chosen.reasons)
     yield Choice(path=("bookings", "table"), value=str(table.name), confidence=confidence, reason=reason)
     for key, one in guess.times.items():

@@ -30,7 +30,7 @@ from reconciler.store.drill.planted_rows import (
     selected_by,
 )
 from reconciler.store.schema.catalog import CatalogTable, CatalogTables
-from reconciler.store.schema.column_types import INSTANT
+from reconciler.store.schema.columns.types import INSTANT
 from reconciler.store.schema.trials.unused_ids import unused_id
 
 MARGIN = timedelta(minutes=1)
@@ -52,13 +52,13 @@ class FixtureWriter:
     def plant(self, seed: DrillFixture) -> BookingId:
         """Insert the booking with its rows, and return its id."""
         customer = self._customer(seed)
-        bookings = _Copy.of(self.connection, self.application.bookings)
+        bookings = CopiedTable.of(self.connection, self.application.bookings)
         booking = bookings.new_id()
         own = bookings.named(
             {
                 "id": booking,
                 "status": self.application.statuses[0],
-                **_times(self.application.zone, self.now, seed.days, self.now - self.application.grace - MARGIN),
+                **planted_times(self.application.zone, self.now, seed.days, self.now - self.application.grace - MARGIN),
                 "event_id": seed.event_id,
                 "customer_id": customer.values[customer.mapped.columns["id"]] if customer else None,
                 "date_tbd": False,
@@ -82,7 +82,7 @@ class FixtureWriter:
             self._text(seed.gap.kind, seed.gap.text, booking, self.application.queue)
         return BookingId(booking)
 
-    def _mark(self, bookings: "_Copy") -> dict[str, Any]:
+    def _mark(self, bookings: "CopiedTable") -> dict[str, Any]:
         """What says in the booking's row that its text was sent."""
         if self.application.records[Effect.SMS] is not Record.COLUMN:
             return {}
@@ -93,7 +93,7 @@ class FixtureWriter:
         mapped = self.application.customers
         if mapped is None or "customer_id" not in self.application.bookings.columns:
             return None
-        customers = _Copy.of(self.connection, mapped)
+        customers = CopiedTable.of(self.connection, mapped)
         row = customers.named(
             {
                 "id": customers.new_id(),
@@ -111,7 +111,7 @@ class FixtureWriter:
         return (*([occasion.trigger] if occasion else []), *self.application.triggers)
 
     def _text(self, kind: GapKind, planted: PlantedText, booking: str, mapped: MappedTable) -> None:
-        queue = _Copy.of(self.connection, mapped)
+        queue = CopiedTable.of(self.connection, mapped)
         after = self.application.report_after.get(kind)
         at = self.now if after is None else self.now - after - MARGIN
         no_proof = "" if queue.requires("provider_id") else None
@@ -135,7 +135,7 @@ class FixtureWriter:
         plant_row(self.connection, queue.seen, row)
 
 
-def _times(zone: ZoneInfo, now: datetime, days: int, made: datetime) -> dict[str, Any]:
+def planted_times(zone: ZoneInfo, now: datetime, days: int, made: datetime) -> dict[str, Any]:
     """The evening of a party in so many days, and when it was booked, in every form that a column may have."""
     day = now.astimezone(zone).date() + timedelta(days=days)
     start = datetime.combine(day, time(19, 30), tzinfo=zone)
@@ -151,14 +151,14 @@ def _times(zone: ZoneInfo, now: datetime, days: int, made: datetime) -> dict[str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Copy:
+class CopiedTable:
     """The copy of one table, with our column names."""
 
     mapped: MappedTable
     seen: CatalogTable
 
     @classmethod
-    def of(cls, connection: Connection, mapped: MappedTable) -> "_Copy":
+    def of(cls, connection: Connection, mapped: MappedTable) -> "CopiedTable":
         seen = CatalogTable.find(connection, mapped)
         assert seen is not None, "the copies are checked before anything is planted"
         return cls(mapped=mapped, seen=seen)

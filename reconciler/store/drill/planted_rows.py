@@ -101,11 +101,11 @@ def selected_by(table: CatalogTable, wanted: Mapping[str, ColumnFilter], now: da
         elif not one.is_not and one.like:
             values[name] = one.like.replace("%", "").replace("_", "x")
         elif one.is_not and (one.or_null or not one.any_of or table.columns[name].required):
-            values[name] = _other(table, name, one, now)
+            values[name] = other_value(table, name, one, now)
     return values
 
 
-def _other(table: CatalogTable, name: str, one: ColumnFilter, now: datetime) -> str:
+def other_value(table: CatalogTable, name: str, one: ColumnFilter, now: datetime) -> str:
     """A value of the column's type that is none of those."""
     numbers = [str(number) for number in range(len(one.any_of) + 1)]
     words = [*enum_labels(table, name), NAME, *numbers, "true", "false", now.isoformat()]

@@ -12,9 +12,9 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable, CatalogTables
-from reconciler.store.schema.column_types import type_faults
+from reconciler.store.schema.columns.missing import missing_columns
+from reconciler.store.schema.columns.types import type_faults
 from reconciler.store.schema.joined_tables import join_faults, json_faults, missing_joined_table, unknown_reads
-from reconciler.store.schema.missing_columns import missing_columns
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.store.schema.values import value_faults
 from reconciler.store.schema.views import hidden_behind, view_to_repair_by

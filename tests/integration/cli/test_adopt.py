@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.domain.gaps import GapKind
 from reconciler.errors import Exit
+from reconciler.settings import Need, load
 from reconciler.settings.adopt.written import flow
+from reconciler.store.drill.standings import FOUND, prove
+from reconciler.wiring.application import application
 from tests.support.adopted_schemas import REFUSED, SCHEMAS, AdoptedSchema
 from tests.support.application_db import Venue
 
@@ -62,6 +67,67 @@ def test_the_file_passes_the_check(
         assert secret not in text + said
     assert run(["adopt", *answered(schema.answers)]) == Exit.CONFIGURATION
     assert Path("cron.yaml").read_text() == text, "a file that is there is left as it is"
+
+
+@EVERY
+def test_the_mapping_is_proved(bare_venue: Venue, schema: AdoptedSchema, capsys: pytest.CaptureFixture[str]) -> None:
+    bare_venue.alter(schema.script)
+    assert run(["adopt", "--json", *answered(schema.answers)]) == Exit.AS_DESIRED
+    proof = json.loads(capsys.readouterr().out)["proof"]
+    assert proof["not_proved"] is None
+    wrong = [one for one in proof["standings"] if one["expected"] != one["seen"]]
+    assert wrong == []
+    planted = {one["standing"].split(" (")[0] for one in proof["standings"]}
+    assert planted >= {"missing both", "past", "without a date"}
+    if schema.answers.get("cancelled"):
+        assert "cancelled" in planted
+    assert ("left out by where" in planted) == ("bookings.where" in schema.expected)
+    assert proof["right"] == proof["planted"] == len(proof["standings"])
+
+
+def test_a_role_without_the_right_to_temporary_tables_is_told(
+    bare_venue: Venue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = SCHEMAS["one table"]
+    bare_venue.alter(f"{schema.script}; GRANT SELECT ON bookings TO reconciler_job; "
+                     f'REVOKE TEMPORARY ON DATABASE "{bare_venue.name}" FROM PUBLIC')  # fmt: skip
+    monkeypatch.setenv("DATABASE_URL", bare_venue.url())
+    assert run(["adopt", *answered(schema.answers)]) == Exit.AS_DESIRED
+    assert "not proved our role may not make temporary tables" in capsys.readouterr().out
+    assert run(["check"]) == Exit.AS_DESIRED
+
+
+def test_a_role_that_may_only_read_proves_it(
+    bare_venue: Venue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = SCHEMAS["one table"]
+    bare_venue.alter(f"{schema.script}; GRANT SELECT ON bookings TO reconciler_job")
+    monkeypatch.setenv("DATABASE_URL", bare_venue.url())
+    assert run(["adopt", *answered(schema.answers)]) == Exit.AS_DESIRED
+    assert "proved     6 planted bookings on temporary copies: 6 of 6" in capsys.readouterr().out
+    ((left,),) = bare_venue.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'adopt%'")
+    assert left == 0
+
+
+def test_the_proof_can_fail(bare_venue: Venue) -> None:
+    """A mapping that takes a booking that is on for one that is off."""
+    bare_venue.alter(SCHEMAS["one table"].script)
+    assert run(["adopt", *answered(SCHEMAS["one table"].answers)]) == Exit.AS_DESIRED
+    wanted = application(load(Path("cron.yaml"), {}, Need.FILE))
+    kinds = [GapKind.SMS_MISSING, GapKind.CALENDAR_MISSING]
+    with bare_venue.database("postgres") as database:
+        assert prove(database, wanted, kinds, bare_venue.now).wrong == ()
+        (wrong,) = prove(database, replace(wanted, cancelled=wanted.statuses), kinds, bare_venue.now).wrong
+    assert wrong.standing == "cancelled (confirmed)"
+    assert set(wrong.seen.values()) == {FOUND}
+
+
+def test_an_open_answer_is_no_proof(bare_venue: Venue, capsys: pytest.CaptureFixture[str]) -> None:
+    bare_venue.alter(SCHEMAS["numbers alone"].script)
+    assert run(["adopt", "--json"]) == Exit.AS_DESIRED
+    document = json.loads(capsys.readouterr().out)
+    assert document["proof"] is None
+    assert document["mapping"]["bookings"]["statuses"] == []
 
 
 @pytest.mark.parametrize("tables", REFUSED.values(), ids=REFUSED)

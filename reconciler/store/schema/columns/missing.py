@@ -12,7 +12,7 @@ from reconciler.domain.gaps import GapKind, IntegrationFault
 from reconciler.store.app.mapping import MappedTable
 from reconciler.store.schema import privileges
 from reconciler.store.schema.catalog import CatalogColumn, CatalogTable
-from reconciler.store.schema.column_types import EXPECTED_TYPES
+from reconciler.store.schema.columns.types import EXPECTED_TYPES
 from reconciler.store.schema.requirements import TableRequirements
 from reconciler.text.sql_quoting import identifier
 

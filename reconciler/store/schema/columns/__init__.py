@@ -1,0 +1,1 @@
+"""The columns that the mapping names: their types, those that are not there, and what codes they hold."""
