@@ -147,8 +147,8 @@ LINKED_IDS = EVENT_IDS | {
 CALENDAR_WORDS = ("google_calendar", "google calendar", "google", "gcal", "calendar")
 """In the labels of a column that says what kind of link a row is; the first that is met counts."""
 KINDS = {"type": 10, "kind": 10, "provider": 9, "service": 8, "integration": 8, "source": 4, "system": 7, "category": 5}
-SENT = {"sent", "sid"}
-SMS = {"sms", "text", "txt", "twilio"}
+SENT = {"texted", "sent", "sid"}
+SMS = {"sms", "text", "texted", "txt", "twilio"}
 NOT_SMS = {"email", "mail", "reminder", "review", "invoice", "feedback", "receipt", "push", "followup", "survey"}
 MESSAGES_TABLES = {
     "sms": 10, "text": 9, "texts": 9, "message": 7, "messages": 7, "notification": 5, "notifications": 5,
