@@ -127,6 +127,7 @@ _ATTRIBUTES = """
     CREATE TABLE wp_users (
         id bigserial PRIMARY KEY, user_login varchar, display_name varchar, user_registered timestamp);
 """
+CONFIRMED = "Hi {{ first_name }}, your booking on {{ date }} at {{ time }} is confirmed. Ref {{ ref }}"
 _REPLACED = "DROP TABLE private_booking_sms_queue, private_bookings, customers CASCADE; "
 
 
@@ -357,6 +358,9 @@ SCHEMAS = {
             "bookings.ends": {"time": "end_time", "next_day": "end_time_next_day"},
             "bookings.columns.event_id": "calendar_event_id",
             "rules.sms.missing.queue_failed_resent": False,
+            "rules.sms.missing.messages": {
+                "confirmed": {"trigger": "confirmation", "satisfied_by": "any", "template": CONFIRMED}
+            },
             "record.sms": "queue",
             "evidence.sms": [],
         },

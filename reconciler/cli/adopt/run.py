@@ -21,8 +21,9 @@ from reconciler.errors import ConfigurationError, Exit
 from reconciler.settings.adopt.answers import MappingAnswers, defaults
 from reconciler.settings.adopt.candidates import LEAST, Candidate, candidates, judged
 from reconciler.settings.adopt.facts import SeenDatabase
+from reconciler.settings.adopt.guess import MappingGuess
 from reconciler.settings.adopt.proposal import Proposal
-from reconciler.settings.adopt.propose import MappingGuess, proposal_of
+from reconciler.settings.adopt.propose import proposal_of
 from reconciler.settings.adopt.written import VenuePlace, file_text
 from reconciler.settings.env import environment
 from reconciler.settings.file.source import read

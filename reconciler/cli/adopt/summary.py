@@ -1,6 +1,7 @@
 """What the terminal shows of a proposal. Names only: no value of a row."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from reconciler.settings.adopt.candidates import Candidate
 from reconciler.settings.adopt.facts import SeenDatabase
@@ -31,7 +32,7 @@ def summary_lines(proposal: Proposal) -> Iterator[str]:
         if not found:
             yield f"{part:<{_WIDTH}} nothing was found"
             continue
-        said = " · ".join(f"{one.path[-1]} {flow(one.value)}" for one in found)
+        said = " · ".join(f"{one.path[-1]} {_short(one.value)}" for one in found)
         yield f"{part:<{_WIDTH}} {said}  ({min((one.confidence for one in found), key=_RANK.index)})"
     doubtful = [one for one in proposal.choices if one.confidence is Confidence.CONFIRM and one.path[-1] != "messages"]
     for one in doubtful:
@@ -40,6 +41,11 @@ def summary_lines(proposal: Proposal) -> Iterator[str]:
         yield f"{'warning':<{_WIDTH}} {warning}"
     if proposal.others:
         yield f"{'others':<{_WIDTH}} {', '.join(proposal.others)} might be meant too: --table NAME"
+
+
+def _short(value: Any) -> str:
+    """A queue by its table; anything else as the file has it."""
+    return flow(value["table"] if isinstance(value, dict) and "columns" in value else value)
 
 
 def nothing_found(seen: SeenDatabase, found: Sequence[Candidate]) -> Iterator[str]:

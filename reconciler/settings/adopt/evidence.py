@@ -10,6 +10,8 @@ from reconciler.settings.adopt.naming import best, by_weight, name_words, phrase
 from reconciler.settings.adopt.proposal import Confidence
 from reconciler.settings.adopt.times import TimeGuess, sent_of
 
+CONFIRMS = frozenset({"confirmation", "confirmed", "confirm"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueGuess:
@@ -18,6 +20,11 @@ class QueueGuess:
     table: SeenTable
     columns: Mapping[str, str | None]
     """Our name -> its column."""
+
+    def confirmation(self) -> str | None:
+        """The word of its triggers that means a confirmation; ``None``: none is known."""
+        trigger = self.table.columns[self.columns["trigger"] or ""]
+        return next((label for label in trigger.labels if CONFIRMS & set(name_words(label))), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,9 +231,7 @@ def _which_count(other: SeenTable) -> tuple[dict[str, Any], str]:
         out = [label for label in one.column.labels if words.OUTBOUND.get(phrase(name_words(label)), 0)]
         where |= {one.column.name: out[0]} if out else {}
     for one in by_weight(columns, words.TEXT_KINDS):
-        kinds = [
-            label for label in one.column.labels if {"confirmation", "confirmed", "confirm"} & set(name_words(label))
-        ]
+        kinds = [label for label in one.column.labels if CONFIRMS & set(name_words(label))]
         if kinds and one.column.name not in where:
             where[one.column.name] = kinds if len(kinds) > 1 else kinds[0]
             break

@@ -77,12 +77,17 @@ def _of_words(column: SeenColumn, weighed: int) -> StatusGuess:
     meant = {label: column.meanings.get(label, label) for label in column.labels}
     good, off = (_meaning(meant, weights) for weights in (words.GOOD_STATUSES, words.OFF_STATUSES))
     said = "its labels" if column.is_closed else "a sample of its values"
-    reason = f"{column.name}: {said} {'say which' if column.labels else 'say nothing'}"
+    reason = f"{column.name}: {said} {_says(column)}"
     sure = weighed > _LEAST and (column.labels or column.is_enum)
     return StatusGuess(
         column=column, statuses=good, cancelled=off, reason=reason,
         confidence=Confidence.SURE if sure else Confidence.LIKELY,
     )  # fmt: skip
+
+
+def _says(column: SeenColumn) -> str:
+    verb = "say" if column.is_closed else "says"
+    return f"{verb} which" if column.labels else f"{verb} nothing"
 
 
 def _meaning(meant: Mapping[str, str], weights: Mapping[str, int]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +52,11 @@ def _lines(choice: Choice) -> Iterator[str]:
     key = _scalar(choice.path[-1])
     written = f"{indent}{key}: {flow(choice.value)}"
     if choice.path[-1] == "messages":
-        yield f"{indent}# {comment}"
+        yield from _comment(comment, indent)
         yield f"{indent}{key}:"
         yield from _block(choice.value, indent + "  ")
     elif len(written) + len(comment) > _WIDEST:
-        yield f"{indent}# {comment}"
+        yield from _comment(comment, indent)
         yield from [written] if len(written) <= _WIDEST else [f"{indent}{key}:", *_block(choice.value, indent + "  ")]
     else:
         yield f"{written}  # {comment}"
@@ -73,7 +74,24 @@ def _block(value: Any, indent: str) -> Iterator[str]:
                 yield from _block(one, indent + "  ")
     else:
         for one in value:
-            yield f"{indent}- {flow(one)}"
+            yield from _entry(one, indent)
+
+
+def _entry(one: Any, indent: str) -> Iterator[str]:
+    """One of a list; what is long has each of its keys on a line."""
+    written = f"{indent}- {flow(one)}"
+    if len(written) <= _WIDEST or not isinstance(one, Mapping):
+        yield written
+        return
+    first, *rest = _block(one, indent + "  ")
+    yield f"{indent}- {first.lstrip()}"
+    yield from rest
+
+
+def _comment(words: str, indent: str) -> Iterator[str]:
+    yield from textwrap.wrap(
+        words, _WIDEST + 15, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_long_words=False
+    )
 
 
 def flow(value: Any) -> str:

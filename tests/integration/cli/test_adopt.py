@@ -1,6 +1,9 @@
 """``reconciler adopt`` on databases of many habits: the proposal, its questions, the file, and what is refused."""
 
 import json
+import os
+import pty
+import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +18,9 @@ from reconciler.settings import Need, load
 from reconciler.settings.adopt.written import flow
 from reconciler.store.drill.standings import FOUND, prove
 from reconciler.wiring.application import application
-from tests.support.adopted_schemas import REFUSED, SCHEMAS, AdoptedSchema
+from tests.support.adopted_schemas import CONFIRMED, REFUSED, SCHEMAS, AdoptedSchema
 from tests.support.application_db import Venue
+from tests.support.command import COMMAND, environment
 
 pytestmark = pytest.mark.one_server
 EVERY = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
@@ -138,6 +142,44 @@ def test_what_holds_no_bookings_is_refused(bare_venue: Venue, tables: str, capsy
     assert "no table of this database can hold bookings" in said
     assert ("wp_posts" in said) == ("wp_posts" in tables)
     assert not Path("cron.yaml").exists()
+
+
+def test_the_trigger_of_a_confirmation_is_taken_from_the_queue(
+    bare_venue: Venue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = SCHEMAS["a queue"]
+    kinds = "trigger_type text NOT NULL CHECK (trigger_type IN ('booking_created', 'booking_confirmed'))"
+    bare_venue.alter(schema.script.replace("trigger_type text NOT NULL", kinds))
+    assert run(["adopt", "--json", *answered(schema.answers)]) == Exit.AS_DESIRED
+    (message,) = values(json.loads(capsys.readouterr().out))["rules.sms.missing.messages"].values()
+    assert message == {"trigger": "booking_confirmed", "template": CONFIRMED}
+
+
+def test_a_person_is_asked_at_the_terminal(bare_venue: Venue, tmp_path: Path) -> None:
+    """The first answer is the default; the others are typed."""
+    bare_venue.alter(SCHEMAS["one table"].script)
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"\ncancelled, pending\nEurope/Paris\n")
+        done = subprocess.run(
+            [COMMAND, "adopt"],
+            cwd=tmp_path,
+            env=environment({"DATABASE_URL": bare_venue.url("postgres")}),
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert done.returncode == Exit.AS_DESIRED, done.stderr
+    text = Path("cron.yaml").read_text()
+    assert "timezone: Europe/Paris" in text
+    assert "statuses: [confirmed]" in text
+    assert "cancelled: [cancelled, pending]" in text
+    assert "region: FR" in text
 
 
 def test_nobody_is_asked_without_a_terminal(bare_venue: Venue, capsys: pytest.CaptureFixture[str]) -> None:

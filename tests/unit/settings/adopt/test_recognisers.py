@@ -9,11 +9,12 @@ from reconciler.settings.adopt.answers import answers_from, defaults
 from reconciler.settings.adopt.candidates import LEAST, candidates, judged
 from reconciler.settings.adopt.evidence import event_column_of, sent_column_of
 from reconciler.settings.adopt.facts import CIVIL, CLOCK, DAY, INSTANT, SeenColumn, SeenDatabase, SeenLink, SeenTable
+from reconciler.settings.adopt.guess import MappingGuess
 from reconciler.settings.adopt.links import with_implied_links
 from reconciler.settings.adopt.naming import name_words, singular, weight
 from reconciler.settings.adopt.people import person_of
 from reconciler.settings.adopt.proposal import Confidence
-from reconciler.settings.adopt.propose import MappingGuess, proposal_of
+from reconciler.settings.adopt.propose import proposal_of
 from reconciler.settings.adopt.statuses import status_of, where_of
 from reconciler.settings.adopt.times import due_of, end_guess, start_of
 from reconciler.settings.adopt.written import VenuePlace, file_text, flow
