@@ -180,6 +180,7 @@ def test_the_id_of_an_event(column: str, found: bool) -> None:
     ("column", "confidence"),
     [
         ("sms_sent_at", Confidence.LIKELY),
+        ("texted_at", Confidence.LIKELY),
         ("confirmation_sent_at", Confidence.CONFIRM),
         ("confirmation_email_sent_at", None),
         ("sms_reminder_sent_at", None),
