@@ -63,6 +63,10 @@ class Intents(Protocol):
         """
         ...
 
+    def confirm_done(self, intent: Intent, now: datetime) -> None:
+        """Record that a *done* intent is about the booking that has its id now, however young the booking's row is."""
+        ...
+
     def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
         """Record that a final intent's effect no longer exists, and why.
 

@@ -48,6 +48,9 @@ NEVER_ARRIVED = text("""
     UPDATE reconciler.intent SET effect_gone = true, code = 'never_came', updated_at = :now
     WHERE id = CAST(:id AS uuid) AND state = 'dropped' AND updated_at <= :now - CAST(:wait AS interval)
 """)
+CONFIRM_DONE = text("""
+    UPDATE reconciler.intent SET updated_at = :now WHERE id = CAST(:id AS uuid) AND state = 'done' AND updated_at < :now
+""")
 EFFECT_GONE = text("""
     UPDATE reconciler.intent SET effect_gone = true, code = :code, updated_at = :now
     WHERE id = CAST(:id AS uuid) AND state IN ('done', 'dropped') AND NOT effect_gone

@@ -78,6 +78,9 @@ class PostgresIntents:
     def confirm_never_arrived(self, intent: Intent, wait: timedelta, now: datetime) -> None:
         self.connection.execute(intent_sql.NEVER_ARRIVED, {"id": intent.id, "wait": wait, "now": now})
 
+    def confirm_done(self, intent: Intent, now: datetime) -> None:
+        self.connection.execute(intent_sql.CONFIRM_DONE, {"id": intent.id, "now": now})
+
     def mark_effect_gone(self, intent: Intent, code: str, now: datetime) -> None:
         self.connection.execute(intent_sql.EFFECT_GONE, {"id": intent.id, "code": code, "now": now})
 

@@ -360,3 +360,18 @@ def test_the_page_and_explain_say_that_a_text_was_sent(world: World) -> None:
     text, said = seen()
     assert text["sent"] is True
     assert "texts     no queue is mapped" in said
+
+
+def test_a_row_that_was_written_anew_keeps_its_event(world: World) -> None:
+    """Some applications delete a booking and insert it again under its id whenever it is edited."""
+    alone(world)
+    booking = world.venue.booking()
+    world.both()
+    world.later(minutes=30)
+    anew = "UPDATE private_bookings SET created_at = %s WHERE id = %s"
+    world.venue.sql(anew, world.venue.now - timedelta(minutes=20), booking)
+    for _ in range(8):
+        world.both()
+        world.later(minutes=15)
+    assert (len(world.sandbox.google.live()), world.sent_to(), world.gaps()) == (1, [ANA], {})
+    assert len([state for key, trigger, _, state, _ in world.intents() if trigger == "event"]) <= 2

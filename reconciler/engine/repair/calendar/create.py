@@ -70,7 +70,7 @@ class EventCreation:
             match step(observed_at(found, decision.booking.starts_at), column):
                 case Step.DONE | Step.ADOPT:
                     # The event still exists, but the booking lost its id. Only the id has to be written.
-                    return self._link_existing(earlier.provider_id, already_known=True)
+                    return self._link_existing(earlier.provider_id, earlier)
                 case Step.REMOVE if not self._is_history(earlier, found):
                     # The booking moved before the id was written. The event is removed first, as a planned removal of
                     # the next pass if it is not one of this pass: never create a second event.
@@ -78,7 +78,7 @@ class EventCreation:
         seen, event = self._adoptable(decision.booking)
         match step(seen, Whose.CANDIDATE):
             case Step.ADOPT if event:
-                return self._link_existing(event.id, already_known=False)
+                return self._link_existing(event.id, None)
             case Step.ASK_HUMAN:
                 return self._refuse(_REFUSALS[seen])
             case _:
@@ -88,8 +88,11 @@ class EventCreation:
         """Return what the calendar holds for this booking and no other booking or intent names."""
         return find_adoptable(self.services, self.calendar, booking)
 
-    def _link_existing(self, event_id: str, *, already_known: bool) -> AttemptResult:
-        """Write the id of an existing event. No call is made, so ledger and booking change in one transaction."""
+    def _link_existing(self, event_id: str, earlier: Intent | None) -> AttemptResult:
+        """Write the id of an existing event. No call is made, so ledger and booking change in one transaction.
+
+        ``earlier``: the intent that made it, if the ledger knows it already.
+        """
         intent, now = self.intent, self.services.clock.now()
         with self.services.store.writing() as tx:
             decision = recheck(self.repairer, tx, intent, self.scope, now)
@@ -100,14 +103,16 @@ class EventCreation:
             if not tx.events.store_event_id(intent.booking, booking.event_id, event_id, booking.starts_at):
                 tx.intents.release(intent, Hold.BUSY, now)
                 return AttemptResult(status=AttemptStatus.HELD, reason=Hold.BUSY)
-            if already_known:
+            if earlier:
+                # Where the ledger alone shows the event, the booking's row may be younger than the intent.
+                tx.intents.confirm_done(earlier, now)
                 tx.intents.drop(intent, "written_back", now)
             else:
                 sending = tx.intents.begin_sending(intent, self.repairer.limits.lease, now)
                 if sending:
                     tx.intents.mark_done(sending, event_id, "adopted", now)
             tx.gaps.close(self.repairer.kind, intent.booking, "repaired", now)
-        return AttemptResult(status=AttemptStatus.WRITTEN_BACK if already_known else AttemptStatus.ADOPTED)
+        return AttemptResult(status=AttemptStatus.WRITTEN_BACK if earlier else AttemptStatus.ADOPTED)
 
     def _refuse(self, refusal: Refusal) -> AttemptResult:
         intent, kind, cause, now = self.intent, self.repairer.kind, CAUSE_OF_REFUSAL[refusal], self.services.clock.now()
