@@ -14,6 +14,7 @@ _SMS = ("rules", str(GapKind.SMS_MISSING))
 def evidence_contradictions(read: Source, file: CronFile) -> Iterator[Mistake]:
     """Records that have no place, and evidence that counts for no booking."""
     yield from _homeless_records(read, file)
+    yield from _hiding_column(read, file)
     yield from _needless_statuses(read, file)
 
 
@@ -37,6 +38,23 @@ def _homeless_records(read: Source, file: CronFile) -> Iterator[Mistake]:
         what = "column: bookings.columns.event_id is to hold it, and is null"
         remedy = "name that column, or write ledger"
         yield read.mistake(("record", "calendar"), what, ("bookings", "columns", "event_id"), remedy=remedy)
+
+
+def _hiding_column(read: Source, file: CronFile) -> Iterator[Mistake]:
+    """A column that we fill for one text, and that then shows another one, which is never sent."""
+    rule, columns = file.rules.sms_missing, [one for one in file.evidence.sms if one.column]
+    if rule.policy is Policy.OFF or file.records_texts() is not Record.COLUMN or len(columns) != 1:
+        return
+    written = {status: rule.messages[status] for status in file.bookings.statuses if status in rule.messages}
+    shown = columns[0].statuses or tuple(written)
+    for status, message in written.items():
+        for other in (one for one in shown if one in written):
+            satisfying = rule.satisfying(written[other])
+            if satisfying is not None and message.trigger not in satisfying:
+                what = f"column: filled for the text of {status} bookings, it would show that of {other} ones too"
+                remedy = "write ledger, which knows which text it was"
+                yield read.mistake(("record", "sms"), what, ("evidence", "sms"), remedy=remedy)
+                return
 
 
 def _needless_statuses(read: Source, file: CronFile) -> Iterator[Mistake]:

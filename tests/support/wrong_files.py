@@ -73,6 +73,7 @@ SEEN_BY_CHECK_ALONE = {
     "evidence for a status that no rule covers": "evidence: {sms: [{column: texted, statuses: [paid]}]}\n",
     "a row in no queue": "record: {sms: queue}\nrules: {sms.missing: {queue: off, queue_failed_resent: no}}\n",
     "a mark in no column": "record: {sms: column}\n",
+    "a mark that hides the next text": "record: {sms: column}\nevidence: {sms: [{column: texted}]}\n",
     "an event's id in no column": "record: {calendar: column}\nbookings: {columns: {event_id: null}}\n",
     "a text handed over to no queue": "rules: {sms.missing: {deliver: application, queue: off}}\n",
     "a template with an unknown variable": (
