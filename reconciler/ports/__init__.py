@@ -10,7 +10,7 @@ from reconciler.ports.bookings import Bookings, Lock
 from reconciler.ports.coverage import BacklogBookings, CountedDays, CoverageCounts
 from reconciler.ports.doctor import CalendarFacts, Pooler, ServerInfo, SmsDelivery
 from reconciler.ports.drill import DrillEnvironment, DrillStage
-from reconciler.ports.evidence import SentTexts, StoredEvents, StoredRecord, TextRecord, TextRecords
+from reconciler.ports.evidence import SentTexts, StoredEvents, StoredRecord, TextRecord, TextRecords, TextState
 from reconciler.ports.intents import Intents, NewIntent
 from reconciler.ports.ledger import (
     SCAN_MS,
@@ -108,6 +108,7 @@ __all__ = [
     "TemplateTrial",
     "TextRecord",
     "TextRecords",
+    "TextState",
     "Transaction",
     "Unwritable",
     "Window",

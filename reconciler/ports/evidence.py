@@ -36,6 +36,18 @@ class StoredRecord:
     provider_id: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextState:
+    """What our record says of a text."""
+
+    status: str | None
+    """``None``: not sent, in a status that nothing sends."""
+    error: str | None = None
+    """Why it was not sent."""
+    provider_id: str | None = None
+    at: datetime
+
+
 class SentTexts(Protocol):
     """The texts that the application's tables show."""
 
@@ -93,17 +105,8 @@ class TextRecords(Protocol):
         """Dry-run the final write so that constraint violations surface before we call Twilio."""
         ...
 
-    def mark_record(
-        self,
-        record: str,
-        booking: BookingId,
-        *,
-        status: str | None,
-        error: str | None,
-        provider_id: str | None,
-        at: datetime,
-    ) -> bool:
-        """Write the outcome into our record. ``None``: not sent, in a status that nothing sends.
+    def mark_record(self, record: str, booking: BookingId, said: TextState) -> bool:
+        """Write the outcome into our record.
 
         ``False`` if the record is gone, no longer ours, or already has these values.
         """

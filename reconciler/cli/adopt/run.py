@@ -125,7 +125,7 @@ def _chosen(seen: SeenDatabase, found: list[Candidate], table: str | None) -> Ca
     named = judged(seen.tables[name], seen)
     if named.lacks:
         what = f"--table: {name} lacks {', '.join(named.lacks)}"
-        raise ConfigurationError([what], "a view that has it will do for rules that only report; docs/cron-yaml.md")
+        raise ConfigurationError([what], "a view that has it will do for rules that only report; docs/mapping.md")
     return named
 
 
@@ -155,7 +155,7 @@ def _require_right(text: str) -> None:
         source, mistakes = read(path)
     mistakes = [*mistakes, *([] if mistakes else check_file(source, before_texts=True).mistakes)]
     if mistakes:
-        remedy = "write cron.yaml by hand: reconciler init --preset single-table, and docs/cron-yaml.md"
+        remedy = "write cron.yaml by hand: reconciler init --preset single-table, and docs/mapping.md"
         raise ConfigurationError([str(mistake.to_show()) for mistake in mistakes], remedy)
 
 

@@ -62,4 +62,4 @@ def nothing_found(seen: SeenDatabase, found: Sequence[Candidate]) -> Iterator[st
     for one in near:
         lacks = f"lacks {', '.join(one.lacks)}" if one.lacks else "has what is needed, and nothing else says so"
         yield f"nearest: {one.table.name} {lacks}"
-    yield "remedy: if one of them is right, name it: reconciler adopt --table NAME; else docs/cron-yaml.md"
+    yield "remedy: if one of them is right, name it: reconciler adopt --table NAME; else docs/mapping.md"

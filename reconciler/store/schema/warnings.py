@@ -10,7 +10,7 @@ from reconciler.domain.doctor import Note
 from reconciler.domain.formatting import sanitize
 from reconciler.store.app import recipients
 from reconciler.store.app.evidence import number_key
-from reconciler.store.app.mapping import AppMapping, MappedTable
+from reconciler.store.app.mapping import AppMapping, EvidenceRows, MappedTable
 from reconciler.store.schema.catalog import CatalogTable
 from reconciler.text.sql_quoting import identifier
 
@@ -18,6 +18,8 @@ LARGE_TABLE_ROWS = 10_000
 """Rows by the table's statistics; a full scan of fewer is as fast as an index."""
 MANY_CUSTOMERS = 200_000
 """Rows by the statistics; who refuses among fewer is found fast enough for every text without an index."""
+_MOMENTS = ("created_at", "created_utc", "created_local", "due", "due_utc", "due_local")
+"""Our names of columns by which a window of bookings is found."""
 SAMPLE = 50
 """Bookings whose ids are read."""
 _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
@@ -26,7 +28,7 @@ _ZONELESS_NOW = re.compile(r"timezone\('utc'|at time zone 'utc'", re.IGNORECASE)
 def schema_notes(connection: Connection, application: AppMapping) -> Sequence[Note]:
     """Indexes that our statements lack on large tables, defaults that store a wrong time, and too many rights."""
     wanted = {
-        "bookings": (application.bookings, ("created_at", "due", "updated", "event_id", "reference")),
+        "bookings": (application.bookings, (*_MOMENTS, "updated", "event_id", "reference")),
         "queue": (application.queue, ("booking_id", "provider_id")),
     }
     found: list[Note] = [*_writable_public(connection, application), *_owned(connection, application)]
@@ -38,6 +40,10 @@ def schema_notes(connection: Connection, application: AppMapping) -> Sequence[No
     for join in application.joins.values():
         table = CatalogTable.find(connection, join.table)
         found += _unindexed(table, join.table, list(join.on)[:1]) if table else []
+    for one in (one for several in application.evidence.values() for one in several):
+        if isinstance(one, EvidenceRows):
+            table = CatalogTable.find(connection, one.table)
+            found += _unindexed(table, one.table, ("link", "provider_id", "event_id")) if table else []
     if application.customers:
         found += _numbers_unindexed(connection, application.customers)
     if application.queue:

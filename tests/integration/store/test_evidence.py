@@ -377,3 +377,16 @@ def test_a_row_that_was_written_anew_keeps_its_event(world: World) -> None:
         world.later(minutes=15)
     assert (len(world.sandbox.google.live()), world.sent_to(), world.gaps()) == (1, [ANA], {})
     assert len([state for key, trigger, _, state, _ in world.intents() if trigger == "event"]) <= 2
+
+
+def test_large_tables_want_an_index_on_what_leads_to_the_booking(world: World) -> None:
+    world.venue.alter(MORE_TABLES)
+    world.venue.alter("ALTER TABLE private_bookings ADD made timestamp")
+    world.configure(bookings=", created: {utc: made}")
+    shown_by(world, f"{{{ROWS}}}", calendar=LINKS)
+    large = "('messages', 'event_links', 'private_bookings')"
+    world.venue.alter(f"UPDATE pg_class SET reltuples = 90000 WHERE relname IN {large}")
+    with world.services(act=False) as services, services.store.reading() as tx:
+        offered = {note.sql.replace('"', "") for note in tx.bookings.notes()}
+    for wanted in ("messages (booking)", "messages (sid)", "event_links (booking_code)", "private_bookings (made)"):
+        assert f"CREATE INDEX CONCURRENTLY ON public.{wanted};" in offered

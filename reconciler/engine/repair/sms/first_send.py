@@ -33,7 +33,7 @@ from reconciler.engine.repair.repairer import LONG_AGO, Repairer, Scope, recheck
 from reconciler.engine.repair.results import CLAIMED_ELSEWHERE, AttemptResult, AttemptStatus
 from reconciler.engine.repair.sms.drafts import draft_of
 from reconciler.engine.repair.sms.evidence import Control, account_digest, lost_rows, row_id
-from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, Transaction
+from reconciler.ports import CredentialsRejected, ProviderFailure, RepairServices, SmsGateway, TextState, Transaction
 
 ROW_WITHOUT_INTENT = "row_without_intent"
 """The code of a text that our row in the queue says may have left, while the ledger does not know its intent."""
@@ -240,7 +240,7 @@ class FirstSend:
                 return CLAIMED_ELSEWHERE
             record_outcome(tx, self.repairer, sending, lost, now)
             row, error = row_id(self.scope, intent), error_after(lost, intent.id)
-            tx.text_records.mark_record(row, intent.booking, status=None, error=error, provider_id=None, at=now)
+            tx.text_records.mark_record(row, intent.booking, TextState(status=None, error=error, at=now))
         return attempt_result(lost, AttemptStatus.SENT)
 
     def _begin(self, tx: Transaction, intent: Intent, first_tried_at: datetime | None = None) -> Intent | None:

@@ -18,7 +18,7 @@ from reconciler.engine.repair.sms.evidence import Control, account_digest, row_i
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.second_message import known_message, report_if_second
 from reconciler.engine.repair.write_retry import write_with_retry
-from reconciler.ports import OutgoingSms, RepairServices, SmsGateway, TextRecord, Transaction
+from reconciler.ports import OutgoingSms, RepairServices, SmsGateway, TextRecord, TextState, Transaction
 
 _SLOT = "twilio"
 
@@ -161,14 +161,9 @@ class SmsSend:
             row = tx.text_records.own_record(row_id(self.scope, intent)) if done else None
             if row and report_if_second(tx, intent, row.provider_id, outcome.provider_id, now):
                 return  # the row already names a message that was sent
-            tx.text_records.mark_record(
-                row_id(self.scope, intent),
-                intent.booking,
-                status="sent" if done else None,
-                error=None if done else error_after(outcome, intent.id),
-                provider_id=outcome.provider_id,
-                at=now,
-            )
+            error = None if done else error_after(outcome, intent.id)
+            said = TextState(status="sent" if done else None, error=error, provider_id=outcome.provider_id, at=now)
+            tx.text_records.mark_record(row_id(self.scope, intent), intent.booking, said)
 
         # Two transactions: if the application's table rejects the row, our ledger still records what happened.
         write_with_retry(self.services, write_ledger)
@@ -190,4 +185,4 @@ def cancel_row(tx: Transaction, intent: Intent, scope: Scope, reason: str, now: 
     """Write into our queue row, if there is one, that the text is not sent, and why."""
     error = "left as it is, says a person" if reason == BY_A_PERSON else f"not sent, {reason}"
     row = row_id(scope, intent)
-    tx.text_records.mark_record(row, intent.booking, status="cancelled", error=error, provider_id=None, at=now)
+    tx.text_records.mark_record(row, intent.booking, TextState(status="cancelled", error=error, at=now))

@@ -35,7 +35,7 @@ from reconciler.engine.repair.sms.evidence import Control, SmsOutcomeFinder, row
 from reconciler.engine.repair.sms.first_send import FirstSend
 from reconciler.engine.repair.sms.second_message import report_texts_of_others
 from reconciler.engine.repair.sms.send import SmsSend, cancel_row
-from reconciler.ports import RepairServices, SmsGateway, Transaction
+from reconciler.ports import RepairServices, SmsGateway, TextState, Transaction
 
 
 @dataclass(slots=True)
@@ -180,9 +180,8 @@ class SmsRepairer:
         status, error = ("sent", None) if sid else ("cancelled", "not by us, a person says it was sent")
         now = self.services.clock.now()
         with self.services.store.writing() as tx:
-            tx.text_records.mark_record(
-                row_id(scope, intent), intent.booking, status=status, error=error, provider_id=sid, at=now
-            )
+            said = TextState(status=status, error=error, provider_id=sid, at=now)
+            tx.text_records.mark_record(row_id(scope, intent), intent.booking, said)
 
     def repair(self, intent: Intent, scope: Scope) -> AttemptResult:
         return SmsSend(self, self.services, scope, intent, self.control).run()

@@ -54,7 +54,7 @@ def _places(tables: AppTables) -> Iterator[tuple[str, str, str]]:
             case EvidenceRows():
                 yield one.table.schema, one.table.name, one.table.columns["link"]
             case EvidenceLog():
-                yield one.table.schema, one.table.name, one.table.columns["number"]
+                yield one.table.schema, one.table.name, ""  # it is looked up by the last digits, and by no column
 
 
 def _is_lookup_cheaper(connection: Connection, schema: str, name: str, column: str, number: int | None) -> bool:

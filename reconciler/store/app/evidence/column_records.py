@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Text, cast, func, select
 
 from reconciler.domain.bookings import BookingId
-from reconciler.ports import StoredRecord, TextRecord
+from reconciler.ports import StoredRecord, TextRecord, TextState
 from reconciler.store.app import writes
 from reconciler.store.app.app_tables import AppTables, is_marked
 from reconciler.store.app.mapping import TEXTED
@@ -37,16 +37,7 @@ class LedgerRecords:
     def try_mark_sent(self, record: str, booking: BookingId, at: datetime) -> None:
         """Nothing is to be written."""
 
-    def mark_record(
-        self,
-        record: str,
-        booking: BookingId,
-        *,
-        status: str | None,
-        error: str | None,
-        provider_id: str | None,
-        at: datetime,
-    ) -> bool:
+    def mark_record(self, record: str, booking: BookingId, said: TextState) -> bool:
         return False
 
 
@@ -59,26 +50,17 @@ class ColumnRecords(LedgerRecords):
 
     def try_mark_sent(self, record: str, booking: BookingId, at: datetime) -> None:
         trial = self.connection.begin_nested()
-        self.mark_record(record, booking, status="sent", error=None, provider_id=f"SM{'0' * 32}", at=at)
+        self.mark_record(record, booking, TextState(status="sent", provider_id=f"SM{'0' * 32}", at=at))
         trial.rollback()
 
-    def mark_record(
-        self,
-        record: str,
-        booking: BookingId,
-        *,
-        status: str | None,
-        error: str | None,
-        provider_id: str | None,
-        at: datetime,
-    ) -> bool:
-        if status != "sent":
+    def mark_record(self, record: str, booking: BookingId, said: TextState) -> bool:
+        if said.status != "sent":
             return False
         row = self.tables.booking
         column = row.c[TEXTED]
         kind = self.connection.scalar(select(cast(func.pg_typeof(column), Text)).where(row.c.id == booking))
-        value = _VALUES.get(kind or "", provider_id)
-        value = at if value is _MOMENT else value
+        value = _VALUES.get(kind or "", said.provider_id)
+        value = said.at if value is _MOMENT else value
         only_if = (~is_marked(column), self.tables.in_scope())
         return writes.update_row(self.connection, row, booking, {column: value}, *only_if) == 1
 

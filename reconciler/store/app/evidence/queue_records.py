@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, Text, cast, func, or_, select
 
 from reconciler.domain.bookings import BookingId
 from reconciler.domain.own_rows import MAY_HAVE_LEFT, error_in_flight, intent_named
-from reconciler.ports import StoredRecord, TextRecord
+from reconciler.ports import StoredRecord, TextRecord, TextState
 from reconciler.store.app import writes
 from reconciler.store.app.conditions import AppTables
 from reconciler.store.app.evidence.queue_conditions import OURS, queue_of
@@ -59,26 +59,18 @@ class QueueRecords:
 
     def try_mark_sent(self, record: str, booking: BookingId, at: datetime) -> None:
         trial = self.connection.begin_nested()
-        self.mark_record(record, booking, status="sent", error=None, provider_id=f"SM{'0' * 32}", at=at)
+        self.mark_record(record, booking, TextState(status="sent", provider_id=f"SM{'0' * 32}", at=at))
         trial.rollback()
 
-    def mark_record(
-        self,
-        record: str,
-        booking: BookingId,
-        *,
-        status: str | None,
-        error: str | None,
-        provider_id: str | None,
-        at: datetime,
-    ) -> bool:
+    def mark_record(self, record: str, booking: BookingId, said: TextState) -> bool:
         queue = self._queue
-        written = {"status": status or self.tables.application.in_flight, "error": f"{OURS}{error}" if error else None}
-        if provider_id:
-            written["provider_id"] = provider_id
+        status = said.status or self.tables.application.in_flight
+        written = {"status": status, "error": f"{OURS}{said.error}" if said.error else None}
+        if said.provider_id:
+            written["provider_id"] = said.provider_id
         values: dict[Any, Any] = {queue.c[name]: value for name, value in written.items()}
-        if status == "sent" and "sent_at" in queue.c:
-            values[queue.c.sent_at] = at
+        if said.status == "sent" and "sent_at" in queue.c:
+            values[queue.c.sent_at] = said.at
         ours = queue.c.error.startswith(OURS)
         return writes.update_row(self.connection, queue, record, values, ours, _changes(values)) == 1
 

@@ -20,6 +20,7 @@ from reconciler.domain.decide.policies import Record
 from reconciler.domain.doctor import CheckResult, Note
 from reconciler.domain.gaps import Effect, IntegrationFault
 from reconciler.errors import SQLSTATE, DatabaseDisagrees
+from reconciler.ports import TextState
 from reconciler.store.app import writes
 from reconciler.store.app.app_tables import is_marked
 from reconciler.store.app.conditions import AppTables
@@ -151,7 +152,7 @@ def _try_mark(connection: Connection, tables: AppTables) -> CheckResult:
     if key is None:
         return CheckResult(notes=[Note(message=f"no row of {mapped.name} to try it on")])
     sid, at = f"SM{'0' * 32}", datetime.now(UTC)
-    mark = partial(records.mark_record, "", BookingId(key), status="sent", error=None, provider_id=sid, at=at)
+    mark = partial(records.mark_record, "", BookingId(key), TextState(status="sent", provider_id=sid, at=at))
     refused: list[pg.Error | None] = []
     found = what_was_lost(connection, lambda: refused.append(try_write(connection, mark)[0]))
     if found:
