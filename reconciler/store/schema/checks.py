@@ -53,8 +53,8 @@ def _check(
     if columns:
         return columns
     if table.is_view:
-        # A joined view is only read, also by a repair.
-        repairs_by_it = writing and need.join is None
+        # What is joined and what shows an effect is only read, also by a repair.
+        repairs_by_it = writing and need.join is None and not need.shows
         return [view_to_repair_by(table, need.mapped)] if repairs_by_it else _view_faults(table, need)
     need = need if writing else need.read_only()
     unreadable = _unreadable(table, need)

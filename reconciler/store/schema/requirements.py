@@ -75,6 +75,8 @@ class TableRequirements:
     refers: Mapping[str, MappedTable] = field(default_factory=dict)
     """Columns that hold another table's id, and that table."""
     reads: tuple[ColumnRead, ...] = ()
+    shows: bool = False
+    """Its rows show an effect: they are only read, also by a repair."""
     join: JoinRequirement | None = None
     """By what its rows belong to bookings, if it is there for names, numbers or facts."""
 
@@ -147,6 +149,7 @@ def _shown_by(application: AppMapping, one: EvidenceRows | EvidenceLog) -> Table
     """The rows of another table that show an effect: they are only read."""
     need = TableRequirements(
         mapped=one.table,
+        shows=True,
         selects_by=tuple(sorted(one.where)),
         compared={name: wanted.any_of for name, wanted in one.where.items() if wanted.any_of},
     )

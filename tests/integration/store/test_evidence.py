@@ -27,9 +27,11 @@ MORE_TABLES = """
         ADD code text DEFAULT md5(random()::text);
     CREATE TABLE messages (id serial, booking uuid, direction text, kind text, sid text, recipient text,
                            sent timestamp);
-    CREATE TABLE sms_log (id serial, receiver text, sent_at timestamptz, category text, sid text);
+    CREATE TABLE sms_log (id serial, receiver text, sent_at timestamptz, category text, sid text,
+                          receiver_number bigint);
+    CREATE VIEW messages_seen AS SELECT * FROM messages;
     CREATE TABLE event_links (id serial, booking_code text, provider text, uid text);
-    GRANT SELECT ON messages, sms_log, event_links, private_bookings TO reconciler_job;
+    GRANT SELECT ON messages, messages_seen, sms_log, event_links, private_bookings TO reconciler_job;
     GRANT ALL ON messages, sms_log, event_links, private_bookings TO venue_app;
     GRANT USAGE ON messages_id_seq, sms_log_id_seq, event_links_id_seq TO venue_app
 """
@@ -157,6 +159,15 @@ SHOWN = {
     "a row": (f"{{{ROWS}}}", INTO_ROWS.format("'out', 'booking_confirmed', 'SM1'")),
     "a row without a kind": (f"{{{ROWS}}}", INTO_ROWS.format("'out', NULL, NULL")),
     "a line of the log": (f"{{{LOG}}}", INTO_LOG.format("'07700 900101', created_at + interval '1 second'")),
+    "digits alone": (f"{{{LOG}}}", INTO_LOG.format("'447700900101', now()")),
+    "a number as bigint": (
+        f"{{{LOG}}}".replace("receiver", "receiver_number"),
+        INTO_LOG.format("447700900101, now()").replace("receiver", "receiver_number"),
+    ),
+    "a row of a view": (
+        f"{{{ROWS}}}".replace("messages", "messages_seen"),
+        INTO_ROWS.format("'out', 'booking_confirmed', 'SM1'"),
+    ),
     "one of several": (f"{{column: texted}}, {{{LOG}}}, {{{ROWS}}}", INTO_ROWS.format("'out', NULL, NULL")),
 }
 NOT_SHOWN = {

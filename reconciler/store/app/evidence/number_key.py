@@ -39,6 +39,13 @@ def number_key(written: ColumnElement[Any]) -> ColumnElement[Any]:
     return case((is_plain, func.right(digits, literal_column(str(TAIL)))), (blank, literal_column("''")))
 
 
+def last_digits(written: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The last digits of a field, however its number is written; '' for a field with too few digits for one."""
+    digits = _digits(written)
+    is_long_enough = func.length(digits) >= literal_column(str(FEWEST))
+    return case((is_long_enough, func.right(digits, literal_column(str(TAIL)))), else_=literal_column("''"))
+
+
 def key_as_sql(column: str) -> str:
     """``number_key`` of a column by the application's name, for an index."""
     key = number_key(cast(literal_column(identifier(column)), Text))

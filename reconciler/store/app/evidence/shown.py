@@ -29,7 +29,7 @@ from reconciler.domain.gaps import Effect, GapKind
 from reconciler.domain.intents import EVENT_TRIGGER, State
 from reconciler.store.app.app_tables import AppTables, created_at, exists_row, is_filled, is_marked
 from reconciler.store.app.due import SOURCE
-from reconciler.store.app.evidence.number_key import number_key
+from reconciler.store.app.evidence.number_key import last_digits
 from reconciler.store.app.evidence.queue_conditions import deciding_rows, queue_of, satisfies
 from reconciler.store.app.mapping import EvidenceColumn, EvidenceLog, EvidenceRows
 from reconciler.store.app.values import times
@@ -129,12 +129,12 @@ def _is_row(evidence: EvidenceRows, rows: FromClause, tables: AppTables) -> Colu
 def _is_logged(evidence: EvidenceLog, rows: FromClause, tables: AppTables) -> ColumnElement[bool]:
     """A text since the booking was made to the number that counts for it: the first one that it has."""
     written = (func.nullif(func.btrim(cast(phone, Text)), "") for phone in tables.phones())
-    key = number_key(func.coalesce(*written))
+    key = last_digits(func.coalesce(*written))
     sent = times.stored_moment(rows.c, "sent", tables.application.zone)
     assert sent is not None, "cron.yaml maps it in one form or another"
     return and_(
-        number_key(cast(rows.c.number, Text)) == key,
-        key != literal_column("''"),  # it may be several numbers, or none
+        last_digits(cast(rows.c.number, Text)) == key,
+        key != literal_column("''"),  # too few digits for a number
         sent.instant >= created_at(tables),
         *row_filters(rows, evidence.where).values(),
     )
