@@ -94,7 +94,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return Exit.CONFIGURATION
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; finished repairs are recorded, the next pass does the rest", err=True)
+        click.echo("interrupted; what was finished is kept. Run the command again for the rest.", err=True)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost boundary: a bug is reported with its place, then exit 1
         click.echo(_bug(error), err=True)

@@ -81,6 +81,13 @@ class TableRequirements:
     """By what its rows belong to bookings, if it is there for names, numbers or facts."""
 
     @property
+    def where_key(self) -> str:
+        """The key of cron.yaml that says which rows of the table count."""
+        if self.join is not None:
+            return f"bookings.join.{self.join.name}.where"
+        return f"the `where` of {self.mapped.label} under evidence" if self.shows else "bookings.where"
+
+    @property
     def selects(self) -> list[str]:
         """Their names of the columns that are read; of a row that is locked also where it is."""
         read = [theirs for ours, theirs in self.mapped.columns.items() if ours not in self.never_read]

@@ -47,7 +47,7 @@ def value_faults(table: CatalogTable, need: TableRequirements) -> list[Integrati
             seen = (
                 f"{need.mapped.label}.{column} is {table.columns[column].type}, and can never hold {', '.join(never)}"
             )
-            found.append(_fault(seen, "correct what `where` compares it with in cron.yaml", "", "", blinds=True))
+            found.append(_fault(seen, f"correct {need.where_key} in cron.yaml", "", "", blinds=True))
     return found
 
 

@@ -204,6 +204,16 @@ def test_what_does_not_count_shows_nothing(world: World, evidence: str, said: st
     assert (result.faults, result.plan and result.plan.gaps, world.sent_to()) == ((), 1, [ANA])
 
 
+def test_a_value_that_evidence_never_holds_is_named_by_its_key(world: World) -> None:
+    world.venue.alter(MORE_TABLES)
+    world.venue.booking()
+    shown_by(world, f"{{{ROWS}}}".replace("direction: out", "sent: out"))
+    (fault,) = world.texts().faults
+    assert "messages.sent is timestamp without time zone, and can never hold out" in fault.seen
+    assert "the `where` of public.messages under evidence" in fault.remedy
+    assert not world.sent_to()
+
+
 def test_a_message_that_a_row_names_is_never_taken_for_ours(world: World) -> None:
     world.venue.alter(MORE_TABLES)
     world.configure(texts=", queue: off")
